@@ -1,0 +1,45 @@
+"""The errors a person can do something about: what was wrong, what to do next, and the exit code."""
+
+from __future__ import annotations
+
+
+class TrailhouseError(Exception):
+    """Something a person can mend: a one-line message that names the thing, and the cure.
+
+    The command line prints both and exits with ``exit_code``; anything that is not a TrailhouseError is a
+    defect of ours and exits 1.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.cure})"
+
+
+class UsageError(TrailhouseError):
+    """A flag, setting or configuration file is wrong (exit code 2)."""
+
+    exit_code = 2
+
+
+class BadInputError(TrailhouseError):
+    """A document, corpus, checkpoint, suite or tokenizer is wrong (exit code 3)."""
+
+    exit_code = 3
+
+
+class PartialError(TrailhouseError):
+    """Some of the work failed, the rest is done and kept (exit code 4)."""
+
+    exit_code = 4
+
+
+class UnreachableError(TrailhouseError):
+    """The warehouse or another service did not answer (exit code 5)."""
+
+    exit_code = 5
