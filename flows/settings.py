@@ -1,0 +1,138 @@
+"""Settings: flags over environment over ``trailhouse.toml`` over defaults. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from trailhouse.errors import UsageError
+
+CONFIGURATION_FILE = Path("trailhouse.toml")
+ENVIRONMENT_PREFIX = "TRAILHOUSE_"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured, with its default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        extra="forbid",
+        frozen=True,
+        toml_file=CONFIGURATION_FILE,
+        validate_default=True,
+    )
+
+    warehouse_url: str | None = Field(
+        default=None, description="ClickHouse over HTTP; unset, the embedded server is started on demand"
+    )
+    warehouse_user: str = Field(default="", description="User at warehouse_url")
+    warehouse_password: SecretStr = Field(default=SecretStr(""), description="Password at warehouse_url")
+    database: str = Field(default="trailhouse", min_length=1, description="Database of raw tables and marts")
+    data_directory: Path = Field(default=Path("data"), description="Embedded warehouse, suites and run history")
+    figures_directory: Path = Field(default=Path("figures"), description="Where figures are written")
+    suites_directory: Path = Field(default=Path("suites"), description="Your own suite declarations (*.yaml)")
+    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32",
+        description="Type of the weights while scoring; float32 makes scores independent of batches",
+    )
+    quanta_per_nat: Literal[10000, 1000, 0] = Field(
+        default=10000,
+        description="Rounding of stored log-probabilities: 1e-4 nats, 1e-3 nats, or 0 for lossless",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags first, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def warehouse_directory(self) -> Path:
+        """Data directory of the embedded server."""
+        return self.data_directory / "warehouse"
+
+
+@dataclass(frozen=True)
+class SettingOrigin:
+    """One setting, its value fit for printing, and where it came from."""
+
+    name: str
+    value: str
+    origin: str
+    description: str
+
+
+def load_settings(**flags: object) -> Settings:
+    """Read the settings; a flag that is None counts as not given.
+
+    Raises UsageError naming the setting and where its wrong value came from.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic validates them
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0])
+        raise UsageError(
+            f"setting {name} from {find_origin(name, given)}: {problem['msg']}",
+            "see `trailhouse config show`",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{CONFIGURATION_FILE} is not TOML: {error}", "mend the file") from error
+
+
+def describe_settings(settings: Settings) -> list[SettingOrigin]:
+    """List every setting with its value and origin; secrets stay hidden."""
+    origins = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        shown = "" if value is None else str(value)
+        origins.append(SettingOrigin(name, shown, find_origin(name, {}), field.description or ""))
+    return origins
+
+
+def find_origin(name: str, flags: dict[str, object]) -> str:
+    """Say which source a setting comes from."""
+    variable = f"{ENVIRONMENT_PREFIX}{name.upper()}"
+    if name in flags:
+        return f"flag --{name.replace('_', '-')}"
+    if any(key.upper() == variable for key in os.environ):
+        return f"environment {variable}"
+    if CONFIGURATION_FILE.is_file() and name in tomllib.loads(CONFIGURATION_FILE.read_text(encoding="utf-8")):
+        return f"file {CONFIGURATION_FILE}"
+    return "default"
+
+
+def prepare_prefect(settings: Settings) -> None:
+    """Set Prefect's environment before it is imported: quiet, no telemetry, history kept with the data.
+
+    What the user set stays as it is; with PREFECT_API_URL set, runs go to that server.
+    """
+    defaults = {
+        "PREFECT_HOME": str((settings.data_directory / "prefect").resolve()),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_CLI_PROMPT": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,113 @@
+"""Connections to the warehouse: one clickhouse-connect client for the embedded server and for real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+
+from trailhouse.errors import UnreachableError, UsageError
+
+CONNECT_TIMEOUT_SECONDS = 10
+QUERY_TIMEOUT_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class WarehouseAddress:
+    """Where the warehouse is and who asks: everything a client, dbt or a dashboard needs to connect."""
+
+    host: str
+    port: int
+    user: str
+    database: str
+    password: str = field(default="", repr=False)
+    is_secure: bool = False
+
+    @classmethod
+    def parse(cls, url: str, database: str, user: str = "", password: str = "") -> WarehouseAddress:
+        """Read an address from ``http[s]://[user[:password]@]host[:port]``; arguments win over the URL.
+
+        Raises UsageError if the URL has no host, another scheme or a port that is not a number.
+        """
+        parts = urlsplit(url)
+        cure = "write it as http://host:8123 or https://user@host:8443"
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f"the warehouse URL {redact_url(url)!r} is not an http(s) URL", cure)
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise UsageError(f"the warehouse URL {redact_url(url)!r} has a port that is no number", cure) from error
+        is_secure = parts.scheme == "https"
+        return cls(
+            host=parts.hostname,
+            port=port or (8443 if is_secure else 8123),
+            user=user or unquote(parts.username or "") or "default",
+            database=database,
+            password=password or unquote(parts.password or ""),
+            is_secure=is_secure,
+        )
+
+    @property
+    def url(self) -> str:
+        """The address without credentials, fit for messages."""
+        return f"{'https' if self.is_secure else 'http'}://{self.host}:{self.port}"
+
+
+def redact_url(url: str) -> str:
+    """Return the URL without its user and password, so that it can be printed."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client:
+    """Open a client; with ``needs_database=False`` the database may not exist yet.
+
+    The client has no session, so that it can be shared by threads and never holds a lock on the server.
+
+    Raises UnreachableError if nothing answers, the credentials are refused or the database is missing.
+    """
+    try:
+        return clickhouse_connect.get_client(
+            host=address.host,
+            port=address.port,
+            username=address.user,
+            password=address.password,
+            database=address.database if needs_database else "__default__",
+            secure=address.is_secure,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            send_receive_timeout=QUERY_TIMEOUT_SECONDS,
+            autogenerate_session_id=False,
+        )
+    except (OperationalError, DatabaseError, ClickHouseError) as error:
+        raise explain_refusal(address, error) from error
+
+
+def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableError:
+    """Turn a failed connection into one line that says which of the three usual reasons it was."""
+    text = str(error)
+    if "UNKNOWN_DATABASE" in text:
+        return UnreachableError(
+            f"the warehouse at {address.url} has no database {address.database!r}", "run `trailhouse init`"
+        )
+    if any(name in text for name in ("AUTHENTICATION_FAILED", "REQUIRED_PASSWORD", "WRONG_PASSWORD")):
+        return UnreachableError(
+            f"the warehouse at {address.url} refused user {address.user!r}",
+            "set TRAILHOUSE_WAREHOUSE_USER and TRAILHOUSE_WAREHOUSE_PASSWORD",
+        )
+    return UnreachableError(
+        f"no warehouse answers at {address.url}",
+        "start it, or unset TRAILHOUSE_WAREHOUSE_URL to use the embedded server",
+    )
+
+
+def read_row(client: Client, query: str, parameters: Mapping[str, object] | None = None) -> tuple[Any, ...]:
+    """Run a query that always has exactly one row, and return it."""
+    rows = client.query(query, parameters=dict(parameters or {})).result_rows
+    if len(rows) != 1:
+        raise RuntimeError(f"expected one row, got {len(rows)}: {query}")
+    return tuple(rows[0])

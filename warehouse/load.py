@@ -1,0 +1,126 @@
+"""Bulk load: rows go into a staging table and become visible by replacing one partition, whole or not at all.
+
+create stage ── insert batches ── check the count ── replace partition ── drop stage
+     killed up to here: nothing is visible            killed here: all is visible, the load can be repeated
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.errors import BadInputError
+from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.migrations import quote_identifier
+
+STAGE_PREFIX = "stage_"
+# A load that takes longer than a day is taken for dead.
+STAGE_LIFETIME_HOURS = 24
+LOAD_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 1}
+
+PartitionValue = str | int
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition of a table: the columns of its partition key with their values, in order."""
+
+    table: str
+    key: tuple[tuple[str, PartitionValue], ...]
+
+    @property
+    def expression(self) -> str:
+        """The partition as ALTER TABLE wants it."""
+        values = ", ".join(quote_literal(value) for _, value in self.key)
+        return f"tuple({values})"
+
+    @property
+    def condition(self) -> str:
+        """The partition as a condition on rows."""
+        return " and ".join(f"{quote_identifier(column)} = {quote_literal(value)}" for column, value in self.key)
+
+
+def quote_literal(value: PartitionValue) -> str:
+    """Write a value of a partition key as a SQL literal."""
+    if isinstance(value, int):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def replace_partition(client: Client, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]) -> int:
+    """Load batches as the whole content of one partition; an earlier content is replaced, a repeat changes nothing.
+
+    Columns of the partition key are added to the batches that lack them.
+
+    Returns the number of rows of the partition. Raises BadInputError, with nothing changed, if there are no
+    rows: an empty partition is always a mistake upstream.
+    """
+    stage = f"{STAGE_PREFIX}{partition.table}_{uuid.uuid4().hex}"
+    client.command(f"create table {quote_identifier(stage)} as {quote_identifier(partition.table)}")
+    try:
+        row_count = fill_stage(client, stage, partition, batches)
+        if row_count == 0:
+            raise BadInputError(f"nothing to load into {partition.table} {partition.expression}", "check the corpus")
+        check_stage(client, stage, partition, row_count)
+        client.command(
+            f"alter table {quote_identifier(partition.table)} "
+            f"replace partition {partition.expression} from {quote_identifier(stage)}"
+        )
+    finally:
+        client.command(f"drop table if exists {quote_identifier(stage)} sync")
+    return row_count
+
+
+def fill_stage(client: Client, stage: str, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]) -> int:
+    """Insert the batches, each under its own deduplication token, so that a retried request counts once."""
+    row_count = 0
+    for index, batch in enumerate(batches):
+        table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+        if table.num_rows == 0:
+            continue
+        settings = {**LOAD_SETTINGS, "insert_deduplication_token": f"{stage}:{index}"}
+        client.insert_arrow(stage, add_key_columns(table, partition), settings=settings)
+        row_count += table.num_rows
+    return row_count
+
+
+def add_key_columns(table: pa.Table, partition: Partition) -> pa.Table:
+    """Add the constant columns of the partition key; strings are dictionary-encoded, which loads fastest."""
+    for column, value in partition.key:
+        if column in table.column_names:
+            continue
+        if isinstance(value, int):
+            constant: pa.Array = pa.repeat(pa.scalar(value, pa.int64()), table.num_rows)
+        else:
+            indices = pa.repeat(pa.scalar(0, pa.int32()), table.num_rows)
+            constant = pa.DictionaryArray.from_arrays(indices, pa.array([value]))
+        table = table.append_column(column, constant)
+    return table
+
+
+def check_stage(client: Client, stage: str, partition: Partition, row_count: int) -> None:
+    """Make sure that the stage holds what was sent, and only rows of the partition."""
+    query = f"select count(), countIf({partition.condition}) from {quote_identifier(stage)}"
+    stored_count, matching_count = read_row(client, query)
+    if (stored_count, matching_count) != (row_count, row_count):
+        raise RuntimeError(
+            f"{stage} holds {stored_count} rows, {matching_count} of them in {partition.expression};"
+            f" {row_count} were sent"
+        )
+
+
+def drop_abandoned_stages(client: Client) -> list[str]:
+    """Drop the staging tables that killed loads left behind more than a day ago; returns their names."""
+    rows = client.query(
+        "select name from system.tables where database = currentDatabase() and startsWith(name, {prefix:String})"
+        " and metadata_modification_time < now() - toIntervalHour({hours:UInt32})",
+        parameters={"prefix": STAGE_PREFIX, "hours": STAGE_LIFETIME_HOURS},
+    ).result_rows
+    names = [str(name) for (name,) in rows]
+    for name in names:
+        client.command(f"drop table if exists {quote_identifier(name)} sync")
+    return names
