@@ -1,0 +1,1 @@
+"""The dashboards: what people look at. Reads marts only."""

@@ -51,9 +51,16 @@ def first_line(error: Exception) -> str:
 
 
 def read_columns(
-    client: Client, table: str, columns: Sequence[str], equals: Mapping[str, str | int] | None = None
+    client: Client,
+    table: str,
+    columns: Sequence[str],
+    equals: Mapping[str, str | int] | None = None,
+    *,
+    only_latest: bool = False,
 ) -> pa.Table:
     """Read columns of a table or mart, ordered by them; ``equals`` keeps rows with these values.
+
+    ``only_latest`` reads the latest row of each key of a ReplacingMergeTree table.
 
     Raises BadInputError if the table does not exist yet.
     """
@@ -62,10 +69,11 @@ def read_columns(
         f"{quote_identifier(column)} = {{{column}:{sql_type(value)}}}" for column, value in (equals or {}).items()
     ]
     where = f" where {' and '.join(conditions)}" if conditions else ""
+    final = " final" if only_latest else ""
     if not read_row(client, f"exists table {quote_identifier(table)}")[0]:
         raise BadInputError(f"the warehouse has no table {table}", "run `trailhouse transform`")
     return client.query_arrow(
-        f"select {names} from {quote_identifier(table)}{where} order by {names}",
+        f"select {names} from {quote_identifier(table)}{final}{where} order by {names}",
         parameters=dict(equals or {}),
         settings=ARROW_SETTINGS,
     )

@@ -1,0 +1,58 @@
+# Two commands do everything: `make demo` and `make test`. Needs Python 3.11 (or 3.12) and make.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help environment demo test lint format serve clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+environment: $(READY) ## Create the virtual environment with every pinned package
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || \
+	  { echo "error: Python 3.11 or 3.12 is needed, $(PYTHON) is neither; set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || $(MAKE) --no-print-directory python-venv
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing the pinned packages into $(VENV) (a few minutes the first time)"
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: python-venv
+python-venv: # Debian ships venv as a package of its own
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	else \
+	  echo "error: $(PYTHON) has no venv module; install it (Debian: apt-get install python3-venv)" >&2; exit 2; \
+	fi
+
+demo: $(READY) ## Train three small models, score their checkpoints, derive the marts, draw the figures
+	$(BIN)/trailhouse demo
+
+test: $(READY) ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## Check style, types and SQL layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfmt --check dbt sql/queries
+
+format: $(READY) ## Lay out Python and SQL
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfmt dbt sql/queries
+
+serve: $(READY) ## Serve the embedded warehouse on http://127.0.0.1:8123
+	$(BIN)/trailhouse serve
+
+clean: ## Remove the environment and caches; data/ and figures/ stay
+	-@[ ! -x $(BIN)/trailhouse ] || $(BIN)/trailhouse stop
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

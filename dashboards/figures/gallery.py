@@ -1,0 +1,8 @@
+"""All figures, in the order of the papers."""
+
+from __future__ import annotations
+
+from trailhouse.dashboards.figures import trend_shares, validation_perplexity
+from trailhouse.dashboards.figures.figure import Figure
+
+FIGURES: tuple[Figure, ...] = (validation_perplexity.FIGURE, trend_shares.FIGURE)

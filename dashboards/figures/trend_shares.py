@@ -1,0 +1,37 @@
+"""Figure 2 of Xia et al. 2023: share of tokens that stagnate, rise or fall, by start of the trend."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.figure import Figure as Canvas
+
+from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.panels import draw_models, new_canvas
+
+PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downward", "Downward (still learning)"))
+
+
+def draw_trend_shares(rows: pa.Table) -> Canvas:
+    """Draw one panel per category and one line per model, under the paper's convention."""
+    paper = rows.filter(pc.equal(rows["convention_id"], "paper")).sort_by("parameter_count")
+    percent = paper.append_column("token_percent", pc.multiply(paper["token_share"], 100))
+    canvas, panels = new_canvas(len(PANELS), "Trends of token perplexity")
+    for panel, (category, title) in zip(panels, PANELS, strict=True):
+        draw_models(
+            panel, percent.filter(pc.equal(percent["category"], category)), x="start_percent", y="token_percent"
+        )
+        panel.set(title=title, xlabel="Start of the trend (% of training)", ylim=(0, None))
+    panels[0].set_ylabel("Tokens (%)")
+    panels[-1].legend(title="Model")
+    return canvas
+
+
+FIGURE = Figure(
+    name="figure_02_trend_shares",
+    title="Share of tokens by trend category and start",
+    source="Xia et al. 2023, Figure 2",
+    mart="fct_trend_share_by_start",
+    columns=("convention_id", "model_id", "parameter_count", "start_percent", "category", "token_share"),
+    draw=draw_trend_shares,
+)

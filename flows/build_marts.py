@@ -1,0 +1,120 @@
+"""The flow that derives the marts: a dbt build over whatever the raw tables hold."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+from dbt.artifacts.schemas.run import RunExecutionResult
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt_common.events.base_types import EventMsg
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+
+from trailhouse.errors import BadInputError, TrailhouseError
+from trailhouse.flows.address import resolve_address
+from trailhouse.flows.progress import report_progress
+from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.warehouse.connection import WarehouseAddress
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """How many nodes of the dbt project were built or tested, and how long it took."""
+
+    model_count: int
+    seed_count: int
+    test_count: int
+    duration_seconds: float
+
+
+@flow(name="build_marts", validate_parameters=False, persist_result=False)
+def build_marts(
+    select: tuple[str, ...] = (), settings: Settings | None = None, *, full_refresh: bool = False
+) -> BuildReport:
+    """Run ``dbt build``: seeds, models and their tests; only what changed is derived again.
+
+    ``select`` is dbt's node selection, ``full_refresh`` rebuilds incremental models from nothing. Raises BadInputError
+    for a selection dbt refuses, TrailhouseError if a model or test failed: the message names the first one.
+    """
+    settings = settings or load_settings()
+    export_address(resolve_address(settings))
+    arguments = ["build", *project_arguments(settings)]
+    if select:
+        arguments += ["--select", *select]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    result = dbtRunner(callbacks=[report_node]).invoke(arguments)
+    return read_result(result)
+
+
+def project_arguments(settings: Settings) -> list[str]:
+    """Where dbt finds its project and leaves its files; the installed package stays untouched."""
+    project = Path(str(resources.files("trailhouse") / "dbt"))
+    state = (settings.data_directory / "dbt").resolve()
+    return [
+        f"--project-dir={project}",
+        f"--profiles-dir={project}",
+        f"--target-path={state / 'target'}",
+        f"--log-path={state / 'logs'}",
+        "--no-use-colors",
+        "--log-level=none",
+        "--no-send-anonymous-usage-stats",
+    ]
+
+
+def export_address(address: WarehouseAddress) -> None:
+    """Hand the address to dbt's profile, which reads it from the environment."""
+    os.environ.update(
+        TRAILHOUSE_DBT_HOST=address.host,
+        TRAILHOUSE_DBT_PORT=str(address.port),
+        TRAILHOUSE_DBT_SECURE=str(address.is_secure).lower(),
+        TRAILHOUSE_DBT_USER=address.user,
+        TRAILHOUSE_DBT_PASSWORD=address.password,
+        TRAILHOUSE_DBT_DATABASE=address.database,
+        DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+    )
+
+
+def report_node(event: EventMsg) -> None:
+    """Turn dbt's events into progress: one unit per finished node."""
+    if event.info.name in ("LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"):
+        report_progress("Transforming", event.data.index, event.data.total, event.data.description)
+
+
+def read_result(result: dbtRunnerResult) -> BuildReport:
+    """Count what was built, leave a table behind, and raise if something failed."""
+    if result.exception is not None:
+        raise BadInputError(f"dbt refused: {' '.join(str(result.exception).split())}", "correct the selection")
+    run = cast(RunExecutionResult, result.result)
+    nodes = list(run.results)
+    create_table_artifact(
+        [
+            {
+                "node": n.node.name,
+                "type": str(n.node.resource_type),
+                "status": str(n.status),
+                "seconds": n.execution_time,
+            }
+            for n in nodes
+        ],
+        key="dbt-build",
+        description="Nodes of the dbt build",
+    )
+    failed = [node for node in nodes if str(node.status) in ("error", "fail", "runtime error")]
+    if failed:
+        reason = " ".join(str(failed[0].message).split())
+        raise TrailhouseError(
+            f"{len(failed)} of {len(nodes)} dbt nodes failed; the first is {failed[0].node.name}: {reason}",
+            "see data/dbt/logs/dbt.log",
+        )
+    types = [str(node.node.resource_type) for node in nodes]
+    return BuildReport(
+        model_count=types.count("model"),
+        seed_count=types.count("seed"),
+        test_count=types.count("test") + types.count("unit_test"),
+        duration_seconds=run.elapsed_time,
+    )

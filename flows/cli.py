@@ -1,0 +1,96 @@
+"""The ``trailhouse`` command: it gathers the commands, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from trailhouse import __version__
+from trailhouse.errors import TrailhouseError
+from trailhouse.flows.commands import asking, declaring, serving, working
+from trailhouse.flows.console import messages, say
+
+EXIT_INTERNAL = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A data warehouse for the training trajectories of language models.\n\n"
+    "Start with `trailhouse demo`: it trains three small models, scores their checkpoints, derives the marts and"
+    " draws the figures.\n\n"
+    "Exit codes: 0 ok, 1 internal error, 2 usage or configuration, 3 bad input, 4 partial success,"
+    " 5 unreachable, 130 interrupted.",
+)
+
+
+def show_version(value: bool) -> None:
+    """Print the version and stop."""
+    if value:
+        typer.echo(f"trailhouse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def accept_global_options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+for command in (
+    working.demo,
+    serving.init,
+    serving.serve,
+    serving.stop,
+    working.score,
+    working.transform,
+    working.figures,
+    asking.ask,
+    asking.sql,
+    asking.status,
+):
+    app.command()(command)
+app.add_typer(declaring.suite_app, name="suite")
+app.add_typer(declaring.corpus_app, name="corpus")
+app.add_typer(asking.config_app, name="config")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the documented code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; returns the exit code. Only ``--debug`` shows a traceback."""
+    try:
+        result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
+    except TrailhouseError as error:
+        return report_error(f"error: {error.message}", f"  cure: {error.cure}", error.exit_code, arguments)
+    except (Abort, KeyboardInterrupt):
+        return report_error("interrupted", "  cure: run it again, it goes on where it stopped", EXIT_INTERRUPTED, [])
+    except TyperException as error:
+        return report_error(f"error: {error.format_message()}", "  cure: see `trailhouse --help`", EXIT_USAGE, [])
+    except Exception as error:  # the last line of defence: a defect of ours, said in one line
+        text = " ".join(str(error).split()) or "no message"
+        cure = "  cure: run it again with `trailhouse --debug ...` and report the traceback"
+        return report_error(f"internal error: {type(error).__name__}: {text}", cure, EXIT_INTERNAL, arguments)
+    return result if isinstance(result, int) else 0
+
+
+def report_error(message: str, cure: str, exit_code: int, arguments: list[str]) -> int:
+    """Say what was wrong and what to do next on stderr."""
+    if "--debug" in arguments:
+        messages.print(traceback.format_exc(), markup=False, highlight=False)
+    say(message)
+    say(cure)
+    return exit_code

@@ -1,0 +1,1 @@
+"""The commands of ``trailhouse``, one subject a file."""

@@ -1,0 +1,122 @@
+"""``suite`` and ``corpus``: what is scored, and on what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from trailhouse.errors import UsageError
+from trailhouse.flows.commands.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.flows.console import print_json, print_rows, say
+from trailhouse.flows.settings import load_settings
+
+suite_app = typer.Typer(no_args_is_help=True, help="Suites: families of models whose checkpoints are scored.")
+corpus_app = typer.Typer(no_args_is_help=True, help="Corpora: the texts that checkpoints are scored on.")
+
+
+@suite_app.command("list")
+def list_declared(as_json: JsonOption = False) -> None:
+    """List the suites that come with Trailhouse, and your own."""
+    from trailhouse.models.suite import list_suites
+
+    from trailhouse.flows.suites import suite_directories
+
+    rows = [
+        {
+            "suite": suite.suite_id,
+            "source": suite.source,
+            "models": len(suite.models),
+            "description": suite.description,
+        }
+        for suite in list_suites(suite_directories(load_settings()))
+    ]
+    print_rows(pa.Table.from_pylist(rows), as_json=as_json)
+
+
+@suite_app.command("show")
+def show_declaration(
+    name: Annotated[str, typer.Argument(help="Name of the suite.")], as_json: JsonOption = False
+) -> None:
+    """Show one suite: its models with batch size, planned steps and where their checkpoints lie."""
+    from trailhouse.flows.suites import find_declared_suite
+
+    suite = find_declared_suite(name, load_settings())
+    rows = [
+        {
+            "model": model.model_name,
+            "location": str(model.location),
+            "batch_tokens": model.batch_tokens,
+            "planned_steps": model.planned_steps,
+            "context_length": model.context_length,
+        }
+        for model in suite.models
+    ]
+    if as_json:
+        print_json({"suite": suite.suite_id, "description": suite.description, "source": suite.source, "models": rows})
+        return
+    say(f"{suite.suite_id}: {suite.description}")
+    print_rows(pa.Table.from_pylist(rows), as_json=False)
+
+
+@suite_app.command("add")
+def add_declaration(
+    file: Annotated[Path, typer.Argument(help="YAML declaration of the suite.", exists=True, dir_okay=False)],
+) -> None:
+    """Check a suite declaration and copy it to the suites directory."""
+    from trailhouse.models.suite import load_suite
+
+    suite = load_suite(file)
+    directory = load_settings().suites_directory
+    target = directory / f"{suite.suite_id}.yaml"
+    if target.exists() and target.read_bytes() != file.read_bytes():
+        raise UsageError(f"{target} exists and differs", "give the suite another name, or edit that file")
+    directory.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(file.read_bytes())
+    say(f"suite {suite.suite_id} with {len(suite.models)} models is in {target}")
+
+
+@corpus_app.command("list")
+def list_corpora(
+    as_json: JsonOption = False, data_directory: DataDirectoryOption = None, warehouse_url: WarehouseUrlOption = None
+) -> None:
+    """List the corpora of the warehouse."""
+    from trailhouse.flows.address import resolve_address
+    from trailhouse.warehouse.connection import connect
+    from trailhouse.warehouse.query import read_columns
+
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    with connect(resolve_address(settings)) as client:
+        columns = ["corpus_id", "document_count", "byte_count", "description", "source"]
+        print_rows(read_columns(client, "raw_corpus", columns, only_latest=True), as_json=as_json)
+
+
+@corpus_app.command("add")
+def add_corpus(
+    files: Annotated[list[Path], typer.Argument(help=".txt, .jsonl or .parquet files, or directories of .txt files.")],
+    name: Annotated[str, typer.Option(help="Name of the corpus.")],
+    description: Annotated[str, typer.Option(help="What the texts are, in a sentence.")] = "",
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Read texts into the warehouse as one corpus.
+
+    A .txt file is one document; a .jsonl file holds one object with `text` per line; a .parquet file has a
+    column `text`. A corpus of the same name is replaced; its scores are then made again by `trailhouse score`.
+    """
+    from trailhouse.models.corpus import read_corpus
+
+    from trailhouse.flows.address import resolve_address
+    from trailhouse.flows.registration import register_corpus
+    from trailhouse.warehouse.connection import connect
+
+    corpus = read_corpus(name, files, description=description)
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    with connect(resolve_address(settings)) as client:
+        is_new = register_corpus(client, corpus)
+    if as_json:
+        print_json({"corpus": name, "documents": len(corpus.documents), "is_new": is_new})
+    say(f"corpus {name}: {len(corpus.documents)} documents" + ("" if is_new else ", already there"))

@@ -1,0 +1,123 @@
+"""``score``, ``transform``, ``figures`` and ``demo``: the main job, in steps and in one go."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from trailhouse.flows.commands.options import (
+    CorpusOption,
+    DataDirectoryOption,
+    DeviceOption,
+    JsonOption,
+    WarehouseUrlOption,
+)
+from trailhouse.flows.console import pivot, print_json, print_table, progress_bars, say
+from trailhouse.flows.settings import load_settings, prepare_prefect
+
+
+def score(
+    suite: Annotated[str, typer.Argument(help="Suite, see `trailhouse suite list`.")],
+    corpus: CorpusOption,
+    device: DeviceOption = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [default: float32]")] = None,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Score every checkpoint of a suite on a corpus, except what is scored already.
+
+    Interrupted or killed, run it again: it goes on where it stopped.
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
+    prepare_prefect(settings)
+    from trailhouse.flows.score_checkpoints import score_checkpoints
+
+    with progress_bars():
+        report = score_checkpoints(suite, corpus, settings)
+    if as_json:
+        print_json(asdict(report))
+    say(
+        f"{report.scored_count} of {report.checkpoint_count} checkpoints scored, {report.already_scored_count} were"
+        f" scored already: {report.score_count} scores at {report.scores_per_second:.0f} per second"
+    )
+
+
+def transform(
+    select: Annotated[list[str] | None, typer.Option("--select", "-s", help="dbt node selection.")] = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Derive everything again.")] = False,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Derive the marts from the raw tables and test them (`dbt build`); only what changed is derived again."""
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    prepare_prefect(settings)
+    from trailhouse.flows.build_marts import build_marts
+
+    with progress_bars():
+        report = build_marts(tuple(select or ()), settings, full_refresh=full_refresh)
+    if as_json:
+        print_json(asdict(report))
+    say(
+        f"{report.model_count} models and {report.seed_count} seeds built, {report.test_count} tests passed"
+        f" in {report.duration_seconds:.0f} s"
+    )
+
+
+def figures(
+    suite: Annotated[str, typer.Option(help="Suite to draw.")],
+    corpus: CorpusOption,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Draw the figures of the papers from the marts, as PNG, SVG and PDF."""
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    from trailhouse.flows.draw_figures import draw_figures
+
+    with progress_bars():
+        files = draw_figures(settings, suite, corpus)
+    if as_json:
+        print_json([str(file) for file in files])
+    for file in files:
+        say(f"wrote {file}")
+
+
+def demo(
+    size: Annotated[
+        Literal["full", "reduced"], typer.Option(help="reduced trains smaller models, in seconds.")
+    ] = "full",
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Run the whole job on models trained on the spot: train, score, derive, summarise, draw.
+
+    Needs no network and no GPU. What is done already is not done again.
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    prepare_prefect(settings)
+    from trailhouse.flows.demo import run_demo
+
+    with progress_bars():
+        report = run_demo(settings, size)
+    if as_json:
+        print_json(
+            {
+                "scoring": asdict(report.scoring),
+                "marts": asdict(report.marts),
+                "figures": [str(file) for file in report.figures],
+                "validation_perplexity": report.perplexities.to_pylist(),
+                "trend_shares": report.trend_shares.to_pylist(),
+            }
+        )
+    else:
+        perplexities = pivot(report.perplexities, ["step"], "model_id", "perplexity")
+        print_table(perplexities, title="Validation perplexity by step and model")
+        shares = pivot(report.trend_shares, ["model_id", "category"], "start_percent", "token_percent")
+        print_table(shares, title="Tokens (%) by trend, for every start of the trend (% of training)")
+    for file in report.figures:
+        say(f"wrote {file}")

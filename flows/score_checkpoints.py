@@ -1,0 +1,246 @@
+"""The flow that scores what the ledger lacks: every checkpoint of a suite on a corpus."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from prefect import flow, task
+from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
+from prefect.utilities.annotations import quote
+from trailhouse.models.checkpoint import Checkpoint
+from trailhouse.models.corpus import Corpus, corpus_sha256
+from trailhouse.models.scoring import (
+    ScoringSettings,
+    count_scores,
+    device_name,
+    library_versions,
+    load_model,
+    score_corpus,
+)
+from trailhouse.models.tokenization import TokenizedCorpus, load_tokenizer, tokenize_corpus
+
+from trailhouse import __version__
+from trailhouse.errors import PartialError, TrailhouseError
+from trailhouse.flows.address import resolve_address
+from trailhouse.flows.progress import report_progress
+from trailhouse.flows.registration import read_registered_corpus, register_suite, register_tokens
+from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.flows.suites import find_declared_suite
+from trailhouse.warehouse.catalogue import upsert
+from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
+from trailhouse.warehouse.load import drop_abandoned_stages
+
+
+@dataclass(frozen=True)
+class ScoringReport:
+    """What one run did."""
+
+    suite_id: str
+    corpus_id: str
+    checkpoint_count: int
+    already_scored_count: int
+    scored_count: int
+    score_count: int
+    duration_seconds: float
+    scores_per_second: float
+
+
+@dataclass(frozen=True)
+class ScoringJob:
+    """Everything a checkpoint is scored with; shared by all checkpoints of a run that use one tokenizer."""
+
+    address: WarehouseAddress
+    tokenized: TokenizedCorpus
+    settings: ScoringSettings
+    scoring_run_id: uuid.UUID
+
+
+def is_worth_retrying(task: Task[..., object], run: TaskRun, state: State[object]) -> bool:
+    """Retry what may pass by itself; what a person must mend fails at once."""
+    error = state.result(raise_on_failure=False)
+    return not (isinstance(error, TrailhouseError) and error.exit_code in (2, 3))
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=[1, 10],
+    retry_condition_fn=is_worth_retrying,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    task_run_name="{checkpoint.model_id} step {checkpoint.step}",
+)
+def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob) -> LedgerEntry:
+    """Load one checkpoint, score every position of the corpus, replace its partition, enter it into the ledger."""
+    started_at = datetime.now(UTC)
+    model = load_model(checkpoint.directory, job.settings)
+    total = count_scores(job.tokenized)
+    name = f"{checkpoint.model_id} step {checkpoint.step}"
+    batches = score_corpus(
+        model, job.tokenized, job.settings, progress=lambda done: report_progress("Checkpoint", done, total, name)
+    )
+    with connect(job.address) as client:
+        return load_scores(client, scored, batches, job.scoring_run_id, started_at)
+
+
+@flow(name="score_checkpoints", validate_parameters=False, persist_result=False)
+def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
+    """Score every checkpoint of a suite on a corpus, except those the ledger has.
+
+    A failed checkpoint does not stop the others. Raises PartialError if some failed, the first error itself if
+    all did.
+    """
+    settings = settings or load_settings()
+    started_at = datetime.now(UTC)
+    address = resolve_address(settings)
+    with connect(address) as client:
+        drop_abandoned_stages(client)
+        checkpoints = register_suite(client, find_declared_suite(suite, settings), settings.data_directory)
+        registered = read_registered_corpus(client, corpus)
+        ledger = read_score_keys(client, corpus)
+    scoring = ScoringSettings(dtype=settings.dtype, quanta_per_nat=settings.quanta_per_nat, device=settings.device)
+    planned = [(checkpoint, plan_partition(checkpoint, registered, scoring)) for checkpoint in checkpoints]
+    pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
+    run_id = uuid.uuid4()
+    outcomes = score_pending(pending, registered, scoring, address, run_id) if pending else []
+    entries = [outcome for outcome in outcomes if isinstance(outcome, LedgerEntry)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    report = summarise(suite, corpus, len(checkpoints), len(pending), entries, started_at)
+    if pending:
+        record_run(address, run_id, scoring, report, started_at)
+    raise_failures(errors, len(checkpoints) - len(errors))
+    return report
+
+
+def plan_partition(checkpoint: Checkpoint, corpus: Corpus, scoring: ScoringSettings) -> ScoredPartition:
+    """Say what the scores of a checkpoint would be made from, without loading it."""
+    return ScoredPartition(
+        model_id=checkpoint.model_id,
+        corpus_id=corpus.corpus_id,
+        step=checkpoint.step,
+        weights_sha256=checkpoint.weights_sha256,
+        corpus_sha256=corpus_sha256(corpus),
+        tokenizer_id=checkpoint.tokenizer_id,
+        settings={**scoring.as_record(), "config_sha256": checkpoint.config_sha256},
+    )
+
+
+def score_pending(
+    pending: list[tuple[Checkpoint, ScoredPartition]],
+    corpus: Corpus,
+    scoring: ScoringSettings,
+    address: WarehouseAddress,
+    run_id: uuid.UUID,
+) -> list[LedgerEntry | BaseException]:
+    """Score the checkpoints one after the other; an outcome is a ledger entry or the error of that checkpoint."""
+    jobs = {
+        tokenized.tokenizer_id: ScoringJob(address, tokenized, scoring, run_id)
+        for tokenized in tokenize_for(pending, corpus, address)
+    }
+    slot = score_checkpoint.with_options(tags={f"device:{device_name(scoring)}"})
+    artifact_id = cast(
+        uuid.UUID, create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {corpus.corpus_id}")
+    )
+    outcomes: list[LedgerEntry | BaseException] = []
+    for index, (checkpoint, scored) in enumerate(pending):
+        report_progress("Scoring", index, len(pending), checkpoint.model_id)
+        state = slot(checkpoint, scored, quote(jobs[checkpoint.tokenizer_id]), return_state=True)
+        outcomes.append(state.result(raise_on_failure=False))
+        update_progress_artifact(artifact_id, 100.0 * (index + 1) / len(pending))
+    report_progress("Scoring", len(pending), len(pending))
+    create_table_artifact(
+        [describe_outcome(c, outcome) for (c, _), outcome in zip(pending, outcomes, strict=True)],
+        key="scored-checkpoints",
+        description=f"Checkpoints scored on {corpus.corpus_id}",
+    )
+    return outcomes
+
+
+def tokenize_for(
+    pending: list[tuple[Checkpoint, ScoredPartition]], corpus: Corpus, address: WarehouseAddress
+) -> Iterator[TokenizedCorpus]:
+    """Tokenise the corpus once for every tokenizer among the checkpoints, and enter the tokens."""
+    first_of = {checkpoint.tokenizer_id: checkpoint for checkpoint, _ in reversed(pending)}
+    for checkpoint in first_of.values():
+        tokenized = tokenize_corpus(load_tokenizer(checkpoint.directory), corpus)
+        with connect(address) as client:
+            register_tokens(client, tokenized)
+        yield tokenized
+
+
+def describe_outcome(checkpoint: Checkpoint, outcome: LedgerEntry | BaseException) -> dict[str, object]:
+    """One row of the table that a run leaves behind."""
+    row: dict[str, object] = {"model": checkpoint.model_id, "step": checkpoint.step}
+    if isinstance(outcome, BaseException):
+        return {**row, "state": "failed", "scores": 0, "mean log-prob (nats)": None, "message": str(outcome)}
+    mean = outcome.log_prob_sum_nats / outcome.score_count
+    return {**row, "state": "scored", "scores": outcome.score_count, "mean log-prob (nats)": mean, "message": ""}
+
+
+def summarise(
+    suite: str, corpus: str, checkpoint_count: int, pending_count: int, entries: list[LedgerEntry], started_at: datetime
+) -> ScoringReport:
+    """Add up what the run did."""
+    score_count = sum(entry.score_count for entry in entries)
+    scoring_seconds = sum(entry.duration_seconds for entry in entries)
+    return ScoringReport(
+        suite_id=suite,
+        corpus_id=corpus,
+        checkpoint_count=checkpoint_count,
+        already_scored_count=checkpoint_count - pending_count,
+        scored_count=len(entries),
+        score_count=score_count,
+        duration_seconds=(datetime.now(UTC) - started_at).total_seconds(),
+        scores_per_second=score_count / scoring_seconds if scoring_seconds else 0.0,
+    )
+
+
+def record_run(
+    address: WarehouseAddress,
+    run_id: uuid.UUID,
+    scoring: ScoringSettings,
+    report: ScoringReport,
+    started_at: datetime,
+) -> None:
+    """Enter the run with its provenance (definitions: every score can be traced to what made it)."""
+    record: Mapping[str, object] = {
+        "scoring_run_id": run_id,
+        "started_at": started_at,
+        "finished_at": datetime.now(UTC),
+        "user_name": getpass.getuser(),
+        "host_name": platform.node(),
+        "trailhouse_version": __version__,
+        "device": device_name(scoring),
+        "dtype": scoring.dtype,
+        "attention_implementation": scoring.attention_implementation,
+        "batch_policy": scoring.batch_policy,
+        "library_versions": json.dumps(library_versions(), sort_keys=True),
+        "score_count": report.score_count,
+        "checkpoint_count": report.scored_count,
+        "tokens_per_second": report.scores_per_second,
+    }
+    with connect(address) as client:
+        upsert(client, "raw_scoring_run", ["scoring_run_id"], [record])
+
+
+def raise_failures(errors: list[BaseException], succeeded_count: int) -> None:
+    """Raise what the run must be reported with, if anything failed."""
+    if not errors:
+        return
+    if succeeded_count == 0:
+        raise errors[0]
+    first = errors[0].message if isinstance(errors[0], TrailhouseError) else str(errors[0])
+    raise PartialError(
+        f"{len(errors)} checkpoints failed, the others are scored; the first: {first}",
+        "mend them and run the same command again",
+    )
