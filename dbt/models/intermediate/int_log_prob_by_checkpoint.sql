@@ -1,0 +1,43 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="insert_overwrite",
+        on_schema_change="fail",
+        engine="MergeTree()",
+        partition_by=["model_id", "corpus_id"],
+        order_by=["step"],
+        pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",
+    )
+}}
+
+with
+    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
+
+    token_series as (
+        select *
+        from {{ ref("int_token_series") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
+    ),
+
+    token_score as (
+        select model_id, corpus_id, step, score_nats, byte_count, series_fingerprint
+        from token_series
+        array join steps as step, log_prob_nats as score_nats
+    ),
+
+    -- summed as decimals, whose sum is the same in any order: two builds agree to the last digit
+    summed as (
+        select
+            model_id,
+            corpus_id,
+            step,
+            toInt64(count()) as score_count,
+            toFloat64(sum(toDecimal64(toFloat64(score_nats), 9))) as log_prob_sum_nats,
+            if(count(token_score.byte_count) = count(), sum(token_score.byte_count), null) as byte_count,
+            any(token_score.series_fingerprint) as series_fingerprint
+        from token_score
+        group by model_id, corpus_id, step
+    )
+
+select *
+from summed

@@ -1,0 +1,33 @@
+{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id"]) }}
+
+with
+    score_ledger as (select * from {{ ref("stg_scoring__score_ledger") }} where is_complete),
+
+    document as (select corpus_id, document_id, scored_from_position from {{ ref("stg_corpora__document") }}),
+
+    prompt_boundary as (
+        select corpus_id, groupBitXor(cityHash64(document_id, scored_from_position)) as boundary_hash
+        from document
+        group by corpus_id
+    ),
+
+    -- a table, and not a view, so that it is older than the scores that are read under it: scores that change
+    -- in between get a fingerprint of the past, and are read again by the next build
+    fingerprinted as (
+        select
+            model_id,
+            corpus_id,
+            max(tokenizer_id) as tokenizer_id,
+            toInt64(count()) as checkpoint_count,
+            sum(score_count) as score_count,
+            cityHash64(
+                any(boundary_hash),
+                arraySort(groupArray((step, score_key, score_ledger.score_count, log_prob_sum_nats)))
+            ) as series_fingerprint
+        from score_ledger
+        left join prompt_boundary using (corpus_id)
+        group by model_id, corpus_id
+    )
+
+select *
+from fingerprinted

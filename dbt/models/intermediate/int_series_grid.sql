@@ -1,0 +1,35 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="insert_overwrite",
+        on_schema_change="fail",
+        engine="MergeTree()",
+        partition_by=["model_id", "corpus_id"],
+        order_by=["grid_id"],
+        pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",
+    )
+}}
+
+with
+    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
+
+    token_series as (
+        select *
+        from {{ ref("int_token_series") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+    ),
+
+    grid as (
+        select
+            model_id,
+            corpus_id,
+            grid_id,
+            any(token_series.steps) as steps,
+            toInt64(countIf(not is_prompt)) as token_count,
+            any(token_series.series_fingerprint) as series_fingerprint
+        from token_series
+        group by model_id, corpus_id, grid_id
+    )
+
+select *
+from grid

@@ -1,0 +1,85 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="insert_overwrite",
+        on_schema_change="fail",
+        engine="MergeTree()",
+        partition_by=["model_id", "corpus_id"],
+        order_by=["document_id", "position"],
+        settings={"index_granularity": 512},
+        query_settings={"join_use_nulls": 1, "max_bytes_before_external_group_by": 4000000000},
+        contract={"enforced": true},
+        pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",
+    )
+}}
+
+with
+    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
+
+    pair_tokenizer as (select model_id, corpus_id, tokenizer_id from {{ ref("int_series_fingerprint") }}),
+
+    -- one key at a time prunes the partitions and costs nothing per row; the join below keeps stale pairs
+    -- alone
+    token_score as (
+        select model_id, corpus_id, document_id, position, step, log_prob_nats as score_nats
+        from {{ ref("stg_scoring__token_score") }}
+        where
+            model_id in (select model_id from stale_pair) and corpus_id in (select corpus_id from stale_pair)
+    ),
+
+    document as (
+        select corpus_id, document_id, scored_from_position
+        from {{ ref("stg_corpora__document") }}
+        where corpus_id in (select corpus_id from stale_pair)
+    ),
+
+    token as (
+        select tokenizer_id, corpus_id, document_id, position, byte_count
+        from {{ ref("stg_corpora__token") }}
+        where corpus_id in (select corpus_id from stale_pair)
+    ),
+
+    -- rows arrive in any order: both arrays are put into the order of the steps
+    series as (
+        select
+            model_id,
+            corpus_id,
+            document_id,
+            position,
+            arraySort(groupArray(step)) as steps,
+            arraySort((score, key) -> key, groupArray(score_nats), groupArray(step)) as log_prob_nats
+        from token_score
+        group by model_id, corpus_id, document_id, position
+    ),
+
+    described as (
+        select
+            series.model_id as model_id,
+            series.corpus_id as corpus_id,
+            series.document_id as document_id,
+            series.position as position,
+            toBool(series.position < coalesce(document.scored_from_position, 0)) as is_prompt,
+            token.byte_count as byte_count,
+            cityHash64(series.steps) as grid_id,
+            series.steps as steps,
+            series.log_prob_nats as log_prob_nats,
+            stale_pair.series_fingerprint as series_fingerprint
+        from series
+        inner join
+            stale_pair on series.model_id = stale_pair.model_id and series.corpus_id = stale_pair.corpus_id
+        inner join
+            pair_tokenizer
+            on series.model_id = pair_tokenizer.model_id
+            and series.corpus_id = pair_tokenizer.corpus_id
+        left join
+            document on series.corpus_id = document.corpus_id and series.document_id = document.document_id
+        left join
+            token
+            on pair_tokenizer.tokenizer_id = token.tokenizer_id
+            and series.corpus_id = token.corpus_id
+            and series.document_id = token.document_id
+            and series.position = token.position
+    )
+
+select *
+from described

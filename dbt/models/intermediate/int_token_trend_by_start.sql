@@ -1,0 +1,117 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="insert_overwrite",
+        on_schema_change="fail",
+        engine="MergeTree()",
+        partition_by=["model_id", "corpus_id"],
+        order_by=["convention_id", "start_percent", "document_id", "position"],
+        query_settings={
+            "short_circuit_function_evaluation": "disable",
+            "max_bytes_before_external_sort": 4000000000,
+        },
+        contract={"enforced": true},
+        pre_hook="{{ drop_vanished_pairs(ref('int_trend_fingerprint')) }}",
+    )
+}}
+
+with
+    stale_pair as ({{ select_stale_pairs(ref("int_trend_fingerprint"), "trend_fingerprint") }}),
+
+    moment as (
+        select
+            *,
+            variation * regressor_variation as product,
+            covariation * covariation as explained,
+            greatest(fit_point_count - 2, 1) as degrees_of_freedom
+        from {{ ref("int_trend_moment") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+    ),
+
+    -- ordinary least squares; where the response is a ratio, the slope is divided by PPL_j / PPL_n
+    fit as (
+        select
+            *,
+            if(is_constant, 0., least(1., sqrt(explained / product))) as correlation,
+            if(is_constant, 1., greatest(0., (product - explained) / product)) as residual_share,
+            if(is_constant, 0., covariation / regressor_variation / response_scale) as slope,
+            if(
+                is_constant,
+                0.,
+                sqrt(residual_share * variation / regressor_variation / degrees_of_freedom) / response_scale
+            ) as standard_error,
+            {{ student_t_p_value("correlation", "residual_share", "degrees_of_freedom") }} as p_value
+        from moment
+    ),
+
+    -- two points always lie on a line: no test below three
+    tested as (select * except (p_value), if(fit_point_count >= 3, fit.p_value, null) as p_value from fit),
+
+    ranked as (
+        select
+            *,
+            count(p_value) over family as test_count,
+            row_number() over (
+                partition by convention_id, model_id, corpus_id, start_percent order by p_value asc nulls last
+            ) as p_rank
+        from tested
+        where multiple_testing = 'benjamini_hochberg'
+        window family as (partition by convention_id, model_id, corpus_id, start_percent)
+    ),
+
+    -- Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j. The frame takes equal values
+    -- together
+    adjusted as (
+        select
+            * except (test_count, p_rank),
+            min(p_value * test_count / p_rank) over (
+                partition by convention_id, model_id, corpus_id, start_percent order by p_value desc
+            ) as least_ratio,
+            if(p_value is null, null, least_ratio) as q_value
+        from ranked
+    ),
+
+    test_result as (
+        select *, p_value as decisive_p_value, null as q_value
+        from tested
+        where multiple_testing = 'none'
+        union all
+        select * except (least_ratio, q_value), q_value as decisive_p_value, q_value
+        from adjusted
+    ),
+
+    -- significance first: a significant series inside the band is a trend
+    categorised as (
+        select
+            *,
+            coalesce(decisive_p_value < significance_level, false) as is_significant,
+            multiIf(
+                is_significant and slope * rising_perplexity_slope_sign > 0,
+                'upward',
+                is_significant and slope * rising_perplexity_slope_sign < 0,
+                'downward',
+                start_to_average between stagnation_lower and stagnation_upper
+                and end_to_average between stagnation_lower and stagnation_upper,
+                'stagnated',
+                'other'
+            ) as trend
+        from test_result
+        inner join stale_pair using (model_id, corpus_id)
+    )
+
+select
+    convention_id,
+    model_id,
+    corpus_id,
+    start_percent,
+    document_id,
+    position,
+    start_step,
+    fit_point_count,
+    if(fit_point_count >= 3, {{ saturate_float32("categorised.slope") }}, null) as slope,
+    if(fit_point_count >= 3, {{ saturate_float32("categorised.standard_error") }}, null) as standard_error,
+    cast(categorised.p_value as Nullable(Float32)) as p_value,
+    cast(categorised.q_value as Nullable(Float32)) as q_value,
+    toLowCardinality(trend) as category,
+    trend_fingerprint
+from categorised

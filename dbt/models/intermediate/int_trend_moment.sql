@@ -1,0 +1,82 @@
+{{ config(materialized="view") }}
+
+with
+    trend_design as (select * from {{ ref("int_trend_design") }}),
+
+    token_series as (select * from {{ ref("int_token_series") }} where not is_prompt),
+
+    -- ln(PPL_i / PPL_n), newest first: anchored at the last checkpoint, which every fit contains, a constant
+    -- series is exactly 0 and no sum cancels. Ratios beyond e^300 count as e^300, whose square is finite
+    anchored as (
+        select
+            *,
+            toFloat64(log_prob_nats[-1]) as last_log_prob_nats,
+            arrayMap(
+                score -> greatest(-300., least(300., last_log_prob_nats - score)), arrayReverse(log_prob_nats)
+            ) as log_ratios,
+            if(
+                response = 'perplexity_ratio',
+                arrayMap(log_ratio -> exp(log_ratio) - 1, log_ratios),
+                arrayMap(log_ratio -> - log_ratio, log_ratios)
+            ) as responses
+        from token_series
+        inner join trend_design using (model_id, corpus_id, grid_id)
+    ),
+
+    suffix_sum as (
+        select
+            *,
+            arrayCumSum(responses) as cumulated_y,
+            arrayCumSum((x, y) -> x * y, regressors_from_last, responses) as cumulated_xy,
+            arrayCumSum(y -> y * y, responses) as cumulated_yy,
+            arrayCumSum(log_ratios) as cumulated_log_ratio,
+            {{ at_starts("cumulated_y") }} as sums_y,
+            {{ at_starts("cumulated_xy") }} as sums_xy,
+            {{ at_starts("cumulated_yy") }} as sums_yy,
+            {{ at_starts("cumulated_log_ratio") }} as log_ratio_sums,
+            {{ at_starts("log_ratios") }} as start_log_ratios
+        from anchored
+    ),
+
+    moment as (
+        select
+            convention_id,
+            model_id,
+            corpus_id,
+            document_id,
+            position,
+            start_percent,
+            start_step,
+            fit_point_count,
+            sum_xy - sum_x * sum_y / fit_point_count as covariation,
+            greatest(0., sum_yy - sum_y * sum_y / fit_point_count) as variation,
+            regressor_variation,
+            constant_tolerance * greatest(1., abs(last_log_prob_nats)) as noise,
+            -- float32 noise is no trend: equal to the last value within the tolerance, in the root mean
+            -- square
+            sum_yy <= fit_point_count * noise * noise or variation * regressor_variation <= 0 as is_constant,
+            if(response = 'perplexity_ratio', exp(start_log_ratio), 1.) as response_scale,
+            exp(start_log_ratio - log_ratio_sum / fit_point_count) as start_to_average,
+            exp(- log_ratio_sum / fit_point_count) as end_to_average,
+            rising_perplexity_slope_sign,
+            multiple_testing,
+            significance_level,
+            stagnation_lower,
+            stagnation_upper
+        from suffix_sum
+        array join
+            start_percents as start_percent,
+            start_steps as start_step,
+            fit_point_counts as fit_point_count,
+            regressor_sums as sum_x,
+            regressor_variations as regressor_variation,
+            sums_y as sum_y,
+            sums_xy as sum_xy,
+            sums_yy as sum_yy,
+            log_ratio_sums as log_ratio_sum,
+            start_log_ratios as start_log_ratio
+        where fit_point_count > 0
+    )
+
+select * except (noise)
+from moment

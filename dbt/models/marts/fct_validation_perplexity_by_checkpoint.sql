@@ -1,0 +1,34 @@
+{{
+    config(
+        engine="MergeTree()",
+        order_by=["corpus_id", "model_id", "step"],
+        query_settings={"join_use_nulls": 1},
+    )
+}}
+
+with
+    log_prob as (select * from {{ ref("int_log_prob_by_checkpoint") }}),
+
+    checkpoint as (select * from {{ ref("dim_checkpoint") }}),
+
+    -- the geometric mean over the positions, never the mean of their perplexities
+    measured as (
+        select
+            {{ checkpoint_id("log_prob.model_id", "log_prob.step") }} as checkpoint_id,
+            log_prob.model_id as model_id,
+            log_prob.corpus_id as corpus_id,
+            log_prob.step as step,
+            checkpoint.tokens_seen as tokens_seen,
+            checkpoint.fraction_of_training as fraction_of_training,
+            checkpoint.train_flops_6n as train_flops_6n,
+            checkpoint.train_flops_palm as train_flops_palm,
+            score_count,
+            log_prob_sum_nats / score_count as mean_log_prob_nats,
+            exp(- mean_log_prob_nats) as perplexity,
+            if(byte_count > 0, - log_prob_sum_nats / (log(2) * byte_count), null) as bits_per_byte
+        from log_prob
+        left join checkpoint on log_prob.model_id = checkpoint.model_id and log_prob.step = checkpoint.step
+    )
+
+select *
+from measured

@@ -1,0 +1,19 @@
+with
+    -- no FINAL: a corpus is replaced whole, by its partition
+    source as (select * from {{ source("corpora", "raw_document") }}),
+
+    renamed as (
+        select
+            corpus_id,
+            document_id,
+            document_name,
+            text as document_text,
+            toString(document_sha256) as document_sha256,
+            kind as document_kind,
+            provenance,
+            scored_from_position
+        from source
+    )
+
+select *
+from renamed

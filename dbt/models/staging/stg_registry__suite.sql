@@ -1,0 +1,8 @@
+with
+    -- FINAL: the table keeps superseded rows until it is merged, and the latest row counts
+    source as (select * from {{ source("registry", "raw_suite") }} final),
+
+    renamed as (select suite_id, description as suite_description, source as suite_source from source)
+
+select *
+from renamed
