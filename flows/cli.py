@@ -94,3 +94,7 @@ def report_error(message: str, cure: str, exit_code: int, arguments: list[str]) 
     say(message)
     say(cure)
     return exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -2,11 +2,8 @@
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
-select
-    model_id,
-    category,
-    start_percent,
-    100 * token_share as token_percent
+select model_id, category, start_percent, 100 * token_share as token_percent
 from fct_trend_share_by_start
-where suite_id = {suite_id:String} and corpus_id = {corpus_id:String} and convention_id = {convention_id:String}
+where
+    suite_id = {suite_id:String} and corpus_id = {corpus_id:String} and convention_id = {convention_id:String}
 order by parameter_count, category, start_percent

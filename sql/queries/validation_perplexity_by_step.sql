@@ -1,10 +1,7 @@
 -- Validation perplexity of every model of a suite at every checkpoint.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
-select
-    step,
-    model_id,
-    perplexity
+select step, model_id, perplexity
 from fct_validation_perplexity_by_checkpoint
 where suite_id = {suite_id:String} and corpus_id = {corpus_id:String}
 order by step, parameter_count

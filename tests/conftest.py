@@ -1,0 +1,45 @@
+"""A real warehouse for the tests: one embedded server for the whole run, a database of its own for every test."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
+
+from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+
+
+@pytest.fixture(scope="session")
+def embedded_server(tmp_path_factory) -> Iterator[Endpoint]:
+    """A running embedded server, as the commands start it."""
+    directory: Path = tmp_path_factory.mktemp("warehouse")
+    yield ensure_running(directory)
+    stop(directory)
+
+
+@pytest.fixture
+def empty_address(embedded_server) -> Iterator[WarehouseAddress]:
+    """The address of a database that does not exist yet."""
+    database = f"test_{uuid.uuid4().hex}"
+    address = WarehouseAddress.parse(
+        embedded_server.url, database, user=embedded_server.user, password=embedded_server.password
+    )
+    yield address
+    with connect(address, needs_database=False) as client:
+        client.command(f"drop database if exists {database} sync")
+
+
+@pytest.fixture
+def address(empty_address) -> WarehouseAddress:
+    """The address of a database with the raw tables."""
+    apply_migrations(empty_address, read_migrations(packaged_migrations()))
+    return empty_address
+
+
+@pytest.fixture
+def client(address):
+    """A client of a database with the raw tables."""
+    with connect(address) as opened:
+        yield opened
