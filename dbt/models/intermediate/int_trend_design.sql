@@ -79,53 +79,50 @@ with
         from regressor
     ),
 
-    -- 0 where training has not come as far as the start
-    start_point as (
+    -- newest first, relative to the newest: a fit over the last m checkpoints reads the first m elements; m
+    -- is 0
+    -- where training has not come as far as the start
+    fit_window as (
         select
             *,
             arrayFirstIndex(usable -> usable > 0, usable_counts) as first_index,
             arrayMap(
                 mapped -> if(mapped = 0 or first_index = 0, 0, greatest(mapped, first_index)), mapped_indices
             ) as start_indices,
-            arrayMap(start -> if(start = 0, 0, length(steps) - start + 1), start_indices) as fit_point_counts
+            arrayMap(
+                start -> toInt32(if(start = 0, 0, length(steps) - start + 1)), start_indices
+            ) as fit_point_counts,
+            arrayMap(value -> value - regressors[-1], arrayReverse(regressors)) as regressors_from_last,
+            arrayCumSum(regressors_from_last) as cumulated,
+            arrayCumSum(value -> value * value, regressors_from_last) as cumulated_squares
         from mapped_start
     ),
 
-    -- newest first, relative to the newest: a fit over the last m checkpoints reads the first m elements
     fit_design as (
         select
-            *,
+            convention_id,
+            model_id,
+            corpus_id,
+            grid_id,
+            series_fingerprint,
+            response,
+            rising_perplexity_slope_sign,
+            multiple_testing,
+            significance_level,
+            stagnation_lower,
+            stagnation_upper,
+            constant_tolerance,
+            start_percents,
             arrayMap(start -> steps[start], start_indices) as start_steps,
-            arrayMap(
-                regressor -> regressor - regressors[-1], arrayReverse(regressors)
-            ) as regressors_from_last,
-            arrayCumSum(regressors_from_last) as cumulated,
-            arrayCumSum(regressor -> regressor * regressor, regressors_from_last) as cumulated_squares,
+            fit_point_counts,
+            regressors_from_last,
             arrayMap(points -> cumulated[points], fit_point_counts) as regressor_sums,
             arrayMap(
                 points -> cumulated_squares[points] - pow(cumulated[points], 2) / greatest(points, 1),
                 fit_point_counts
             ) as regressor_variations
-        from start_point
+        from fit_window
     )
 
-select
-    convention_id,
-    model_id,
-    corpus_id,
-    grid_id,
-    series_fingerprint,
-    response,
-    rising_perplexity_slope_sign,
-    multiple_testing,
-    significance_level,
-    stagnation_lower,
-    stagnation_upper,
-    constant_tolerance,
-    start_percents,
-    start_steps,
-    arrayMap(points -> toInt32(points), fit_point_counts) as fit_point_counts,
-    regressors_from_last,
-    regressor_sums,
-    regressor_variations
+select *
 from fit_design

@@ -11,7 +11,7 @@ with
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
     default_share as (
-        select model_id, corpus_id, start_percent, category, share as default_share
+        select model_id, corpus_id, start_percent, category, token_share as default_token_share
         from trend_share
         where convention_id in (select convention_id from default_convention)
     ),
@@ -19,15 +19,17 @@ with
     -- a start that only one of the conventions reaches has nothing to be compared with
     compared as (
         select
+            suite_id,
             model_id,
+            parameter_count,
             corpus_id,
             start_percent,
             category,
             convention_id,
-            share,
-            default_share,
-            share - default_share as share_difference,
-            if(default_share > 0, share / default_share, null) as share_ratio
+            token_share,
+            default_token_share,
+            token_share - default_token_share as token_share_difference,
+            if(default_token_share > 0, token_share / default_token_share, null) as token_share_ratio
         from trend_share
         inner join default_share using (model_id, corpus_id, start_percent, category)
     )

@@ -6,10 +6,9 @@
 }}
 
 with
-    trend_count as (
-        select convention_id, model_id, corpus_id, start_percent, category, token_count
-        from {{ ref("int_trend_count_by_start") }}
-    ),
+    trend_count as (select * from {{ ref("int_trend_count_by_start") }}),
+
+    model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
     start_total as (
         select convention_id, model_id, corpus_id, start_percent, sum(token_count) as start_token_count
@@ -24,15 +23,24 @@ with
 
     shared as (
         select
-            convention_id,
-            model_id,
-            corpus_id,
-            start_percent,
+            start_category.convention_id as convention_id,
+            model.suite_id as suite_id,
+            start_category.model_id as model_id,
+            model.parameter_count as parameter_count,
+            start_category.corpus_id as corpus_id,
+            start_category.start_percent as start_percent,
             toLowCardinality(start_category.category) as category,
             trend_count.token_count as token_count,
-            trend_count.token_count / start_token_count as share
+            trend_count.token_count / start_token_count as token_share
         from start_category
-        left join trend_count using (convention_id, model_id, corpus_id, start_percent, category)
+        left join
+            trend_count
+            on start_category.convention_id = trend_count.convention_id
+            and start_category.model_id = trend_count.model_id
+            and start_category.corpus_id = trend_count.corpus_id
+            and start_category.start_percent = trend_count.start_percent
+            and start_category.category = trend_count.category
+        left join model on start_category.model_id = model.model_id
     )
 
 select *

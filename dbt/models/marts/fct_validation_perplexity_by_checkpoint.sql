@@ -11,11 +11,15 @@ with
 
     checkpoint as (select * from {{ ref("dim_checkpoint") }}),
 
+    model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
+
     -- the geometric mean over the positions, never the mean of their perplexities
     measured as (
         select
             {{ checkpoint_id("log_prob.model_id", "log_prob.step") }} as checkpoint_id,
+            toLowCardinality(coalesce(model.suite_id, '')) as suite_id,
             log_prob.model_id as model_id,
+            coalesce(model.parameter_count, 0) as parameter_count,
             log_prob.corpus_id as corpus_id,
             log_prob.step as step,
             checkpoint.tokens_seen as tokens_seen,
@@ -28,6 +32,7 @@ with
             if(byte_count > 0, - log_prob_sum_nats / (log(2) * byte_count), null) as bits_per_byte
         from log_prob
         left join checkpoint on log_prob.model_id = checkpoint.model_id and log_prob.step = checkpoint.step
+        left join model on log_prob.model_id = model.model_id
     )
 
 select *
