@@ -1,0 +1,137 @@
+"""The HTTP interface as an ASGI application: one request in, one statement run, one response out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from trailhouse.warehouse.embedded.access import authenticate, refuse_foreign_origin
+from trailhouse.warehouse.embedded.body import ClientGoneError, Receive, RequestBody, choose_decoders
+from trailhouse.warehouse.embedded.credentials import Credentials
+from trailhouse.warehouse.embedded.engine import Engine
+from trailhouse.warehouse.embedded.errors import ServerError
+from trailhouse.warehouse.embedded.query import QueryRunner
+from trailhouse.warehouse.embedded.request import parse_request
+from trailhouse.warehouse.embedded.response import Responder, Send
+from trailhouse.warehouse.embedded.sessions import SessionTable
+
+MAX_URL_BYTES = 1 << 20
+_MAX_RUNNING = 64
+_MAX_WAITING = 512
+_REAP_SECONDS = 1.0
+
+
+class Application:
+    """Serves one engine; counts what runs, so that an idle server can end."""
+
+    def __init__(self, engine: Engine, credentials: Credentials, *, allowed_hosts: frozenset[str] | None) -> None:
+        self._engine = engine
+        self._credentials = credentials
+        self._allowed_hosts = allowed_hosts
+        self._executor = ThreadPoolExecutor(_MAX_RUNNING + 16, thread_name_prefix="statement")
+        self.sessions = SessionTable(engine)
+        self._slots = asyncio.Semaphore(_MAX_RUNNING)
+        self._waiting_count = 0
+        self._active_count = 0
+        self._last_used_at = time.monotonic()
+        self._reaper: asyncio.Task[None] | None = None
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long no request has been running."""
+        return 0.0 if self._active_count else time.monotonic() - self._last_used_at
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one ASGI event stream."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._reaper = asyncio.get_running_loop().create_task(self._reap())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._reaper.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _reap(self) -> None:
+        while True:
+            await asyncio.sleep(_REAP_SECONDS)
+            self.sessions.end_expired()
+
+    async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        path, method, query_string = scope["path"], scope["method"], scope["query_string"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if path in ("/ping", "/replicas_status") or (path == "/" and not query_string and method in ("GET", "HEAD")):
+            await _send_ok(send)
+            return
+        self._active_count += 1
+        try:
+            await self._answer(path, method, query_string, headers, receive, send)
+        finally:
+            self._active_count -= 1
+            self._last_used_at = time.monotonic()
+
+    async def _answer(
+        self, path: str, method: str, query_string: bytes, headers: dict[str, str], receive: Receive, send: Send
+    ) -> None:
+        body = RequestBody(receive, [])
+        responder = Responder(send, query_id="", timezone=self._engine.timezone, version=self._engine.version)
+        try:
+            if path not in ("/", "/query"):
+                raise ServerError(404, "NOT_FOUND", f"There is no handle {path}", status=404)
+            if len(query_string) > MAX_URL_BYTES:
+                raise ServerError(161, "QUERY_IS_TOO_LARGE", "The URL is longer than 1 MiB", status=414)
+            refuse_foreign_origin(headers, self._allowed_hosts)
+            request = parse_request(method, query_string, headers)
+            responder.set_query_id(request.query_id)
+            role = authenticate(request, self._credentials)
+            body = RequestBody(receive, choose_decoders(headers.get("content-encoding", "")))
+            runner = QueryRunner(self._engine, self._executor, self.sessions, request, role, body, responder)
+            async with _Slot(self):
+                await runner.run()
+        except ServerError as error:
+            if not responder.has_started:
+                await body.drain()
+            await responder.fail(error)
+        except ClientGoneError:
+            return
+
+    async def enter(self) -> None:
+        """Wait for one of the slots for running statements. Raises ServerError 202 where too many wait."""
+        if self._slots.locked():
+            if self._waiting_count >= _MAX_WAITING:
+                raise ServerError(202, "TOO_MANY_SIMULTANEOUS_QUERIES", "Too many simultaneous queries")
+            self._waiting_count += 1
+            try:
+                await self._slots.acquire()
+            finally:
+                self._waiting_count -= 1
+        else:
+            await self._slots.acquire()
+
+    def leave(self) -> None:
+        """Give the slot back."""
+        self._slots.release()
+
+
+class _Slot:
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __aenter__(self) -> None:
+        await self._application.enter()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._application.leave()
+
+
+async def _send_ok(send: Send) -> None:
+    headers = [(b"content-type", b"text/html; charset=UTF-8"), (b"content-length", b"4")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Ok.\n"})

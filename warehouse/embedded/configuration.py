@@ -1,0 +1,169 @@
+"""The engine's restrictive configuration: what SQL from a client may touch, and with how much memory.
+
+A chDB handle opened without it reads and writes the server's files and connects to other hosts.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+TABLE_ENGINES = (
+    "MergeTree",
+    "ReplacingMergeTree",
+    "AggregatingMergeTree",
+    "SummingMergeTree",
+    "CollapsingMergeTree",
+    "VersionedCollapsingMergeTree",
+    "CoalescingMergeTree",
+    "Memory",
+    "Null",
+    "Log",
+    "TinyLog",
+    "StripeLog",
+    "Set",
+    "Join",
+    "View",
+    "MaterializedView",
+    "Merge",
+    "GenerateRandom",
+)
+# no SOURCES (file, url, s3, remote, ...), no SYSTEM, no access management, no dictionaries, no functions
+_PRIVILEGES = (
+    "SELECT",
+    "INSERT",
+    "ALTER TABLE",
+    "ALTER VIEW",
+    "ALTER DATABASE",
+    "CREATE DATABASE",
+    "CREATE TABLE",
+    "CREATE VIEW",
+    "CREATE TEMPORARY TABLE",
+    "DROP DATABASE",
+    "DROP TABLE",
+    "DROP VIEW",
+    "UNDROP TABLE",
+    "TRUNCATE",
+    "OPTIMIZE",
+    "CHECK",
+    "SHOW TABLES",
+    "SHOW COLUMNS",
+    "SHOW DATABASES",
+    "KILL QUERY",
+)
+_PROFILE_SETTINGS = {
+    # every acknowledged insert is on disk, and a staged load is one part per block
+    "async_insert": "0",
+    "max_bytes_ratio_before_external_group_by": "0.5",
+    "max_bytes_ratio_before_external_sort": "0.5",
+    "join_algorithm": "direct,parallel_hash,hash,grace_hash",
+    "http_max_tries": "1",
+    "http_connection_timeout": "1",
+    "send_logs_level": "none",
+    "log_queries": "0",
+}
+# settings that name the server's files or other hosts, whatever the grants say
+_FROZEN_SETTINGS = (
+    "output_format_schema",
+    "format_schema",
+    "format_schema_source",
+    "format_template_row",
+    "format_template_resultset",
+    "format_template_row_format",
+    "format_template_resultset_format",
+    "format_avro_schema_registry_url",
+    "filesystem_cache_name",
+    "table_function_remote_max_addresses",
+    "async_insert",
+    "send_logs_level",
+    # settings whose value is SQL, or that change what language a query is in: the guard never sees those
+    "additional_table_filters",
+    "additional_result_filter",
+    "parallel_replicas_custom_key",
+    "dialect",
+    "implicit_select",
+    "default_table_engine",
+    "default_temporary_table_engine",
+    "merge_tree_disk",
+    "merge_tree_table_disk",
+    "merge_tree_storage_policy",
+)
+
+
+def write_configuration(directory: Path, *, memory_limit_bytes: int) -> Path:
+    """Write the engine's configuration below ``directory`` and return its path."""
+    folder = directory / ".server"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    empty = folder / "files"
+    empty.mkdir(mode=0o700, exist_ok=True)
+    users = folder / "users.xml"
+    _write_private(users, _format_users(memory_limit_bytes))
+    engine = folder / "engine.xml"
+    _write_private(engine, _format_engine(users, empty, memory_limit_bytes))
+    return engine
+
+
+def default_memory_limit_bytes() -> int:
+    """60% of this machine's memory."""
+    return int(0.6 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def _format_engine(users: Path, files: Path, memory_limit_bytes: int) -> str:
+    return f"""<clickhouse>
+  <users_config>{escape(str(users))}</users_config>
+  <user_files_path>{escape(str(files))}/</user_files_path>
+  <user_scripts_path>{escape(str(files))}/</user_scripts_path>
+  <format_schema_path>{escape(str(files))}/</format_schema_path>
+  <max_server_memory_usage>{memory_limit_bytes}</max_server_memory_usage>
+  <mark_cache_size>268435456</mark_cache_size>
+  <allow_plaintext_password>1</allow_plaintext_password>
+  <remote_url_allow_hosts></remote_url_allow_hosts>
+  <access_control_improvements>
+    <table_engines_require_grant>true</table_engines_require_grant>
+    <select_from_system_db_requires_grant>false</select_from_system_db_requires_grant>
+  </access_control_improvements>
+</clickhouse>
+"""
+
+
+def _format_users(memory_limit_bytes: int) -> str:
+    settings = {**_PROFILE_SETTINGS, "max_memory_usage": str(int(memory_limit_bytes * 0.8))}
+    profile = "\n".join(f"      <{name}>{escape(value)}</{name}>" for name, value in settings.items())
+    frozen = "\n".join(f"        <{name}><const/></{name}>" for name in _FROZEN_SETTINGS)
+    limit = f"        <max_memory_usage><min>1</min><max>{memory_limit_bytes}</max></max_memory_usage>"
+    grants = [f"GRANT {', '.join(_PRIVILEGES)} ON *.*"]
+    grants += [f"GRANT TABLE ENGINE ON {engine}" for engine in TABLE_ENGINES]
+    queries = "\n".join(f"        <query>{grant}</query>" for grant in grants)
+    return f"""<clickhouse>
+  <profiles>
+    <default>
+{profile}
+      <constraints>
+{frozen}
+{limit}
+      </constraints>
+    </default>
+  </profiles>
+  <quotas><default/></quotas>
+  <users>
+    <default>
+      <password></password>
+      <profile>default</profile>
+      <quota>default</quota>
+      <networks><ip>::/0</ip></networks>
+      <grants>
+{queries}
+      </grants>
+    </default>
+  </users>
+</clickhouse>
+"""
+
+
+def _write_private(path: Path, text: str) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    temporary.replace(path)

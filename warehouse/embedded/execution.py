@@ -1,0 +1,219 @@
+"""Running one statement: its rows through a pipe, its settings for its time only, and how to stop it.
+
+Rows leave the engine by INTO OUTFILE on a pipe, so that a result of any format and size streams with
+bounded memory and never lies in the handle's own buffer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from trailhouse.warehouse.embedded.engine import (
+    Engine,
+    Handle,
+    Statistics,
+    format_settings,
+    quote_string,
+    read_statistics,
+)
+from trailhouse.warehouse.embedded.errors import ServerError, parse_engine_error
+from trailhouse.warehouse.embedded.statement import InsertHead, Statement
+
+_PIPE_BYTES = 1 << 20
+_SMALL_READ_BYTES = 1 << 16
+_SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a statement runs with."""
+
+    handle: Handle
+    parameters: Mapping[str, str]
+    settings: dict[str, str]
+    query_id: str
+    is_session: bool
+
+    @property
+    def all_settings(self) -> dict[str, str]:
+        """The request's settings and the mark by which the query can be found and killed."""
+        comment = self.settings.get("log_comment", "")
+        return {**self.settings, "log_comment": f"{self.query_id} {comment}".strip()}
+
+
+class ResultPipe:
+    """A statement that is running, and its rows as they come."""
+
+    def __init__(self, engine: Engine, executor: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._executor = executor
+        self._read_size = _SMALL_READ_BYTES
+        self.statistics = Statistics()
+        self.error: ServerError | None = None
+        self.is_finished = False
+
+    def start(self, execution: Execution, statement: Statement, output_format: str) -> None:
+        """Begin; returns at once."""
+        self._loop = asyncio.get_running_loop()
+        self._query_id = execution.query_id
+        self._read_end, write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
+        if _SET_PIPE_SIZE is not None:
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._read_end, _SET_PIPE_SIZE, _PIPE_BYTES)
+        self._future = self._loop.run_in_executor(
+            self._executor, self._run, execution, statement, output_format, write_end
+        )
+
+    async def read(self) -> bytes:
+        """The next piece of the result; empty at its end, when ``statistics`` and ``error`` are set."""
+        while not self.is_finished:
+            try:
+                data = os.read(self._read_end, self._read_size)
+            except BlockingIOError:
+                await self._wait_until_readable()
+                continue
+            if not data:
+                await self._future
+                if not self.is_finished:
+                    self.is_finished = True
+                    os.close(self._read_end)
+                return b""
+            if len(data) == self._read_size:
+                self._read_size = _PIPE_BYTES
+            return data
+        return b""
+
+    async def cancel(self) -> None:
+        """Stop the query and wait until the engine has let go of the handle."""
+        killer = self._loop.run_in_executor(self._executor, self._engine.kill, self._query_id)
+        with contextlib.suppress(ServerError):
+            await killer
+        while await self.read():
+            pass
+
+    async def _wait_until_readable(self) -> None:
+        readable: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_reader(self._read_end, _resolve, readable)
+        try:
+            await readable
+        finally:
+            self._loop.remove_reader(self._read_end)
+
+    def _run(self, execution: Execution, statement: Statement, output_format: str, write_end: int) -> None:
+        clause = f"\nINTO OUTFILE '/dev/fd/{write_end}' APPEND FORMAT {output_format} SETTINGS "
+        clause += format_settings(execution.all_settings)
+        sql = statement.body + clause.encode(errors="surrogateescape")
+        if statement.settings:
+            sql += b", " + statement.settings
+        try:
+            result = execution.handle.connection.query(sql, "Null", params=dict(execution.parameters))
+            self.statistics = read_statistics(result)
+        except RuntimeError as error:
+            self.error = parse_engine_error(str(error), hidden=clause)
+        finally:
+            os.close(write_end)
+
+
+class InsertStream:
+    """An INSERT whose rows arrive piece by piece. Its methods block: run them in a thread."""
+
+    def __init__(self, execution: Execution, head: InsertHead) -> None:
+        self._execution = execution
+        self._head = head
+        self._stream: Any = None
+        self._restore: contextlib.ExitStack = contextlib.ExitStack()
+
+    def start(self) -> None:
+        """Open the insert. Raises ServerError where the table or format is wrong."""
+        parameters = {f"param_{name}": value for name, value in self._execution.parameters.items()}
+        self._restore.enter_context(apply_settings(self._execution, extra=parameters))
+        with _engine_errors():
+            text = self._head.text.decode(errors="surrogateescape")
+            self._stream = self._execution.handle.connection.send_insert(text, self._head.format)
+
+    def append(self, data: bytes) -> None:
+        """Push one piece of formatted rows. Raises ServerError where they do not parse."""
+        with _engine_errors():
+            self._stream.append(data)
+
+    def finish(self) -> Statistics:
+        """Commit. Raises ServerError where the last rows do not parse."""
+        with self._restore, _engine_errors():
+            result = self._stream.finish()
+        return Statistics(
+            read_rows=result.rows_written,
+            read_bytes=result.bytes_written,
+            written_rows=result.rows_written,
+            written_bytes=result.bytes_written,
+            elapsed_ns=int(result.elapsed * 1e9),
+        )
+
+    def cancel(self) -> None:
+        """Drop what was not committed."""
+        with self._restore, contextlib.suppress(RuntimeError, ServerError):
+            if self._stream is not None:
+                self._stream.cancel()
+
+
+def run_direct(execution: Execution, statement: Statement, output_format: str) -> tuple[bytes, Statistics]:
+    """Run a statement that has no rows, or few; blocks. Raises ServerError."""
+    if statement.first_word in ("SET", "USE"):
+        output = execution.handle.run(statement.text, output_format, execution.parameters)
+        if statement.first_word == "USE" and execution.is_session:
+            current = execution.handle.run("SELECT currentDatabase()", "RawBLOB")[0]
+            execution.handle.database = current.decode()
+        return output
+    with apply_settings(execution):
+        return execution.handle.run(statement.text, output_format, execution.parameters)
+
+
+@contextlib.contextmanager
+def apply_settings(execution: Execution, extra: Mapping[str, str] | None = None) -> Iterator[None]:
+    """SET the request's settings on the handle; in a session, put back what was there before."""
+    settings = {**execution.all_settings, **(extra or {})}
+    previous: Callable[[], None] | None = None
+    if execution.is_session:
+        previous = _remember_settings(execution.handle, list(execution.all_settings))
+    execution.handle.run(f"SET {format_settings(settings)}".encode(errors="surrogateescape"))
+    try:
+        yield
+    finally:
+        if previous is not None:
+            previous()
+
+
+def _remember_settings(handle: Handle, names: list[str]) -> Callable[[], None]:
+    listed = ", ".join(quote_string(name) for name in names)
+    rows = handle.run(f"SELECT name, value, changed FROM system.settings WHERE name IN ({listed})", "JSONEachRow")
+    before = {row["name"]: row for row in map(json.loads, rows[0].splitlines())}
+
+    def restore() -> None:
+        for name in names:
+            row = before.get(name)
+            value = quote_string(row["value"]) if row and row["changed"] else "DEFAULT"
+            with contextlib.suppress(ServerError):
+                handle.run(f"SET {name} = {value}")
+
+    return restore
+
+
+@contextlib.contextmanager
+def _engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise parse_engine_error(str(error)) from None
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

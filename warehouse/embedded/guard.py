@@ -1,0 +1,111 @@
+"""What SQL from a client may not say, because no grant of the engine covers it.
+
+Measured on chDB 4.4 (engine 26.9): the scalar function ``file`` reads any file whatever the grants,
+``eval`` runs a string as SQL, ``disk(...)`` makes directories and connects out, some table engines need no
+grant, and INTO OUTFILE works even in readonly mode. Everything else is closed by the configuration's grants.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from trailhouse.warehouse.embedded.configuration import TABLE_ENGINES
+from trailhouse.warehouse.embedded.errors import ServerError
+from trailhouse.warehouse.embedded.lexer import Token, TokenKind, scan_tokens
+
+_DENIED_CALLS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK"})
+_DENIED_ANYWHERE = frozenset({"OUTFILE", "INFILE"})
+_DATABASE_ENGINES = frozenset({"ATOMIC", "MEMORY"})
+_TABLE_ENGINES = frozenset(engine.upper() for engine in TABLE_ENGINES)
+_SUSPICIOUS = re.compile(rb"file|eval|python|executable|disk|engine|\\[^'\"`\\]", re.IGNORECASE)
+_STRANGE_ESCAPE = re.compile(rb"\\[^'\"`\\]")
+
+
+def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
+    """Raise ServerError where the statement reaches for the server's files, other hosts or hidden SQL."""
+    for token in tokens:
+        if token.kind is TokenKind.UNTERMINATED:
+            raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
+    first = tokens[0].word if tokens else ""
+    if first == "ATTACH" and any(token.word == "FROM" for token in tokens):
+        raise _denied("ATTACH ... FROM")
+    if first in ("CREATE", "ATTACH", "REPLACE"):
+        _refuse_engines(text, tokens)
+    for index, token in enumerate(tokens):
+        name = identifier_name(text, token)
+        if not name:
+            continue
+        following = tokens[index + 1] if index + 1 < len(tokens) else None
+        is_call = following is not None and text[following.start : following.end] == b"("
+        if token.word in _DENIED_ANYWHERE:
+            raise _denied("INTO OUTFILE and FROM INFILE")
+        if name == "FILE" and not _follows_dot(text, tokens, index):
+            raise _denied("the name `file` (it is a function that reads files; write a column as `table.file`)")
+        if is_call and name in _DENIED_CALLS:
+            raise _denied(f"the function {name.lower()}")
+
+
+def needs_second_opinion(text: bytes) -> bool:
+    """Whether the engine's own parser should confirm what our lexer saw.
+
+    True where a word that matters stands in the bytes at all, even inside what looks like a quote.
+    """
+    return _SUSPICIOUS.search(text) is not None
+
+
+def refuse_forbidden_values(data: bytes) -> None:
+    """Refuse rows of the Values format whose expressions reach for files; they are SQL that the engine runs."""
+    if _SUSPICIOUS.search(data) is not None:
+        refuse_forbidden_clauses(data, list(scan_tokens(data)))
+
+
+def identifier_name(text: bytes, token: Token) -> str:
+    """The upper-case name a token stands for, quoted or not; empty where it is no identifier."""
+    if token.kind is TokenKind.WORD:
+        return token.word
+    if token.kind is not TokenKind.QUOTED:
+        return ""
+    quoted = text[token.start : token.end]
+    if quoted[:1] in (b'"', b"`"):
+        if _STRANGE_ESCAPE.search(quoted):
+            raise _denied("escape sequences in quoted names")
+        return quoted[1:-1].decode(errors="replace").upper()
+    if quoted.startswith(b"\xe2\x80\x9c"):
+        return quoted[3:-3].decode(errors="replace").upper()
+    return ""
+
+
+def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
+    allowed = _DATABASE_ENGINES if _creates_database(tokens) else _TABLE_ENGINES
+    for index, token in enumerate(tokens):
+        if token.word == "SELECT":
+            return
+        if token.word != "ENGINE" or index + 1 >= len(tokens):
+            continue
+        named = index + 1
+        if text[tokens[named].start : tokens[named].end] == b"=" and named + 1 < len(tokens):
+            named += 1
+        elif tokens[named].kind is not TokenKind.WORD:
+            continue  # a column called engine
+        if identifier_name(text, tokens[named]) not in allowed and not _is_column(text, tokens, index):
+            raise _denied(f"the engine {text[tokens[named].start : tokens[named].end].decode(errors='replace')}")
+
+
+def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
+    """Whether the word ENGINE at ``index`` names a column: inside the list of columns, never after it."""
+    before = text[tokens[index - 1].start : tokens[index - 1].end]
+    after = text[tokens[index + 1].start : tokens[index + 1].end]
+    return before in (b"(", b",") and after != b"="
+
+
+def _creates_database(tokens: Sequence[Token]) -> bool:
+    return any(token.word == "DATABASE" for token in tokens[1:4])
+
+
+def _follows_dot(text: bytes, tokens: Sequence[Token], index: int) -> bool:
+    return index > 0 and text[tokens[index - 1].start : tokens[index - 1].end] == b"."
+
+
+def _denied(what: str) -> ServerError:
+    return ServerError(497, "ACCESS_DENIED", f"Not enough privileges: {what} cannot be used over HTTP")
