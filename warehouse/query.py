@@ -23,7 +23,7 @@ ARROW_SETTINGS = {
 
 # Statements that have a result.
 READING_WORDS = frozenset({"select", "with", "show", "describe", "desc", "explain", "exists", "values"})
-COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*\n|/\*.*?\*/|\()*", re.DOTALL)
+COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
 
 
 def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
@@ -46,7 +46,8 @@ def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = 
 
 def first_line(error: Exception) -> str:
     """The engine's message without version and stack."""
-    text = str(error).partition("(version ")[0].strip()
+    text = str(error).partition("server response: ")[2] or str(error)
+    text = text.partition("(version ")[0]
     return " ".join(text.split())
 
 
