@@ -1,0 +1,105 @@
+"""Reading named texts out of files, one function per format; every mistake is named with its file and row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trailhouse.errors import BadInputError
+
+NamedText = tuple[str, str]
+
+
+def read_plain_text(path: Path) -> Iterator[NamedText]:
+    """Yield the one document of a text file, named after the file."""
+    content = _read_bytes(path)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise BadInputError(f"{path}, line {line}: not UTF-8", "save the file as UTF-8") from error
+    yield path.name, check_text(text.removeprefix("\ufeff"), str(path))
+
+
+def read_jsonl_texts(path: Path) -> Iterator[NamedText]:
+    """Yield the documents of a JSONL file: objects with ``text`` and optionally ``id``; blank lines are skipped."""
+    rows = _read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    count = 0
+    for row_number, row in enumerate(rows, start=1):
+        if row.strip():
+            count += 1
+            yield _read_json_row(row, path, row_number)
+    if count == 0:
+        raise BadInputError(f"{path}: holds no documents", "write one JSON object with a text per line")
+
+
+def read_parquet_texts(path: Path) -> Iterator[NamedText]:
+    """Yield the documents of a Parquet file: the column ``text``, named by the column ``id`` where there is one."""
+    try:
+        table = _read_parquet_columns(path)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInputError(f"{path}: cannot be read as Parquet", "write the file again") from error
+    text_type = table.schema.field("text").type
+    if not (pa.types.is_string(text_type) or pa.types.is_large_string(text_type)):
+        raise BadInputError(f"{path}, column text: holds {text_type}, not text", "write it as a string column")
+    if table.num_rows == 0:
+        raise BadInputError(f"{path}: holds no documents", "write at least one row")
+    identifiers = table.column("id").to_pylist() if "id" in table.column_names else [None] * table.num_rows
+    for row_number, (value, identifier) in enumerate(
+        zip(table.column("text").to_pylist(), identifiers, strict=True), start=1
+    ):
+        if value is None:
+            raise BadInputError(f"{path}, row {row_number}, text: is null", "give every row a text")
+        name = f"{path.name}:{row_number}" if identifier is None else str(identifier)
+        yield name, check_text(value, f"{path}, row {row_number}, text")
+
+
+def check_text(text: str, place: str) -> str:
+    """Return a text that can be scored; raise BadInputError naming ``place`` for one that cannot."""
+    if not text.strip():
+        raise BadInputError(f"{place}: the document is empty", "remove it or give it a text")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadInputError(f"{place}: holds half a surrogate pair", "write the text as valid Unicode") from error
+    return text
+
+
+def _read_json_row(row: bytes, path: Path, row_number: int) -> NamedText:
+    place = f"{path}, row {row_number}"
+    try:
+        record = json.loads(row.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{place}: not UTF-8", "save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"{place}: not a JSON object", "write one JSON object per line") from error
+    if not isinstance(record, dict):
+        raise BadInputError(f"{place}: not a JSON object", "write one JSON object per line")
+    if "text" not in record:
+        raise BadInputError(f"{place}, text: this field is missing", "give every row a text")
+    if not isinstance(record["text"], str):
+        raise BadInputError(f"{place}, text: is not text", "write the field as a string")
+    identifier = record.get("id")
+    if identifier is not None and (isinstance(identifier, bool) or not isinstance(identifier, str | int)):
+        raise BadInputError(f"{place}, id: is neither text nor a number", "write the field as a string")
+    name = f"{path.name}:{row_number}" if identifier is None else str(identifier)
+    return check_text(name, f"{place}, id"), check_text(record["text"], f"{place}, text")
+
+
+def _read_parquet_columns(path: Path) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        if "text" not in names:
+            raise BadInputError(f"{path}, column text: there is no such column", "name the column of texts text")
+        return file.read(columns=[name for name in ("id", "text") if name in names])
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read: {error.strerror}", "check the file's permissions") from error

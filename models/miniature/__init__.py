@@ -1,0 +1,9 @@
+"""The miniature suite: real models, trained on the spot on text that every Python installation carries."""
+
+from __future__ import annotations
+
+from trailhouse.models.miniature.corpus import miniature_corpus
+from trailhouse.models.miniature.optimisation import TrainingProgress
+from trailhouse.models.miniature.training import is_suite_trained, train_miniature_suite
+
+__all__ = ["TrainingProgress", "is_suite_trained", "miniature_corpus", "train_miniature_suite"]

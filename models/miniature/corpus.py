@@ -1,0 +1,20 @@
+"""The validation corpus of the miniature suite."""
+
+from __future__ import annotations
+
+from trailhouse.models.corpus import Corpus, Document
+from trailhouse.models.miniature.text import split_documentation
+
+
+def miniature_corpus() -> Corpus:
+    """Return the held-out documentation of Python modules, a document each of up to 1,500 characters.
+
+    Errors: BadInputError where the Python installation carries too little documentation.
+    """
+    documents = (Document(unit.name, unit.text) for unit in split_documentation().validation)
+    return Corpus(
+        corpus_id="python-docs-validation",
+        description="Documentation of modules of the Python standard library that no model was trained on",
+        source="docstrings and help topics of the running Python installation",
+        documents=tuple(documents),
+    )
