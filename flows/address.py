@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from trailhouse.warehouse.embedded.process import ensure_running
-
 from trailhouse.flows.settings import Settings
 from trailhouse.warehouse.connection import WarehouseAddress
+from trailhouse.warehouse.embedded.process import ensure_running
 
 
 def resolve_address(settings: Settings) -> WarehouseAddress:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-from trailhouse.models.miniature.training import train_miniature_suite
 
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.build_marts import BuildReport, build_marts
@@ -16,7 +17,7 @@ from trailhouse.flows.progress import report_progress
 from trailhouse.flows.registration import register_corpus
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.settings import Settings
-from trailhouse.models.miniature.text import miniature_corpus
+from trailhouse.models.miniature import TrainingProgress, miniature_corpus, train_miniature_suite
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
@@ -44,9 +45,7 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
     with connect(address) as client:
         register_corpus(client, corpus)
     train_miniature_suite(
-        settings.data_directory / "suites" / suite,
-        size=size,
-        progress=lambda done, total, detail: report_progress("Training", done, total, detail),
+        settings.trained_directory / suite, size=size, progress=partial(copy_context().run, report_training)
     )
     scoring = score_checkpoints(suite, corpus.corpus_id, settings)
     marts = build_marts((), settings)
@@ -57,3 +56,9 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
         trend_shares = ask_question(client, questions["trend_shares_by_start"], chosen)
     figures = draw_figures(settings, suite, corpus.corpus_id)
     return DemoReport(scoring, marts, perplexities, trend_shares, figures)
+
+
+def report_training(event: TrainingProgress) -> None:
+    """Move the bar of the model that took a step."""
+    detail = f"loss {event.training_loss_nats:.2f} nats"
+    report_progress(f"Training {event.model_name}", event.step, event.planned_steps, detail)

@@ -6,27 +6,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
+
+from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoint import Checkpoint, describe_model, discover_checkpoints
 from trailhouse.models.corpus import Corpus, Document, corpus_record, document_table
 from trailhouse.models.suite import Suite
 from trailhouse.models.tokenization import TokenizedCorpus, token_table
-
-from trailhouse.errors import BadInputError
 from trailhouse.warehouse.catalogue import load_corpus, load_tokens, upsert
 from trailhouse.warehouse.query import read_columns
 
 DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance", "scored_from_position")
 
 
-def register_suite(client: Client, suite: Suite, data_directory: Path) -> list[Checkpoint]:
+def register_suite(client: Client, suite: Suite, trained_directory: Path) -> list[Checkpoint]:
     """Find the checkpoints of a suite on disk and enter suite, models and checkpoints into the catalogue.
+
+    ``trained_directory`` holds what was trained on the spot.
 
     Raises BadInputError if a checkpoint is damaged or the suite has none; nothing is written then.
     """
-    found = {model: discover_checkpoints(model, suite, data_directory) for model in suite.models}
+    found = {model: discover_checkpoints(model, suite, trained_directory) for model in suite.models}
     checkpoints = [checkpoint for of_model in found.values() for checkpoint in of_model]
     if not checkpoints:
-        raise BadInputError(f"suite {suite.suite_id} has no checkpoints", f"looked in {data_directory}")
+        raise BadInputError(
+            f"suite {suite.suite_id} has no checkpoints", "train or copy some into the declared location"
+        )
     models = [describe_model(suite, model, of_model[-1]) for model, of_model in found.items() if of_model]
     suite_record = {
         "suite_id": suite.suite_id,
@@ -78,6 +82,6 @@ def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
     if known.num_rows == 0:
         raise BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
     rows = read_columns(client, "raw_document", DOCUMENT_COLUMNS, chosen)
-    documents = tuple(Document(**row) for row in rows.to_pylist())
+    documents = tuple(Document(**row) for row in rows.drop_columns("document_id").to_pylist())
     (record,) = known.to_pylist()
     return Corpus(corpus_id, record["description"], record["source"], documents)

@@ -17,8 +17,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
+
+from trailhouse import __version__
+from trailhouse.errors import PartialError, TrailhouseError
+from trailhouse.flows.address import resolve_address
+from trailhouse.flows.progress import report_progress
+from trailhouse.flows.registration import read_registered_corpus, register_suite, register_tokens
+from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.flows.suites import find_declared_suite
 from trailhouse.models.checkpoint import Checkpoint
-from trailhouse.models.corpus import Corpus, corpus_sha256
+from trailhouse.models.corpus import Corpus
 from trailhouse.models.scoring import (
     ScoringSettings,
     count_scores,
@@ -28,14 +36,6 @@ from trailhouse.models.scoring import (
     score_corpus,
 )
 from trailhouse.models.tokenization import TokenizedCorpus, load_tokenizer, tokenize_corpus
-
-from trailhouse import __version__
-from trailhouse.errors import PartialError, TrailhouseError
-from trailhouse.flows.address import resolve_address
-from trailhouse.flows.progress import report_progress
-from trailhouse.flows.registration import read_registered_corpus, register_suite, register_tokens
-from trailhouse.flows.settings import Settings, load_settings
-from trailhouse.flows.suites import find_declared_suite
 from trailhouse.warehouse.catalogue import upsert
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
@@ -105,7 +105,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     address = resolve_address(settings)
     with connect(address) as client:
         drop_abandoned_stages(client)
-        checkpoints = register_suite(client, find_declared_suite(suite, settings), settings.data_directory)
+        checkpoints = register_suite(client, find_declared_suite(suite, settings), settings.trained_directory)
         registered = read_registered_corpus(client, corpus)
         ledger = read_score_keys(client, corpus)
     scoring = ScoringSettings(dtype=settings.dtype, quanta_per_nat=settings.quanta_per_nat, device=settings.device)
@@ -129,7 +129,7 @@ def plan_partition(checkpoint: Checkpoint, corpus: Corpus, scoring: ScoringSetti
         corpus_id=corpus.corpus_id,
         step=checkpoint.step,
         weights_sha256=checkpoint.weights_sha256,
-        corpus_sha256=corpus_sha256(corpus),
+        corpus_sha256=corpus.corpus_sha256,
         tokenizer_id=checkpoint.tokenizer_id,
         settings={**scoring.as_record(), "config_sha256": checkpoint.config_sha256},
     )

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
+    def trained_directory(self) -> Path:
+        """Where models that are trained on the spot keep their checkpoints."""
+        return self.data_directory / "suites"
+
+    @property
     def warehouse_directory(self) -> Path:
         """Data directory of the embedded server."""
         return self.data_directory / "warehouse"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trailhouse.models.suite import Suite, find_suite, packaged_suites_directory
-
 from trailhouse.flows.settings import Settings
+from trailhouse.models.suite import Suite, find_suite, packaged_suites_directory
 
 
 def suite_directories(settings: Settings) -> list[Path]:

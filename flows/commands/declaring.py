@@ -20,9 +20,8 @@ corpus_app = typer.Typer(no_args_is_help=True, help="Corpora: the texts that che
 @suite_app.command("list")
 def list_declared(as_json: JsonOption = False) -> None:
     """List the suites that come with Trailhouse, and your own."""
-    from trailhouse.models.suite import list_suites
-
     from trailhouse.flows.suites import suite_directories
+    from trailhouse.models.suite import list_suites
 
     rows = [
         {
@@ -74,7 +73,14 @@ def add_declaration(
     if target.exists() and target.read_bytes() != file.read_bytes():
         raise UsageError(f"{target} exists and differs", "give the suite another name, or edit that file")
     directory.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(file.read_bytes())
+    partial = target.with_name(f".{target.name}.partial")
+    partial.write_bytes(file.read_bytes())
+    if load_suite(partial).models != suite.models:
+        partial.unlink()
+        raise UsageError(
+            f"{file} has a relative location, which means another place in {directory}", "make it absolute"
+        )
+    partial.replace(target)
     say(f"suite {suite.suite_id} with {len(suite.models)} models is in {target}")
 
 
@@ -107,10 +113,9 @@ def add_corpus(
     A .txt file is one document; a .jsonl file holds one object with `text` per line; a .parquet file has a
     column `text`. A corpus of the same name is replaced; its scores are then made again by `trailhouse score`.
     """
-    from trailhouse.models.corpus import read_corpus
-
     from trailhouse.flows.address import resolve_address
     from trailhouse.flows.registration import register_corpus
+    from trailhouse.models.corpus import read_corpus
     from trailhouse.warehouse.connection import connect
 
     corpus = read_corpus(name, files, description=description)
