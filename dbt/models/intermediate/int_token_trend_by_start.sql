@@ -47,25 +47,24 @@ with
     -- two points always lie on a line: no test below three
     tested as (select * except (p_value), if(fit_point_count >= 3, fit.p_value, null) as p_value from fit),
 
+    -- Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j, i ascending in p. The frame of the
+    -- minimum takes equal values together, so their order does not matter
     ranked as (
         select
             *,
+            cityHash64(convention_id, model_id, corpus_id, start_percent) as family_id,
             count(p_value) over family as test_count,
-            row_number() over (
-                partition by convention_id, model_id, corpus_id, start_percent order by p_value asc nulls last
-            ) as p_rank
+            test_count + 1 - row_number() over (family order by p_value desc) as p_rank
         from tested
         where multiple_testing = 'benjamini_hochberg'
-        window family as (partition by convention_id, model_id, corpus_id, start_percent)
+        window family as (partition by family_id)
     ),
 
-    -- Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j. The frame takes equal values
-    -- together
     adjusted as (
         select
-            * except (test_count, p_rank),
+            * except (family_id, test_count, p_rank),
             min(p_value * test_count / p_rank) over (
-                partition by convention_id, model_id, corpus_id, start_percent order by p_value desc
+                partition by family_id order by p_value desc
             ) as least_ratio,
             if(p_value is null, null, least_ratio) as q_value
         from ranked
@@ -96,7 +95,6 @@ with
                 'other'
             ) as trend
         from test_result
-        inner join stale_pair using (model_id, corpus_id)
     )
 
 select

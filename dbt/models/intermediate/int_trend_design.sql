@@ -124,5 +124,10 @@ with
         from fit_window
     )
 
-select *
+-- the fingerprint covers what the fits of the pair depend on: the scores, every grid and every convention
+select
+    *,
+    cityHash64(
+        arraySort(groupArray(cityHash64(tuple(fit_design.*))) over (partition by model_id, corpus_id))
+    ) as trend_fingerprint
 from fit_design

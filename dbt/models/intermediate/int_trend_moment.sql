@@ -52,8 +52,7 @@ with
             greatest(0., sum_yy - sum_y * sum_y / fit_point_count) as variation,
             regressor_variation,
             constant_tolerance * greatest(1., abs(last_log_prob_nats)) as noise,
-            -- float32 noise is no trend: equal to the last value within the tolerance, in the root mean
-            -- square
+            -- float32 noise is no trend: a root mean square deviation within the tolerance is constant
             sum_yy <= fit_point_count * noise * noise or variation * regressor_variation <= 0 as is_constant,
             if(response = 'perplexity_ratio', exp(start_log_ratio), 1.) as response_scale,
             exp(start_log_ratio - log_ratio_sum / fit_point_count) as start_to_average,
@@ -62,7 +61,8 @@ with
             multiple_testing,
             significance_level,
             stagnation_lower,
-            stagnation_upper
+            stagnation_upper,
+            trend_fingerprint
         from suffix_sum
         array join
             start_percents as start_percent,

@@ -1,0 +1,21 @@
+-- A returned row is a checkpoint whose scores, counted in the series, are not as many as its ledger row
+-- says: the
+-- series are stale, or rows were lost or doubled on the way.
+with
+    series_count as (
+        select model_id, corpus_id, step, count() as series_score_count
+        from {{ ref("int_token_series") }}
+        array join steps as step
+        group by model_id, corpus_id, step
+    ),
+
+    score_ledger as (
+        select model_id, corpus_id, step, score_count
+        from {{ ref("stg_scoring__score_ledger") }}
+        where is_complete
+    )
+
+select *
+from score_ledger
+full outer join series_count using (model_id, corpus_id, step)
+where score_count != series_score_count

@@ -1,0 +1,18 @@
+-- A returned row is a checkpoint of an unprompted corpus whose log-probabilities do not add up to what the
+-- ledger
+-- says. The ledger adds floats in another order: a millionth of the sum is allowed.
+with
+    prompted_corpus as (
+        select distinct corpus_id from {{ ref("stg_corpora__document") }} where scored_from_position > 0
+    ),
+
+    score_ledger as (
+        select model_id, corpus_id, step, log_prob_sum_nats as ledger_sum_nats
+        from {{ ref("stg_scoring__score_ledger") }}
+        where is_complete and corpus_id not in (select corpus_id from prompted_corpus)
+    )
+
+select *
+from {{ ref("int_log_prob_by_checkpoint") }} as log_prob
+inner join score_ledger using (model_id, corpus_id, step)
+where abs(log_prob_sum_nats - ledger_sum_nats) > 1e-6 * greatest(1, abs(ledger_sum_nats))

@@ -1,0 +1,11 @@
+-- A returned row is a convention, model, corpus and start whose four shares do not sum to 1.
+select
+    convention_id,
+    model_id,
+    corpus_id,
+    start_percent,
+    sum(token_share) as share_sum,
+    count() as category_count
+from {{ ref("fct_trend_share_by_start") }}
+group by convention_id, model_id, corpus_id, start_percent
+having abs(share_sum - 1) > 1e-9 or category_count != 4
