@@ -1,0 +1,143 @@
+"""From hidden states or logits to the log-probability of each target, without ever holding all logits.
+
+A block of targets meets the vocabulary tile by tile. What is kept between tiles is the running maximum m and
+the running sums of the online softmax (Milakov and Gimelshein 2018, "Online normalizer calculation for
+softmax", Algorithm 3)::
+
+    m' = max(m, max x)      s' = s * exp(m - m') + sum exp(x - m')      log p(t) = x_t - m - ln s
+
+and for the entropy also u = sum x * exp(x - m), as H = m + ln s - u / s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+# Rows and vocabulary entries of a tile: small enough for the caches of a CPU, large enough to fill a GPU.
+CPU_TILE = (2_048, 1_024)
+ACCELERATOR_TILE = (8_192, 8_192)
+
+
+@dataclass(frozen=True)
+class TargetScores:
+    """Scores of n targets, each of shape (n,) and on the device of the model; None where not asked for."""
+
+    log_prob_nats: Tensor
+    entropy_nats: Tensor | None
+    target_rank: Tensor | None
+
+
+class OnlineSoftmax:
+    """Log-softmax of a block of targets, gathered over tiles of the vocabulary."""
+
+    def __init__(self, target_logits: Tensor, *, with_entropy: bool, with_target_rank: bool) -> None:
+        self._target_logits = target_logits  # (n,)
+        self._maximum = torch.full_like(target_logits, -torch.inf)
+        self._sum = torch.zeros_like(target_logits)
+        self._weighted_sum = torch.zeros_like(target_logits) if with_entropy else None
+        self._rank = torch.zeros_like(target_logits, dtype=torch.int32) if with_target_rank else None
+
+    def add_tile(self, logits: Tensor, target_columns: Tensor) -> None:
+        """Take in float32 logits (n, v), which are overwritten.
+
+        ``target_columns`` (n,) says where in the tile the targets stand; values outside 0 .. v - 1 say that
+        they stand in another tile.
+        """
+        if self._rank is not None:
+            self._count_larger(logits, target_columns)
+        maximum = torch.maximum(self._maximum, logits.amax(-1))
+        shrink = (self._maximum - maximum).exp_()
+        if self._weighted_sum is None:
+            weights = logits.sub_(maximum[:, None]).exp_()
+        else:
+            weights = (logits - maximum[:, None]).exp_()
+            # A logit of minus infinity is an excluded token: it has no weight, and no part in the entropy
+            products = logits.mul_(weights).nan_to_num_(nan=0.0) if logits.isinf().any() else logits.mul_(weights)
+            self._weighted_sum = self._weighted_sum * shrink + products.sum(-1)
+        self._sum = self._sum * shrink + weights.sum(-1)
+        self._maximum = maximum
+
+    def finish(self) -> TargetScores:
+        """Return the scores once every tile was added."""
+        log_normaliser = self._maximum + self._sum.log()
+        entropy = None
+        if self._weighted_sum is not None:
+            entropy = (log_normaliser - self._weighted_sum / self._sum).clamp_(min=0)
+        # Rounding may lift the log-probability of a certain token above 0
+        return TargetScores((self._target_logits - log_normaliser).clamp_(max=0), entropy, self._rank)
+
+    def _count_larger(self, logits: Tensor, target_columns: Tensor) -> None:
+        assert self._rank is not None
+        is_larger = logits > self._target_logits[:, None]
+        rows = ((target_columns >= 0) & (target_columns < logits.shape[1])).nonzero()[:, 0]
+        is_larger[rows, target_columns[rows]] = False  # the target against itself, rounded another way
+        self._rank += is_larger.sum(-1, dtype=torch.int32)
+
+
+def score_hidden_states(
+    hidden: Tensor,  # (N, D)
+    head: nn.Linear,
+    targets: Tensor,  # (N,)
+    *,
+    with_entropy: bool,
+    with_target_rank: bool,
+) -> TargetScores:
+    """Score targets from the hidden states that predict them, through a plain linear head."""
+    row_count, column_count = CPU_TILE if hidden.device.type == "cpu" else ACCELERATOR_TILE
+    blocks = [
+        _score_block(rows, head, row_targets, column_count, with_entropy, with_target_rank)
+        for rows, row_targets in zip(torch.split(hidden, row_count), torch.split(targets, row_count), strict=True)
+    ]
+    return join_scores(blocks)
+
+
+def score_logits(
+    logits: Tensor,  # (N, V)
+    targets: Tensor,  # (N,)
+    *,
+    with_entropy: bool,
+    with_target_rank: bool,
+) -> TargetScores:
+    """Score targets from whole rows of logits, which are overwritten where they are float32."""
+    rows = logits.float()
+    target_logits = rows.gather(1, targets[:, None])[:, 0]
+    softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
+    softmax.add_tile(rows, targets)
+    return softmax.finish()
+
+
+def join_scores(blocks: list[TargetScores]) -> TargetScores:
+    """Return the scores of several blocks as one."""
+    return TargetScores(
+        torch.cat([block.log_prob_nats for block in blocks]),
+        _join_optional([block.entropy_nats for block in blocks]),
+        _join_optional([block.target_rank for block in blocks]),
+    )
+
+
+def _score_block(
+    hidden: Tensor, head: nn.Linear, targets: Tensor, column_count: int, with_entropy: bool, with_target_rank: bool
+) -> TargetScores:
+    weight, bias = head.weight, head.bias  # (V, D), (V,)
+    hidden = hidden.float()
+    target_logits = (hidden * weight[targets].float()).sum(-1)
+    if bias is not None:
+        target_logits += bias[targets].float()
+    softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
+    buffer = hidden.new_empty(hidden.shape[0] * column_count)
+    for first in range(0, weight.shape[0], column_count):
+        columns = weight[first : first + column_count].float()
+        tile = buffer[: hidden.shape[0] * columns.shape[0]].view(hidden.shape[0], columns.shape[0])
+        torch.mm(hidden, columns.T, out=tile)
+        if bias is not None:
+            tile += bias[first : first + column_count]
+        softmax.add_tile(tile, targets - first)
+    return softmax.finish()
+
+
+def _join_optional(parts: list[Tensor | None]) -> Tensor | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present) if present else None

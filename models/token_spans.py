@@ -1,0 +1,140 @@
+"""Byte, character and word spans of tokens in their text."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import numpy.typing as npt
+from transformers import PreTrainedTokenizerBase
+
+from trailhouse.errors import BadInputError
+
+Integers = npt.NDArray[np.int64]
+WORD_BOUNDARY = "▁"  # how SentencePiece writes a space
+BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # how SentencePiece writes a byte of a character it does not know
+
+
+class TokenSpeller:
+    """Knows the bytes that each token of a vocabulary stands for, as far as its spelling there tells."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._known = {index: str(token.content).encode() for index, token in tokenizer.added_tokens_decoder.items()}
+        self._byte_of_character = _build_byte_alphabet() if _is_byte_level(tokenizer) else None
+
+    def spell(self, token_id: int) -> bytes:
+        """Return the bytes of a token."""
+        if token_id not in self._known:
+            self._known[token_id] = self._spell_entry(str(self._tokenizer.convert_ids_to_tokens(token_id)))
+        return self._known[token_id]
+
+    def _spell_entry(self, entry: str) -> bytes:
+        if self._byte_of_character is not None and all(character in self._byte_of_character for character in entry):
+            return bytes(self._byte_of_character[character] for character in entry)
+        byte_token = BYTE_TOKEN.fullmatch(entry)
+        if byte_token:
+            return bytes([int(byte_token[1], 16)])
+        return entry.replace(WORD_BOUNDARY, " ").encode()
+
+
+def find_byte_spans(
+    tokenizer: PreTrainedTokenizerBase,
+    speller: TokenSpeller,
+    text: str,
+    token_ids: npt.NDArray[np.int32],
+    place: str,
+) -> tuple[Integers, Integers]:
+    """Return the first byte and one past the last byte of every token in the UTF-8 text.
+
+    Where the bytes of the tokens, one after the other, are the text (byte-level BPE; SentencePiece without
+    normalisation, apart from the space it puts in front), the spans tile the text exactly. Otherwise they are
+    the tokenizer's own offsets, in whole characters.
+
+    Errors: BadInputError naming ``place`` where neither is to be had.
+    """
+    content = text.encode()
+    pieces = [speller.spell(token_id) for token_id in token_ids.tolist()]
+    joined = b"".join(pieces)
+    lead = len(joined) - len(content)
+    if lead in (0, 1) and joined == b" " * lead + content:
+        ends = np.maximum(np.cumsum([len(piece) for piece in pieces], dtype=np.int64) - lead, 0)
+        return np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]]), ends
+    if not tokenizer.is_fast:
+        raise BadInputError(
+            f"{place}: the tokens of {type(tokenizer).__name__} cannot be placed in the text",
+            "save a fast tokenizer (tokenizer.json) beside the weights",
+        )
+    return _read_offsets(tokenizer, text, len(pieces))
+
+
+class TextIndex:
+    """The bytes of one text with the character and the word that each of them belongs to."""
+
+    def __init__(self, text: str) -> None:
+        self._content = text.encode()
+        lengths = np.asarray([len(character.encode()) for character in text], np.int64)
+        is_space = np.repeat(np.asarray([character.isspace() for character in text], bool), lengths)
+        self._character_of_byte = np.repeat(np.arange(len(text)), lengths)
+        self._character_count = len(text)
+        self._is_word_start = ~is_space & np.concatenate([np.ones(min(1, len(is_space)), bool), is_space[:-1]])
+        self._word_of_byte = np.maximum(np.cumsum(self._is_word_start) - 1, 0)
+        size = len(self._content)
+        # For every byte the first one from it on that belongs to a word; the size of the text where none does
+        word_bytes = np.where(is_space, size, np.arange(size))
+        self._next_word_byte = np.append(np.minimum.accumulate(word_bytes[::-1])[::-1], size)
+
+    def find_characters(self, starts: Integers, ends: Integers) -> tuple[Integers, Integers]:
+        """Return the spans of the characters that each token has a part in; empty spans stay empty."""
+        of_byte = np.append(self._character_of_byte, self._character_count)
+        character_starts = of_byte[starts]
+        character_ends = np.where(ends > starts, of_byte[np.maximum(ends - 1, 0)] + 1, character_starts)
+        return character_starts, character_ends
+
+    def find_words(self, starts: Integers, ends: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
+        """Return the word that each token begins in, and whether it begins that word.
+
+        Whitespace before a word belongs to it, as byte-level BPE has it; at the end of the text it belongs to
+        the last word. A token of whitespace alone begins no word.
+        """
+        if not self._content:
+            return np.zeros(len(starts), np.int64), np.zeros(len(starts), bool)
+        first = self._next_word_byte[starts]
+        inside = np.minimum(first, len(self._content) - 1)
+        return self._word_of_byte[inside], (first < ends) & self._is_word_start[inside]
+
+    def cut_texts(self, starts: Integers, ends: Integers) -> list[str]:
+        """Return the text of every token, with the replacement character for parts of characters."""
+        return [
+            self._content[start:end].decode("utf-8", "replace")
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
+
+
+def _read_offsets(tokenizer: PreTrainedTokenizerBase, text: str, token_count: int) -> tuple[Integers, Integers]:
+    encoding = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
+    assert len(encoding.ids) == token_count
+    byte_of_character = np.concatenate(
+        [np.zeros(1, np.int64), np.cumsum([len(character.encode()) for character in text], dtype=np.int64)]
+    )
+    offsets = np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
+    return byte_of_character[offsets[:, 0]], byte_of_character[offsets[:, 1]]
+
+
+def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
+    if not tokenizer.is_fast:
+        return getattr(tokenizer, "byte_decoder", None) is not None
+    decoder = json.loads(tokenizer.backend_tokenizer.to_str()).get("decoder")
+    return '"ByteLevel"' in json.dumps(decoder)
+
+
+def _build_byte_alphabet() -> dict[str, int]:
+    """Return the byte behind each character of byte-level BPE.
+
+    Printable bytes are written as the Latin-1 character of that number, the others, in order, as the
+    characters from 256 on (Radford et al. 2019, "Language models are unsupervised multitask learners", §2.2).
+    """
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = sorted(set(range(256)) - set(printable))
+    return {chr(byte): byte for byte in printable} | {chr(256 + index): byte for index, byte in enumerate(others)}

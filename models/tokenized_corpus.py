@@ -1,0 +1,32 @@
+"""A corpus as one tokenizer sees it: the meeting point of tokenising and scoring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class TokenizedCorpus:
+    """The token ids of every document, by its ordinal, without special tokens."""
+
+    corpus_id: str
+    tokenizer_id: str
+    token_ids: tuple[npt.NDArray[np.int32], ...]
+
+    @property
+    def token_count(self) -> int:
+        """Tokens of all documents."""
+        return sum(len(tokens) for tokens in self.token_ids)
+
+    @property
+    def position_count(self) -> int:
+        """Positions that are scored: all but the first of every document."""
+        return sum(max(0, len(tokens) - 1) for tokens in self.token_ids)
+
+    @property
+    def largest_token_id(self) -> int:
+        """The largest token id, -1 where there is no token."""
+        return max((int(tokens.max()) for tokens in self.token_ids if len(tokens)), default=-1)
