@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,8 +21,8 @@ from trailhouse.warehouse.embedded.response import Responder, Send
 from trailhouse.warehouse.embedded.sessions import SessionTable
 
 MAX_URL_BYTES = 1 << 20
-_MAX_RUNNING = 64
-_MAX_WAITING = 512
+_MAX_RUNNING = 128
+_MAX_REQUESTS = 512
 _REAP_SECONDS = 1.0
 
 
@@ -31,10 +33,9 @@ class Application:
         self._engine = engine
         self._credentials = credentials
         self._allowed_hosts = allowed_hosts
-        self._executor = ThreadPoolExecutor(_MAX_RUNNING + 16, thread_name_prefix="statement")
+        self._executor = ThreadPoolExecutor(_MAX_RUNNING, thread_name_prefix="statement")
         self.sessions = SessionTable(engine)
-        self._slots = asyncio.Semaphore(_MAX_RUNNING)
-        self._waiting_count = 0
+        self._query_ids: set[str] = set()
         self._active_count = 0
         self._last_used_at = time.monotonic()
         self._reaper: asyncio.Task[None] | None = None
@@ -89,46 +90,42 @@ class Application:
                 raise ServerError(161, "QUERY_IS_TOO_LARGE", "The URL is longer than 1 MiB", status=414)
             refuse_foreign_origin(headers, self._allowed_hosts)
             request = parse_request(method, query_string, headers)
-            responder.set_query_id(request.query_id)
+            responder.describe_request(request.query_id, sends_progress=request.is_on("send_progress_in_http_headers"))
             role = authenticate(request, self._credentials)
-            body = RequestBody(receive, choose_decoders(headers.get("content-encoding", "")))
+            body = RequestBody(receive, choose_decoders(request))
             runner = QueryRunner(self._engine, self._executor, self.sessions, request, role, body, responder)
-            async with _Slot(self):
+            with self._register(request.query_id):
                 await runner.run()
         except ServerError as error:
-            if not responder.has_started:
-                await body.drain()
-            await responder.fail(error)
+            await _answer_error(error, body, responder)
         except ClientGoneError:
             return
+        except Exception:
+            logging.getLogger(__name__).exception("a request failed inside the server")
+            failure = ServerError(1001, "STD_EXCEPTION", "The server failed; its log says how")
+            await _answer_error(failure, body, responder)
 
-    async def enter(self) -> None:
-        """Wait for one of the slots for running statements. Raises ServerError 202 where too many wait."""
-        if self._slots.locked():
-            if self._waiting_count >= _MAX_WAITING:
-                raise ServerError(202, "TOO_MANY_SIMULTANEOUS_QUERIES", "Too many simultaneous queries")
-            self._waiting_count += 1
-            try:
-                await self._slots.acquire()
-            finally:
-                self._waiting_count -= 1
-        else:
-            await self._slots.acquire()
+    @contextlib.contextmanager
+    def _register(self, query_id: str) -> Iterator[None]:
+        if query_id in self._query_ids:
+            raise ServerError(
+                216,
+                "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+                f"Query with id = {query_id} is already running.",
+            )
+        if len(self._query_ids) >= _MAX_REQUESTS:
+            raise ServerError(202, "TOO_MANY_SIMULTANEOUS_QUERIES", "Too many simultaneous queries")
+        self._query_ids.add(query_id)
+        try:
+            yield
+        finally:
+            self._query_ids.remove(query_id)
 
-    def leave(self) -> None:
-        """Give the slot back."""
-        self._slots.release()
 
-
-class _Slot:
-    def __init__(self, application: Application) -> None:
-        self._application = application
-
-    async def __aenter__(self) -> None:
-        await self._application.enter()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._application.leave()
+async def _answer_error(error: ServerError, body: RequestBody, responder: Responder) -> None:
+    if not responder.has_started:
+        await body.drain()
+    await responder.fail(error)
 
 
 async def _send_ok(send: Send) -> None:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, MutableMapping
+from typing import Any, Protocol
 
 from trailhouse.warehouse.embedded.compression import Decompressor
-from trailhouse.warehouse.embedded.errors import ServerError
+from trailhouse.warehouse.embedded.native_blocks import BlockDecompressor
+from trailhouse.warehouse.embedded.request import QueryRequest
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _DRAIN_SECONDS = 30.0
+_RECEIVE_SECONDS = 120.0
+
+
+class RequestDecoder(Protocol):
+    """Turns an encoded body into its plain pieces."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The plain pieces of one encoded piece."""
+
+    def finish(self) -> Iterator[bytes]:
+        """The last pieces."""
 
 
 class ClientGoneError(Exception):
@@ -21,22 +33,26 @@ class ClientGoneError(Exception):
 class RequestBody:
     """Reads one request's body."""
 
-    def __init__(self, receive: Receive, decoders: list[Decompressor]) -> None:
+    def __init__(self, receive: Receive, decoders: list[RequestDecoder]) -> None:
         self._receive = receive
         self._decoders = decoders
         self.is_whole = False
 
-    async def stream_raw(self) -> AsyncIterator[bytes]:
+    async def stream_raw(self) -> AsyncGenerator[bytes, None]:
         """The pieces as they came. Raises ClientGoneError where the client left."""
         while not self.is_whole:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(_RECEIVE_SECONDS):
+                    message = await self._receive()
+            except TimeoutError:
+                raise ClientGoneError from None
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             self.is_whole = not message.get("more_body", False)
             if message["body"]:
                 yield message["body"]
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """The decoded pieces. Raises ServerError where they do not decode."""
         async for data in self.stream_raw():
             for piece in self._decode(data, 0):
@@ -74,11 +90,12 @@ class RequestBody:
         yield from self._finish(level + 1)
 
 
-def choose_decoders(content_encoding: str) -> list[Decompressor]:
-    """Decoders for a Content-Encoding header. Raises ServerError for an encoding nobody knows."""
-    name = content_encoding.strip().lower()
-    if name in ("", "identity"):
-        return []
-    if "," in name:
-        raise ServerError(48, "NOT_IMPLEMENTED", "Several content encodings on one body are not supported")
-    return [Decompressor(name)]
+def choose_decoders(request: QueryRequest) -> list[RequestDecoder]:
+    """Decoders for Content-Encoding and ``decompress=1``. Raises ServerError for an encoding nobody knows."""
+    decoders: list[RequestDecoder] = []
+    name = request.headers.get("content-encoding", "").strip().lower()
+    if name not in ("", "identity"):
+        decoders.append(Decompressor(name))
+    if request.is_on("decompress"):
+        decoders.append(BlockDecompressor())
+    return decoders

@@ -15,10 +15,10 @@ from typing import Any
 
 from trailhouse.errors import UnreachableError
 from trailhouse.warehouse.embedded.configuration import write_configuration
+from trailhouse.warehouse.embedded.default_database import DEFAULT_DATABASE, prepare_metadata, replace_overlay
 from trailhouse.warehouse.embedded.errors import ServerError, parse_engine_error
 from trailhouse.warehouse.embedded.statement import QUERY_ID_EXPRESSION
 
-DEFAULT_DATABASE = "default"
 _POOL_SIZE = 16
 
 
@@ -77,12 +77,14 @@ class Engine:
 
     def __init__(self, directory: Path, *, memory_limit_bytes: int) -> None:
         configuration = write_configuration(directory, memory_limit_bytes=memory_limit_bytes)
+        prepare_metadata(directory)
         # the engine reads config.xml from the working directory, and chDB opens an engine when it is imported
         os.chdir(configuration.parent)
         import chdb
 
         self._connect: Callable[[str], Any] = chdb.connect
-        self._address = f"{directory}?config-file={configuration}"  # chDB takes both as they stand
+        # chDB takes both paths as they stand; like a server, and unlike clickhouse-local, SELECT must be said
+        self._address = f"{directory}?config-file={configuration}&implicit_select=0"
         self._lock = threading.Lock()
         self._idle: dict[bool, list[Handle]] = {False: [], True: []}
         try:
@@ -92,18 +94,9 @@ class Engine:
                 f"the engine cannot open the warehouse directory {directory}: {_first_line(str(error))}",
                 "close any other program that has it open in chDB",
             ) from error
-        self._replace_default_database(directory)
+        replace_overlay(directory, self._keeper.run)
         self.version = self._keeper.run("SELECT version()")[0].decode().strip()
         self.timezone = self._keeper.run("SELECT timezone()")[0].decode().strip()
-
-    def _replace_default_database(self, directory: Path) -> None:
-        # chDB lays the database `default` over the working directory's files; a plain one needs no file grant
-        if (directory / "metadata" / f"{DEFAULT_DATABASE}.sql").exists():
-            self._keeper.run(f"DETACH DATABASE {DEFAULT_DATABASE}")
-            self._keeper.run(f"ATTACH DATABASE {DEFAULT_DATABASE}")
-        else:
-            self._keeper.run(f"DROP DATABASE {DEFAULT_DATABASE}")
-            self._keeper.run(f"CREATE DATABASE {DEFAULT_DATABASE} ENGINE = Atomic")
 
     def acquire(self, *, is_readonly: bool) -> Handle:
         """A clean handle; a read-only one can never write again, whatever its statements say."""
@@ -138,7 +131,8 @@ class Engine:
         """The statement as the engine's own parser writes it back. Raises ServerError where it cannot."""
         handle = self.acquire(is_readonly=True)
         try:
-            sql = f"SELECT formatQuerySingleLine({quote_string(text.decode(errors='surrogateescape'))})"
+            literal = quote_string(text.decode(errors="surrogateescape"))
+            sql = f"SELECT formatQuerySingleLine({literal}) SETTINGS max_query_size = {16 << 20}"
             output = handle.run(sql.encode(errors="surrogateescape"), "RawBLOB")[0]
         except ServerError:
             self.release(handle, is_clean=False)

@@ -46,7 +46,7 @@ class Execution:
     def all_settings(self) -> dict[str, str]:
         """The request's settings and the mark by which the query can be found and killed."""
         comment = self.settings.get("log_comment", "")
-        return {**self.settings, "log_comment": f"{self.query_id} {comment}".strip()}
+        return {**self.settings, "log_comment": f"{self.query_id}\n{comment}".strip()}
 
 
 class ResultPipe:
@@ -94,9 +94,8 @@ class ResultPipe:
 
     async def cancel(self) -> None:
         """Stop the query and wait until the engine has let go of the handle."""
-        killer = self._loop.run_in_executor(self._executor, self._engine.kill, self._query_id)
         with contextlib.suppress(ServerError):
-            await killer
+            await asyncio.to_thread(self._engine.kill, self._query_id)
         while await self.read():
             pass
 
@@ -115,7 +114,7 @@ class ResultPipe:
         if statement.settings:
             sql += b", " + statement.settings
         try:
-            result = execution.handle.connection.query(sql, "Null", params=dict(execution.parameters))
+            result = execution.handle.connection.query(sql, output_format, params=dict(execution.parameters))
             self.statistics = read_statistics(result)
         except RuntimeError as error:
             self.error = parse_engine_error(str(error), hidden=clause)

@@ -11,11 +11,17 @@ import re
 from collections.abc import Sequence
 
 from trailhouse.warehouse.embedded.configuration import TABLE_ENGINES
+from trailhouse.warehouse.embedded.default_database import DEFAULT_DATABASE
 from trailhouse.warehouse.embedded.errors import ServerError
 from trailhouse.warehouse.embedded.lexer import Token, TokenKind, scan_tokens
 
 _DENIED_CALLS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK"})
 _DENIED_ANYWHERE = frozenset({"OUTFILE", "INFILE"})
+# statements that read or write files, or manage the server
+_DENIED_STATEMENTS = frozenset(
+    {"BACKUP", "COPY", "EXECUTE", "GRANT", "MOVE", "RESTORE", "REVOKE", "SNAPSHOT", "SYSTEM"}
+)
+_CREATED_KINDS = frozenset({"DATABASE", "INDEX", "MATERIALIZED", "OR", "TABLE", "TEMPORARY", "VIEW"})
 _DATABASE_ENGINES = frozenset({"ATOMIC", "MEMORY"})
 _TABLE_ENGINES = frozenset(engine.upper() for engine in TABLE_ENGINES)
 _SUSPICIOUS = re.compile(rb"file|eval|python|executable|disk|engine|\\[^'\"`\\]", re.IGNORECASE)
@@ -28,6 +34,13 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
         if token.kind is TokenKind.UNTERMINATED:
             raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
     first = tokens[0].word if tokens else ""
+    second = tokens[1].word if len(tokens) > 1 else ""
+    if first in _DENIED_STATEMENTS or (first == "CREATE" and second not in _CREATED_KINDS):
+        raise _denied(f"{first} {second}".strip())
+    if first in ("DROP", "DETACH", "RENAME") and second == "DATABASE":
+        names = [identifier_name(text, token) for token in tokens]
+        if DEFAULT_DATABASE.upper() in names:
+            raise _denied(f"{first} DATABASE {DEFAULT_DATABASE}, which every connection starts in,")
     if first == "ATTACH" and any(token.word == "FROM" for token in tokens):
         raise _denied("ATTACH ... FROM")
     if first in ("CREATE", "ATTACH", "REPLACE"):
@@ -40,6 +53,8 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
         is_call = following is not None and text[following.start : following.end] == b"("
         if token.word in _DENIED_ANYWHERE:
             raise _denied("INTO OUTFILE and FROM INFILE")
+        if token.word == "PARALLEL" and following is not None and following.word == "WITH":
+            raise _denied("PARALLEL WITH")
         if name == "FILE" and not _follows_dot(text, tokens, index):
             raise _denied("the name `file` (it is a function that reads files; write a column as `table.file`)")
         if is_call and name in _DENIED_CALLS:

@@ -125,7 +125,8 @@ def parse_request(method: str, query_string: bytes, headers: Mapping[str, str]) 
         if part:
             name, _, value = part.replace(b"+", b" ").partition(b"=")
             request.absorb_field(_decode(unquote_to_bytes(name)), unquote_to_bytes(value))
-    request.query_id = request.options.get("query_id") or headers.get("x-clickhouse-query-id") or str(uuid.uuid4())
+    given = request.options.get("query_id") or headers.get("x-clickhouse-query-id")
+    request.query_id = " ".join(given.split()) if given else str(uuid.uuid4())
     return request
 
 

@@ -10,6 +10,7 @@ import string
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from trailhouse.warehouse.embedded.body import ClientGoneError
 from trailhouse.warehouse.embedded.compression import Compressor
 from trailhouse.warehouse.embedded.engine import Statistics
 from trailhouse.warehouse.embedded.errors import ServerError
@@ -18,6 +19,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 KEEP_ALIVE_SECONDS = 30
+_SEND_SECONDS = 120.0
 _INLINE_COMPRESSION_BYTES = 1 << 16
 _TAG_ALPHABET = string.ascii_lowercase + string.digits
 _HOST = socket.gethostname().encode()
@@ -60,19 +62,20 @@ class Responder:
         self._version = version
         self._tag = "".join(secrets.choice(_TAG_ALPHABET) for _ in range(16))
         self._compressor: Compressor | None = None
+        self._sends_progress = False
         self.has_started = False
         self._headers: Headers = [
             (b"x-clickhouse-server-display-name", _HOST),
             (b"x-clickhouse-query-id", _header_bytes(query_id)),
             (b"x-clickhouse-timezone", timezone.encode()),
             (b"x-clickhouse-exception-tag", self._tag.encode()),
-            (b"connection", b"Keep-Alive"),
             (b"keep-alive", f"timeout={KEEP_ALIVE_SECONDS}".encode()),
         ]
 
-    def set_query_id(self, query_id: str) -> None:
-        """Echo the query's id."""
+    def describe_request(self, query_id: str, *, sends_progress: bool) -> None:
+        """Echo the query's id, and say how far it came where that was asked."""
         self._headers[1] = (b"x-clickhouse-query-id", _header_bytes(query_id))
+        self._sends_progress = sends_progress
 
     def use_compressor(self, compressor: Compressor, encoding: str | None) -> None:
         """Encode what follows; ``encoding`` None leaves Content-Encoding out (native blocks)."""
@@ -87,8 +90,9 @@ class Responder:
             *self._headers,
             (b"content-type", content_type(output_format).encode()),
             (b"x-clickhouse-summary", summary),
-            (b"x-clickhouse-progress", summary),
         ]
+        if self._sends_progress:
+            headers.append((b"x-clickhouse-progress", summary))
         if output_format is not None:
             headers.append((b"x-clickhouse-format", output_format.encode()))
         if length is not None and self._compressor is None:
@@ -101,7 +105,11 @@ class Responder:
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data)
         if data:
-            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            try:
+                async with asyncio.timeout(_SEND_SECONDS):
+                    await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            except TimeoutError:
+                raise ClientGoneError from None
 
     async def finish(self, data: bytes = b"") -> None:
         """Send the last piece and end the body."""
@@ -110,7 +118,7 @@ class Responder:
             data += await self._run_compression(lambda _: self._compressor_end(), b"")
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
-    async def fail(self, error: ServerError, *, send_body: bool = True) -> None:
+    async def fail(self, error: ServerError) -> None:
         """Say what went wrong: by status where nothing was sent yet, else in the body, which is cut short."""
         body = error.format_body(self._version).encode(errors="replace")
         if self.has_started:
@@ -128,7 +136,7 @@ class Responder:
             headers.append((b"www-authenticate", b'Basic realm="ClickHouse server HTTP API"'))
         self.has_started = True
         await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body if send_body else b"", "more_body": False})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _compressor_end(self) -> bytes:
         return self._compressor.finish() if self._compressor is not None else b""

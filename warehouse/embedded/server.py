@@ -8,6 +8,7 @@ import errno
 import ipaddress
 import json
 import os
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -23,9 +24,11 @@ from trailhouse.warehouse.embedded.configuration import default_memory_limit_byt
 from trailhouse.warehouse.embedded.credentials import Role, ensure_credentials, password_path
 from trailhouse.warehouse.embedded.engine import Engine
 from trailhouse.warehouse.embedded.lock import DirectoryLock
+from trailhouse.warehouse.embedded.protocol import BoundedProtocol
 from trailhouse.warehouse.embedded.response import KEEP_ALIVE_SECONDS
 
 _DRAIN_SECONDS = 8
+_MAX_CONNECTIONS = 2000
 _IDLE_CHECK_SECONDS = 0.5
 SERVER_FILE = "server.json"
 
@@ -57,10 +60,18 @@ def serve(
         server = _Server(application, idle_timeout_seconds)
         _write_server_file(directory, host, listener.getsockname()[1])
         stack.callback((directory / SERVER_FILE).unlink, missing_ok=True)
+        _allow_many_files()
         server.run(sockets=[listener])
         engine.kill_all()
         application.sessions.close()
         engine.close()
+
+
+def _allow_many_files() -> None:
+    """Every connection and every running query holds a few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65536) if most > 0 else 65536, most))
 
 
 def prepare_directory(directory: Path) -> Path:
@@ -89,7 +100,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application,
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -98,6 +109,7 @@ class _Server(uvicorn.Server):
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
                 backlog=512,
+                limit_concurrency=_MAX_CONNECTIONS,
             )
         )
         self._application = application

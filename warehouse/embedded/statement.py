@@ -18,8 +18,8 @@ class Kind(Enum):
     DIRECT = auto()  # run as it stands; a small result, or none
 
 
-# the engine chooses its own query ids; the client's is the first word of the query's log comment
-QUERY_ID_EXPRESSION = "splitByChar(' ', Settings['log_comment'])[1]"
+# the engine chooses its own query ids; the client's is the first line of the query's log comment
+QUERY_ID_EXPRESSION = "splitByChar('\\n', Settings['log_comment'])[1]"
 
 _RESULT_WORDS = frozenset({"SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS", "CHECK", "KILL"})
 _TABLE_OUTPUT_WORDS = frozenset({"EXPLAIN", "VALUES", "TABLE"})
@@ -65,6 +65,8 @@ def parse_statement(text: bytes) -> Statement:
     refuse_forbidden_clauses(text, tokens)
     first = _first_word(tokens)
     last = tokens[-1].end
+    if first == "INSERT" and any(token.word == "INPUT" for token in tokens):
+        raise ServerError(48, "NOT_IMPLEMENTED", "The table function input is not supported: insert, then transform")
     if not _is_result(tokens, first):
         return Statement(Kind.DIRECT, first, text[:last], text[:last], _find_trailing_format(tokens, text), b"")
     body_end, format_name, settings = _split_trailing_clauses(tokens, text)

@@ -1,0 +1,98 @@
+"""Multipart requests: the query and its parameters as form fields, and external tables as files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO
+
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from trailhouse.warehouse.embedded.body import RequestBody
+from trailhouse.warehouse.embedded.engine import Handle, quote_identifier
+from trailhouse.warehouse.embedded.errors import ServerError, parse_engine_error
+from trailhouse.warehouse.embedded.request import QueryRequest
+from trailhouse.warehouse.embedded.statement import parse_statement
+
+_MAX_FIELD_BYTES = 1 << 20
+_MAX_TABLES = 100
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ExternalTable:
+    """Rows sent beside the query, which sees them as a table."""
+
+    name: str
+    structure: str
+    format: str
+    file: IO[bytes]
+
+
+def is_multipart(request: QueryRequest) -> bool:
+    """Whether the body is a form."""
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTable]:
+    """Take the form's fields into ``request`` and return its files. Raises ServerError."""
+    parser = MultiPartParser(
+        Headers({"content-type": request.headers["content-type"]}),
+        body.stream(),
+        max_files=_MAX_TABLES,
+        max_part_size=_MAX_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, AssertionError) as error:
+        raise ServerError(36, "BAD_ARGUMENTS", f"Cannot read the multipart body: {error}") from error
+    files = {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            files[name] = value.file
+        else:
+            request.absorb_field(name, value.encode(errors="surrogateescape"))
+    request.absorb_external_options(set(files))
+    return [_describe_table(name, file, request.external_options.get(name, {})) for name, file in files.items()]
+
+
+def load_table(handle: Handle, table: ExternalTable) -> None:
+    """Make the table on this handle, for as long as the handle lives; blocks. Raises ServerError."""
+    name = quote_identifier(table.name)
+    create = f"CREATE TEMPORARY TABLE {name} ({table.structure}) ENGINE = Memory".encode(errors="surrogateescape")
+    parse_statement(create)
+    handle.run(create)
+    try:
+        insert = handle.connection.send_insert(f"INSERT INTO {name}", table.format)
+        while data := table.file.read(_PIECE_BYTES):
+            insert.append(data)
+        insert.finish()
+    except RuntimeError as error:
+        raise parse_engine_error(str(error)) from None
+
+
+def drop_table(handle: Handle, table: ExternalTable) -> None:
+    """Take the table away again, where the handle lives on; blocks."""
+    handle.run(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
+
+
+def _describe_table(name: str, file: IO[bytes], options: dict[str, str]) -> ExternalTable:
+    structure = options.get("structure", "")
+    if not structure and "types" in options:
+        types = _split_types(options["types"])
+        structure = ", ".join(f"`_{number}` {column}" for number, column in enumerate(types, start=1))
+    if not structure:
+        raise ServerError(
+            36, "BAD_ARGUMENTS", f"Neither {name}_structure nor {name}_types have not been provided for external table"
+        )
+    return ExternalTable(name, structure, options.get("format", "TabSeparated"), file)
+
+
+def _split_types(text: str) -> list[str]:
+    types, depth, start = [], 0, 0
+    for index, character in enumerate(text + ","):
+        if character == "," and depth == 0:
+            types.append(text[start:index].strip())
+            start = index + 1
+        depth += {"(": 1, ")": -1}.get(character, 0)
+    return types

@@ -1,0 +1,84 @@
+"""The HTTP parser's limits: how long a request's head may be, and how slowly it may come."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.events import TimerHandle
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_MAX_HEAD_BYTES = (1 << 20) + (1 << 16)  # a URL of 1 MiB, and the headers
+_HEAD_SECONDS = 30.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which itself bounds neither."""
+
+    _head_bytes = 0
+    _is_in_head = True
+    _head_deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock: a connection that says nothing is closed too."""
+        super().connection_made(transport)
+        self._start_clock()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, unless the head has grown too long."""
+        if self._is_in_head:
+            if self._head_deadline is None:
+                self._start_clock()
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES + 65536:
+                self._refuse_head()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """A new head."""
+        self._is_in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Collect the URL, up to its limit."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header, or a trailer, up to the limit of all together."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock."""
+        self._is_in_head = False
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    _counted_bytes = 0
+
+    def _count(self, length: int) -> None:
+        self._counted_bytes = length + (self._counted_bytes if self.headers or self.url else 0)
+        if self._counted_bytes > _MAX_HEAD_BYTES:
+            raise ValueError("the request's head is too long")  # uvicorn answers 400 and closes
+
+    def _start_clock(self) -> None:
+        self._head_deadline = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def _stop_clock(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    def _refuse_head(self) -> None:
+        body = b"The request's URL and headers are longer than 1 MiB\n"
+        self.transport.write(
+            b"HTTP/1.1 414 URI Too Long\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+            b"content-length: %d\r\n\r\n%s" % (len(body), body)
+        )
+        self.transport.close()
