@@ -69,11 +69,12 @@ class QueryRunner:
         if session_id is None:
             await self._run_on_pooled_handle(statement)
             return
-        session = self._sessions.acquire(
+        session = await self._sessions.acquire(
             self._role,
             session_id,
             self._request.session_timeout_seconds,
             must_exist=self._request.is_on("session_check"),
+            has_answered=lambda: self._responder.has_finished,
         )
         try:
             await self._run_in_session(session, statement)

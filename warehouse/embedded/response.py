@@ -64,6 +64,7 @@ class Responder:
         self._compressor: Compressor | None = None
         self._sends_progress = False
         self.has_started = False
+        self.has_finished = False
         self._headers: Headers = [
             (b"x-clickhouse-server-display-name", _HOST),
             (b"x-clickhouse-query-id", _header_bytes(query_id)),
@@ -116,6 +117,7 @@ class Responder:
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data) if data else b""
             data += await self._run_compression(lambda _: self._compressor_end(), b"")
+        self.has_finished = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def fail(self, error: ServerError) -> None:
