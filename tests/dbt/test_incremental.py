@@ -1,0 +1,132 @@
+"""What a build recomputes: the pairs of model and corpus that changed, and nothing else."""
+
+import numpy as np
+import pytest
+
+STEPS = [0, 100, 200, 300, 400, 500]
+INCREMENTAL = (
+    "int_token_series",
+    "int_series_grid",
+    "int_log_prob_by_checkpoint",
+    "int_token_trend_by_start",
+    "int_trend_count_by_start",
+)
+
+
+def make_series(seed: int, steps: list[int]) -> dict[tuple[int, int], dict[int, float]]:
+    """Sixty falling series; a longer grid only adds to a shorter one."""
+    random = np.random.default_rng(seed)
+    levels = random.uniform(0.5, 6, 60)
+    return {
+        (token // 20, 1 + token % 20): {
+            step: float(np.float32(-level * np.exp(-step / 300) - 0.2 * np.sin(step * level + seed))) for step in steps
+        }
+        for token, level in enumerate(levels)
+    }
+
+
+def written_blocks(warehouse) -> dict[tuple[str, str], tuple[int, int]]:
+    """First and last block of every partition of the incremental tables: merging keeps them, writing does not."""
+    rows = warehouse.rows(
+        "select table, partition, min(min_block_number), max(max_block_number) from system.parts"
+        " where active and database = currentDatabase() group by table, partition"
+    )
+    return {(table, partition): blocks for table, partition, *blocks in rows if table in INCREMENTAL}
+
+
+def rewritten_pairs(warehouse, before: dict[tuple[str, str], tuple[int, int]]) -> dict[str, set[str]]:
+    """Partitions of each incremental table that are new, gone or written again."""
+    after = written_blocks(warehouse)
+    changed = {key for key in before | after if before.get(key) != after.get(key)}
+    return {
+        table: {partition for changed_table, partition in changed if changed_table == table} for table in INCREMENTAL
+    }
+
+
+@pytest.fixture(scope="module")
+def built(warehouse):
+    """Two models on two corpora, built."""
+    for corpus_id in ("books", "wiki"):
+        warehouse.add_corpus(corpus_id, dict.fromkeys(range(3), 21))
+    for seed, model_id in enumerate(("s/a", "s/b")):
+        warehouse.add_model(model_id, [*STEPS, 600], planned_steps=600)
+        for corpus_id in ("books", "wiki"):
+            warehouse.score(model_id, corpus_id, make_series(seed, STEPS))
+    warehouse.dbt("build", "--exclude", "test_type:unit")
+    return warehouse
+
+
+def rows_of(warehouse, *model_ids: str) -> dict[str, list]:
+    """Everything the incremental tables say about the models."""
+    names = ", ".join(f"'{model_id}'" for model_id in model_ids)
+    return {
+        table: warehouse.rows(f"select * from {table} where model_id in ({names}) order by all")
+        for table in INCREMENTAL
+    }
+
+
+def test_a_second_build_changes_no_table_and_rewrites_no_partition(built):
+    content, blocks = built.digest(), written_blocks(built)
+    built.dbt("run")
+    assert built.digest() == content
+    assert rewritten_pairs(built, blocks) == {table: set() for table in INCREMENTAL}
+
+
+def test_a_new_checkpoint_recomputes_its_own_model_and_corpus_alone(built):
+    blocks, others = written_blocks(built), rows_of(built, "s/b")
+    built.score("s/a", "books", make_series(0, [*STEPS, 600]), steps=[600])
+    built.dbt("run")
+    assert rewritten_pairs(built, blocks) == {table: {"('s/a','books')"} for table in INCREMENTAL}
+    assert rows_of(built, "s/b") == others
+    steps = built.rows("select distinct steps from int_token_series where model_id = 's/a' and corpus_id = 'books'")
+    assert steps == [([*STEPS, 600],)]
+
+
+def test_the_series_do_not_depend_on_the_order_the_scores_came_in(built):
+    built.add_model("s/shuffled", STEPS, planned_steps=600)
+    built.score("s/shuffled", "wiki", make_series(1, STEPS), steps=[300, 0, 500, 100, 400, 200])
+    others = rows_of(built, "s/a", "s/b")
+    built.dbt("run")
+    assert rows_of(built, "s/a", "s/b") == others
+    columns = "document_id, position, steps, log_prob_nats"
+    assert built.rows(
+        f"select {columns} from int_token_series where model_id = 's/shuffled' order by all"
+    ) == built.rows(
+        f"select {columns} from int_token_series where model_id = 's/b' and corpus_id = 'wiki' order by all"
+    )
+
+
+def test_a_checkpoint_that_is_being_scored_again_is_left_out_until_it_is_complete(built):
+    series = make_series(1, STEPS)
+    rows = [(*token, values[300]) for token, values in series.items()]
+    before = rows_of(built, "s/b")
+    built.score_checkpoint("s/b", "books", 300, rows[:7], is_complete=False)
+    built.dbt("run")
+    steps = built.rows("select distinct steps from int_token_series where model_id = 's/b' and corpus_id = 'books'")
+    assert steps == [([0, 100, 200, 400, 500],)]
+    built.score_checkpoint("s/b", "books", 300, rows)
+    built.dbt("run")
+    assert rows_of(built, "s/b") == before
+
+
+def test_a_pair_that_is_scored_no_longer_disappears(built):
+    blocks = written_blocks(built)
+    for step in STEPS:
+        built.client.command(f"delete from raw_score_ledger where model_id = 's/shuffled' and step = {step}")
+    built.dbt("run")
+    assert rewritten_pairs(built, blocks) == {table: {"('s/shuffled','wiki')"} for table in INCREMENTAL}
+    assert rows_of(built, "s/shuffled") == {table: [] for table in INCREMENTAL}
+
+
+def test_a_changed_plan_fits_the_trends_of_its_model_again_and_reads_no_scores(built):
+    blocks = written_blocks(built)
+    built.add_model("s/b", [], planned_steps=500)
+    built.dbt("run")
+    pairs = {"('s/b','books')", "('s/b','wiki')"}
+    assert rewritten_pairs(built, blocks) == {table: pairs if "trend" in table else set() for table in INCREMENTAL}
+
+
+def test_building_everything_anew_gives_what_the_increments_gave(built):
+    content = built.digest()
+    built.dbt("build", "--full-refresh", "--exclude", "test_type:unit")
+    assert built.digest() == content

@@ -1,0 +1,85 @@
+"""The dbt project as text: what is described, what is checked, and which way the rooms look."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+MIGRATIONS = Path(__file__).parents[2] / "sql" / "migrations"
+
+
+@pytest.fixture(scope="module")
+def built(warehouse):
+    """The project built over raw tables without a row."""
+    warehouse.dbt("build", "--exclude", "test_type:unit")
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def manifest(built):
+    return json.loads((built.state / "target" / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def models(manifest):
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")}
+
+
+def test_an_empty_warehouse_builds_into_empty_marts(built):
+    counts = {name: count for name, (count, _) in built.digest().items()}
+    assert counts.pop("trend_convention") == 4
+    assert set(counts.values()) == {0}
+
+
+def test_every_column_of_every_model_is_described(built, models):
+    columns = {}
+    for table, column in built.rows("select table, name from system.columns where database = currentDatabase()"):
+        columns.setdefault(table, set()).add(column)
+    for name, model in models.items():
+        described = {column for column, entry in model["columns"].items() if entry["description"].strip()}
+        assert described == columns[name], name
+
+
+def test_every_description_says_what_a_row_is(models, manifest):
+    sources = {source["name"]: source for source in manifest["sources"].values()}
+    for name, node in (models | sources).items():
+        assert re.match(r"One row per \S", node["description"]), name
+
+
+def test_the_sources_are_the_raw_tables_with_every_column_described(manifest):
+    tables = {}
+    for migration in sorted(MIGRATIONS.glob("*.sql")):
+        for table, body in re.findall(r"create table (raw_\w+) \((.*?)\n\)", migration.read_text(), re.DOTALL):
+            tables[table] = re.findall(r"^    (\w+) ", body, re.MULTILINE)
+    sources = {source["name"]: source for source in manifest["sources"].values()}
+    assert {name: list(source["columns"]) for name, source in sources.items()} == tables
+    assert all(column["description"] for source in sources.values() for column in source["columns"].values())
+
+
+def test_every_mart_has_an_enforced_contract(models):
+    marts = {name for name, model in models.items() if "/marts/" in model["original_file_path"]}
+    assert marts == {name for name in models if name.startswith(("dim_", "fct_"))}
+    assert all(models[name]["config"]["contract"]["enforced"] for name in marts)
+
+
+def test_only_staging_reads_raw_tables_and_nothing_reads_backwards(manifest):
+    order = {"seeds": 0, "staging": 1, "intermediate": 2, "marts": 3}
+    layers = {
+        key: next(layer for layer in order if f"{layer}/" in node["original_file_path"])
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] in ("model", "seed")
+    }
+    for key, layer in layers.items():
+        for parent in manifest["nodes"][key].get("depends_on", {}).get("nodes", []):
+            if parent.startswith("source."):
+                assert layer == "staging", key
+            else:
+                assert order[layers[parent]] <= order[layer], (key, parent)
+
+
+def test_every_table_states_its_engine_and_order(models):
+    for name, model in models.items():
+        if model["config"]["materialized"] in ("table", "incremental"):
+            assert model["config"]["engine"] == "MergeTree()", name
+            assert model["config"]["order_by"], name
