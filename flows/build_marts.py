@@ -20,6 +20,9 @@ from trailhouse.flows.progress import report_progress
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.warehouse.connection import WarehouseAddress
 
+# Events of a finished node, and the field that says how many nodes there are.
+NODE_EVENTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}
+
 
 @dataclass(frozen=True)
 class BuildReport:
@@ -81,8 +84,9 @@ def export_address(address: WarehouseAddress) -> None:
 
 def report_node(event: EventMsg) -> None:
     """Turn dbt's events into progress: one unit per finished node."""
-    if event.info.name in ("LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult"):
-        report_progress("Transforming", event.data.index, event.data.total, event.data.description)
+    if event.info.name in NODE_EVENTS:
+        total = getattr(event.data, NODE_EVENTS[event.info.name])
+        report_progress("Transforming", event.data.index, total, event.data.node_info.node_name)
 
 
 def read_result(result: dbtRunnerResult) -> BuildReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from typing import Annotated
@@ -72,6 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; returns the exit code. Only ``--debug`` shows a traceback."""
+    logging.getLogger().addHandler(logging.NullHandler())  # before a library of dbt's prints to the terminal
     try:
         result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
     except TrailhouseError as error:

@@ -20,7 +20,8 @@ from rich.table import Table
 
 from trailhouse.flows.progress import listening
 
-data = Console()
+# A pipe or file has no width of its own: tables are not folded there.
+data = Console(width=None if sys.stdout.isatty() else 200)
 messages = Console(stderr=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -44,8 +43,9 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
     corpus = miniature_corpus()
     with connect(address) as client:
         register_corpus(client, corpus)
+    context = copy_context()  # training threads have no listener of their own
     train_miniature_suite(
-        settings.trained_directory / suite, size=size, progress=partial(copy_context().run, report_training)
+        settings.trained_directory / suite, size=size, progress=lambda event: context.run(report_training, event)
     )
     scoring = score_checkpoints(suite, corpus.corpus_id, settings)
     marts = build_marts((), settings)

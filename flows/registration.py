@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.checkpoint import Checkpoint, describe_model, discover_checkpoints
+from trailhouse.flows.progress import report_progress
+from trailhouse.models.checkpoint import Checkpoint, list_checkpoint_directories, read_checkpoint
 from trailhouse.models.corpus import Corpus, Document, corpus_record, document_table
+from trailhouse.models.description import describe_model
 from trailhouse.models.suite import Suite
-from trailhouse.models.tokenization import TokenizedCorpus, token_table
-from trailhouse.warehouse.catalogue import load_corpus, load_tokens, upsert
+from trailhouse.warehouse.catalogue import load_corpus, upsert
 from trailhouse.warehouse.query import read_columns
 
 DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance", "scored_from_position")
 
 
-def register_suite(client: Client, suite: Suite, trained_directory: Path) -> list[Checkpoint]:
-    """Find the checkpoints of a suite on disk and enter suite, models and checkpoints into the catalogue.
+@dataclass(frozen=True)
+class FoundCheckpoints:
+    """The checkpoints of a suite on disk, and what was wrong with those that cannot be used."""
 
-    ``trained_directory`` holds what was trained on the spot.
+    checkpoints: list[Checkpoint]
+    errors: list[BadInputError]
 
-    Raises BadInputError if a checkpoint is damaged or the suite has none; nothing is written then.
+
+def find_checkpoints(suite: Suite, trained_directory: Path) -> FoundCheckpoints:
+    """Find, check and hash the checkpoints of every model; ``trained_directory`` holds what was trained on the spot.
+
+    Raises BadInputError if a model has no checkpoint directory at all.
     """
-    found = {model: discover_checkpoints(model, suite, trained_directory) for model in suite.models}
-    checkpoints = [checkpoint for of_model in found.values() for checkpoint in of_model]
-    if not checkpoints:
-        raise BadInputError(
-            f"suite {suite.suite_id} has no checkpoints", "train or copy some into the declared location"
-        )
-    models = [describe_model(suite, model, of_model[-1]) for model, of_model in found.items() if of_model]
+    directories = [
+        (model, step, directory)
+        for model in suite.models
+        for step, directory in list_checkpoint_directories(model, trained_directory).items()
+    ]
+    found = FoundCheckpoints([], [])
+    for index, (model, step, directory) in enumerate(directories):
+        report_progress("Hashing", index, len(directories), directory.name)
+        try:
+            found.checkpoints.append(read_checkpoint(model, suite, step, directory))
+        except BadInputError as error:
+            found.errors.append(error)
+    report_progress("Hashing", len(directories), len(directories))
+    return found
+
+
+def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> None:
+    """Enter a suite, its models and its checkpoints into the catalogue.
+
+    Raises BadInputError, before anything is written, if a configuration describes no causal language model.
+    """
+    last_of = {checkpoint.model_id: checkpoint for checkpoint in checkpoints}
+    models = [
+        describe_model(model, last_of[model_id])
+        for model in suite.models
+        if (model_id := f"{suite.suite_id}/{model.model_name}") in last_of
+    ]
     suite_record = {
         "suite_id": suite.suite_id,
         "description": suite.description,
@@ -41,7 +69,6 @@ def register_suite(client: Client, suite: Suite, trained_directory: Path) -> lis
     upsert(client, "raw_suite", ["suite_id"], [suite_record])
     upsert(client, "raw_model", ["model_id"], models)
     upsert(client, "raw_checkpoint", ["model_id", "step"], [checkpoint_record(c) for c in checkpoints])
-    return checkpoints
 
 
 def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
@@ -65,11 +92,6 @@ def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
 def register_corpus(client: Client, corpus: Corpus) -> bool:
     """Enter a corpus and its documents; returns whether anything was new."""
     return load_corpus(client, corpus_record(corpus), document_table(corpus))
-
-
-def register_tokens(client: Client, tokenized: TokenizedCorpus) -> bool:
-    """Enter the tokens of a corpus under one tokenizer; returns whether anything was new."""
-    return load_tokens(client, tokenized.tokenizer_id, tokenized.corpus_id, token_table(tokenized))
 
 
 def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:

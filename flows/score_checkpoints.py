@@ -22,21 +22,23 @@ from trailhouse import __version__
 from trailhouse.errors import PartialError, TrailhouseError
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.progress import report_progress
-from trailhouse.flows.registration import read_registered_corpus, register_suite, register_tokens
+from trailhouse.flows.registration import find_checkpoints, read_registered_corpus, register_suite
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import find_declared_suite
 from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.corpus import Corpus
 from trailhouse.models.scoring import (
+    BATCH_POLICY,
     ScoringSettings,
-    count_scores,
+    attention_implementation,
     device_name,
     library_versions,
     load_model,
     score_corpus,
 )
-from trailhouse.models.tokenization import TokenizedCorpus, load_tokenizer, tokenize_corpus
-from trailhouse.warehouse.catalogue import upsert
+from trailhouse.models.tokenization import load_tokenizer, token_table, tokenize_corpus
+from trailhouse.models.tokenized_corpus import TokenizedCorpus
+from trailhouse.warehouse.catalogue import load_tokens, upsert
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
 from trailhouse.warehouse.load import drop_abandoned_stages
@@ -66,6 +68,29 @@ class ScoringJob:
     scoring_run_id: uuid.UUID
 
 
+@dataclass(frozen=True)
+class ScoredCheckpoint:
+    """A checkpoint whose scores are in the warehouse, and what they were computed with."""
+
+    entry: LedgerEntry
+    device: str
+    attention_implementation: str
+
+
+@dataclass
+class PositionProgress:
+    """Adds up the positions of one checkpoint that are scored."""
+
+    name: str
+    position_count: int
+    done_count: int = 0
+
+    def advance(self, count: int) -> None:
+        """``count`` further positions are scored."""
+        self.done_count += count
+        report_progress("Positions", self.done_count, self.position_count, self.name)
+
+
 def is_worth_retrying(task: Task[..., object], run: TaskRun, state: State[object]) -> bool:
     """Retry what may pass by itself; what a person must mend fails at once."""
     error = state.result(raise_on_failure=False)
@@ -80,45 +105,46 @@ def is_worth_retrying(task: Task[..., object], run: TaskRun, state: State[object
     persist_result=False,
     task_run_name="{checkpoint.model_id} step {checkpoint.step}",
 )
-def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob) -> LedgerEntry:
+def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob) -> ScoredCheckpoint:
     """Load one checkpoint, score every position of the corpus, replace its partition, enter it into the ledger."""
     started_at = datetime.now(UTC)
     model = load_model(checkpoint.directory, job.settings)
-    total = count_scores(job.tokenized)
-    name = f"{checkpoint.model_id} step {checkpoint.step}"
-    batches = score_corpus(
-        model, job.tokenized, job.settings, progress=lambda done: report_progress("Checkpoint", done, total, name)
-    )
+    progress = PositionProgress(f"{checkpoint.model_id} step {checkpoint.step}", job.tokenized.position_count)
+    batches = score_corpus(model, job.tokenized, job.settings, progress=progress.advance)
     with connect(job.address) as client:
-        return load_scores(client, scored, batches, job.scoring_run_id, started_at)
+        entry = load_scores(client, scored, batches, job.scoring_run_id, started_at)
+    return ScoredCheckpoint(entry, device_name(model), attention_implementation(model))
 
 
 @flow(name="score_checkpoints", validate_parameters=False, persist_result=False)
 def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
     """Score every checkpoint of a suite on a corpus, except those the ledger has.
 
-    A failed checkpoint does not stop the others. Raises PartialError if some failed, the first error itself if
+    A damaged checkpoint does not stop the others. Raises PartialError if some failed, the first error itself if
     all did.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
+    declared = find_declared_suite(suite, settings)
+    found = find_checkpoints(declared, settings.trained_directory)
+    raise_failures(list(found.errors) if not found.checkpoints else [], 0)
     address = resolve_address(settings)
     with connect(address) as client:
         drop_abandoned_stages(client)
-        checkpoints = register_suite(client, find_declared_suite(suite, settings), settings.trained_directory)
         registered = read_registered_corpus(client, corpus)
+        register_suite(client, declared, found.checkpoints)
         ledger = read_score_keys(client, corpus)
     scoring = ScoringSettings(dtype=settings.dtype, quanta_per_nat=settings.quanta_per_nat, device=settings.device)
-    planned = [(checkpoint, plan_partition(checkpoint, registered, scoring)) for checkpoint in checkpoints]
+    planned = [(checkpoint, plan_partition(checkpoint, registered, scoring)) for checkpoint in found.checkpoints]
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     run_id = uuid.uuid4()
     outcomes = score_pending(pending, registered, scoring, address, run_id) if pending else []
-    entries = [outcome for outcome in outcomes if isinstance(outcome, LedgerEntry)]
-    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    report = summarise(suite, corpus, len(checkpoints), len(pending), entries, started_at)
-    if pending:
-        record_run(address, run_id, scoring, report, started_at)
-    raise_failures(errors, len(checkpoints) - len(errors))
+    finished = [outcome for outcome in outcomes if isinstance(outcome, ScoredCheckpoint)]
+    errors = [*found.errors, *(outcome for outcome in outcomes if isinstance(outcome, BaseException))]
+    report = summarise(declared.suite_id, corpus, len(planned), len(pending), finished, started_at)
+    if finished:
+        record_run(address, run_id, scoring, report, finished[0], started_at)
+    raise_failures(errors, report.already_scored_count + len(finished))
     return report
 
 
@@ -141,17 +167,17 @@ def score_pending(
     scoring: ScoringSettings,
     address: WarehouseAddress,
     run_id: uuid.UUID,
-) -> list[LedgerEntry | BaseException]:
-    """Score the checkpoints one after the other; an outcome is a ledger entry or the error of that checkpoint."""
+) -> list[ScoredCheckpoint | BaseException]:
+    """Score the checkpoints one after the other; an outcome is its scores or its error."""
     jobs = {
         tokenized.tokenizer_id: ScoringJob(address, tokenized, scoring, run_id)
         for tokenized in tokenize_for(pending, corpus, address)
     }
-    slot = score_checkpoint.with_options(tags={f"device:{device_name(scoring)}"})
+    slot = score_checkpoint.with_options(tags={f"device:{scoring.device}"})
     artifact_id = cast(
         uuid.UUID, create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {corpus.corpus_id}")
     )
-    outcomes: list[LedgerEntry | BaseException] = []
+    outcomes: list[ScoredCheckpoint | BaseException] = []
     for index, (checkpoint, scored) in enumerate(pending):
         report_progress("Scoring", index, len(pending), checkpoint.model_id)
         state = slot(checkpoint, scored, quote(jobs[checkpoint.tokenizer_id]), return_state=True)
@@ -172,33 +198,41 @@ def tokenize_for(
     """Tokenise the corpus once for every tokenizer among the checkpoints, and enter the tokens."""
     first_of = {checkpoint.tokenizer_id: checkpoint for checkpoint, _ in reversed(pending)}
     for checkpoint in first_of.values():
-        tokenized = tokenize_corpus(load_tokenizer(checkpoint.directory), corpus)
+        tokenizer = load_tokenizer(checkpoint.directory)
+        tokenized = tokenize_corpus(tokenizer, corpus)
         with connect(address) as client:
-            register_tokens(client, tokenized)
+            tokens = token_table(tokenizer, corpus, tokenized)
+            load_tokens(client, tokenized.tokenizer_id, corpus.corpus_id, tokens)
         yield tokenized
 
 
-def describe_outcome(checkpoint: Checkpoint, outcome: LedgerEntry | BaseException) -> dict[str, object]:
+def describe_outcome(checkpoint: Checkpoint, outcome: ScoredCheckpoint | BaseException) -> dict[str, object]:
     """One row of the table that a run leaves behind."""
     row: dict[str, object] = {"model": checkpoint.model_id, "step": checkpoint.step}
     if isinstance(outcome, BaseException):
         return {**row, "state": "failed", "scores": 0, "mean log-prob (nats)": None, "message": str(outcome)}
-    mean = outcome.log_prob_sum_nats / outcome.score_count
-    return {**row, "state": "scored", "scores": outcome.score_count, "mean log-prob (nats)": mean, "message": ""}
+    entry = outcome.entry
+    mean = entry.log_prob_sum_nats / entry.score_count
+    return {**row, "state": "scored", "scores": entry.score_count, "mean log-prob (nats)": mean, "message": ""}
 
 
 def summarise(
-    suite: str, corpus: str, checkpoint_count: int, pending_count: int, entries: list[LedgerEntry], started_at: datetime
+    suite: str,
+    corpus: str,
+    checkpoint_count: int,
+    pending_count: int,
+    finished: list[ScoredCheckpoint],
+    started_at: datetime,
 ) -> ScoringReport:
     """Add up what the run did."""
-    score_count = sum(entry.score_count for entry in entries)
-    scoring_seconds = sum(entry.duration_seconds for entry in entries)
+    score_count = sum(scored.entry.score_count for scored in finished)
+    scoring_seconds = sum(scored.entry.duration_seconds for scored in finished)
     return ScoringReport(
         suite_id=suite,
         corpus_id=corpus,
         checkpoint_count=checkpoint_count,
         already_scored_count=checkpoint_count - pending_count,
-        scored_count=len(entries),
+        scored_count=len(finished),
         score_count=score_count,
         duration_seconds=(datetime.now(UTC) - started_at).total_seconds(),
         scores_per_second=score_count / scoring_seconds if scoring_seconds else 0.0,
@@ -210,6 +244,7 @@ def record_run(
     run_id: uuid.UUID,
     scoring: ScoringSettings,
     report: ScoringReport,
+    example: ScoredCheckpoint,
     started_at: datetime,
 ) -> None:
     """Enter the run with its provenance (definitions: every score can be traced to what made it)."""
@@ -220,10 +255,10 @@ def record_run(
         "user_name": getpass.getuser(),
         "host_name": platform.node(),
         "trailhouse_version": __version__,
-        "device": device_name(scoring),
+        "device": example.device,
         "dtype": scoring.dtype,
-        "attention_implementation": scoring.attention_implementation,
-        "batch_policy": scoring.batch_policy,
+        "attention_implementation": example.attention_implementation,
+        "batch_policy": BATCH_POLICY,
         "library_versions": json.dumps(library_versions(), sort_keys=True),
         "score_count": report.score_count,
         "checkpoint_count": report.scored_count,

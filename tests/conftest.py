@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
 
 from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
 
 

@@ -121,7 +121,7 @@ def read_scored_models(client: Client) -> list[ScoredModel]:
     rows = client.query(
         "select model.suite_id, model.model_id, ledger.corpus_id, toInt64(checkpoint.known_count),"
         " toInt64(ledger.scored_count), toInt64(ledger.score_count),"
-        " if(ledger.scored_count = 0, '', toString(ledger.last_scored_at))"
+        " if(ledger.scored_count = 0, '', toString(toDateTime(ledger.last_scored_at, 'UTC')))"
         " from raw_model as model final"
         " left join (select model_id, count() as known_count from raw_checkpoint final group by model_id) as checkpoint"
         " on checkpoint.model_id = model.model_id"

@@ -1,0 +1,129 @@
+"""The whole main job, on the reduced suite, through the real commands."""
+
+import json
+import math
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+MARTS = (
+    "int_token_series",
+    "int_token_trend_by_start",
+    "fct_validation_perplexity_by_checkpoint",
+    "fct_trend_share_by_start",
+    "fct_trend_sensitivity",
+)
+
+
+def checksums(workplace) -> dict[str, int]:
+    """A checksum of the content of every table of the main job, whatever the order of its rows."""
+    return {
+        table: workplace.query(f"select sum(cityHash64(*)), count() from {table}")[0]
+        for table in ("raw_token", "raw_document", *MARTS)
+    } | {"raw_token_score": workplace.query("select sum(cityHash64(*)), count() from raw_token_score")[0]}
+
+
+def test_there_is_a_score_for_every_scored_position_of_every_document_at_every_checkpoint(demo, workplace):
+    ((score_count,),) = workplace.query("select count() from raw_token_score")
+    ((distinct_count,),) = workplace.query(
+        "select uniqExact(model_id, corpus_id, step, document_id, position) from raw_token_score"
+    )
+    ((position_count,),) = workplace.query("select count() from raw_token where position > 0")
+    ((checkpoint_count,),) = workplace.query("select count() from raw_checkpoint final")
+    assert checkpoint_count == 18
+    assert score_count == distinct_count == position_count * checkpoint_count == demo["scoring"]["score_count"]
+
+
+def test_the_losses_fall_and_the_larger_model_ends_lower(demo):
+    rows = demo["validation_perplexity"]
+    models = list(dict.fromkeys(row["model_id"] for row in rows))
+    last_step = max(row["step"] for row in rows)
+    perplexity = {(row["model_id"], row["step"]): row["perplexity"] for row in rows}
+    final = [perplexity[model, last_step] for model in models]
+    assert final == sorted(final, reverse=True)
+    assert len(set(final)) == 3
+    for model in models:
+        assert perplexity[model, last_step] < 0.7 * perplexity[model, 0]
+        assert perplexity[model, 0] == pytest.approx(2048, rel=0.5)
+
+
+def test_the_perplexity_of_the_mart_is_the_one_of_the_raw_scores(demo, workplace):
+    raw = dict(workplace.query("select (model_id, step), exp(-avg(log_prob_nats)) from raw_token_score group by all"))
+    for row in demo["validation_perplexity"]:
+        assert row["perplexity"] == pytest.approx(raw[row["model_id"], row["step"]], rel=1e-9)
+
+
+def test_the_training_compute_is_that_of_the_definitions(demo, workplace):
+    rows = workplace.query(
+        "select m.parameter_count, m.layer_count, m.head_count, m.head_dimension, m.context_length, c.step,"
+        " m.batch_tokens, f.train_flops_6n, f.train_flops_palm"
+        " from fct_validation_perplexity_by_checkpoint as f"
+        " join dim_model as m using model_id join dim_checkpoint as c on c.model_id = f.model_id and c.step = f.step"
+    )
+    assert len(rows) == 18
+    for parameters, layers, heads, head_dimension, length, step, batch, flops_6n, flops_palm in rows:
+        tokens = step * batch
+        assert flops_6n == pytest.approx(6 * parameters * tokens)
+        assert flops_palm == pytest.approx(tokens * (6 * parameters + 12 * layers * heads * head_dimension * length))
+
+
+def test_the_trend_shares_of_every_model_and_start_add_up_to_one_hundred_percent(demo):
+    totals: dict[tuple, float] = {}
+    for row in demo["trend_shares"]:
+        key = (row["model_id"], row["start_percent"])
+        totals[key] = totals.get(key, 0.0) + row["token_percent"]
+    assert len(totals) >= 3
+    assert all(math.isclose(total, 100.0, abs_tol=1e-9) for total in totals.values())
+
+
+def test_the_figures_are_written_as_png_svg_and_pdf(demo, workplace):
+    files = [workplace.directory / file for file in demo["figures"]]
+    assert {file.suffix for file in files} == {".png", ".svg", ".pdf"}
+    assert [file for file in files if file.stat().st_size < 5000] == []
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files if file.suffix == ".png")
+
+
+def test_a_second_demonstration_scores_nothing_and_changes_nothing(demo, workplace):
+    before = checksums(workplace)
+    result = workplace.run("demo", "--size", "reduced", "--json")
+    assert result.returncode == 0, result.stderr
+    again = json.loads(result.stdout)
+    assert again["scoring"]["scored_count"] == 0
+    assert again["scoring"]["already_scored_count"] == 18
+    assert again["validation_perplexity"] == demo["validation_perplexity"]
+    assert checksums(workplace) == before
+
+
+def test_deriving_everything_again_gives_the_same_marts(demo, workplace):
+    before = checksums(workplace)
+    result = workplace.run("transform", "--full-refresh", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["test_count"] > 20
+    assert checksums(workplace) == before
+
+
+def test_status_shows_what_was_scored(demo, workplace):
+    models = json.loads(workplace.run("status", "--json").stdout)["models"]
+    assert [(model["checkpoint_count"], model["scored_count"]) for model in models] == [(6, 6)] * 3
+
+
+def test_sql_counts_the_scores(demo, workplace):
+    result = workplace.run("sql", "select count() as n from trailhouse.raw_token_score", "--json")
+    assert json.loads(result.stdout) == [{"n": demo["scoring"]["score_count"]}]
+
+
+def test_every_question_answers(demo, workplace):
+    for row in json.loads(workplace.run("ask", "--json").stdout):
+        result = workplace.run("ask", row["question"], "--param", "suite_id=miniature-reduced", "--json")
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout), row["question"]
+
+
+def test_the_run_recorded_its_provenance(demo, workplace):
+    ((dtype, device, versions, checkpoints),) = workplace.query(
+        "select dtype, device, library_versions, checkpoint_count from raw_scoring_run final"
+    )
+    assert (dtype, checkpoints) == ("float32", 18)
+    assert device
+    assert {"torch", "transformers"} <= set(json.loads(versions))
