@@ -64,20 +64,31 @@ def inspect_output_path(model: PreTrainedModel, token_ids: Tensor, context_lengt
     """
     input_ids = token_ids[None, : min(PROBE_TOKENS, max(1, context_length // 2))]
     head = _find_linear_head(model)
-    body = getattr(model, "base_model", None)
-    seen: dict[str, list[Tensor]] = {"body": [], "input": [], "output": []}
-    handles = []
-    if head is not None and body is not None and body is not model:
-        handles.append(body.register_forward_hook(lambda _, __, output: seen["body"].append(output[0])))
-        handles.append(head.register_forward_hook(lambda _, inputs, output: _record(seen, inputs[0], output)))
+    bodies = _find_bodies(model)
+    outputs: dict[nn.Module, list[object]] = {body: [] for body in bodies}
+    head_calls: list[tuple[Tensor, Tensor]] = []
+    handles = [
+        body.register_forward_hook(lambda module, _, output: outputs[module].append(output[0])) for body in bodies
+    ]
+    if head is not None:
+        handles.append(head.register_forward_hook(lambda _, inputs, output: head_calls.append((inputs[0], output))))
     try:
         logits = model(input_ids=input_ids, use_cache=False).logits  # (1, T, V)
     finally:
         for handle in handles:
             handle.remove()
     _refuse_non_causal(model, input_ids, logits, context_length)
-    is_plain = _is_plain(seen, logits)
-    return OutputPath(model, body if is_plain else None, head if is_plain else None, logits.shape[-1])
+    plain = [body for body in bodies if _is_plain(outputs[body], head_calls, logits)]
+    if plain and head is not None:
+        return OutputPath(model, plain[0], head, logits.shape[-1])
+    return OutputPath(model, None, None, logits.shape[-1])
+
+
+def _find_bodies(model: PreTrainedModel) -> list[nn.Module]:
+    """Return the modules that may give the head its input: OPT's model calls the decoder inside its base model."""
+    base = model.base_model
+    candidates = [base, getattr(base, "decoder", None)]
+    return [body for body in candidates if isinstance(body, nn.Module) and body is not model]
 
 
 def _find_linear_head(model: PreTrainedModel) -> nn.Linear | None:
@@ -85,17 +96,12 @@ def _find_linear_head(model: PreTrainedModel) -> nn.Linear | None:
     return head if type(head) is nn.Linear and not head.weight.is_meta else None
 
 
-def _record(seen: dict[str, list[Tensor]], head_input: Tensor, head_output: Tensor) -> None:
-    seen["input"].append(head_input)
-    seen["output"].append(head_output)
-
-
-def _is_plain(seen: dict[str, list[Tensor]], logits: Tensor) -> bool:
+def _is_plain(body_outputs: list[object], head_calls: list[tuple[Tensor, Tensor]], logits: Tensor) -> bool:
     """Return whether logits are exactly what the head makes of exactly what the body gives."""
-    if [len(calls) for calls in seen.values()] != [1, 1, 1]:
+    if len(body_outputs) != 1 or len(head_calls) != 1:
         return False
-    body, head_input, head_output = seen["body"][0], seen["input"][0], seen["output"][0]
-    return _are_same(body, head_input) and _are_same(head_output, logits)
+    head_input, head_output = head_calls[0]
+    return _are_same(body_outputs[0], head_input) and _are_same(head_output, logits)
 
 
 def _are_same(left: object, right: Tensor) -> bool:

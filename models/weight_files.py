@@ -20,10 +20,10 @@ def list_weight_files(directory: Path) -> list[Path]:
 
     Errors: BadInputError where there are none, only pickled ones, or the index names files that are not there.
     """
+    if (directory / SINGLE_NAME).is_file():  # transformers, too, reads it before the index
+        return [directory / SINGLE_NAME]
     if (directory / INDEX_NAME).is_file():
         return _read_index(directory)
-    if (directory / SINGLE_NAME).is_file():
-        return [directory / SINGLE_NAME]
     pickled = sorted(path.name for pattern in PICKLE_PATTERNS for path in directory.glob(pattern))
     if pickled:
         raise BadInputError(

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the helpers beside the tests
+
+
+@pytest.fixture(scope="session")
+def reduced_suite_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory with the reduced miniature suite, trained for real."""
+    from trailhouse.models.miniature import train_miniature_suite
+
+    directory = tmp_path_factory.mktemp("data")
+    train_miniature_suite(directory / "miniature-reduced", size="reduced")
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread():
+    """Tiny tensors on a shared machine: a second thread only waits."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(count)
