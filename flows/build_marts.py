@@ -110,7 +110,7 @@ def read_result(result: dbtRunnerResult) -> BuildReport:
     )
     failed = [node for node in nodes if str(node.status) in ("error", "fail", "runtime error")]
     if failed:
-        reason = " ".join(str(failed[0].message).split())
+        reason = " ".join(str(failed[0].message).split()).partition(" > in macro ")[0]
         raise TrailhouseError(
             f"{len(failed)} of {len(nodes)} dbt nodes failed; the first is {failed[0].node.name}: {reason}",
             "see data/dbt/logs/dbt.log",

@@ -12,7 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from trailhouse import __version__
 from trailhouse.errors import TrailhouseError
-from trailhouse.flows.commands import asking, declaring, serving, working
+from trailhouse.flows.commands import asking, declaring, reading, serving, working
 from trailhouse.flows.console import messages, say
 
 EXIT_INTERNAL = 1
@@ -59,6 +59,7 @@ for command in (
     asking.ask,
     asking.sql,
     asking.status,
+    reading.show_passage,
 ):
     app.command()(command)
 app.add_typer(declaring.suite_app, name="suite")

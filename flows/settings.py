@@ -131,8 +131,10 @@ def prepare_prefect(settings: Settings) -> None:
 
     What the user set stays as it is; with PREFECT_API_URL set, runs go to that server.
     """
+    home = (settings.data_directory / "prefect").resolve()
+    home.mkdir(parents=True, exist_ok=True)
     defaults = {
-        "PREFECT_HOME": str((settings.data_directory / "prefect").resolve()),
+        "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         # The command says what failed in one line; Prefect's own record of the run keeps logs and tracebacks.

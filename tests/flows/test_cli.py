@@ -73,7 +73,6 @@ def test_text_of_the_warehouse_is_never_read_as_markup(trailhouse):
         (["sql"], 2, "Missing"),
         (["ask", "nothing-known"], 2, "there is no question"),
         (["ask", "trend_shares_by_start", "--param", "suite_id"], 2, "has no value"),
-        (["score", "no-such-suite", "--corpus", "c"], 2, "no-such-suite"),
         (["suite", "show", "no-such-suite"], 2, "no-such-suite"),
         (["figures", "--suite", "s", "--corpus", "c"], 3, "trailhouse transform"),
         (["corpus", "add", "missing.txt", "--name", "c"], 3, "missing.txt"),

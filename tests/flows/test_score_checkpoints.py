@@ -1,0 +1,247 @@
+"""Scoring through the real command: resumable, kill-proof, damaged input refused, on a real Prefect server."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from safetensors.numpy import load_file, save_file
+
+pytestmark = pytest.mark.slow
+
+SUITE = """\
+suite: {name}
+description: Checkpoints copied from the demonstration
+source: folder
+models:
+  - name: copied
+    location: {location}
+    step_pattern: 'step-(\\d+)'
+    batch_tokens: 512
+    planned_steps: 120
+    context_length: 128
+"""
+
+
+@pytest.fixture
+def make_suite(demo, workplace, tmp_path):
+    """Copy checkpoints of the demonstration into a suite of their own; returns (declaration, directory)."""
+
+    def make(name: str, steps: list[int]) -> tuple[str, Path]:
+        directory = tmp_path / name
+        for step in steps:
+            source = workplace.settings.trained_directory / "miniature-reduced" / "neox-medium" / f"step-{step}"
+            shutil.copytree(source, directory / f"step-{step}")
+        declaration = tmp_path / f"{name}.yaml"
+        declaration.write_text(SUITE.format(name=name, location=directory))
+        return str(declaration), directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def corpus(demo, workplace) -> str:
+    """A small corpus with text of several bytes a character."""
+    text = "The parser reads the file and returns a tuple — naïve, but 東京 and 🙂 work as well.\n"
+    (workplace.directory / "texts").mkdir()
+    for index in range(3):
+        (workplace.directory / "texts" / f"{index}.txt").write_text(text * (index + 1) * 4)
+    result = workplace.run("corpus", "add", "texts", "--name", "few")
+    assert result.returncode == 0, result.stderr
+    return "few"
+
+
+def content(workplace, suite: str) -> list[tuple]:
+    return workplace.query(
+        "select model_id, step, document_id, position, log_prob_nats from raw_token_score"
+        f" where model_id = '{suite}/copied' order by all"
+    )
+
+
+def test_a_suite_of_plain_directories_is_scored_like_the_suite_it_was_copied_from(make_suite, corpus, workplace):
+    declaration, _ = make_suite("plain", [30, 120])
+    result = workplace.run("score", declaration, "--corpus", "python-docs-validation", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["scored_count"] == 2
+    difference = workplace.query(
+        "select countIf(a.log_prob_quanta != b.log_prob_quanta), count() from raw_token_score as a"
+        " join raw_token_score as b using (corpus_id, step, document_id, position)"
+        " where a.model_id = 'plain/copied' and b.model_id = 'miniature-reduced/neox-medium'"
+    )
+    assert difference[0][0] == 0
+    assert difference[0][1] > 10_000
+
+
+def test_a_new_checkpoint_is_scored_alone(make_suite, corpus, workplace):
+    declaration, directory = make_suite("growing", [0, 30])
+    assert json.loads(workplace.run("score", declaration, "--corpus", corpus, "--json").stdout)["scored_count"] == 2
+    shutil.copytree(directory / "step-30", directory / "step-31")
+    report = json.loads(workplace.run("score", declaration, "--corpus", corpus, "--json").stdout)
+    assert (report["checkpoint_count"], report["already_scored_count"], report["scored_count"]) == (3, 2, 1)
+
+
+def test_scoring_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_gives(make_suite, corpus, workplace):
+    declaration, _ = make_suite("killed", [0, 8, 30, 60])
+    arguments = ("score", declaration, "--corpus", corpus)
+    for wanted in (1, 2, 3):
+        process = workplace.start(*arguments)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            ((stored,),) = workplace.query(
+                "select uniqExact(step) from raw_token_score where model_id = 'killed/copied'"
+            )
+            if stored >= wanted:
+                break
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        ledger = workplace.query(
+            "select step, score_count from raw_score_ledger final where model_id = 'killed/copied' and is_complete"
+        )
+        stored_rows = dict(
+            workplace.query("select step, count() from raw_token_score where model_id = 'killed/copied' group by step")
+        )
+        assert len(set(stored_rows.values())) <= 1, "a checkpoint is visible in part"
+        assert all(stored_rows[step] == count for step, count in ledger)
+    assert workplace.run(*arguments).returncode == 0
+    after_kills = content(workplace, "killed")
+    workplace.command("truncate table raw_score_ledger")
+    assert workplace.run(*arguments).returncode == 0
+    assert content(workplace, "killed") == after_kills
+    assert len({row[1] for row in after_kills}) == 4
+
+
+def damage_weights(directory: Path) -> None:
+    tensors = load_file(directory / "model.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name] = tensors[name].copy()
+    tensors[name].flat[0] = float("nan")
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+
+
+def remove_weights(directory: Path) -> None:
+    (directory / "model.safetensors").unlink()
+
+
+def truncate_weights(directory: Path) -> None:
+    data = (directory / "model.safetensors").read_bytes()
+    (directory / "model.safetensors").write_bytes(data[: len(data) // 2])
+
+
+def swap_tokenizer(directory: Path) -> None:
+    content = json.loads((directory / "tokenizer.json").read_text())
+    content["added_tokens"].append(
+        {"id": 5000, "content": "the", "single_word": False, "lstrip": False, "rstrip": False,
+         "normalized": False, "special": False}
+    )  # fmt: skip
+    (directory / "tokenizer.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("damage", [damage_weights, remove_weights, truncate_weights, swap_tokenizer])
+def test_a_damaged_checkpoint_is_named_and_nothing_of_it_is_written(damage, make_suite, corpus, workplace):
+    name = damage.__name__.replace("_", "-")
+    declaration, directory = make_suite(name, [30])
+    damage(directory / "step-30")
+    result = workplace.run("score", declaration, "--corpus", corpus)
+    assert result.returncode == 3, result.stderr
+    error, cure = result.stderr.strip().splitlines()
+    assert error.startswith("error: ")
+    assert "step-30" in error or "5000" in error
+    assert cure.startswith("  cure: ")
+    assert content(workplace, name) == []
+    assert workplace.query(f"select count() from raw_score_ledger where model_id = '{name}/copied'") == [(0,)]
+
+
+def test_a_damaged_checkpoint_does_not_stop_the_others(make_suite, corpus, workplace):
+    declaration, directory = make_suite("half", [30, 60])
+    damage_weights(directory / "step-30")
+    result = workplace.run("score", declaration, "--corpus", corpus)
+    assert result.returncode == 4
+    assert "step-30" in result.stderr
+    assert {row[1] for row in content(workplace, "half")} == {60}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "named"),
+    [
+        (("score", "no-such-suite", "--corpus", "few"), 2, "no-such-suite"),
+        (("score", "miniature-reduced", "--corpus", "no-such-corpus"), 3, "no-such-corpus"),
+        (("score", "miniature-reduced", "--corpus", "few", "--dtype", "int3"), 2, "dtype"),
+        (("score", "miniature-reduced", "--corpus", "few", "--device", "tpu9"), 2, "tpu9"),
+        (("transform", "--select", "no_such_model+"), 3, "no_such_model"),
+        (("serve", "--port", "0"), 5, "in use by process"),
+        (("figures", "--suite", "nothing", "--corpus", "few"), 3, "trailhouse status"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_cure(arguments, exit_code, named, demo, corpus, workplace):
+    result = workplace.run(*arguments)
+    assert result.returncode == exit_code, result.stderr
+    error, cure = result.stderr.strip().splitlines()
+    assert named in error + cure
+    assert result.stdout == ""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def prefect_server(tmp_path):
+    """A real Prefect server; yields the address of its API."""
+    port = free_port()
+    variables = {
+        **os.environ,
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (tmp_path / "prefect.log").open("wb") as log:
+        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port}/api"
+    try:
+        wait_until_healthy(url)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def wait_until_healthy(url: str) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError("the Prefect server did not start")
+
+
+def test_a_prefect_server_shows_the_run_its_tasks_and_its_artifacts(make_suite, corpus, workplace, prefect_server):
+    declaration, _ = make_suite("watched", [30, 60])
+    result = workplace.run("score", declaration, "--corpus", corpus, PREFECT_API_URL=prefect_server)
+    assert result.returncode == 0, result.stderr
+
+    def read(kind: str) -> list[dict]:
+        return httpx.post(f"{prefect_server}/{kind}/filter", json={}, timeout=30).raise_for_status().json()
+
+    (flow_run,) = read("flow_runs")
+    assert (flow_run["state_type"], flow_run["parameters"]["corpus"]) == ("COMPLETED", corpus)
+    tasks = read("task_runs")
+    assert {task["name"] for task in tasks} == {"watched/copied step 30", "watched/copied step 60"}
+    assert all(task["state_type"] == "COMPLETED" and task["tags"] == ["device:auto"] for task in tasks)
+    artifacts = {artifact["type"]: artifact for artifact in read("artifacts")}
+    assert artifacts["progress"]["data"] == 100.0
+    rows = json.loads(artifacts["table"]["data"])
+    assert [(row["step"], row["state"]) for row in rows] == [(30, "scored"), (60, "scored")]
