@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from trailhouse.models.corpus import DOCUMENT_SCHEMA, Corpus, corpus_record
+from trailhouse.models.scoring import SCORE_SCHEMA
+from trailhouse.models.tokenization import TOKEN_SCHEMA
+
+MIGRATIONS = Path(__file__).parents[2] / "sql" / "migrations"
+ARROW_TYPES = {
+    "String": pa.string(),
+    "FixedString(64)": pa.string(),
+    "LowCardinality(String)": pa.string(),
+    "Bool": pa.bool_(),
+    "Int32": pa.int32(),
+    "UInt16": pa.uint16(),
+    "Nullable(Float32)": pa.float32(),
+    "Nullable(Int32)": pa.int32(),
+}
+
+
+def read_columns(file_name: str, table: str) -> dict[str, str]:
+    """The columns of a raw table that are stored, with their types, as its migration declares them."""
+    body = (MIGRATIONS / file_name).read_text().split(f"create table {table} (\n")[1].split("\n)\n")[0]
+    lines = [line for line in body.splitlines() if " alias " not in line]
+    return dict(re.match(r"\s+(\w+) ([\w()]+)", line).groups() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("schema", "file_name", "table", "given_by_the_flow"),
+    [
+        (DOCUMENT_SCHEMA, "0002_corpora_documents_tokens.sql", "raw_document", []),
+        (TOKEN_SCHEMA, "0002_corpora_documents_tokens.sql", "raw_token", []),
+        (SCORE_SCHEMA, "0003_token_scores.sql", "raw_token_score", ["model_id", "corpus_id", "step"]),
+    ],
+)
+def test_the_records_have_the_columns_and_types_of_their_raw_table(schema, file_name, table, given_by_the_flow):
+    columns = read_columns(file_name, table)
+    for name in given_by_the_flow:
+        del columns[name]
+    assert schema.names == list(columns)
+    assert [schema.field(name).type for name in columns] == [ARROW_TYPES[kind] for kind in columns.values()]
+    assert [schema.field(name).nullable for name in columns] == [
+        kind.startswith("Nullable") for kind in columns.values()
+    ]
+
+
+def test_the_corpus_record_has_the_columns_of_its_raw_table():
+    columns = read_columns("0002_corpora_documents_tokens.sql", "raw_corpus")
+    assert [*corpus_record(Corpus("c", "", "", ())), "updated_at"] == list(columns)
