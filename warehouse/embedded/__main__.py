@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import sys
 import threading
@@ -36,6 +37,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()
     code = main()
     sys.stdout.flush()
     if any(thread.name.startswith("statement") and thread.is_alive() for thread in threading.enumerate()):

@@ -6,9 +6,10 @@ next query's answer. A session keeps its handle, and washes it with a throw-away
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,14 +43,25 @@ class Handle:
         self.connection = connection
         self.is_readonly = is_readonly
         self.database = DEFAULT_DATABASE
+        self._is_busy = False
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[Any]:
+        """The connection, while a thread works with it."""
+        self._is_busy = True
+        try:
+            yield self.connection
+        finally:
+            self._is_busy = False
 
     def run(
         self, sql: bytes | str, output_format: str = "TabSeparated", parameters: Mapping[str, str] | None = None
     ) -> tuple[bytes, Statistics]:
         """Run one statement and return its whole output. Raises ServerError."""
         try:
-            result = self.connection.query(sql, output_format, params=dict(parameters or {}))
-            return result.bytes() or b"", read_statistics(result)
+            with self.in_use() as connection:
+                result = connection.query(sql, output_format, params=dict(parameters or {}))
+                return result.bytes() or b"", read_statistics(result)
         except RuntimeError as error:
             raise parse_engine_error(str(error)) from None
 
@@ -68,8 +80,9 @@ class Handle:
                 continue
 
     def close(self) -> None:
-        """Close the connection; open streams on it end."""
-        self.connection.close()
+        """Close the connection, unless a thread still works with it: closing would wait for that."""
+        if not self._is_busy:
+            self.connection.close()
 
 
 class Engine:

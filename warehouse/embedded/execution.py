@@ -114,8 +114,9 @@ class ResultPipe:
         if statement.settings:
             sql += b", " + statement.settings
         try:
-            result = execution.handle.connection.query(sql, output_format, params=dict(execution.parameters))
-            self.statistics = read_statistics(result)
+            with execution.handle.in_use() as connection:
+                result = connection.query(sql, output_format, params=dict(execution.parameters))
+                self.statistics = read_statistics(result)
         except RuntimeError as error:
             self.error = parse_engine_error(str(error), hidden=clause)
         finally:
@@ -135,18 +136,18 @@ class InsertStream:
         """Open the insert. Raises ServerError where the table or format is wrong."""
         parameters = {f"param_{name}": value for name, value in self._execution.parameters.items()}
         self._restore.enter_context(apply_settings(self._execution, extra=parameters))
-        with _engine_errors():
+        with _engine_errors(), self._execution.handle.in_use() as connection:
             text = self._head.text.decode(errors="surrogateescape")
-            self._stream = self._execution.handle.connection.send_insert(text, self._head.format)
+            self._stream = connection.send_insert(text, self._head.format)
 
     def append(self, data: bytes) -> None:
         """Push one piece of formatted rows. Raises ServerError where they do not parse."""
-        with _engine_errors():
+        with _engine_errors(), self._execution.handle.in_use():
             self._stream.append(data)
 
     def finish(self) -> Statistics:
         """Commit. Raises ServerError where the last rows do not parse."""
-        with self._restore, _engine_errors():
+        with self._restore, _engine_errors(), self._execution.handle.in_use():
             result = self._stream.finish()
         return Statistics(
             read_rows=result.rows_written,

@@ -55,7 +55,7 @@ def find_running(directory: Path) -> Endpoint | None:
     if record is None or not _is_alive(record[0]):
         return None
     try:
-        endpoint = Endpoint(record[1], Role.ADMIN, read_credentials(directory).admin_password)
+        endpoint = Endpoint(record[1], Role.ADMIN.value, read_credentials(directory).admin_password)
     except UsageError:
         return None
     return endpoint if _answers(endpoint) else None

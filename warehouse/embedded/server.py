@@ -28,7 +28,9 @@ from trailhouse.warehouse.embedded.protocol import BoundedProtocol
 from trailhouse.warehouse.embedded.response import KEEP_ALIVE_SECONDS
 
 _DRAIN_SECONDS = 8
+_PATIENCE_SECONDS = 6
 _MAX_CONNECTIONS = 2000
+_MAX_PORT = 65535
 _IDLE_CHECK_SECONDS = 0.5
 SERVER_FILE = "server.json"
 
@@ -57,7 +59,7 @@ def serve(
         engine = Engine(directory, memory_limit_bytes=memory_limit_bytes or default_memory_limit_bytes())
         allowed = LOOPBACK_NAMES if _is_loopback(host) else None
         application = Application(engine, credentials, allowed_hosts=allowed)
-        server = _Server(application, idle_timeout_seconds)
+        server = _Server(application, engine, idle_timeout_seconds)
         _write_server_file(directory, host, listener.getsockname()[1])
         stack.callback((directory / SERVER_FILE).unlink, missing_ok=True)
         _allow_many_files()
@@ -96,7 +98,7 @@ def prepare_directory(directory: Path) -> Path:
 class _Server(uvicorn.Server):
     """uvicorn that ends by itself when idle, and whose end is ours to finish."""
 
-    def __init__(self, application: Application, idle_timeout_seconds: float | None) -> None:
+    def __init__(self, application: Application, engine: Engine, idle_timeout_seconds: float | None) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
@@ -113,6 +115,7 @@ class _Server(uvicorn.Server):
             )
         )
         self._application = application
+        self._engine = engine
         self._idle_timeout_seconds = idle_timeout_seconds
 
     async def main_loop(self) -> None:
@@ -120,6 +123,16 @@ class _Server(uvicorn.Server):
         watcher = asyncio.get_running_loop().create_task(self._watch_idleness())
         await super().main_loop()
         watcher.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what runs finish, but not for ever."""
+        killer = asyncio.get_running_loop().create_task(self._kill_what_stays())
+        await super().shutdown(sockets)
+        killer.cancel()
+
+    async def _kill_what_stays(self) -> None:
+        await asyncio.sleep(_PATIENCE_SECONDS)
+        await asyncio.to_thread(self._engine.kill_all)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -143,18 +156,25 @@ class _Server(uvicorn.Server):
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _MAX_PORT:
+        raise UsageError(f"there is no port {port}", f"name one from 0 (any free one) to {_MAX_PORT}")
+    listener = None
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # asyncio switches Nagle's delay off only on sockets that say they are TCP
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except (OSError, OverflowError) as error:
-        if getattr(error, "errno", None) == errno.EADDRINUSE:
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        if error.errno == errno.EADDRINUSE:
             raise UnreachableError(
                 f"port {port} on {host} is in use by another program", "stop it, or serve on another port"
             ) from error
-        raise UsageError(f"cannot listen on {host}:{port}: {error}", "name an address of this machine") from error
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}", "name an address of this machine"
+        ) from error
     return listener
 
 

@@ -1,0 +1,136 @@
+"""Who gets in: passwords, ways to give them, Host and Origin."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from trailhouse.errors import UsageError
+from trailhouse.warehouse.embedded.credentials import Role, ensure_credentials, password_path, read_credentials
+from trailhouse.warehouse.embedded.server import serve
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def send(server, headers=None, params=None, query="SELECT 1") -> httpx.Response:
+    return httpx.post(server.url, headers=headers, params=params, content=query)
+
+
+@pytest.mark.parametrize("user", ["admin", "reader"])
+def test_each_way_of_giving_the_password_works(server, user):
+    password = dict([server.admin, server.reader])[user]
+    assert send(server, basic(user, password)).text == "1\n"
+    assert send(server, {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}).text == "1\n"
+    assert send(server, params={"user": user, "password": password}).text == "1\n"
+
+
+def test_no_password_is_401_and_says_how_to_give_one(server):
+    answer = send(server)
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (401, "194")
+    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+def wrong_ways(admin_password: str, reader_password: str) -> list[tuple[dict, dict]]:
+    users = ["admin", "reader", "default", "", "ADMIN", "admin ", "root", "admin\x00", "\u0430dmin", "x" * 10000]
+    passwords = ["", "x", admin_password[:-1], admin_password + "x", admin_password.upper(), "x" * 10000, "é"]
+    ways: list[tuple[dict, dict]] = []
+    for user in users:
+        for password in passwords:
+            ways.append((basic(user, password), {}))
+            ways.append(({}, {"user": user, "password": password}))
+    good = basic("admin", admin_password)
+    keys = {"X-ClickHouse-User": "admin", "X-ClickHouse-Key": admin_password}
+    url = {"user": "admin", "password": admin_password}
+    ways += [(good | keys, {}), (good, url), (keys, url), (good | keys, url), (good, {"user": "admin"})]
+    ways += [(basic("admin", reader_password), {}), (basic("reader", admin_password), {})]
+    ways += [
+        ({"Authorization": f"Bearer {admin_password}"}, {}),
+        ({"Authorization": "Basic"}, {}),
+        ({"Authorization": "Basic !!"}, {}),
+    ]
+    ways += [
+        ({"Authorization": "Basic " + base64.b64encode(b"admin").decode()}, {}),
+        ({"X-ClickHouse-Key": admin_password}, {}),
+    ]
+    return ways
+
+
+def test_no_wrong_mixed_or_empty_credentials_get_in(server):
+    ways = wrong_ways(server.admin[1], server.reader[1])
+    assert len(ways) >= 60
+    for headers, params in ways:
+        answer = send(server, headers, params)
+        assert answer.status_code in (401, 403), (headers, params)
+        assert server.admin[1] not in answer.text
+        assert answer.text != "1\n"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8123", "127.0.0.1.evil.example", "localhost.evil", "", "[::2]:80"]
+)
+def test_a_host_header_of_another_name_is_refused(server, host):
+    answer = send(server, basic(*server.admin) | {"Host": host})
+    assert answer.status_code == 403
+
+
+def test_loopback_by_any_of_its_names_is_served(server):
+    port = httpx.URL(server.url).port
+    for host in [f"127.0.0.1:{port}", f"localhost:{port}", "localhost", f"[::1]:{port}"]:
+        assert send(server, basic(*server.admin) | {"Host": host}).text == "1\n"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_requests_from_other_sites_are_refused(server, headers):
+    assert send(server, basic(*server.admin) | headers).status_code == 403
+
+
+def test_a_page_of_the_server_itself_may_ask(server):
+    assert send(server, basic(*server.admin) | {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}).text == "1\n"
+
+
+def test_passwords_lie_in_files_of_the_owner_only(tmp_path):
+    made = ensure_credentials(tmp_path)
+    assert made == ensure_credentials(tmp_path) == read_credentials(tmp_path)
+    for role in Role:
+        assert password_path(tmp_path, role).stat().st_mode & 0o777 == 0o600
+    assert made.admin_password not in repr(made)
+    password_path(tmp_path, Role.ADMIN).chmod(0o644)
+    with pytest.raises(UsageError, match="open to other users"):
+        read_credentials(tmp_path)
+
+
+def test_no_password_is_seen_in_processes_or_logs(server):
+    pid = subprocess.run(["cat", server.directory / "server.json"], capture_output=True, text=True).stdout
+    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    log = (server.directory / "server.log").read_text()
+    for secret in (server.admin[1], server.reader[1]):
+        assert secret not in commands + log + pid
+
+
+def test_an_open_address_needs_passwords_written_beforehand(tmp_path):
+    with pytest.raises(UsageError, match="opens the warehouse to the network"):
+        serve(tmp_path / "new", "0.0.0.0", 0)
+    assert not (tmp_path / "new" / "metadata").exists()
+
+
+def test_the_server_listens_on_loopback_only(server):
+    port = httpx.URL(server.url).port
+    others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)} - {"127.0.0.1"}
+    for address in others:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            assert address.startswith("127.") or probe.connect_ex((address, port)) != 0
+
+
+def test_importing_the_process_module_does_not_start_an_engine():
+    code = "import trailhouse.warehouse.embedded.process, sys; print('chdb' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

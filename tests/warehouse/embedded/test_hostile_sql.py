@@ -1,0 +1,280 @@
+"""SQL that reaches for the server's files, other hosts or more rights: none of it may succeed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pytest
+
+_CANARY = "the-canary-that-must-not-be-read"
+_DEAD = "http://127.0.0.1:1"
+
+_SOURCES = [
+    "file('{canary}', 'LineAsString')",
+    "file('{canary}')",
+    "fileCluster('default', '{canary}', 'LineAsString')",
+    "url('{dead}/x', 'CSV', 'x String')",
+    "urlCluster('default', '{dead}/x', 'CSV', 'x String')",
+    "s3('{dead}/bucket/x.csv', 'CSV', 'x String')",
+    "gcs('{dead}/bucket/x.csv', 'CSV', 'x String')",
+    "remote('127.0.0.1:1', 'system.one')",
+    "remoteSecure('127.0.0.1:1', 'system.one')",
+    "cluster('default', system.one)",
+    "postgresql('127.0.0.1:1', 'a', 'b', 'c', 'd')",
+    "mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')",
+    "sqlite('{canary}', 't')",
+    "mongodb('127.0.0.1:1', 'a', 'b', 'c', 'd', 'x Int')",
+    "redis('127.0.0.1:1', 'k', 'k Int')",
+    "executable('x.sh', 'CSV', 'x Int')",
+    "hdfs('hdfs://127.0.0.1:1/a', 'CSV', 'x Int')",
+    "azureBlobStorage('{dead}', 'c', 'p', 'a', 'b', 'CSV', 'auto', 'x Int')",
+    "jdbc('a', 'b', 'c')",
+    "odbc('a', 'b', 'c')",
+    "iceberg('{dead}/bucket/x')",
+    "icebergLocal('{folder}')",
+    "deltaLakeLocal('{folder}')",
+    "hudi('{dead}/bucket/x')",
+    "Python(secret)",
+    "python(secret)",
+    "eval('SELECT 1')",
+    "eval(concat('SELECT fi', 'le(''{canary}'')'))",
+    "filesystem('{folder}')",
+    "paimonLocal('{folder}')",
+    "dictionary('x')",
+]
+_WRAPPINGS = [
+    "SELECT * FROM {}",
+    "SELECT count() FROM (SELECT * FROM {})",
+    "WITH t AS (SELECT * FROM {}) SELECT * FROM t",
+    "CREATE TABLE stolen ENGINE = Memory AS SELECT * FROM {}",
+    "INSERT INTO hostile SELECT * FROM {}",
+    "DESCRIBE TABLE {}",
+    "select/**/*/**/from/* x /* y */ */\n{}",
+]
+_SCALARS = [
+    "file('{canary}')",
+    "file ('{canary}')",
+    "file/**/('{canary}')",
+    "`file`('{canary}')",
+    "\"file\"('{canary}')",
+    "`f\\x69le`('{canary}')",
+    "arrayMap(file, ['{canary}'])",
+    "arrayMap(x -> file(x), ['{canary}'])",
+    "toTypeName(file('{canary}'))",
+    "concat(file('{canary}'), '')",
+    "arrayMap(`file`, ['{canary}'])",
+    "FILE('{canary}')",
+    "{{f:Identifier}}('{canary}')",
+    "if(1, file('{canary}'), '')",
+    "\u201cfile\u201d('{canary}')",
+]
+_SCALAR_WRAPPINGS = [
+    "SELECT {}",
+    "SELECT 1 WHERE notEmpty({})",
+    "INSERT INTO hostile VALUES ({})",
+    "INSERT INTO hostile (x) FORMAT Values ({})",
+    "CREATE TABLE stolen (x String DEFAULT {}) ENGINE = Memory",
+    "CREATE VIEW stolen_view AS SELECT {} AS x",
+    "ALTER TABLE hostile UPDATE x = {} WHERE 1",
+]
+_STATEMENTS = [
+    "SELECT * APPLY file FROM (SELECT '{canary}' AS x)",
+    "SELECT * APPLY(file) FROM (SELECT '{canary}' AS x)",
+    "SELECT COLUMNS('x') APPLY(y -> file(y)) FROM (SELECT '{canary}' AS x)",
+    "SELECT * FROM `{canary}`",
+    "SELECT * FROM '{canary}'",
+    "SELECT 1 INTO OUTFILE '{target}'",
+    "SELECT 1 INTO OUTFILE '{target}' TRUNCATE FORMAT CSV",
+    "SELECT 1 into/**/outfile '{target}'",
+    "SELECT 1 INTO -- x\nOUTFILE '{target}'",
+    "SELECT 1 # x\nINTO OUTFILE '{target}'",
+    "SELECT 1 FORMAT CSV INTO OUTFILE '{target}'",
+    "(SELECT 1) INTO OUTFILE '{target}' AND STDOUT",
+    "SHOW TABLES INTO OUTFILE '{target}'",
+    "EXPLAIN SELECT 1 INTO OUTFILE '{target}'",
+    "DESCRIBE TABLE system.one INTO OUTFILE '{target}'",
+    "INSERT INTO hostile FROM INFILE '{canary}' FORMAT LineAsString",
+    "INSERT INTO hostile from/**/infile '{canary}' FORMAT LineAsString",
+    "INSERT INTO hostile FROM INFILE '{canary}'",
+    "INSERT INTO FUNCTION file('{target}', 'CSV', 'x String') VALUES ('x')",
+    "INSERT INTO FUNCTION file('{target}') SELECT 'x'",
+    "INSERT INTO FUNCTION url('{dead}/') SELECT 1",
+    "INSERT INTO TABLE FUNCTION remote('127.0.0.1:1', 'a.b') SELECT 1",
+    "INSERT INTO hostile SELECT * FROM input('x String') FORMAT CSV x",
+    "CREATE TABLE stolen (x String) ENGINE = File(CSV)",
+    "CREATE TABLE stolen (x String) ENGINE = File(LineAsString, '{canary}')",
+    "CREATE TABLE stolen (x String) ENGINE = URL('{dead}/', 'CSV')",
+    "CREATE TABLE stolen (x String) ENGINE = S3('{dead}/bucket/x', 'CSV')",
+    "CREATE TABLE stolen (x String) ENGINE FileLog('{folder}', 'CSV')",
+    "CREATE TABLE stolen (x String) ENGINE = `FileLog`('{folder}', 'CSV')",
+    "CREATE TABLE stolen (x String) ENGINE = Executable('x.sh', 'CSV')",
+    "CREATE TABLE stolen (x Int) ENGINE = Distributed('a', 'b', 'c')",
+    "CREATE TABLE stolen (x Int) ENGINE = Buffer('default', 'hostile', 1, 1, 1, 1, 1, 1, 1)",
+    "CREATE TABLE stolen (x Int) ENGINE = EmbeddedRocksDB(0, '{target}') PRIMARY KEY x",
+    "CREATE TEMPORARY TABLE stolen (x String) ENGINE = File(CSV)",
+    "CREATE MATERIALIZED VIEW stolen ENGINE = File(CSV) AS SELECT 1 AS x",
+    "CREATE TABLE stolen (x Int) ENGINE = MergeTree ORDER BY x SETTINGS disk = disk(type = local, path = '{target}/')",
+    "CREATE TABLE stolen (x Int) ENGINE = MergeTree ORDER BY x SETTINGS disk = disk(type = web, endpoint = '{dead}/')",
+    "CREATE TABLE stolen (x Int) ENGINE = MergeTree ORDER BY x SETTINGS storage_policy = 'other'",
+    "ALTER TABLE hostile MODIFY SETTING disk = disk(type = local, path = '{target}/')",
+    "ATTACH TABLE stolen FROM '{folder}' (x Int) ENGINE = MergeTree ORDER BY x",
+    "ATTACH TABLE stolen (x String) ENGINE = File(CSV)",
+    "CREATE DATABASE stolen ENGINE = Filesystem('{folder}')",
+    "CREATE DATABASE stolen ENGINE = SQLite('{canary}')",
+    "CREATE DATABASE stolen ENGINE = PostgreSQL('127.0.0.1:1', 'a', 'b', 'c')",
+    "CREATE DATABASE stolen ENGINE = MySQL('127.0.0.1:1', 'a', 'b', 'c')",
+    "CREATE DATABASE stolen ENGINE = Backup('default', File('{folder}'))",
+    "CREATE DATABASE stolen ENGINE = DataLakeCatalog('{dead}/') SETTINGS catalog_type = 'rest', warehouse = 'x'",
+    "CREATE DATABASE stolen ENGINE Lazy(1)",
+    "CREATE DATABASE stolen ENGINE = Overlay('default', 'system')",
+    "DROP DATABASE default",
+    "DROP DATABASE IF EXISTS `default`",
+    "DETACH DATABASE default",
+    "RENAME DATABASE default TO other",
+    "BACKUP DATABASE default TO File('{target}')",
+    "RESTORE DATABASE default FROM File('{folder}')",
+    "COPY hostile TO '{target}'",
+    "COPY hostile FROM '{canary}'",
+    "SYSTEM SHUTDOWN",
+    "SYSTEM KILL",
+    "SYSTEM RELOAD CONFIG",
+    "SYSTEM STOP MERGES",
+    "SYSTEM DROP MARK CACHE",
+    "SYSTEM FLUSH LOGS",
+    "CREATE USER stolen",
+    "CREATE ROLE stolen",
+    "GRANT ALL ON *.* TO default",
+    "REVOKE ALL ON *.* FROM default",
+    "ALTER USER default IDENTIFIED BY 'x'",
+    "CREATE NAMED COLLECTION stolen AS a = 1",
+    "CREATE FUNCTION stolen AS x -> file(x)",
+    "CREATE FUNCTION stolen AS x -> x + 1",
+    "CREATE DICTIONARY stolen (a Int) PRIMARY KEY a SOURCE(FILE(path '{canary}' format 'CSV')) LAYOUT(FLAT()) LIFETIME(0)",  # noqa: E501
+    "CREATE OR REPLACE DICTIONARY stolen (a Int) PRIMARY KEY a SOURCE(HTTP(url '{dead}/' format 'CSV')) LAYOUT(FLAT()) LIFETIME(0)",  # noqa: E501
+    "CREATE WORKLOAD stolen",
+    "CREATE RESOURCE stolen (READ DISK x)",
+    "EXECUTE AS default SELECT 1",
+    "SNAPSHOT DATABASE default TO File('{target}')",
+    "SELECT * FROM system.users",
+    "SELECT * FROM system.grants",
+    "SHOW CREATE USER default",
+    "SET output_format_schema = '{target}'",
+    "SET format_schema = '{canary}:X'",
+    "SET dialect = 'prql'",
+    "SET implicit_select = 1",
+    "SET async_insert = 1",
+    "SET additional_table_filters = {{'system.one': 'notEmpty(file(''{canary}''))'}}",
+    "SET additional_result_filter = 'file(''{canary}'') = dummy'",
+    "SET max_memory_usage = 0",
+    "SET max_memory_usage = 1000000000000000",
+    "SELECT 1 SETTINGS additional_result_filter = 'file(''{canary}'') = 1'",
+    "SELECT 1 FORMAT CapnProto SETTINGS format_capn_proto_use_autogenerated_schema = 1, output_format_schema = '{target}'",  # noqa: E501
+    "SELECT 1 FORMAT Protobuf SETTINGS format_schema = '{canary}:X'",
+    "SELECT 1 FORMAT Template SETTINGS format_template_resultset = '{canary}'",
+    "SELECT 1; SELECT 2",
+    "SELECT 1;\nDROP TABLE hostile",
+    "SELECT 1 -- x\n; DROP TABLE hostile",
+    "SELECT 1 /* ; */ ; DROP TABLE hostile",
+    "SELECT '\\'; DROP TABLE hostile",
+    "SELECT 1 # ;\n; DROP TABLE hostile",
+    "SELECT $$;$$; DROP TABLE hostile",
+    "SELECT \u2018;\u2019; DROP TABLE hostile",
+    "DROP TABLE hostile PARALLEL WITH DROP TABLE hostile",
+    "SELECT addressToLine(1)",
+    "SELECT demangle(addressToSymbol(1))",
+    "SELECT catboostEvaluate('{canary}', 1)",
+    "SELECT * FROM mergeTreeIndex('nowhere', 'x')",
+    "SELECT aiGenerate('x')",
+    "SELECT 1 FORMAT DataFrame",
+    "SELECT 1 FORMAT ArrowTable",
+    "SELECT /* unclosed",
+    "SELECT 'unclosed",
+    "SELECT $tag$ unclosed",
+]
+
+
+def generate_statements(folder) -> list[str]:
+    (folder / "canary.txt").write_text(_CANARY)
+    place = {"canary": folder / "canary.txt", "target": folder / "target", "folder": folder, "dead": _DEAD}
+    templates = [wrapping.replace("{}", source) for wrapping, source in itertools.product(_WRAPPINGS, _SOURCES)]
+    templates += [wrapping.replace("{}", scalar) for wrapping, scalar in itertools.product(_SCALAR_WRAPPINGS, _SCALARS)]
+    return [template.format(**place) for template in [*templates, *_STATEMENTS]]
+
+
+@pytest.fixture
+def hostile_table(http):
+    http.post("/", content="CREATE OR REPLACE TABLE hostile (x String) ENGINE = MergeTree ORDER BY x")
+    http.post("/", content="INSERT INTO hostile VALUES ('one')")
+    yield
+    http.post("/", content="DROP TABLE hostile")
+
+
+def test_no_hostile_statement_succeeds(http, hostile_table, tmp_path):
+    statements = generate_statements(tmp_path)
+    assert len(statements) >= 300
+    succeeded = []
+    for statement in statements:
+        answer = http.post("/", params={"param_f": "file"}, content=statement.encode())
+        if answer.status_code == 200 or _CANARY in answer.text:
+            succeeded.append(statement)
+    assert succeeded == []
+    assert os.listdir(tmp_path) == ["canary.txt"]
+    assert http.post("/", content="SELECT count(), any(x) FROM hostile").text == "1\tone\n"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO hostile VALUES ('x')",
+        "INSERT INTO hostile FORMAT CSV\nx\n",
+        "INSERT INTO hostile SELECT 'x'",
+        "DROP TABLE hostile",
+        "TRUNCATE TABLE hostile",
+        "OPTIMIZE TABLE hostile FINAL",
+        "ALTER TABLE hostile DELETE WHERE 1",
+        "DELETE FROM hostile WHERE 1",
+        "CREATE TABLE made (x Int) ENGINE = Memory",
+        "CREATE DATABASE made",
+        "CREATE VIEW made AS SELECT 1",
+        "RENAME TABLE hostile TO other",
+        "DETACH TABLE hostile",
+        "KILL QUERY WHERE 1",
+        "SET readonly = 0",
+        "SET readonly = 1",
+        "SELECT 1 SETTINGS readonly = 0",
+        "SELECT 1 FORMAT CSV SETTINGS readonly = 0",
+        "SELECT 1 SETTINGS max_threads = 1, readonly = 0",
+        "EXPLAIN SELECT 1 SETTINGS readonly = 0",
+    ],
+)
+@pytest.mark.parametrize("session", [{}, {"session_id": "hostile"}])
+def test_the_reader_cannot_write_or_become_a_writer(reader_http, http, hostile_table, statement, session):
+    for settings in [{}, {"readonly": "0"}, {"readonly": "2"}, {"readonly": "1"}]:
+        answer = reader_http.post("/", params={**session, **settings}, content=statement)
+        assert answer.headers.get("X-ClickHouse-Exception-Code") in ("164", "497"), answer.text
+    assert http.post("/", content="SELECT count() FROM hostile").text == "1\n"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 'INTO OUTFILE'",
+        "SELECT 'file', \"a\" FROM (SELECT 1 AS a) -- file('x')",
+        "SELECT t.file FROM (SELECT 1 AS t)",
+        "SELECT engine FROM system.tables WHERE engine = 'File' LIMIT 0",
+        "SELECT 1 AS evaluated",
+        "SELECT 'disk(1)' AS `python x`",
+        "SELECT * FROM numbers(1)",
+        "SELECT * FROM zeros(1)",
+        "SELECT * FROM generateRandom('a Int') LIMIT 1",
+        "SELECT * FROM generate_series(1, 2)",
+        "SELECT * FROM values('a Int', 1)",
+        "SELECT * FROM view(SELECT 1)",
+        "SELECT * FROM merge('system', '^one$')",
+        "SELECT formatQuery('select 1')",
+    ],
+)
+def test_harmless_statements_that_look_like_it_are_let_through(http, statement):
+    answer = http.post("/", content=statement)
+    assert answer.status_code == 200 or "t.file" in statement, answer.text

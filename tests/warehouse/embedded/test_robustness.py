@@ -1,0 +1,175 @@
+"""Malformed, oversized and slow requests leave the server well."""
+
+from __future__ import annotations
+
+import base64
+import random
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from trailhouse.warehouse.embedded.sessions import MAX_SESSIONS
+
+
+def dial(server) -> socket.socket:
+    address = httpx.URL(server.url)
+    return socket.create_connection((address.host, address.port), timeout=5)
+
+
+def assert_well(server) -> None:
+    started = time.monotonic()
+    assert httpx.get(server.url + "/ping").text == "Ok.\n"
+    assert time.monotonic() - started < 1
+
+
+def seed_requests(server) -> list[bytes]:
+    credentials = base64.b64encode(":".join(server.admin).encode())
+    head = b"Host: localhost\r\nAuthorization: Basic " + credentials + b"\r\n"
+    return [
+        b"GET /ping HTTP/1.1\r\n" + head + b"\r\n",
+        b"GET /?query=SELECT%201 HTTP/1.1\r\n" + head + b"\r\n",
+        b"POST /?query=SELECT HTTP/1.1\r\n" + head + b"Content-Length: 2\r\n\r\n 1",
+        b"POST / HTTP/1.1\r\n" + head + b"Transfer-Encoding: chunked\r\n\r\n8\r\nSELECT 1\r\n0\r\n\r\n",
+        b"POST /?decompress=1&session_id=f HTTP/1.1\r\n" + head + b"Content-Length: 5\r\n\r\n\x00\xff\x82ab",
+        b"POST / HTTP/1.1\r\n" + head + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00",
+        b"POST / HTTP/1.1\r\n" + head + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 70\r\n\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\nSELECT 1\r\n--x--\r\n',
+        b"HEAD /?max_threads=1&param_a=b HTTP/1.0\r\n" + head + b"\r\n",
+    ]
+
+
+def mutate(request: bytes, generator: random.Random) -> bytes:
+    data = bytearray(request)
+    for _ in range(generator.randint(1, 6)):
+        position = generator.randrange(len(data))
+        match generator.randrange(5):
+            case 0:
+                data[position] = generator.randrange(256)
+            case 1:
+                del data[position : position + generator.randint(1, 20)]
+            case 2:
+                data[position:position] = generator.randbytes(generator.randint(1, 20))
+            case 3:
+                data[position:position] = data[position : position + generator.randint(1, 40)]
+            case _:
+                data[position:position] = generator.choice(
+                    [b"\r\n", b"%00", b"&", b"'", b"\x00", b": ", b"\r\n\r\n", b"-1"]
+                )
+        if not data:
+            return request
+    return bytes(data)
+
+
+def test_mutated_requests_neither_crash_nor_hang_the_server(server):
+    seeds = seed_requests(server)
+
+    def fuzz(seed: int) -> None:
+        generator = random.Random(seed)
+        for _ in range(625):
+            with dial(server) as connection:
+                connection.sendall(mutate(generator.choice(seeds), generator))
+                connection.shutdown(socket.SHUT_WR)
+                started = time.monotonic()
+                try:
+                    while connection.recv(65536):
+                        pass
+                except ConnectionError:
+                    pass
+                assert time.monotonic() - started < 5
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fuzz, range(8)))
+    assert_well(server)
+    assert httpx.post(server.url, auth=server.admin, content="SELECT 1").text == "1\n"
+
+
+def test_answers_on_one_connection_stay_in_step(server):
+    generator = random.Random(7)
+    with httpx.Client(base_url=server.url, auth=server.admin) as client:
+        for number in range(300):
+            bad = generator.choice(
+                ["SELEC", "SELECT throwIf(1)", "INSERT INTO nowhere FORMAT CSV\n1,2,3\n", "SELECT 1; SELECT 2"]
+            )
+            assert client.post("/", content=bad).status_code >= 400
+            assert client.post("/", content=f"SELECT {number}").text == f"{number}\n"
+
+
+def test_pipelined_requests_are_answered_in_order(server):
+    _, _, request, *_ = seed_requests(server)
+    with dial(server) as connection:
+        connection.sendall(b"".join(request.replace(b" 1", b" %d" % number) for number in range(5)))
+        received = b""
+        while received.count(b"HTTP/1.1 200") < 5 or not received.endswith(b"4\n"):
+            received += connection.recv(65536)
+    positions = [received.index(b"\r\n\r\n%d\n" % number) for number in range(5)]
+    assert positions == sorted(positions)
+
+
+def test_a_url_of_a_mebibyte_is_read_and_a_longer_one_refused(server):
+    credentials = base64.b64encode(":".join(server.admin).encode())
+    query = b"GET /?max_query_size=2000000&query=SELECT%%201--%s HTTP/1.1\r\n" % (b"x" * ((1 << 20) - 100))
+    with dial(server) as connection:
+        connection.sendall(query + b"Host: localhost\r\nAuthorization: Basic " + credentials + b"\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+    with dial(server) as connection:
+        try:
+            connection.sendall(b"GET /?query=" + b"x" * (3 << 20))
+            received = connection.recv(65536)
+        except ConnectionError:
+            received = b""
+    assert received == b"" or received.startswith((b"HTTP/1.1 414", b"HTTP/1.1 400"))
+    assert_well(server)
+
+
+def test_statements_have_a_limit_that_rows_have_not(http, table):
+    assert http.post("/", content=b"SELECT '" + b"x" * (5 << 20) + b"'").status_code == 413
+    rows = b"1\t" + b"x" * (5 << 20) + b"\n"
+    assert http.post("/", params={"query": f"INSERT INTO {table} FORMAT TSV"}, content=rows).status_code == 200
+
+
+def test_sessions_have_a_limit(http):
+    statuses = [
+        http.post("/", params={"session_id": f"many-{number}", "session_timeout": "3"}, content="SELECT 1").status_code
+        for number in range(MAX_SESSIONS + 20)
+    ]
+    assert statuses[0] == 200
+    assert statuses[-1] in (200, 503)
+    time.sleep(4.5)
+    assert http.post("/", params={"session_id": "after"}, content="SELECT 1").status_code == 200
+
+
+def test_a_client_that_does_not_read_holds_nobody_up(server):
+    credentials = base64.b64encode(":".join(server.admin).encode())
+    query = b"SELECT number FROM numbers(100000000)"
+    request = b"POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic %s\r\nContent-Length: %d\r\n\r\n%s"
+    connections = [dial(server) for _ in range(20)]
+    for connection in connections:
+        connection.sendall(request % (credentials, len(query), query))
+    assert_well(server)
+    assert httpx.post(server.url, auth=server.admin, content="SELECT 1").text == "1\n"
+    for connection in connections:
+        connection.close()
+    deadline = time.monotonic() + 20
+    running = "SELECT count() FROM system.processes WHERE query LIKE '%100000000%' AND query NOT LIKE '%processes%'"
+    while httpx.post(server.url, auth=server.admin, content=running).text != "0\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_limits_on_results_and_memory_are_kept(http):
+    too_many = http.post("/", params={"max_result_rows": "10"}, content="SELECT number FROM numbers(100)")
+    assert too_many.headers["X-ClickHouse-Exception-Code"] == "396"
+    too_large = http.post(
+        "/", params={"max_memory_usage": "1000000"}, content="SELECT groupArray(number) FROM numbers(10000000)"
+    )
+    assert too_large.headers["X-ClickHouse-Exception-Code"] == "241"
+
+
+@pytest.mark.parametrize("head", [b"", b"GET", b"POST / HTTP/1.1\r\nHost: localhost\r\n"])
+def test_half_a_request_does_not_hold_the_server(server, head):
+    with dial(server) as connection:
+        connection.sendall(head)
+        assert_well(server)
