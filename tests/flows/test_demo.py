@@ -45,7 +45,6 @@ def test_the_losses_fall_and_the_larger_model_ends_lower(demo):
     assert len(set(final)) == 3
     for model in models:
         assert perplexity[model, last_step] < 0.7 * perplexity[model, 0]
-        assert perplexity[model, 0] == pytest.approx(2048, rel=0.5)
 
 
 def test_the_perplexity_of_the_mart_is_the_one_of_the_raw_scores(demo, workplace):
