@@ -100,7 +100,7 @@ def find_corpus(client: Client, model_id: str) -> str:
         raise BadInputError(f"there are no trends of model {model_id}", TRANSFORM_CURE)
     if len(found) > 1:
         raise UsageError(f"model {model_id} has trends on {len(found)} corpora", f"add --corpus: {', '.join(found)}")
-    return found[0]
+    return str(found[0])
 
 
 def find_document(client: Client, corpus_id: str, document: str) -> tuple[int, str]:

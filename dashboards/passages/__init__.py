@@ -1,0 +1,1 @@
+"""Passages: one document with every token in the colour of its trend."""
