@@ -50,10 +50,13 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the clock."""
+        """Stop the clock, and pass on a query string of any length."""
         self._is_in_head = False
         self._stop_clock()
+        # httptools parses URLs of up to 64 KiB only; the query string needs no parsing
+        self.url, _, query_string = self.url.partition(b"?")
         super().on_headers_complete()
+        self.scope["query_string"] = query_string.partition(b"#")[0]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""

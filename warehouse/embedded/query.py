@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -24,6 +25,8 @@ from trailhouse.warehouse.embedded.sessions import Session, SessionTable
 from trailhouse.warehouse.embedded.statement import InsertHead, Kind, Statement
 
 _STREAM_AFTER_BYTES = 1 << 20
+_WATCH_AFTER_SECONDS = 0.1
+_CLIENT_GONE = "the client left"
 _READING_WORDS = frozenset({"SET", "USE", "EXPLAIN", "VALUES", "TABLE", ""})
 _PYTHON_FORMATS = frozenset({"dataframe", "datastore", "arrowtable"})  # chDB's own, not ClickHouse's
 _ONLY_LITERALS = {
@@ -83,7 +86,7 @@ class QueryRunner:
 
     async def _run_on_pooled_handle(self, statement: Statement | InsertHead) -> None:
         is_clean = False
-        handle = await self._in_thread(lambda: self._engine.acquire(is_readonly=self._is_readonly))
+        handle = self._engine.acquire(is_readonly=self._is_readonly)
         try:
             await self._execute(handle, statement, self._request.database or DEFAULT_DATABASE, is_session=False)
             is_clean = isinstance(statement, Statement) and statement.kind is Kind.RESULT and not self._tables
@@ -165,19 +168,35 @@ class QueryRunner:
         output_format = self._output_format(statement)
         pipe = ResultPipe(self._engine, self._executor)
         pipe.start(execution, statement, output_format)
-        sender = asyncio.ensure_future(self._send_result(pipe, output_format))
-        watcher = asyncio.ensure_future(self._body.wait_for_disconnect())
+        async with self._watching_client():
+            try:
+                await self._send_result(pipe, output_format)
+            finally:
+                if not pipe.is_finished:
+                    await asyncio.shield(pipe.cancel())
+
+    @contextlib.asynccontextmanager
+    async def _watching_client(self) -> AsyncGenerator[None, None]:
+        """Turn the client's leaving into ClientGoneError, for a query that takes longer than a moment."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        watchers: list[asyncio.Task[None]] = []
+
+        async def watch() -> None:
+            await self._body.wait_for_disconnect()
+            if task is not None:
+                task.cancel(_CLIENT_GONE)
+
+        timer = loop.call_later(_WATCH_AFTER_SECONDS, lambda: watchers.append(loop.create_task(watch())))
         try:
-            await asyncio.wait((watcher, sender), return_when=asyncio.FIRST_COMPLETED)
-            if not sender.done():
-                raise ClientGoneError
-            await sender
+            yield
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args == (_CLIENT_GONE,):
+                raise ClientGoneError from None
+            raise
         finally:
-            watcher.cancel()
-            sender.cancel()
-            if not pipe.is_finished:
-                await asyncio.gather(sender, return_exceptions=True)
-                await asyncio.shield(pipe.cancel())
+            timer.cancel()
+            for watcher in watchers:
+                watcher.cancel()
 
     def _output_format(self, statement: Statement) -> str:
         name = statement.format or self._request.default_format

@@ -6,7 +6,6 @@ import asyncio
 import json
 import secrets
 import socket
-import string
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -21,7 +20,6 @@ Headers = list[tuple[bytes, bytes]]
 KEEP_ALIVE_SECONDS = 30
 _SEND_SECONDS = 120.0
 _INLINE_COMPRESSION_BYTES = 1 << 16
-_TAG_ALPHABET = string.ascii_lowercase + string.digits
 _HOST = socket.gethostname().encode()
 _CONTENT_TYPES = {
     "TabSeparated": "text/tab-separated-values; charset=UTF-8",
@@ -60,7 +58,7 @@ class Responder:
     def __init__(self, send: Send, *, query_id: str, timezone: str, version: str) -> None:
         self._send = send
         self._version = version
-        self._tag = "".join(secrets.choice(_TAG_ALPHABET) for _ in range(16))
+        self._tag = secrets.token_hex(8)
         self._compressor: Compressor | None = None
         self._sends_progress = False
         self.has_started = False
