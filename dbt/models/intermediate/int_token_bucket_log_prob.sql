@@ -1,0 +1,40 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="insert_overwrite",
+        on_schema_change="fail",
+        engine="MergeTree()",
+        partition_by=["model_id", "corpus_id"],
+        order_by=["step", "bucket"],
+        pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",
+    )
+}}
+
+with
+    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
+
+    token_series as (
+        select *
+        from {{ ref("int_token_series") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
+    ),
+
+    -- a hash of the place puts a token into the same bucket under every model; sums of decimals are the
+    -- same in
+    -- any order
+    summed as (
+        select
+            model_id,
+            corpus_id,
+            step,
+            toUInt8(cityHash64('random token set', document_id, position) % 100) as bucket,
+            toInt64(count()) as token_count,
+            toFloat64(sum(toDecimal64(toFloat64(score_nats), 9))) as log_prob_sum_nats,
+            any(token_series.series_fingerprint) as series_fingerprint
+        from token_series
+        array join steps as step, log_prob_nats as score_nats
+        group by model_id, corpus_id, step, bucket
+    )
+
+select *
+from summed

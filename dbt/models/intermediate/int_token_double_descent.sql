@@ -1,0 +1,56 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="insert_overwrite",
+        on_schema_change="fail",
+        engine="MergeTree()",
+        partition_by=["model_id", "corpus_id"],
+        order_by=["document_id", "position"],
+        pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",
+    )
+}}
+
+with
+    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
+
+    token_series as (
+        select model_id, corpus_id, document_id, position, steps, log_prob_nats, series_fingerprint
+        from {{ ref("int_token_series") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
+    ),
+
+    -- the largest rise of the loss above the lowest one before it; the earliest of equal ones
+    turning_point as (
+        select
+            *,
+            arrayMap(score -> - toFloat64(score), log_prob_nats) as losses,
+            arrayReduceInRanges(
+                'min', arrayMap(ordinal -> (1, ordinal), arrayEnumerate(losses)), losses
+            ) as lowest_so_far,
+            arrayMap((loss, lowest) -> loss - lowest, losses, lowest_so_far) as rises,
+            indexOf(rises, arrayMax(rises)) as peak,
+            indexOf(losses, lowest_so_far[peak]) as early,
+            arraySlice(losses, peak) as later_losses,
+            peak - 1 + indexOf(later_losses, arrayMin(later_losses)) as late
+        from token_series
+    ),
+
+    described as (
+        select
+            model_id,
+            corpus_id,
+            document_id,
+            position,
+            steps[early] as minimum_step,
+            steps[peak] as peak_step,
+            steps[late] as later_minimum_step,
+            toFloat32(losses[early]) as minimum_loss_nats,
+            toFloat32(rises[peak]) as rise_nats,
+            toFloat32(losses[peak] - losses[late]) as fall_nats,
+            toBool(rises[peak] > 0 and losses[late] < losses[early]) as is_double_descent,
+            series_fingerprint
+        from turning_point
+    )
+
+select *
+from described
