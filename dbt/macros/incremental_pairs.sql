@@ -4,22 +4,32 @@
     is not the one it has; only stale pairs are read and recomputed, and REPLACE PARTITION swaps each of them
     in one step. Pairs that are scored no longer are dropped before the model runs.
 #}
-{% macro select_stale_pairs(wanted, fingerprint) %}
-    select model_id, corpus_id, {{ fingerprint }}
+{% macro select_stale_pairs(wanted, fingerprint, keys="model_id, corpus_id") %}
+    select {{ keys }}, {{ fingerprint }}
     from {{ wanted }}
     {% if is_incremental() %}
         where
-            (model_id, corpus_id, {{ fingerprint }})
-            not in (select distinct model_id, corpus_id, {{ fingerprint }} from {{ this }})
+            ({{ keys }}, {{ fingerprint }})
+            not in (select distinct {{ keys }}, {{ fingerprint }} from {{ this }})
     {% endif %}
 {% endmacro %}
 
-{% macro drop_vanished_pairs(wanted) %}
+{# Keeps a large table's fingerprints beside its rows, so that asking for them does not read the rows. #}
+{% macro pair_projection(fingerprint) %}
+    {% set columns = "model_id, corpus_id, " ~ fingerprint %}
+    {{ return({"name": "pair_state", "query": "select " ~ columns ~ " group by " ~ columns}) }}
+{% endmacro %}
+
+{% macro drop_vanished_pairs(wanted, keys="model_id, corpus_id") %}
     {% if execute and is_incremental() %}
         {% set vanished %}
-            select distinct _partition_id
-            from {{ this }}
-            where (model_id, corpus_id) not in (select model_id, corpus_id from {{ wanted }})
+            select distinct partition_id
+            from system.parts
+            where
+                active
+                and database = '{{ this.schema }}'
+                and table = '{{ this.identifier }}'
+                and partition_id not in (select partitionId({{ keys }}) from {{ wanted }})
         {% endset %}
         {% for row in run_query(vanished).rows %}
             {% do run_query("alter table " ~ this ~ " drop partition id '" ~ row[0] ~ "'") %}

@@ -82,17 +82,32 @@ class DbtWarehouse:
         for step in steps:
             self.insert("raw_checkpoint", model_id=model_id, step=step, tokens_seen=step * batch_tokens, updated_at=now)
 
-    def score(self, model_id: str, corpus_id: str, series: Series, *, steps: list[int] | None = None) -> None:
+    def score(
+        self,
+        model_id: str,
+        corpus_id: str,
+        series: Series,
+        *,
+        steps: list[int] | None = None,
+        tokenizer_id: str = "tok",
+    ) -> None:
         """Write the scores of every checkpoint in ``series`` (or of ``steps`` alone), then its ledger row."""
         by_step: dict[int, list[tuple[int, int, float]]] = {}
         for (document_id, position), values in series.items():
             for step, value in values.items():
                 by_step.setdefault(step, []).append((document_id, position, value))
         for step in steps or by_step:
-            self.score_checkpoint(model_id, corpus_id, step, by_step[step])
+            self.score_checkpoint(model_id, corpus_id, step, by_step[step], tokenizer_id=tokenizer_id)
 
     def score_checkpoint(
-        self, model_id: str, corpus_id: str, step: int, rows: list[tuple[int, int, float]], *, is_complete: bool = True
+        self,
+        model_id: str,
+        corpus_id: str,
+        step: int,
+        rows: list[tuple[int, int, float]],
+        *,
+        is_complete: bool = True,
+        tokenizer_id: str = "tok",
     ) -> None:
         """Replace one checkpoint's scores, losslessly, and write its ledger row after them."""
         self.drop_scores(model_id, corpus_id, step)
@@ -119,10 +134,17 @@ class DbtWarehouse:
             ],
             column_oriented=True,
         )
-        self.write_ledger(model_id, corpus_id, step, scores, is_complete=is_complete)
+        self.write_ledger(model_id, corpus_id, step, scores, is_complete=is_complete, tokenizer_id=tokenizer_id)
 
     def write_ledger(
-        self, model_id: str, corpus_id: str, step: int, scores: np.ndarray, *, is_complete: bool = True
+        self,
+        model_id: str,
+        corpus_id: str,
+        step: int,
+        scores: np.ndarray,
+        *,
+        is_complete: bool = True,
+        tokenizer_id: str = "tok",
     ) -> None:
         """Say in the ledger what was written, later than anything said before."""
         self.clock += 1
@@ -134,7 +156,7 @@ class DbtWarehouse:
             score_key=hashlib.sha256(scores.tobytes()).hexdigest(),
             weights_sha256="0" * 64,
             corpus_sha256="0" * 64,
-            tokenizer_id="tok",
+            tokenizer_id=tokenizer_id,
             score_count=len(scores),
             log_prob_sum_nats=float(scores.astype(float).sum()),
             scoring_run_id=uuid.UUID(int=1),

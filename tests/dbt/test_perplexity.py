@@ -52,7 +52,8 @@ def built(warehouse):
             "books",
             {token: {step: log_prob(model_id, *token, step) for step in steps} for token in tokens},
         )
-    warehouse.dbt("build", "--exclude", "int_trend_moment+")
+    selection = ["+fct_validation_perplexity_by_checkpoint", "+dim_corpus"]
+    warehouse.dbt("build", "--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select", *selection)
     return warehouse
 
 

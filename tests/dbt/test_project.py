@@ -32,6 +32,11 @@ def test_an_empty_warehouse_builds_into_empty_marts(built):
     assert set(counts.values()) == {0}
 
 
+def test_the_unit_tests_beside_the_models_pass(built):
+    results = built.dbt("test", "--select", "test_type:unit").results
+    assert len(results) >= 16
+
+
 def test_every_column_of_every_model_is_described(built, models):
     columns = {}
     for table, column in built.rows("select table, name from system.columns where database = currentDatabase()"):

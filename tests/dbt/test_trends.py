@@ -118,7 +118,10 @@ def series_by_model(warehouse):
         warehouse.add_model(model_id, steps, planned_steps=planned_steps, batch_tokens=BATCH_TOKENS)
         made[model_id] = make_series(steps, counts[model_id], seed)
         warehouse.score(model_id, "books", made[model_id])
-    warehouse.dbt("build")
+    selection = ["+int_token_trend_by_start", "+fct_trend_sensitivity"]
+    warehouse.dbt(
+        "build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select", *selection
+    )
     return made
 
 

@@ -7,6 +7,7 @@
         partition_by=["model_id", "corpus_id"],
         order_by=["document_id", "position"],
         settings={"index_granularity": 512},
+        projections=[pair_projection("series_fingerprint")],
         query_settings={"join_use_nulls": 1, "max_bytes_before_external_group_by": 4000000000},
         contract={"enforced": true},
         pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",

@@ -6,6 +6,7 @@
         engine="MergeTree()",
         partition_by=["model_id", "corpus_id"],
         order_by=["convention_id", "start_percent", "document_id", "position"],
+        projections=[pair_projection("trend_fingerprint")],
         query_settings={
             "short_circuit_function_evaluation": "disable",
             "max_bytes_before_external_sort": 4000000000,

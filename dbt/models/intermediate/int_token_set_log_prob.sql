@@ -1,0 +1,103 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="insert_overwrite",
+        on_schema_change="fail",
+        engine="MergeTree()",
+        partition_by=["set_model_id", "model_id", "corpus_id"],
+        order_by=["start_percent", "category", "step"],
+        query_settings={"join_use_nulls": 0, "max_bytes_before_external_group_by": 4000000000},
+        pre_hook="{{ drop_vanished_pairs(ref('int_token_set_pair'), 'set_model_id, model_id, corpus_id') }}",
+    )
+}}
+
+with
+    stale_pair as (
+        {{
+            select_stale_pairs(
+                ref("int_token_set_pair"), "pair_fingerprint", "set_model_id, model_id, corpus_id"
+            )
+        }}
+    ),
+
+    default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
+
+    -- one row per token, so that the join holds a tenth of the rows
+    token_trend as (
+        select
+            model_id as set_model_id,
+            corpus_id,
+            document_id,
+            position,
+            groupArray((start_percent, category)) as start_categories
+        from {{ ref("int_token_trend_by_start") }}
+        where
+            convention_id in (select convention_id from default_convention)
+            and (model_id, corpus_id) in (select set_model_id, corpus_id from stale_pair)
+        group by set_model_id, corpus_id, document_id, position
+    ),
+
+    token_series as (
+        select model_id, corpus_id, document_id, position, grid_id, steps, log_prob_nats
+        from {{ ref("int_token_series") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+    ),
+
+    paired_series as (
+        select
+            stale_pair.set_model_id as set_model_id,
+            token_series.model_id as model_id,
+            token_series.corpus_id as corpus_id,
+            grid_id,
+            steps,
+            arrayMap(score -> toDecimal64(toFloat64(score), 9), log_prob_nats) as scores,
+            start_categories,
+            pair_fingerprint
+        from token_series
+        inner join
+            stale_pair
+            on token_series.model_id = stale_pair.model_id
+            and token_series.corpus_id = stale_pair.corpus_id
+        inner join
+            token_trend
+            on stale_pair.set_model_id = token_trend.set_model_id
+            and token_series.corpus_id = token_trend.corpus_id
+            and token_series.document_id = token_trend.document_id
+            and token_series.position = token_trend.position
+    ),
+
+    -- decimals, whose sum is the same in any order
+    summed_by_grid as (
+        select
+            set_model_id,
+            model_id,
+            corpus_id,
+            start_category .1 as start_percent,
+            start_category .2 as category,
+            any(paired_series.steps) as grid_steps,
+            sumForEach(scores) as score_sums,
+            count() as token_count,
+            any(paired_series.pair_fingerprint) as fingerprint
+        from paired_series
+        array join start_categories as start_category
+        group by set_model_id, model_id, corpus_id, start_percent, category, grid_id
+    ),
+
+    summed as (
+        select
+            set_model_id,
+            model_id,
+            corpus_id,
+            start_percent,
+            category,
+            step,
+            toInt64(sum(summed_by_grid.token_count)) as token_count,
+            toFloat64(sum(score_sum)) as log_prob_sum_nats,
+            any(fingerprint) as pair_fingerprint
+        from summed_by_grid
+        array join grid_steps as step, score_sums as score_sum
+        group by set_model_id, model_id, corpus_id, start_percent, category, step
+    )
+
+select *
+from summed

@@ -1,0 +1,68 @@
+{{
+    config(
+        engine="MergeTree()",
+        order_by=["set_model_id", "corpus_id", "start_percent", "category", "model_id"],
+    )
+}}
+
+with
+    token_set_trajectory as (select * from {{ ref("fct_token_set_trajectory") }}),
+
+    curve as (
+        select
+            set_model_id,
+            start_percent,
+            category,
+            suite_id,
+            model_id,
+            parameter_count,
+            corpus_id,
+            arraySort(groupArray(step)) as steps,
+            arraySort((value, key) -> key, groupArray(perplexity), groupArray(step)) as perplexities,
+            arraySort((value, key) -> key, groupArray(validation_perplexity), groupArray(step)) as validations
+        from token_set_trajectory
+        group by set_model_id, start_percent, category, suite_id, model_id, parameter_count, corpus_id
+    ),
+
+    -- the largest rise: the checkpoint that lies highest above the lowest one before it, and the lowest one
+    -- after
+    turning_point as (
+        select
+            *,
+            arrayMap(
+                i -> arrayMin(arraySlice(perplexities, 1, i)), arrayEnumerate(perplexities)
+            ) as lowest_so_far,
+            arrayMap((value, lowest) -> value / lowest, perplexities, lowest_so_far) as rises,
+            indexOf(rises, arrayMax(rises)) as peak,
+            indexOf(perplexities, lowest_so_far[peak]) as early,
+            arraySlice(perplexities, peak) as later_perplexities,
+            peak - 1 + indexOf(later_perplexities, arrayMin(later_perplexities)) as late
+        from curve
+    ),
+
+    described as (
+        select
+            set_model_id,
+            start_percent,
+            category,
+            suite_id,
+            model_id,
+            parameter_count,
+            corpus_id,
+            steps[early] as minimum_step,
+            perplexities[early] as minimum_perplexity,
+            validations[early] as minimum_validation_perplexity,
+            steps[peak] as peak_step,
+            perplexities[peak] as peak_perplexity,
+            validations[peak] as peak_validation_perplexity,
+            steps[late] as later_minimum_step,
+            perplexities[late] as later_minimum_perplexity,
+            validations[late] as later_minimum_validation_perplexity,
+            log(peak_perplexity / minimum_perplexity) as rise_nats,
+            log(peak_perplexity / later_minimum_perplexity) as fall_nats,
+            toBool(rise_nats > 0 and later_minimum_perplexity < minimum_perplexity) as is_double_descent
+        from turning_point
+    )
+
+select *
+from described

@@ -1,0 +1,42 @@
+{{
+    config(
+        engine="MergeTree()",
+        order_by=["set_model_id", "corpus_id", "start_percent", "category", "model_id", "step"],
+        query_settings={"join_use_nulls": 0},
+    )
+}}
+
+with
+    token_set as (select * from {{ ref("int_token_set_log_prob") }}),
+
+    validation as (select * from {{ ref("fct_validation_perplexity_by_checkpoint") }}),
+
+    trajectory as (
+        select
+            token_set.set_model_id as set_model_id,
+            token_set.start_percent as start_percent,
+            toLowCardinality(token_set.category) as category,
+            validation.suite_id as suite_id,
+            token_set.model_id as model_id,
+            validation.parameter_count as parameter_count,
+            token_set.corpus_id as corpus_id,
+            token_set.step as step,
+            validation.checkpoint_id as checkpoint_id,
+            validation.tokens_seen as tokens_seen,
+            validation.fraction_of_training as fraction_of_training,
+            validation.train_flops_6n as train_flops_6n,
+            validation.train_flops_palm as train_flops_palm,
+            validation.perplexity as validation_perplexity,
+            token_set.token_count as token_count,
+            token_set.token_count / validation.score_count as token_share,
+            exp(- token_set.log_prob_sum_nats / token_set.token_count) as perplexity
+        from token_set
+        inner join
+            validation
+            on token_set.model_id = validation.model_id
+            and token_set.corpus_id = validation.corpus_id
+            and token_set.step = validation.step
+    )
+
+select *
+from trajectory
