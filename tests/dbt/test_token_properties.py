@@ -1,0 +1,242 @@
+"""Token properties, odds ratios, overlaps, double descent and random sets against independent Python."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from statsmodels.stats.contingency_tables import Table2x2
+
+STEPS = [0, 100, 200, 400, 800, 1200, 1600, 2000]
+MODELS = {"s/small": 10, "s/large": 1000}
+WORDS = ("The", " cat", " of", "ing", ".", "\n", " 42", "x1", " the", "fu", " tree", ",", "\ufffd")
+DOCUMENTS = dict.fromkeys(range(12), 150)
+
+
+def make_texts(seed: int) -> dict[tuple[int, int], str]:
+    random = np.random.default_rng(seed)
+    return {
+        (document_id, position): str(random.choice(WORDS))
+        for document_id, length in DOCUMENTS.items()
+        for position in range(length)
+    }
+
+
+def make_series(seed: int, tokens: list[tuple[int, int]]) -> dict[tuple[int, int], dict[int, float]]:
+    """Falls, rises, waves and constants; the first position of a document has no score."""
+    random = np.random.default_rng(seed)
+    series = {}
+    for document_id, position in tokens:
+        if position == 0:
+            continue
+        level, kind = random.uniform(0.2, 6), random.integers(4)
+        time = np.arange(len(STEPS))
+        shapes = (level * np.exp(-time / 3), level + 0.2 * time, level + np.sin(2 * time), np.full(len(STEPS), level))
+        noise = 0 if kind == 3 else random.normal(0, 0.1, len(STEPS))
+        values = np.float32(-np.abs(shapes[kind] + noise) - 0.01)
+        series[document_id, position] = dict(zip(STEPS, map(float, values), strict=True))
+    return series
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return make_texts(0)
+
+
+@pytest.fixture(scope="module")
+def series(texts):
+    return {model_id: make_series(seed, list(texts)) for seed, model_id in enumerate(MODELS)}
+
+
+@pytest.fixture(scope="module")
+def built(warehouse, texts, series):
+    """Two models of one tokenizer on a corpus with texts."""
+    warehouse.insert("raw_corpus", corpus_id="books", document_count=len(DOCUMENTS))
+    for document_id in DOCUMENTS:
+        warehouse.insert("raw_document", corpus_id="books", document_id=document_id, kind="human")
+    rows = []
+    for (document_id, position), text in texts.items():
+        previous = texts.get((document_id, position - 1), "\n")
+        is_initial = bool(text.strip()) and (text[0].isspace() or previous[-1].isspace())
+        rows.append(["tok", "books", document_id, position, WORDS.index(text), text, is_initial])
+    columns = ["tokenizer_id", "corpus_id", "document_id", "position", "token_id", "token_text", "is_word_initial"]
+    warehouse.client.insert("raw_token", rows, column_names=columns)
+    for model_id, parameter_count in MODELS.items():
+        warehouse.add_model(model_id, STEPS, planned_steps=2000, parameter_count=parameter_count)
+        warehouse.score(model_id, "books", series[model_id])
+    warehouse.dbt("build", "--exclude", "test_type:unit")
+    return warehouse
+
+
+def classify(text: str, previous: str, following: str) -> str:
+    """Word class by Python's own idea of letters and digits."""
+    trimmed = text.strip()
+    if not trimmed:
+        return "whitespace"
+    if trimmed.isnumeric():
+        return "number"
+    if trimmed == "\ufffd" or not (trimmed.isalpha() or not any(character.isalnum() for character in trimmed)):
+        return "mixed"
+    if not trimmed.isalpha():
+        return "punctuation"
+    begins = text[0].isspace() or not previous[-1:].isalnum()
+    if not (begins and not following[:1].isalnum()):
+        return "word piece"
+    return "function word" if trimmed.lower() in ("the", "of") else "content word"
+
+
+def test_every_token_has_the_class_that_its_neighbours_give_it(built, texts):
+    found = {row[:2]: row[2] for row in built.rows("select document_id, position, word_class from dim_token")}
+    expected = {
+        (document_id, position): classify(
+            text, texts.get((document_id, position - 1), ""), texts.get((document_id, position + 1), "")
+        )
+        for (document_id, position), text in texts.items()
+    }
+    assert found == expected
+    assert len(set(expected.values())) == 7
+
+
+def test_frequency_counts_the_token_in_the_corpus(built, texts):
+    counts = Counter(texts.values())
+    assert dict(built.rows("select token_text, any(occurrence_count) from dim_token group by 1")) == counts
+
+
+def test_odds_ratios_and_intervals_equal_those_of_statsmodels(built):
+    cells = Counter()
+    rows = built.rows(
+        "select convention_id, model_id, start_percent, category, word_class, word_part, position_bucket,"
+        " frequency_bucket from int_token_trend_by_start inner join dim_token using (corpus_id, document_id, position)"
+    )
+    for *place, category, word_class, word_part, position, frequency in rows:
+        for value in (
+            ("word class", word_class),
+            ("word part", word_part),
+            ("position", position),
+            ("frequency", frequency),
+        ):
+            cells[(*place, *value, category)] += 1
+    totals = Counter()
+    for (*place, name, _, category), count in cells.items():
+        totals[(*place, name, category)] += count
+    compared = 0
+    for row in built.rows(
+        "select convention_id, model_id, start_percent, property, property_value, category, token_count,"
+        " property_token_count, odds_ratio, odds_ratio_lower, odds_ratio_upper from fct_trend_share_by_token_property"
+    ):
+        *place, name, value, category, token_count, property_count, ratio, lower, upper = row
+        in_both = cells[(*place, name, value, category)]
+        in_value = sum(cells[(*place, name, value, other)] for other in ("upward", "downward", "stagnated", "other"))
+        in_all = sum(totals[(*place, name, other)] for other in ("upward", "downward", "stagnated", "other"))
+        in_category = totals[(*place, name, category)]
+        assert (token_count, property_count) == (in_both, in_value)
+        if in_value == in_all:
+            assert (ratio, lower, upper) == (None, None, None)
+            continue
+        counts = np.array(
+            [[in_both, in_value - in_both], [in_category - in_both, in_all - in_value - in_category + in_both]], float
+        )
+        table = Table2x2(counts + 0.5 * (counts.min() == 0), shift_zeros=False)  # Haldane and Anscombe
+        expected = (table.oddsratio, *table.oddsratio_confint(0.05))
+        assert (ratio, lower, upper) == pytest.approx(expected, rel=1e-9)
+        compared += 1
+    assert compared > 2000
+
+
+def test_the_overlap_of_sets_is_that_of_python(built):
+    sets = {}
+    for model_id, start, category, *token in built.rows(
+        "select model_id, start_percent, category, document_id, position from int_token_trend_by_start"
+        " where convention_id = 'paper'"
+    ):
+        sets.setdefault((model_id, start, category), set()).add(tuple(token))
+    rows = built.rows(
+        "select set_model_id, model_id, start_percent, category, jaccard_ratio, contained_share, expected_share"
+        " from fct_token_set_overlap"
+    )
+    assert len(rows) == 2 * 10 * 4
+    token_count = len(DOCUMENTS) * 149
+    for set_model_id, model_id, start, category, jaccard, contained, expected in rows:
+        ours, theirs = (sets.get((name, start, category), set()) for name in (set_model_id, model_id))
+        assert jaccard == (pytest.approx(len(ours & theirs) / len(ours | theirs)) if ours | theirs else None)
+        assert contained == (pytest.approx(len(ours & theirs) / len(ours)) if ours else None)
+        assert expected == pytest.approx(len(theirs) / token_count)
+
+
+def find_double_descent(losses: list[float]) -> tuple[float, float, bool]:
+    """Rise, fall and verdict by trying every pair of checkpoints."""
+    count = len(losses)
+    rise, early, peak = max(
+        ((losses[j] - losses[i], i, j) for j in range(count) for i in range(j + 1)),
+        key=lambda found: (found[0], -found[2]),
+    )
+    late = min(losses[peak:])
+    return rise, losses[peak] - late, rise > 0 and late < losses[early]
+
+
+def test_double_descent_is_that_of_a_brute_force_search(built, series):
+    rows = built.rows(
+        "select model_id, document_id, position, rise_nats, fall_nats, is_double_descent from int_token_double_descent"
+    )
+    assert len(rows) == sum(map(len, series.values()))
+    verdicts = Counter()
+    for model_id, document_id, position, rise, fall, is_double in rows:
+        losses = [-value for value in series[model_id][document_id, position].values()]
+        expected = find_double_descent(losses)
+        assert (rise, fall) == pytest.approx(expected[:2], abs=1e-5)
+        assert is_double == expected[2]
+        verdicts[is_double] += 1
+    assert min(verdicts.values()) > 100
+
+
+def test_the_share_of_double_descents_counts_rises_from_the_threshold_on(built, series):
+    rows = built.rows(
+        "select model_id, minimum_rise_nats, rise_share, double_descent_share from fct_token_double_descent_share"
+    )
+    assert len(rows) == 2 * 5
+    for model_id, threshold, rise_share, double_share in rows:
+        found = [find_double_descent([-value for value in token.values()]) for token in series[model_id].values()]
+        assert rise_share == pytest.approx(np.mean([rise >= threshold for rise, _, _ in found]))
+        assert double_share == pytest.approx(np.mean([rise >= threshold and verdict for rise, _, verdict in found]))
+
+
+def test_a_random_set_of_all_tokens_is_the_corpus(built):
+    rows = built.rows(
+        "select perplexity, validation_perplexity from fct_random_token_set_trajectory where set_percent = 100"
+    )
+    assert len(rows) == len(MODELS) * len(STEPS)
+    for perplexity, validation in rows:
+        assert perplexity == pytest.approx(validation, rel=1e-9)
+
+
+def test_the_interval_of_a_random_set_is_that_of_a_bootstrap_over_tokens(built, series):
+    random = np.random.default_rng(1)
+    for model_id in MODELS:
+        for percent in (10, 40):
+            scores = np.array([values[STEPS[-1]] for values in series[model_id].values()])
+            size = round(len(scores) * percent / 100)
+            means = random.choice(scores, (2000, size)).mean(axis=1)
+            expected = np.quantile(-means, [0.025, 0.975])
+            ((lower, upper),) = built.rows(
+                "select perplexity_lower, perplexity_upper from fct_random_token_set_trajectory"
+                f" where model_id = '{model_id}' and set_percent = {percent} and step = {STEPS[-1]}"
+            )
+            width = expected[1] - expected[0]
+            assert math.log(lower) == pytest.approx(expected[0], abs=0.25 * width)
+            assert math.log(upper) == pytest.approx(expected[1], abs=0.25 * width)
+
+
+def test_a_passage_is_its_document_in_order(built, texts):
+    for document_id in (0, 7):
+        rows = built.rows(
+            "select position, token_text, category is null from fct_passage_token where convention_id = 'paper'"
+            f" and model_id = 's/large' and start_percent = 10 and document_id = {document_id} order by position"
+        )
+        assert [row[:2] for row in rows] == [(position, texts[document_id, position]) for position in range(150)]
+        assert [row[0] for row in rows if row[2]] == [0]
+
+
+def test_a_second_build_changes_nothing(built):
+    content = built.digest()
+    built.dbt("run")
+    assert built.digest() == content
