@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 STEPS = [0, 100, 200, 300, 400, 500]
+TRAJECTORIES = ("+fct_validation_perplexity_by_checkpoint", "+fct_trend_share_by_start")
 INCREMENTAL = (
     "int_token_series",
     "int_series_grid",
@@ -75,7 +76,7 @@ def test_a_second_build_changes_no_table_and_rewrites_no_partition(built):
 def test_a_new_checkpoint_recomputes_its_own_model_and_corpus_alone(built):
     blocks, others = written_blocks(built), rows_of(built, "s/b")
     built.score("s/a", "books", make_series(0, [*STEPS, 600]), steps=[600])
-    built.dbt("run")
+    built.dbt("run", "--select", *TRAJECTORIES)
     assert rewritten_pairs(built, blocks) == {table: {"('s/a','books')"} for table in INCREMENTAL}
     assert rows_of(built, "s/b") == others
     steps = built.rows("select distinct steps from int_token_series where model_id = 's/a' and corpus_id = 'books'")
@@ -86,7 +87,7 @@ def test_the_series_do_not_depend_on_the_order_the_scores_came_in(built):
     built.add_model("s/shuffled", STEPS, planned_steps=600)
     built.score("s/shuffled", "wiki", make_series(1, STEPS), steps=[300, 0, 500, 100, 400, 200])
     others = rows_of(built, "s/a", "s/b")
-    built.dbt("run")
+    built.dbt("run", "--select", *TRAJECTORIES)
     assert rows_of(built, "s/a", "s/b") == others
     columns = "document_id, position, steps, log_prob_nats"
     assert built.rows(
@@ -101,11 +102,11 @@ def test_a_checkpoint_that_is_being_scored_again_is_left_out_until_it_is_complet
     rows = [(*token, values[300]) for token, values in series.items()]
     before = rows_of(built, "s/b")
     built.score_checkpoint("s/b", "books", 300, rows[:7], is_complete=False)
-    built.dbt("run")
+    built.dbt("run", "--select", *TRAJECTORIES)
     steps = built.rows("select distinct steps from int_token_series where model_id = 's/b' and corpus_id = 'books'")
     assert steps == [([0, 100, 200, 400, 500],)]
     built.score_checkpoint("s/b", "books", 300, rows)
-    built.dbt("run")
+    built.dbt("run", "--select", *TRAJECTORIES)
     assert rows_of(built, "s/b") == before
 
 
@@ -113,7 +114,7 @@ def test_a_pair_that_is_scored_no_longer_disappears(built):
     blocks = written_blocks(built)
     for step in STEPS:
         built.client.command(f"delete from raw_score_ledger where model_id = 's/shuffled' and step = {step}")
-    built.dbt("run")
+    built.dbt("run", "--select", *TRAJECTORIES)
     assert rewritten_pairs(built, blocks) == {table: {"('s/shuffled','wiki')"} for table in INCREMENTAL}
     assert rows_of(built, "s/shuffled") == {table: [] for table in INCREMENTAL}
 
@@ -121,12 +122,13 @@ def test_a_pair_that_is_scored_no_longer_disappears(built):
 def test_a_changed_plan_fits_the_trends_of_its_model_again_and_reads_no_scores(built):
     blocks = written_blocks(built)
     built.add_model("s/b", [], planned_steps=500)
-    built.dbt("run")
+    built.dbt("run", "--select", *TRAJECTORIES)
     pairs = {"('s/b','books')", "('s/b','wiki')"}
     assert rewritten_pairs(built, blocks) == {table: pairs if "trend" in table else set() for table in INCREMENTAL}
 
 
 def test_building_everything_anew_gives_what_the_increments_gave(built):
+    built.dbt("run")
     content = built.digest()
     built.dbt("build", "--full-refresh", "--exclude", "test_type:unit")
     assert built.digest() == content
