@@ -1,0 +1,22 @@
+{{ config(materialized="view") }}
+
+with
+    published_model as (select * from {{ ref("published_model") }}),
+
+    -- head_count times head_dimension is the width: 12 L H Q T (Chowdhery et al. 2022, appendix B)
+    described as (
+        select
+            concat(published_model.suite_id, '/', published_model.model_name) as model_id,
+            suite_id,
+            model_name,
+            parameter_count,
+            batch_tokens,
+            planned_steps,
+            6 * parameter_count as train_flops_per_token_6n,
+            train_flops_per_token_6n
+            + 12 * toInt64(layer_count) * hidden_size * context_length as train_flops_per_token_palm
+        from published_model
+    )
+
+select *
+from described

@@ -1,0 +1,25 @@
+-- Validation perplexity by share of training done, and how far above its end: a suite of one's own and the
+-- published OPT models.
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter published_suite_id String = opt-published: published suite to show
+with
+    shown as (
+        select suite_id, model_id, parameter_count, fraction_of_training, train_flops_palm, perplexity
+        from fct_validation_perplexity_by_checkpoint
+        where suite_id = {suite_id:String} and corpus_id = {corpus_id:String}
+        union all
+        select suite_id, model_id, parameter_count, fraction_of_training, train_flops_palm, perplexity
+        from fct_published_validation_perplexity
+        where suite_id = {published_suite_id:String}
+    )
+
+select
+    suite_id,
+    model_id,
+    fraction_of_training,
+    train_flops_palm,
+    perplexity,
+    log(perplexity / argMax(perplexity, fraction_of_training) over (partition by model_id)) as above_end_nats
+from shown
+order by suite_id = {published_suite_id:String}, parameter_count, fraction_of_training
