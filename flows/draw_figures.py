@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trailhouse.dashboards.figures.figure import save_figure
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.dashboards.figures.figure import Companion, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.errors import BadInputError
 from trailhouse.flows.address import resolve_address
@@ -30,6 +33,14 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> list[Path]:
                     f"the marts hold nothing about suite {suite!r} on corpus {corpus!r}",
                     "see `trailhouse status`; score the suite and run `trailhouse transform`",
                 )
-            files += save_figure(figure, rows, directory)
+            companions = [read_companion(client, companion, suite, corpus) for companion in figure.companions]
+            files += save_figure(figure, rows, directory, *companions)
     report_progress("Figures", len(FIGURES), len(FIGURES))
     return files
+
+
+def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:
+    """Read what a figure shows beside its mart: of the same suite and corpus, or of a published suite."""
+    if companion.suite_id is None:
+        return read_columns(client, companion.mart, companion.columns, {"suite_id": suite, "corpus_id": corpus})
+    return read_columns(client, companion.mart, companion.columns, {"suite_id": companion.suite_id})

@@ -18,25 +18,38 @@ METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationD
 
 
 @dataclass(frozen=True)
+class Companion:
+    """A second mart that a figure shows beside its own; ``suite_id`` is that of a published suite, if it is one."""
+
+    mart: str
+    columns: tuple[str, ...]
+    suite_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Figure:
-    """A figure of a paper, as one mart shows it."""
+    """A figure of a paper, as one mart shows it.
+
+    ``draw`` takes the rows of the mart and then those of each companion.
+    """
 
     name: str
     title: str
     source: str
     mart: str
     columns: tuple[str, ...]
-    draw: Callable[[pa.Table], Canvas]
+    draw: Callable[..., Canvas]
+    companions: tuple[Companion, ...] = ()
 
 
-def save_figure(figure: Figure, rows: pa.Table, directory: Path) -> list[Path]:
-    """Draw a figure from the rows of its mart and write it in every format; returns the files.
+def save_figure(figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table) -> list[Path]:
+    """Draw a figure from the rows of its marts and write it in every format; returns the files.
 
     A file appears whole or not at all.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with style.context(STYLE_SHEET):
-        canvas = figure.draw(rows)
+        canvas = figure.draw(rows, *companions)
         return [save_canvas(canvas, directory, figure.name, file_format) for file_format in FORMATS]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trailhouse.dashboards.figures import trend_shares, validation_perplexity
+from trailhouse.dashboards.figures import token_sets, trend_shares, validation_perplexity
 from trailhouse.dashboards.figures.figure import Figure
 
-FIGURES: tuple[Figure, ...] = (validation_perplexity.FIGURE, trend_shares.FIGURE)
+FIGURES: tuple[Figure, ...] = (validation_perplexity.FIGURE, trend_shares.FIGURE, *token_sets.FIGURES)

@@ -5,19 +5,42 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib import style
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.style import STYLE_SHEET, assign_styles
 
 
-def new_canvas(panel_count: int, title: str) -> tuple[Canvas, list[Axes]]:
-    """Make a canvas with panels side by side."""
+def new_canvas(panel_count: int, title: str, row_count: int = 1) -> tuple[Canvas, list[Axes]]:
+    """Make a canvas with panels side by side, in rows of equal length."""
     with style.context(STYLE_SHEET):
-        canvas = Canvas(figsize=(3.4 * panel_count + 1.2, 3.4), layout="constrained")
-        panels = list(canvas.subplots(1, panel_count, squeeze=False)[0])
+        column_count = panel_count // row_count
+        canvas = Canvas(figsize=(3.4 * column_count + 1.2, 3.4 * row_count), layout="constrained")
+        panels = list(canvas.subplots(row_count, column_count, squeeze=False).flat)
         canvas.suptitle(title)
     return canvas, panels
+
+
+def add_legend(canvas: Canvas, panels: list[Axes]) -> None:
+    """List every line once, beside the panels, in the order they were drawn."""
+    entries: dict[str, Artist] = {}
+    for panel in panels:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if entries:
+        canvas.legend(list(entries.values()), list(entries), loc="outside right upper", title="Model")
+
+
+def draw_published(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
+    """Draw a published suite in grey and dashed, the larger the model the darker; labels are the models' names."""
+    names = list(dict.fromkeys(rows["model_id"].to_pylist()))
+    for index, model_id in enumerate(names):
+        series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by(x)
+        grey = f"{0.8 - 0.5 * index / max(1, len(names) - 1):.2f}"
+        panel.plot(
+            series[x].to_pylist(), series[y].to_pylist(), label=model_id, color=grey, linestyle="--", linewidth=1
+        )
 
 
 def draw_models(panel: Axes, rows: pa.Table, x: str, y: str) -> None:

@@ -6,14 +6,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.figure import Figure
-from trailhouse.dashboards.figures.panels import draw_models, new_canvas
+from trailhouse.dashboards.figures.figure import Companion, Figure
+from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
 
 PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downward", "Downward (still learning)"))
 
 
-def draw_trend_shares(rows: pa.Table) -> Canvas:
-    """Draw one panel per category and one line per model, under the paper's convention."""
+def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
+    """Draw one panel per category and one line per model, under the paper's convention; published models in grey."""
     paper = rows.filter(pc.equal(rows["convention_id"], "paper")).sort_by("parameter_count")
     percent = paper.append_column("token_percent", pc.multiply(paper["token_share"], 100))
     canvas, panels = new_canvas(len(PANELS), "Trends of token perplexity")
@@ -21,9 +21,13 @@ def draw_trend_shares(rows: pa.Table) -> Canvas:
         draw_models(
             panel, percent.filter(pc.equal(percent["category"], category)), x="start_percent", y="token_percent"
         )
+        if published is not None:
+            shown = published.filter(pc.equal(published["category"], category)).sort_by("parameter_count")
+            shown = shown.append_column("token_percent", pc.multiply(shown["token_share"], 100))
+            draw_published(panel, shown, x="start_percent", y="token_percent")
         panel.set(title=title, xlabel="Start of the trend (% of training)", ylim=(0, None))
     panels[0].set_ylabel("Tokens (%)")
-    panels[-1].legend(title="Model")
+    add_legend(canvas, panels)
     return canvas
 
 
@@ -34,4 +38,11 @@ FIGURE = Figure(
     mart="fct_trend_share_by_start",
     columns=("convention_id", "model_id", "parameter_count", "start_percent", "category", "token_share"),
     draw=draw_trend_shares,
+    companions=(
+        Companion(
+            "fct_published_trend_share",
+            ("model_id", "parameter_count", "start_percent", "category", "token_share"),
+            suite_id="opt-published",
+        ),
+    ),
 )

@@ -6,17 +6,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.figure import Figure
-from trailhouse.dashboards.figures.panels import draw_models, new_canvas
+from trailhouse.dashboards.figures.figure import Companion, Figure
+from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
 
 
-def draw_validation_perplexity(rows: pa.Table) -> Canvas:
-    """Draw one line per model, both axes logarithmic; step 0 has no logarithm of compute and is left out."""
+def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
+    """Draw one line per model, both axes logarithmic; step 0 has no logarithm of compute and is left out.
+
+    Published models have a panel of their own, for their compute may be a million times as large.
+    """
     started = rows.filter(pc.greater(rows["step"], 0)).sort_by("parameter_count")
-    canvas, (panel,) = new_canvas(1, "Validation perplexity along training")
-    draw_models(panel, started, x="train_flops_palm", y="perplexity")
-    panel.set(xscale="log", yscale="log", xlabel="Training compute (FLOPs)", ylabel="Perplexity")
-    panel.legend(title="Model")
+    panel_count = 1 if published is None else 2
+    canvas, panels = new_canvas(panel_count, "Validation perplexity along training")
+    draw_models(panels[0], started, x="train_flops_palm", y="perplexity")
+    if published is not None:
+        draw_published(panels[1], published.sort_by("parameter_count"), x="train_flops_palm", y="perplexity")
+        panels[1].set_title("Published")
+    for panel in panels:
+        panel.set(xscale="log", yscale="log", xlabel="Training compute (FLOPs)")
+    panels[0].set_ylabel("Perplexity")
+    add_legend(canvas, panels)
     return canvas
 
 
@@ -27,4 +36,11 @@ FIGURE = Figure(
     mart="fct_validation_perplexity_by_checkpoint",
     columns=("model_id", "step", "parameter_count", "train_flops_palm", "perplexity"),
     draw=draw_validation_perplexity,
+    companions=(
+        Companion(
+            "fct_published_validation_perplexity",
+            ("model_id", "parameter_count", "train_flops_palm", "perplexity"),
+            suite_id="opt-published",
+        ),
+    ),
 )

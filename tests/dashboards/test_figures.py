@@ -4,12 +4,20 @@ import hashlib
 import struct
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from matplotlib.colors import to_rgba
 
 from trailhouse.dashboards.figures.figure import FORMATS, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.panels import new_canvas
 from trailhouse.dashboards.figures.style import assign_styles
+from trailhouse.dashboards.figures.token_sets import (
+    draw_against_validation,
+    draw_stagnated,
+    draw_upward,
+    draw_upward_sets,
+)
 from trailhouse.dashboards.figures.trend_shares import draw_trend_shares
 from trailhouse.dashboards.figures.validation_perplexity import draw_validation_perplexity
 
@@ -43,6 +51,81 @@ SHARES = pa.Table.from_pylist(
     ]
 )
 
+MODELS = {"s/large": 3000, "s/middle": 200, "s/small": 10}
+TOKEN_SETS = pa.Table.from_pylist(
+    [
+        {
+            "set_model_id": set_model_id,
+            "start_percent": start,
+            "category": category,
+            "model_id": model_id,
+            "parameter_count": parameter_count,
+            "step": step,
+            "train_flops_palm": 6.0 * parameter_count * step,
+            "validation_perplexity": 100.0 - step,
+            "token_share": 0.041,
+            "perplexity": 50.0 - step + parameter_count / 1000,
+        }
+        for set_model_id in MODELS
+        for start in (0, 10, 40)
+        for category in ("stagnated", "upward", "downward", "other")
+        for model_id, parameter_count in MODELS.items()
+        for step in (20, 0, 10)
+    ]
+)
+RANDOM_SETS = pa.Table.from_pylist(
+    [
+        {
+            "model_id": model_id,
+            "set_percent": percent,
+            "step": step,
+            "train_flops_palm": 6.0 * parameter_count * step,
+            "perplexity_lower": 40.0 - percent,
+            "perplexity_upper": 60.0 - percent,
+        }
+        for model_id, parameter_count in MODELS.items()
+        for percent in (4, 5)
+        for step in (0, 10, 20)
+    ]
+)
+PUBLISHED_PERPLEXITIES = pa.table(
+    {
+        "model_id": ["o/large", "o/small", "o/small"],
+        "parameter_count": [20, 10, 10],
+        "train_flops_palm": [3e9, 2e9, 1e9],
+        "perplexity": [10.0, 20.0, 30.0],
+    }
+)
+PUBLISHED_SHARES = pa.table(
+    {
+        "model_id": ["o/small", "o/small", "o/small"],
+        "parameter_count": [10, 10, 10],
+        "start_percent": [20, 10, 10],
+        "category": ["stagnated", "stagnated", "upward"],
+        "token_share": [0.2, 0.1, 0.3],
+    }
+)
+PUBLISHED_SETS = pa.table(
+    {
+        "set_model_id": ["o/small", "o/small"],
+        "start_percent": [20, 20],
+        "category": ["stagnated", "upward"],
+        "model_id": ["o/large", "o/large"],
+        "parameter_count": [20, 20],
+        "train_flops_palm": [3e9, 3e9],
+        "perplexity": [2.0, 9.0],
+    }
+)
+MARTS = {
+    "fct_published_token_set_trajectory": PUBLISHED_SETS,
+    "fct_validation_perplexity_by_checkpoint": PERPLEXITIES,
+    "fct_trend_share_by_start": SHARES,
+    "fct_token_set_trajectory": TOKEN_SETS,
+    "fct_random_token_set_trajectory": RANDOM_SETS,
+    "fct_published_validation_perplexity": PUBLISHED_PERPLEXITIES,
+    "fct_published_trend_share": PUBLISHED_SHARES,
+}
+
 
 def lines_of(panel) -> dict[str, tuple[list[float], list[float]]]:
     return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()}
@@ -58,8 +141,8 @@ def test_figure_1_draws_one_line_per_model_in_order_of_compute_without_step_0():
 
 
 def test_figure_1_lists_models_by_size():
-    (panel,) = draw_validation_perplexity(PERPLEXITIES).axes
-    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["s/small", "s/large"]
+    (legend,) = draw_validation_perplexity(PERPLEXITIES).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["s/small", "s/large"]
 
 
 def test_figure_2_draws_the_papers_convention_in_percent():
@@ -69,12 +152,73 @@ def test_figure_2_draws_the_papers_convention_in_percent():
     assert lines_of(downward) == {"s/small": ([0, 10], [40.0, 40.0])}
 
 
+def test_published_models_are_grey_and_dashed_beside_ones_own():
+    own, published = draw_validation_perplexity(PERPLEXITIES, PUBLISHED_PERPLEXITIES).axes
+    assert set(lines_of(own)) == {"s/small", "s/large"}
+    assert lines_of(published) == {"o/small": ([1e9, 2e9], [30.0, 20.0]), "o/large": ([3e9], [10.0])}
+    stagnated, upward, downward = draw_trend_shares(SHARES, PUBLISHED_SHARES).axes
+    assert lines_of(stagnated)["o/small"] == ([10, 20], [10.0, 20.0])
+    assert lines_of(upward)["o/small"] == ([10], [30.0])
+    assert set(lines_of(downward)) == {"s/small"}
+    (line,) = [line for line in stagnated.get_lines() if line.get_label() == "o/small"]
+    red, green, blue, _ = to_rgba(line.get_color())
+    assert red == green == blue
+    assert line.get_linestyle() == "--"
+
+
+@pytest.mark.parametrize(("draw", "category"), [(draw_stagnated, "stagnated"), (draw_upward, "upward")])
+def test_figures_3_and_4_follow_own_sets_and_those_of_the_smallest_and_largest_model(draw, category):
+    canvas = draw(TOKEN_SETS, RANDOM_SETS, PUBLISHED_SETS)
+    own, smallest, largest, published = canvas.axes
+    for panel in (own, smallest, largest):
+        assert list(lines_of(panel)) == ["s/small", "s/middle", "s/large"]
+    assert lines_of(own)["s/small"] == ([600.0, 1200.0], [40.01, 30.01])
+    assert smallest.get_title() == "Set of small (4.1%)"
+    assert largest.get_title() == "Set of large (4.1%)"
+    assert category in canvas.get_suptitle()
+    assert lines_of(published) == {"o/large": ([3e9], [2.0 if category == "stagnated" else 9.0])}
+    assert published.get_title() == "Published: set of small, after 20%"
+
+
+def test_random_sets_of_the_same_size_are_shaded_for_every_model():
+    own, smallest, _, _ = draw_stagnated(TOKEN_SETS, RANDOM_SETS, PUBLISHED_SETS).axes
+    assert len(own.collections) == 0
+    assert len(smallest.collections) == 3
+    heights = smallest.collections[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (36.0, 56.0)
+
+
+def test_figure_11_shows_the_sets_of_the_models_between_smallest_and_largest_after_two_starts():
+    titles = [panel.get_title() for panel in draw_upward_sets(TOKEN_SETS).axes]
+    assert titles == [f"Set of middle (4.1%)\nafter {start}% of training" for start in (10, 40)]
+
+
+def test_figure_12_runs_towards_lower_validation_perplexity():
+    panels = draw_against_validation(TOKEN_SETS).axes
+    assert len(panels) == 6
+    for panel in panels:
+        left, right = panel.get_xlim()
+        assert left > right
+        assert sorted(lines_of(panel)["s/large"][0]) == [80.0, 90.0]
+
+
+def test_a_set_without_tokens_says_so_and_a_single_model_is_drawn():
+    single = TOKEN_SETS.filter(
+        pc.and_(pc.equal(TOKEN_SETS["model_id"], "s/small"), pc.equal(TOKEN_SETS["set_model_id"], "s/small"))
+    )
+    lacking = single.filter(pc.not_equal(single["category"], "stagnated"))
+    panels = draw_stagnated(lacking, RANDOM_SETS, PUBLISHED_SETS).axes
+    assert [panel.texts[0].get_text() for panel in panels[:3]] == ["no such tokens"] * 3
+    assert len(draw_upward_sets(single).axes) == 2
+
+
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_a_figure_is_written_in_every_format_and_twice_alike(figure, tmp_path):
-    rows = {"fct_validation_perplexity_by_checkpoint": PERPLEXITIES, "fct_trend_share_by_start": SHARES}[figure.mart]
+    rows = MARTS[figure.mart]
+    companions = [MARTS[companion.mart] for companion in figure.companions]
     digests = []
     for run in ("first", "second"):
-        files = save_figure(figure, rows, tmp_path / run)
+        files = save_figure(figure, rows, tmp_path / run, *companions)
         assert [file.suffix[1:] for file in files] == list(FORMATS)
         digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
         assert sorted(file.name for file in (tmp_path / run).iterdir()) == sorted(file.name for file in files)
@@ -86,8 +230,8 @@ def test_a_figure_is_written_in_every_format_and_twice_alike(figure, tmp_path):
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_a_figure_declares_the_columns_it_draws(figure):
-    rows = {"fct_validation_perplexity_by_checkpoint": PERPLEXITIES, "fct_trend_share_by_start": SHARES}[figure.mart]
-    figure.draw(rows.select(list(figure.columns)))
+    companions = [MARTS[companion.mart].select(list(companion.columns)) for companion in figure.companions]
+    figure.draw(MARTS[figure.mart].select(list(figure.columns)), *companions)
 
 
 def test_every_series_has_a_style_of_its_own():
@@ -97,3 +241,12 @@ def test_every_series_has_a_style_of_its_own():
 
 def test_a_canvas_has_the_panels_asked_for():
     assert len(new_canvas(3, "title")[1]) == 3
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+def test_a_suite_of_untrained_checkpoints_is_drawn(figure, tmp_path):
+    rows = MARTS[figure.mart]
+    if "step" in rows.column_names:
+        rows = rows.filter(pc.equal(rows["step"], 0))
+    companions = [MARTS[companion.mart].slice(0, 0) for companion in figure.companions]
+    assert len(save_figure(figure, rows, tmp_path, *companions)) == len(FORMATS)

@@ -1,0 +1,186 @@
+"""Figures 3, 4 and 10 to 12 of Xia et al. 2023: sets of tokens, chosen on one model and followed in all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from trailhouse.dashboards.figures.figure import Companion, Figure
+from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+
+START_PERCENT = 10
+LATE_START_PERCENT = 40
+COMPUTE = ("train_flops_palm", "Training compute (FLOPs)")
+VALIDATION = ("validation_perplexity", "Validation perplexity")
+NAMES = {
+    "stagnated": "stagnated tokens",
+    "upward": "upward-trend tokens (forgetting)",
+    "downward": "downward-trend tokens",
+    "other": "tokens without a clear trend",
+}
+
+
+def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: str | None = None) -> pa.Table:
+    """Rows of one set, the models in order of size; without a model every model's own set. Step 0 is left out."""
+    kept = pc.and_(pc.equal(rows["category"], category), pc.equal(rows["start_percent"], start_percent))
+    chosen = rows["model_id"] if set_model_id is None else pa.scalar(set_model_id)
+    kept = pc.and_(kept, pc.and_(pc.equal(rows["set_model_id"], chosen), pc.greater(rows["step"], 0)))
+    return rows.filter(kept).sort_by([("parameter_count", "ascending"), ("model_id", "ascending")])
+
+
+def list_models(rows: pa.Table) -> list[str]:
+    """Models in order of size."""
+    ordered = rows.sort_by([("parameter_count", "ascending"), ("model_id", "ascending")])
+    return list(dict.fromkeys(ordered["model_id"].to_pylist()))
+
+
+def draw_set(panel: Axes, rows: pa.Table, title: str, axis: tuple[str, str] = COMPUTE) -> None:
+    """Draw the perplexity of a set, one line per model; an empty set says so."""
+    column, label = axis
+    panel.set(title=title, xlabel=label)
+    if rows.num_rows == 0:
+        panel.text(0.5, 0.5, "no such tokens", ha="center", va="center", transform=panel.transAxes)
+        return
+    draw_models(panel, rows, x=column, y="perplexity")
+    panel.set(xscale="log", yscale="log")
+    if axis == VALIDATION:
+        panel.invert_xaxis()
+
+
+def describe_set(rows: pa.Table, set_model_id: str) -> str:
+    """Title of a set: whose it is, and how large."""
+    name = set_model_id.rpartition("/")[2]
+    return f"Set of {name} ({100 * pc.max(rows['token_share']).as_py():.2g}%)" if rows.num_rows else f"Set of {name}"
+
+
+def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
+    """Shade, for every model, where 95% of random sets of the same size lie."""
+    if rows.num_rows == 0:
+        return
+    percent = max(1, round(100 * pc.max(rows["token_share"]).as_py()))
+    kept = pc.and_(pc.equal(random_rows["set_percent"], percent), pc.greater(random_rows["step"], 0))
+    sized = random_rows.filter(kept).sort_by("step")
+    for model_id in dict.fromkeys(rows["model_id"].to_pylist()):
+        band = sized.filter(pc.equal(sized["model_id"], model_id))
+        ends = (band["perplexity_lower"].to_pylist(), band["perplexity_upper"].to_pylist())
+        compute = band[COMPUTE[0]].to_pylist()
+        panel.fill_between(compute, *ends, color="#999999", alpha=0.25, linewidth=0, label="random sets (95%)")
+
+
+def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, category: str) -> Canvas:
+    """Draw own sets, the smallest and the largest model's set in all models over random sets, a published one."""
+    models = list_models(rows)
+    canvas, panels = new_canvas(4, f"Perplexity of {NAMES[category]}, chosen after {START_PERCENT}% of training")
+    draw_set(panels[0], select_set(rows, category, START_PERCENT), "Each model's own set")
+    for panel, set_model_id in zip(panels[1:3], (models[0], models[-1]), strict=True):
+        chosen = select_set(rows, category, START_PERCENT, set_model_id)
+        draw_set(panel, chosen, describe_set(chosen, set_model_id))
+        draw_random_sets(panel, chosen, random_rows)
+    draw_published_set(panels[3], published.filter(pc.equal(published["category"], category)))
+    return finish(canvas, panels)
+
+
+def draw_published_set(panel: Axes, rows: pa.Table) -> None:
+    """Draw a published set, in grey; its title says whose it is and when it was chosen."""
+    panel.set(title="Published", xlabel=COMPUTE[1])
+    if rows.num_rows == 0:
+        return
+    name, start = rows["set_model_id"][0].as_py(), rows["start_percent"][0].as_py()
+    draw_published(panel, rows.sort_by("parameter_count"), x=COMPUTE[0], y="perplexity")
+    panel.set(title=f"Published: set of {name.rpartition('/')[2]}, after {start}%", xscale="log", yscale="log")
+
+
+def draw_others(rows: pa.Table) -> Canvas:
+    """Draw each model's own tokens without a trend, after two starts."""
+    canvas, panels = new_canvas(2, "Perplexity of each model's own tokens without a clear trend")
+    for panel, start in zip(panels, (START_PERCENT, LATE_START_PERCENT), strict=True):
+        draw_set(panel, select_set(rows, "other", start), f"After {start}% of training")
+    return finish(canvas, panels)
+
+
+def draw_upward_sets(rows: pa.Table) -> Canvas:
+    """Draw the upward-trend sets of the models between the smallest and the largest, after two starts."""
+    models = list_models(rows)
+    middle = models[1:-1] or models
+    row_count = 1 if len(middle) == 1 else 2
+    canvas, panels = new_canvas(2 * len(middle), f"Perplexity of {NAMES['upward']}", row_count)
+    places = [(start, name) for start in (START_PERCENT, LATE_START_PERCENT) for name in middle]
+    for panel, (start, set_model_id) in zip(panels, places, strict=True):
+        chosen = select_set(rows, "upward", start, set_model_id)
+        draw_set(panel, chosen, f"{describe_set(chosen, set_model_id)}\nafter {start}% of training")
+    return finish(canvas, panels)
+
+
+def draw_against_validation(rows: pa.Table) -> Canvas:
+    """Draw the sets of the smallest and the largest model, by category, against validation perplexity."""
+    models = list_models(rows)
+    categories = ("stagnated", "upward", "downward")
+    title = f"Token sets, chosen after {START_PERCENT}% of training, at equal validation perplexity"
+    canvas, panels = new_canvas(6, title, row_count=2)
+    places = [(name, category) for name in (models[0], models[-1]) for category in categories]
+    for panel, (set_model_id, category) in zip(panels, places, strict=True):
+        chosen = select_set(rows, category, START_PERCENT, set_model_id)
+        draw_set(panel, chosen, f"{describe_set(chosen, set_model_id)}: {category}", VALIDATION)
+    return finish(canvas, panels)
+
+
+def finish(canvas: Canvas, panels: list[Axes]) -> Canvas:
+    """Name the vertical axis and the lines."""
+    panels[0].set_ylabel("Perplexity of the set")
+    add_legend(canvas, panels)
+    return canvas
+
+
+COLUMNS = (
+    "set_model_id",
+    "start_percent",
+    "category",
+    "model_id",
+    "parameter_count",
+    "step",
+    "train_flops_palm",
+    "validation_perplexity",
+    "token_share",
+    "perplexity",
+)
+RANDOM_SETS = Companion(
+    "fct_random_token_set_trajectory",
+    ("model_id", "set_percent", "step", "train_flops_palm", "perplexity_lower", "perplexity_upper"),
+)
+PUBLISHED_SETS = Companion(
+    "fct_published_token_set_trajectory",
+    ("set_model_id", "start_percent", "category", "model_id", "parameter_count", "train_flops_palm", "perplexity"),
+    suite_id="opt-published",
+)
+BESIDE = (RANDOM_SETS, PUBLISHED_SETS)
+
+
+def draw_stagnated(rows: pa.Table, random_rows: pa.Table, published: pa.Table) -> Canvas:
+    """Draw figure 3."""
+    return draw_transfer(rows, random_rows, published, "stagnated")
+
+
+def draw_upward(rows: pa.Table, random_rows: pa.Table, published: pa.Table) -> Canvas:
+    """Draw figure 4."""
+    return draw_transfer(rows, random_rows, published, "upward")
+
+
+def define_figure(
+    number: int, name: str, title: str, draw: Callable[..., Canvas], companions: tuple[Companion, ...] = ()
+) -> Figure:
+    """Describe a figure from the mart of token sets."""
+    source = f"Xia et al. 2023, Figure {number}"
+    return Figure(f"figure_{number:02d}_{name}", title, source, "fct_token_set_trajectory", COLUMNS, draw, companions)
+
+
+FIGURES = (
+    define_figure(3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, BESIDE),
+    define_figure(4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, BESIDE),
+    define_figure(10, "other_tokens", "Perplexity of tokens without a clear trend", draw_others),
+    define_figure(11, "upward_tokens_by_model", "Perplexity of other models' upward-trend tokens", draw_upward_sets),
+    define_figure(12, "equal_perplexity", "Token sets against validation perplexity", draw_against_validation),
+)
