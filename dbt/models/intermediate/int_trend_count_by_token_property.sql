@@ -15,46 +15,60 @@ with
 
     pair as (select * from {{ ref("int_token_property_pair") }}),
 
+    -- numbers join and group six times as fast as names do
     token_trend as (
-        select convention_id, model_id, corpus_id, start_percent, category, document_id, position
-        from {{ ref("int_token_trend_by_start") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
-    ),
-
-    token as (
-        select
-            pair.model_id as model_id,
-            token_property.corpus_id as corpus_id,
-            document_id,
-            position,
-            position_bucket,
-            word_part,
-            word_class,
-            frequency_bucket
-        from {{ ref("int_token_property") }} as token_property
-        inner join
-            pair
-            on token_property.tokenizer_id = pair.tokenizer_id
-            and token_property.corpus_id = pair.corpus_id
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
-    ),
-
-    -- counted by all properties at once first: the cells are few, the tokens many
-    cell as (
         select
             convention_id,
             model_id,
             corpus_id,
             start_percent,
             category,
+            cityHash64(model_id, corpus_id) as pair_id,
+            document_id,
+            position
+        from {{ ref("int_token_trend_by_start") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+    ),
+
+    token as (
+        select
+            cityHash64(pair.model_id, pair.corpus_id) as pair_id,
+            document_id,
+            position,
             position_bucket,
             word_part,
             word_class,
             frequency_bucket,
-            count() as cell_count
+            cityHash64(position_bucket, word_part, word_class, frequency_bucket) as cell_id
+        from {{ ref("int_token_property") }} as token_property
+        inner join
+            pair
+            on token_property.tokenizer_id = pair.tokenizer_id
+            and token_property.corpus_id = pair.corpus_id
+        where (pair.model_id, pair.corpus_id) in (select model_id, corpus_id from stale_pair)
+    ),
+
+    token_cell as (select pair_id, document_id, position, cell_id from token),
+
+    cell_property as (
+        select
+            cell_id,
+            [
+                ('frequency', toString(any(frequency_bucket))),
+                ('position', toString(any(position_bucket))),
+                ('word class', toString(any(word_class))),
+                ('word part', toString(any(word_part)))
+            ] as properties
+        from token
+        group by cell_id
+    ),
+
+    -- counted by all properties at once first: the cells are few, the tokens many
+    cell as (
+        select convention_id, model_id, corpus_id, start_percent, category, cell_id, count() as cell_count
         from token_trend
-        inner join token using (model_id, corpus_id, document_id, position)
-        group by all
+        inner join token_cell using (pair_id, document_id, position)
+        group by convention_id, model_id, corpus_id, start_percent, category, cell_id
     ),
 
     counted as (
@@ -70,13 +84,8 @@ with
             any(stale_pair.property_fingerprint) as property_fingerprint
         from cell
         inner join stale_pair using (model_id, corpus_id)
-        array join
-            [
-                ('frequency', toString(frequency_bucket)),
-                ('position', toString(position_bucket)),
-                ('word class', toString(word_class)),
-                ('word part', toString(word_part))
-            ] as property_and_value
+        inner join cell_property using (cell_id)
+        array join properties as property_and_value
         group by convention_id, model_id, corpus_id, start_percent, property, property_value, category
     )
 
