@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import Table2x2
 
+from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
+
 STEPS = [0, 100, 200, 400, 800, 1200, 1600, 2000]
 MODELS = {"s/small": 10, "s/large": 1000}
 WORDS = ("The", " cat", " of", "ing", ".", "\n", " 42", "x1", " the", "fu", " tree", ",", "\ufffd")
@@ -240,3 +242,81 @@ def test_a_second_build_changes_nothing(built):
     content = built.digest()
     built.dbt("run")
     assert built.digest() == content
+
+
+def ask(warehouse, name: str, **values: object) -> list[dict]:
+    """Rows of a packaged question about the suite of this file."""
+    question = read_questions(packaged_questions())[name]
+    given = {"suite_id": "s", "corpus_id": "books"} | {key: str(value) for key, value in values.items()}
+    return ask_question(warehouse.client, question, given).to_pylist()
+
+
+@pytest.mark.parametrize("name", sorted(read_questions(packaged_questions())))
+def test_every_question_answers_on_any_suite_and_says_nothing_about_an_unknown_one(built, name):
+    assert ask(built, name)
+    unknown = ask(built, name, suite_id="nobody")
+    assert unknown == [] or name.endswith("beside_published")
+
+
+def test_the_most_forgotten_tokens_are_those_that_rise_most(built, series, texts):
+    start = 2  # the first checkpoint at or after 10% of 2,000 steps
+    upward = built.rows(
+        "select document_id, position from int_token_trend_by_start where convention_id = 'paper'"
+        " and model_id = 's/large' and start_percent = 10 and category = 'upward'"
+    )
+    rises = {}
+    for token in upward:
+        losses = [-value for value in series["s/large"][token].values()]
+        rises[token] = losses[-1] - losses[start]
+    rows = ask(built, "most_forgotten_tokens", limit=15)
+    expected = sorted(rises, key=rises.__getitem__, reverse=True)[:15]
+    assert [(row["document_id"], row["position"]) for row in rows] == expected
+    assert [row["rise_nats"] for row in rows] == pytest.approx([rises[token] for token in expected], abs=1e-5)
+    for row in rows:
+        document_id, position = row["document_id"], row["position"]
+        assert row["token_text"] == texts[document_id, position]
+        before = [texts[document_id, place] for place in range(max(0, position - 12), position)]
+        assert row["text_before"] == "".join(before)
+
+
+def test_the_tokens_the_large_model_loses_are_those_with_the_largest_difference(built, series):
+    differences = {
+        token: series["s/small"][token][STEPS[-1]] - series["s/large"][token][STEPS[-1]] for token in series["s/small"]
+    }
+    rows = ask(built, "tokens_the_large_model_loses", limit=10)
+    expected = sorted(differences, key=differences.__getitem__, reverse=True)[:10]
+    assert [(row["document_id"], row["position"]) for row in rows] == expected
+
+
+def test_a_token_is_learned_after_the_last_checkpoint_that_did_not_know_it(built, series):
+    learned = Counter()
+    for values in series["s/small"].values():
+        unknown = [index for index, value in enumerate(values.values()) if math.exp(-value) > 3]
+        if unknown and unknown[-1] + 1 < len(STEPS):
+            learned[STEPS[unknown[-1] + 1]] += 1
+    rows = ask(built, "tokens_learned_last", model_id="s/small", perplexity_bound=3, limit=100000)
+    assert Counter(row["learned_step"] for row in rows) == learned
+    steps = [row["learned_step"] for row in rows]
+    assert steps == sorted(steps, reverse=True)
+
+
+def test_passages_are_ordered_by_their_share_of_double_descent(built, series):
+    found = Counter()
+    for (document_id, _), values in series["s/large"].items():
+        rise, _, is_double = find_double_descent([-value for value in values.values()])
+        found[document_id] += is_double and rise >= 0.5
+    rows = ask(built, "passages_with_most_double_descent")
+    assert {row["document_id"]: row["double_descent_percent"] for row in rows} == {
+        document_id: pytest.approx(100 * count / 149) for document_id, count in found.items()
+    }
+    shares = [row["double_descent_percent"] for row in rows]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_forgetting_is_counted_between_neighbouring_checkpoints(built, series):
+    losses = -np.array([list(values.values()) for values in series["s/large"].values()])
+    changes = np.diff(losses, axis=1)
+    rows = ask(built, "forgetting_by_checkpoint")
+    assert [row["step"] for row in rows] == STEPS[1:]
+    assert [row["forgotten_percent"] for row in rows] == pytest.approx(100 * (changes > 0.5).mean(axis=0))
+    assert [row["learned_percent"] for row in rows] == pytest.approx(100 * (changes < -0.5).mean(axis=0))
