@@ -51,7 +51,10 @@ def build_marts(
     if full_refresh:
         arguments.append("--full-refresh")
     result = dbtRunner(callbacks=[report_node]).invoke(arguments)
-    return read_result(result)
+    report = read_result(result)
+    if select and report.model_count + report.seed_count + report.test_count == 0:
+        raise BadInputError(f"nothing in the dbt project matches {' '.join(select)}", "see dbt/models for the names")
+    return report
 
 
 def project_arguments(settings: Settings) -> list[str]:

@@ -49,8 +49,8 @@ def find_checkpoints(suite: Suite, trained_directory: Path) -> FoundCheckpoints:
     return found
 
 
-def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> None:
-    """Enter a suite, its models and its checkpoints into the catalogue.
+def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> dict[str, int]:
+    """Enter a suite, its models and its checkpoints into the catalogue; returns vocabulary sizes by model_id.
 
     Raises BadInputError, before anything is written, if a configuration describes no causal language model.
     """
@@ -69,6 +69,7 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
     upsert(client, "raw_suite", ["suite_id"], [suite_record])
     upsert(client, "raw_model", ["model_id"], models)
     upsert(client, "raw_checkpoint", ["model_id", "step"], [checkpoint_record(c) for c in checkpoints])
+    return {str(model["model_id"]): int(model["vocabulary_size"]) for model in models}
 
 
 def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:

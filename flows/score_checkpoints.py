@@ -6,7 +6,7 @@ import getpass
 import json
 import platform
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -37,7 +37,7 @@ from trailhouse.models.scoring import (
     score_corpus,
 )
 from trailhouse.models.tokenization import load_tokenizer, token_table, tokenize_corpus
-from trailhouse.models.tokenized_corpus import TokenizedCorpus
+from trailhouse.models.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
 from trailhouse.warehouse.catalogue import load_tokens, upsert
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
@@ -132,13 +132,15 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     with connect(address) as client:
         drop_abandoned_stages(client)
         registered = read_registered_corpus(client, corpus)
-        register_suite(client, declared, found.checkpoints)
+        vocabulary_sizes = register_suite(client, declared, found.checkpoints)
         ledger = read_score_keys(client, corpus)
     scoring = ScoringSettings(dtype=settings.dtype, quanta_per_nat=settings.quanta_per_nat, device=settings.device)
     planned = [(checkpoint, plan_partition(checkpoint, registered, scoring)) for checkpoint in found.checkpoints]
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     run_id = uuid.uuid4()
-    outcomes = score_pending(pending, registered, scoring, address, run_id) if pending else []
+    tokenized = tokenize_for(pending, registered, vocabulary_sizes, address)
+    jobs = {tokens.tokenizer_id: ScoringJob(address, tokens, scoring, run_id) for tokens in tokenized}
+    outcomes = score_pending(pending, jobs) if pending else []
     finished = [outcome for outcome in outcomes if isinstance(outcome, ScoredCheckpoint)]
     errors = [*found.errors, *(outcome for outcome in outcomes if isinstance(outcome, BaseException))]
     report = summarise(declared.suite_id, corpus, len(planned), len(pending), finished, started_at)
@@ -162,20 +164,14 @@ def plan_partition(checkpoint: Checkpoint, corpus: Corpus, scoring: ScoringSetti
 
 
 def score_pending(
-    pending: list[tuple[Checkpoint, ScoredPartition]],
-    corpus: Corpus,
-    scoring: ScoringSettings,
-    address: WarehouseAddress,
-    run_id: uuid.UUID,
+    pending: list[tuple[Checkpoint, ScoredPartition]], jobs: Mapping[str, ScoringJob]
 ) -> list[ScoredCheckpoint | BaseException]:
     """Score the checkpoints one after the other; an outcome is its scores or its error."""
-    jobs = {
-        tokenized.tokenizer_id: ScoringJob(address, tokenized, scoring, run_id)
-        for tokenized in tokenize_for(pending, corpus, address)
-    }
-    slot = score_checkpoint.with_options(tags={f"device:{scoring.device}"})
+    example = next(iter(jobs.values()))
+    corpus_id = example.tokenized.corpus_id
+    slot = score_checkpoint.with_options(tags={f"device:{example.settings.device}"})
     artifact_id = cast(
-        uuid.UUID, create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {corpus.corpus_id}")
+        uuid.UUID, create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {corpus_id}")
     )
     outcomes: list[ScoredCheckpoint | BaseException] = []
     for index, (checkpoint, scored) in enumerate(pending):
@@ -187,23 +183,29 @@ def score_pending(
     create_table_artifact(
         [describe_outcome(c, outcome) for (c, _), outcome in zip(pending, outcomes, strict=True)],
         key="scored-checkpoints",
-        description=f"Checkpoints scored on {corpus.corpus_id}",
+        description=f"Checkpoints scored on {corpus_id}",
     )
     return outcomes
 
 
 def tokenize_for(
-    pending: list[tuple[Checkpoint, ScoredPartition]], corpus: Corpus, address: WarehouseAddress
-) -> Iterator[TokenizedCorpus]:
-    """Tokenise the corpus once for every tokenizer among the checkpoints, and enter the tokens."""
-    first_of = {checkpoint.tokenizer_id: checkpoint for checkpoint, _ in reversed(pending)}
-    for checkpoint in first_of.values():
-        tokenizer = load_tokenizer(checkpoint.directory)
-        tokenized = tokenize_corpus(tokenizer, corpus)
-        with connect(address) as client:
-            tokens = token_table(tokenizer, corpus, tokenized)
-            load_tokens(client, tokenized.tokenizer_id, corpus.corpus_id, tokens)
-        yield tokenized
+    pending: list[tuple[Checkpoint, ScoredPartition]],
+    corpus: Corpus,
+    vocabulary_sizes: Mapping[str, int],
+    address: WarehouseAddress,
+) -> list[TokenizedCorpus]:
+    """Tokenise the corpus once for every tokenizer among the checkpoints, and enter the tokens.
+
+    Raises BadInputError, before tokens are entered, if a model has no embedding for one of them.
+    """
+    tokenizers = {checkpoint.tokenizer_id: load_tokenizer(checkpoint.directory) for checkpoint, _ in reversed(pending)}
+    tokenized = {name: tokenize_corpus(tokenizer, corpus) for name, tokenizer in tokenizers.items()}
+    for checkpoint, _ in pending:
+        refuse_large_token_ids(tokenized[checkpoint.tokenizer_id], vocabulary_sizes[checkpoint.model_id])
+    with connect(address) as client:
+        for name, tokenizer in tokenizers.items():
+            load_tokens(client, name, corpus.corpus_id, token_table(tokenizer, corpus, tokenized[name]))
+    return list(tokenized.values())
 
 
 def describe_outcome(checkpoint: Checkpoint, outcome: ScoredCheckpoint | BaseException) -> dict[str, object]:

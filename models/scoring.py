@@ -26,7 +26,7 @@ from trailhouse.models.loading import (
 from trailhouse.models.output_path import OutputPath, inspect_output_path
 from trailhouse.models.quantisation import quantise_log_probs, restore_log_probs
 from trailhouse.models.scoring_settings import ScoringSettings
-from trailhouse.models.tokenized_corpus import TokenizedCorpus
+from trailhouse.models.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
 from trailhouse.models.windows import Window, group_documents, group_windows, plan_windows
 
 __all__ = [
@@ -189,21 +189,12 @@ def _inspect(
 ) -> OutputPath:
     embedding = model.get_input_embeddings()
     assert isinstance(embedding.weight, torch.Tensor)
-    _refuse_large_token_ids(corpus, embedding.weight.shape[0])
+    refuse_large_token_ids(corpus, embedding.weight.shape[0])
     device = next(model.parameters()).device
     tokens = torch.from_numpy(longest[:context_length].astype(np.int64)).to(device)
     path = inspect_output_path(model, tokens, context_length)
-    _refuse_large_token_ids(corpus, path.vocabulary_size)
+    refuse_large_token_ids(corpus, path.vocabulary_size)
     return path
-
-
-def _refuse_large_token_ids(corpus: TokenizedCorpus, vocabulary_size: int) -> None:
-    if corpus.largest_token_id >= vocabulary_size:
-        raise BadInputError(
-            f"corpus {corpus.corpus_id!r} holds token id {corpus.largest_token_id} under tokenizer "
-            f"{corpus.tokenizer_id}, and the model has {vocabulary_size} tokens",
-            "use the tokenizer the model was trained with",
-        )
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

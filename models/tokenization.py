@@ -83,16 +83,6 @@ def identify_tokenizer_of(directory: Path) -> str:
     return _identify_loaded(digest.hexdigest(), _DirectoryReference(directory))
 
 
-def refuse_large_vocabulary(tokenizer: PreTrainedTokenizerBase, vocabulary_size: int, place: str) -> None:
-    """Raise BadInputError where the tokenizer can give ids that the model has no embedding for."""
-    largest = max(tokenizer.get_vocab().values(), default=-1)
-    if largest >= vocabulary_size:
-        raise BadInputError(
-            f"{place}: the tokenizer gives ids up to {largest}, and the model has {vocabulary_size} embeddings",
-            "save the tokenizer the model was trained with beside the weights",
-        )
-
-
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
     """Return the token ids of every document, without special tokens."""
     texts = [document.text for document in corpus.documents]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trailhouse.errors import BadInputError
+
 
 @dataclass(frozen=True)
 class TokenizedCorpus:
@@ -30,3 +32,13 @@ class TokenizedCorpus:
     def largest_token_id(self) -> int:
         """The largest token id, -1 where there is no token."""
         return max((int(tokens.max()) for tokens in self.token_ids if len(tokens)), default=-1)
+
+
+def refuse_large_token_ids(corpus: TokenizedCorpus, vocabulary_size: int) -> None:
+    """Raise BadInputError where the corpus holds a token that a model of this vocabulary has no embedding for."""
+    if corpus.largest_token_id >= vocabulary_size:
+        raise BadInputError(
+            f"corpus {corpus.corpus_id!r} holds token id {corpus.largest_token_id} under tokenizer "
+            f"{corpus.tokenizer_id}, and the model has {vocabulary_size} tokens",
+            "use the tokenizer the model was trained with",
+        )

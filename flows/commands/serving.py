@@ -25,7 +25,11 @@ def serve(
     from trailhouse.warehouse.embedded.server import serve as serve_embedded
 
     settings = load_settings(data_directory=data_directory)
-    serve_embedded(settings.warehouse_directory, host=host, port=port)
+
+    def announce(url: str) -> None:
+        say(f"serving {settings.warehouse_directory} at {url}; users admin and reader, Ctrl-C ends it")
+
+    serve_embedded(settings.warehouse_directory, host=host, port=port, on_ready=announce)
 
 
 def stop(data_directory: DataDirectoryOption = None) -> None:

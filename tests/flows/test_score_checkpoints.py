@@ -13,6 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
 
 pytestmark = pytest.mark.slow
 
@@ -136,12 +139,13 @@ def truncate_weights(directory: Path) -> None:
 
 
 def swap_tokenizer(directory: Path) -> None:
-    content = json.loads((directory / "tokenizer.json").read_text())
-    content["added_tokens"].append(
-        {"id": 5000, "content": "the", "single_word": False, "lstrip": False, "rstrip": False,
-         "normalized": False, "special": False}
-    )  # fmt: skip
-    (directory / "tokenizer.json").write_text(json.dumps(content))
+    """Put the tokenizer of a model with a larger vocabulary beside the weights."""
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    trainer = BpeTrainer(vocab_size=2200, initial_alphabet=ByteLevel.alphabet(), show_progress=False)
+    words = [f"parser{index} reads" for index in range(2000)]
+    tokenizer.train_from_iterator([*words, *["The parser reads the file and returns a tuple"] * 9], trainer)
+    tokenizer.add_tokens(["naïve"])
+    tokenizer.save(str(directory / "tokenizer.json"))
 
 
 @pytest.mark.parametrize("damage", [damage_weights, remove_weights, truncate_weights, swap_tokenizer])
@@ -153,7 +157,7 @@ def test_a_damaged_checkpoint_is_named_and_nothing_of_it_is_written(damage, make
     assert result.returncode == 3, result.stderr
     error, cure = result.stderr.strip().splitlines()
     assert error.startswith("error: ")
-    assert "step-30" in error or "5000" in error
+    assert "step-30" in error or "token id 2200" in error
     assert cure.startswith("  cure: ")
     assert content(workplace, name) == []
     assert workplace.query(f"select count() from raw_score_ledger where model_id = '{name}/copied'") == [(0,)]

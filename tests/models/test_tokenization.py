@@ -16,7 +16,6 @@ from trailhouse.models.tokenization import (
     identify_tokenizer,
     identify_tokenizer_of,
     load_tokenizer,
-    refuse_large_vocabulary,
     token_table,
     tokenize_corpus,
 )
@@ -206,10 +205,3 @@ def test_a_broken_tokenizer_is_named(tmp_path, content):
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
     with pytest.raises(BadInputError, match="the tokenizer does not load"):
         load_tokenizer(tmp_path)
-
-
-def test_a_vocabulary_larger_than_the_embedding_is_refused():
-    size = len(BYTE_LEVEL)
-    refuse_large_vocabulary(BYTE_LEVEL, size, "here")
-    with pytest.raises(BadInputError, match=f"here: .* up to {size - 1}, and the model has {size - 1} embeddings"):
-        refuse_large_vocabulary(BYTE_LEVEL, size - 1, "here")

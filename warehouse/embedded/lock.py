@@ -44,7 +44,7 @@ class DirectoryLock:
             os.close(descriptor)
             raise UnreachableError(
                 f"the warehouse directory {self._path.parent} is in use by {holder}",
-                "use that server, or stop it first",
+                "use that server, or end it with `trailhouse stop`",
             ) from error
         record = {
             "pid": os.getpid(),

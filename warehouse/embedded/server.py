@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -42,8 +42,11 @@ def serve(
     *,
     idle_timeout_seconds: float | None = None,
     memory_limit_bytes: int | None = None,
+    on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve ``directory`` at http://host:port until SIGTERM or SIGINT, or until it was idle for so long.
+
+    ``on_ready`` is called with the server's URL when the engine is open and the port is bound.
 
     Port 0 takes any free port; ``server.json`` in the directory says which. Raises UsageError or
     UnreachableError, before anything is served, where the directory or the address cannot be had.
@@ -60,9 +63,10 @@ def serve(
         allowed = LOOPBACK_NAMES if _is_loopback(host) else None
         application = Application(engine, credentials, allowed_hosts=allowed)
         server = _Server(application, engine, idle_timeout_seconds)
-        _write_server_file(directory, host, listener.getsockname()[1])
+        url = _write_server_file(directory, host, listener.getsockname()[1])
         stack.callback((directory / SERVER_FILE).unlink, missing_ok=True)
         _allow_many_files()
+        on_ready(url)
         server.run(sockets=[listener])
         engine.kill_all()
         application.sessions.close()
@@ -197,11 +201,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _write_server_file(directory: Path, host: str, port: int) -> None:
+def _write_server_file(directory: Path, host: str, port: int) -> str:
     shown = f"[{host}]" if ":" in host else host
-    record = {"pid": os.getpid(), "url": f"http://{shown}:{port}"}
+    url = f"http://{shown}:{port}"
+    record = {"pid": os.getpid(), "url": url}
     temporary = directory / f"{SERVER_FILE}.{os.getpid()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(record, file)
     temporary.replace(directory / SERVER_FILE)
+    return url
