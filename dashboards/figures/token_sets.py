@@ -25,10 +25,10 @@ NAMES = {
 
 
 def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: str | None = None) -> pa.Table:
-    """Rows of one set, the models in order of size; without a model every model's own set. Step 0 is left out."""
+    """Rows of one set, the models in order of size; without a model every model's own set."""
     kept = pc.and_(pc.equal(rows["category"], category), pc.equal(rows["start_percent"], start_percent))
     chosen = rows["model_id"] if set_model_id is None else pa.scalar(set_model_id)
-    kept = pc.and_(kept, pc.and_(pc.equal(rows["set_model_id"], chosen), pc.greater(rows["step"], 0)))
+    kept = pc.and_(kept, pc.equal(rows["set_model_id"], chosen))
     return rows.filter(kept).sort_by([("parameter_count", "ascending"), ("model_id", "ascending")])
 
 
@@ -39,9 +39,13 @@ def list_models(rows: pa.Table) -> list[str]:
 
 
 def draw_set(panel: Axes, rows: pa.Table, title: str, axis: tuple[str, str] = COMPUTE) -> None:
-    """Draw the perplexity of a set, one line per model; an empty set says so."""
+    """Draw the perplexity of a set, one line per model; an empty set says so.
+
+    What has no logarithm of compute, as step 0, is left out.
+    """
     column, label = axis
     panel.set(title=title, xlabel=label)
+    rows = rows.filter(pc.greater(rows[column], 0))
     if rows.num_rows == 0:
         panel.text(0.5, 0.5, "no such tokens", ha="center", va="center", transform=panel.transAxes)
         return
@@ -62,8 +66,8 @@ def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None
     if rows.num_rows == 0:
         return
     percent = max(1, round(100 * pc.max(rows["token_share"]).as_py()))
-    kept = pc.and_(pc.equal(random_rows["set_percent"], percent), pc.greater(random_rows["step"], 0))
-    sized = random_rows.filter(kept).sort_by("step")
+    kept = pc.and_(pc.equal(random_rows["set_percent"], percent), pc.greater(random_rows[COMPUTE[0]], 0))
+    sized = random_rows.filter(kept).sort_by(COMPUTE[0])
     for model_id in dict.fromkeys(rows["model_id"].to_pylist()):
         band = sized.filter(pc.equal(sized["model_id"], model_id))
         ends = (band["perplexity_lower"].to_pylist(), band["perplexity_upper"].to_pylist())
@@ -141,7 +145,6 @@ COLUMNS = (
     "category",
     "model_id",
     "parameter_count",
-    "step",
     "train_flops_palm",
     "validation_perplexity",
     "token_share",
@@ -149,7 +152,7 @@ COLUMNS = (
 )
 RANDOM_SETS = Companion(
     "fct_random_token_set_trajectory",
-    ("model_id", "set_percent", "step", "train_flops_palm", "perplexity_lower", "perplexity_upper"),
+    ("model_id", "set_percent", "train_flops_palm", "perplexity_lower", "perplexity_upper"),
 )
 PUBLISHED_SETS = Companion(
     "fct_published_token_set_trajectory",

@@ -11,11 +11,11 @@ from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_p
 
 
 def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw one line per model, both axes logarithmic; step 0 has no logarithm of compute and is left out.
+    """Draw one line per model, both axes logarithmic; what has no logarithm of compute, as step 0, is left out.
 
     Published models have a panel of their own, for their compute may be a million times as large.
     """
-    started = rows.filter(pc.greater(rows["step"], 0)).sort_by("parameter_count")
+    started = rows.filter(pc.greater(rows["train_flops_palm"], 0)).sort_by("parameter_count")
     panel_count = 1 if published is None else 2
     canvas, panels = new_canvas(panel_count, "Validation perplexity along training")
     draw_models(panels[0], started, x="train_flops_palm", y="perplexity")
@@ -34,7 +34,7 @@ FIGURE = Figure(
     title="Validation perplexity against training compute",
     source="Xia et al. 2023, Figure 1",
     mart="fct_validation_perplexity_by_checkpoint",
-    columns=("model_id", "step", "parameter_count", "train_flops_palm", "perplexity"),
+    columns=("model_id", "parameter_count", "train_flops_palm", "perplexity"),
     draw=draw_validation_perplexity,
     companions=(
         Companion(
