@@ -50,6 +50,7 @@ def sql(
 def ask(
     name: Annotated[str | None, typer.Argument(help="Name of the question; without it, all are listed.")] = None,
     param: Annotated[list[str] | None, typer.Option("--param", "-p", help="Parameter as name=value.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="List the questions, with their parameters.")] = False,
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
     parquet: ParquetOption = None,
@@ -62,7 +63,7 @@ def ask(
     from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
 
     questions = read_questions(packaged_questions())
-    if name is None:
+    if name is None or only_list:
         rows = [
             {
                 "question": question.name,
@@ -81,6 +82,8 @@ def ask(
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_address(settings)) as client:
         rows_found = ask_question(client, questions[name], values)
+    if rows_found.num_rows == 0:
+        say("no rows: `trailhouse status` shows what is scored, `trailhouse ask --list` the parameters")
     print_rows(rows_found, as_json=as_json, as_csv=as_csv, parquet=parquet)
 
 

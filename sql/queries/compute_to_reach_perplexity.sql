@@ -2,8 +2,7 @@
 -- compute.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter perplexity Float64 = 0: validation perplexity to reach; 0 is the lowest that every model of the
--- suite reaches
+-- parameter perplexity Float64 = 0: perplexity to reach; 0 is the lowest that every model reaches
 with
     validation as (
         select *, min(perplexity) over (partition by model_id) as lowest_perplexity

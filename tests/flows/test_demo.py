@@ -119,6 +119,12 @@ def test_every_question_answers(demo, workplace):
         assert json.loads(result.stdout), row["question"]
 
 
+def test_a_question_without_an_answer_says_where_to_look(demo, workplace):
+    result = workplace.run("ask", "most_forgotten_tokens", "--param", "suite_id=nobody", "--json")
+    assert (result.returncode, json.loads(result.stdout)) == (0, [])
+    assert "trailhouse status" in result.stderr
+
+
 def test_the_run_recorded_its_provenance(demo, workplace):
     ((dtype, device, versions, checkpoints),) = workplace.query(
         "select dtype, device, library_versions, checkpoint_count from raw_scoring_run final"

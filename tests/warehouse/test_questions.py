@@ -50,6 +50,12 @@ def test_every_packaged_question_uses_each_of_its_parameters():
             assert f"{{{parameter.name}:{parameter.type}}}" in question.sql, question.name
 
 
+def test_every_packaged_question_is_described_in_one_sentence():
+    for question in read_questions(packaged_questions()).values():
+        assert question.description.endswith("."), question.name
+        assert question.description.count(". ") == 0, question.name
+
+
 @pytest.mark.parametrize(
     "statement",
     ["select 1 as x", "  -- comment\n select 1 as x;", "with 1 as y select y as x", "/* a */ (select 1 as x)"],
