@@ -1,0 +1,73 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="insert_overwrite",
+        on_schema_change="fail",
+        engine="MergeTree()",
+        partition_by=["model_id", "corpus_id"],
+        order_by=["start_percent", "category", "robust_category"],
+        pre_hook="{{ drop_vanished_pairs(ref('int_trend_fingerprint')) }}",
+    )
+}}
+
+{%- set categories = "['downward', 'other', 'stagnated', 'upward']" %}
+
+with
+    stale_pair as ({{ select_stale_pairs(ref("int_trend_fingerprint"), "trend_fingerprint") }}),
+
+    default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
+
+    -- both tables have the same tokens: a document's positions in order stand for its keys, so that the join
+    -- holds a row per document. A position and its category are one number, which sorts fast
+    least_squares as (
+        select
+            model_id,
+            corpus_id,
+            start_percent,
+            document_id,
+            arraySort(groupArray(position * 4 + indexOf({{ categories }}, category) - 1)) as tokens
+        from {{ ref("int_token_trend_by_start") }}
+        where
+            convention_id in (select convention_id from default_convention)
+            and (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+        group by model_id, corpus_id, start_percent, document_id
+    ),
+
+    robust as (
+        select
+            model_id,
+            corpus_id,
+            start_percent,
+            document_id,
+            arraySort(groupArray(position * 4 + indexOf({{ categories }}, category) - 1)) as robust_tokens
+        from {{ ref("int_token_trend_robust_by_start") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+        group by model_id, corpus_id, start_percent, document_id
+    ),
+
+    cell as (
+        select model_id, corpus_id, start_percent, cell, count() as cell_count
+        from least_squares
+        inner join robust using (model_id, corpus_id, start_percent, document_id)
+        array join
+            arrayMap(
+                (token, robust_token) -> toUInt8(token % 4 * 4 + robust_token % 4), tokens, robust_tokens
+            ) as cell
+        group by model_id, corpus_id, start_percent, cell
+    ),
+
+    counted as (
+        select
+            model_id,
+            corpus_id,
+            start_percent,
+            toLowCardinality({{ categories }} [intDiv(cell, 4) + 1]) as category,
+            toLowCardinality({{ categories }} [cell % 4 + 1]) as robust_category,
+            toInt64(cell_count) as token_count,
+            trend_fingerprint
+        from cell
+        inner join stale_pair using (model_id, corpus_id)
+    )
+
+select *
+from counted
