@@ -1,0 +1,134 @@
+"""Models at equal validation perplexity, and how well their curves collapse, against numpy."""
+
+import numpy as np
+import pytest
+
+STEPS = {
+    "s/small": [0, 50, 100, 150, 200, 250, 300, 400, 500],
+    "s/large": [0, 100, 250, 300, 450, 500, 550],
+    "s/twin": [50, 100, 300, 500],
+    "t/other": [0, 100, 200],
+}
+PARAMETERS = {"s/small": 1000, "s/large": 9000, "s/twin": 1000, "t/other": 500}
+AXES = {
+    "parameters": "parameter_count",
+    "tokens seen": "tokens_seen",
+    "training FLOPs": "train_flops_palm",
+    "validation perplexity": "validation_perplexity",
+}
+
+
+def make_series(model_id: str) -> dict[tuple[int, int], dict[int, float]]:
+    """Series that fall, rise, stay or wave, so that the validation perplexity rises now and then."""
+    random = np.random.default_rng(sum(model_id.encode()))
+    speed = 1 + len(model_id) / 9
+    shapes = [
+        lambda x: -5 * np.exp(-2 * x * speed),
+        lambda x: -1 - x,
+        lambda x: -1.0,
+        lambda x: -3 + 1.5 * np.sin(9 * x * speed) + 2 * x,
+    ]
+    return {
+        (token // 20, 1 + token % 20): {
+            step: float(np.float32(shapes[token % 4](step / 500) - 0.1 * random.random() * (token % 4 != 2)))
+            for step in STEPS[model_id]
+        }
+        for token in range(80)
+    }
+
+
+@pytest.fixture(scope="module")
+def built(warehouse):
+    """Three models with one tokenizer and a fourth with another, scored and built."""
+    warehouse.add_corpus("books", dict.fromkeys(range(4), 21))
+    for model_id, steps in STEPS.items():
+        sizes = {"parameter_count": PARAMETERS[model_id], "layer_count": 2, "head_count": 2, "head_dimension": 4}
+        warehouse.add_model(model_id, steps, planned_steps=500, context_length=64, **sizes)
+        tokenizer_id = "other" if model_id == "t/other" else "tok"
+        warehouse.score(model_id, "books", make_series(model_id), tokenizer_id=tokenizer_id)
+    exclusions = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
+    warehouse.dbt("build", *exclusions, "--select", "+fct_equal_perplexity_alignment", "+fct_collapse_score")
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def trajectories(built):
+    """What is known of every checkpoint, by token set and model, in the order of the steps."""
+    columns = ["step", "perplexity", *AXES.values()]
+    rows = built.rows(
+        f"select set_model_id, start_percent, category, model_id, {', '.join(columns)} from fct_token_set_trajectory"
+        " order by all"
+    )
+    curves = {}
+    for row in rows:
+        curves.setdefault(row[:4], []).append(row[4:])
+    return {key: dict(zip(columns, np.array(curve, dtype=float).T, strict=True)) for key, curve in curves.items()}
+
+
+def test_a_model_is_read_between_the_checkpoints_where_it_first_reaches_a_perplexity(built, trajectories):
+    expected = {}
+    for key, curve in trajectories.items():
+        losses, values = np.log(curve["validation_perplexity"]), np.log(curve["perplexity"])
+        for number in range(0, 120):
+            after = next((index for index, loss in enumerate(losses) if loss <= number * 0.1), 0)
+            if after > 0:
+                pair = [after, after - 1]
+                value = np.interp(number * 0.1, losses[pair], values[pair])
+                expected[*key, number] = (curve["step"][after - 1], curve["step"][after], value)
+    rows = built.rows(
+        "select set_model_id, start_percent, category, model_id, toInt64(round(log(grid_perplexity) * 10)),"
+        " step_before, step_after, measure_value from fct_equal_perplexity_alignment"
+    )
+    assert len(rows) == len(expected) > 1000
+    assert any(np.any(np.diff(curve["validation_perplexity"]) > 0) for curve in trajectories.values())
+    for row in rows:
+        assert row[5:7] == expected[row[:5]][:2]
+        assert row[7] == pytest.approx(expected[row[:5]][2], abs=1e-9)
+
+
+def collapse(models: np.ndarray, coordinates: np.ndarray, values: np.ndarray) -> tuple[float | None, float | None, int]:
+    """Score, share left within the bins, and number of points in bins with two models or more."""
+    edges = np.linspace(coordinates.min(), coordinates.max(), 11)
+    bins = np.clip(np.searchsorted(edges, coordinates, side="right") - 1, 0, 9)
+    if coordinates.min() == coordinates.max():
+        bins = np.zeros(len(values), dtype=int)
+    between, within = 0.0, 0.0
+    is_compared = np.zeros(len(values), dtype=bool)
+    for members in (bins == number for number in np.unique(bins)):
+        within += np.sum((values[members] - values[members].mean()) ** 2)
+        names = np.unique(models[members])
+        if len(names) >= 2:
+            is_compared |= members
+            for name in names:
+                own = values[members & (models == name)]
+                between += len(own) * (own.mean() - values[members].mean()) ** 2
+    compared = values[is_compared]
+    shares = [
+        float(part / np.sum((whole - whole.mean()) ** 2)) if len(whole) and np.std(whole) > 1e-9 else None
+        for part, whole in ((between, compared), (within, values))
+    ]
+    return shares[0], shares[1], len(compared)
+
+
+def test_the_collapse_score_is_the_share_of_the_variance_left_between_models(built, trajectories):
+    panels = {}
+    for (*chosen, model_id), curve in trajectories.items():
+        trained = curve["step"] > 0
+        for axis, column in AXES.items():
+            points = panels.setdefault((*chosen, axis), ([], [], []))
+            points[0].extend([model_id] * trained.sum())
+            points[1].extend(np.log(curve[column][trained]))
+            points[2].extend(np.log(curve["perplexity"][trained]))
+    rows = built.rows(
+        "select set_model_id, start_percent, category, axis, point_count, collapse_score, unexplained_share,"
+        " compared_point_count from fct_collapse_score"
+    )
+    assert {row[:4] for row in rows} == set(panels)
+    for row in rows:
+        models, coordinates, values = map(np.array, panels[row[:4]])
+        score, unexplained, compared_count = collapse(models, coordinates, values)
+        assert row[4] == len(values)
+        assert row[5] == (None if score is None else pytest.approx(score, abs=1e-9)), row
+        assert row[6] == (None if unexplained is None else pytest.approx(unexplained, abs=1e-9)), row
+        assert row[7] == compared_count
+    assert {row[5] is None for row in rows} == {True, False}
