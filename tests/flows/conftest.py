@@ -49,6 +49,7 @@ class Workplace:
             env=self.environment(**variables),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
     def query(self, sql: str) -> list[tuple]:

@@ -103,7 +103,7 @@ def test_scoring_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_g
             if stored >= wanted:
                 break
             time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)  # the command and the temporary Prefect server it started
         process.wait()
         ledger = workplace.query(
             "select step, score_count from raw_score_ledger final where model_id = 'killed/copied' and is_complete"

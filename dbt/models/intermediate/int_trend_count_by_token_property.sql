@@ -15,7 +15,7 @@ with
 
     pair as (select * from {{ ref("int_token_property_pair") }}),
 
-    -- numbers join and group six times as fast as names do
+    -- numbers join and group faster than names do
     token_trend as (
         select
             convention_id,
