@@ -157,7 +157,7 @@ def test_a_damaged_checkpoint_is_named_and_nothing_of_it_is_written(damage, make
     assert result.returncode == 3, result.stderr
     error, cure = result.stderr.strip().splitlines()
     assert error.startswith("error: ")
-    assert "step-30" in error or "token id 2200" in error
+    assert "step-30" in error or "token id 2201" in error
     assert cure.startswith("  cure: ")
     assert content(workplace, name) == []
     assert workplace.query(f"select count() from raw_score_ledger where model_id = '{name}/copied'") == [(0,)]
