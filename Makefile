@@ -36,7 +36,7 @@ demo: $(READY) ## Train three small models, score their checkpoints, derive the 
 	$(BIN)/trailhouse demo
 
 test: $(READY) ## Run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: $(READY) ## Check style, types and SQL layout
 	$(BIN)/ruff check .

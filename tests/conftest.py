@@ -43,3 +43,20 @@ def client(address):
     """A client of a database with the raw tables."""
     with connect(address) as opened:
         yield opened
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a costly fixture in one worker, and let the worker with the longest share start first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(name_shared_fixture(item)))
+    items.sort(key=lambda item: not shares_workplace(item))
+
+
+def shares_workplace(item: pytest.Item) -> bool:
+    """Whether the test looks at the one demonstration that the flows' tests share."""
+    return "workplace" in getattr(item, "fixturenames", ())
+
+
+def name_shared_fixture(item: pytest.Item) -> str:
+    """The demonstration for the tests that look at it, the file for all others."""
+    return "workplace" if shares_workplace(item) else item.path.stem

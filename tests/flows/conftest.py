@@ -39,7 +39,7 @@ class Workplace:
             env=self.environment(**variables),
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=560,
         )
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
