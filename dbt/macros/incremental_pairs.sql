@@ -56,3 +56,17 @@
         {% endfor %}
     {% endif %}
 {% endmacro %}
+
+{#
+    The CTEs stale_pair and token_series of the models that are derived from the series alone: the series of the
+    pairs whose scores changed.
+#}
+{% macro stale_token_series() %}
+    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
+
+    token_series as (
+        select *
+        from {{ ref("int_token_series") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+    )
+{% endmacro %}

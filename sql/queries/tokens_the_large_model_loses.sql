@@ -36,28 +36,16 @@ with
     ),
 
     context as (
-        select
-            found.document_id as document_id,
-            found.position as position,
-            anyIf(dim_token.token_text, dim_token.position = found.position) as token_text,
-            arrayStringConcat(
-                arrayMap(
-                    pair -> pair .2,
-                    arraySort(
-                        groupArrayIf(
-                            (dim_token.position, dim_token.token_text), dim_token.position < found.position
-                        )
-                    )
-                )
-            ) as text_before
-        from found
-        inner join dim_token on found.document_id = dim_token.document_id
+        select document_id, position, text_before, token_text
+        from dim_token_context
         where
-            dim_token.corpus_id = {corpus_id:String}
-            and dim_token.position between found.position - 12 and found.position
-            and dim_token.tokenizer_id
-            = (select any(tokenizer_id) from dim_model where suite_id = {suite_id:String})
-        group by document_id, position
+            corpus_id = {corpus_id:String}
+            and document_id in (select document_id from found)
+            and tokenizer_id in (
+                select tokenizer_id
+                from dim_model
+                where model_id in (select arrayJoin([small_model_id, large_model_id]) from suite_model)
+            )
     )
 
 select document_id, position, text_before, token_text, small_perplexity, large_perplexity, difference_nats

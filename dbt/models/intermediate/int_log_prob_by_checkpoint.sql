@@ -11,18 +11,13 @@
 }}
 
 with
-    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
-
-    token_series as (
-        select *
-        from {{ ref("int_token_series") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
-    ),
+    {{ stale_token_series() }},
 
     token_score as (
         select model_id, corpus_id, step, score_nats, byte_count, series_fingerprint
         from token_series
         array join steps as step, log_prob_nats as score_nats
+        where not is_prompt
     ),
 
     -- summed as decimals, whose sum is the same in any order: two builds agree to the last digit

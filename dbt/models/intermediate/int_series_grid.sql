@@ -11,13 +11,7 @@
 }}
 
 with
-    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
-
-    token_series as (
-        select *
-        from {{ ref("int_token_series") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
-    ),
+    {{ stale_token_series() }},
 
     grid as (
         select

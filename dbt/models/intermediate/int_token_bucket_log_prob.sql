@@ -11,13 +11,7 @@
 }}
 
 with
-    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
-
-    token_series as (
-        select *
-        from {{ ref("int_token_series") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
-    ),
+    {{ stale_token_series() }},
 
     -- a hash of the place puts a token into the same bucket under every model; sums of decimals are the
     -- same in
@@ -33,6 +27,7 @@ with
             any(token_series.series_fingerprint) as series_fingerprint
         from token_series
         array join steps as step, log_prob_nats as score_nats
+        where not is_prompt
         group by model_id, corpus_id, step, bucket
     )
 

@@ -11,13 +11,7 @@
 }}
 
 with
-    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
-
-    token_series as (
-        select model_id, corpus_id, document_id, position, steps, log_prob_nats, series_fingerprint
-        from {{ ref("int_token_series") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
-    ),
+    {{ stale_token_series() }},
 
     -- the largest rise of the loss above the lowest one before it; the earliest of equal ones
     turning_point as (
@@ -33,6 +27,7 @@ with
             arraySlice(losses, peak) as later_losses,
             peak - 1 + indexOf(later_losses, arrayMin(later_losses)) as late
         from token_series
+        where not is_prompt
     ),
 
     described as (

@@ -20,21 +20,10 @@ with
         }}
     ),
 
-    default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
-
-    -- one row per token, so that the join holds a tenth of the rows
-    token_trend as (
-        select
-            model_id as set_model_id,
-            corpus_id,
-            document_id,
-            position,
-            groupArray((start_percent, category)) as start_categories
-        from {{ ref("int_token_trend_by_start") }}
-        where
-            convention_id in (select convention_id from default_convention)
-            and (model_id, corpus_id) in (select set_model_id, corpus_id from stale_pair)
-        group by set_model_id, corpus_id, document_id, position
+    token_category as (
+        select model_id as set_model_id, corpus_id, document_id, position, category_code
+        from {{ ref("int_token_category") }}
+        where (model_id, corpus_id) in (select set_model_id, corpus_id from stale_pair)
     ),
 
     token_series as (
@@ -51,7 +40,7 @@ with
             grid_id,
             steps,
             arrayMap(score -> toDecimal64(toFloat64(score), 9), log_prob_nats) as scores,
-            start_categories,
+            category_code,
             pair_fingerprint
         from token_series
         inner join
@@ -59,28 +48,27 @@ with
             on token_series.model_id = stale_pair.model_id
             and token_series.corpus_id = stale_pair.corpus_id
         inner join
-            token_trend
-            on stale_pair.set_model_id = token_trend.set_model_id
-            and token_series.corpus_id = token_trend.corpus_id
-            and token_series.document_id = token_trend.document_id
-            and token_series.position = token_trend.position
+            token_category
+            on stale_pair.set_model_id = token_category.set_model_id
+            and token_series.corpus_id = token_category.corpus_id
+            and token_series.document_id = token_category.document_id
+            and token_series.position = token_category.position
     ),
 
-    -- decimals, whose sum is the same in any order
-    summed_by_grid as (
+    -- every series is added up once, with those that follow the same trends from every start on; as decimals,
+    -- whose sum is the same in any order
+    summed_by_code as (
         select
             set_model_id,
             model_id,
             corpus_id,
-            start_category .1 as start_percent,
-            start_category .2 as category,
+            category_code,
             any(paired_series.steps) as grid_steps,
             sumForEach(scores) as score_sums,
             count() as token_count,
             any(paired_series.pair_fingerprint) as fingerprint
         from paired_series
-        array join start_categories as start_category
-        group by set_model_id, model_id, corpus_id, start_percent, category, grid_id
+        group by set_model_id, model_id, corpus_id, category_code, grid_id
     ),
 
     summed as (
@@ -88,14 +76,18 @@ with
             set_model_id,
             model_id,
             corpus_id,
-            start_percent,
-            category,
+            toUInt8(start) as start_percent,
+            toLowCardinality({{ decode_category("category_code", "start_ordinal") }}) as category,
             step,
-            toInt64(sum(summed_by_grid.token_count)) as token_count,
+            toInt64(sum(summed_by_code.token_count)) as token_count,
             toFloat64(sum(score_sum)) as log_prob_sum_nats,
             any(fingerprint) as pair_fingerprint
-        from summed_by_grid
+        from summed_by_code
+        array join
+            {{ var("trend_start_percents") }} as start,
+            arrayEnumerate({{ var("trend_start_percents") }}) as start_ordinal
         array join grid_steps as step, score_sums as score_sum
+        where category != ''
         group by set_model_id, model_id, corpus_id, start_percent, category, step
     )
 

@@ -19,51 +19,41 @@ with
         }}
     ),
 
-    default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
-
-    -- one row per token, so that the join holds a tenth of the rows; the starts of a token are in order
-    token_trend as (
-        select
-            model_id,
-            corpus_id,
-            document_id,
-            position,
-            arraySort(groupArray((start_percent, category))) as start_categories
-        from {{ ref("int_token_trend_by_start") }}
+    token_category as (
+        select model_id, corpus_id, document_id, position, category_code
+        from {{ ref("int_token_category") }}
         where
-            convention_id in (select convention_id from default_convention)
-            and (model_id, corpus_id) in (
+            (model_id, corpus_id) in (
                 select set_model_id, corpus_id
                 from stale_pair
                 union all
                 select model_id, corpus_id
                 from stale_pair
             )
-        group by model_id, corpus_id, document_id, position
     ),
 
+    -- counted by all starts at once first: the codes are few, the tokens many
     paired as (
         select
             stale_pair.set_model_id as set_model_id,
             stale_pair.model_id as model_id,
             stale_pair.corpus_id as corpus_id,
-            stale_pair.pair_fingerprint as pair_fingerprint,
-            set_trend.start_categories as set_start_categories,
-            mapFromArrays(
-                arrayMap(pair -> pair .1, trend.start_categories),
-                arrayMap(pair -> pair .2, trend.start_categories)
-            ) as categories
-        from token_trend as set_trend
+            set_token.category_code as set_category_code,
+            token.category_code as category_code,
+            count() as pair_count,
+            any(stale_pair.pair_fingerprint) as fingerprint
+        from token_category as set_token
         inner join
             stale_pair
-            on set_trend.model_id = stale_pair.set_model_id
-            and set_trend.corpus_id = stale_pair.corpus_id
+            on set_token.model_id = stale_pair.set_model_id
+            and set_token.corpus_id = stale_pair.corpus_id
         inner join
-            token_trend as trend
-            on stale_pair.model_id = trend.model_id
-            and stale_pair.corpus_id = trend.corpus_id
-            and set_trend.document_id = trend.document_id
-            and set_trend.position = trend.position
+            token_category as token
+            on stale_pair.model_id = token.model_id
+            and stale_pair.corpus_id = token.corpus_id
+            and set_token.document_id = token.document_id
+            and set_token.position = token.position
+        group by set_model_id, model_id, corpus_id, set_category_code, category_code
     ),
 
     counted as (
@@ -71,14 +61,16 @@ with
             set_model_id,
             model_id,
             corpus_id,
-            start_category .1 as start_percent,
-            toLowCardinality(start_category .2) as set_category,
-            categories[start_percent] as category,
-            toInt64(count()) as token_count,
-            any(paired.pair_fingerprint) as pair_fingerprint
+            toUInt8(start) as start_percent,
+            toLowCardinality({{ decode_category("set_category_code", "start_ordinal") }}) as set_category,
+            toLowCardinality({{ decode_category("category_code", "start_ordinal") }}) as category,
+            toInt64(sum(pair_count)) as token_count,
+            any(fingerprint) as pair_fingerprint
         from paired
-        array join set_start_categories as start_category
-        where mapContains(categories, start_percent)
+        array join
+            {{ var("trend_start_percents") }} as start,
+            arrayEnumerate({{ var("trend_start_percents") }}) as start_ordinal
+        where set_category != '' and category != ''
         group by set_model_id, model_id, corpus_id, start_percent, set_category, category
     )
 

@@ -1,0 +1,25 @@
+{{ config(materialized="view") }}
+
+with
+    token_property as (select * from {{ ref("int_token_property") }}),
+
+    -- partitioned by what a reader filters on, so that the documents asked for are read and no others
+    placed as (
+        select
+            tokenizer_id,
+            corpus_id,
+            document_id,
+            position,
+            token_text,
+            arrayStringConcat(groupArray(token_text) over before) as text_before
+        from token_property
+        window
+            before as (
+                partition by tokenizer_id, corpus_id, document_id
+                order by position
+                rows between 12 preceding and 1 preceding
+            )
+    )
+
+select *
+from placed
