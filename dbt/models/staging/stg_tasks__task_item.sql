@@ -1,0 +1,20 @@
+with
+    present as (select task_id, task_sha256 from {{ ref("stg_tasks__task") }}),
+
+    -- a task is registered after its items: what was cut off in between is left out
+    task_item as (
+        select
+            task_id,
+            item_id,
+            option_index,
+            input,
+            option_text,
+            target_score,
+            is_correct,
+            toString(task_sha256) as task_sha256
+        from {{ source("evaluation", "raw_task_item") }}
+    )
+
+select task_item.*
+from task_item
+inner join present using (task_id, task_sha256)
