@@ -22,7 +22,7 @@ def dial(server) -> socket.socket:
 def assert_well(server) -> None:
     started = time.monotonic()
     assert httpx.get(server.url + "/ping").text == "Ok.\n"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def seed_requests(server) -> list[bytes]:
