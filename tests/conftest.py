@@ -1,23 +1,16 @@
 """What tests of several rooms share: one embedded server with a database per test, and one demonstration."""
 
 import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from trailhouse.flows.address import resolve_address
-from trailhouse.flows.settings import Settings
+from tests.workplace import Workplace
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
-
-COMMAND = [sys.executable, "-m", "trailhouse.flows.cli"]
 
 
 @pytest.fixture(scope="session")
@@ -52,49 +45,6 @@ def client(address):
     """A client of a database with the raw tables."""
     with connect(address) as opened:
         yield opened
-
-
-@dataclass(frozen=True)
-class Workplace:
-    """A directory in which commands are run as a user would run them."""
-
-    directory: Path
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(data_directory=self.directory / "data")
-
-    def environment(self, **variables: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRAILHOUSE_", "PREFECT_"))}
-        return {**kept, **variables}
-
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=self.directory,
-            env=self.environment(**variables),
-            capture_output=True,
-            text=True,
-            timeout=560,
-        )
-
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=self.directory,
-            env=self.environment(**variables),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def query(self, sql: str) -> list[tuple]:
-        with connect(resolve_address(self.settings)) as client:
-            return client.query(sql).result_rows
-
-    def command(self, sql: str) -> None:
-        with connect(resolve_address(self.settings)) as client:
-            client.command(sql)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import socket
 import subprocess
 import sys
@@ -10,13 +9,10 @@ import sys
 import httpx
 import pytest
 
+from tests.corpora.credentials import basic, wrong_ways
 from trailhouse.errors import UsageError
 from trailhouse.warehouse.embedded.credentials import Role, ensure_credentials, password_path, read_credentials
 from trailhouse.warehouse.embedded.server import serve
-
-
-def basic(user: str, password: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
 def send(server, headers=None, params=None, query="SELECT 1") -> httpx.Response:
@@ -35,31 +31,6 @@ def test_no_password_is_401_and_says_how_to_give_one(server):
     answer = send(server)
     assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (401, "194")
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
-
-
-def wrong_ways(admin_password: str, reader_password: str) -> list[tuple[dict, dict]]:
-    users = ["admin", "reader", "default", "", "ADMIN", "admin ", "root", "admin\x00", "\u0430dmin", "x" * 10000]
-    passwords = ["", "x", admin_password[:-1], admin_password + "x", admin_password.upper(), "x" * 10000, "é"]
-    ways: list[tuple[dict, dict]] = []
-    for user in users:
-        for password in passwords:
-            ways.append((basic(user, password), {}))
-            ways.append(({}, {"user": user, "password": password}))
-    good = basic("admin", admin_password)
-    keys = {"X-ClickHouse-User": "admin", "X-ClickHouse-Key": admin_password}
-    url = {"user": "admin", "password": admin_password}
-    ways += [(good | keys, {}), (good, url), (keys, url), (good | keys, url), (good, {"user": "admin"})]
-    ways += [(basic("admin", reader_password), {}), (basic("reader", admin_password), {})]
-    ways += [
-        ({"Authorization": f"Bearer {admin_password}"}, {}),
-        ({"Authorization": "Basic"}, {}),
-        ({"Authorization": "Basic !!"}, {}),
-    ]
-    ways += [
-        ({"Authorization": "Basic " + base64.b64encode(b"admin").decode()}, {}),
-        ({"X-ClickHouse-Key": admin_password}, {}),
-    ]
-    return ways
 
 
 def test_no_wrong_mixed_or_empty_credentials_get_in(server):

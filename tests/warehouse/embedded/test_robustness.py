@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from tests.corpora.http_requests import seed_requests, send_mutated
 from trailhouse.warehouse.embedded.sessions import MAX_SESSIONS
 
 
@@ -25,63 +26,15 @@ def assert_well(server) -> None:
     assert time.monotonic() - started < 5
 
 
-def seed_requests(server) -> list[bytes]:
-    credentials = base64.b64encode(":".join(server.admin).encode())
-    head = b"Host: localhost\r\nAuthorization: Basic " + credentials + b"\r\n"
-    return [
-        b"GET /ping HTTP/1.1\r\n" + head + b"\r\n",
-        b"GET /?query=SELECT%201 HTTP/1.1\r\n" + head + b"\r\n",
-        b"POST /?query=SELECT HTTP/1.1\r\n" + head + b"Content-Length: 2\r\n\r\n 1",
-        b"POST / HTTP/1.1\r\n" + head + b"Transfer-Encoding: chunked\r\n\r\n8\r\nSELECT 1\r\n0\r\n\r\n",
-        b"POST /?decompress=1&session_id=f HTTP/1.1\r\n" + head + b"Content-Length: 5\r\n\r\n\x00\xff\x82ab",
-        b"POST / HTTP/1.1\r\n" + head + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00",
-        b"POST / HTTP/1.1\r\n" + head + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 70\r\n\r\n"
-        b'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\nSELECT 1\r\n--x--\r\n',
-        b"HEAD /?max_threads=1&param_a=b HTTP/1.0\r\n" + head + b"\r\n",
-    ]
-
-
-def mutate(request: bytes, generator: random.Random) -> bytes:
-    data = bytearray(request)
-    for _ in range(generator.randint(1, 6)):
-        position = generator.randrange(len(data))
-        match generator.randrange(5):
-            case 0:
-                data[position] = generator.randrange(256)
-            case 1:
-                del data[position : position + generator.randint(1, 20)]
-            case 2:
-                data[position:position] = generator.randbytes(generator.randint(1, 20))
-            case 3:
-                data[position:position] = data[position : position + generator.randint(1, 40)]
-            case _:
-                data[position:position] = generator.choice(
-                    [b"\r\n", b"%00", b"&", b"'", b"\x00", b": ", b"\r\n\r\n", b"-1"]
-                )
-        if not data:
-            return request
-    return bytes(data)
-
-
 def test_mutated_requests_neither_crash_nor_hang_the_server(server):
-    seeds = seed_requests(server)
+    seeds = seed_requests(*server.admin)
+    address = httpx.URL(server.url)
 
-    def fuzz(seed: int) -> None:
-        generator = random.Random(seed)
-        for _ in range(625):
-            with dial(server) as connection:
-                connection.sendall(mutate(generator.choice(seeds), generator))
-                connection.shutdown(socket.SHUT_WR)
-                started = time.monotonic()
-                try:
-                    while connection.recv(65536):
-                        pass
-                except ConnectionError:
-                    pass
-                assert time.monotonic() - started < 5
+    def fuzz(seed: int) -> float:
+        return send_mutated((address.host, address.port), seeds, random.Random(seed), 625)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(fuzz, range(8)))
+        assert max(pool.map(fuzz, range(8))) < 5
     assert_well(server)
     assert httpx.post(server.url, auth=server.admin, content="SELECT 1").text == "1\n"
 
@@ -98,7 +51,7 @@ def test_answers_on_one_connection_stay_in_step(server):
 
 
 def test_pipelined_requests_are_answered_in_order(server):
-    _, _, request, *_ = seed_requests(server)
+    _, _, request, *_ = seed_requests(*server.admin)
     with dial(server) as connection:
         connection.sendall(b"".join(request.replace(b" 1", b" %d" % number) for number in range(5)))
         received = b""

@@ -9,21 +9,7 @@ import sys
 import httpx
 import pytest
 
-_FAILING = "SELECT number, throwIf(number = 900000) FROM numbers(1000000)"
-_FORMATS = [
-    "TabSeparated",
-    "CSV",
-    "CSVWithNames",
-    "JSON",
-    "JSONCompact",
-    "JSONEachRow",
-    "Native",
-    "RowBinary",
-    "Parquet",
-    "ArrowStream",
-    "Pretty",
-    "Values",
-]
+from tests.corpora.failing_queries import FAILING, FORMATS, without_timings
 
 _FAULT_AND_CURE = f"""
 import sys
@@ -36,7 +22,7 @@ engine = Engine(Path(sys.argv[1]), memory_limit_bytes=4 << 30)
 def fail_then_ask(wash):
     handle = engine.acquire(is_readonly=False)
     try:
-        handle.run("{_FAILING}", "TabSeparated")
+        handle.run("{FAILING}", "TabSeparated")
     except ServerError:
         pass
     if wash:
@@ -58,7 +44,7 @@ def test_a_washed_handle_forgets_a_failed_query_which_an_unwashed_one_does_not(t
     assert run.stdout.split() == ["True", "True"], run.stderr
 
 
-@pytest.mark.parametrize("output_format", _FORMATS)
+@pytest.mark.parametrize("output_format", FORMATS)
 @pytest.mark.parametrize("session", [None, "stale"])
 @pytest.mark.parametrize("wait_end_of_query", ["0", "1"])
 def test_the_query_after_a_failed_one_gets_only_its_own_answer(http, output_format, session, wait_end_of_query):
@@ -66,9 +52,9 @@ def test_the_query_after_a_failed_one_gets_only_its_own_answer(http, output_form
     canary = http.post("/", params=options, content=f"SELECT 42 AS x FORMAT {output_format}").content
     for _ in range(2):
         with contextlib.suppress(httpx.RemoteProtocolError):  # a result that had begun is cut off
-            assert http.post("/", params=options, content=f"{_FAILING} FORMAT {output_format}").status_code == 500
+            assert http.post("/", params=options, content=f"{FAILING} FORMAT {output_format}").status_code == 500
         again = http.post("/", params=options, content=f"SELECT 42 AS x FORMAT {output_format}").content
-        assert _without_timings(again) == _without_timings(canary)
+        assert without_timings(again) == without_timings(canary)
 
 
 def test_a_failed_direct_statement_leaves_its_session_clean(http):
@@ -76,7 +62,3 @@ def test_a_failed_direct_statement_leaves_its_session_clean(http):
         assert http.post("/", params={"session_id": "direct"}, content=statement).status_code == 404
         answer = http.post("/", params={"session_id": "direct"}, content="EXPLAIN SYNTAX SELECT 42")
         assert answer.text == "SELECT 42\\nFROM system.one\n"
-
-
-def _without_timings(body: bytes) -> list[bytes]:
-    return [line for line in body.splitlines() if b'"elapsed"' not in line]

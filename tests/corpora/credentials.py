@@ -1,0 +1,38 @@
+"""Ways to give credentials that are wrong, mixed or empty."""
+
+from __future__ import annotations
+
+import base64
+
+Way = tuple[dict[str, str], dict[str, str]]
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of basic authentication."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def wrong_ways(admin_password: str, reader_password: str) -> list[Way]:
+    """Headers and URL parameters that must not open a server with these passwords."""
+    users = ["admin", "reader", "default", "", "ADMIN", "admin ", "root", "admin\x00", "\u0430dmin", "x" * 10000]
+    passwords = ["", "x", admin_password[:-1], admin_password + "x", admin_password.upper(), "x" * 10000, "é"]
+    ways: list[Way] = []
+    for user in users:
+        for password in passwords:
+            ways.append((basic(user, password), {}))
+            ways.append(({}, {"user": user, "password": password}))
+    good = basic("admin", admin_password)
+    keys = {"X-ClickHouse-User": "admin", "X-ClickHouse-Key": admin_password}
+    url = {"user": "admin", "password": admin_password}
+    ways += [(good | keys, {}), (good, url), (keys, url), (good | keys, url), (good, {"user": "admin"})]
+    ways += [(basic("admin", reader_password), {}), (basic("reader", admin_password), {})]
+    ways += [
+        ({"Authorization": f"Bearer {admin_password}"}, {}),
+        ({"Authorization": "Basic"}, {}),
+        ({"Authorization": "Basic !!"}, {}),
+    ]
+    ways += [
+        ({"Authorization": "Basic " + base64.b64encode(b"admin").decode()}, {}),
+        ({"X-ClickHouse-Key": admin_password}, {}),
+    ]
+    return ways
