@@ -18,11 +18,13 @@ Record = Mapping[str, object]
 VOLATILE_COLUMNS = frozenset({"updated_at", "discovered_at"})
 
 
-def upsert(client: Client, table: str, key: Sequence[str], records: Sequence[Record]) -> int:
+def upsert(
+    client: Client, table: str, key: Sequence[str], records: Sequence[Record], written_at: str = "updated_at"
+) -> int:
     """Write the records that are new or differ from what the table says; the latest row of a key counts.
 
-    ``table`` is one of the ReplacingMergeTree tables with an ``updated_at`` column. A record that the table
-    holds already is not written again, so ``discovered_at`` keeps the first date.
+    ``table`` is one of the ReplacingMergeTree tables, ``written_at`` its column that says which row is the latest. A
+    record that the table holds already is not written again, so ``discovered_at`` keeps the first date.
 
     Returns the number of rows written.
     """
@@ -39,7 +41,7 @@ def upsert(client: Client, table: str, key: Sequence[str], records: Sequence[Rec
     if changed:
         now = datetime.now(UTC)
         rows = [[*(record[name] for name in columns), now] for record in changed]
-        client.insert(table, rows, column_names=[*columns, "updated_at"])
+        client.insert(table, rows, column_names=[*columns, written_at])
     return len(changed)
 
 

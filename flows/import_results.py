@@ -1,0 +1,225 @@
+"""The flow that imports evaluation results of other programs and joins them to the checkpoints of the warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+
+from trailhouse.errors import BadInputError, PartialError, TrailhouseError
+from trailhouse.flows.address import resolve_address
+from trailhouse.flows.progress import report_progress
+from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.flows.suites import suite_directories
+from trailhouse.models.suite import list_suites
+from trailhouse.warehouse.connection import connect
+from trailhouse.warehouse.imports.checkpoint_names import compile_pattern, recognise_model, recognise_step
+from trailhouse.warehouse.imports.evaluations import (
+    load_results,
+    match_model,
+    read_registered_models,
+    register_imported_model,
+)
+from trailhouse.warehouse.imports.json_files import read_json
+from trailhouse.warehouse.imports.lm_eval import ResultFile, is_result_file, list_result_files, parse_result_file
+from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+
+IMPORTED_SUITE = "imported"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What the user says about the checkpoints of the files; what is None is recognised from each file."""
+
+    model: str | None = None
+    """Name of a registered model, its id, or the id `suite/name` a new one is to have."""
+    step: int | None = None
+    pattern: str | None = None
+    """Regular expression for the path of a file, with the groups `model`, `step` or both."""
+    parameter_count: int | None = None
+    batch_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class NamedResult:
+    """A result file, and the checkpoint it is about."""
+
+    result: ResultFile
+    model_name: str
+    step: int
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did."""
+
+    file_count: int
+    checkpoint_count: int
+    metric_count: int
+    changed_count: int
+    """Metrics that were new, or differ from what the warehouse held."""
+    not_finite_count: int
+    """Metrics that were left out, as they are NaN or infinite."""
+    models: list[str]
+    new_models: list[str]
+
+
+@flow(name="import_results", validate_parameters=False, persist_result=False)
+def import_results(
+    paths: tuple[Path, ...], naming: Naming | None = None, settings: Settings | None = None
+) -> ImportReport:
+    """Import result files of lm-evaluation-harness; what is imported already is not written again.
+
+    Raises BadInputError naming file and field if no file can be used, PartialError if some can: those are imported.
+    """
+    settings, naming = settings or load_settings(), naming or Naming()
+    named, errors = read_named_results(paths, naming)
+    if not named:
+        raise errors[0] if errors else BadInputError("no file holds results", "give files with a field `results`")
+    address = resolve_address(settings)
+    apply_migrations(address, read_migrations(packaged_migrations()))
+    with connect(address) as client:
+        model_ids, new_models = resolve_models(client, named, naming, settings)
+        located = [(entry.result, model_ids[entry.model_name], entry.step) for entry in named]
+        changed_count = load_results(client, located)
+    report = ImportReport(
+        file_count=len(named),
+        checkpoint_count=len({(model_id, step) for _, model_id, step in located}),
+        metric_count=sum(len(entry.result.metrics) for entry in named),
+        changed_count=changed_count,
+        not_finite_count=sum(entry.result.not_finite_count for entry in named),
+        models=sorted(set(model_ids.values())),
+        new_models=new_models,
+    )
+    record_import(located)
+    if errors:
+        raise PartialError(
+            f"{len(errors)} of {len(errors) + len(named)} files were left out; the first: {errors[0].message}",
+            f"the others are imported; {errors[0].cure}",
+        )
+    return report
+
+
+def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[NamedResult], list[TrailhouseError]]:
+    """Read every result file with its model and step, and collect what is wrong with the others.
+
+    Files of a directory that hold no results at all are passed over; such a file that is given by name is wrong.
+    """
+    pattern = None if naming.pattern is None else compile_pattern(naming.pattern)
+    files = list_result_files(paths)
+    named: list[NamedResult] = []
+    errors: list[TrailhouseError] = []
+    for index, file in enumerate(files):
+        report_progress("Reading", index, len(files), file.name)
+        try:
+            top = read_json(file)
+            if is_result_file(top) or file in paths:
+                found = pattern.search(str(file)) if pattern is not None else None
+                named.append(name_result(parse_result_file(top), found.groupdict() if found else {}, naming))
+        except BadInputError as error:
+            errors.append(error)
+    report_progress("Reading", len(files), len(files))
+    return named, errors
+
+
+def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Naming) -> NamedResult:
+    """Settle model and step of a file: what the user says, then the pattern, the file's content, its path.
+
+    Raises BadInputError naming the file if either stays unknown.
+    """
+    model = naming.model or from_path.get("model") or result.model_name or recognise_model(str(result.file.parent))
+    stated_step = from_path.get("step")
+    if stated_step is not None and not (stated_step.isdecimal() and len(stated_step) < 19):
+        raise BadInputError(
+            f"{result.file}: the group `step` of --pattern found {stated_step!r}", "let it match digits alone"
+        )
+    steps = (naming.step, None if stated_step is None else int(stated_step), result.step)
+    step = next((candidate for candidate in steps if candidate is not None), recognise_step(str(result.file)))
+    if model is None:
+        raise BadInputError(f"{result.file}, field config.model_args: names no model", "say which with --model")
+    if step is None:
+        raise BadInputError(
+            f"{result.file}, field config.model_args: no revision like step1000 says which checkpoint it is",
+            "say so with --step, or with --pattern for many files",
+        )
+    return NamedResult(result, model, step)
+
+
+def resolve_models(
+    client: Client, named: list[NamedResult], naming: Naming, settings: Settings
+) -> tuple[dict[str, str], list[str]]:
+    """Find or register the model of every name; returns model_ids by name, and which of them are new.
+
+    A name stands for the registered model that is called so, else for the model of a declared suite, else for a new
+    model of the suite `imported`.
+    """
+    known = read_registered_models(client)
+    model_ids: dict[str, str] = {}
+    new_models: list[str] = []
+    for name in dict.fromkeys(entry.model_name for entry in named):
+        model_id = match_model(name, known)
+        if model_id is None:
+            stated = [entry.result.parameter_count for entry in named if entry.model_name == name]
+            parameter_count = naming.parameter_count or next((count for count in stated if count), 0)
+            model_id = register_model(client, name, parameter_count, naming, settings)
+            new_models.append(model_id)
+        model_ids[name] = model_id
+    return model_ids, new_models
+
+
+def register_model(client: Client, name: str, parameter_count: int, naming: Naming, settings: Settings) -> str:
+    """Enter a model under the suite that declares it, the suite its name begins with, or `imported`."""
+    for suite in list_suites(suite_directories(settings)):
+        for model in suite.models:
+            model_id = f"{suite.suite_id}/{model.model_name}"
+            if name.casefold() in (model.model_name.casefold(), model_id.casefold()):
+                suite_record = {
+                    "suite_id": suite.suite_id,
+                    "description": suite.description,
+                    "source": suite.source,
+                    "declaration": suite.declaration,
+                }
+                record = model_record(suite.suite_id, model.model_name, parameter_count, model.batch_tokens)
+                record |= {"planned_steps": model.planned_steps, "context_length": model.context_length}
+                register_imported_model(client, suite_record, record)
+                return model_id
+    suite_id, _, model_name = name.rpartition("/")
+    suite_id = suite_id or IMPORTED_SUITE
+    suite_record = {
+        "suite_id": suite_id,
+        "description": "Models that are known from imported evaluation results",
+        "source": "import",
+        "declaration": "",
+    }
+    register_imported_model(
+        client, suite_record, model_record(suite_id, model_name, parameter_count, naming.batch_tokens or 0)
+    )
+    return f"{suite_id}/{model_name}"
+
+
+def model_record(suite_id: str, model_name: str, parameter_count: int, batch_tokens: int) -> dict[str, object]:
+    """The row of raw_model for a model that is known from its results; what is unknown is 0."""
+    return {
+        "model_id": f"{suite_id}/{model_name}",
+        "suite_id": suite_id,
+        "model_name": model_name,
+        "parameter_count": parameter_count,
+        "batch_tokens": batch_tokens,
+        "planned_steps": 0,
+        "context_length": 0,
+    }
+
+
+def record_import(located: list[tuple[ResultFile, str, int]]) -> None:
+    """Leave a table with one row per file behind."""
+    create_table_artifact(
+        [
+            {"file": str(result.file), "model": model_id, "step": step, "metrics": len(result.metrics)}
+            for result, model_id, step in located
+        ],
+        key="import-results",
+        description="Imported result files",
+    )

@@ -1,0 +1,70 @@
+"""Importing results through the real command: joined to the checkpoints of the warehouse, wrong files left out."""
+
+import json
+
+import pytest
+
+from trailhouse.flows.import_results import Naming, name_result
+from trailhouse.warehouse.imports.json_files import JsonField
+from trailhouse.warehouse.imports.lm_eval import parse_result_file
+
+METRICS = {"results": {"piqa": {"acc": 0.5, "acc_stderr": 0.1}}, "versions": {"piqa": 0}}
+
+
+def result_of(path, arguments: str = ""):
+    return parse_result_file(JsonField(path, "", {**METRICS, "config": {"model_args": arguments}}))
+
+
+def test_what_the_user_says_wins_over_the_pattern_the_file_and_its_path(tmp_path):
+    path = tmp_path / "from-path" / "step4.json"
+    stated = result_of(path, "pretrained=x/from-file,revision=step3")
+    groups = {"model": "from-pattern", "step": "2"}
+    named = [
+        name_result(stated, groups, Naming(model="from-user", step=1)),
+        name_result(stated, groups, Naming()),
+        name_result(stated, {}, Naming()),
+        name_result(result_of(path), {}, Naming()),
+    ]
+    assert [(entry.model_name, entry.step) for entry in named] == [
+        ("from-user", 1),
+        ("from-pattern", 2),
+        ("from-file", 3),
+        ("from-path", 4),
+    ]
+
+
+@pytest.mark.slow
+def test_a_directory_is_imported_without_its_wrong_files_and_joined_to_the_model_of_its_name(
+    workplace, address, client, tmp_path
+):
+    connection = {
+        "TRAILHOUSE_WAREHOUSE_URL": address.url,
+        "TRAILHOUSE_WAREHOUSE_USER": address.user,
+        "TRAILHOUSE_WAREHOUSE_PASSWORD": address.password,
+        "TRAILHOUSE_DATABASE": address.database,
+    }
+    columns = "suite_id, model_name, batch_tokens, updated_at"
+    client.command(
+        f"insert into raw_model (model_id, {columns}) values ('known/mine', 'known', 'mine', 8, now64(3, 'UTC'))"
+    )
+    for model in ("mine", "foreign"):
+        for step in (1, 2):
+            arguments = {"model_args": f"pretrained=org/{model},revision=step{step}"}
+            (tmp_path / f"{model}-{step}.json").write_text(json.dumps({**METRICS, "config": arguments}))
+    (tmp_path / "task_config.json").write_text("{}")
+    options = ("--batch-tokens", "512", "--parameters", "70", "--json")
+    first = workplace.run("import", "lm-eval", str(tmp_path), *options, **connection)
+    assert first.returncode == 0, first.stderr
+    report = json.loads(first.stdout)
+    assert (report["file_count"], report["checkpoint_count"], report["changed_count"]) == (4, 4, 4)
+    assert report["models"] == ["imported/foreign", "known/mine"]
+    assert report["new_models"] == ["imported/foreign"]
+    size = "select parameter_count, batch_tokens from raw_model final where model_id = 'imported/foreign'"
+    assert client.query(size).result_rows == [(70, 512)]
+
+    (tmp_path / "broken.json").write_text('{"results": {"piqa": {"acc": "high"}}}')
+    second = workplace.run("import", "lm-eval", str(tmp_path), **connection)
+    assert second.returncode == 4
+    assert "1 of 5 files" in second.stderr
+    assert "broken.json, field results.piqa.acc" in second.stderr
+    assert client.query("select count() from raw_eval_result").result_rows == [(4,)]
