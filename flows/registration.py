@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.errors import BadInputError
+from trailhouse.errors import BadInputError, TrailhouseError
 from trailhouse.flows.progress import report_progress
-from trailhouse.models.checkpoint import Checkpoint, list_checkpoint_directories, read_checkpoint
+from trailhouse.flows.settings import Settings
+from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.corpus import Corpus, Document, corpus_record, document_table
 from trailhouse.models.description import describe_model
+from trailhouse.models.hash_memory import HashMemory
+from trailhouse.models.sources.opening import open_source
+from trailhouse.models.sources.source import CheckpointSource, Listing
 from trailhouse.models.suite import Suite
 from trailhouse.warehouse.catalogue import load_corpus, upsert
 from trailhouse.warehouse.query import read_columns
@@ -22,30 +25,44 @@ DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance"
 
 @dataclass(frozen=True)
 class FoundCheckpoints:
-    """The checkpoints of a suite on disk, and what was wrong with those that cannot be used."""
+    """The checkpoints of a suite, what was wrong with those that cannot be used, and where each model's come from."""
 
-    checkpoints: list[Checkpoint]
-    errors: list[BadInputError]
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    errors: list[TrailhouseError] = field(default_factory=list)
+    sources: dict[str, CheckpointSource] = field(default_factory=dict)
+    """Source by model_id."""
+    listings: dict[str, Listing] = field(default_factory=dict)
+    """Everything that was found, by model_id; checkpoints of known damage included."""
 
 
-def find_checkpoints(suite: Suite, trained_directory: Path) -> FoundCheckpoints:
-    """Find, check and hash the checkpoints of every model; ``trained_directory`` holds what was trained on the spot.
+def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
+    """Find, check and hash the checkpoints of every model; of the hub's, only metadata is read.
 
-    Raises BadInputError if a model has no checkpoint directory at all.
+    Checkpoints that the declaration says are damaged, and those whose names say that they are still being
+    written, are left out without an error.
+
+    Raises BadInputError if a model has no checkpoint at all.
     """
-    directories = [
-        (model, step, directory)
-        for model in suite.models
-        for step, directory in list_checkpoint_directories(model, trained_directory).items()
-    ]
-    found = FoundCheckpoints([], [])
-    for index, (model, step, directory) in enumerate(directories):
-        report_progress("Hashing", index, len(directories), directory.name)
-        try:
-            found.checkpoints.append(read_checkpoint(model, suite, step, directory))
-        except BadInputError as error:
-            found.errors.append(error)
-    report_progress("Hashing", len(directories), len(directories))
+    found = FoundCheckpoints()
+    memory = HashMemory(settings.data_directory / "cache" / "hashes.json")
+    for index, model in enumerate(suite.models):
+        report_progress("Looking", index, len(suite.models), model.model_name)
+        source = open_source(
+            suite,
+            model,
+            trained_directory=settings.trained_directory,
+            cache_directory=settings.data_directory / "cache",
+            hub_endpoint=settings.hub_endpoint,
+            memory=memory,
+        )
+        listing = source.list_checkpoints()
+        model_id = f"{suite.suite_id}/{model.model_name}"
+        found.sources[model_id], found.listings[model_id] = source, listing
+        found.checkpoints.extend(one for one in listing.checkpoints if model.find_known_damage(one.step) is None)
+        found.errors.extend(
+            failure.error for failure in listing.failures if model.find_known_damage(failure.position.step) is None
+        )
+    report_progress("Looking", len(suite.models), len(suite.models))
     return found
 
 
@@ -73,14 +90,14 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
 
 
 def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
-    """The row of raw_checkpoint for a local checkpoint."""
+    """The row of raw_checkpoint for a checkpoint."""
     return {
         "model_id": checkpoint.model_id,
         "step": checkpoint.step,
         "tokens_seen": checkpoint.tokens_seen,
-        "source": str(checkpoint.directory),
-        "revision": "",
-        "commit_hash": "",
+        "source": checkpoint.source,
+        "revision": checkpoint.revision,
+        "commit_hash": checkpoint.commit_hash,
         "weights_sha256": checkpoint.weights_sha256,
         "config_sha256": checkpoint.config_sha256,
         "tokenizer_id": checkpoint.tokenizer_id,

@@ -23,6 +23,7 @@ from trailhouse.errors import PartialError, TrailhouseError
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.progress import report_progress
 from trailhouse.flows.registration import find_checkpoints, read_registered_corpus, register_suite
+from trailhouse.flows.reuse import copy_reusable, split_reusable
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import find_declared_suite
 from trailhouse.models.checkpoint import Checkpoint
@@ -53,6 +54,8 @@ class ScoringReport:
     checkpoint_count: int
     already_scored_count: int
     scored_count: int
+    copied_count: int
+    """Of ``scored_count``: copied from a checkpoint with the same weights."""
     score_count: int
     duration_seconds: float
     scores_per_second: float
@@ -108,7 +111,7 @@ def is_worth_retrying(task: Task[..., object], run: TaskRun, state: State[object
 def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob) -> ScoredCheckpoint:
     """Load one checkpoint, score every position of the corpus, replace its partition, enter it into the ledger."""
     started_at = datetime.now(UTC)
-    model = load_model(checkpoint.directory, job.settings)
+    model = load_model(checkpoint.directory, job.settings, allow_pickle=checkpoint.is_pickled)
     progress = PositionProgress(f"{checkpoint.model_id} step {checkpoint.step}", job.tokenized.position_count)
     batches = score_corpus(model, job.tokenized, job.settings, progress=progress.advance)
     with connect(job.address) as client:
@@ -126,7 +129,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
     declared = find_declared_suite(suite, settings)
-    found = find_checkpoints(declared, settings.trained_directory)
+    found = find_checkpoints(declared, settings)
     raise_failures(list(found.errors) if not found.checkpoints else [], 0)
     address = resolve_address(settings)
     with connect(address) as client:
@@ -137,16 +140,19 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     scoring = ScoringSettings(dtype=settings.dtype, quanta_per_nat=settings.quanta_per_nat, device=settings.device)
     planned = [(checkpoint, plan_partition(checkpoint, registered, scoring)) for checkpoint in found.checkpoints]
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
+    to_score, copies = split_reusable(pending, ledger)
     run_id = uuid.uuid4()
-    tokenized = tokenize_for(pending, registered, vocabulary_sizes, address)
+    tokenized = tokenize_for(to_score, registered, vocabulary_sizes, address)
     jobs = {tokens.tokenizer_id: ScoringJob(address, tokens, scoring, run_id) for tokens in tokenized}
-    outcomes = score_pending(pending, jobs) if pending else []
+    outcomes = score_pending(to_score, jobs) if to_score else []
+    copied = copy_reusable(address, copies)
     finished = [outcome for outcome in outcomes if isinstance(outcome, ScoredCheckpoint)]
-    errors = [*found.errors, *(outcome for outcome in outcomes if isinstance(outcome, BaseException))]
-    report = summarise(declared.suite_id, corpus, len(planned), len(pending), finished, started_at)
+    errors = [*found.errors, *(outcome for outcome in (*outcomes, *copied) if isinstance(outcome, BaseException))]
+    entries = [outcome for outcome in copied if isinstance(outcome, LedgerEntry)]
+    report = summarise(declared.suite_id, corpus, len(planned), len(pending), finished, entries, started_at)
     if finished:
         record_run(address, run_id, scoring, report, finished[0], started_at)
-    raise_failures(errors, report.already_scored_count + len(finished))
+    raise_failures(errors, report.already_scored_count + report.scored_count)
     return report
 
 
@@ -224,9 +230,10 @@ def summarise(
     checkpoint_count: int,
     pending_count: int,
     finished: list[ScoredCheckpoint],
+    copied: list[LedgerEntry],
     started_at: datetime,
 ) -> ScoringReport:
-    """Add up what the run did."""
+    """Add up what the run did; the speed is that of the checkpoints that were scored, not copied."""
     score_count = sum(scored.entry.score_count for scored in finished)
     scoring_seconds = sum(scored.entry.duration_seconds for scored in finished)
     return ScoringReport(
@@ -234,8 +241,9 @@ def summarise(
         corpus_id=corpus,
         checkpoint_count=checkpoint_count,
         already_scored_count=checkpoint_count - pending_count,
-        scored_count=len(finished),
-        score_count=score_count,
+        scored_count=len(finished) + len(copied),
+        copied_count=len(copied),
+        score_count=score_count + sum(entry.score_count for entry in copied),
         duration_seconds=(datetime.now(UTC) - started_at).total_seconds(),
         scores_per_second=score_count / scoring_seconds if scoring_seconds else 0.0,
     )

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     data_directory: Path = Field(default=Path("data"), description="Embedded warehouse, suites and run history")
     figures_directory: Path = Field(default=Path("figures"), description="Where figures are written")
     suites_directory: Path = Field(default=Path("suites"), description="Your own suite declarations (*.yaml)")
+    hub_endpoint: str | None = Field(
+        default=None, description="Hugging Face hub or a mirror of it; unset, HF_ENDPOINT or huggingface.co"
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32",

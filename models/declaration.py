@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import yaml
 from trailhouse.errors import BadInputError
 
 MAXIMUM_DECLARATION_BYTES = 1 << 20
+MAXIMUM_RANGE_NUMBERS = 100_000
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MAXIMUM_INTEGER = 2**63 - 1
 
@@ -89,6 +90,49 @@ class DeclarationMapping:
             raise self.fail(key, "the numbers do not increase", "write each number once, in increasing order")
         return values
 
+    def read_flag(self, key: str) -> bool:
+        """Return true or false; false where the key is absent."""
+        node = self._find(key, required=False)
+        if node is None:
+            return False
+        if node.tag != "tag:yaml.org,2002:bool":
+            raise self.fail(key, "true or false is expected here", "write one of the two")
+        return str(node.value).lower() in ("true", "yes", "on")
+
+    def read_number_grid(self, key: str, minimum: int) -> tuple[int, ...]:
+        """Return the numbers of a list of whole numbers and ranges ``{from: a, to: b, every: c}``, b included.
+
+        They are sorted and distinct; none where the key is absent.
+        """
+        if key not in self.nodes:
+            return ()
+        numbers: set[int] = set()
+        for index, item in enumerate(self._read_sequence(key)):
+            if isinstance(item, yaml.MappingNode):
+                span = _read_mapping(self.path, item, f"{self._name_field(key)}[{index}]")
+                span.refuse_unknown({"from", "to", "every"})
+                first, every = span.read_integer("from", minimum), span.read_integer("every", 1)
+                last = span.read_integer("to", first)
+                if (last - first) // every > MAXIMUM_RANGE_NUMBERS:
+                    raise span.fail("every", f"gives more than {MAXIMUM_RANGE_NUMBERS} numbers", "use a larger number")
+                numbers.update(range(first, last + 1, every))
+            else:
+                numbers.add(self._convert_integer(key, item, minimum))
+        return tuple(sorted(numbers))
+
+    def read_optional_mappings(self, key: str) -> Iterator[DeclarationMapping]:
+        """Yield the mappings of a list; none where the key is absent."""
+        if key in self.nodes:
+            yield from self.read_mappings(key)
+
+    def read_optional_mapping(self, key: str) -> DeclarationMapping | None:
+        """Return the mapping below a key, or None where the key is absent."""
+        return _read_mapping(self.path, self.nodes[key], self._name_field(key)) if key in self.nodes else None
+
+    def inherit(self, shared: DeclarationMapping | None) -> DeclarationMapping:
+        """Return this mapping with the fields of ``shared`` that it does not state itself."""
+        return self if shared is None else replace(self, nodes={**shared.nodes, **self.nodes})
+
     def read_mappings(self, key: str) -> Iterator[DeclarationMapping]:
         """Yield the mappings of a non-empty list."""
         for index, item in enumerate(self._read_sequence(key)):
@@ -122,7 +166,7 @@ def read_declaration(path: Path) -> tuple[str, DeclarationMapping]:
 
     Errors: BadInputError where the file cannot be read, is not UTF-8, not YAML or not a mapping.
     """
-    text = _read_declaration_text(path)
+    text = read_declaration_text(path)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -135,7 +179,8 @@ def read_declaration(path: Path) -> tuple[str, DeclarationMapping]:
     return text, _read_mapping(path, node, "")
 
 
-def _read_declaration_text(path: Path) -> str:
+def read_declaration_text(path: Path) -> str:
+    """Return the text of a declaration; BadInputError where it cannot be read, is too large or not UTF-8."""
     try:
         with path.open("rb") as file:
             content = file.read(MAXIMUM_DECLARATION_BYTES + 1)

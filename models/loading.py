@@ -1,4 +1,4 @@
-"""Loading a checkpoint's weights for scoring: safetensors only, no remote code, no network."""
+"""Loading a checkpoint's weights for scoring: safetensors by default, no remote code, no network."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from trailhouse.models.scoring_settings import ScoringSettings
 UNLIMITED_CONTEXT_LENGTH = 2_048
 
 
-def load_model(directory: Path, settings: ScoringSettings) -> PreTrainedModel:
+def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool = False) -> PreTrainedModel:
     """Return the model of a checkpoint directory, ready for scoring on the device the settings ask for.
 
-    On accelerators the weights are placed by accelerate, over several where one does not hold them.
+    On accelerators the weights are placed by accelerate, over several where one does not hold them. With
+    ``allow_pickle`` the weights are read from pickles, by an unpickler that makes tensors and nothing else.
 
     Errors: BadInputError naming the directory where it does not load, tensors are missing, of another shape
     or not finite; UsageError where the device is not there.
@@ -35,7 +36,8 @@ def load_model(directory: Path, settings: ScoringSettings) -> PreTrainedModel:
                 directory,
                 dtype=getattr(torch, settings.dtype),
                 device_map=placement,
-                use_safetensors=True,
+                use_safetensors=not allow_pickle,
+                weights_only=True,
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,

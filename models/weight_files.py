@@ -1,8 +1,15 @@
-"""Weight files of a checkpoint: which there are, and whether their headers tell the truth. Safetensors only."""
+"""Weight files of a checkpoint: which there are, and whether their headers tell the truth.
+
+Safetensors, unless a suite's declaration allows pickles for a model by name.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,55 +19,136 @@ from trailhouse.errors import BadInputError
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
+PICKLED_SINGLE_NAME = "pytorch_model.bin"
+PICKLED_INDEX_NAME = "pytorch_model.bin.index.json"
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+SHARD_NAME = re.compile(r"(?P<stem>model|pytorch_model)-(?P<number>\d{5})-of-(?P<count>\d{5})\.(safetensors|bin)")
+MAXIMUM_INDEX_BYTES = 64 << 20
 
 
-def list_weight_files(directory: Path) -> list[Path]:
-    """Return the safetensors files that make up a checkpoint, in name order.
+@dataclass(frozen=True)
+class WeightFile:
+    """One weight file with its identity."""
 
-    Errors: BadInputError where there are none, only pickled ones, or the index names files that are not there.
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+def combine_weight_hashes(weight_files: Iterable[WeightFile]) -> str:
+    """Return the identity of a checkpoint's weights, as 64 hexadecimal digits.
+
+    A single file's own SHA-256; for shards the SHA-256 over their SHA-256s, one per line, in name order. So the
+    metadata of the hub, which has the SHA-256 of every file, suffices.
+    """
+    hashes = [file.sha256 for file in sorted(weight_files, key=lambda file: file.name)]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(f"{one}\n" for one in hashes).encode()).hexdigest()
+
+
+def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Path]:
+    """Return the files that make up a checkpoint's weights, in name order.
+
+    Pickles count only where they are allowed and there are no safetensors.
+
+    Errors: BadInputError where there are none, only pickled ones that are not allowed, or the index names files
+    that are not there.
     """
     if (directory / SINGLE_NAME).is_file():  # transformers, too, reads it before the index
-        return [directory / SINGLE_NAME]
+        return [_refuse_escape(directory, directory / SINGLE_NAME)]
     if (directory / INDEX_NAME).is_file():
-        return _read_index(directory)
+        return _read_index(directory, INDEX_NAME, ".safetensors")
+    if allow_pickle and (directory / PICKLED_SINGLE_NAME).is_file():
+        return [_refuse_escape(directory, directory / PICKLED_SINGLE_NAME)]
+    if allow_pickle and (directory / PICKLED_INDEX_NAME).is_file():
+        return _read_index(directory, PICKLED_INDEX_NAME, ".bin")
     pickled = sorted(path.name for pattern in PICKLE_PATTERNS for path in directory.glob(pattern))
     if pickled:
         raise BadInputError(
             f"{directory}: the weights are pickled ({pickled[0]}), and reading a pickle can run code",
-            "convert them to safetensors: load them where you trust them and save_pretrained",
+            "convert them to safetensors: load them where you trust them and save_pretrained;"
+            f" or say `allow_pickle: true` in the suite, to read {PICKLED_SINGLE_NAME} as plain tensors",
         )
+    shards = sorted(path.name for path in directory.glob("model-*-of-*.safetensors"))
+    if shards:
+        raise BadInputError(f"{directory}: holds shards and no {INDEX_NAME}", "copy the index, too")
     raise BadInputError(f"{directory}: holds no {SINGLE_NAME}", "copy the weights into it, or remove the directory")
 
 
 def check_weight_file(path: Path) -> None:
-    """Read the header of a safetensors file and compare it with the size of the file.
+    """Read the header of a safetensors file and compare it with the size of the file; a pickle is left alone.
 
     Errors: BadInputError where the file is truncated, or its header is no header or lies.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            names = list(file.keys())
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise BadInputError(
-            f"{path}: no whole safetensors file: {error}", "copy the file again; it is damaged or was cut short"
-        ) from error
-    if not names:
+    if path.suffix == ".bin":
+        return
+    if not read_tensor_shapes(path):
         raise BadInputError(f"{path}: holds no tensors", "copy the file again")
 
 
-def _read_index(directory: Path) -> list[Path]:
-    path = directory / INDEX_NAME
+def read_tensor_shapes(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return type and shape of every tensor that the header of a safetensors file names.
+
+    Errors: BadInputError where the header does not describe the file.
+    """
     try:
+        with safe_open(path, framework="numpy") as file:
+            views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # no dictionary
+            return {name: (str(view.get_dtype()), tuple(view.get_shape())) for name, view in views.items()}
+    except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError) as error:
+        raise BadInputError(
+            f"{path}: no whole safetensors file: {error}", "copy the file again; it is damaged or was cut short"
+        ) from error
+
+
+def choose_weight_names(names: Iterable[str], *, allow_pickle: bool) -> list[str]:
+    """Return which files of a repository are the weights, from the names alone, in name order.
+
+    Errors: ValueError saying what is missing where they are not all there.
+    """
+    present = set(names)
+    for single, stem, suffix in ((SINGLE_NAME, "model", "safetensors"), (PICKLED_SINGLE_NAME, "pytorch_model", "bin")):
+        if suffix == "bin" and not allow_pickle:
+            break
+        if single in present:
+            return [single]
+        shards = [match for name in sorted(present) if (match := SHARD_NAME.fullmatch(name)) and match["stem"] == stem]
+        if shards:
+            wanted = [f"{stem}-{n:05d}-of-{shards[0]['count']}.{suffix}" for n in range(1, int(shards[0]["count"]) + 1)]
+            missing = [name for name in wanted if name not in present]
+            if missing:
+                raise ValueError(f"{missing[0]} is not there")
+            if f"{single}.index.json" not in present:
+                raise ValueError(f"{single}.index.json is not there")
+            return wanted
+    pickled = sorted(name for name in present if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
+    if pickled:
+        raise ValueError(f"the weights are pickled ({pickled[0]}), and reading a pickle can run code")
+    raise ValueError(f"there is no {SINGLE_NAME}")
+
+
+def _read_index(directory: Path, index_name: str, suffix: str) -> list[Path]:
+    path = directory / index_name
+    try:
+        if path.stat().st_size > MAXIMUM_INDEX_BYTES:
+            raise ValueError
         index: Any = json.loads(path.read_bytes())
         names = sorted(set(index["weight_map"].values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInputError(f"{path}: not an index of weight files", "copy the file again") from error
     for name in names:
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            raise BadInputError(f"{path}: {name!r} is no file name of safetensors", "copy the file again")
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(suffix) or "\0" in name:
+            raise BadInputError(f"{path}: {name!r} is no file name of {suffix[1:]}", "copy the file again")
         if not (directory / name).is_file():
             raise BadInputError(f"{path}: names {name}, which is not there", "copy the missing file")
     if not names:
         raise BadInputError(f"{path}: names no files", "copy the file again")
-    return [directory / name for name in names]
+    return [_refuse_escape(directory, directory / name) for name in names]
+
+
+def _refuse_escape(directory: Path, path: Path) -> Path:
+    """Refuse a link that leads out of the checkpoint, except into the blobs of a Hugging Face cache."""
+    real, home = path.resolve(), directory.resolve()
+    blobs = home.parent.parent / "blobs"
+    if real.is_relative_to(home) or (home.parent.name == "snapshots" and real.is_relative_to(blobs)):
+        return path
+    raise BadInputError(f"{path}: is a link that leads out of the checkpoint, to {real}", "put the file itself there")

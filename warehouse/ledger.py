@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.errors import BadInputError
 from trailhouse.warehouse.connection import read_row
-from trailhouse.warehouse.load import Partition, replace_partition
+from trailhouse.warehouse.load import Partition, copy_partition, replace_partition
 from trailhouse.warehouse.migrations import as_text
 
 
@@ -90,6 +91,46 @@ def load_scores(
     """
     withdraw(client, scored, scoring_run_id)
     score_count = replace_partition(client, scored.partition, batches)
+    return vouch(client, scored, score_count, scoring_run_id, started_at)
+
+
+def copy_scores(client: Client, origin: tuple[str, int], scored: ScoredPartition) -> LedgerEntry:
+    """Give a checkpoint the scores that ``origin``, a (model_id, step), has under the same score key.
+
+    Equal keys mean equal weights, configuration, tokenizer, corpus and settings, so the model would say the same
+    again. The entry names the run that computed the scores. Killed at any point, the warehouse is as after a load
+    that was killed there.
+
+    Raises BadInputError if the ledger does not vouch for the origin.
+    """
+    started_at = datetime.now(UTC)
+    model_id, step = origin
+    runs = client.query(
+        "select scoring_run_id from raw_score_ledger final where model_id = {model_id:String} and step = {step:Int64}"
+        " and corpus_id = {corpus_id:String} and score_key = {score_key:String} and is_complete",
+        parameters={
+            "model_id": model_id,
+            "step": step,
+            "corpus_id": scored.corpus_id,
+            "score_key": scored.score_key,
+        },
+    ).result_rows
+    if not runs:
+        raise BadInputError(
+            f"{scored.model_id} step {scored.step} has the weights of {model_id} step {step}, which was not scored",
+            "mend that one, and run the same command again",
+        )
+    scoring_run_id: UUID = runs[0][0]
+    withdraw(client, scored, scoring_run_id)
+    source = replace(scored, model_id=model_id, step=step).partition
+    row_count = copy_partition(client, source, scored.partition)
+    return vouch(client, scored, row_count, scoring_run_id, started_at)
+
+
+def vouch(
+    client: Client, scored: ScoredPartition, score_count: int, scoring_run_id: UUID, started_at: datetime
+) -> LedgerEntry:
+    """Enter a partition that holds its scores into the ledger."""
     log_prob_sum_nats = read_row(
         client, f"select sum(toFloat64(log_prob_nats)) from raw_token_score where {scored.partition.condition}"
     )[0]
@@ -103,6 +144,25 @@ def load_scores(
     )
     write_entry(client, entry)
     return entry
+
+
+def retract_scores(client: Client, partitions: Iterable[tuple[str, str, int]]) -> int:
+    """Withdraw the ledger's word for partitions, given as (model_id, corpus_id, step); returns how many it held.
+
+    Their rows stay where they are; nothing is derived from them any more.
+    """
+    retracted = 0
+    for model_id, corpus_id, step in partitions:
+        rows = client.query(
+            "select * from raw_score_ledger final where model_id = {model_id:String}"
+            " and corpus_id = {corpus_id:String} and step = {step:Int64} and is_complete",
+            parameters={"model_id": model_id, "corpus_id": corpus_id, "step": step},
+        )
+        for row in rows.named_results():
+            kept = {**row, "is_complete": False, "scored_at": datetime.now(UTC)}
+            client.insert("raw_score_ledger", [list(kept.values())], column_names=list(kept))
+            retracted += 1
+    return retracted
 
 
 def withdraw(client: Client, scored: ScoredPartition, scoring_run_id: UUID) -> None:

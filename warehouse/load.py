@@ -75,6 +75,39 @@ def replace_partition(client: Client, partition: Partition, batches: Iterable[pa
     return row_count
 
 
+def copy_partition(client: Client, source: Partition, target: Partition) -> int:
+    """Make the rows of one partition, under another key, the whole content of a second one; returns their number.
+
+    Nothing leaves the server. Raises BadInputError, with nothing changed, if there are no rows to copy.
+    """
+    columns = client.query(
+        "select name from system.columns where database = currentDatabase() and table = {table:String}"
+        " and default_kind != 'ALIAS' order by position",
+        parameters={"table": target.table},
+    ).result_rows
+    constants = {column: quote_literal(value) for column, value in target.key}
+    names = [str(name) for (name,) in columns]
+    stage = f"{STAGE_PREFIX}{target.table}_{uuid.uuid4().hex}"
+    row_count = read_row(client, f"select count() from {quote_identifier(source.table)} where {source.condition}")[0]
+    if row_count == 0:
+        raise BadInputError(f"nothing to copy from {source.table} {source.expression}", "score it first")
+    client.command(f"create table {quote_identifier(stage)} as {quote_identifier(target.table)}")
+    try:
+        client.command(
+            f"insert into {quote_identifier(stage)} ({', '.join(map(quote_identifier, names))})"
+            f" select {', '.join(constants.get(name, quote_identifier(name)) for name in names)}"
+            f" from {quote_identifier(source.table)} where {source.condition}"
+        )
+        check_stage(client, stage, target, row_count)
+        client.command(
+            f"alter table {quote_identifier(target.table)} "
+            f"replace partition {target.expression} from {quote_identifier(stage)}"
+        )
+    finally:
+        client.command(f"drop table if exists {quote_identifier(stage)} sync")
+    return int(row_count)
+
+
 def fill_stage(client: Client, stage: str, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]) -> int:
     """Insert the batches, each under its own deduplication token, so that a retried request counts once."""
     row_count = 0

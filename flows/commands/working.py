@@ -42,6 +42,7 @@ def score(
     say(
         f"{report.scored_count} of {report.checkpoint_count} checkpoints scored, {report.already_scored_count} were"
         f" scored already: {report.score_count} scores at {report.scores_per_second:.0f} per second"
+        + (f"; {report.copied_count} have the weights of another and got its scores" if report.copied_count else "")
     )
 
 

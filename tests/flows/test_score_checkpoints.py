@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
@@ -33,15 +35,27 @@ models:
 """
 
 
+def nudge_weights(directory: Path, amount: float) -> None:
+    tensors = load_file(directory / "model.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name] = tensors[name] + np.float32(amount)
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+
+
 @pytest.fixture
 def make_suite(demo, workplace, tmp_path):
-    """Copy checkpoints of the demonstration into a suite of their own; returns (declaration, directory)."""
+    """Copy checkpoints of the demonstration into a suite of their own; returns (declaration, directory).
 
-    def make(name: str, steps: list[int]) -> tuple[str, Path]:
+    Their weights are changed a little, each suite's in its own way: equal ones would not be scored again.
+    """
+
+    def make(name: str, steps: list[int], *, is_changed: bool = True) -> tuple[str, Path]:
         directory = tmp_path / name
         for step in steps:
             source = workplace.settings.trained_directory / "miniature-reduced" / "neox-medium" / f"step-{step}"
             shutil.copytree(source, directory / f"step-{step}")
+            if is_changed:
+                nudge_weights(directory / f"step-{step}", 1e-3 + zlib.crc32(name.encode()) * 1e-13)
         declaration = tmp_path / f"{name}.yaml"
         declaration.write_text(SUITE.format(name=name, location=directory))
         return str(declaration), directory
@@ -69,17 +83,38 @@ def content(workplace, suite: str) -> list[tuple]:
 
 
 def test_a_suite_of_plain_directories_is_scored_like_the_suite_it_was_copied_from(make_suite, corpus, workplace):
-    declaration, _ = make_suite("plain", [30, 120])
-    result = workplace.run("score", declaration, "--corpus", "python-docs-validation", "--json")
-    assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["scored_count"] == 2
-    difference = workplace.query(
-        "select countIf(a.log_prob_quanta != b.log_prob_quanta), count() from raw_token_score as a"
+    declaration, _ = make_suite("plain", [30, 120], is_changed=False)
+    arguments = ("score", declaration, "--corpus", "python-docs-validation", "--json")
+    report = json.loads(workplace.run(*arguments, TRAILHOUSE_QUANTA_PER_NAT="0").stdout)
+    assert (report["scored_count"], report["copied_count"]) == (2, 0)
+    comparison = (
+        "select max(abs(a.log_prob_nats - b.log_prob_nats)), count() from raw_token_score as a"
         " join raw_token_score as b using (corpus_id, step, document_id, position)"
         " where a.model_id = 'plain/copied' and b.model_id = 'miniature-reduced/neox-medium'"
     )
-    assert difference[0][0] == 0
-    assert difference[0][1] > 10_000
+    ((difference, count),) = workplace.query(comparison)
+    assert difference < 5.1e-5  # half a quantum of the rounded ones, and float32
+    assert count > 10_000
+
+
+def test_the_same_weights_are_never_scored_twice(demo, make_suite, workplace):
+    declaration, directory = make_suite("twin", [30, 60], is_changed=False)
+    shutil.copytree(directory / "step-60", directory / "step-61")
+    nudge_weights(directory / "step-60", 0.0)  # written anew with the same content
+    report = json.loads(workplace.run("score", declaration, "--corpus", "python-docs-validation", "--json").stdout)
+    assert (report["scored_count"], report["copied_count"]) == (3, 3)
+    ((different, count),) = workplace.query(
+        "select countIf(a.log_prob_quanta != b.log_prob_quanta), count() from raw_token_score as a"
+        " join raw_token_score as b using (corpus_id, document_id, position)"
+        " where a.model_id = 'twin/copied' and b.model_id = 'miniature-reduced/neox-medium'"
+        " and b.step = if(a.step = 61, 60, a.step)"
+    )
+    assert (different, count > 10_000) == (0, True)
+    runs = workplace.query(
+        "select countDistinct(scoring_run_id) from raw_score_ledger final where is_complete and"
+        " model_id in ('twin/copied', 'miniature-reduced/neox-medium') and corpus_id = 'python-docs-validation'"
+    )
+    assert runs == [(1,)]
 
 
 def test_a_new_checkpoint_is_scored_alone(make_suite, corpus, workplace):

@@ -12,10 +12,10 @@ from architectures import build_random_model
 from safetensors.torch import load_file, save_file
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.checkpoint import discover_checkpoints
 from trailhouse.models.loading import load_model
 from trailhouse.models.miniature.vocabulary import train_tokenizer
 from trailhouse.models.scoring_settings import ScoringSettings
+from trailhouse.models.sources.local import locate_checkpoints
 from trailhouse.models.suite import load_suite
 
 SUITE = """\
@@ -45,7 +45,10 @@ def run(tmp_path, template) -> Path:
 
 def discover(run, **changes):
     suite = load_suite(run.parent / "suite.yaml")
-    return discover_checkpoints(suite.models[0], suite, run.parent / "data")
+    listing = locate_checkpoints(suite, suite.models[0], run).list_checkpoints()
+    for failure in listing.failures:
+        raise failure.error
+    return listing.checkpoints
 
 
 def test_checkpoints_come_sorted_by_step_with_gaps(run):
@@ -59,7 +62,7 @@ def test_checkpoints_come_sorted_by_step_with_gaps(run):
     assert checkpoints[0].directory == run / "checkpoint-3"
 
 
-def test_the_hash_is_that_of_the_weight_files_in_name_order(run, template):
+def test_the_hash_is_that_of_the_only_file_or_of_the_shards_hashes_in_name_order(run, template):
     content = (template / "model.safetensors").read_bytes()
     checkpoint = discover(run)[0]
     assert checkpoint.weights_sha256 == hashlib.sha256(content).hexdigest()
@@ -73,8 +76,9 @@ def test_the_hash_is_that_of_the_weight_files_in_name_order(run, template):
         save_file({name: tensors[name] for name in members}, run / "step100" / shard, metadata={"format": "pt"})
     index = {"metadata": {}, "weight_map": {name: shard for shard, members in shards.items() for name in members}}
     (run / "step100" / "model.safetensors.index.json").write_text(json.dumps(index))
-    joined = b"".join((run / "step100" / shard).read_bytes() for shard in sorted(shards))
-    assert discover(run)[2].weights_sha256 == hashlib.sha256(joined).hexdigest()
+    hashes = [hashlib.sha256((run / "step100" / shard).read_bytes()).hexdigest() for shard in sorted(shards)]
+    lines = "".join(f"{one}\n" for one in hashes)
+    assert discover(run)[2].weights_sha256 == hashlib.sha256(lines.encode()).hexdigest()
     load_model(run / "step100", ScoringSettings())
 
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.checkpoint import discover_checkpoints
 from trailhouse.models.miniature import is_suite_trained, miniature_corpus, train_miniature_suite
 from trailhouse.models.miniature import text as text_module
 from trailhouse.models.miniature import training as training_module
 from trailhouse.models.miniature.text import clean_text, gather_docstrings, split_documentation
 from trailhouse.models.scoring import ScoringSettings, load_model, restore_log_probs, score_corpus
+from trailhouse.models.sources.local import locate_checkpoints
 from trailhouse.models.suite import find_suite, packaged_suites_directory
 from trailhouse.models.tokenization import load_tokenizer, tokenize_corpus
 
@@ -22,7 +22,12 @@ REDUCED = find_suite("miniature-reduced", [packaged_suites_directory()])
 
 @pytest.fixture(scope="module")
 def checkpoints(reduced_suite_directory):
-    return {model.model_name: discover_checkpoints(model, REDUCED, reduced_suite_directory) for model in REDUCED.models}
+    return {
+        model.model_name: locate_checkpoints(REDUCED, model, reduced_suite_directory / model.location)
+        .list_checkpoints()
+        .checkpoints
+        for model in REDUCED.models
+    }
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.ledger import ScoredPartition, load_scores, read_score_keys
+from trailhouse.warehouse.ledger import ScoredPartition, copy_scores, load_scores, read_score_keys, retract_scores
 from trailhouse.warehouse.load import Partition, drop_abandoned_stages, quote_literal, replace_partition
 
 
@@ -154,6 +155,36 @@ def test_the_ledger_is_withdrawn_before_scores_of_another_key_replace_the_old(cl
     replacement = scored_partition(weights="b")
     load(client, replacement, batches_that_look())
     assert read_score_keys(client, "corpus") == {("suite/model", 100): replacement.score_key}
+
+
+def test_copied_scores_are_those_of_the_origin_and_name_the_run_that_computed_them(client):
+    run_id = uuid.uuid4()
+    origin, copy = scored_partition(step=1), replace(scored_partition(step=2), model_id="it's/other")
+    load_scores(client, origin, [score_batch(0, 3, -0.5), score_batch(1, 2)], run_id, datetime.now(UTC))
+    entry = copy_scores(client, ("suite/model", 1), copy)
+    assert (entry.score_count, entry.log_prob_sum_nats, entry.scoring_run_id) == (5, -4.5, run_id)
+    content = read_content(client)
+    assert [row[3:] for row in content if row[0] == "it's/other"] == [row[3:] for row in content if row[2] == 1]
+    assert len(content) == 10
+    assert read_score_keys(client, "corpus")[("it's/other", 2)] == origin.score_key
+    assert stage_count(client) == 0
+
+
+def test_scores_of_other_weights_or_settings_are_never_copied(client):
+    load(client, scored_partition(step=1), [score_batch(0, 3)])
+    for other in (scored_partition(step=2, weights="b"), scored_partition(step=2, dtype="bfloat16")):
+        with pytest.raises(BadInputError, match="suite/model step 1, which was not scored"):
+            copy_scores(client, ("suite/model", 1), other)
+    assert len(read_content(client)) == 3
+
+
+def test_retracted_scores_are_vouched_for_no_more_and_may_be_loaded_again(client):
+    load(client, scored_partition(), [score_batch(0, 3)])
+    assert retract_scores(client, [("suite/model", "corpus", 100), ("suite/model", "corpus", 7)]) == 1
+    assert read_score_keys(client, "corpus") == {}
+    assert retract_scores(client, [("suite/model", "corpus", 100)]) == 0
+    load(client, scored_partition(), [score_batch(0, 3)])
+    assert len(read_score_keys(client, "corpus")) == 1
 
 
 def test_stages_of_dead_loads_are_dropped_after_a_day_and_fresh_ones_are_kept(client, monkeypatch):

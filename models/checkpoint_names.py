@@ -1,0 +1,83 @@
+"""Reading how far a checkpoint was trained from the name of its directory or branch, by a declared pattern.
+
+A pattern is a regular expression that matches the whole name. Its groups say what the digits mean:
+
+    step(?P<step>\\d+)                              step143000
+    stage1-step(?P<step>\\d+)-tokens(?P<tokens_billions>\\d+)B    stage1-step1000-tokens5B
+    checkpoint-(\\d+)                               a first group without a name is the step
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from trailhouse.errors import BadInputError
+
+TOKEN_UNITS = {
+    "tokens": 1,
+    "tokens_thousands": 10**3,
+    "tokens_millions": 10**6,
+    "tokens_billions": 10**9,
+    "tokens_trillions": 10**12,
+}
+GROUP_NAMES = {"step", *TOKEN_UNITS}
+
+
+@dataclass(frozen=True)
+class TrainingPosition:
+    """How far a checkpoint was trained."""
+
+    step: int
+    tokens_seen: int
+
+
+def find_pattern_problem(pattern: str) -> str | None:
+    """Return what is wrong with a pattern, or None."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        return f"no regular expression: {error}"
+    if compiled.groups < 1:
+        return "has no group for the step"
+    unknown = sorted(set(compiled.groupindex) - GROUP_NAMES)
+    if unknown:
+        return f"has a group called {unknown[0]!r}; known are {', '.join(sorted(GROUP_NAMES))}"
+    return None
+
+
+def read_training_position(pattern: str, name: str, batch_tokens: int) -> TrainingPosition | None:
+    """Return the step and tokens that a name states; None where the pattern does not match the whole name.
+
+    Tokens are step x batch_tokens. Where the name states other tokens, beyond its own rounding, the name is
+    believed. A name without a step gives the step nearest to its tokens.
+
+    Errors: BadInputError where the pattern matches and finds no number.
+    """
+    match = re.fullmatch(pattern, name)
+    if match is None:
+        return None
+    named = {group: text for group, text in match.groupdict().items() if text is not None}
+    stated_tokens, unit = _read_tokens(named, name)
+    if named and "step" not in named:
+        return TrainingPosition(round(stated_tokens / batch_tokens), stated_tokens)
+    texts = [named["step"]] if named else [text for text in match.groups() if text is not None]
+    step = _read_number(texts[0] if texts else "", name)
+    tokens = step * batch_tokens
+    return TrainingPosition(step, tokens if not unit or abs(tokens - stated_tokens) <= unit else stated_tokens)
+
+
+def _read_tokens(named: dict[str, str], name: str) -> tuple[int, int]:
+    """Return the tokens a name states and the unit it counts them in; zeros where it states none."""
+    for group, unit in TOKEN_UNITS.items():
+        if group in named:
+            return _read_number(named[group], name) * unit, unit
+    return 0, 0
+
+
+def _read_number(text: str, name: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise BadInputError(
+            f"{name}: step_pattern finds {text!r} and no step in this name", "let its groups match digits only"
+        )
+    return int(text)

@@ -1,0 +1,1 @@
+"""Where checkpoints come from: local folders, the Hugging Face hub, manifests."""
