@@ -1,0 +1,1 @@
+"""Superset's assets, compiled from short declarations."""

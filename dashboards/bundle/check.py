@@ -1,0 +1,119 @@
+"""What is wrong with the assets, found without any server: every chain from a dashboard to a column is walked."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from trailhouse.dashboards.bundle.declaration import Chart, Folder
+from trailhouse.dashboards.bundle.marts import Mart
+
+TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.|'')*'")
+NAME = re.compile(r"\b[A-Za-z_]\w*\b(?!\s*\()")
+SQL_WORDS = frozenset(
+    {"and", "or", "not", "in", "is", "null", "like", "ilike", "between", "case", "when", "then", "else", "end"}
+    | {"distinct", "true", "false", "asc", "desc", "interval"}
+)
+TEMPLATE_NAME = re.compile(r"{{\s*#?(?:if|unless)?\s*(?:this\.)?([a-z_]+)\s*}}")
+# What Handlebars itself gives a name to, and the rows that Superset hands it.
+TEMPLATE_WORDS = frozenset({"else", "data", "this"})
+ROW_WIDTH = 12
+
+
+def find_problems(folders: list[Folder], marts: Mapping[str, Mart]) -> list[str]:
+    """Every problem as a sentence that names the folder, the item and what it lacks; none for sound assets."""
+    problems: list[str] = []
+    titles = Counter(folder.dashboard.title for folder in folders)
+    problems += [f"two dashboards are called {title!r}" for title, count in titles.items() if count > 1]
+    for folder in folders:
+        problems += [f"{folder.name}: {problem}" for problem in find_folder_problems(folder, marts)]
+    return problems
+
+
+def find_folder_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[str]:
+    """The problems of one dashboard: its layout, its filters, its charts."""
+    placed = Counter(key for section in folder.dashboard.sections for row in section.rows for key in row)
+    yield from (f"chart {key} is placed, and not in charts.yaml" for key in placed if key not in folder.charts)
+    yield from (f"chart {key} is in charts.yaml, and placed nowhere" for key in folder.charts if key not in placed)
+    yield from (f"chart {key} is placed {count} times" for key, count in placed.items() if count > 1)
+    for section in folder.dashboard.sections:
+        for row in section.rows:
+            if sum(row.values()) > ROW_WIDTH or min(row.values(), default=1) < 1:
+                yield f"the row {', '.join(row)} is {sum(row.values())} wide, of {ROW_WIDTH}"
+    for key, chart in folder.charts.items():
+        yield from (f"chart {key}: {problem}" for problem in find_chart_problems(chart, marts))
+    yield from find_filter_problems(folder, marts)
+
+
+def find_filter_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[str]:
+    """Filters whose values come from nowhere, or that change nothing."""
+    names = Counter(native.name for native in folder.dashboard.filters)
+    yield from (f"two filters are called {name!r}" for name, count in names.items() if count > 1)
+    for native in folder.dashboard.filters:
+        if native.mart not in marts:
+            yield f"filter {native.name}: {native.mart} is no mart"
+        elif native.column not in marts[native.mart].columns:
+            yield f"filter {native.name}: {native.mart} has no column {native.column}"
+        else:
+            yield from (
+                f"filter {native.name}: {native.mart} has no column {name}"
+                for name in sorted(find_names(native.where))
+                if name not in marts[native.mart].columns
+            )
+        yield from (
+            f"filter {native.name}: no filter is called {parent!r}" for parent in native.parents if parent not in names
+        )
+        if not any(
+            native.column in marts[chart.mart].columns and native.column not in chart.ignores
+            for chart in folder.charts.values()
+            if chart.mart in marts
+        ):
+            yield f"filter {native.name}: no chart is changed by its column {native.column}"
+
+
+def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str]:
+    """A chart that shows what is no mart, a column that its mart lacks, or that says nothing."""
+    if not chart.explanation.rstrip().endswith((".", "!", "?")):
+        yield "its explanation is no sentence"
+    yield from find_shape_problems(chart)
+    if chart.mart not in marts:
+        yield f"{chart.mart} is no mart"
+        return
+    missing = sorted(name for name in find_columns(chart) if name not in marts[chart.mart].columns)
+    yield from (f"{chart.mart} has no column {name}" for name in missing)
+
+
+def find_columns(chart: Chart) -> set[str]:
+    """Every column that a chart names, in SQL and in a template too."""
+    names = {*chart.series, *chart.columns, *chart.ignores, *(order.rpartition(" ")[0] for order in chart.order)}
+    if chart.x is not None:
+        names.add(chart.x)
+    names |= find_names((*chart.where, *(metric.expression for metric in chart.metrics)))
+    return names | {name for name in TEMPLATE_NAME.findall(chart.template) if name not in TEMPLATE_WORDS}
+
+
+def find_names(conditions: Iterable[str]) -> set[str]:
+    """The columns that SQL expressions name: words that are neither texts, nor functions, nor SQL's own."""
+    names = {name for sql in conditions for name in NAME.findall(TEXT_LITERAL.sub("", sql))}
+    return {name for name in names if name.lower() not in SQL_WORDS}
+
+
+def find_shape_problems(chart: Chart) -> Iterator[str]:
+    """A kind of chart without what it is drawn from."""
+    if chart.kind in ("line", "scatter", "bar", "heatmap") and not (chart.x and chart.metrics):
+        yield f"a {chart.kind} needs x and metrics"
+    if chart.kind == "heatmap" and len(chart.series) != 1:
+        yield "a heatmap needs exactly one series"
+    if chart.kind == "number" and len(chart.metrics) != 1:
+        yield "a number needs exactly one metric"
+    if chart.kind in ("table", "template") and bool(chart.columns) == bool(chart.metrics):
+        yield f"a {chart.kind} needs columns or metrics, and not both"
+    if chart.kind == "template":
+        if not chart.template:
+            yield "a template needs a text"
+        if "{{{" in chart.template or "{{&" in chart.template:
+            yield "its template holds {{{ or {{&, which show text of the warehouse as markup"
+    for order in chart.order:
+        if order.rpartition(" ")[2] not in ("asc", "desc"):
+            yield f"the order {order!r} lacks a direction: asc or desc"

@@ -1,0 +1,87 @@
+"""The database and the datasets: one per mart that a chart or a filter shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trailhouse.dashboards.bundle.identity import make_uuid
+from trailhouse.dashboards.bundle.marts import Column, Mart
+
+VERSION = "1.0.0"
+DATABASE = "Trailhouse"
+
+
+def compile_database(database_uri: str) -> dict[str, Any]:
+    """The connection that every dataset is read over; it may be asked in SQL Lab, and never written to."""
+    return {
+        "database_name": DATABASE,
+        "sqlalchemy_uri": database_uri,
+        "cache_timeout": None,
+        "expose_in_sqllab": True,
+        "allow_run_async": False,
+        "allow_ctas": False,
+        "allow_cvas": False,
+        "allow_dml": False,
+        "allow_file_upload": False,
+        "extra": {"allows_virtual_table_explore": True, "cost_estimate_enabled": False},
+        "impersonate_user": False,
+        "uuid": make_uuid("database"),
+        "version": VERSION,
+    }
+
+
+def compile_dataset(mart: Mart, schema: str) -> dict[str, Any]:
+    """A mart as Superset knows it; descriptions are those of dbt."""
+    return {
+        "table_name": mart.name,
+        "main_dttm_col": None,
+        "description": mart.description,
+        "default_endpoint": None,
+        "offset": 0,
+        "cache_timeout": None,
+        "catalog": None,
+        "schema": schema,
+        "sql": None,
+        "params": None,
+        "template_params": None,
+        "filter_select_enabled": True,
+        "fetch_values_predicate": None,
+        "extra": None,
+        "normalize_columns": False,
+        "always_filter_main_dttm": False,
+        "uuid": make_uuid("dataset", mart.name),
+        "metrics": [
+            {
+                "metric_name": "row_count",
+                "verbose_name": "Rows",
+                "metric_type": None,
+                "expression": "toInt64(count())",
+                "description": None,
+                "d3format": None,
+                "currency": None,
+                "extra": {},
+                "warning_text": None,
+            }
+        ],
+        "columns": [compile_column(column) for column in mart.columns.values()],
+        "version": VERSION,
+        "database_uuid": make_uuid("database"),
+    }
+
+
+def compile_column(column: Column) -> dict[str, Any]:
+    """One column; all may be filtered and grouped by."""
+    return {
+        "column_name": column.name,
+        "verbose_name": column.label,
+        "is_dttm": column.is_temporal,
+        "is_active": True,
+        "type": column.data_type,
+        "advanced_data_type": None,
+        "groupby": True,
+        "filterable": True,
+        "expression": None,
+        "description": column.description,
+        "python_date_format": None,
+        "extra": {},
+    }

@@ -1,0 +1,190 @@
+"""Forms: what Superset's editor of a chart would hold, one shape per kind of chart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from trailhouse.dashboards.bundle.declaration import Chart
+from trailhouse.dashboards.bundle.marts import Mart
+
+Form = dict[str, Any]
+
+COLOR_SCHEME = "trailhouse"
+VIZ_TYPES = {
+    "line": "echarts_timeseries_line",
+    "scatter": "echarts_timeseries_scatter",
+    "bar": "echarts_timeseries_bar",
+    "table": "table",
+    "number": "big_number_total",
+    "heatmap": "heatmap_v2",
+    "template": "handlebars",
+}
+
+
+def compile_form(chart: Chart, mart: Mart, metrics: list[Form]) -> Form:
+    """The form of a chart, whatever its kind."""
+    return {
+        "viz_type": VIZ_TYPES[chart.kind],
+        "adhoc_filters": [
+            {"expressionType": "SQL", "sqlExpression": condition, "clause": "WHERE", "isExtra": False}
+            for condition in chart.where
+        ],
+        "row_limit": chart.row_limit,
+        **COMPILERS[chart.kind](chart, metrics),
+        **({"column_config": compile_formats(chart, mart)} if chart.kind == "table" else {}),
+    }
+
+
+def compile_formats(chart: Chart, mart: Mart) -> Form:
+    """How a table writes its numbers."""
+    formats = {name: mart.columns[name].number_format for name in chart.columns}
+    formats |= {metric.label: metric.format for metric in chart.metrics}
+    return {name: {"d3NumberFormat": number_format} for name, number_format in formats.items() if number_format}
+
+
+def compile_series_form(chart: Chart, metrics: list[Form]) -> Form:
+    """Lines, points and bars over an axis."""
+    form = {
+        "x_axis": chart.x,
+        "xAxisForceCategorical": chart.kind == "bar",
+        "x_axis_sort_asc": True,
+        "x_axis_sort_series": "name",
+        "x_axis_sort_series_ascending": True,
+        "metrics": metrics,
+        "groupby": list(chart.series),
+        "order_desc": True,
+        "truncate_metric": True,
+        "show_empty_columns": True,
+        "color_scheme": COLOR_SCHEME,
+        "markerEnabled": chart.has_markers and chart.kind != "bar",
+        "markerSize": 5,
+        "show_legend": bool(chart.series) or len(metrics) > 1,
+        "legendType": "scroll",
+        "legendOrientation": "top",
+        "x_axis_title": chart.x_title,
+        "x_axis_title_margin": 32 if chart.x_title else 0,
+        "y_axis_title": chart.y_title,
+        "y_axis_title_margin": 56 if chart.y_title else 0,
+        "y_axis_title_position": "Left",
+        "y_axis_format": chart.metrics[0].format,
+        "x_axis_number_format": "~g",
+        "xAxisLabelInterval": "0" if chart.kind == "bar" else "auto",
+        "logAxis": chart.is_y_logarithmic,
+        "truncateYAxis": chart.is_y_logarithmic,
+        "y_axis_bounds": [None, None],
+        "truncateXAxis": False,
+        "rich_tooltip": True,
+        "tooltipSortByMetric": False,
+        "stack": "Stack" if chart.is_stacked else None,
+        "zoomable": False,
+        "comparison_type": "values",
+    }
+    if chart.is_x_logarithmic:
+        form["echart_options"] = "{ xAxis: { type: 'log' } }"
+    return form
+
+
+def compile_table_form(chart: Chart, metrics: list[Form]) -> Form:
+    """A table of rows as they are, or of metrics by series; what a cell holds is text, never markup."""
+    shared = {
+        "allow_render_html": False,
+        "allow_rearrange_columns": False,
+        "include_search": False,
+        "server_pagination": False,
+        "page_length": 0,
+        "show_cell_bars": False,
+        "color_pn": False,
+        "table_timestamp_format": "%Y-%m-%d %H:%M",
+    }
+    if metrics:
+        return {
+            **shared,
+            "query_mode": "aggregate",
+            "groupby": list(chart.series),
+            "metrics": metrics,
+            "all_columns": [],
+            "percent_metrics": [],
+            "order_desc": True,
+            "temporal_columns_lookup": {},
+        }
+    return {
+        **shared,
+        "query_mode": "raw",
+        "all_columns": list(chart.columns),
+        "order_by_cols": order_clauses(chart),
+        "groupby": [],
+        "metrics": [],
+        "percent_metrics": [],
+    }
+
+
+def compile_number_form(chart: Chart, metrics: list[Form]) -> Form:
+    """One large number."""
+    return {
+        "metric": metrics[0],
+        "header_font_size": 0.6,
+        "subtitle_font_size": 0.15,
+        "y_axis_format": chart.metrics[0].format,
+        "time_format": "%Y-%m-%d %H:%M",
+    }
+
+
+def compile_heatmap_form(chart: Chart, metrics: list[Form]) -> Form:
+    """A grid of numbers, shaded."""
+    return {
+        "x_axis": chart.x,
+        "groupby": chart.series[0],
+        "metric": metrics[0],
+        "sort_x_axis": "alpha_asc",
+        "sort_y_axis": "alpha_asc",
+        "normalize_across": "heatmap",
+        "linear_color_scheme": "superset_seq_1",
+        "legend_type": "continuous",
+        "show_legend": True,
+        "show_percentage": False,
+        "show_values": True,
+        "xscale_interval": 1,
+        "yscale_interval": 1,
+        "left_margin": "auto",
+        "bottom_margin": "auto",
+        "value_bounds": [None, None],
+        "y_axis_format": chart.metrics[0].format,
+    }
+
+
+def compile_template_form(chart: Chart, metrics: list[Form]) -> Form:
+    """Rows in a Handlebars template; what stands between double braces is escaped, and triple ones are refused."""
+    return {
+        "query_mode": "raw",
+        "all_columns": list(chart.columns),
+        "order_by_cols": order_clauses(chart),
+        "groupby": [],
+        "metrics": [],
+        "percent_metrics": [],
+        "handlebarsTemplate": chart.template,
+        "styleTemplate": chart.style,
+    }
+
+
+def order_clauses(chart: Chart) -> list[str]:
+    """``step desc`` as Superset writes it: ``["step", false]``."""
+    return [json.dumps([column, is_ascending]) for column, is_ascending in read_order(chart)]
+
+
+def read_order(chart: Chart) -> list[tuple[str, bool]]:
+    """The columns a chart is ordered by, each with whether it ascends."""
+    orders = [order.rpartition(" ") for order in chart.order]
+    return [(column, direction == "asc") for column, _, direction in orders]
+
+
+COMPILERS: dict[str, Callable[[Chart, list[Form]], Form]] = {
+    "line": compile_series_form,
+    "scatter": compile_series_form,
+    "bar": compile_series_form,
+    "table": compile_table_form,
+    "number": compile_number_form,
+    "heatmap": compile_heatmap_form,
+    "template": compile_template_form,
+}

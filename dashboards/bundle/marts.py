@@ -1,0 +1,92 @@
+"""What may be shown: the marts and their columns, as dbt describes them; no server is asked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from trailhouse.errors import BadInputError
+
+DOCS_BLOCK = re.compile(r"{%\s*docs\s+(\w+)\s*%}(.*?){%\s*enddocs\s*%}", re.DOTALL)
+DOCS_REFERENCE = re.compile(r"{{\s*doc\(\s*['\"](\w+)['\"]\s*\)\s*}}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a mart: its ClickHouse type and what it means."""
+
+    name: str
+    data_type: str
+    description: str
+
+    @property
+    def is_temporal(self) -> bool:
+        """Whether the column holds times."""
+        return re.match(r"(Nullable\(|LowCardinality\()*Date", self.data_type) is not None
+
+    @property
+    def number_format(self) -> str | None:
+        """How numbers of the column are written, in d3's language; None for what is no number."""
+        if re.search(r"\bU?Int\d+\b", self.data_type):
+            return ".3~s" if self.name.endswith("_bytes") else ",d"
+        if re.search(r"\bFloat\d+\b", self.data_type):
+            return ".1%" if self.name.endswith("_share") else ".4~r"
+        return None
+
+    @property
+    def label(self) -> str:
+        """The name as people read it: ``model_id`` is a model, ``train_flops_palm`` the train flops palm."""
+        words = self.name.removesuffix("_id").replace("_", " ")
+        return words[:1].upper() + words[1:]
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A mart: its grain and its columns, in their order."""
+
+    name: str
+    description: str
+    columns: dict[str, Column]
+
+
+def read_marts(dbt_models: Path) -> dict[str, Mart]:
+    """Read the marts of a dbt project from its ``models`` directory: those that have both SQL and a description.
+
+    Raises BadInputError for a description that refers to a text that is not there.
+    """
+    texts = {
+        name: " ".join(text.split())
+        for file in sorted((dbt_models / "_docs").glob("*.md"))
+        for name, text in DOCS_BLOCK.findall(file.read_text(encoding="utf-8"))
+    }
+    marts = {}
+    for file in sorted((dbt_models / "marts").glob("*.yml")):
+        for model in yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader).get("models", []):
+            if (dbt_models / "marts" / f"{model['name']}.sql").is_file():
+                columns = [
+                    Column(column["name"], column["data_type"], resolve_description(column["description"], texts, file))
+                    for column in model["columns"]
+                ]
+                marts[model["name"]] = Mart(
+                    model["name"],
+                    resolve_description(model["description"], texts, file),
+                    {column.name: column for column in columns},
+                )
+    return marts
+
+
+def resolve_description(description: str, texts: dict[str, str], file: Path) -> str:
+    """Put the shared texts of the project in place of their names, on one line."""
+
+    def find_text(reference: re.Match[str]) -> str:
+        try:
+            return texts[reference.group(1)]
+        except KeyError:
+            raise BadInputError(
+                f"{file}: no text called {reference.group(1)!r}", "write it in dbt/models/_docs"
+            ) from None
+
+    return " ".join(DOCS_REFERENCE.sub(find_text, description).split())

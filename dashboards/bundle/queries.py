@@ -1,0 +1,93 @@
+"""Queries: what a chart asks its mart, as Superset's pages would ask it for the chart's form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trailhouse.dashboards.bundle.declaration import Chart
+from trailhouse.dashboards.bundle.forms import read_order
+
+Query = dict[str, Any]
+
+
+def compile_query(chart: Chart, metrics: list[Query]) -> Query:
+    """The query of a chart, whatever its kind."""
+    shared: Query = {
+        "filters": [],
+        "extras": {"having": "", "where": " AND ".join(f"({condition})" for condition in chart.where)},
+        "applied_time_extras": {},
+        "annotation_layers": [],
+        "row_limit": chart.row_limit,
+        "series_limit": 0,
+        "group_others_when_limit_reached": False,
+        "order_desc": True,
+        "url_params": {},
+        "custom_params": {},
+        "custom_form_data": {},
+    }
+    if chart.kind in ("line", "scatter", "bar"):
+        return shared | compile_series_query(chart, metrics)
+    if chart.kind == "heatmap":
+        return shared | compile_heatmap_query(chart, metrics)
+    if chart.kind == "number":
+        return shared | {"columns": [], "metrics": metrics}
+    if metrics:
+        return shared | {
+            "columns": list(chart.series),
+            "metrics": metrics,
+            "orderby": [[metrics[0], False]],
+            "post_processing": [],
+            "time_offsets": [],
+        }
+    return shared | {
+        "columns": list(chart.columns),
+        "orderby": [[column, is_ascending] for column, is_ascending in read_order(chart)],
+        "post_processing": [],
+        "time_offsets": [],
+    }
+
+
+def axis_column(name: str | None) -> Query:
+    """The column of the horizontal axis."""
+    return {
+        "columnType": "BASE_AXIS",
+        "sqlExpression": name,
+        "label": name,
+        "expressionType": "SQL",
+        "isColumnReference": True,
+    }
+
+
+def compile_series_query(chart: Chart, metrics: list[Query]) -> Query:
+    """A column of values per series, which Superset makes by turning the rows over."""
+    labels = [metric["label"] for metric in metrics]
+    pivot = {
+        "operation": "pivot",
+        "options": {
+            "index": [chart.x],
+            "columns": list(chart.series),
+            "drop_missing_columns": False,
+            "aggregates": {label: {"operator": "mean"} for label in labels},
+        },
+    }
+    rename = {"operation": "rename", "options": {"columns": {labels[0]: None}, "level": 0, "inplace": True}}
+    has_one_metric_in_series = bool(chart.series) and len(labels) == 1
+    return {
+        "columns": [axis_column(chart.x), *chart.series],
+        "metrics": metrics,
+        "orderby": [[metrics[0], False]],
+        "series_columns": list(chart.series),
+        "time_offsets": [],
+        "post_processing": [pivot, *([rename] if has_one_metric_in_series else []), {"operation": "flatten"}],
+    }
+
+
+def compile_heatmap_query(chart: Chart, metrics: list[Query]) -> Query:
+    """One number per cell of the grid, with its rank for the shade."""
+    rank = {"operation": "rank", "options": {"metric": metrics[0]["label"], "group_by": None}}
+    return {
+        "columns": [axis_column(chart.x), chart.series[0]],
+        "metrics": metrics,
+        "orderby": [[axis_column(chart.x), True], [chart.series[0], True]],
+        "post_processing": [rank],
+    }

@@ -1,0 +1,26 @@
+{#
+    A curve at any place between its points: straight between two of them on two logarithmic axes, null outside the
+    curve and where the lower point has no logarithm. `curve` is an array of (x, y), ascending in x, y > 0.
+#}
+{% macro interpolate(curve, x) -%}
+    arrayElement(
+        arrayMap(
+            upper -> multiIf(
+                upper = 0,
+                null,
+                {{ curve }} [upper] .1 = {{ x }},
+                toNullable({{ curve }} [upper] .2),
+                upper = 1 or {{ curve }} [upper - 1] .1 <= 0,
+                null,
+                exp(
+                    log({{ curve }} [upper - 1] .2)
+                    + (log({{ curve }} [upper] .2) - log({{ curve }} [upper - 1] .2))
+                    * (log({{ x }}) - log({{ curve }} [upper - 1] .1))
+                    / (log({{ curve }} [upper] .1) - log({{ curve }} [upper - 1] .1))
+                )
+            ),
+            [arrayFirstIndex(point -> point .1 >= {{ x }}, {{ curve }})]
+        ),
+        1
+    )
+{%- endmacro %}

@@ -1,0 +1,22 @@
+with
+    -- FINAL: the table keeps superseded rows until it is merged, and the latest row counts
+    source as (select * from {{ source("scoring", "raw_scoring_run") }} final),
+
+    renamed as (
+        select
+            scoring_run_id,
+            started_at,
+            finished_at,
+            user_name,
+            host_name,
+            trailhouse_version,
+            device,
+            dtype,
+            score_count,
+            checkpoint_count,
+            tokens_per_second
+        from source
+    )
+
+select *
+from renamed

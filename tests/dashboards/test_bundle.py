@@ -1,0 +1,284 @@
+"""Superset's assets: declarations compiled to files, and what is wrong with them found without a server."""
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+
+from trailhouse.dashboards.bundle.bundle import ASSETS, check_assets, compile_bundle, find_bundle_problems
+from trailhouse.errors import BadInputError
+
+DBT_MODELS = Path(__file__).parents[2] / "dbt" / "models"
+CHART = {
+    "title": "Perplexity",
+    "explanation": "The lower a line, the better its model.",
+    "mart": "fct_loss",
+    "kind": "line",
+    "x": "step",
+    "series": ["model_id"],
+    "metrics": [{"label": "Perplexity", "expression": "avg(perplexity)"}],
+    "where": ["step > 0 and model_id != 'no column'"],
+}
+DASHBOARD = {
+    "title": "Loss",
+    "description": "How far the models are.",
+    "order": 1,
+    "filters": [{"name": "Model", "mart": "fct_loss", "column": "model_id"}],
+    "sections": [{"title": "All", "text": "Read on.", "rows": [{"loss": 12}]}],
+}
+
+
+class Place:
+    """A directory of assets beside a dbt project with one mart and one model that is none."""
+
+    def __init__(self, directory):
+        self.assets, self.dbt_models = directory / "assets", directory / "models"
+        self.add_model("marts", "fct_loss", ["model_id", "step", "perplexity"])
+        self.add_model("intermediate", "int_loss", ["model_id", "step", "perplexity"])
+        (self.dbt_models / "_docs").mkdir()
+        (self.dbt_models / "_docs" / "docs.md").write_text("{% docs told %}Told once.{% enddocs %}")
+        self.dashboard, self.charts = json.loads(json.dumps(DASHBOARD)), {"loss": json.loads(json.dumps(CHART))}
+
+    def add_model(self, layer, name, columns):
+        (self.dbt_models / layer).mkdir(parents=True)
+        (self.dbt_models / layer / f"{name}.sql").write_text("select 1")
+        described = [{"name": column, "data_type": "Int64", "description": "{{ doc('told') }}"} for column in columns]
+        (self.dbt_models / layer / f"{name}.yml").write_text(
+            yaml.safe_dump({"models": [{"name": name, "description": "One row.", "columns": described}]})
+        )
+
+    def write(self):
+        folder = self.assets / "loss"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "dashboard.yaml").write_text(yaml.safe_dump(self.dashboard))
+        (folder / "charts.yaml").write_text(yaml.safe_dump(self.charts))
+
+    def check(self):
+        self.write()
+        return check_assets(self.assets, self.dbt_models)
+
+    def compile(self):
+        self.write()
+        files = compile_bundle(self.assets, self.dbt_models, database_uri="clickhousedb://reader@host/db", schema="db")
+        return {path: yaml.load(text, yaml.CSafeLoader) for path, text in files.items()}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def ours():
+    files = compile_bundle(ASSETS, DBT_MODELS, database_uri="clickhousedb://reader@warehouse/w", schema="w")
+    return {path: yaml.load(text, yaml.CSafeLoader) for path, text in files.items()}
+
+
+def test_our_own_assets_are_sound():
+    assert check_assets(ASSETS, DBT_MODELS) == []
+
+
+def test_a_sound_folder_has_no_problem(place):
+    assert place.check() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"mart": "fct_other"}, "loss: chart loss: fct_other is no mart"),
+        ({"mart": "int_loss"}, "loss: chart loss: int_loss is no mart"),
+        ({"x": "tokens"}, "loss: chart loss: fct_loss has no column tokens"),
+        ({"series": ["size"]}, "loss: chart loss: fct_loss has no column size"),
+        ({"where": ["size > 3"]}, "loss: chart loss: fct_loss has no column size"),
+        ({"ignores": ["size"]}, "loss: chart loss: fct_loss has no column size"),
+        (
+            {"metrics": [{"label": "a", "expression": "avg(bits)"}]},
+            "loss: chart loss: fct_loss has no column bits",
+        ),
+        (
+            {"kind": "table", "metrics": [], "columns": ["bits"]},
+            "loss: chart loss: fct_loss has no column bits",
+        ),
+        (
+            {"kind": "table", "metrics": [], "columns": ["step"], "order": ["bits desc"]},
+            "loss: chart loss: fct_loss has no column bits",
+        ),
+        ({"explanation": "A line for each of the models"}, "loss: chart loss: its explanation is no sentence"),
+        ({"x": None}, "loss: chart loss: a line needs x and metrics"),
+        ({"kind": "heatmap", "series": []}, "loss: chart loss: a heatmap needs exactly one series"),
+        ({"kind": "table", "columns": ["step"]}, "loss: chart loss: a table needs columns or metrics, and not both"),
+        (
+            {"kind": "template", "metrics": [], "columns": ["step"], "template": "{{bits}}"},
+            "loss: chart loss: fct_loss has no column bits",
+        ),
+        (
+            {"kind": "template", "metrics": [], "columns": ["step"], "template": "{{{step}}}"},
+            "loss: chart loss: its template holds {{{ or {{&, which show text of the warehouse as markup",
+        ),
+    ],
+)
+def test_a_chart_that_shows_what_is_not_there_is_named(place, change, problem):
+    place.charts["loss"].update(change)
+    assert problem in place.check()
+    with pytest.raises(BadInputError):
+        place.compile()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"mart": "dim_model"}, "loss: filter Model: dim_model is no mart"),
+        ({"column": "size"}, "loss: filter Model: fct_loss has no column size"),
+        ({"parents": ["Suite"]}, "loss: filter Model: no filter is called 'Suite'"),
+        ({"where": ["size = 3"]}, "loss: filter Model: fct_loss has no column size"),
+    ],
+)
+def test_a_filter_with_values_from_nowhere_is_named(place, change, problem):
+    place.dashboard["filters"][0].update(change)
+    assert problem in place.check()
+
+
+def test_a_filter_that_changes_nothing_is_named(place):
+    place.charts["loss"]["ignores"] = ["model_id"]
+    assert place.check() == ["loss: filter Model: no chart is changed by its column model_id"]
+
+
+def test_charts_without_a_place_and_places_without_a_chart_are_named(place):
+    place.charts["spare"] = place.charts["loss"]
+    place.dashboard["sections"][0]["rows"] = [{"loss": 6, "missing": 6}, {"loss": 13}]
+    assert set(place.check()) >= {
+        "loss: chart missing is placed, and not in charts.yaml",
+        "loss: chart spare is in charts.yaml, and placed nowhere",
+        "loss: chart loss is placed 2 times",
+        "loss: the row loss is 13 wide, of 12",
+    }
+
+
+def test_a_chart_without_an_explanation_is_refused_with_its_file(place):
+    del place.charts["loss"]["explanation"]
+    with pytest.raises(BadInputError, match=r"charts\.yaml: loss\.explanation: Field required"):
+        place.check()
+
+
+def test_a_key_said_twice_is_refused(place):
+    place.write()
+    with (place.assets / "loss" / "charts.yaml").open("a") as file:
+        file.write(yaml.safe_dump({"loss": CHART}))
+    with pytest.raises(BadInputError, match="'loss' is said twice"):
+        check_assets(place.assets, place.dbt_models)
+
+
+def test_a_uuid_of_two_assets_and_a_reference_to_none_are_named():
+    files = {
+        "charts/a.yaml": {"uuid": "1", "dataset_uuid": "3"},
+        "charts/b.yaml": {"uuid": "1", "dataset_uuid": "2"},
+        "datasets/c.yaml": {"uuid": "2"},
+        "dashboards/d.yaml": {"uuid": "4", "position": {"CHART-1": {"meta": {"chartId": 1, "uuid": "5"}}}},
+    }
+    assert find_bundle_problems(files) == [
+        "the UUID 1 belongs to 2 assets",
+        "charts/a.yaml refers to 3, which is not there",
+        "dashboards/d.yaml refers to 5, which is not there",
+    ]
+
+
+def test_compiling_twice_gives_the_same_bytes():
+    first, second = (
+        compile_bundle(ASSETS, DBT_MODELS, database_uri="clickhousedb://reader@warehouse/w", schema="w")
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_another_place_gives_the_same_identities(place, tmp_path):
+    other = Place(tmp_path / "elsewhere")
+    assert {path: file.get("uuid") for path, file in place.compile().items()} == {
+        path: file.get("uuid") for path, file in other.compile().items()
+    }
+
+
+def test_a_folder_is_all_that_a_dashboard_needs(place):
+    files = place.compile()
+    assert set(files) == {
+        "metadata.yaml",
+        "databases/Trailhouse.yaml",
+        "datasets/Trailhouse/fct_loss.yaml",
+        "charts/loss/loss.yaml",
+        "dashboards/loss.yaml",
+    }
+    assert [column["description"] for column in files["datasets/Trailhouse/fct_loss.yaml"]["columns"]] == [
+        "Told once."
+    ] * 3
+
+
+def test_every_chart_asks_a_query_of_its_own_mart(ours):
+    charts = [file for path, file in ours.items() if path.startswith("charts/")]
+    columns = {
+        file["uuid"]: {column["column_name"] for column in file["columns"]}
+        for path, file in ours.items()
+        if path.startswith("datasets/")
+    }
+    assert len(charts) > 30
+    for chart in charts:
+        (query,) = json.loads(chart["query_context"])["queries"]
+        asked = {column if isinstance(column, str) else column["label"] for column in query["columns"]}
+        assert asked <= columns[chart["dataset_uuid"]]
+        assert query.get("metrics") or asked
+
+
+def test_filters_leave_charts_alone_whose_mart_lacks_the_column(ours):
+    dashboard = ours["dashboards/operations.yaml"]
+    numbers = {
+        component["meta"]["chartId"]: component["meta"]["uuid"]
+        for component in dashboard["position"].values()
+        if isinstance(component, dict) and component["type"] == "CHART"
+    }
+    suite = dashboard["metadata"]["native_filter_configuration"][0]
+    excluded = {numbers[number] for number in suite["scope"]["excluded"]}
+    names = {file.get("uuid"): path for path, file in ours.items()}
+    assert {names[uuid] for uuid in excluded} >= {"charts/operations/storage_by_table.yaml"}
+    assert "charts/operations/found.yaml" not in {names[uuid] for uuid in excluded}
+
+
+def test_a_click_on_a_token_leaves_the_passage_whole(ours):
+    dashboard = ours["dashboards/inspector.yaml"]
+    numbers = {
+        component["meta"]["sliceName"]: component["meta"]["chartId"]
+        for component in dashboard["position"].values()
+        if isinstance(component, dict) and component["type"] == "CHART"
+    }
+    scope = dashboard["metadata"]["chart_configuration"][str(numbers["Tokens of the passage"])]["crossFilters"]["scope"]
+    assert numbers["Passage"] in scope["excluded"]
+    assert numbers["Perplexity along training"] not in scope["excluded"]
+
+
+def test_every_component_stands_below_its_parent(ours):
+    for path, file in ours.items():
+        if path.startswith("dashboards/"):
+            position = {key: part for key, part in file["position"].items() if isinstance(part, dict)}
+            children = [child for part in position.values() for child in part.get("children", [])]
+            assert sorted(children) == sorted({*children})
+            assert {*children} == {*position} - {"ROOT_ID", "HEADER_ID"}
+            for key, part in position.items():
+                for child in part.get("children", []):
+                    assert position[child]["parents"][-1] == key
+
+
+def test_dashboards_link_to_each_other(ours):
+    dashboards = [file for path, file in ours.items() if path.startswith("dashboards/")]
+    assert len(dashboards) >= 4
+    for dashboard in dashboards:
+        text = json.dumps(dashboard["position"])
+        for other in dashboards:
+            if other is not dashboard:
+                assert f"(/superset/dashboard/{other['slug']}/)" in text
+
+
+def test_tables_show_text_as_text_and_uuids_are_uuids(ours):
+    for path, file in ours.items():
+        if "uuid" in file:
+            assert uuid.UUID(file["uuid"]).version == 5
+        if path.startswith("charts/") and file["viz_type"] == "table":
+            assert file["params"]["allow_render_html"] is False
