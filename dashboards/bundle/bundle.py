@@ -63,7 +63,7 @@ def compile_files(
         files[f"datasets/{DATABASE}/{name}.yaml"] = compile_dataset(marts[name], schema)
     for folder in folders:
         for key, chart in folder.charts.items():
-            files[f"charts/{folder.name}/{key}.yaml"] = compile_chart(folder.name, key, chart, marts[chart.mart])
+            files[f"charts/{folder.name}/{key}.yaml"] = compile_chart(folder, key, marts[chart.mart])
     for folder in folders:
         files[f"dashboards/{folder.name}.yaml"] = compile_dashboard(folder, folders, marts)
     return files

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from trailhouse.dashboards.bundle.charts import is_filtered
 from trailhouse.dashboards.bundle.datasets import VERSION
-from trailhouse.dashboards.bundle.declaration import Chart, Filter, Folder, Section
+from trailhouse.dashboards.bundle.declaration import Filter, Folder, Section
 from trailhouse.dashboards.bundle.forms import COLOR_SCHEME
 from trailhouse.dashboards.bundle.identity import make_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart
@@ -163,14 +164,13 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
         "cascadeParentIds": [filter_key(folder, parent) for parent in native.parents],
         "scope": {
             "rootPath": ["ROOT_ID"],
-            "excluded": [numbers[key] for key, chart in folder.charts.items() if not is_filtered(chart, native, marts)],
+            "excluded": [
+                numbers[key]
+                for key, chart in folder.charts.items()
+                if not is_filtered(chart, native, marts[chart.mart])
+            ],
         },
     }
-
-
-def is_filtered(chart: Chart, native: Filter, marts: Mapping[str, Mart]) -> bool:
-    """Whether a filter applies to a chart: its mart has the column, and the chart does not ignore it."""
-    return native.column in marts[chart.mart].columns and native.column not in chart.ignores
 
 
 def compile_condition(native: Filter) -> Component:

@@ -13,7 +13,6 @@ Query = dict[str, Any]
 def compile_query(chart: Chart, metrics: list[Query]) -> Query:
     """The query of a chart, whatever its kind."""
     shared: Query = {
-        "filters": [],
         "extras": {"having": "", "where": " AND ".join(f"({condition})" for condition in chart.where)},
         "applied_time_extras": {},
         "annotation_layers": [],
