@@ -164,7 +164,7 @@ def compile_template_form(chart: Chart, metrics: list[Form]) -> Form:
         "metrics": [],
         "percent_metrics": [],
         "handlebarsTemplate": chart.template,
-        "styleTemplate": chart.style,
+        "styleTemplate": "",  # Superset takes styles out of templates; they belong to the dashboard
     }
 
 

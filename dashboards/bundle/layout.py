@@ -74,7 +74,7 @@ def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str,
     return {
         "dashboard_title": folder.dashboard.title,
         "description": folder.dashboard.description,
-        "css": "",
+        "css": "\n".join(chart.style for chart in folder.charts.values() if chart.style),
         "slug": folder.name,
         "certified_by": None,
         "certification_details": None,

@@ -38,12 +38,11 @@ def compile_query(chart: Chart, metrics: list[Query]) -> Query:
             "post_processing": [],
             "time_offsets": [],
         }
-    return shared | {
+    rows = {
         "columns": list(chart.columns),
         "orderby": [[column, is_ascending] for column, is_ascending in read_order(chart)],
-        "post_processing": [],
-        "time_offsets": [],
     }
+    return shared | rows | ({} if chart.kind == "template" else {"post_processing": [], "time_offsets": []})
 
 
 def axis_column(name: str | None) -> Query:
