@@ -18,6 +18,7 @@ def resolve_address(settings: Settings) -> WarehouseAddress:
             settings.database,
             user=settings.warehouse_user,
             password=settings.warehouse_password.get_secret_value(),
+            cluster=settings.cluster,
         )
     endpoint = ensure_running(settings.warehouse_directory)
     return WarehouseAddress.parse(endpoint.url, settings.database, user=endpoint.user, password=endpoint.password)

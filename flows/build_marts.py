@@ -81,6 +81,7 @@ def export_address(address: WarehouseAddress) -> None:
         TRAILHOUSE_DBT_USER=address.user,
         TRAILHOUSE_DBT_PASSWORD=address.password,
         TRAILHOUSE_DBT_DATABASE=address.database,
+        TRAILHOUSE_DBT_CLUSTER=address.cluster,
         DBT_SEND_ANONYMOUS_USAGE_STATS="false",
     )
 

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     )
     warehouse_user: str = Field(default="", description="User at warehouse_url")
     warehouse_password: SecretStr = Field(default=SecretStr(""), description="Password at warehouse_url")
+    cluster: str = Field(
+        default="", description="ClickHouse cluster at warehouse_url on which tables are made; empty for one server"
+    )
     database: str = Field(default="trailhouse", min_length=1, description="Database of raw tables and marts")
     data_directory: Path = Field(default=Path("data"), description="Embedded warehouse, suites and run history")
     figures_directory: Path = Field(default=Path("figures"), description="Where figures are written")

@@ -27,10 +27,13 @@ class WarehouseAddress:
     database: str
     password: str = field(default="", repr=False)
     is_secure: bool = False
+    cluster: str = ""
 
     @classmethod
-    def parse(cls, url: str, database: str, user: str = "", password: str = "") -> WarehouseAddress:
+    def parse(cls, url: str, database: str, user: str = "", password: str = "", cluster: str = "") -> WarehouseAddress:
         """Read an address from ``http[s]://[user[:password]@]host[:port]``; arguments win over the URL.
+
+        ``cluster`` names the ClickHouse cluster the tables are made on; empty means this one server.
 
         Raises UsageError if the URL has no host, another scheme or a port that is not a number.
         """
@@ -50,6 +53,7 @@ class WarehouseAddress:
             database=database,
             password=password or unquote(parts.password or ""),
             is_secure=is_secure,
+            cluster=cluster,
         )
 
     @property

@@ -6,21 +6,24 @@ create stage ── insert batches ── check the count ── replace partiti
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
+from trailhouse.warehouse.cluster import LOCAL_SUFFIX, ShardedTable, find_sharded_table
 from trailhouse.warehouse.connection import read_row
-from trailhouse.warehouse.migrations import quote_identifier
+from trailhouse.warehouse.quoting import quote_identifier, quote_literal
 
 STAGE_PREFIX = "stage_"
 # A load that takes longer than a day is taken for dead.
 STAGE_LIFETIME_HOURS = 24
-LOAD_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 1}
+# Through a Distributed table an insert is done when the shards have the rows; elsewhere the last word means nothing.
+LOAD_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 1, "distributed_foreground_insert": 1}
 
 PartitionValue = str | int
 
@@ -44,13 +47,6 @@ class Partition:
         return " and ".join(f"{quote_identifier(column)} = {quote_literal(value)}" for column, value in self.key)
 
 
-def quote_literal(value: PartitionValue) -> str:
-    """Write a value of a partition key as a SQL literal."""
-    if isinstance(value, int):
-        return str(value)
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def replace_partition(client: Client, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]) -> int:
     """Load batches as the whole content of one partition; an earlier content is replaced, a repeat changes nothing.
 
@@ -59,19 +55,12 @@ def replace_partition(client: Client, partition: Partition, batches: Iterable[pa
     Returns the number of rows of the partition. Raises BadInputError, with nothing changed, if there are no
     rows: an empty partition is always a mistake upstream.
     """
-    stage = f"{STAGE_PREFIX}{partition.table}_{uuid.uuid4().hex}"
-    client.command(f"create table {quote_identifier(stage)} as {quote_identifier(partition.table)}")
-    try:
+    with open_stage(client, partition) as (stage, sharded):
         row_count = fill_stage(client, stage, partition, batches)
         if row_count == 0:
             raise BadInputError(f"nothing to load into {partition.table} {partition.expression}", "check the corpus")
         check_stage(client, stage, partition, row_count)
-        client.command(
-            f"alter table {quote_identifier(partition.table)} "
-            f"replace partition {partition.expression} from {quote_identifier(stage)}"
-        )
-    finally:
-        client.command(f"drop table if exists {quote_identifier(stage)} sync")
+        run(client, swap_partition(client, stage, partition, sharded))
     return row_count
 
 
@@ -87,25 +76,60 @@ def copy_partition(client: Client, source: Partition, target: Partition) -> int:
     ).result_rows
     constants = {column: quote_literal(value) for column, value in target.key}
     names = [str(name) for (name,) in columns]
-    stage = f"{STAGE_PREFIX}{target.table}_{uuid.uuid4().hex}"
     row_count = read_row(client, f"select count() from {quote_identifier(source.table)} where {source.condition}")[0]
     if row_count == 0:
         raise BadInputError(f"nothing to copy from {source.table} {source.expression}", "score it first")
-    client.command(f"create table {quote_identifier(stage)} as {quote_identifier(target.table)}")
-    try:
+    with open_stage(client, target) as (stage, sharded):
         client.command(
             f"insert into {quote_identifier(stage)} ({', '.join(map(quote_identifier, names))})"
             f" select {', '.join(constants.get(name, quote_identifier(name)) for name in names)}"
-            f" from {quote_identifier(source.table)} where {source.condition}"
+            f" from {quote_identifier(source.table)} where {source.condition}",
+            settings={"distributed_foreground_insert": 1},
         )
         check_stage(client, stage, target, row_count)
-        client.command(
-            f"alter table {quote_identifier(target.table)} "
-            f"replace partition {target.expression} from {quote_identifier(stage)}"
-        )
-    finally:
-        client.command(f"drop table if exists {quote_identifier(stage)} sync")
+        run(client, swap_partition(client, stage, target, sharded))
     return int(row_count)
+
+
+@contextlib.contextmanager
+def open_stage(client: Client, partition: Partition) -> Iterator[tuple[str, ShardedTable | None]]:
+    """A stage for one load, dropped at its end whatever happened; with where the target's rows lie on a cluster."""
+    stage = f"{STAGE_PREFIX}{partition.table}_{uuid.uuid4().hex}"
+    sharded = find_sharded_table(client, partition.table)
+    try:
+        run(client, create_stage(stage, partition.table, sharded))
+        yield stage, sharded
+    finally:
+        run(client, drop_stage(stage, sharded))
+
+
+def create_stage(stage: str, table: str, sharded: ShardedTable | None) -> list[str]:
+    """The statements that make a stage of the same shape as the table."""
+    if sharded is not None:
+        return sharded.create_stage(stage)
+    return [f"create table {quote_identifier(stage)} as {quote_identifier(table)}"]
+
+
+def swap_partition(client: Client, stage: str, partition: Partition, sharded: ShardedTable | None) -> list[str]:
+    """The statements that make the stage the content of the partition."""
+    if sharded is not None:
+        major, minor = (int(number) for number in str(client.server_version).split(".")[:2])
+        return sharded.replace_partition(stage, partition.expression, (major, minor))
+    table, source = quote_identifier(partition.table), quote_identifier(stage)
+    return [f"alter table {table} replace partition {partition.expression} from {source}"]
+
+
+def drop_stage(stage: str, sharded: ShardedTable | None) -> list[str]:
+    """The statements that drop a stage, or what is left of it."""
+    if sharded is not None:
+        return sharded.drop_stage(stage)
+    return [f"drop table if exists {quote_identifier(stage)} sync"]
+
+
+def run(client: Client, statements: Iterable[str]) -> None:
+    """Run statements one after the other."""
+    for statement in statements:
+        client.command(statement)
 
 
 def fill_stage(client: Client, stage: str, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]) -> int:
@@ -153,7 +177,8 @@ def drop_abandoned_stages(client: Client) -> list[str]:
         " and metadata_modification_time < now() - toIntervalHour({hours:UInt32})",
         parameters={"prefix": STAGE_PREFIX, "hours": STAGE_LIFETIME_HOURS},
     ).result_rows
-    names = [str(name) for (name,) in rows]
-    for name in names:
-        client.command(f"drop table if exists {quote_identifier(name)} sync")
-    return names
+    stages = sorted({str(name).removesuffix(LOCAL_SUFFIX) for (name,) in rows})
+    for stage in stages:
+        table = stage.removeprefix(STAGE_PREFIX).rpartition("_")[0]
+        run(client, drop_stage(stage, find_sharded_table(client, table)))
+    return stages

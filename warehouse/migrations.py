@@ -11,7 +11,9 @@ from importlib.resources.abc import Traversable
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, UsageError
+from trailhouse.warehouse.cluster import ClusterSchema
 from trailhouse.warehouse.connection import WarehouseAddress, connect, read_row
+from trailhouse.warehouse.quoting import quote_identifier
 
 CREATE_LEDGER = """
 create table if not exists schema_migration (
@@ -107,27 +109,46 @@ def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migr
 def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> list[Migration]:
     """Create the database and apply what is missing; applying again changes nothing.
 
-    Each statement is remembered after it ran, so that a migration that was cut off goes on where it stopped.
+    Each statement is remembered after it ran, so that a migration that was cut off goes on where it stopped. Where
+    the address names a cluster, the tables are made there, see :mod:`trailhouse.warehouse.cluster`.
 
     Returns the migrations that were applied by this call.
     """
+    schema = read_schema(address, migrations)
     with connect(address, needs_database=False) as client:
-        client.command(f"create database if not exists {quote_identifier(address.database)}")
+        on_cluster = f" {schema.on_cluster}" if schema is not None else ""
+        client.command(f"create database if not exists {quote_identifier(address.database)}{on_cluster}")
     with connect(address) as client:
-        client.command(CREATE_LEDGER)
+        for form in write_forms(CREATE_LEDGER.strip(), schema):
+            client.command(form)
         pending = pending_migrations(client, migrations)
         for migration in pending:
-            apply_migration(client, migration)
+            apply_migration(client, migration, schema)
     return pending
 
 
-def apply_migration(client: Client, migration: Migration) -> None:
+def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> ClusterSchema | None:
+    """How the schema lies on the cluster the address names; None for one server."""
+    if not address.cluster:
+        return None
+    statements = [statement for migration in migrations for statement in migration.statements]
+    return ClusterSchema.read(address.cluster, address.database, statements)
+
+
+def write_forms(statement: str, schema: ClusterSchema | None) -> list[str]:
+    """The statement itself on one server, its forms on a cluster."""
+    repeatable = make_repeatable(statement)
+    return [repeatable] if schema is None else schema.write(repeatable)
+
+
+def apply_migration(client: Client, migration: Migration, schema: ClusterSchema | None) -> None:
     """Run the statements of one migration that have not run yet."""
     done = read_applied(client).get(migration.version)
     first = done.statement_count if done is not None else 0
     for index, statement in enumerate(migration.statements):
         if index >= first:
-            client.command(make_repeatable(statement))
+            for form in write_forms(statement, schema):
+                client.command(form)
             remember(client, migration, index + 1)
 
 
@@ -162,8 +183,3 @@ def read_applied(client: Client) -> dict[int, AppliedMigration]:
 def as_text(value: str | bytes) -> str:
     """FixedString columns arrive as bytes."""
     return value.decode() if isinstance(value, bytes) else value
-
-
-def quote_identifier(name: str) -> str:
-    """Quote a database, table or column name for SQL."""
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.connection import read_row
-from trailhouse.warehouse.migrations import quote_identifier
+from trailhouse.warehouse.quoting import quote_identifier
 
 # Strings as Arrow strings, not as binary.
 ARROW_SETTINGS = {

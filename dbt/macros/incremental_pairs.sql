@@ -52,7 +52,7 @@
                 and metadata_modification_time < now() - interval 1 day
         {% endset %}
         {% for row in run_query(abandoned).rows %}
-            {% do run_query("drop table if exists " ~ target.schema ~ "." ~ row[0]) %}
+            {% do run_query("drop table if exists " ~ target.schema ~ "." ~ row[0] ~ " " ~ on_every_node()) %}
         {% endfor %}
     {% endif %}
 {% endmacro %}

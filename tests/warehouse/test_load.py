@@ -16,7 +16,8 @@ import pytest
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.ledger import ScoredPartition, copy_scores, load_scores, read_score_keys, retract_scores
-from trailhouse.warehouse.load import Partition, drop_abandoned_stages, quote_literal, replace_partition
+from trailhouse.warehouse.load import Partition, drop_abandoned_stages, replace_partition
+from trailhouse.warehouse.quoting import quote_literal
 
 
 def score_batch(document_id: int, position_count: int, log_prob_nats: float = -1.5) -> pa.RecordBatch:
