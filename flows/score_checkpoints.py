@@ -9,13 +9,13 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
-from prefect import flow, task
+from prefect import flow
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from trailhouse import __version__
@@ -23,26 +23,30 @@ from trailhouse.errors import PartialError, TrailhouseError
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.progress import report_progress
 from trailhouse.flows.registration import find_checkpoints, read_registered_corpus, register_suite
-from trailhouse.flows.reuse import copy_reusable, split_reusable
+from trailhouse.flows.reuse import CopiedPlan, Plan, copy_reusable, split_reusable
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import find_declared_suite
-from trailhouse.models.checkpoint import Checkpoint
-from trailhouse.models.corpus import Corpus
-from trailhouse.models.scoring import (
-    BATCH_POLICY,
-    ScoringSettings,
-    attention_implementation,
-    device_name,
-    library_versions,
-    load_model,
-    score_corpus,
+from trailhouse.flows.sweep import (
+    TASK_THREADS,
+    PassedOver,
+    ScoredCheckpoint,
+    ScoringJob,
+    SweepStages,
+    closing_stages,
+    score_checkpoint,
 )
+from trailhouse.models.checkpoint import Checkpoint
+from trailhouse.models.checkpoint_cache import CheckpointCache
+from trailhouse.models.corpus import Corpus
+from trailhouse.models.scoring import BATCH_POLICY, ScoringSettings, library_versions
 from trailhouse.models.tokenization import load_tokenizer, token_table, tokenize_corpus
 from trailhouse.models.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
 from trailhouse.warehouse.catalogue import load_tokens, upsert
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
+from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, read_score_keys
 from trailhouse.warehouse.load import drop_abandoned_stages
+
+Outcome = ScoredCheckpoint | LedgerEntry | PassedOver | BaseException
 
 
 @dataclass(frozen=True)
@@ -53,73 +57,24 @@ class ScoringReport:
     corpus_id: str
     checkpoint_count: int
     already_scored_count: int
+    elsewhere_count: int
+    """Checkpoints that another worker is scoring at this moment."""
     scored_count: int
     copied_count: int
     """Of ``scored_count``: copied from a checkpoint with the same weights."""
     score_count: int
     duration_seconds: float
+    scoring_seconds: float
+    """Time in which the model ran: what loading and inserting are hidden behind."""
     scores_per_second: float
 
 
-@dataclass(frozen=True)
-class ScoringJob:
-    """Everything a checkpoint is scored with; shared by all checkpoints of a run that use one tokenizer."""
-
-    address: WarehouseAddress
-    tokenized: TokenizedCorpus
-    settings: ScoringSettings
-    scoring_run_id: uuid.UUID
-
-
-@dataclass(frozen=True)
-class ScoredCheckpoint:
-    """A checkpoint whose scores are in the warehouse, and what they were computed with."""
-
-    entry: LedgerEntry
-    device: str
-    attention_implementation: str
-
-
-@dataclass
-class PositionProgress:
-    """Adds up the positions of one checkpoint that are scored."""
-
-    name: str
-    position_count: int
-    done_count: int = 0
-
-    def advance(self, count: int) -> None:
-        """``count`` further positions are scored."""
-        self.done_count += count
-        report_progress("Positions", self.done_count, self.position_count, self.name)
-
-
-def is_worth_retrying(task: Task[..., object], run: TaskRun, state: State[object]) -> bool:
-    """Retry what may pass by itself; what a person must mend fails at once."""
-    error = state.result(raise_on_failure=False)
-    return not (isinstance(error, TrailhouseError) and error.exit_code in (2, 3))
-
-
-@task(
-    retries=2,
-    retry_delay_seconds=[1, 10],
-    retry_condition_fn=is_worth_retrying,
-    cache_policy=NO_CACHE,
+@flow(
+    name="score_checkpoints",
+    task_runner=cast(TaskRunner[PrefectFuture[object]], ThreadPoolTaskRunner(max_workers=TASK_THREADS)),
+    validate_parameters=False,
     persist_result=False,
-    task_run_name="{checkpoint.model_id} step {checkpoint.step}",
 )
-def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob) -> ScoredCheckpoint:
-    """Load one checkpoint, score every position of the corpus, replace its partition, enter it into the ledger."""
-    started_at = datetime.now(UTC)
-    model = load_model(checkpoint.directory, job.settings, allow_pickle=checkpoint.is_pickled)
-    progress = PositionProgress(f"{checkpoint.model_id} step {checkpoint.step}", job.tokenized.position_count)
-    batches = score_corpus(model, job.tokenized, job.settings, progress=progress.advance)
-    with connect(job.address) as client:
-        entry = load_scores(client, scored, batches, job.scoring_run_id, started_at)
-    return ScoredCheckpoint(entry, device_name(model), attention_implementation(model))
-
-
-@flow(name="score_checkpoints", validate_parameters=False, persist_result=False)
 def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
     """Score every checkpoint of a suite on a corpus, except those the ledger has.
 
@@ -143,16 +98,25 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     to_score, copies = split_reusable(pending, ledger)
     run_id = uuid.uuid4()
     tokenized = tokenize_for(to_score, registered, vocabulary_sizes, address)
-    jobs = {tokens.tokenizer_id: ScoringJob(address, tokens, scoring, run_id) for tokens in tokenized}
+    make_job = partial(
+        ScoringJob,
+        address=address,
+        settings=scoring,
+        scoring_run_id=run_id,
+        data_directory=settings.data_directory,
+        cache=CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes),
+        sources=found.sources,
+        stages=SweepStages(),
+    )
+    jobs = {tokens.tokenizer_id: make_job(tokenized=tokens) for tokens in tokenized}
     outcomes = score_pending(to_score, jobs) if to_score else []
-    copied = copy_reusable(address, copies)
+    outcomes += copy_or_pass_over(address, copies, elsewhere_of(to_score, outcomes))
+    report = summarise(declared.suite_id, corpus, len(planned), outcomes, started_at)
     finished = [outcome for outcome in outcomes if isinstance(outcome, ScoredCheckpoint)]
-    errors = [*found.errors, *(outcome for outcome in (*outcomes, *copied) if isinstance(outcome, BaseException))]
-    entries = [outcome for outcome in copied if isinstance(outcome, LedgerEntry)]
-    report = summarise(declared.suite_id, corpus, len(planned), len(pending), finished, entries, started_at)
     if finished:
         record_run(address, run_id, scoring, report, finished[0], started_at)
-    raise_failures(errors, report.already_scored_count + report.scored_count)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    raise_failures([*found.errors, *failures], len(planned) - len(failures))
     return report
 
 
@@ -169,23 +133,26 @@ def plan_partition(checkpoint: Checkpoint, corpus: Corpus, scoring: ScoringSetti
     )
 
 
-def score_pending(
-    pending: list[tuple[Checkpoint, ScoredPartition]], jobs: Mapping[str, ScoringJob]
-) -> list[ScoredCheckpoint | BaseException]:
-    """Score the checkpoints one after the other; an outcome is its scores or its error."""
+def score_pending(pending: list[Plan], jobs: Mapping[str, ScoringJob]) -> list[Outcome]:
+    """Take the checkpoints through the stages of a sweep; an outcome is what became of one, or its error."""
     example = next(iter(jobs.values()))
     corpus_id = example.tokenized.corpus_id
     slot = score_checkpoint.with_options(tags={f"device:{example.settings.device}"})
     artifact_id = cast(
         uuid.UUID, create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {corpus_id}")
     )
-    outcomes: list[ScoredCheckpoint | BaseException] = []
-    for index, (checkpoint, scored) in enumerate(pending):
-        report_progress("Scoring", index, len(pending), checkpoint.model_id)
-        state = slot(checkpoint, scored, quote(jobs[checkpoint.tokenizer_id]), return_state=True)
-        outcomes.append(state.result(raise_on_failure=False))
-        update_progress_artifact(artifact_id, 100.0 * (index + 1) / len(pending))
-    report_progress("Scoring", len(pending), len(pending))
+    report_progress("Scoring", 0, len(pending))
+    outcomes: list[Outcome] = []
+    with closing_stages(example.stages):
+        futures = [
+            slot.submit(checkpoint, scored, cast(ScoringJob, quote(jobs[checkpoint.tokenizer_id])))
+            for checkpoint, scored in pending
+        ]
+        for (checkpoint, _), future in zip(pending, futures, strict=True):
+            future.wait()
+            outcomes.append(future.state.result(raise_on_failure=False))
+            report_progress("Scoring", len(outcomes), len(pending), checkpoint.model_id)
+            update_progress_artifact(artifact_id, 100.0 * len(outcomes) / len(pending))
     create_table_artifact(
         [describe_outcome(c, outcome) for (c, _), outcome in zip(pending, outcomes, strict=True)],
         key="scored-checkpoints",
@@ -194,8 +161,26 @@ def score_pending(
     return outcomes
 
 
+def elsewhere_of(plans: list[Plan], outcomes: list[Outcome]) -> set[tuple[str, int]]:
+    """(model_id, step) of the checkpoints that another worker is scoring at this moment."""
+    return {
+        (scored.model_id, scored.step)
+        for (_, scored), outcome in zip(plans, outcomes, strict=True)
+        if isinstance(outcome, PassedOver) and not outcome.is_scored
+    }
+
+
+def copy_or_pass_over(
+    address: WarehouseAddress, copies: list[CopiedPlan], elsewhere: set[tuple[str, int]]
+) -> list[Outcome]:
+    """Copy the scores of equal weights; where another worker is making them, the copy is left to a later run."""
+    present = [copy for copy in copies if copy.origin not in elsewhere]
+    waiting: list[Outcome] = [PassedOver(is_scored=False) for copy in copies if copy.origin in elsewhere]
+    return [*waiting, *copy_reusable(address, present)]
+
+
 def tokenize_for(
-    pending: list[tuple[Checkpoint, ScoredPartition]],
+    pending: list[Plan],
     corpus: Corpus,
     vocabulary_sizes: Mapping[str, int],
     address: WarehouseAddress,
@@ -214,37 +199,39 @@ def tokenize_for(
     return list(tokenized.values())
 
 
-def describe_outcome(checkpoint: Checkpoint, outcome: ScoredCheckpoint | BaseException) -> dict[str, object]:
+def describe_outcome(checkpoint: Checkpoint, outcome: Outcome) -> dict[str, object]:
     """One row of the table that a run leaves behind."""
     row: dict[str, object] = {"model": checkpoint.model_id, "step": checkpoint.step}
     if isinstance(outcome, BaseException):
         return {**row, "state": "failed", "scores": 0, "mean log-prob (nats)": None, "message": str(outcome)}
-    entry = outcome.entry
+    if isinstance(outcome, PassedOver):
+        state = "scored elsewhere" if outcome.is_scored else "being scored elsewhere"
+        return {**row, "state": state, "scores": 0, "mean log-prob (nats)": None, "message": ""}
+    entry = outcome if isinstance(outcome, LedgerEntry) else outcome.entry
     mean = entry.log_prob_sum_nats / entry.score_count
     return {**row, "state": "scored", "scores": entry.score_count, "mean log-prob (nats)": mean, "message": ""}
 
 
 def summarise(
-    suite: str,
-    corpus: str,
-    checkpoint_count: int,
-    pending_count: int,
-    finished: list[ScoredCheckpoint],
-    copied: list[LedgerEntry],
-    started_at: datetime,
+    suite: str, corpus: str, checkpoint_count: int, outcomes: list[Outcome], started_at: datetime
 ) -> ScoringReport:
     """Add up what the run did; the speed is that of the checkpoints that were scored, not copied."""
+    finished = [outcome for outcome in outcomes if isinstance(outcome, ScoredCheckpoint)]
+    copied = [outcome for outcome in outcomes if isinstance(outcome, LedgerEntry)]
+    passed_over = [outcome for outcome in outcomes if isinstance(outcome, PassedOver)]
     score_count = sum(scored.entry.score_count for scored in finished)
-    scoring_seconds = sum(scored.entry.duration_seconds for scored in finished)
+    scoring_seconds = sum(scored.scoring_seconds for scored in finished)
     return ScoringReport(
         suite_id=suite,
         corpus_id=corpus,
         checkpoint_count=checkpoint_count,
-        already_scored_count=checkpoint_count - pending_count,
+        already_scored_count=checkpoint_count - len(outcomes) + sum(one.is_scored for one in passed_over),
+        elsewhere_count=sum(not one.is_scored for one in passed_over),
         scored_count=len(finished) + len(copied),
         copied_count=len(copied),
         score_count=score_count + sum(entry.score_count for entry in copied),
         duration_seconds=(datetime.now(UTC) - started_at).total_seconds(),
+        scoring_seconds=scoring_seconds,
         scores_per_second=score_count / scoring_seconds if scoring_seconds else 0.0,
     )
 

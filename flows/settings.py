@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         default="float32",
         description="Type of the weights while scoring; float32 makes scores independent of batches",
     )
+    checkpoint_cache_gib: float = Field(
+        default=50.0, ge=0, description="Room for fetched checkpoints on disk in GiB; the least recently used make way"
+    )
     quanta_per_nat: Literal[10000, 1000, 0] = Field(
         default=10000,
         description="Rounding of stored log-probabilities: 1e-4 nats, 1e-3 nats, or 0 for lossless",
@@ -74,6 +77,16 @@ class Settings(BaseSettings):
     def trained_directory(self) -> Path:
         """Where models that are trained on the spot keep their checkpoints."""
         return self.data_directory / "suites"
+
+    @property
+    def checkpoint_cache_directory(self) -> Path:
+        """Where checkpoints that were fetched are kept, up to a limit."""
+        return self.data_directory / "cache" / "checkpoints"
+
+    @property
+    def checkpoint_cache_bytes(self) -> int:
+        """How large the fetched checkpoints may be together."""
+        return int(self.checkpoint_cache_gib * 2**30)
 
     @property
     def warehouse_directory(self) -> Path:

@@ -32,9 +32,11 @@ from trailhouse.models.windows import Window, group_documents, group_windows, pl
 __all__ = [
     "BATCH_POLICY",
     "SCORE_SCHEMA",
+    "PreTrainedModel",
     "ScoringSettings",
     "attention_implementation",
     "device_name",
+    "is_out_of_memory",
     "library_versions",
     "load_model",
     "quantise_log_probs",
@@ -143,7 +145,7 @@ class _Scorer:
             try:
                 result = self._run_batch(token_ids, batch)
             except (torch.OutOfMemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 self._shrink_batches(batch)
             else:
@@ -197,7 +199,8 @@ def _inspect(
     return path
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that a tensor did not fit the memory of its device."""
     # The CPU allocator raises a plain RuntimeError
     return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 

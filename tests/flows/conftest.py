@@ -1,11 +1,36 @@
 """Commands run in this process against a test database, and tiny suites to run them on."""
 
-from collections.abc import Callable
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.tiny_suite import TinySuite, make_suite, make_template
+from tests.nudging import nudge_weights
+from tests.tiny_suite import TinySuite, make_template
+from tests.tiny_suite import make_suite as make_suite_of_tiny_models
+from trailhouse.models.miniature import train_miniature_suite
+
+SUITE = """\
+suite: {name}
+description: Checkpoints copied from the demonstration
+source: folder
+models:
+  - name: copied
+    location: {location}
+    step_pattern: 'step-(\\d+)'
+    batch_tokens: 512
+    planned_steps: 120
+    context_length: 128
+"""
 
 
 @pytest.fixture
@@ -39,6 +64,88 @@ def make_tiny_suite(tiny_template, tmp_path) -> Callable[..., TinySuite]:
     """Make a suite of tiny models below the test's directory."""
 
     def make(name: str, steps: list[int]) -> TinySuite:
-        return make_suite(tiny_template, tmp_path, name, steps)
+        return make_suite_of_tiny_models(tiny_template, tmp_path, name, steps)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def trained_directory(workplace) -> Path:
+    """The checkpoints of the reduced suite, which the demonstration finds there, too."""
+    directory = workplace.settings.trained_directory / "miniature-reduced"
+    train_miniature_suite(directory, size="reduced")
+    return directory
+
+
+@pytest.fixture
+def make_suite(trained_directory, workplace, tmp_path):
+    """Copy checkpoints of the reduced suite into a suite of their own; returns (declaration, directory).
+
+    Their weights are changed a little, each suite's in its own way: equal ones would not be scored again.
+    """
+
+    def make(name: str, steps: list[int], *, is_changed: bool = True) -> tuple[str, Path]:
+        directory = tmp_path / name
+        for step in steps:
+            source = trained_directory / "neox-medium" / f"step-{step}"
+            shutil.copytree(source, directory / f"step-{step}")
+            if is_changed:
+                nudge_weights(directory / f"step-{step}", 1e-3 + zlib.crc32(name.encode()) * 1e-13)
+        declaration = tmp_path / f"{name}.yaml"
+        declaration.write_text(SUITE.format(name=name, location=directory))
+        return str(declaration), directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def corpus(workplace) -> str:
+    """A small corpus with text of several bytes a character."""
+    assert workplace.run("init").returncode == 0
+    text = "The parser reads the file and returns a tuple — naïve, but 東京 and 🙂 work as well.\n"
+    (workplace.directory / "texts").mkdir()
+    for index in range(3):
+        (workplace.directory / "texts" / f"{index}.txt").write_text(text * (index + 1) * 4)
+    result = workplace.run("corpus", "add", "texts", "--name", "few")
+    assert result.returncode == 0, result.stderr
+    return "few"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def prefect_server(workplace, tmp_path_factory) -> Iterator[str]:
+    """A real Prefect server; yields the address of its API."""
+    port, directory = free_port(), tmp_path_factory.mktemp("prefect-server")
+    variables = {
+        **workplace.environment(),
+        "PREFECT_HOME": str(directory / "home"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (directory / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port}/api"
+    try:
+        wait_until_healthy(url)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def wait_until_healthy(url: str) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError("the Prefect server did not start")

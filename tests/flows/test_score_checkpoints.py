@@ -4,75 +4,19 @@ import json
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
-import zlib
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
+from tests.nudging import nudge_weights
+
 pytestmark = pytest.mark.slow
-
-SUITE = """\
-suite: {name}
-description: Checkpoints copied from the demonstration
-source: folder
-models:
-  - name: copied
-    location: {location}
-    step_pattern: 'step-(\\d+)'
-    batch_tokens: 512
-    planned_steps: 120
-    context_length: 128
-"""
-
-
-def nudge_weights(directory: Path, amount: float) -> None:
-    tensors = load_file(directory / "model.safetensors")
-    name = sorted(tensors)[0]
-    tensors[name] = tensors[name] + np.float32(amount)
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
-
-
-@pytest.fixture
-def make_suite(demo, workplace, tmp_path):
-    """Copy checkpoints of the demonstration into a suite of their own; returns (declaration, directory).
-
-    Their weights are changed a little, each suite's in its own way: equal ones would not be scored again.
-    """
-
-    def make(name: str, steps: list[int], *, is_changed: bool = True) -> tuple[str, Path]:
-        directory = tmp_path / name
-        for step in steps:
-            source = workplace.settings.trained_directory / "miniature-reduced" / "neox-medium" / f"step-{step}"
-            shutil.copytree(source, directory / f"step-{step}")
-            if is_changed:
-                nudge_weights(directory / f"step-{step}", 1e-3 + zlib.crc32(name.encode()) * 1e-13)
-        declaration = tmp_path / f"{name}.yaml"
-        declaration.write_text(SUITE.format(name=name, location=directory))
-        return str(declaration), directory
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def corpus(demo, workplace) -> str:
-    """A small corpus with text of several bytes a character."""
-    text = "The parser reads the file and returns a tuple — naïve, but 東京 and 🙂 work as well.\n"
-    (workplace.directory / "texts").mkdir()
-    for index in range(3):
-        (workplace.directory / "texts" / f"{index}.txt").write_text(text * (index + 1) * 4)
-    result = workplace.run("corpus", "add", "texts", "--name", "few")
-    assert result.returncode == 0, result.stderr
-    return "few"
 
 
 def content(workplace, suite: str) -> list[tuple]:
@@ -82,7 +26,7 @@ def content(workplace, suite: str) -> list[tuple]:
     )
 
 
-def test_a_suite_of_plain_directories_is_scored_like_the_suite_it_was_copied_from(make_suite, corpus, workplace):
+def test_a_suite_of_plain_directories_is_scored_like_the_suite_it_was_copied_from(demo, make_suite, workplace):
     declaration, _ = make_suite("plain", [30, 120], is_changed=False)
     arguments = ("score", declaration, "--corpus", "python-docs-validation", "--json")
     report = json.loads(workplace.run(*arguments, TRAILHOUSE_QUANTA_PER_NAT="0").stdout)
@@ -225,46 +169,6 @@ def test_a_mistake_is_one_line_with_its_cure(arguments, exit_code, named, demo, 
     error, cure = result.stderr.strip().splitlines()
     assert named in error + cure
     assert result.stdout == ""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def prefect_server(tmp_path):
-    """A real Prefect server; yields the address of its API."""
-    port = free_port()
-    variables = {
-        **os.environ,
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (tmp_path / "prefect.log").open("wb") as log:
-        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}/api"
-    try:
-        wait_until_healthy(url)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-
-
-def wait_until_healthy(url: str) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError("the Prefect server did not start")
 
 
 def test_a_prefect_server_shows_the_run_its_tasks_and_its_artifacts(make_suite, corpus, workplace, prefect_server):

@@ -1,0 +1,126 @@
+"""Who may work on what: one worker per checkpoint and corpus, one checkpoint at a time per device.
+
+With a Prefect server (``PREFECT_API_URL``) the slots are global concurrency limits with leases, so that several
+hosts share one sweep and a dead worker's slots come free after a minute. Without one they are lock files below the
+data directory: the kernel frees them with the process that held them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import platform
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+
+from trailhouse.warehouse.load import Partition
+
+LEASE_SECONDS = 60.0  # the shortest that Prefect grants
+LOCKED = 423
+
+
+class PartitionClaim:
+    """The right to score one partition; ``is_ours`` says whether it was granted."""
+
+    def __init__(self, *, is_ours: bool) -> None:
+        self.is_ours = is_ours
+        self.is_done = False
+
+    def finish(self) -> None:
+        """The scores are in the ledger: nobody will ever want this claim again."""
+        self.is_done = True
+
+
+@contextmanager
+def claim_partition(partition: Partition, data_directory: Path) -> Iterator[PartitionClaim]:
+    """Try to claim a partition for as long as the block lasts; never waits.
+
+    Whoever gets a claim must look at the ledger again: the one before may have scored the partition meanwhile.
+    """
+    name = f"trailhouse-partition-{hashlib.sha256(partition.expression.encode()).hexdigest()[:16]}"
+    claim_one = claim_on_server(name) if has_server() else claim_on_disk(data_directory / "claims" / f"{name}.lock")
+    with claim_one as claim:
+        yield claim
+
+
+@contextmanager
+def hold_device(device: str) -> Iterator[None]:
+    """Wait until this host's device is free for scoring, and keep it.
+
+    The limit is created with one slot; who wants more of them on one device raises it on the Prefect server.
+    """
+    if not has_server():
+        yield
+        return
+    name = f"trailhouse-device-{platform.node()}-{device}"
+    create_limit(name)
+    with concurrency(name, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False):
+        yield
+
+
+def has_server() -> bool:
+    """Return whether runs go to a Prefect server that others may share."""
+    return PREFECT_API_URL.value() is not None
+
+
+@contextmanager
+def claim_on_disk(path: Path) -> Iterator[PartitionClaim]:
+    """Claim by a lock on a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield PartitionClaim(is_ours=False)
+            return
+        claim = PartitionClaim(is_ours=True)
+        yield claim
+        if claim.is_done:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def claim_on_server(name: str) -> Iterator[PartitionClaim]:
+    """Claim by the only slot of a global concurrency limit, which goes when the claim is done."""
+    create_limit(name)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(
+                concurrency(
+                    name,
+                    max_retries=0,
+                    lease_duration=LEASE_SECONDS,
+                    strict=True,
+                    raise_on_lease_renewal_failure=False,
+                )
+            )
+        except Exception as error:
+            if not is_locked(error):
+                raise
+            claim = PartitionClaim(is_ours=False)
+        else:
+            claim = PartitionClaim(is_ours=True)
+        yield claim
+    if claim.is_done:
+        with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+            client.delete_global_concurrency_limit_by_name(name)
+
+
+def create_limit(name: str) -> None:
+    """Create a global concurrency limit of one slot, unless there is one of this name."""
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
+
+
+def is_locked(error: Exception) -> bool:
+    """Return whether an error of Prefect says that somebody else holds the slot."""
+    cause = error.__cause__
+    return isinstance(cause, httpx.HTTPStatusError) and cause.response.status_code == LOCKED

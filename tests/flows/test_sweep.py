@@ -1,0 +1,252 @@
+"""The stages of a sweep overlap within bounds; workers that share a sweep never do the same work."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from subprocess import PIPE
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, GPTNeoXConfig
+
+from tests.nudging import nudge_weights
+from trailhouse.errors import BadInputError
+from trailhouse.flows import sweep
+from trailhouse.flows.slots import claim_partition
+from trailhouse.flows.sweep import ScoringJob, SweepStages, closing_stages, process_checkpoint
+from trailhouse.models.checkpoint import Checkpoint
+from trailhouse.models.checkpoint_cache import CheckpointCache
+from trailhouse.models.scoring import ScoringSettings
+from trailhouse.models.tokenized_corpus import TokenizedCorpus
+from trailhouse.warehouse.ledger import ScoredPartition, read_score_keys
+
+STEPS = (0, 1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory) -> list[Checkpoint]:
+    """Four random checkpoints of one tiny model."""
+    directory = tmp_path_factory.mktemp("checkpoints")
+    config = GPTNeoXConfig(
+        vocab_size=61,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+    )
+    found = []
+    for step in STEPS:
+        torch.manual_seed(step)
+        AutoModelForCausalLM.from_config(config).save_pretrained(directory / f"step-{step}")
+        found.append(
+            Checkpoint(
+                "tiny", "tiny/model", step, step * 10, directory / f"step-{step}", f"{step}" * 64, "c" * 64, "t", 1
+            )
+        )
+    return found
+
+
+def partition_of(checkpoint: Checkpoint) -> ScoredPartition:
+    return ScoredPartition("tiny/model", "random", checkpoint.step, checkpoint.weights_sha256, "d" * 64, "t", {})
+
+
+@pytest.fixture
+def job(address, tmp_path) -> ScoringJob:
+    generator = np.random.default_rng(0)
+    documents = tuple(generator.integers(0, 61, 60).astype(np.int32) for _ in range(20))
+    tokenized = TokenizedCorpus("random", "t", documents)
+    cache = CheckpointCache(tmp_path / "cache", 0)
+    return ScoringJob(
+        address, tokenized, ScoringSettings(device="cpu"), uuid.uuid4(), tmp_path, cache, {}, SweepStages()
+    )
+
+
+def run_sweep(checkpoints: list[Checkpoint], job: ScoringJob) -> list[object]:
+    """Take the checkpoints through the stages as the flow does, without a Prefect server."""
+
+    def run(checkpoint: Checkpoint) -> object:
+        try:
+            return process_checkpoint(checkpoint, partition_of(checkpoint), job)
+        except Exception as error:
+            return error
+
+    with closing_stages(job.stages), ThreadPoolExecutor(sweep.TASK_THREADS) as pool:
+        return list(pool.map(run, checkpoints))
+
+
+class Timeline:
+    """Notes when something begins and ends, and how many models are alive at most."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[float, str]] = []
+        self.alive: weakref.WeakSet = weakref.WeakSet()
+        self.most_alive = 0
+        self.lock = threading.Lock()
+
+    def note(self, name: str) -> None:
+        with self.lock:
+            self.events.append((time.monotonic(), name))
+
+    def when(self, name: str) -> float:
+        (moment,) = (moment for moment, event in self.events if event == name)
+        return moment
+
+    def wrap_loading(self, load):
+        def load_and_note(directory, settings, **options):
+            self.note(f"{directory.name} loads")
+            model = load(directory, settings, **options)
+            with self.lock:
+                self.alive.add(model)
+                self.most_alive = max(self.most_alive, len(self.alive))
+            self.note(f"{directory.name} loaded")
+            return model
+
+        return load_and_note
+
+    def wrap_loading_of_scores(self, load):
+        def load_and_note(client, scored, batches, run_id, started_at):
+            entry = load(client, scored, batches, run_id, started_at)
+            time.sleep(0.3)  # an insertion that takes as long as the scoring of the next checkpoint
+            self.note(f"step-{scored.step} inserted")
+            return entry
+
+        return load_and_note
+
+    def wrap_scoring(self, score):
+        def score_and_note(model, *arguments, **options):
+            step = model.config._name_or_path.rpartition("/")[2]
+            self.note(f"{step} is scored")
+            time.sleep(0.3)
+            yield from score(model, *arguments, **options)
+            self.note(f"{step} was scored")
+
+        return score_and_note
+
+
+@pytest.fixture
+def timeline(monkeypatch) -> Timeline:
+    timeline = Timeline()
+    monkeypatch.setattr(sweep, "load_model", timeline.wrap_loading(sweep.load_model))
+    monkeypatch.setattr(sweep, "score_corpus", timeline.wrap_scoring(sweep.score_corpus))
+    monkeypatch.setattr(sweep, "load_scores", timeline.wrap_loading_of_scores(sweep.load_scores))
+    return timeline
+
+
+def test_loading_and_inserting_hide_behind_scoring_and_two_models_are_resident_at_most(checkpoints, job, timeline):
+    outcomes = run_sweep(checkpoints, job)
+    assert [outcome.entry.score_count for outcome in outcomes] == [20 * 59] * 4
+    assert timeline.most_alive == 2
+    for present, following in pairwise(STEPS):
+        assert timeline.when(f"step-{following} loaded") < timeline.when(f"step-{present} was scored")
+        assert timeline.when(f"step-{following} is scored") < timeline.when(f"step-{present} inserted")
+        assert timeline.when(f"step-{present} was scored") < timeline.when(f"step-{following} is scored")
+
+
+def test_an_error_in_any_stage_is_that_of_its_checkpoint_and_stops_no_other(checkpoints, job, client, monkeypatch):
+    def fail_to_load(directory, settings, load=sweep.load_model, **options):
+        if directory.name == "step-0":
+            raise BadInputError(f"{directory}: does not load", "copy it again")
+        return load(directory, settings, **options)
+
+    def fail_to_score(model, *arguments, score=sweep.score_corpus, **options):
+        yield from score(model, *arguments, **options)
+        if model.config._name_or_path.endswith("step-1"):
+            raise BadInputError("step-1 is not finite", "leave it out")
+
+    def fail_to_insert(client, scored, batches, *arguments, load=sweep.load_scores):
+        if scored.step == 2:
+            raise ConnectionError("step-2: reset by peer")
+        return load(client, scored, batches, *arguments)
+
+    monkeypatch.setattr(sweep, "load_model", fail_to_load)
+    monkeypatch.setattr(sweep, "score_corpus", fail_to_score)
+    monkeypatch.setattr(sweep, "load_scores", fail_to_insert)
+    outcomes = run_sweep(checkpoints, job)
+    assert [f"step-{step}" in str(outcome) for step, outcome in enumerate(outcomes)] == [True, True, True, False]
+    assert outcomes[3].entry.score_count == 20 * 59
+    assert set(read_score_keys(client, "random")) == {("tiny/model", 3)}
+    assert client.query("select count() from system.tables where name like 'stage_%'").result_rows == [(0,)]
+
+
+def test_a_model_that_does_not_fit_beside_another_is_loaded_when_the_memory_is_free(
+    checkpoints, job, timeline, monkeypatch
+):
+    def refuse_a_second(directory, settings, load=sweep.load_model, **options):
+        if timeline.alive:
+            raise torch.OutOfMemoryError("the device holds one model")
+        return load(directory, settings, **options)
+
+    monkeypatch.setattr(sweep, "load_model", refuse_a_second)
+    outcomes = run_sweep(checkpoints, job)
+    assert [outcome.entry.score_count for outcome in outcomes] == [20 * 59] * 4
+    assert timeline.most_alive == 1
+
+
+def test_a_partition_is_claimed_once_at_a_time_and_freed_with_the_process_that_held_it(checkpoints, tmp_path):
+    partition = partition_of(checkpoints[0]).partition
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from trailhouse.flows.slots import claim_on_disk\n"
+        "with claim_on_disk(Path(sys.argv[1])) as claim:\n"
+        "    print(claim.is_ours, flush=True); time.sleep(60)\n"
+    )
+    with claim_partition(partition, tmp_path) as first, claim_partition(partition, tmp_path) as second:
+        assert (first.is_ours, second.is_ours) == (True, False)
+    (lock,) = (tmp_path / "claims").iterdir()
+    with subprocess.Popen([sys.executable, "-c", program, lock], stdout=PIPE, text=True) as other:
+        assert other.stdout.readline() == "True\n"
+        with claim_partition(partition, tmp_path) as claim:
+            assert not claim.is_ours
+        other.kill()
+    with claim_partition(partition, tmp_path) as claim:
+        assert claim.is_ours
+        claim.finish()
+    assert not lock.exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_whole_checkpoints_and_the_next_run_goes_on(make_suite, corpus, workplace):
+    declaration, _ = make_suite("interrupted", [0, 8, 30, 60])
+    process = workplace.start("score", declaration, "--corpus", corpus)
+    count = "select uniqExact(step) from raw_token_score where model_id = 'interrupted/copied'"
+    while workplace.query(count) == [(0,)] and process.poll() is None:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(30) in (130, 0)
+    rows = workplace.query("select count() from raw_token_score where model_id = 'interrupted/copied' group by step")
+    assert len(set(rows)) == 1
+    assert workplace.query("select count() from system.tables where name like 'stage_%'") == [(0,)]
+    assert workplace.run("score", declaration, "--corpus", corpus).returncode == 0
+    assert workplace.query(count) == [(4,)]
+
+
+@pytest.mark.slow
+def test_two_workers_of_one_prefect_server_share_a_sweep(make_suite, corpus, workplace, prefect_server):
+    declaration, directory = make_suite("shared", [0, 8, 30])
+    for copy in range(31, 36):
+        shutil.copytree(directory / "step-30", directory / f"step-{copy}")
+        nudge_weights(directory / f"step-{copy}", copy * 1e-4)
+    variables = workplace.environment(PREFECT_API_URL=prefect_server)
+    command = [sys.executable, "-m", "trailhouse.flows.cli", "score", declaration, "--corpus", corpus, "--json"]
+    workers = [
+        subprocess.Popen(command, cwd=workplace.directory, env=variables, stdout=PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    results = [worker.communicate(timeout=200) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], results
+    reports = [json.loads(output) for output, _ in results]
+    assert sum(report["scored_count"] for report in reports) == 8
+    assert all(report["scored_count"] > 0 for report in reports)
+    counts = "select count(), uniqExact(step), uniqExact(scoring_run_id) from raw_score_ledger"
+    assert workplace.query(f"{counts} where model_id = 'shared/copied'") == [(8, 8, 2)]
