@@ -12,7 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from trailhouse import __version__
 from trailhouse.errors import TrailhouseError
-from trailhouse.flows.commands import asking, declaring, importing, reading, serving, working
+from trailhouse.flows.commands import asking, auditing, declaring, importing, reading, serving, working
 from trailhouse.flows.console import messages, say
 
 EXIT_INTERNAL = 1
@@ -53,6 +53,7 @@ for command in (
     serving.init,
     serving.serve,
     serving.stop,
+    auditing.audit,
     working.score,
     working.transform,
     working.figures,

@@ -1,0 +1,49 @@
+{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id", "step"]) }}
+
+with
+    log_prob as (select * from {{ ref("int_log_prob_by_checkpoint") }}),
+
+    loss as (select model_id, corpus_id, step, - log_prob_sum_nats / score_count as loss_nats from log_prob),
+
+    neighbour as (
+        select
+            model_id,
+            corpus_id,
+            step,
+            loss_nats,
+            lagInFrame(toNullable(loss_nats)) over series as previous_loss_nats,
+            leadInFrame(toNullable(loss_nats)) over series as next_loss_nats
+        from loss
+        window
+            series as (
+                partition by model_id, corpus_id
+                order by step
+                rows between unbounded preceding and unbounded following
+            )
+    ),
+
+    -- A steep curve is no outlier: only what lies outside the span of its neighbours counts. The last
+    -- checkpoint
+    -- has one neighbour, which it should not rise above; the first has none to be judged by.
+    measured as (
+        select
+            model_id,
+            corpus_id,
+            step,
+            loss_nats,
+            previous_loss_nats,
+            next_loss_nats,
+            multiIf(
+                isNull(previous_loss_nats),
+                null,
+                isNull(next_loss_nats),
+                greatest(loss_nats - previous_loss_nats, 0),
+                loss_nats > greatest(previous_loss_nats, next_loss_nats),
+                loss_nats - greatest(previous_loss_nats, next_loss_nats),
+                greatest(least(previous_loss_nats, next_loss_nats) - loss_nats, 0)
+            ) as excess_nats
+        from neighbour
+    )
+
+select *
+from measured

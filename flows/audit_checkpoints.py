@@ -1,0 +1,90 @@
+"""Auditing the checkpoints of a suite and entering what was found into the warehouse."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+from trailhouse.errors import PartialError
+from trailhouse.flows.address import resolve_address
+from trailhouse.flows.progress import report_progress
+from trailhouse.flows.registration import find_checkpoints
+from trailhouse.flows.settings import Settings
+from trailhouse.flows.suites import find_declared_suite
+from trailhouse.models.audit.audit import AuditInput, audit_suite
+from trailhouse.models.audit.finding import Finding
+from trailhouse.warehouse.audits import read_scored_weights, write_audit
+from trailhouse.warehouse.connection import connect
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What an audit found."""
+
+    suite_id: str
+    checkpoint_count: int
+    """Checkpoints that were found, damaged ones included."""
+    findings: list[Finding]
+
+    @property
+    def noted(self) -> list[Finding]:
+        """The findings that a person should see: wrong or known to be so."""
+        return [finding for finding in self.findings if finding.status in ("wrong", "known")]
+
+    @property
+    def wrong_count(self) -> int:
+        """Checkpoints with something wrong that the declaration does not know of, missing ones included."""
+        return len({(found.model_id, found.step) for found in self.findings if found.status == "wrong"})
+
+    def raise_if_wrong(self) -> None:
+        """Raise PartialError if anything is wrong."""
+        if self.wrong_count:
+            raise PartialError(
+                f"{self.wrong_count} checkpoints of {self.suite_id} have something wrong",
+                "mend them, or name them under known_damage in the suite's declaration; none of them is scored"
+                " that cannot be read",
+            )
+
+
+@dataclass
+class ByteCounter:
+    """Adds up the bytes that were looked at."""
+
+    total: int
+    done: int = 0
+
+    def advance(self, count: int) -> None:
+        """``count`` further bytes are done."""
+        self.done += count
+        report_progress("Reading values", self.done, self.total)
+
+
+def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool = True) -> AuditReport:
+    """Audit a suite: of the hub's checkpoints by metadata alone, of local ones by their content.
+
+    Errors: BadInputError and UnreachableError as in find_checkpoints; what is wrong with single checkpoints is
+    reported, not raised.
+    """
+    started_at = time.time()
+    declared = find_declared_suite(suite, settings)
+    address = resolve_address(settings)
+    with connect(address) as client:
+        scored_weights = read_scored_weights(client, declared.suite_id)
+    found = find_checkpoints(declared, settings)
+    local = [one for listing in found.listings.values() for one in listing.checkpoints if not one.is_remote]
+    counter = ByteCounter(sum(checkpoint.size_bytes for checkpoint in local))
+    findings = audit_suite(
+        AuditInput(declared, found.listings, scored_weights, are_values_read, started_at, counter.advance)
+    )
+    count = sum(len(listing.checkpoints) + len(listing.failures) for listing in found.listings.values())
+    report = AuditReport(declared.suite_id, count, findings)
+    with connect(address) as client:
+        write_audit(
+            client,
+            declared.suite_id,
+            [asdict(finding) for finding in findings],
+            checkpoint_count=count,
+            wrong_count=report.wrong_count,
+            are_values_read=are_values_read,
+        )
+    return report

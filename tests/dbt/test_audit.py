@@ -1,0 +1,58 @@
+"""The audit's mart: the latest finished audit of a suite, and perplexities off their neighbours."""
+
+import datetime
+import uuid
+
+import numpy as np
+import pytest
+
+SCORES = {0: -8.0, 10: -6.0, 20: -6.5, 30: -5.0, 40: -5.05}
+
+
+@pytest.fixture(scope="module")
+def built(warehouse):
+    """A model with a spike at step 20, audited twice, and once more by an audit that was cut off."""
+    warehouse.add_corpus("books", {0: 5})
+    warehouse.add_model("ours/base", [*SCORES, 99], planned_steps=100)
+    tokens = [(0, position) for position in range(1, 5)]
+    warehouse.score("ours/base", "books", dict.fromkeys(tokens, SCORES))
+    for number, message in ((1, "first"), (2, "second"), (3, "cut off")):
+        run = uuid.UUID(int=number)
+        for step in SCORES:
+            warehouse.insert(
+                "raw_checkpoint_audit",
+                audit_run_id=run,
+                suite_id="ours",
+                model_id="ours/base",
+                step=step,
+                check_name="duplicate",
+                status="wrong" if step == 40 else "ok",
+                message=message,
+            )
+        if number < 3:
+            audited_at = datetime.datetime(2026, 1, number, tzinfo=datetime.UTC)
+            warehouse.insert("raw_audit_run", audit_run_id=run, suite_id="ours", audited_at=audited_at)
+    warehouse.dbt("build", "--indirect-selection", "cautious", "--select", "+fct_checkpoint_audit")
+    return warehouse
+
+
+def test_the_latest_finished_audit_counts(built):
+    rows = built.rows(
+        "select step, status, is_wrong, message, checkpoint_id from fct_checkpoint_audit"
+        " where check_name = 'duplicate' order by step"
+    )
+    assert rows == [
+        (step, "wrong" if step == 40 else "ok", step == 40, "second", f"ours/base@{step}") for step in SCORES
+    ]
+
+
+def test_outliers_are_those_outside_the_span_of_their_neighbours(built):
+    steps, losses = list(SCORES), -np.array(list(SCORES.values()))
+    expected = {steps[0]: "unchecked"}
+    for index in range(1, len(steps)):
+        neighbours = losses[[index - 1, *([index + 1] if index + 1 < len(steps) else [])]]
+        below = neighbours.min() - losses[index] if len(neighbours) == 2 else 0.0
+        expected[steps[index]] = "wrong" if max(losses[index] - neighbours.max(), below) >= 0.1 else "ok"
+    rows = built.rows("select step, status from fct_checkpoint_audit where check_name = 'perplexity'")
+    assert dict(rows) == expected
+    assert expected == {0: "unchecked", 10: "wrong", 20: "wrong", 30: "ok", 40: "ok"}
