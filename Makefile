@@ -4,13 +4,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SUPERSET_VENV := .venv-superset
+SUPERSET_LOCK := dashboards/superset/requirements.lock
+SUPERSET_READY := $(SUPERSET_VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test lint format serve clean
+.PHONY: help environment demo dashboards dashboards-stop screenshots test lint format serve clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 environment: $(READY) ## Create the virtual environment with every pinned package
 
@@ -35,7 +38,31 @@ python-venv: # Debian ships venv as a package of its own
 demo: $(READY) ## Train three small models, score their checkpoints, derive the marts, draw the figures
 	$(BIN)/trailhouse demo
 
-test: $(READY) ## Run the whole test suite
+dashboards: $(READY) $(SUPERSET_READY) ## Start Superset, publish the dashboards, print their address
+	$(BIN)/trailhouse dashboards start
+
+dashboards-stop: $(READY) ## Stop Superset
+	$(BIN)/trailhouse dashboards stop
+
+$(SUPERSET_READY): $(SUPERSET_LOCK) | $(READY)
+	$(PYTHON) -m venv $(SUPERSET_VENV)
+	@echo "installing Superset into $(SUPERSET_VENV) (minutes the first time)"
+	$(SUPERSET_VENV)/bin/pip install --quiet --requirement $(SUPERSET_LOCK)
+	@touch $@
+
+.PHONY: chromium
+chromium: # The browser that the tests of the dashboards look through
+	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq chromium; \
+	else \
+	  echo "error: the tests of the dashboards need Chromium; install it (Debian: apt-get install chromium)" >&2; exit 2; \
+	fi
+
+screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs/images anew
+	TRAILHOUSE_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/dashboards/browser
+
+test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: $(READY) ## Check style, types and SQL layout
@@ -53,6 +80,7 @@ serve: $(READY) ## Serve the embedded warehouse on http://127.0.0.1:8123
 	$(BIN)/trailhouse serve
 
 clean: ## Remove the environment and caches; data/ and figures/ stay
+	-@[ ! -x $(BIN)/trailhouse ] || $(BIN)/trailhouse dashboards stop
 	-@[ ! -x $(BIN)/trailhouse ] || $(BIN)/trailhouse stop
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SUPERSET_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

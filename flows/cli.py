@@ -12,7 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from trailhouse import __version__
 from trailhouse.errors import TrailhouseError
-from trailhouse.flows.commands import asking, auditing, declaring, importing, reading, serving, working
+from trailhouse.flows.commands import asking, auditing, declaring, importing, publishing, reading, serving, working
 from trailhouse.flows.console import messages, say
 
 EXIT_INTERNAL = 1
@@ -61,11 +61,13 @@ for command in (
     asking.sql,
     asking.status,
     reading.show_passage,
+    publishing.publish,
 ):
     app.command()(command)
 app.add_typer(declaring.suite_app, name="suite")
 app.add_typer(declaring.corpus_app, name="corpus")
 app.add_typer(importing.import_app, name="import")
+app.add_typer(publishing.dashboards_app, name="dashboards")
 app.add_typer(asking.config_app, name="config")
 
 

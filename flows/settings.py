@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     cluster: str = Field(
         default="", description="ClickHouse cluster at warehouse_url on which tables are made; empty for one server"
     )
+    reader_user: str = Field(default="reader", description="Read-only user at warehouse_url, for dashboards")
+    reader_password: SecretStr = Field(default=SecretStr(""), description="Password of reader_user")
     database: str = Field(default="trailhouse", min_length=1, description="Database of raw tables and marts")
     data_directory: Path = Field(default=Path("data"), description="Embedded warehouse, suites and run history")
     figures_directory: Path = Field(default=Path("figures"), description="Where figures are written")
@@ -59,6 +61,19 @@ class Settings(BaseSettings):
     quanta_per_nat: Literal[10000, 1000, 0] = Field(
         default=10000,
         description="Rounding of stored log-probabilities: 1e-4 nats, 1e-3 nats, or 0 for lossless",
+    )
+
+    superset_url: str | None = Field(
+        default=None, description="Superset to publish to; unset, the one of the data directory is started on demand"
+    )
+    superset_user: str = Field(default="admin", description="Administrator at superset_url")
+    superset_password: SecretStr = Field(default=SecretStr(""), description="Password of superset_user")
+    superset_port: int = Field(default=8088, ge=0, le=65535, description="Port of the local Superset; 0 is a free one")
+    superset_environment: Path = Field(
+        default=Path(".venv-superset"), description="Where Superset is installed, apart from Trailhouse's packages"
+    )
+    access_file: Path = Field(
+        default=Path("access.yaml"), description="Which groups of readers see which suites; absent, all see all"
     )
 
     @classmethod
@@ -87,6 +102,11 @@ class Settings(BaseSettings):
     def checkpoint_cache_bytes(self) -> int:
         """How large the fetched checkpoints may be together."""
         return int(self.checkpoint_cache_gib * 2**30)
+
+    @property
+    def superset_directory(self) -> Path:
+        """Secrets, metadata and cache of the local Superset."""
+        return self.data_directory / "superset"
 
     @property
     def warehouse_directory(self) -> Path:
@@ -143,6 +163,12 @@ def find_origin(name: str, flags: dict[str, object]) -> str:
     if CONFIGURATION_FILE.is_file() and name in tomllib.loads(CONFIGURATION_FILE.read_text(encoding="utf-8")):
         return f"file {CONFIGURATION_FILE}"
     return "default"
+
+
+def inherited_environment() -> dict[str, str]:
+    """What a program of another environment may inherit: nothing that configures Trailhouse, Superset or Python."""
+    configuring = (ENVIRONMENT_PREFIX, "SUPERSET_", "FLASK_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PREFECT_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(configuring)}
 
 
 def prepare_prefect(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from trailhouse.flows.commands.options import (
     WarehouseUrlOption,
 )
 from trailhouse.flows.console import pivot, print_json, print_table, progress_bars, say
-from trailhouse.flows.settings import load_settings, prepare_prefect
+from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
 
 
 def score(
@@ -66,6 +66,17 @@ def transform(
         f"{report.model_count} models and {report.seed_count} seeds built, {report.test_count} tests passed"
         f" in {report.duration_seconds:.0f} s"
     )
+    warm_dashboards(settings)
+
+
+def warm_dashboards(settings: Settings) -> None:
+    """Let dashboards that are open show the new marts: where Superset runs, its cache is filled again."""
+    from trailhouse.flows.publish_dashboards import warm_running_dashboards
+
+    with progress_bars():
+        chart_count = warm_running_dashboards(settings)
+    if chart_count > 0:
+        say(f"{chart_count} charts of the dashboards are warm")
 
 
 def figures(

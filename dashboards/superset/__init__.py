@@ -1,0 +1,1 @@
+"""Superset in its own environment: configuration, initialisation, process, roles."""

@@ -1,0 +1,120 @@
+"""The flow that brings dashboards to Superset: assets, roles, row-level security and a warm cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from prefect import flow
+
+from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
+from trailhouse.dashboards.publish.access import grant_access, read_access
+from trailhouse.dashboards.publish.assets import Asset, AssetKey, read_bundle
+from trailhouse.dashboards.publish.client import PublishingClient
+from trailhouse.dashboards.publish.publication import Drift, find_drift, publish_bundle
+from trailhouse.dashboards.publish.warming import ChartFailure, warm_dashboards
+from trailhouse.errors import PartialError, UnreachableError
+from trailhouse.flows.address import resolve_address
+from trailhouse.flows.progress import report_progress
+from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.flows.superset import connect_superset, find_running_superset, resolve_superset
+
+
+@dataclass(frozen=True)
+class PublicationReport:
+    """Where the dashboards are, how Superset differed before, and how many charts are in the cache now."""
+
+    url: str
+    created: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged_count: int
+    access_changes: tuple[str, ...]
+    warmed_count: int
+
+
+@flow(name="publish_dashboards", validate_parameters=False, persist_result=False)
+def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
+    """Make Superset hold what the source says; a second run changes nothing.
+
+    Raises BadInputError where the assets are not sound, UnreachableError where Superset or the warehouse does not
+    answer, PartialError where everything is published and a chart's query fails.
+    """
+    settings = settings or load_settings()
+    access = read_access(settings.access_file)
+    files = compile_assets(settings)
+    resolve_address(settings)  # the warehouse, so that the first chart does not wait for it
+    superset = resolve_superset(settings)
+    client = connect_superset(superset)
+    drift = publish_bundle(client, files)
+    access_changes = grant_access(client, read_bundle(files), access)
+    warmed_count = 0
+    if drift.count > 0:
+        warmed_count = warm_charts(client, files)
+    return PublicationReport(
+        url=superset.url,
+        created=describe_assets(drift.missing),
+        changed=describe_assets(drift.changed),
+        removed=describe_assets(drift.superfluous),
+        unchanged_count=drift.unchanged_count,
+        access_changes=tuple(access_changes),
+        warmed_count=warmed_count,
+    )
+
+
+def check_dashboards(settings: Settings) -> Drift:
+    """How Superset differs from the source; nothing is started or changed.
+
+    Raises UnreachableError where no Superset runs.
+    """
+    files = compile_assets(settings)
+    superset = find_running_superset(settings)
+    if superset is None:
+        raise UnreachableError("Superset does not run, so nothing can be compared", "run `trailhouse dashboards start`")
+    return find_drift(connect_superset(superset), files)
+
+
+@flow(name="warm_dashboards", validate_parameters=False, persist_result=False)
+def warm_running_dashboards(settings: Settings | None = None) -> int:
+    """Drop and fill the cache of the dashboards after the marts changed; 0 charts where no Superset runs.
+
+    Raises PartialError where a chart's query fails.
+    """
+    settings = settings or load_settings()
+    superset = find_running_superset(settings)
+    return 0 if superset is None else warm_charts(connect_superset(superset), compile_assets(settings))
+
+
+def compile_assets(settings: Settings) -> dict[str, str]:
+    """The bundle for this database: the connection names the host `warehouse`, see ``superset_config.py``."""
+    database = settings.database
+    dbt_models = Path(str(resources.files("trailhouse") / "dbt" / "models"))
+    uri = f"clickhousedb://reader@warehouse/{database}"
+    return compile_bundle(ASSETS, dbt_models, database_uri=uri, schema=database)
+
+
+def warm_charts(client: PublishingClient, files: Mapping[str, str]) -> int:
+    """Fill the cache; returns the number of charts."""
+    (database,) = (key.uuid for key in read_bundle(files) if key.kind == "databases")
+    result = warm_dashboards(client, database, lambda *step: report_progress("Warming charts", *step))
+    if result.failures:
+        raise PartialError(describe_failures(result.failures), "run `trailhouse transform`, then `trailhouse publish`")
+    return result.chart_count
+
+
+def describe_failures(failures: tuple[ChartFailure, ...]) -> str:
+    """Name the first chart that failed, and why."""
+    first = failures[0]
+    return f"{len(failures)} charts fail; the first is {first.chart!r} of {first.dashboard!r}: {first.reason}"
+
+
+def describe_assets(assets: tuple[Asset, ...]) -> tuple[str, ...]:
+    """Kinds and names, fit for messages."""
+    return tuple(f"{singular(asset.key)} {asset.name}" for asset in assets)
+
+
+def singular(key: AssetKey) -> str:
+    """What one asset of a kind is called."""
+    return key.kind.removesuffix("s")

@@ -1,0 +1,85 @@
+"""Where Superset is: the configured one, or the one of the data directory, started when it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from trailhouse.dashboards.publish.client import PublishingClient
+from trailhouse.dashboards.superset.installation import (
+    ADMIN_USER,
+    SupersetInstallation,
+    describe_embedded_warehouse,
+    describe_warehouse_server,
+    read_secret,
+)
+from trailhouse.dashboards.superset.process import ensure_superset, find_superset
+from trailhouse.errors import UsageError
+from trailhouse.flows.settings import Settings, inherited_environment
+
+
+@dataclass(frozen=True)
+class SupersetAddress:
+    """A running Superset, and its administrator."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+
+
+def describe_installation(settings: Settings) -> SupersetInstallation:
+    """The local Superset of the data directory, running or not.
+
+    Raises UsageError where a warehouse server is configured without the password of its read-only user.
+    """
+    if settings.warehouse_url is None:
+        variables = describe_embedded_warehouse(settings.warehouse_directory.resolve(), settings.database)
+    else:
+        password = settings.reader_password.get_secret_value()
+        if not password:
+            raise UsageError(
+                "dashboards read the warehouse as a read-only user, and its password is not set",
+                "set TRAILHOUSE_READER_USER and TRAILHOUSE_READER_PASSWORD",
+            )
+        variables = describe_warehouse_server(settings.warehouse_url, settings.database, settings.reader_user, password)
+    return SupersetInstallation(
+        environment=settings.superset_environment.absolute(),
+        directory=settings.superset_directory.resolve(),
+        warehouse_variables=variables,
+        inherited_variables=inherited_environment(),
+    )
+
+
+def resolve_superset(settings: Settings) -> SupersetAddress:
+    """The address of Superset; without a configured URL the local one is started or found.
+
+    Raises UsageError for a URL without a password, UnreachableError if the local Superset cannot start.
+    """
+    if settings.superset_url is not None:
+        return configured_superset(settings, settings.superset_url)
+    installation = describe_installation(settings)
+    url = ensure_superset(installation, settings.superset_port)
+    return SupersetAddress(url, ADMIN_USER, read_secret(installation.admin_password_file))
+
+
+def find_running_superset(settings: Settings) -> SupersetAddress | None:
+    """The configured Superset, or the local one if it runs; nothing is started."""
+    if settings.superset_url is not None:
+        return configured_superset(settings, settings.superset_url)
+    installation = describe_installation(settings)
+    url = find_superset(installation)
+    return None if url is None else SupersetAddress(url, ADMIN_USER, read_secret(installation.admin_password_file))
+
+
+def configured_superset(settings: Settings, url: str) -> SupersetAddress:
+    """The Superset that the settings name."""
+    password = settings.superset_password.get_secret_value()
+    if not password:
+        raise UsageError(
+            f"no password for user {settings.superset_user!r} at {url}", "set TRAILHOUSE_SUPERSET_PASSWORD"
+        )
+    return SupersetAddress(url.rstrip("/"), settings.superset_user, password)
+
+
+def connect_superset(superset: SupersetAddress) -> PublishingClient:
+    """A client of Superset, logged in at its first request."""
+    return PublishingClient(superset.url, superset.user, superset.password)
