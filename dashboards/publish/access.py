@@ -31,6 +31,7 @@ STAKEHOLDER_PERMISSIONS = frozenset(
         ("can_write", "DashboardFilterStateRestApi"),
         ("can_read", "DashboardPermalinkRestApi"),
         ("can_get", "MenuApi"),
+        ("can_read", "SecurityRestApi"),  # the token that forms carry
         ("can_dashboard", "Superset"),
         ("can_dashboard_permalink", "Superset"),
         ("can_language_pack", "Superset"),
