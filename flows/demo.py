@@ -54,7 +54,7 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
     with connect(address) as client:
         perplexities = ask_question(client, questions["validation_perplexity_by_step"], chosen)
         trend_shares = ask_question(client, questions["trend_shares_by_start"], chosen)
-    figures = draw_figures(settings, suite, corpus.corpus_id)
+    figures = draw_figures(settings, suite, corpus.corpus_id).files
     return DemoReport(scoring, marts, perplexities, trend_shares, figures)
 
 

@@ -2,45 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.dashboards.figures.figure import Companion, save_figure
+from trailhouse.dashboards.figures.figure import Companion, Figure, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
+from trailhouse.dashboards.figures.passage_table import NAME, save_passage
+from trailhouse.dashboards.passages.page import write_page
 from trailhouse.errors import BadInputError
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.progress import report_progress
+from trailhouse.flows.read_passage import read_passage
 from trailhouse.flows.settings import Settings
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.query import read_columns
+from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions, read_remarks
+
+PASSAGE_START_PERCENT = 10
 
 
-def draw_figures(settings: Settings, suite: str, corpus: str) -> list[Path]:
-    """Draw every figure for one suite on one corpus; returns the files, PNG, SVG and PDF.
+@dataclass(frozen=True)
+class DrawingReport:
+    """The files that were written, and what a reader of them has to know besides."""
+
+    files: list[Path]
+    remarks: list[str]
+
+
+def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
+    """Draw every figure that the marts have rows for, for one suite on one corpus, as PNG, SVG and PDF.
 
     Raises BadInputError if the marts hold nothing about this suite and corpus.
     """
     directory = settings.figures_directory / suite / corpus
     files: list[Path] = []
+    remarks: dict[str, list[str]] = {}
     with connect(resolve_address(settings)) as client:
         for index, figure in enumerate(FIGURES):
-            report_progress("Figures", index, len(FIGURES), figure.title)
-            rows = read_columns(client, figure.mart, figure.columns, {"suite_id": suite, "corpus_id": corpus})
-            if rows.num_rows == 0:
-                raise BadInputError(
-                    f"the marts hold nothing about suite {suite!r} on corpus {corpus!r}",
-                    "see `trailhouse status`; score the suite and run `trailhouse transform`",
-                )
-            companions = [read_companion(client, companion, suite, corpus) for companion in figure.companions]
-            files += save_figure(figure, rows, directory, *companions)
-    report_progress("Figures", len(FIGURES), len(FIGURES))
-    return files
+            report_progress("Figures", index, len(FIGURES) + 1, figure.title)
+            if figure.remark_mart is not None and figure.remark_mart not in remarks:
+                remarks[figure.remark_mart] = read_remarks(client, figure.remark_mart, suite, corpus)
+            notes = remarks[figure.remark_mart] if figure.remark_mart is not None else []
+            files += draw_figure(client, figure, suite, corpus, directory, notes)
+        if not files:
+            raise BadInputError(
+                f"the marts hold nothing about suite {suite!r} on corpus {corpus!r}",
+                "see `trailhouse status`; score the suite and run `trailhouse transform`",
+            )
+        report_progress("Figures", len(FIGURES), len(FIGURES) + 1, "A passage by the trends of its tokens")
+        files += draw_passage(client, suite, corpus, directory)
+    report_progress("Figures", len(FIGURES) + 1, len(FIGURES) + 1)
+    return DrawingReport(files, list(dict.fromkeys(note for notes in remarks.values() for note in notes)))
+
+
+def draw_figure(
+    client: Client, figure: Figure, suite: str, corpus: str, directory: Path, remarks: list[str]
+) -> list[Path]:
+    """Draw one figure; nothing where its mart has no rows, as of what a published suite did not publish."""
+    rows = read_columns(client, figure.mart, figure.columns, {"suite_id": suite, "corpus_id": corpus})
+    if rows.num_rows == 0:
+        return []
+    companions = [read_companion(client, companion, suite, corpus) for companion in figure.companions]
+    return save_figure(figure, rows, directory, *companions, remarks=remarks)
 
 
 def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:
-    """Read what a figure shows beside its mart: of the same suite and corpus, or of a published suite."""
+    """Read what a figure shows beside its mart: of the same suite and corpus, or of another, published suite."""
     if companion.suite_id is None:
         return read_columns(client, companion.mart, companion.columns, {"suite_id": suite, "corpus_id": corpus})
-    return read_columns(client, companion.mart, companion.columns, {"suite_id": companion.suite_id})
+    rows = read_columns(client, companion.mart, companion.columns, {"suite_id": companion.suite_id})
+    return rows.slice(0, 0) if companion.suite_id == suite else rows
+
+
+def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> list[Path]:
+    """Draw the document that the largest model forgets most of, and write it as a page; nothing without trends."""
+    question = read_questions(packaged_questions())["documents_by_trend"]
+    values = {"suite_id": suite, "corpus_id": corpus, "start_percent": str(PASSAGE_START_PERCENT), "limit": "1"}
+    found = ask_question(client, question, values)
+    if found.num_rows == 0:  # where all documents are short
+        found = ask_question(client, question, {**values, "minimum_token_count": "1"})
+    if found.num_rows == 0:
+        return []
+    models = read_columns(client, "dim_model", ["parameter_count", "model_id"], {"suite_id": suite}).to_pylist()
+    model_id = min(models, key=lambda model: (-model["parameter_count"], model["model_id"]))["model_id"]
+    document = str(found["document_id"][0].as_py())
+    passage = read_passage(client, document, model_id, PASSAGE_START_PERCENT, suite=suite, corpus=corpus)
+    page = directory / f"{NAME}.html"
+    files = save_passage(passage, directory)
+    write_page(passage, page)
+    return [*files, page]

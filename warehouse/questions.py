@@ -3,9 +3,11 @@
 A question is a file of sql/queries/. Its head is made of comments:
 
     -- First comment line: what it answers, in one sentence.
+    -- remarks fct_trend_remark
     -- parameter corpus_id String = python-docs-validation: what the parameter means
 
-and its body is one SELECT that uses the parameters as {corpus_id:String}.
+The remarks are those of a mart about the suite and corpus that are asked about: what the answer does not say of itself.
+Its body is one SELECT that uses the parameters as {corpus_id:String}.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.warehouse.query import run_sql
+from trailhouse.warehouse.query import read_columns, run_sql
 
+REMARKS = "-- remarks "
 PARAMETER = re.compile(r"-- parameter (\w+) (\w+)(?: = (.*?))?: (.+)")
 
 
@@ -43,6 +46,7 @@ class Question:
     description: str
     parameters: tuple[Parameter, ...]
     sql: str
+    remark_mart: str | None = None
 
 
 def packaged_questions() -> Traversable:
@@ -64,10 +68,12 @@ def parse_question(name: str, text: str) -> Question:
     """
     comments = [line for line in text.splitlines() if line.startswith("--")]
     parameters = tuple(Parameter(*match.groups()) for match in map(PARAMETER.fullmatch, comments) if match)
-    prose = [line.removeprefix("--").strip() for line in comments if not line.startswith("-- parameter ")]
+    marts = [line.removeprefix(REMARKS).strip() for line in comments if line.startswith(REMARKS)]
+    heads = ("-- parameter ", REMARKS)
+    prose = [line.removeprefix("--").strip() for line in comments if not line.startswith(heads)]
     if not prose:
         raise BadInputError(f"question {name}.sql does not say what it answers", "begin it with a comment line")
-    return Question(name, " ".join(prose), parameters, text)
+    return Question(name, " ".join(prose), parameters, text, marts[0] if marts else None)
 
 
 def ask_question(client: Client, question: Question, values: Mapping[str, str]) -> pa.Table:
@@ -75,6 +81,11 @@ def ask_question(client: Client, question: Question, values: Mapping[str, str]) 
 
     Raises UsageError naming a parameter that is unknown or missing.
     """
+    return run_sql(client, question.sql, fill_parameters(question, values))
+
+
+def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, str | None]:
+    """Give every parameter its value; raises UsageError naming one that is unknown or missing."""
     known = {parameter.name: parameter for parameter in question.parameters}
     for name in values:
         if name not in known:
@@ -85,5 +96,25 @@ def ask_question(client: Client, question: Question, values: Mapping[str, str]) 
     missing = [p.name for p in question.parameters if p.default is None and p.name not in values]
     if missing:
         raise UsageError(f"question {question.name} needs parameter {missing[0]}", f"add --param {missing[0]}=VALUE")
-    filled = {name: values.get(name, parameter.default) for name, parameter in known.items()}
-    return run_sql(client, question.sql, filled)
+    return {name: values.get(name, parameter.default) for name, parameter in known.items()}
+
+
+def read_remarks(client: Client, mart: str, suite_id: str, corpus_id: str) -> list[str]:
+    """What a mart of remarks says about the models of a suite on a corpus, one line for each remark.
+
+    The line begins with the names of the models that it is about, the smallest first.
+    """
+    place = {"suite_id": suite_id, "corpus_id": corpus_id}
+    rows = read_columns(client, mart, ["parameter_count", "model_id", "remark"], place).to_pylist()
+    models: dict[str, list[str]] = {}
+    for row in rows:
+        models.setdefault(row["remark"], []).append(row["model_id"].partition("/")[2])
+    return [f"{', '.join(names)}: {remark}" for remark, names in models.items()]
+
+
+def remark_answer(client: Client, question: Question, values: Mapping[str, str]) -> list[str]:
+    """What a reader of the answer has to know besides; nothing for a question without remarks."""
+    if question.remark_mart is None:
+        return []
+    filled = fill_parameters(question, values)
+    return read_remarks(client, question.remark_mart, str(filled["suite_id"]), str(filled["corpus_id"]))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class Companion:
 class Figure:
     """A figure of a paper, as one mart shows it.
 
-    ``draw`` takes the rows of the mart and then those of each companion.
+    ``draw`` takes the rows of the mart and then those of each companion; what ``remark_mart`` says about the suite
+    is written below.
     """
 
     name: str
@@ -40,17 +42,31 @@ class Figure:
     columns: tuple[str, ...]
     draw: Callable[..., Canvas]
     companions: tuple[Companion, ...] = ()
+    remark_mart: str | None = None
 
 
-def save_figure(figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table) -> list[Path]:
-    """Draw a figure from the rows of its marts and write it in every format; returns the files.
-
-    A file appears whole or not at all.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
+def save_figure(
+    figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table, remarks: Sequence[str] = ()
+) -> list[Path]:
+    """Draw a figure from the rows of its marts and write it in every format; returns the files."""
     with style.context(STYLE_SHEET):
         canvas = figure.draw(rows, *companions)
-        return [save_canvas(canvas, directory, figure.name, file_format) for file_format in FORMATS]
+        add_remarks(canvas, remarks)
+        return save_formats(canvas, directory, figure.name)
+
+
+def add_remarks(canvas: Canvas, remarks: Sequence[str]) -> None:
+    """Write remarks below the panels."""
+    if remarks:
+        width = int(15 * canvas.get_figwidth())
+        lines = [line for remark in remarks for line in textwrap.wrap(remark, width)]
+        canvas.supxlabel("\n".join(lines), fontsize=8, x=0.01, ha="left", parse_math=False)
+
+
+def save_formats(canvas: Canvas, directory: Path, name: str) -> list[Path]:
+    """Write a canvas in every format; a file appears whole or not at all."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return [save_canvas(canvas, directory, name, file_format) for file_format in FORMATS]
 
 
 def save_canvas(canvas: Canvas, directory: Path, name: str, file_format: str) -> Path:

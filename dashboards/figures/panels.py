@@ -43,6 +43,15 @@ def draw_published(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
         )
 
 
+def mark_points(panel: Axes, rows: pa.Table, x: str, y: str, label: str) -> None:
+    """Ring the points of ``rows``, over the lines they belong to."""
+    if rows.num_rows:
+        places = (rows[x].to_pylist(), rows[y].to_pylist())
+        panel.plot(
+            *places, label=label, linestyle="none", marker="o", markersize=10, markerfacecolor="none", color="#666666"
+        )
+
+
 def draw_models(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
     """Draw column ``y`` against column ``x`` as one line per model, in the order the models come in ``rows``."""
     styles = assign_styles(dict.fromkeys(rows["model_id"].to_pylist()))

@@ -33,22 +33,35 @@ def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: 
 
 
 def list_models(rows: pa.Table) -> list[str]:
-    """Models in order of size."""
-    ordered = rows.sort_by([("parameter_count", "ascending"), ("model_id", "ascending")])
+    """Models by which sets were chosen, in order of size."""
+    own = rows.filter(pc.equal(rows["model_id"], rows["set_model_id"]))
+    ordered = own.sort_by([("parameter_count", "ascending"), ("model_id", "ascending")])
     return list(dict.fromkeys(ordered["model_id"].to_pylist()))
 
 
+def find_start(rows: pa.Table, start_percent: int) -> int:
+    """The start that is asked for if there are sets of it, else the next one: a published set has but one."""
+    starts = pc.unique(rows["start_percent"]).to_pylist()
+    return (
+        start_percent
+        if start_percent in starts
+        else min([s for s in starts if s > start_percent], default=start_percent)
+    )
+
+
 def draw_set(panel: Axes, rows: pa.Table, title: str, axis: tuple[str, str] = COMPUTE) -> None:
-    """Draw the perplexity of a set, one line per model; an empty set says so.
+    """Draw the perplexity of a set, one line per model; an empty panel says why.
 
     What has no logarithm of compute, as step 0, is left out.
     """
     column, label = axis
     panel.set(title=title, xlabel=label)
-    rows = rows.filter(pc.greater(rows[column], 0))
-    if rows.num_rows == 0:
-        panel.text(0.5, 0.5, "no such tokens", ha="center", va="center", transform=panel.transAxes)
+    drawn = rows.filter(pc.greater(rows[column], 0))
+    if drawn.num_rows == 0:
+        reason = "only step 0, or no known compute" if rows.num_rows else "no such tokens"
+        panel.text(0.5, 0.5, reason, ha="center", va="center", transform=panel.transAxes)
         return
+    rows = drawn
     draw_models(panel, rows, x=column, y="perplexity")
     panel.set(xscale="log", yscale="log")
     if axis == VALIDATION:
@@ -58,12 +71,13 @@ def draw_set(panel: Axes, rows: pa.Table, title: str, axis: tuple[str, str] = CO
 def describe_set(rows: pa.Table, set_model_id: str) -> str:
     """Title of a set: whose it is, and how large."""
     name = set_model_id.rpartition("/")[2]
-    return f"Set of {name} ({100 * pc.max(rows['token_share']).as_py():.2g}%)" if rows.num_rows else f"Set of {name}"
+    share = pc.max(rows["token_share"]).as_py()
+    return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}%)"
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
     """Shade, for every model, where 95% of random sets of the same size lie."""
-    if rows.num_rows == 0:
+    if rows.num_rows == 0 or random_rows.num_rows == 0:
         return
     percent = max(1, round(100 * pc.max(rows["token_share"]).as_py()))
     kept = pc.and_(pc.equal(random_rows["set_percent"], percent), pc.greater(random_rows[COMPUTE[0]], 0))
@@ -78,21 +92,26 @@ def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None
 def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, category: str) -> Canvas:
     """Draw own sets, the smallest and the largest model's set in all models over random sets, a published one."""
     models = list_models(rows)
-    canvas, panels = new_canvas(4, f"Perplexity of {NAMES[category]}, chosen after {START_PERCENT}% of training")
-    draw_set(panels[0], select_set(rows, category, START_PERCENT), "Each model's own set")
-    for panel, set_model_id in zip(panels[1:3], (models[0], models[-1]), strict=True):
-        chosen = select_set(rows, category, START_PERCENT, set_model_id)
+    start = find_start(rows, START_PERCENT)
+    followed = list(dict.fromkeys((models[0], models[-1])))
+    published = published.filter(pc.equal(published["category"], category))
+    own_count = int(len(models) > 1)
+    panel_count = own_count + len(followed) + (published.num_rows > 0)
+    canvas, panels = new_canvas(panel_count, f"Perplexity of {NAMES[category]}, chosen after {start}% of training")
+    if own_count:
+        draw_set(panels[0], select_set(rows, category, start), "Each model's own set")
+    for panel, set_model_id in zip(panels[own_count:], followed, strict=False):
+        chosen = select_set(rows, category, start, set_model_id)
         draw_set(panel, chosen, describe_set(chosen, set_model_id))
         draw_random_sets(panel, chosen, random_rows)
-    draw_published_set(panels[3], published.filter(pc.equal(published["category"], category)))
+    if published.num_rows:
+        draw_published_set(panels[-1], published)
     return finish(canvas, panels)
 
 
 def draw_published_set(panel: Axes, rows: pa.Table) -> None:
     """Draw a published set, in grey; its title says whose it is and when it was chosen."""
-    panel.set(title="Published", xlabel=COMPUTE[1])
-    if rows.num_rows == 0:
-        return
+    panel.set(xlabel=COMPUTE[1])
     name, start = rows["set_model_id"][0].as_py(), rows["start_percent"][0].as_py()
     draw_published(panel, rows.sort_by("parameter_count"), x=COMPUTE[0], y="perplexity")
     panel.set(title=f"Published: set of {name.rpartition('/')[2]}, after {start}%", xscale="log", yscale="log")
@@ -122,12 +141,15 @@ def draw_upward_sets(rows: pa.Table) -> Canvas:
 def draw_against_validation(rows: pa.Table) -> Canvas:
     """Draw the sets of the smallest and the largest model, by category, against validation perplexity."""
     models = list_models(rows)
-    categories = ("stagnated", "upward", "downward")
-    title = f"Token sets, chosen after {START_PERCENT}% of training, at equal validation perplexity"
-    canvas, panels = new_canvas(6, title, row_count=2)
-    places = [(name, category) for name in (models[0], models[-1]) for category in categories]
+    start = find_start(rows, START_PERCENT)
+    known = pc.unique(rows["category"]).to_pylist()
+    categories = [category for category in ("stagnated", "upward", "downward") if category in known] or ["stagnated"]
+    followed = list(dict.fromkeys((models[0], models[-1])))
+    title = f"Token sets, chosen after {start}% of training, at equal validation perplexity"
+    canvas, panels = new_canvas(len(followed) * len(categories), title, row_count=len(followed))
+    places = [(name, category) for name in followed for category in categories]
     for panel, (set_model_id, category) in zip(panels, places, strict=True):
-        chosen = select_set(rows, category, START_PERCENT, set_model_id)
+        chosen = select_set(rows, category, start, set_model_id)
         draw_set(panel, chosen, f"{describe_set(chosen, set_model_id)}: {category}", VALIDATION)
     return finish(canvas, panels)
 
@@ -172,18 +194,30 @@ def draw_upward(rows: pa.Table, random_rows: pa.Table, published: pa.Table) -> C
     return draw_transfer(rows, random_rows, published, "upward")
 
 
+OWN_SETS = "fct_token_set_trajectory"
+COMPARABLE_SETS = "fct_comparable_token_set_trajectory"
+
+
 def define_figure(
-    number: int, name: str, title: str, draw: Callable[..., Canvas], companions: tuple[Companion, ...] = ()
+    number: int,
+    name: str,
+    title: str,
+    draw: Callable[..., Canvas],
+    mart: str = OWN_SETS,
+    companions: tuple[Companion, ...] = (),
 ) -> Figure:
-    """Describe a figure from the mart of token sets."""
+    """Describe a figure from a mart of token sets."""
     source = f"Xia et al. 2023, Figure {number}"
-    return Figure(f"figure_{number:02d}_{name}", title, source, "fct_token_set_trajectory", COLUMNS, draw, companions)
+    remark_mart = "fct_trend_remark"
+    return Figure(f"figure_{number:02d}_{name}", title, source, mart, COLUMNS, draw, companions, remark_mart)
 
 
 FIGURES = (
-    define_figure(3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, BESIDE),
-    define_figure(4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, BESIDE),
+    define_figure(3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, COMPARABLE_SETS, BESIDE),
+    define_figure(4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, COMPARABLE_SETS, BESIDE),
     define_figure(10, "other_tokens", "Perplexity of tokens without a clear trend", draw_others),
     define_figure(11, "upward_tokens_by_model", "Perplexity of other models' upward-trend tokens", draw_upward_sets),
-    define_figure(12, "equal_perplexity", "Token sets against validation perplexity", draw_against_validation),
+    define_figure(
+        12, "equal_perplexity", "Token sets against validation perplexity", draw_against_validation, COMPARABLE_SETS
+    ),
 )

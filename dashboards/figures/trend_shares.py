@@ -7,20 +7,26 @@ import pyarrow.compute as pc
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.figure import Companion, Figure
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, mark_points, new_canvas
 
+CONVENTIONS = ("paper", "published")
+UNFITTED = "no trend can be fitted"
 PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downward", "Downward (still learning)"))
 
 
 def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw one panel per category and one line per model, under the paper's convention; published models in grey."""
-    paper = rows.filter(pc.equal(rows["convention_id"], "paper")).sort_by("parameter_count")
+    """Draw one panel per category and one line per model, under the paper's convention; published models in grey.
+
+    Starts with too few checkpoints for a fit are marked.
+    """
+    paper = rows.filter(pc.is_in(rows["convention_id"], pa.array(CONVENTIONS))).sort_by("parameter_count")
     percent = paper.append_column("token_percent", pc.multiply(paper["token_share"], 100))
     canvas, panels = new_canvas(len(PANELS), "Trends of token perplexity")
     for panel, (category, title) in zip(panels, PANELS, strict=True):
-        draw_models(
-            panel, percent.filter(pc.equal(percent["category"], category)), x="start_percent", y="token_percent"
-        )
+        drawn = percent.filter(pc.equal(percent["category"], category))
+        draw_models(panel, drawn, x="start_percent", y="token_percent")
+        unfitted = drawn.filter(pc.invert(drawn["is_fitted"]))
+        mark_points(panel, unfitted, x="start_percent", y="token_percent", label=UNFITTED)
         if published is not None:
             shown = published.filter(pc.equal(published["category"], category)).sort_by("parameter_count")
             shown = shown.append_column("token_percent", pc.multiply(shown["token_share"], 100))
@@ -35,8 +41,8 @@ FIGURE = Figure(
     name="figure_02_trend_shares",
     title="Share of tokens by trend category and start",
     source="Xia et al. 2023, Figure 2",
-    mart="fct_trend_share_by_start",
-    columns=("convention_id", "model_id", "parameter_count", "start_percent", "category", "token_share"),
+    mart="fct_comparable_trend_share",
+    columns=("convention_id", "model_id", "parameter_count", "start_percent", "category", "token_share", "is_fitted"),
     draw=draw_trend_shares,
     companions=(
         Companion(
@@ -45,4 +51,5 @@ FIGURE = Figure(
             suite_id="opt-published",
         ),
     ),
+    remark_mart="fct_trend_remark",
 )

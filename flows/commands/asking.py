@@ -60,7 +60,7 @@ def ask(
     """Ask one of the named questions, with parameters; without a name, list them."""
     from trailhouse.flows.address import resolve_address
     from trailhouse.warehouse.connection import connect
-    from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
+    from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions, remark_answer
 
     questions = read_questions(packaged_questions())
     if name is None or only_list:
@@ -82,6 +82,9 @@ def ask(
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_address(settings)) as client:
         rows_found = ask_question(client, questions[name], values)
+        remarks = remark_answer(client, questions[name], values)
+    for remark in remarks:
+        say(f"note: {remark}")
     if rows_found.num_rows == 0:
         say("no rows: `trailhouse status` shows what is scored, `trailhouse ask --list` the parameters")
     print_rows(rows_found, as_json=as_json, as_csv=as_csv, parquet=parquet)

@@ -86,16 +86,21 @@ def figures(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Draw the figures of the papers from the marts, as PNG, SVG and PDF."""
+    """Draw the figures of the papers from the marts, as PNG, SVG and PDF, and a passage as a page.
+
+    Example: trailhouse figures --suite opt-published --corpus pg19-validation
+    """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     from trailhouse.flows.draw_figures import draw_figures
 
     with progress_bars():
-        files = draw_figures(settings, suite, corpus)
+        report = draw_figures(settings, suite, corpus)
     if as_json:
-        print_json([str(file) for file in files])
-    for file in files:
+        print_json([str(file) for file in report.files])
+    for file in report.files:
         say(f"wrote {file}")
+    for remark in report.remarks:
+        say(f"note: {remark}")
 
 
 def demo(

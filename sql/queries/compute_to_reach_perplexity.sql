@@ -6,7 +6,7 @@
 with
     validation as (
         select *, min(perplexity) over (partition by model_id) as lowest_perplexity
-        from fct_validation_perplexity_by_checkpoint
+        from fct_comparable_validation_perplexity
         where suite_id = {suite_id:String} and corpus_id = {corpus_id:String}
     ),
 

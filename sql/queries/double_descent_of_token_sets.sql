@@ -1,4 +1,5 @@
 -- Which models' perplexity on the tokens that another model forgets rises first and falls again, and where.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training

@@ -1,4 +1,5 @@
 -- Share of tokens, in percent, that descend twice under each model, by the least rise that counts.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 select

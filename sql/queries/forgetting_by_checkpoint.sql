@@ -1,5 +1,6 @@
 -- Between which checkpoints a model forgets and learns: tokens, in percent, whose loss rises or falls by
 -- more than a bound.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

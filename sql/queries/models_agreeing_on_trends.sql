@@ -1,5 +1,6 @@
 -- How far two models of a suite agree: tokens, in percent, by their trend under one model and under the
 -- other.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training

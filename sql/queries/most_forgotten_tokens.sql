@@ -1,4 +1,5 @@
 -- Tokens that a model forgets most: their perplexity rises significantly from the start of the trend on.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

@@ -1,4 +1,5 @@
 -- Documents with the largest share of tokens whose loss rises and later falls below its earlier minimum.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

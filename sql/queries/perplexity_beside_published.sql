@@ -6,12 +6,10 @@
 with
     shown as (
         select suite_id, model_id, parameter_count, fraction_of_training, train_flops_palm, perplexity
-        from fct_validation_perplexity_by_checkpoint
-        where suite_id = {suite_id:String} and corpus_id = {corpus_id:String}
-        union all
-        select suite_id, model_id, parameter_count, fraction_of_training, train_flops_palm, perplexity
-        from fct_published_validation_perplexity
-        where suite_id = {published_suite_id:String}
+        from fct_comparable_validation_perplexity
+        where
+            (suite_id = {suite_id:String} and corpus_id = {corpus_id:String})
+            or (suite_id = {published_suite_id:String} and is_published)
     )
 
 select

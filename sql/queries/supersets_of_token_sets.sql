@@ -1,5 +1,6 @@
 -- Is a larger model's set of learned tokens a superset of a smaller one's: overlap of the sets of every two
 -- models.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training

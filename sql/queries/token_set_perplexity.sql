@@ -1,5 +1,6 @@
 -- Perplexity of the tokens that follow one trend under one model, in every model, beside random sets of the
 -- same size.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model the set is chosen by; empty is the largest of the suite
@@ -7,19 +8,23 @@
 -- parameter category String = upward: trend of the tokens of the set
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count desc, model_id
+        select set_model_id
+        from fct_comparable_token_set_trajectory
+        where
+            suite_id = {suite_id:String}
+            and corpus_id = {corpus_id:String}
+            and model_id = set_model_id
+            and {model_id:String} in ('', set_model_id)
+        order by parameter_count desc, set_model_id
         limit 1
     ),
 
     token_set as (
-        select *, toUInt8(greatest(1, round(100 * token_share))) as set_percent
-        from fct_token_set_trajectory
+        select *, toUInt8(greatest(1, round(100 * coalesce(token_share, 0)))) as set_percent
+        from fct_comparable_token_set_trajectory
         where
             suite_id = {suite_id:String}
-            and set_model_id in (select model_id from chosen)
+            and set_model_id in (select set_model_id from chosen)
             and corpus_id = {corpus_id:String}
             and start_percent = {start_percent:UInt8}
             and category = {category:String}
@@ -30,9 +35,9 @@ with
             model_id,
             step,
             set_percent,
-            perplexity as random_perplexity,
-            perplexity_lower as random_perplexity_lower,
-            perplexity_upper as random_perplexity_upper
+            toNullable(perplexity) as random_perplexity,
+            toNullable(perplexity_lower) as random_perplexity_lower,
+            toNullable(perplexity_upper) as random_perplexity_upper
         from fct_random_token_set_trajectory
         where suite_id = {suite_id:String} and corpus_id = {corpus_id:String}
     )

@@ -1,5 +1,6 @@
 -- Tokens that a model ends up knowing and came to know last: the perplexity stays below a bound from a late
 -- step on.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

@@ -1,5 +1,6 @@
 -- Tokens that one model of a suite, smallest or largest, is forgetting while the other is still learning
 -- them.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training

@@ -1,4 +1,5 @@
 -- Share of tokens, in percent, by trend and start: a suite of one's own and the published OPT models.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
@@ -6,15 +7,14 @@
 with
     shown as (
         select suite_id, model_id, parameter_count, category, start_percent, token_share
-        from fct_trend_share_by_start
+        from fct_comparable_trend_share
         where
-            suite_id = {suite_id:String}
-            and corpus_id = {corpus_id:String}
-            and convention_id = {convention_id:String}
-        union all
-        select suite_id, model_id, parameter_count, category, start_percent, token_share
-        from fct_published_trend_share
-        where suite_id = {published_suite_id:String}
+            (
+                suite_id = {suite_id:String}
+                and corpus_id = {corpus_id:String}
+                and convention_id in ({convention_id:String}, 'published')
+            )
+            or (suite_id = {published_suite_id:String} and is_published)
     )
 
 select suite_id, model_id, category, start_percent, 100 * token_share as token_percent

@@ -1,5 +1,6 @@
 -- How much hangs on the convention: the share of each trend under every convention, beside that under the
 -- default one.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training

@@ -1,5 +1,6 @@
 -- Which kinds of tokens follow which trend: share and odds ratio, with its 95% interval, by word class or
 -- another property.
+-- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgba
 from trailhouse.dashboards.figures.figure import FORMATS, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.panels import new_canvas
+from trailhouse.dashboards.figures.passage_table import LINE_CHARACTERS, LINE_COUNT, draw_passage, save_passage
 from trailhouse.dashboards.figures.style import assign_styles
 from trailhouse.dashboards.figures.token_sets import (
     draw_against_validation,
@@ -18,8 +19,9 @@ from trailhouse.dashboards.figures.token_sets import (
     draw_upward,
     draw_upward_sets,
 )
-from trailhouse.dashboards.figures.trend_shares import draw_trend_shares
+from trailhouse.dashboards.figures.trend_shares import UNFITTED, draw_trend_shares
 from trailhouse.dashboards.figures.validation_perplexity import draw_validation_perplexity
+from trailhouse.dashboards.passages.passage import Passage, PassageToken
 
 PERPLEXITIES = pa.table(
     {
@@ -39,6 +41,7 @@ SHARES = pa.Table.from_pylist(
             "start_percent": start,
             "category": category,
             "token_share": share,
+            "is_fitted": start == 0,
         }
         for convention, scale in (("paper", 1.0), ("ours", 0.5))
         for start in (10, 0)
@@ -118,8 +121,9 @@ PUBLISHED_SETS = pa.table(
 )
 MARTS = {
     "fct_published_token_set_trajectory": PUBLISHED_SETS,
-    "fct_validation_perplexity_by_checkpoint": PERPLEXITIES,
-    "fct_trend_share_by_start": SHARES,
+    "fct_comparable_validation_perplexity": PERPLEXITIES,
+    "fct_comparable_trend_share": SHARES,
+    "fct_comparable_token_set_trajectory": TOKEN_SETS,
     "fct_token_set_trajectory": TOKEN_SETS,
     "fct_random_token_set_trajectory": RANDOM_SETS,
     "fct_published_validation_perplexity": PUBLISHED_PERPLEXITIES,
@@ -147,9 +151,16 @@ def test_figure_1_lists_models_by_size():
 
 def test_figure_2_draws_the_papers_convention_in_percent():
     stagnated, upward, downward = draw_trend_shares(SHARES).axes
-    assert lines_of(stagnated) == {"s/small": ([0, 10], [20.0, 20.0])}
-    assert lines_of(upward) == {"s/small": ([0, 10], [10.0, 10.0])}
-    assert lines_of(downward) == {"s/small": ([0, 10], [40.0, 40.0])}
+    assert lines_of(stagnated)["s/small"] == ([0, 10], [20.0, 20.0])
+    assert lines_of(upward)["s/small"] == ([0, 10], [10.0, 10.0])
+    assert lines_of(downward)["s/small"] == ([0, 10], [40.0, 40.0])
+
+
+def test_starts_with_too_few_checkpoints_for_a_fit_are_ringed():
+    stagnated, *_ = draw_trend_shares(SHARES).axes
+    assert lines_of(stagnated)[UNFITTED] == ([10], [20.0])
+    fitted = SHARES.filter(SHARES["is_fitted"])
+    assert UNFITTED not in lines_of(draw_trend_shares(fitted).axes[0])
 
 
 def test_published_models_are_grey_and_dashed_beside_ones_own():
@@ -159,7 +170,7 @@ def test_published_models_are_grey_and_dashed_beside_ones_own():
     stagnated, upward, downward = draw_trend_shares(SHARES, PUBLISHED_SHARES).axes
     assert lines_of(stagnated)["o/small"] == ([10, 20], [10.0, 20.0])
     assert lines_of(upward)["o/small"] == ([10], [30.0])
-    assert set(lines_of(downward)) == {"s/small"}
+    assert set(lines_of(downward)) == {"s/small", UNFITTED}
     (line,) = [line for line in stagnated.get_lines() if line.get_label() == "o/small"]
     red, green, blue, _ = to_rgba(line.get_color())
     assert red == green == blue
@@ -208,8 +219,59 @@ def test_a_set_without_tokens_says_so_and_a_single_model_is_drawn():
     )
     lacking = single.filter(pc.not_equal(single["category"], "stagnated"))
     panels = draw_stagnated(lacking, RANDOM_SETS, PUBLISHED_SETS).axes
-    assert [panel.texts[0].get_text() for panel in panels[:3]] == ["no such tokens"] * 3
+    assert [panel.texts[0].get_text() for panel in panels[:1]] == ["no such tokens"]
+    assert len(panels) == 2
     assert len(draw_upward_sets(single).axes) == 2
+
+
+def test_a_set_at_step_0_alone_is_told_from_one_without_tokens():
+    untrained = TOKEN_SETS.filter(pc.equal(TOKEN_SETS["step"], 0))
+    panels = draw_stagnated(untrained, RANDOM_SETS.slice(0, 0), PUBLISHED_SETS).axes
+    assert [panel.texts[0].get_text() for panel in panels[:3]] == ["only step 0, or no known compute"] * 3
+
+
+def test_sets_of_one_model_at_another_start_are_drawn_as_a_published_suite_has_them():
+    kept = pc.and_(pc.equal(TOKEN_SETS["set_model_id"], "s/middle"), pc.equal(TOKEN_SETS["start_percent"], 40))
+    sets = TOKEN_SETS.filter(pc.and_(kept, pc.is_in(TOKEN_SETS["category"], pa.array(["stagnated", "upward"]))))
+    place = sets.column_names.index("token_share")
+    sets = sets.set_column(place, "token_share", pa.nulls(sets.num_rows, pa.float64()))
+    (panel,) = draw_upward(sets, RANDOM_SETS.slice(0, 0), PUBLISHED_SETS.slice(0, 0)).axes
+    assert (panel.get_title(), list(lines_of(panel))) == ("Set of middle", ["s/small", "s/middle", "s/large"])
+    titles = [panel.get_title() for panel in draw_against_validation(sets).axes]
+    assert titles == ["Set of middle: stagnated", "Set of middle: upward"]
+
+
+def test_remarks_are_written_below_a_figure(tmp_path):
+    for figure in FIGURES[:2]:
+        companions = [MARTS[companion.mart] for companion in figure.companions]
+        (_, svg, _) = save_figure(figure, MARTS[figure.mart], tmp_path, *companions, remarks=["small: only $one$ left"])
+        assert "small: only $one$ left" in svg.read_text()
+
+
+def make_passage(*tokens: tuple[str, str | None]) -> Passage:
+    drawn = tuple(
+        PassageToken(position, text, category, None, None) for position, (text, category) in enumerate(tokens)
+    )
+    return Passage("books", 3, "name", "s/small", "paper", 10, drawn)
+
+
+def test_table_3_colours_every_token_by_its_trend():
+    canvas = draw_passage(
+        make_passage(("The", None), (" cat", "upward"), (" sat", "downward"), ("\n", None), ("on", "other"))
+    )
+    drawn = [(text.get_text(), text.get_color()) for text in canvas.texts[6:]]
+    assert drawn == [("The", "#000000"), (" cat", "#D55E00"), (" sat", "#009E73"), ("on", "#000000")]
+
+
+def test_table_3_breaks_long_lines_and_says_what_it_leaves_out(tmp_path):
+    passage = make_passage(*[(f" {'x' * 9}", "upward")] * (LINE_CHARACTERS // 10 * (LINE_COUNT + 2)))
+    canvas = draw_passage(passage)
+    lengths = [len(text.get_text()) for text in canvas.texts[6:]]
+    assert lengths[:LINE_COUNT] == [LINE_CHARACTERS] * LINE_COUNT
+    assert canvas.get_supxlabel().startswith(f"The first {LINE_COUNT} of {LINE_COUNT + 2} lines")
+    files = save_passage(make_passage(("漢\x1b[31m$x$", "upward"), ("y", "other")), tmp_path)
+    assert [file.suffix[1:] for file in files] == list(FORMATS)
+    assert "□" in draw_passage(make_passage(("漢", None))).texts[-1].get_text()
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)

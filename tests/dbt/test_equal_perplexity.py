@@ -77,7 +77,7 @@ def test_a_model_is_read_between_the_checkpoints_where_it_first_reaches_a_perple
                 expected[*key, number] = (curve["step"][after - 1], curve["step"][after], value)
     rows = built.rows(
         "select set_model_id, start_percent, category, model_id, toInt64(round(log(grid_perplexity) * 10)),"
-        " step_before, step_after, measure_value from fct_equal_perplexity_alignment"
+        " step_before, step_after, measure_value from fct_equal_perplexity_alignment where corpus_id = 'books'"
     )
     assert len(rows) == len(expected) > 1000
     assert any(np.any(np.diff(curve["validation_perplexity"]) > 0) for curve in trajectories.values())
@@ -121,7 +121,7 @@ def test_the_collapse_score_is_the_share_of_the_variance_left_between_models(bui
             points[2].extend(np.log(curve["perplexity"][trained]))
     rows = built.rows(
         "select set_model_id, start_percent, category, axis, point_count, collapse_score, unexplained_share,"
-        " compared_point_count from fct_collapse_score"
+        " compared_point_count from fct_collapse_score where corpus_id = 'books'"
     )
     assert {row[:4] for row in rows} == set(panels)
     for row in rows:

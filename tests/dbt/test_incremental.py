@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 STEPS = [0, 100, 200, 300, 400, 500]
-TRAJECTORIES = ("+fct_validation_perplexity_by_checkpoint", "+fct_trend_share_by_start")
+TRAJECTORIES = ("+fct_validation_perplexity_by_checkpoint", "+fct_trend_share_by_start", "int_token_category")
 INCREMENTAL = (
     "int_token_series",
     "int_series_grid",
     "int_log_prob_by_checkpoint",
     "int_token_trend_by_start",
     "int_trend_count_by_start",
+    "int_token_category",
 )
 
 
@@ -124,11 +125,12 @@ def test_a_changed_plan_fits_the_trends_of_its_model_again_and_reads_no_scores(b
     built.add_model("s/b", [], planned_steps=500)
     built.dbt("run", "--select", *TRAJECTORIES)
     pairs = {"('s/b','books')", "('s/b','wiki')"}
-    assert rewritten_pairs(built, blocks) == {table: pairs if "trend" in table else set() for table in INCREMENTAL}
+    fitted = {table for table in INCREMENTAL if "trend" in table or "category" in table}
+    assert rewritten_pairs(built, blocks) == {table: pairs if table in fitted else set() for table in INCREMENTAL}
 
 
 def test_building_everything_anew_gives_what_the_increments_gave(built):
     built.dbt("run")
     content = built.digest()
-    built.dbt("build", "--full-refresh", "--exclude", "test_type:unit")
+    built.dbt("run", "--full-refresh")
     assert built.digest() == content

@@ -1,13 +1,13 @@
 """Every trend that dbt derives against scipy and statsmodels: 2,100 series, four conventions, ten starts."""
 
-import math
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+
+from tests.dbt.reference_trends import BATCH_TOKENS, categorise, find_start, fit_windows
 
 CONVENTIONS = ("paper", "paper_index", "log_step", "ours")
 STARTS = range(0, 100, 10)
@@ -16,19 +16,6 @@ GRIDS = {
     "s/large": ([*range(2000, 38001, 4000), *range(40000, 140001, 20000)], 143000),
     "s/young": ([0, 100, 200, 300, 400, 500], 2000),
 }
-BATCH_TOKENS = 1024
-
-
-@dataclass(frozen=True)
-class Trend:
-    """What a trend should be."""
-
-    start_step: int
-    fit_point_count: int
-    slope: float | None
-    standard_error: float | None
-    p_value: float | None
-    log_probs: np.ndarray
 
 
 def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int], dict[int, float]]:
@@ -61,51 +48,6 @@ def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int]
             step: float(score) for step, score, keep in zip(steps, scores, kept, strict=True) if keep
         }
     return {key: values for key, values in series.items() if values}
-
-
-def find_start(convention: str, steps: np.ndarray, percent: int, planned_steps: int) -> int | None:
-    """Index of the first checkpoint in the fit, or None where training has not come so far."""
-    if convention in ("paper", "ours"):
-        reached = np.flatnonzero(steps * 100 >= percent * planned_steps)
-        start = int(reached[0]) if len(reached) else None
-    elif convention == "paper_index":
-        start = percent * len(steps) // 100
-    else:
-        start = int(np.argmin(np.abs(steps * 100 - percent * steps[-1])))
-    if convention in ("log_step", "ours"):
-        positive = np.flatnonzero(steps > 0)
-        return None if start is None or not len(positive) else max(start, int(positive[0]))
-    return start
-
-
-def fit_windows(convention: str, steps: tuple[int, ...], windows: np.ndarray) -> list[Trend]:
-    """Fit windows of log-probabilities, one in each row, over the same steps with scipy."""
-    regressors = np.arange(len(steps))
-    if convention in ("log_step", "ours"):
-        regressors = np.log(np.array(steps) * (1.0 if convention == "log_step" else BATCH_TOKENS))
-    responses = windows if convention == "ours" else np.exp(windows[:, :1] - windows)
-    last = windows[:, -1:]
-    deviations = windows - last if convention == "ours" else np.exp(last - windows) - 1
-    is_constant = np.sqrt(np.mean(deviations**2, axis=1)) <= 1e-7 * np.maximum(1, np.abs(last[:, 0]))
-    if len(steps) < 3:
-        return [Trend(steps[0], len(steps), None, None, None, window) for window in windows]
-    fits = np.tile([0.0, 0.0, 1.0], (len(windows), 1))
-    if not is_constant.all():
-        varying = responses[~is_constant]
-        fit = stats.linregress(np.broadcast_to(regressors, varying.shape), varying, axis=-1)
-        fits[~is_constant] = np.stack([fit.slope, fit.stderr, fit.pvalue], axis=1)
-    return [Trend(steps[0], len(steps), *map(float, fit), window) for fit, window in zip(fits, windows, strict=True)]
-
-
-def categorise(convention: str, trend: Trend, decisive_p_value: float | None) -> str:
-    """The category by the definitions: significance first, then the band."""
-    rising = -1 if convention == "ours" else 1
-    if decisive_p_value is not None and decisive_p_value < 0.05 and trend.slope:
-        return "upward" if trend.slope * rising > 0 else "downward"
-    perplexities = np.exp(-trend.log_probs)
-    average = math.exp(np.mean(np.log(perplexities)))
-    ends = perplexities[[0, -1]] / average
-    return "stagnated" if np.all((ends >= 0.95) & (ends <= 1.05)) else "other"
 
 
 @pytest.fixture(scope="module")

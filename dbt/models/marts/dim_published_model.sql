@@ -9,6 +9,8 @@ with
             concat(published_model.suite_id, '/', published_model.model_name) as model_id,
             suite_id,
             model_name,
+            -- fifty documents of PG-19's validation part (Xia et al. 2023, section 2)
+            'pg19-validation' as corpus_id,
             parameter_count,
             batch_tokens,
             planned_steps,

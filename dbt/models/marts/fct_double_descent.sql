@@ -6,7 +6,7 @@
 }}
 
 with
-    token_set_trajectory as (select * from {{ ref("fct_token_set_trajectory") }}),
+    token_set_trajectory as (select * from {{ ref("fct_comparable_token_set_trajectory") }}),
 
     curve as (
         select

@@ -13,6 +13,7 @@ with
             validation.suite_id as suite_id,
             validation.model_id as model_id,
             validation.parameter_count as parameter_count,
+            validation.corpus_id as corpus_id,
             validation.step as step,
             validation.tokens_seen as tokens_seen,
             validation.fraction_of_training as fraction_of_training,

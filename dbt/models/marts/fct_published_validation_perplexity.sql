@@ -10,6 +10,7 @@ with
             model.suite_id as suite_id,
             model.model_id as model_id,
             model.parameter_count as parameter_count,
+            model.corpus_id as corpus_id,
             published_perplexity.step as step,
             step * batch_tokens as tokens_seen,
             step / planned_steps as fraction_of_training,

@@ -14,7 +14,7 @@
 }}
 
 with
-    token_set as (select * from {{ ref("fct_token_set_trajectory") }}),
+    token_set as (select * from {{ ref("fct_comparable_token_set_trajectory") }}),
 
     measured as (
         select

@@ -10,6 +10,16 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
+    trend_design as (select * from {{ ref("int_trend_design") }}),
+
+    -- of all tokens; those that lack scores have fewer
+    start_fit as (
+        select convention_id, model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
+        from trend_design
+        array join start_percents as start_percent, fit_point_counts as fit_points
+        group by convention_id, model_id, corpus_id, start_percent
+    ),
+
     start_total as (
         select convention_id, model_id, corpus_id, start_percent, sum(token_count) as start_token_count
         from trend_count
@@ -31,7 +41,9 @@ with
             start_category.start_percent as start_percent,
             toLowCardinality(start_category.category) as category,
             trend_count.token_count as token_count,
-            trend_count.token_count / start_token_count as token_share
+            trend_count.token_count / start_token_count as token_share,
+            start_fit.fit_point_count as fit_point_count,
+            toBool(start_fit.fit_point_count >= 3) as is_fitted
         from start_category
         left join
             trend_count
@@ -40,6 +52,12 @@ with
             and start_category.corpus_id = trend_count.corpus_id
             and start_category.start_percent = trend_count.start_percent
             and start_category.category = trend_count.category
+        left join
+            start_fit
+            on start_category.convention_id = start_fit.convention_id
+            and start_category.model_id = start_fit.model_id
+            and start_category.corpus_id = start_fit.corpus_id
+            and start_category.start_percent = start_fit.start_percent
         left join model on start_category.model_id = model.model_id
     )
 

@@ -1,0 +1,52 @@
+{{ config(materialized="view") }}
+
+with
+    own as (select * from {{ ref("fct_token_set_trajectory") }}),
+
+    published as (select * from {{ ref("fct_published_token_set_trajectory") }}),
+
+    -- nobody published how many tokens the sets have
+    combined as (
+        select
+            set_model_id,
+            start_percent,
+            category,
+            suite_id,
+            model_id,
+            parameter_count,
+            corpus_id,
+            step,
+            tokens_seen,
+            fraction_of_training,
+            train_flops_6n,
+            train_flops_palm,
+            validation_perplexity,
+            toNullable(token_count) as token_count,
+            toNullable(token_share) as token_share,
+            perplexity,
+            false as is_published
+        from own
+        union all
+        select
+            toLowCardinality(set_model_id) as set_model_id,
+            start_percent,
+            category,
+            suite_id,
+            toLowCardinality(model_id) as model_id,
+            parameter_count,
+            toLowCardinality(corpus_id) as corpus_id,
+            step,
+            tokens_seen,
+            fraction_of_training,
+            train_flops_6n,
+            train_flops_palm,
+            validation_perplexity,
+            null as token_count,
+            null as token_share,
+            perplexity,
+            true as is_published
+        from published
+    )
+
+select *
+from combined

@@ -1,0 +1,247 @@
+"""Suites as they come: gaps in the grid, one checkpoint, series that are hard; and what must not matter to a trend."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from tests.dbt.reference_trends import BATCH_TOKENS, categorise, find_start, fit_windows
+from trailhouse.flows.cli import run
+from trailhouse.flows.draw_figures import draw_figures
+from trailhouse.flows.settings import Settings
+from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions, remark_answer
+
+STEPS = [100, 200, 400, 500, 800, 900, 1000, 1300]
+PLANNED_STEPS = 2000
+QUESTIONS = read_questions(packaged_questions())
+TOKENS = [(document_id, position) for document_id in range(3) for position in range(1, 22)]
+CONVENTIONS = ("paper", "paper_index", "log_step", "ours")
+FEW = "only one checkpoint is scored: no trend can be fitted, every token counts as stagnated"
+HARD_SERIES = [
+    [-1.0] * 8,  # constant
+    [-80.0, -75.0, -70.0, -60.0, -50.0, -40.0, -30.0, -20.0],  # perplexities from 1e34 on
+    [-1e-6, -2e-6, -3e-6, -2e-6, -1e-6, -2e-6, -3e-6, -1e-6],  # next to none
+    [-1.0, -1.0000001, -1.0, -1.0000001, -1.0, -1.0000001, -1.0, -1.0000001],  # the last bit
+    [-0.1, -9.0, -0.1, -9.0, -0.1, -9.0, -0.1, -9.0],  # up and down
+    [-5.0, -5.0, -5.0, -5.0, -5.0, -5.0, -5.0, -0.001],  # one jump
+    [-88.0, -0.001, -0.001, -0.001, -0.001, -0.001, -0.001, -0.001],  # one fall
+]
+
+
+def make_series(steps: list[int]) -> dict[tuple[int, int], dict[int, float]]:
+    """Hard series first, then ones that fall, rise, wave and stay, all over the same places of the grid."""
+    random = np.random.default_rng(7)
+    series = {}
+    for index, token in enumerate(TOKENS):
+        time = np.arange(len(STEPS))
+        level = random.uniform(0.3, 5)
+        shape = (level * np.exp(-time / 3), level + 0.3 * time, level + np.sin(2 * time), np.full(len(STEPS), level))
+        values = -np.abs(shape[index % 4] + (index % 4 != 3) * random.normal(0, 0.1, len(STEPS)))
+        values = HARD_SERIES[index] if index < len(HARD_SERIES) else values
+        series[token] = {step: float(np.float32(value)) for step, value in zip(steps, values, strict=True)}
+    return series
+
+
+def keep_steps(series: dict, steps: list[int]) -> dict:
+    return {token: {step: value for step, value in values.items() if step in steps} for token, values in series.items()}
+
+
+@pytest.fixture(scope="module")
+def series_by_model():
+    """Models of four suites: whole grids that should not differ, one with gaps, one that was hardly begun."""
+    whole = make_series(STEPS)
+    scaled = make_series([1000 * step for step in STEPS])
+    gappy = {
+        token: {step: value for step, value in values.items() if index % 3 or step not in (200, 500, 1300)}
+        for index, (token, values) in enumerate(whole.items())
+    }
+    return {
+        "whole/plain": whole,
+        "whole/shuffled": whole,
+        "units/plain": scaled,
+        "gaps/plain": keep_steps(whole, [100, 500, 800, 900, 1300]),
+        "gaps/tokens": gappy,
+        "few/one": keep_steps(whole, [100]),
+        "few/two": keep_steps(whole, [100, 1300]),
+    }
+
+
+@pytest.fixture(scope="module")
+def built(warehouse, series_by_model):
+    """Everything scored on one corpus and built, data tests included."""
+    warehouse.insert("raw_corpus", corpus_id="books", document_count=3)
+    for document_id in range(3):
+        warehouse.insert("raw_document", corpus_id="books", document_id=document_id, kind="human")
+    places = [(document_id, position) for document_id in range(3) for position in range(22)]
+    rows = [["tok", "books", *place, index % 9, (" the", " cat", "s")[index % 3]] for index, place in enumerate(places)]
+    columns = ["tokenizer_id", "corpus_id", "document_id", "position", "token_id", "token_text"]
+    warehouse.client.insert("raw_token", rows, column_names=columns)
+    for size, (model_id, series) in enumerate(series_by_model.items()):
+        scale = 1000 if model_id.startswith("units") else 1
+        planned = 100 if model_id == "few/one" else PLANNED_STEPS * scale
+        steps = [scale * step for step in STEPS]
+        sizes = {"parameter_count": 1000 + size, "layer_count": 2, "head_count": 2, "head_dimension": 4}
+        warehouse.add_model(
+            model_id, steps, planned_steps=planned, batch_tokens=BATCH_TOKENS, context_length=64, **sizes
+        )
+        order = sorted({step for values in series.values() for step in values}, reverse=model_id == "whole/shuffled")
+        warehouse.score(model_id, "books", series, steps=order)
+    warehouse.dbt("build", "--exclude-resource-types", "unit_test")
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def trends(built):
+    rows = built.rows(
+        "select model_id, convention_id, start_percent, document_id, position, fit_point_count, p_value, category"
+        " from int_token_trend_by_start"
+    )
+    trends = {}
+    for model_id, *key, fit_point_count, p_value, category in rows:
+        trends.setdefault(model_id, {})[tuple(key)] = (fit_point_count, p_value, category)
+    return trends
+
+
+def test_trends_do_not_depend_on_the_unit_of_steps(trends):
+    assert set(trends["units/plain"]) == set(trends["whole/plain"])
+    for key, (fit_point_count, p_value, category) in trends["whole/plain"].items():
+        assert trends["units/plain"][key][::2] == (fit_point_count, category)
+        assert trends["units/plain"][key][1] == (
+            None if p_value is None else pytest.approx(p_value, rel=1e-5, abs=1e-9)
+        )
+
+
+def test_trends_do_not_depend_on_the_order_in_which_checkpoints_were_scored(trends):
+    assert trends["whole/shuffled"] == trends["whole/plain"]
+
+
+def test_what_other_tokens_and_models_lack_does_not_change_a_trend(trends, series_by_model):
+    whole = [token for token, values in series_by_model["gaps/tokens"].items() if len(values) == len(STEPS)]
+    compared = 0
+    for key, trend in trends["whole/plain"].items():
+        if key[0] != "ours" and key[2:] in whole:  # Benjamini and Hochberg's correction counts the other tests
+            assert trends["gaps/tokens"][key] == trend
+            compared += 1
+    assert compared == len(whole) * sum(len({key[1] for key in trends["whole/plain"] if key[0] == name})
+                                        for name in CONVENTIONS[:3])  # fmt: skip
+
+
+@pytest.mark.parametrize("model_id", ["whole/plain", "gaps/plain", "gaps/tokens", "few/one", "few/two"])
+def test_hard_series_and_gaps_have_the_trends_of_scipy(trends, series_by_model, model_id):
+    planned = 100 if model_id == "few/one" else PLANNED_STEPS
+    expected = {}
+    for token, values in series_by_model[model_id].items():
+        steps = np.array(sorted(values))
+        scores = np.array([values[step] for step in steps])
+        for convention in CONVENTIONS[:3]:
+            for percent in range(0, 100, 10):
+                start = find_start(convention, steps, percent, planned)
+                if start is not None:
+                    (trend,) = fit_windows(convention, tuple(steps[start:].tolist()), scores[None, start:])
+                    category = categorise(convention, trend, trend.p_value)
+                    expected[convention, percent, *token] = (trend.fit_point_count, category)
+    derived = {key: trend[::2] for key, trend in trends[model_id].items() if key[0] != "ours"}
+    assert derived == expected
+
+
+def test_no_mart_holds_what_is_not_a_number(built):
+    columns = built.rows(
+        "select table, name from system.columns where database = currentDatabase() and type like '%Float%'"
+        " and match(table, '^(fct|int)_') and type not like '%Array%'"
+    )
+    tables = {}
+    for table, column in columns:
+        tables.setdefault(table, []).append(f"countIf(not isFinite(coalesce({column}, 0)))")
+    assert len(tables) > 15
+    for table, counts in tables.items():
+        assert built.rows(f"select {' + '.join(counts)} from {table}") == [(0,)], table
+
+
+def test_one_checkpoint_leaves_every_token_stagnated_and_says_that_nothing_was_fitted(built):
+    rows = built.rows(
+        "select start_percent, category, token_share, fit_point_count, is_fitted from fct_trend_share_by_start"
+        " where model_id = 'few/one' and convention_id = 'paper'"
+    )
+    assert {row[:3] for row in rows} == {
+        (percent, category, float(category == "stagnated"))
+        for percent in range(0, 100, 10)
+        for category in ("upward", "downward", "stagnated", "other")
+    }
+    assert {row[3:] for row in rows} == {(1, False)}
+    turns = built.rows("select distinct rise_nats, fall_nats, is_double_descent from fct_double_descent"
+                       " where model_id = 'few/one'")  # fmt: skip
+    assert turns == [(0.0, 0.0, False)]
+    assert built.rows("select count() from fct_equal_perplexity_alignment where model_id = 'few/one'") == [(0,)]
+
+
+def test_a_start_is_fitted_where_three_checkpoints_are_left(built):
+    rows = built.rows(
+        "select distinct start_percent, fit_point_count, is_fitted from fct_trend_share_by_start"
+        " where model_id = 'whole/plain' and convention_id = 'paper' order by start_percent"
+    )
+    left = [sum(step * 100 >= percent * PLANNED_STEPS for step in STEPS) for percent in range(0, 70, 10)]
+    assert rows == [(10 * index, count, count >= 3) for index, count in enumerate(left)]
+
+
+def test_remarks_say_in_words_what_is_missing(built):
+    remarks = {}
+    for model_id, remark in built.rows("select model_id, remark from fct_trend_remark"):
+        remarks.setdefault(model_id, []).append(remark)
+    assert remarks["few/one"] == ["7 of 8 registered checkpoints are not scored: the fits leave them out", FEW]
+    assert any(remark.startswith("only two checkpoints") for remark in remarks["few/two"])
+    assert (
+        "no checkpoint is scored at 70% of training or later: there are no trends from there on"
+        in remarks["whole/plain"]
+    )
+    assert any("3 of 8 registered" in remark for remark in remarks["gaps/plain"])
+    assert any(re.match("21 of 63 tokens lack scores", remark) for remark in remarks["gaps/tokens"])
+
+
+@pytest.mark.parametrize("suite_id", ["gaps", "few"])
+@pytest.mark.parametrize("name", [name for name in QUESTIONS if "fct_trend_remark" in QUESTIONS[name].sql])
+def test_a_question_about_a_sparse_suite_is_answered_or_explained(built, name, suite_id):
+    given = {"suite_id": suite_id, "corpus_id": "books"}
+    values = {p.name: given[p.name] for p in QUESTIONS[name].parameters if p.name in given}
+    rows = ask_question(built.client, QUESTIONS[name], values).to_pylist()
+    assert rows or remark_answer(built.client, QUESTIONS[name], values)
+    numbers = [value for row in rows for value in row.values() if isinstance(value, float)]
+    assert all(math.isfinite(number) for number in numbers)
+
+
+@pytest.fixture
+def settings(built, tmp_path):
+    address = built.address
+    return Settings(
+        warehouse_url=f"http://{address.host}:{address.port}",
+        warehouse_user=address.user,
+        warehouse_password=address.password,
+        database=address.database,
+        figures_directory=tmp_path,
+        data_directory=tmp_path,
+    )
+
+
+def test_every_figure_of_a_sparse_suite_is_drawn_and_says_why_it_looks_so(settings):
+    report = draw_figures(settings, "few", "books")
+    names = {file.stem[:9] for file in report.files}
+    assert names == {f"figure_{number:02d}" for number in (1, 2, 3, 4, 10, 11, 12)} | {"table_03_"}
+    assert f"one: {FEW}" in report.remarks
+    (shares,) = [file for file in report.files if file.name == "figure_02_trend_shares.svg"]
+    assert "one: only one checkpoint is scored" in shares.read_text()
+
+
+def test_the_published_suite_has_figures_of_its_own(settings):
+    report = draw_figures(settings, "opt-published", "pg19-validation")
+    assert {file.stem[:9] for file in report.files} == {f"figure_{number:02d}" for number in (1, 2, 3, 4, 12)}
+
+
+def test_the_command_notes_on_stderr_what_the_answer_does_not_say(settings, monkeypatch, capsys):
+    monkeypatch.setenv("TRAILHOUSE_DATABASE", settings.database)
+    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_USER", settings.warehouse_user)
+    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_PASSWORD", settings.warehouse_password.get_secret_value())
+    place = ["--param", "suite_id=few", "--param", "corpus_id=books", "--warehouse-url", str(settings.warehouse_url)]
+    assert run(["ask", "most_forgotten_tokens", *place, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.strip() == "[]"
+    assert f"note: one: {FEW}" in " ".join(captured.err.split())
