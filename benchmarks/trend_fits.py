@@ -83,7 +83,8 @@ def run_dbt(endpoint: Endpoint, state: Path, *arguments: str) -> None:
     )
     places = [f"--project-dir={PROJECT}", f"--profiles-dir={PROJECT}", f"--target-path={state}", f"--log-path={state}"]
     if not (run := dbtRunner().invoke([*arguments, *places, "--log-level=none"])).success:
-        raise RuntimeError(f"dbt {' '.join(arguments)}: {run.exception or run.result}")
+        failed = [node.message for node in getattr(run.result, "results", ()) if str(node.status) == "error"]
+        raise RuntimeError(f"dbt {' '.join(arguments)}: {run.exception or failed}")
 
 
 def prepare_fit(endpoint: Endpoint, client: Client, state: Path) -> str:
