@@ -1,7 +1,7 @@
 {{
     config(
         engine="MergeTree()",
-        order_by=["corpus_id", "measure", "set_model_id", "start_percent", "category", "axis"],
+        order_by=["suite_id", "corpus_id", "measure", "subject", "variant", "axis"],
     )
 }}
 
@@ -11,32 +11,11 @@ with
     trajectory as (select * from {{ ref("fct_trajectory_measure") }}),
 
     -- an untrained model has no place on logarithmic axes, and all of them are equally bad
-    point as (
-        select
-            corpus_id,
-            measure,
-            set_model_id,
-            start_percent,
-            category,
-            model_id,
-            measure_value,
-            toLowCardinality(axis_and_value .1) as axis,
-            log(axis_and_value .2) as coordinate
-        from trajectory
-        array join
-            [
-                ('parameters', toFloat64(parameter_count)),
-                ('tokens seen', toFloat64(coalesce(tokens_seen, 0))),
-                ('training FLOPs', coalesce(train_flops_palm, 0)),
-                ('validation perplexity', validation_perplexity)
-            ] as axis_and_value
-        where step > 0 and axis_and_value .2 > 0
-    ),
+    point as ({{ trajectory_points("trajectory") }}),
 
     binned as (
         select
             *,
-            cityHash64(corpus_id, measure, set_model_id, start_percent, category, axis) as panel_id,
             min(coordinate) over panel as lowest,
             max(coordinate) over panel as highest,
             if(
@@ -69,8 +48,11 @@ with
 
     scored as (
         select
+            suite_id,
             corpus_id,
             measure,
+            subject,
+            variant,
             set_model_id,
             start_percent,
             category,
@@ -89,7 +71,7 @@ with
                 variation > point_count * 1e-18, sum(pow(measure_value - bin_mean, 2)) / variation, null
             ) as unexplained_share
         from deviating
-        group by corpus_id, measure, set_model_id, start_percent, category, axis
+        group by suite_id, corpus_id, measure, subject, variant, set_model_id, start_percent, category, axis
     )
 
 select * except (compared_variation, variation)

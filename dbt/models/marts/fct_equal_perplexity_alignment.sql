@@ -2,11 +2,11 @@
     config(
         engine="MergeTree()",
         order_by=[
+            "suite_id",
             "corpus_id",
             "measure",
-            "set_model_id",
-            "start_percent",
-            "category",
+            "subject",
+            "variant",
             "grid_perplexity",
             "model_id",
         ],
@@ -16,7 +16,11 @@
 {%- set grid_nats = var("perplexity_grid_nats", 0.1) %}
 
 with
-    trajectory as (select *, log(validation_perplexity) as loss from {{ ref("fct_trajectory_measure") }}),
+    trajectory as (
+        select * except (validation_perplexity), log(assumeNotNull(validation_perplexity)) as loss
+        from {{ ref("fct_trajectory_measure") }}
+        where validation_perplexity is not null
+    ),
 
     -- the step to a checkpoint from the one before it, and the lowest loss of all before it
     segment as (
@@ -26,7 +30,7 @@ with
             lagInFrame(loss) over run as previous_loss,
             lagInFrame(measure_value) over run as previous_value,
             min(loss) over (
-                partition by corpus_id, measure, set_model_id, start_percent, category, model_id
+                partition by corpus_id, measure, subject, variant, model_id
                 order by step
                 rows between unbounded preceding and 1 preceding
             ) as best_loss,
@@ -34,7 +38,7 @@ with
         from trajectory
         window
             run as (
-                partition by corpus_id, measure, set_model_id, start_percent, category, model_id
+                partition by corpus_id, measure, subject, variant, model_id
                 order by step
                 rows between unbounded preceding and current row
             )
@@ -54,13 +58,15 @@ with
 
     aligned as (
         select
+            suite_id,
             corpus_id,
             measure,
+            subject,
+            variant,
             set_model_id,
             start_percent,
             category,
             exp(grid_loss) as grid_perplexity,
-            suite_id,
             model_id,
             parameter_count,
             previous_step as step_before,

@@ -1,38 +1,91 @@
 {{
     config(
         engine="MergeTree()",
-        order_by=[
-            "corpus_id",
-            "measure",
-            "set_model_id",
-            "start_percent",
-            "category",
-            "model_id",
-            "step",
-        ],
+        order_by=["suite_id", "corpus_id", "measure", "subject", "variant", "model_id", "step"],
     )
 }}
 
 with
-    token_set as (select * from {{ ref("fct_comparable_token_set_trajectory") }}),
+    behaviour as (select * from {{ ref("int_behaviour_measure") }}),
 
-    measured as (
+    model as (
+        select model_id, suite_id, parameter_count, batch_tokens, train_flops_per_token_palm
+        from {{ ref("dim_model") }}
+    ),
+
+    axis as (
         select
-            corpus_id,
-            toLowCardinality('token set loss') as measure,
+            toString(model_id) as model_id,
+            step,
+            toString(corpus_id) as corpus_id,
+            toString(suite_id) as suite_id,
+            parameter_count,
+            tokens_seen,
+            train_flops_palm,
+            perplexity
+        from {{ ref("fct_validation_perplexity_by_checkpoint") }}
+        union all
+        select
+            model_id,
+            step,
+            'pg19-validation',
+            toString(suite_id),
+            parameter_count,
+            tokens_seen,
+            train_flops_palm,
+            perplexity
+        from {{ ref("fct_published_validation_perplexity") }}
+    ),
+
+    -- a measure that belongs to no corpus is set beside the perplexity on every corpus there is, and stands
+    -- alone where there is none
+    described as (
+        select
+            if(behaviour.corpus_id = '', axis.corpus_id, behaviour.corpus_id) as corpus_id,
+            measure,
+            subject,
+            variant,
             set_model_id,
             start_percent,
             category,
-            suite_id,
-            model_id,
-            parameter_count,
-            step,
-            log(perplexity) as measure_value,
-            validation_perplexity,
-            train_flops_palm,
-            tokens_seen
-        from token_set
+            if(axis.suite_id != '', axis.suite_id, model.suite_id) as suite_id,
+            behaviour.model_id as model_id,
+            if(axis.suite_id != '', axis.parameter_count, model.parameter_count) as parameter_count,
+            behaviour.step as step,
+            measure_value,
+            chance_value,
+            nullIf(axis.perplexity, 0) as validation_perplexity,
+            if(
+                axis.suite_id != '',
+                axis.tokens_seen,
+                if(model.batch_tokens > 0, behaviour.step * model.batch_tokens, null)
+            ) as tokens_seen,
+            if(
+                axis.suite_id != '',
+                axis.train_flops_palm,
+                if(model.parameter_count > 0, toFloat64(tokens_seen) * model.train_flops_per_token_palm, null)
+            ) as train_flops_palm
+        from behaviour
+        left join axis on toString(behaviour.model_id) = axis.model_id and behaviour.step = axis.step
+        left join model on behaviour.model_id = model.model_id
+        where behaviour.corpus_id in ('', axis.corpus_id)
     )
 
-select *
-from measured
+select
+    toLowCardinality(suite_id) as suite_id,
+    toLowCardinality(corpus_id) as corpus_id,
+    measure,
+    subject,
+    variant,
+    set_model_id,
+    start_percent,
+    category,
+    model_id,
+    parameter_count,
+    step,
+    measure_value,
+    chance_value,
+    validation_perplexity,
+    train_flops_palm,
+    tokens_seen
+from described

@@ -1,0 +1,141 @@
+{{
+    config(
+        engine="MergeTree()", order_by=["measure", "subject", "variant", "model_id", "corpus_id", "step"]
+    )
+}}
+
+-- what is followed over training, in one shape: a new behaviour is one more branch
+with
+    token_set as (select * from {{ ref("int_token_set_log_prob") }}),
+
+    option_log_prob as (
+        select
+            model_id,
+            step,
+            task_set.task_set as task_set,
+            shot_count,
+            is_correct,
+            - sum(log_prob_sum_nats) / sum(token_count) as loss
+        from {{ ref("int_option_log_prob") }} as option_log_prob
+        inner join {{ ref("int_task_set") }} as task_set on option_log_prob.task_id = task_set.task_id
+        group by model_id, step, task_set, shot_count, is_correct
+    ),
+
+    task_accuracy as (select * from {{ ref("int_task_accuracy") }} where normalisation = 'token'),
+
+    -- of several versions of a task the latest one
+    eval_result as (
+        select
+            model_id,
+            step,
+            task_id,
+            shot_count,
+            metric,
+            argMax(metric_value, (task_version, harness)) as metric_value
+        from {{ ref("stg_tasks__eval_result") }}
+        group by model_id, step, task_id, shot_count, metric
+    ),
+
+    published_set as (select * from {{ ref("published_token_set_perplexity") }}),
+
+    published_accuracy as (select * from {{ ref("int_published_task_accuracy") }}),
+
+    measured as (
+        select
+            toString(corpus_id) as corpus_id,
+            'token set loss' as measure,
+            toString(set_model_id) as subject,
+            concat(category, ' from ', toString(start_percent), '%') as variant,
+            toString(set_model_id) as set_model_id,
+            start_percent,
+            toString(category) as category,
+            toString(model_id) as model_id,
+            step,
+            - log_prob_sum_nats / token_count as measure_value,
+            cast(null as Nullable(Float64)) as chance_value
+        from token_set
+        union all
+        select
+            'pg19-validation',
+            'token set loss',
+            concat(suite_id, '/', set_model_name),
+            concat(category, ' from ', toString(start_percent), '%'),
+            concat(suite_id, '/', set_model_name),
+            start_percent,
+            toString(category),
+            concat(suite_id, '/', model_name),
+            step,
+            log(perplexity),
+            null
+        from published_set
+        union all
+        select
+            '',
+            if(is_correct, 'correct option loss', 'incorrect option loss'),
+            toString(task_set),
+            concat(toString(shot_count), '-shot'),
+            '',
+            0,
+            '',
+            toString(model_id),
+            step,
+            loss,
+            null
+        from option_log_prob
+        union all
+        select
+            '',
+            'task accuracy',
+            toString(task_set),
+            concat(toString(shot_count), '-shot'),
+            '',
+            0,
+            '',
+            toString(model_id),
+            step,
+            accuracy_ratio,
+            chance_accuracy_ratio
+        from task_accuracy
+        union all
+        select
+            'pg19-validation',
+            'task accuracy',
+            toString(task_set),
+            concat(toString(shot_count), '-shot'),
+            '',
+            0,
+            '',
+            toString(model_id),
+            step,
+            accuracy_ratio,
+            null
+        from published_accuracy
+        union all
+        select
+            '',
+            'imported metric',
+            toString(task_id),
+            concat(metric, ', ', toString(shot_count), '-shot'),
+            '',
+            0,
+            '',
+            toString(model_id),
+            step,
+            metric_value,
+            null
+        from eval_result
+    )
+
+select
+    toLowCardinality(corpus_id) as corpus_id,
+    toLowCardinality(measure) as measure,
+    toLowCardinality(subject) as subject,
+    toLowCardinality(variant) as variant,
+    toLowCardinality(set_model_id) as set_model_id,
+    toUInt8(start_percent) as start_percent,
+    toLowCardinality(category) as category,
+    toLowCardinality(model_id) as model_id,
+    step,
+    measure_value,
+    chance_value
+from measured

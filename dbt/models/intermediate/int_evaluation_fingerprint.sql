@@ -1,0 +1,21 @@
+{{ config(engine="MergeTree()", order_by=["model_id"]) }}
+
+with
+    evaluation as (select * from {{ ref("stg_tasks__evaluation") }}),
+
+    -- a table, and not a view, so that it is older than the scores that are read under it
+    fingerprinted as (
+        select
+            model_id,
+            toInt64(count()) as evaluation_count,
+            cityHash64(
+                arraySort(
+                    groupArray((step, task_id, shot_count, seed, evaluation_key, task_sha256, evaluated_at))
+                )
+            ) as evaluation_fingerprint
+        from evaluation
+        group by model_id
+    )
+
+select *
+from fingerprinted

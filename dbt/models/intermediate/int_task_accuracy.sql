@@ -1,0 +1,49 @@
+{{
+    config(
+        engine="MergeTree()",
+        order_by=["model_id", "task_set_kind", "task_set", "shot_count", "normalisation", "step"],
+    )
+}}
+
+with
+    outcome_count as (select * from {{ ref("int_outcome_count") }}),
+
+    task_set as (select * from {{ ref("int_task_set") }}),
+
+    -- the seeds draw other exemplars for the same items: they sharpen the mean, and not the interval
+    averaged as (
+        select
+            model_id,
+            step,
+            task_id,
+            shot_count,
+            normalisation,
+            toInt64(uniqExact(seed)) as seed_count,
+            max(item_count) as items_of_task,
+            sum(correct_count) / sum(item_count) as accuracy,
+            avg(chance_accuracy_ratio) as chance_accuracy
+        from outcome_count
+        group by model_id, step, task_id, shot_count, normalisation
+    ),
+
+    combined as (
+        select
+            model_id,
+            step,
+            task_set.task_set_kind as task_set_kind,
+            task_set.task_set as task_set,
+            shot_count,
+            normalisation,
+            toInt64(count()) as task_count,
+            min(averaged.seed_count) as seed_count,
+            toInt64(sum(items_of_task)) as item_count,
+            avg(accuracy) as accuracy_ratio,
+            sqrt(sum(accuracy * (1 - accuracy) / items_of_task)) / count() as standard_error,
+            avg(chance_accuracy) as chance_accuracy_ratio
+        from averaged
+        inner join task_set on averaged.task_id = task_set.task_id
+        group by model_id, step, task_set_kind, task_set, shot_count, normalisation
+    )
+
+select *
+from combined

@@ -1,0 +1,95 @@
+{{
+    config(
+        engine="MergeTree()",
+        order_by=[
+            "suite_id",
+            "task_set_kind",
+            "task_set",
+            "shot_count",
+            "normalisation",
+            "model_id",
+            "step",
+        ],
+        query_settings={"join_use_nulls": 1},
+    )
+}}
+
+with
+    task_accuracy as (select * from {{ ref("int_task_accuracy") }}),
+
+    checkpoint as (select * from {{ ref("dim_checkpoint") }}),
+
+    model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
+
+    smoothed as (
+        select
+            model_id,
+            task_set_kind,
+            task_set,
+            shot_count,
+            normalisation,
+            arraySort(groupArray((step, accuracy_ratio))) as series,
+            arrayJoin(
+                arrayZip(
+                    arrayMap(point -> point .1, series),
+                    {{ exponential_average("arrayMap(point -> point.2, series)") }}
+                )
+            ) as smoothed_point
+        from task_accuracy
+        group by model_id, task_set_kind, task_set, shot_count, normalisation
+    ),
+
+    interval as (
+        select
+            *,
+            if(
+                task_set_kind = 'task',
+                {{ wilson_bound("accuracy_ratio", "item_count", "-") }},
+                accuracy_ratio - 1.959963984540054 * standard_error
+            ) as lower,
+            if(
+                task_set_kind = 'task',
+                {{ wilson_bound("accuracy_ratio", "item_count", "+") }},
+                accuracy_ratio + 1.959963984540054 * standard_error
+            ) as upper
+        from task_accuracy
+    ),
+
+    described as (
+        select
+            {{ checkpoint_id("interval.model_id", "interval.step") }} as checkpoint_id,
+            toLowCardinality(coalesce(model.suite_id, '')) as suite_id,
+            interval.model_id as model_id,
+            coalesce(model.parameter_count, 0) as parameter_count,
+            interval.step as step,
+            checkpoint.tokens_seen as tokens_seen,
+            checkpoint.fraction_of_training as fraction_of_training,
+            checkpoint.train_flops_palm as train_flops_palm,
+            interval.task_set_kind as task_set_kind,
+            interval.task_set as task_set,
+            interval.shot_count as shot_count,
+            interval.normalisation as normalisation,
+            task_count,
+            seed_count,
+            item_count,
+            accuracy_ratio,
+            standard_error,
+            greatest(0, lower) as accuracy_lower,
+            least(1, upper) as accuracy_upper,
+            chance_accuracy_ratio,
+            smoothed.smoothed_point .2 as smoothed_accuracy_ratio
+        from interval
+        inner join
+            smoothed
+            on interval.model_id = smoothed.model_id
+            and interval.task_set_kind = smoothed.task_set_kind
+            and interval.task_set = smoothed.task_set
+            and interval.shot_count = smoothed.shot_count
+            and interval.normalisation = smoothed.normalisation
+            and interval.step = smoothed.smoothed_point .1
+        left join checkpoint on interval.model_id = checkpoint.model_id and interval.step = checkpoint.step
+        left join model on interval.model_id = model.model_id
+    )
+
+select *
+from described

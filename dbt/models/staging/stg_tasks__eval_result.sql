@@ -1,0 +1,24 @@
+with
+    -- FINAL: the table keeps superseded rows until it is merged, and the latest row counts
+    source as (select * from {{ source("evaluation", "raw_eval_result") }} final),
+
+    renamed as (
+        select
+            harness,
+            model_id,
+            step,
+            task_id,
+            task_version,
+            shot_count,
+            metric,
+            value as metric_value,
+            standard_error,
+            is_higher_better,
+            item_count,
+            source as result_source,
+            imported_at
+        from source
+    )
+
+select *
+from renamed

@@ -1,0 +1,485 @@
+"""Outcomes of tasks: random option scores, derived, against plain loops, statsmodels and scipy."""
+
+import itertools
+import uuid
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_confint
+
+STEPS = {"s/small": [0, 10, 20, 40, 80], "s/middle": [0, 10, 30, 80, 90], "s/large": [0, 10, 20, 90], "r/alone": [5]}
+PARAMETERS = {"s/small": 100, "s/middle": 100, "s/large": 900, "r/alone": 7}
+# Parent and items by task; the parents are in no group, in `linearity` and in `breakthroughness`.
+TASKS = {"own": ("own", 23), "date_understanding": ("date_understanding", 17), "implicatures:part": ("implicatures", 9)}
+DRAWS = [(0, 0), (2, 0), (2, 1)]  # shots and seed
+NORMALISATIONS = ("sum", "token", "character", "byte", "pmi")
+SCORE_COLUMNS = ("log_prob_nats", "unconditional_log_prob_nats", "token_count", "character_count", "byte_count")
+
+
+def make_items(task_id: str) -> list[list[bool]]:
+    """Whether each option of each item is right: two to five options, nearly always one of them right."""
+    random = np.random.default_rng(sum(task_id.encode()))
+    items = []
+    for _ in range(TASKS[task_id][1]):
+        option_count = int(random.integers(2, 6))
+        right = {int(random.integers(option_count))} | ({0} if random.random() < 0.1 else set())
+        items.append([option in right for option in range(option_count)])
+    return items
+
+
+def make_scores(model_id: str, step: int, task_id: str, shots: int, seed: int) -> list[list[tuple]]:
+    """Scores of every option of every item, in steps of 1/4 nat, so that equal ones occur.
+
+    Now and then an option has no bytes; r/alone knows no unconditional scores.
+    """
+    random = np.random.default_rng(sum(f"{model_id} {step} {task_id} {shots} {seed}".encode()))
+    knows_unconditional = model_id != "r/alone"
+    scores = []
+    for item in make_items(task_id):
+        options = []
+        for is_right in item:
+            tokens = int(random.integers(1, 5))
+            log_prob = -tokens * random.integers(1, 12) / 4 + is_right * step / 60
+            unconditional = -float(random.integers(8, 40)) / 4 if knows_unconditional else None
+            length = tokens * int(random.integers(2, 5))
+            options.append(
+                (float(np.float32(log_prob)), unconditional, tokens, length, length * (random.random() > 0.01))
+            )
+        scores.append(options)
+    return scores
+
+
+def evaluations() -> list[tuple[str, int, str, int, int]]:
+    """Every evaluation; the last model knows one task alone."""
+    return [
+        (model_id, step, task_id, *draw)
+        for model_id, steps in STEPS.items()
+        for step, task_id, draw in itertools.product(steps, TASKS, DRAWS)
+        if model_id != "r/alone" or task_id == "own"
+    ]
+
+
+def add_tasks(warehouse) -> None:
+    """Register the tasks with their items."""
+    for task_id, (parent, item_count) in TASKS.items():
+        items = make_items(task_id)
+        rows = [
+            [task_id, item, option, is_right, "a" * 64]
+            for item, options in enumerate(items)
+            for option, is_right in enumerate(options)
+        ]
+        columns = ["task_id", "item_id", "option_index", "is_correct", "task_sha256"]
+        warehouse.client.insert("raw_task_item", rows, column_names=columns)
+        warehouse.insert(
+            "raw_task", task_id=task_id, parent_task_id=parent, item_count=item_count, task_sha256="a" * 64
+        )
+
+
+def evaluate(warehouse, chosen: list[tuple[str, int, str, int, int]]) -> None:
+    """Write the scores of evaluations, and then their ledger rows."""
+    columns = ["model_id", "step", "task_id", "shot_count", "seed", "item_id", "option_index", *SCORE_COLUMNS]
+    rows = [
+        [*evaluation, item, option, *scores]
+        for evaluation in chosen
+        for item, options in enumerate(make_scores(*evaluation))
+        for option, scores in enumerate(options)
+    ]
+    warehouse.client.insert("raw_option_score", rows, column_names=columns)
+    for model_id, step, task_id, shots, seed in chosen:
+        warehouse.insert(
+            "raw_evaluation_ledger",
+            model_id=model_id,
+            step=step,
+            task_id=task_id,
+            shot_count=shots,
+            seed=seed,
+            evaluation_key="b" * 64,
+            task_sha256="a" * 64,
+            scoring_run_id=uuid.UUID(int=1),
+            is_complete=True,
+        )
+
+
+def import_metric(warehouse, model_id: str, step: int, version: str, value: float) -> None:
+    """Write one imported metric."""
+    warehouse.insert(
+        "raw_eval_result",
+        harness="lm-evaluation-harness",
+        model_id=model_id,
+        step=step,
+        task_id="piqa",
+        task_version=version,
+        metric="acc",
+        value=value,
+    )
+
+
+def fill(warehouse) -> None:
+    """Models of two suites scored on a corpus, evaluated on three tasks, with imported metrics beside."""
+    warehouse.add_corpus("books", {0: 12})
+    for model_id, steps in STEPS.items():
+        random = np.random.default_rng(PARAMETERS[model_id])
+        warehouse.add_model(
+            model_id, steps, planned_steps=100, parameter_count=PARAMETERS[model_id], layer_count=1, context_length=8
+        )
+        series = {
+            (0, position): {step: float(np.float32(-5 + step / 30 - random.random())) for step in steps}
+            for position in range(1, 12)
+        }
+        warehouse.score(model_id, "books", series)
+    add_tasks(warehouse)
+    evaluate(warehouse, evaluations())
+    warehouse.add_model("i/imported", [], planned_steps=0, batch_tokens=16)
+    for step in (1, 2, 4, 8):
+        import_metric(warehouse, "i/imported", step, "1", 0.5 + step / 100)
+    import_metric(warehouse, "s/small", 10, "0", 0.25)
+    import_metric(warehouse, "s/small", 10, "1", 0.75)
+
+
+MARTS = (
+    "fct_behaviour_alignment",
+    "fct_task_scaling",
+    "fct_accuracy_comparison",
+    "fct_task_calibration_by_checkpoint",
+    "fct_eval_metric_by_checkpoint",
+    "fct_option_perplexity_by_checkpoint",
+    "fct_task_accuracy_by_seed",
+)
+BUILD = ("build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select")
+
+
+@pytest.fixture(scope="module")
+def built(warehouse):
+    """The outcomes of all evaluations, derived."""
+    fill(warehouse)
+    warehouse.dbt(*BUILD, *(f"+{mart}" for mart in MARTS))
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    """By evaluation and normalisation: for every item with a finite score, (right, confidence, chance, item)."""
+    found = {}
+    for evaluation in evaluations():
+        items, scores = make_items(evaluation[2]), make_scores(*evaluation)
+        for number, normalisation in enumerate(NORMALISATIONS):
+            choices = {}
+            for item, (truth, options) in enumerate(zip(items, scores, strict=True)):
+                if normalisation == "pmi":
+                    values = [np.nan if option[1] is None else option[0] - option[1] for option in options]
+                else:
+                    lengths = [1 if normalisation == "sum" else option[number + 1] for option in options]
+                    values = [
+                        option[0] / length if length else np.nan
+                        for option, length in zip(options, lengths, strict=True)
+                    ]
+                if np.all(np.isfinite(values)):
+                    exponentials = np.exp(np.array(values) - max(values))
+                    choices[item] = (truth[int(np.argmax(values))], 1 / exponentials.sum(), np.mean(truth))
+            if choices:
+                found[*evaluation, normalisation] = choices
+    return found
+
+
+def groups_of(task_id: str) -> list[tuple[str, str]]:
+    """Kind and name of the task sets a task is in, without the list of all published tasks."""
+    named = {"date_understanding": ["linearity"], "implicatures:part": ["breakthroughness"]}.get(task_id, [])
+    return [("task", task_id), ("group", "all"), *(("group", name) for name in named)]
+
+
+def close(expected: float | None):
+    return None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_every_item_has_the_outcome_of_the_definition(built, outcomes):
+    rows = built.rows(
+        "select model_id, step, task_id, shot_count, seed, normalisation, item_id, is_correct, confidence_ratio,"
+        " chance_ratio from int_item_outcome"
+    )
+    assert len(rows) == sum(map(len, outcomes.values()))
+    assert len({row[5] for row in rows}) == len(NORMALISATIONS)
+    for *evaluation, item, is_right, confidence, chance in rows:
+        assert (is_right, close(confidence), close(chance)) == outcomes[tuple(evaluation)][item]
+
+
+def test_accuracy_with_one_draw_has_wilsons_interval(built, outcomes):
+    rows = built.rows(
+        "select model_id, step, task_id, shot_count, seed, normalisation, item_count, correct_count, accuracy_lower,"
+        " accuracy_upper, chance_accuracy_ratio from fct_task_accuracy_by_seed"
+    )
+    assert len(rows) == len(outcomes)
+    for *evaluation, item_count, correct_count, lower, upper, chance in rows:
+        choices = list(outcomes[tuple(evaluation)].values())
+        assert (item_count, correct_count) == (len(choices), sum(right for right, _, _ in choices))
+        expected = proportion_confint(correct_count, item_count, method="wilson")
+        assert (lower, upper) == (close(expected[0]), close(expected[1]))
+        assert chance == close(np.mean([each for _, _, each in choices]))
+
+
+def accuracies(outcomes) -> dict[tuple, tuple[float, float, float]]:
+    """Accuracy, squared standard error and items by (model, step, task, shots, normalisation)."""
+    pooled: dict[tuple, list] = {}
+    for (model_id, step, task_id, shots, _, normalisation), choices in outcomes.items():
+        pooled.setdefault((model_id, step, task_id, shots, normalisation), []).append(choices)
+    found = {}
+    for key, draws in pooled.items():
+        mean = np.mean([right for choices in draws for right, _, _ in choices.values()])
+        items = max(map(len, draws))
+        found[key] = (mean, mean * (1 - mean) / items, items)
+    return found
+
+
+def by_task_set(values: dict[tuple, tuple]) -> dict[tuple, list[tuple]]:
+    """Values of the tasks of every task set, by (model, step, kind, task set, ...)."""
+    found: dict[tuple, list[tuple]] = {}
+    for (model_id, step, task_id, *rest), value in values.items():
+        for kind, name in groups_of(task_id):
+            found.setdefault((model_id, step, kind, name, *rest), []).append(value)
+    return found
+
+
+def test_a_group_is_the_mean_of_its_tasks_and_series_are_smoothed(built, outcomes):
+    expected = by_task_set(accuracies(outcomes))
+    rows = built.rows(
+        "select model_id, step, task_set_kind, task_set, shot_count, normalisation, accuracy_ratio, standard_error,"
+        " accuracy_lower, accuracy_upper, smoothed_accuracy_ratio, task_count from fct_task_accuracy_by_checkpoint"
+        " where task_set != 'bigbench_74' order by step"
+    )
+    assert {row[:6] for row in rows} == set(expected)
+    smoothed: dict[tuple, float] = {}
+    for *key, accuracy, error, lower, upper, smooth, task_count in rows:
+        tasks = expected[tuple(key)]
+        mean, deviation = np.mean([task[0] for task in tasks]), np.sqrt(sum(task[1] for task in tasks)) / len(tasks)
+        assert (accuracy, error, task_count) == (close(mean), close(deviation), len(tasks))
+        if key[2] == "task":
+            ends = proportion_confint(mean * tasks[0][2], tasks[0][2], method="wilson")
+        else:
+            ends = (max(0, mean - 1.959963984540054 * deviation), min(1, mean + 1.959963984540054 * deviation))
+        assert (lower, upper) == (close(ends[0]), close(ends[1]))
+        series = (key[0], *key[2:])
+        smoothed[series] = mean if series not in smoothed else 0.4 * mean + 0.6 * smoothed[series]
+        assert smooth == close(smoothed[series])
+
+
+def test_option_perplexity_weighs_every_token_the_same(built):
+    expected: dict[tuple, list[tuple[float, int]]] = {}
+    for evaluation in evaluations():
+        model_id, step, task_id, shots, _ = evaluation
+        for truth, options in zip(make_items(task_id), make_scores(*evaluation), strict=True):
+            for is_right, option in zip(truth, options, strict=True):
+                for kind, name in groups_of(task_id):
+                    key = (model_id, step, kind, name, shots, is_right)
+                    expected.setdefault(key, []).append((option[0], option[2]))
+    rows = built.rows(
+        "select model_id, step, task_set_kind, task_set, shot_count, is_correct, perplexity, token_count, option_count"
+        " from fct_option_perplexity_by_checkpoint where task_set != 'bigbench_74'"
+    )
+    assert {row[:6] for row in rows} == set(expected)
+    for *key, perplexity, token_count, option_count in rows:
+        log_probs, lengths = np.array(expected[tuple(key)]).T
+        assert (token_count, option_count) == (lengths.sum(), len(lengths))
+        assert perplexity == pytest.approx(np.exp(-log_probs.sum() / lengths.sum()), rel=1e-7)
+
+
+def test_linearity_and_breakthroughness_follow_equation_4(built, outcomes):
+    last = {}
+    combined = by_task_set(accuracies(outcomes))
+    for model_id, step, *rest in sorted(combined, key=lambda key: key[1]):
+        last[model_id, *rest] = float(np.mean([task[0] for task in combined[model_id, step, *rest]]))
+    panels: dict[tuple, list] = {}
+    for (model_id, *rest), accuracy in last.items():
+        panels.setdefault((model_id[0], *rest), []).append((PARAMETERS[model_id], model_id, accuracy))
+    rows = built.rows(
+        "select suite_id, task_set_kind, task_set, shot_count, normalisation, linearity, breakthroughness"
+        " from fct_task_scaling where suite_id != 'opt-published' and task_set != 'bigbench_74'"
+    )
+    assert {row[:5] for row in rows} == set(panels)
+    for *key, linearity, breakthroughness in rows:
+        y = np.array([accuracy for _, _, accuracy in sorted(panels[tuple(key)])])
+        z = np.diff(y)
+        change = np.sign(int(np.argmax(y)) - int(np.argmin(y))) * (y.max() - y.min())
+        spreads = [part(z**2) if len(z) else 0 for part in (np.mean, np.median)]
+        expected = [change / np.sqrt(spread) if spread > 1e-24 else None for spread in spreads]
+        assert (linearity, breakthroughness) == (close(expected[0]), close(expected[1])), key
+    assert {row[5] is None for row in rows} == {True, False}
+
+
+def pairs_of_checkpoints() -> set[tuple[str, str, int, str, int]]:
+    """What is compared: kind, first and second checkpoint."""
+    pairs = set()
+    for model_id, steps in STEPS.items():
+        if len(steps) > 1:
+            pairs.add(("first and last checkpoint", model_id, steps[0], model_id, steps[-1]))
+        pairs |= {("consecutive checkpoints", model_id, a, model_id, b) for a, b in itertools.pairwise(steps)}
+    by_size = sorted((PARAMETERS[model_id], model_id) for model_id in STEPS if model_id.startswith("s/"))
+    for (_, first), (_, second) in itertools.combinations(by_size, 2):
+        pairs.add(("last checkpoints of two models", first, STEPS[first][-1], second, STEPS[second][-1]))
+    return pairs
+
+
+def test_two_checkpoints_are_compared_by_mcnemars_exact_test(built, outcomes):
+    rows = built.rows(
+        "select comparison, first_model_id, first_step, second_model_id, second_step, task_set_kind, task_set,"
+        " shot_count, seed, normalisation, item_count, only_first_correct_count, only_second_correct_count, p_value,"
+        " second_accuracy_ratio from fct_accuracy_comparison where task_set != 'bigbench_74'"
+    )
+    assert {row[:5] for row in rows} == pairs_of_checkpoints()
+    members = {}
+    for task_id in TASKS:
+        for task_set in groups_of(task_id):
+            members.setdefault(task_set, []).append(task_id)
+    for row in rows:
+        _, first, first_step, second, second_step, kind, name, *draw = row[:10]
+        table = np.zeros((2, 2), dtype=int)
+        for task_id in members[kind, name]:
+            left = outcomes.get((first, first_step, task_id, *draw), {})
+            right = outcomes.get((second, second_step, task_id, *draw), {})
+            for item in left.keys() & right.keys():
+                table[int(left[item][0]), int(right[item][0])] += 1
+        assert row[10:13] == (table.sum(), table[1, 0], table[0, 1]), row
+        assert row[13] == close(min(1, mcnemar(table, exact=True).pvalue))
+        assert row[14] == close(table[:, 1].sum() / table.sum())
+    assert min(row[13] for row in rows) < 0.05
+    assert any(row[11] == row[12] == 0 for row in rows)
+
+
+def test_calibration_compares_confidence_with_accuracy_bin_by_bin(built, outcomes):
+    panels: dict[tuple, list] = {}
+    for (model_id, step, task_id, shots, _, normalisation), choices in outcomes.items():
+        for kind, name in groups_of(task_id):
+            panels.setdefault((model_id, step, kind, name, shots, normalisation), []).extend(choices.values())
+    rows = built.rows(
+        "select model_id, step, task_set_kind, task_set, shot_count, normalisation, choice_count,"
+        " calibration_error_ratio, mean_confidence_ratio from fct_task_calibration_by_checkpoint"
+        " where task_set != 'bigbench_74'"
+    )
+    assert {row[:6] for row in rows} == set(panels)
+    edges = np.arange(1, 11) / 10
+    for *key, choice_count, error, mean_confidence in rows:
+        right, confidence, _ = np.array(panels[tuple(key)], dtype=float).T
+        bins = np.minimum(9, np.searchsorted(edges, confidence - 1e-12, side="left"))
+        expected = sum(
+            abs(right[bins == number].mean() - confidence[bins == number].mean()) * (bins == number).mean()
+            for number in np.unique(bins)
+        )
+        assert (choice_count, error) == (len(right), pytest.approx(expected, abs=1e-9))
+        assert mean_confidence == pytest.approx(confidence.mean(), abs=1e-9)
+
+
+def test_imported_metrics_are_trajectories_beside_registered_checkpoints(built):
+    rows = built.rows(
+        "select model_id, step, task_version, metric_value, tokens_seen, is_registered_checkpoint,"
+        " smoothed_metric_value from fct_eval_metric_by_checkpoint order by all"
+    )
+    smooth = [0.51, 0.6 * 0.51 + 0.4 * 0.52]
+    assert rows[:2] == [
+        ("i/imported", 1, "1", 0.51, 16, False, close(smooth[0])),
+        ("i/imported", 2, "1", 0.52, 32, False, close(smooth[1])),
+    ]
+    assert [row[:6] for row in rows[4:]] == [
+        ("s/small", 10, "0", 0.25, 10240, True),
+        ("s/small", 10, "1", 0.75, 10240, True),
+    ]
+
+
+AXES = {
+    "parameters": ("parameter_count", 1),
+    "tokens seen": ("tokens_seen", 1),
+    "training FLOPs": ("train_flops_palm", 1),
+    "validation perplexity": ("validation_perplexity", -1),
+}
+
+
+def equal_perplexity(curves: dict[str, list[tuple]]) -> tuple[int, float | None, float | None]:
+    """Grid points two models have reached, deviation from their mean, and slope on the logarithm of the size."""
+    deviations, sizes, count = [], [], 0
+    for number in range(200):
+        reached = []
+        for points in curves.values():
+            losses = np.log([point[1] for point in points])
+            after = next((index for index, loss in enumerate(losses) if loss <= number * 0.1), 0)
+            if after:
+                pair = [after, after - 1]
+                value = np.interp(number * 0.1, losses[pair], np.array([point[2] for point in points])[pair])
+                reached.append((value, np.log(points[0][3])))
+        if len(reached) > 1:
+            count += 1
+            values, logs = np.array(reached).T
+            deviations.extend(values - values.mean())
+            sizes.extend(logs - logs.mean())
+    if count == 0:
+        return 0, None, None
+    deviations, sizes = np.array(deviations), np.array(sizes)
+    slope = float(deviations @ sizes / (sizes @ sizes)) if sizes @ sizes > 1e-12 else None
+    return count, float(np.sqrt(np.mean(deviations**2))), slope
+
+
+def test_alignment_agrees_with_scipy_on_published_and_own_behaviours(built):
+    columns = ", ".join(column for column, _ in AXES.values())
+    trajectories: dict[tuple, list[tuple]] = {}
+    for row in built.rows(
+        "select suite_id, corpus_id, measure, subject, variant, model_id, step, measure_value, parameter_count,"
+        f" {columns} from fct_trajectory_measure order by model_id, step"
+    ):
+        trajectories.setdefault(row[:5], []).append(row[5:])
+    rows = built.rows(
+        "select suite_id, corpus_id, measure, subject, variant, axis, pearson_correlation, spearman_correlation,"
+        " point_count, equal_perplexity_count, equal_perplexity_deviation, equal_perplexity_size_slope"
+        " from fct_behaviour_alignment"
+    )
+    assert {row[2] for row in rows if row[0] == "opt-published"} == {"task accuracy", "token set loss"}
+    assert {row[2] for row in rows if row[0] == "s"} >= {"task accuracy", "correct option loss", "imported metric"}
+    assert sum(row[0] == "opt-published" for row in rows) > 80
+    checked = 0
+    for *key, axis, pearson, spearman, point_count, grid_count, deviation, slope in rows:
+        points = trajectories[tuple(key)]
+        place, sign = 4 + list(AXES).index(axis), AXES[axis][1]
+        shown = [(sign * np.log(point[place]), point[2]) for point in points if point[1] > 0 and point[place]]
+        x, y = np.array(shown).T
+        assert point_count == len(shown)
+        if len(shown) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+            assert (pearson, spearman) == (None, None)
+        else:
+            assert pearson == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-9)
+            assert spearman == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-9)
+            checked += 1
+        if axis == "validation perplexity":
+            curves: dict[str, list[tuple]] = {}
+            for point in points:
+                curves.setdefault(point[0], []).append((point[1], point[7], point[2], point[3]))
+            assert (grid_count, close(deviation), close(slope)) == equal_perplexity(curves), key
+        else:
+            assert (grid_count, deviation, slope) == (None, None, None)
+    assert checked > 100
+
+
+def test_perplexity_predicts_the_published_accuracy_better_than_compute_does(built):
+    rows = dict(
+        built.rows(
+            "select axis, spearman_correlation from fct_behaviour_alignment"
+            " where suite_id = 'opt-published' and measure = 'task accuracy' and subject = 'all'"
+        )
+    )
+    assert rows["validation perplexity"] > rows["training FLOPs"] > 0
+    assert rows["validation perplexity"] > 0.9
+
+
+def test_a_new_checkpoint_of_one_model_recomputes_its_own_outcomes_alone(built):
+    tables = ("int_item_outcome", "int_option_log_prob", "int_outcome_change")
+
+    def blocks() -> dict[tuple[str, str], tuple[int, int]]:
+        rows = built.rows(
+            "select table, partition, min(min_block_number), max(max_block_number) from system.parts"
+            " where active and database = currentDatabase() group by table, partition"
+        )
+        return {(table, partition): ends for table, partition, *ends in rows if table in tables}
+
+    before = blocks()
+    evaluate(built, [("r/alone", 6, "own", 0, 0)])
+    built.dbt("run", "--select", "int_evaluation_fingerprint", *tables)
+    after = blocks()
+    assert {key for key in before | after if before.get(key) != after.get(key)} == {
+        (table, "'r/alone'") for table in tables
+    }
