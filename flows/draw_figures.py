@@ -62,7 +62,8 @@ def draw_figure(
     client: Client, figure: Figure, suite: str, corpus: str, directory: Path, remarks: list[str]
 ) -> list[Path]:
     """Draw one figure; nothing where its mart has no rows, as of what a published suite did not publish."""
-    rows = read_columns(client, figure.mart, figure.columns, {"suite_id": suite, "corpus_id": corpus})
+    chosen = {"suite_id": suite, "corpus_id": corpus} if figure.is_of_corpus else {"suite_id": suite}
+    rows = read_columns(client, figure.mart, figure.columns, {**chosen, **dict(figure.equals)})
     if rows.num_rows == 0:
         return []
     companions = [read_companion(client, companion, suite, corpus) for companion in figure.companions]
@@ -71,9 +72,9 @@ def draw_figure(
 
 def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:
     """Read what a figure shows beside its mart: of the same suite and corpus, or of another, published suite."""
-    if companion.suite_id is None:
-        return read_columns(client, companion.mart, companion.columns, {"suite_id": suite, "corpus_id": corpus})
-    rows = read_columns(client, companion.mart, companion.columns, {"suite_id": companion.suite_id})
+    own = {"suite_id": suite, "corpus_id": corpus}
+    chosen = own if companion.suite_id is None else {"suite_id": companion.suite_id}
+    rows = read_columns(client, companion.mart, companion.columns, {**chosen, **dict(companion.equals)})
     return rows.slice(0, 0) if companion.suite_id == suite else rows
 
 

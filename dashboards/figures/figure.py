@@ -20,11 +20,15 @@ METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationD
 
 @dataclass(frozen=True)
 class Companion:
-    """A second mart that a figure shows beside its own; ``suite_id`` is that of a published suite, if it is one."""
+    """A second mart that a figure shows beside its own; ``suite_id`` is that of a published suite, if it is one.
+
+    ``equals`` keeps the rows that have these values.
+    """
 
     mart: str
     columns: tuple[str, ...]
     suite_id: str | None = None
+    equals: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Figure:
     """A figure of a paper, as one mart shows it.
 
     ``draw`` takes the rows of the mart and then those of each companion; what ``remark_mart`` says about the suite
-    is written below.
+    is written below. ``equals`` keeps the rows of the mart that have these values.
     """
 
     name: str
@@ -43,6 +47,9 @@ class Figure:
     draw: Callable[..., Canvas]
     companions: tuple[Companion, ...] = ()
     remark_mart: str | None = None
+    equals: tuple[tuple[str, str], ...] = ()
+    is_of_corpus: bool = True
+    """Whether the mart says something about a suite on a corpus, or about the suite alone."""
 
 
 def save_figure(

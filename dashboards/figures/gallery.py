@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from trailhouse.dashboards.figures import token_sets, trend_shares, validation_perplexity
+from trailhouse.dashboards.figures import task_outcomes, token_sets, trend_shares, validation_perplexity
 from trailhouse.dashboards.figures.figure import Figure
 
-FIGURES: tuple[Figure, ...] = (validation_perplexity.FIGURE, trend_shares.FIGURE, *token_sets.FIGURES)
+FIGURES: tuple[Figure, ...] = (
+    validation_perplexity.FIGURE,
+    trend_shares.FIGURE,
+    *token_sets.FIGURES,
+    *task_outcomes.FIGURES,
+)

@@ -1,6 +1,7 @@
 """Figures drawn from rows of marts."""
 
 import hashlib
+import math
 import struct
 
 import pyarrow as pa
@@ -13,6 +14,13 @@ from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.panels import new_canvas
 from trailhouse.dashboards.figures.passage_table import LINE_CHARACTERS, LINE_COUNT, draw_passage, save_passage
 from trailhouse.dashboards.figures.style import assign_styles
+from trailhouse.dashboards.figures.task_outcomes import (
+    draw_breakthroughness_tasks,
+    draw_groups,
+    draw_linearity_tasks,
+    draw_mean_accuracy,
+    draw_option_scaling,
+)
 from trailhouse.dashboards.figures.token_sets import (
     draw_against_validation,
     draw_stagnated,
@@ -119,7 +127,51 @@ PUBLISHED_SETS = pa.table(
         "perplexity": [2.0, 9.0],
     }
 )
+MEASURES = pa.Table.from_pylist(
+    [
+        {
+            "subject": subject,
+            "variant": variant,
+            "model_id": model_id,
+            "parameter_count": parameter_count,
+            "step": step,
+            "measure_value": 0.25 + step / 100 + parameter_count / 100000,
+            "chance_value": 0.25,
+            "train_flops_palm": 6.0 * parameter_count * step,
+            "validation_perplexity": 100.0 - step,
+        }
+        for subject in ("all", "linearity", "own")
+        for variant in ("0-shot", "2-shot", "5-shot")
+        for model_id, parameter_count in MODELS.items()
+        for step in (20, 0, 10)
+    ]
+)
+TASKS = pa.Table.from_pylist(
+    [
+        {
+            "task_set": task,
+            "published_groups": groups,
+            "model_id": model_id,
+            "parameter_count": parameter_count,
+            "step": step,
+            "train_flops_palm": 6.0 * parameter_count * step,
+            "accuracy_ratio": 0.25 + step / 100,
+            "chance_accuracy_ratio": 0.25,
+            "shot_count": 2,
+        }
+        for task, groups in (
+            ("even", "bigbench_74, linearity"),
+            ("sudden", "bigbench_74, breakthroughness"),
+            ("own", ""),
+        )
+        for model_id, parameter_count in MODELS.items()
+        for step in (20, 0, 10)
+    ]
+)
 MARTS = {
+    "fct_trajectory_measure": MEASURES,
+    "fct_task_accuracy_by_checkpoint": TASKS,
+    "fct_published_task_accuracy": TASKS,
     "fct_published_token_set_trajectory": PUBLISHED_SETS,
     "fct_comparable_validation_perplexity": PERPLEXITIES,
     "fct_comparable_trend_share": SHARES,
@@ -211,6 +263,53 @@ def test_figure_12_runs_towards_lower_validation_perplexity():
         left, right = panel.get_xlim()
         assert left > right
         assert sorted(lines_of(panel)["s/large"][0]) == [80.0, 90.0, 100.0]
+
+
+def test_figure_5_draws_right_and_wrong_options_of_the_last_checkpoints_by_size():
+    wrong = MEASURES.set_column(5, "measure_value", pc.add(MEASURES["measure_value"], 1.0))
+    canvas = draw_option_scaling(MEASURES, wrong)
+    (panel,) = canvas.axes
+    losses = [0.4501, 0.452, 0.48]
+    assert lines_of(panel) == {
+        "right options": ([10, 200, 3000], pytest.approx([math.exp(loss) for loss in losses])),
+        "wrong options": ([10, 200, 3000], pytest.approx([math.exp(1 + loss) for loss in losses])),
+    }
+    assert [text.get_text() for text in canvas.legends[0].get_texts()] == ["right options", "wrong options"]
+
+
+def test_figure_8_draws_accuracy_over_chance_against_compute_and_perplexity_beside_published():
+    compute, validation, published_compute, published_validation = draw_mean_accuracy(MEASURES, MEASURES).axes
+    assert lines_of(compute)["s/small"] == ([600.0, 1200.0], pytest.approx([35.01, 45.01]))
+    assert lines_of(compute)["chance"][1] == [25.0, 25.0]
+    assert lines_of(validation)["s/small"] == ([80.0, 90.0, 100.0], pytest.approx([45.01, 35.01, 25.01]))
+    for panel in (validation, published_validation):
+        left, right = panel.get_xlim()
+        assert left > right
+    assert set(lines_of(published_compute)) == set(MODELS)
+
+
+def test_figure_9_shows_the_groups_there_are_and_all_tasks_where_there_is_none():
+    titles = [panel.get_title() for panel in draw_groups(MEASURES, MEASURES, MEASURES, MEASURES).axes]
+    published = ["Published: linearity tasks", "Published: breakthroughness tasks"]
+    assert titles == ["linearity tasks", "linearity tasks: options", *published]
+    own = MEASURES.filter(pc.not_equal(MEASURES["subject"], "linearity"))
+    canvas = draw_groups(own, own, own, MEASURES)
+    assert [panel.get_title() for panel in canvas.axes] == ["all tasks", "all tasks: options", *published]
+    assert {"s/small", "s/small, wrong options"} <= set(lines_of(canvas.axes[1]))
+
+
+def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve():
+    def titles(rows, draw):
+        return [panel.get_title() for panel in draw(rows, TASKS).axes if panel.axison]
+
+    published = ["Published: last checkpoints", "Published: even"]
+    assert titles(TASKS, draw_linearity_tasks) == ["Last checkpoints by size", "even", *published]
+    assert titles(TASKS, draw_breakthroughness_tasks)[:2] == ["Last checkpoints by size", "sudden"]
+    ungrouped = TASKS.filter(pc.equal(TASKS["published_groups"], ""))
+    assert titles(ungrouped, draw_linearity_tasks) == ["Last checkpoints by size", "own", *published]
+    assert titles(ungrouped, draw_breakthroughness_tasks) == ["Published: last checkpoints", "Published: sudden"]
+    scaling = draw_linearity_tasks(TASKS, TASKS).axes[0].get_lines()[0]
+    assert (list(scaling.get_xdata()), list(scaling.get_ydata())) == ([10, 200, 3000], [45.0] * 3)
 
 
 def test_a_set_without_tokens_says_so_and_a_single_model_is_drawn():

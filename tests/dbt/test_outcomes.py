@@ -481,5 +481,5 @@ def test_a_new_checkpoint_of_one_model_recomputes_its_own_outcomes_alone(built):
     built.dbt("run", "--select", "int_evaluation_fingerprint", *tables)
     after = blocks()
     assert {key for key in before | after if before.get(key) != after.get(key)} == {
-        (table, "'r/alone'") for table in tables
+        (table, "r/alone") for table in tables
     }

@@ -5,6 +5,12 @@ with
 
     validation as (select * from {{ ref("fct_published_validation_perplexity") }}),
 
+    published as (
+        select task_id, arrayStringConcat(arraySort(groupUniqArray(task_group)), ', ') as published_groups
+        from {{ ref("task_group") }}
+        group by task_id
+    ),
+
     described as (
         select
             toLowCardinality(published_accuracy.suite_id) as suite_id,
@@ -17,6 +23,7 @@ with
             validation.perplexity as validation_perplexity,
             task_set_kind,
             task_set,
+            published.published_groups as published_groups,
             shot_count,
             accuracy_ratio
         from published_accuracy
@@ -24,6 +31,7 @@ with
             validation
             on published_accuracy.model_id = validation.model_id
             and published_accuracy.step = validation.step
+        left join published on published_accuracy.task_set = published.task_id
     )
 
 select *

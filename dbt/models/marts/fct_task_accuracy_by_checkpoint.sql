@@ -21,6 +21,8 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
+    task as (select task_id, published_groups from {{ ref("dim_task") }}),
+
     smoothed as (
         select
             model_id,
@@ -67,6 +69,7 @@ with
             checkpoint.train_flops_palm as train_flops_palm,
             interval.task_set_kind as task_set_kind,
             interval.task_set as task_set,
+            coalesce(task.published_groups, '') as published_groups,
             interval.shot_count as shot_count,
             interval.normalisation as normalisation,
             task_count,
@@ -89,6 +92,7 @@ with
             and interval.step = smoothed.smoothed_point .1
         left join checkpoint on interval.model_id = checkpoint.model_id and interval.step = checkpoint.step
         left join model on interval.model_id = model.model_id
+        left join task on interval.task_set = task.task_id and interval.task_set_kind = 'task'
     )
 
 select *
