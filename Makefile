@@ -10,7 +10,7 @@ SUPERSET_READY := $(SUPERSET_VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo dashboards dashboards-stop screenshots test lint format serve clean
+.PHONY: help environment demo dashboards dashboards-stop screenshots test reliability lint format serve clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs
 
 test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+reliability: $(READY) ## Kill, cut, fill, attack and soak it; print what was asked, done and passed
+	$(BIN)/python -m tests.reliability --size $(or $(SIZE),ci) --seed $(or $(SEED),1)
 
 lint: $(READY) ## Check style, types and SQL layout
 	$(BIN)/ruff check .

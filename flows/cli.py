@@ -12,7 +12,17 @@ from typer.exceptions import Abort, TyperException
 
 from trailhouse import __version__
 from trailhouse.errors import TrailhouseError
-from trailhouse.flows.commands import asking, auditing, declaring, importing, publishing, reading, serving, working
+from trailhouse.flows.commands import (
+    asking,
+    auditing,
+    declaring,
+    importing,
+    keeping,
+    publishing,
+    reading,
+    serving,
+    working,
+)
 from trailhouse.flows.console import messages, say
 
 EXIT_INTERNAL = 1
@@ -54,6 +64,8 @@ for command in (
     serving.serve,
     serving.stop,
     auditing.audit,
+    keeping.backup,
+    keeping.restore,
     working.score,
     working.transform,
     working.figures,
@@ -88,6 +100,10 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         return report_error(f"error: {error.format_message()}", "  cure: see `trailhouse --help`", EXIT_USAGE, [])
     except Exception as error:  # the last line of defence: a defect of ours, said in one line
+        from trailhouse.warehouse.failures import explain_failure  # the client library is slow to import
+
+        if (failure := explain_failure(error)) is not None:
+            return report_error(f"error: {failure.message}", f"  cure: {failure.cure}", failure.exit_code, arguments)
         text = " ".join(str(error).split()) or "no message"
         cure = "  cure: run it again with `trailhouse --debug ...` and report the traceback"
         return report_error(f"internal error: {type(error).__name__}: {text}", cure, EXIT_INTERNAL, arguments)

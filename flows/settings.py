@@ -189,3 +189,7 @@ def prepare_prefect(settings: Settings) -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    if "PREFECT_API_URL" not in os.environ:
+        from trailhouse.flows.temporary_server import tie_temporary_server
+
+        tie_temporary_server()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -11,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.load import Partition, replace_partition
 from trailhouse.warehouse.migrations import as_text
+from trailhouse.warehouse.versions import next_version
 
 Record = Mapping[str, object]
 
@@ -39,8 +39,8 @@ def upsert(
         if present.get(tuple(record[name] for name in key)) != tuple(record[name] for name in compared)
     ]
     if changed:
-        now = datetime.now(UTC)
-        rows = [[*(record[name] for name in columns), now] for record in changed]
+        version = next_version(client, table, written_at)
+        rows = [[*(record[name] for name in columns), version] for record in changed]
         client.insert(table, rows, column_names=[*columns, written_at])
     return len(changed)
 

@@ -21,6 +21,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.load import Partition, copy_partition, replace_partition
 from trailhouse.warehouse.migrations import as_text
+from trailhouse.warehouse.versions import next_version
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def retract_scores(client: Client, partitions: Iterable[tuple[str, str, int]]) -
             parameters={"model_id": model_id, "corpus_id": corpus_id, "step": step},
         )
         for row in rows.named_results():
-            kept = {**row, "is_complete": False, "scored_at": datetime.now(UTC)}
+            kept = {**row, "is_complete": False, "scored_at": next_version(client, "raw_score_ledger", "scored_at")}
             client.insert("raw_score_ledger", [list(kept.values())], column_names=list(kept))
             retracted += 1
     return retracted
@@ -189,6 +190,6 @@ def write_entry(client: Client, entry: LedgerEntry) -> None:
         "scoring_run_id": entry.scoring_run_id,
         "duration_seconds": entry.duration_seconds,
         "is_complete": entry.is_complete,
-        "scored_at": datetime.now(UTC),
+        "scored_at": next_version(client, "raw_score_ledger", "scored_at", scored.partition.condition),
     }
     client.insert("raw_score_ledger", [list(row.values())], column_names=list(row))

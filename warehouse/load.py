@@ -107,7 +107,7 @@ def create_stage(stage: str, table: str, sharded: ShardedTable | None) -> list[s
     """The statements that make a stage of the same shape as the table."""
     if sharded is not None:
         return sharded.create_stage(stage)
-    return [f"create table {quote_identifier(stage)} as {quote_identifier(table)}"]
+    return [f"create table if not exists {quote_identifier(stage)} as {quote_identifier(table)}"]
 
 
 def swap_partition(client: Client, stage: str, partition: Partition, sharded: ShardedTable | None) -> list[str]:

@@ -7,13 +7,15 @@ import signal
 import time
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from trailhouse.errors import BadInputError
+from trailhouse.warehouse.catalogue import upsert
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.ledger import ScoredPartition, copy_scores, load_scores, read_score_keys, retract_scores
 from trailhouse.warehouse.load import Partition, drop_abandoned_stages, replace_partition
@@ -121,9 +123,12 @@ def test_a_load_whose_source_fails_half_way_keeps_what_was_there(client):
     assert stage_count(client) == 0
 
 
-def test_rows_of_another_partition_are_refused(client):
-    stray = score_batch(0, 3).append_column("step", pa.array([1, 2, 1], pa.int64()))
-    with pytest.raises(RuntimeError, match="3 were sent"):
+@pytest.mark.parametrize(
+    ("steps", "reason"), [([2, 2, 2], "3 were sent"), ([1, 2, 1], "Too many partitions for single INSERT block")]
+)
+def test_rows_of_another_partition_are_refused(client, steps, reason):
+    stray = score_batch(0, 3).append_column("step", pa.array(steps, pa.int64()))
+    with pytest.raises((RuntimeError, DatabaseError), match=reason):
         replace_partition(client, scored_partition(step=1).partition, [stray])
     assert read_content(client) == []
 
@@ -194,6 +199,24 @@ def test_stages_of_dead_loads_are_dropped_after_a_day_and_fresh_ones_are_kept(cl
     time.sleep(2.1)
     monkeypatch.setattr("trailhouse.warehouse.load.STAGE_LIFETIME_HOURS", 0)
     assert drop_abandoned_stages(client) == ["stage_raw_token_score_x"]
+
+
+@pytest.mark.parametrize("hours", [2, 24 * 365])
+def test_scores_written_after_the_clock_was_turned_back_count(client, monkeypatch, hours):
+    class EarlierClock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(hours=hours)
+
+    load(client, scored_partition(weights="a"), [score_batch(0, 4)])
+    monkeypatch.setattr("trailhouse.warehouse.versions.datetime", EarlierClock)
+    replacement = scored_partition(weights="b")
+    load(client, replacement, [score_batch(0, 5)])
+    assert read_score_keys(client, "corpus") == {("suite/model", 100): replacement.score_key}
+    record = {"suite_id": "s", "description": "old", "source": "folder", "declaration": ""}
+    upsert(client, "raw_suite", ["suite_id"], [record])
+    upsert(client, "raw_suite", ["suite_id"], [{**record, "description": "new"}])
+    assert client.query("select description from raw_suite final").result_rows == [("new",)]
 
 
 def load_slowly(address, delay_seconds: float) -> None:

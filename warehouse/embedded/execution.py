@@ -11,10 +11,10 @@ import contextlib
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from trailhouse.warehouse.embedded.engine import (
     Engine,
@@ -138,44 +138,81 @@ class ResultPipe:
 
 
 class InsertStream:
-    """An INSERT whose rows arrive piece by piece. Its methods block: run them in a thread."""
+    """An INSERT whose rows arrive piece by piece, through a pipe. Its methods block: run them in a thread.
 
-    def __init__(self, execution: Execution, head: InsertHead) -> None:
+    chDB's own send_insert acknowledges rows that it could not store, on a full disk for instance.
+    """
+
+    def __init__(self, engine: Engine, execution: Execution, head: InsertHead) -> None:
+        self._engine = engine
         self._execution = execution
         self._head = head
-        self._stream: Any = None
-        self._restore: contextlib.ExitStack = contextlib.ExitStack()
+        self._restore = contextlib.ExitStack()
+        self._statistics = Statistics()
+        self._error: ServerError | None = None
+        self._read_end, self._write_end = -1, -1
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Open the insert. Raises ServerError where the table or format is wrong."""
+        """Begin. Raises ServerError where a setting is wrong."""
         parameters = {f"param_{name}": value for name, value in self._execution.parameters.items()}
         self._restore.enter_context(apply_settings(self._execution, extra=parameters))
-        with _engine_errors(), self._execution.handle.in_use() as connection:
-            text = self._head.text.decode(errors="surrogateescape")
-            self._stream = connection.send_insert(text, self._head.format)
+        self._read_end, self._write_end = os.pipe()
+        if _SET_PIPE_SIZE is not None:
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._write_end, _SET_PIPE_SIZE, _PIPE_BYTES)
+        self._thread = threading.Thread(target=self._run, name="statement-insert")
+        self._thread.start()
 
     def append(self, data: bytes) -> None:
-        """Push one piece of formatted rows. Raises ServerError where they do not parse."""
-        with _engine_errors(), self._execution.handle.in_use():
-            self._stream.append(data)
+        """Push one piece of formatted rows. Raises ServerError where the insert has failed."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._write_end, view) :]
+        except BrokenPipeError:
+            self._join()
+            raise self._error or ServerError(1001, "STD_EXCEPTION", "The engine did not read all rows") from None
 
     def finish(self) -> Statistics:
-        """Commit. Raises ServerError where the last rows do not parse."""
-        with self._restore, _engine_errors(), self._execution.handle.in_use():
-            result = self._stream.finish()
-        return Statistics(
-            read_rows=result.rows_written,
-            read_bytes=result.bytes_written,
-            written_rows=result.rows_written,
-            written_bytes=result.bytes_written,
-            elapsed_ns=int(result.elapsed * 1e9),
-        )
+        """Commit. Raises ServerError where the rows do not parse, or could not be stored."""
+        self._join()
+        if self._error is not None:
+            raise self._error
+        return self._statistics
 
     def cancel(self) -> None:
         """Drop what was not committed."""
-        with self._restore, contextlib.suppress(RuntimeError, ServerError):
-            if self._stream is not None:
-                self._stream.cancel()
+        if self._thread is not None and self._thread.is_alive():
+            # the end of the rows alone would commit them: the engine has to know first that it shall not
+            with contextlib.suppress(ServerError):
+                self._engine.kill(self._execution.query_id)
+        self._join()
+
+    def _join(self) -> None:
+        if self._write_end >= 0:
+            os.close(self._write_end)
+            self._write_end = -1
+        if self._thread is not None:
+            self._thread.join()
+        self._restore.close()
+
+    def _run(self) -> None:
+        clause = f" FROM INFILE '/dev/fd/{self._read_end}' COMPRESSION 'none' FORMAT {self._head.format}"
+        try:
+            with self._execution.handle.in_use() as connection:
+                result = connection.query(self._head.text + clause.encode(), "Null")
+                written = Statistics(written_rows=result.rows_written(), written_bytes=result.bytes_written())
+                self._statistics = replace(
+                    written,
+                    read_rows=written.written_rows,
+                    read_bytes=written.written_bytes,
+                    elapsed_ns=int(result.elapsed() * 1e9),
+                )
+        except RuntimeError as error:
+            self._error = parse_engine_error(str(error), hidden=clause)
+        finally:
+            os.close(self._read_end)
 
 
 def run_direct(execution: Execution, statement: Statement, output_format: str) -> tuple[bytes, Statistics]:
@@ -218,14 +255,6 @@ def _remember_settings(handle: Handle, names: list[str]) -> Callable[[], None]:
                 handle.run(f"SET {name} = {value}")
 
     return restore
-
-
-@contextlib.contextmanager
-def _engine_errors() -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        raise parse_engine_error(str(error)) from None
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

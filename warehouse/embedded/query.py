@@ -153,7 +153,7 @@ class QueryRunner:
     async def _run_insert(self, execution: Execution, head: InsertHead) -> None:
         if head.format.lower() == "values" and not await self._reader.check_values():
             execution.settings.update(_ONLY_LITERALS)
-        stream = InsertStream(execution, head)
+        stream = InsertStream(self._engine, execution, head)
         try:
             await self._in_thread(stream.start)
             async for piece in self._reader.stream_rows():

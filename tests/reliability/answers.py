@@ -1,0 +1,45 @@
+"""Answers of the server: its own and no other's, and the engine's to the byte."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import httpx
+
+from tests.corpora.failing_queries import FAILING, FORMATS, without_timings
+from tests.corpora.parity_queries import answer_in_process
+from tests.reliability.bench import Bench
+from tests.reliability.check import Outcome
+
+
+def send_canaries(bench: Bench, count: int) -> Outcome:
+    """A query that fails after rows, then one with a known answer, in every format, with and without a session."""
+    outcome = Outcome()
+    ways = itertools.cycle(itertools.product(FORMATS, ({}, {"session_id": "canary"}), ("0", "1")))
+    with bench.server.client() as client:
+        for output_format, session, wait in itertools.islice(ways, count):
+            options = {**session, "wait_end_of_query": wait}
+            canary = f"SELECT 42 AS x FORMAT {output_format}"
+            expected = client.post("/", params=options, content=canary).content
+            with contextlib.suppress(httpx.RemoteProtocolError):  # a result that had begun is cut off
+                failed = client.post("/", params=options, content=f"{FAILING} FORMAT {output_format}")
+                outcome.require(failed.status_code == 500, f"the failing query answered {failed.status_code}")
+            answer = client.post("/", params=options, content=canary).content
+            is_own = without_timings(answer) == without_timings(expected)
+            outcome.require(is_own, f"{output_format} {options}: {answer[:80]!r}")
+            outcome.done_count += 1
+    return outcome
+
+
+def compare_with_engine(bench: Bench, count: int) -> Outcome:
+    """Queries in four formats each, through the server and in-process; ``count`` answers at least."""
+    outcome = Outcome()
+    with bench.server.client() as client:
+        for query, output_format, expected in answer_in_process(bench.folder("in-process")):
+            answer = client.post("/", params={"default_format": output_format}, content=query.encode())
+            seen = answer.content.hex() if answer.status_code == 200 else "error"
+            outcome.require(seen == expected, f"{output_format}: {query}")
+            outcome.done_count += 1
+    outcome.detail = f"{outcome.done_count // 4} queries, 4 formats each; {count} asked"
+    return outcome

@@ -1,0 +1,198 @@
+"""What an attacker would send: SQL, bytes, credentials, bombs."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import random
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from tests.corpora.credentials import basic, wrong_ways
+from tests.corpora.hostile_sql import CANARY, generate_statements
+from tests.corpora.http_requests import seed_requests, send_mutated
+from tests.reliability.bench import Bench, OwnServer
+from tests.reliability.check import Outcome
+
+MAX_ANSWER_SECONDS = 5.0
+MAX_GROWTH_BYTES = 1 << 30
+_REFUSALS = frozenset({400, 413, 414, 429, 500, 503})
+
+
+def send_hostile_sql(bench: Bench, count: int) -> Outcome:
+    """None of the statements may succeed, read the canary or write a file."""
+    outcome = Outcome()
+    folder = bench.folder("hostile")
+    with bench.server.client() as client:
+        client.post("/", content="CREATE OR REPLACE TABLE hostile (x String) ENGINE = MergeTree ORDER BY x")
+        client.post("/", content="INSERT INTO hostile VALUES ('one')")
+        for statement in generate_statements(folder):
+            answer = client.post("/", params={"param_f": "file"}, content=statement.encode())
+            outcome.require(answer.status_code != 200 and CANARY not in answer.text, f"succeeded: {statement}")
+            outcome.done_count += 1
+        left = client.post("/", content="SELECT count(), any(x) FROM hostile").text
+        outcome.require(left == "1\tone\n", f"the table holds {left!r}")
+        client.post("/", content="DROP TABLE hostile")
+    outcome.require(os.listdir(folder) == ["canary.txt"], f"files were made: {os.listdir(folder)}")
+    outcome.detail = f"{outcome.done_count} statements of {count} asked"
+    return outcome
+
+
+def fuzz(bench: Bench, count: int) -> Outcome:
+    """Mutated requests; the server stays up, quick, and its keep-alive connections in step."""
+    outcome = Outcome()
+    server = bench.server
+    seeds = seed_requests(*server.admin)
+    pid = server.pid
+
+    def send(worker: int) -> float:
+        generator = random.Random(f"{bench.seed}-{worker}")
+        return send_mutated(server.host_and_port, seeds, generator, count // 8)
+
+    with ThreadPoolExecutor(8) as pool:
+        slowest = max(pool.map(send, range(8)))
+    outcome.require(slowest < MAX_ANSWER_SECONDS, f"an answer took {slowest:.1f} s")
+    outcome.require(server.pid == pid and server.is_well(), "the server is not well")
+    with server.client() as client:
+        for number in range(50):
+            client.post("/", content="INSERT INTO nowhere FORMAT CSV\n1,2,3\n")
+            answer = client.post("/", content=f"SELECT {number}").text
+            outcome.require(answer == f"{number}\n", f"out of step: {answer[:80]!r} instead of {number}")
+    outcome.done_count = count // 8 * 8
+    outcome.detail = f"slowest answer {slowest:.2f} s"
+    return outcome
+
+
+def try_credentials(bench: Bench, count: int) -> Outcome:
+    """Wrong, mixed and absent credentials, foreign Host and Origin headers: nobody gets in."""
+    outcome = Outcome()
+    server = bench.server
+    user, password = server.admin
+    good = basic(user, password)
+    ways = [*wrong_ways(password, server.reader_password), ({}, {})]
+    hosts = ("evil.example", "127.0.0.1.evil.example", "localhost.evil", "[::2]:80", "")
+    ways += [(good | {"Host": host}, {}) for host in hosts]
+    ways += [(good | {"Origin": origin}, {}) for origin in ("https://evil.example", "null", "http://localhost:1")]
+    ways += [(good | {"Sec-Fetch-Site": site}, {}) for site in ("cross-site", "same-site")]
+    for headers, params in ways:
+        answer = httpx.post(server.endpoint.url, headers=headers, params=params, content="SELECT 1", timeout=30)
+        is_refused = answer.status_code in (401, 403) and password not in answer.text
+        outcome.require(is_refused, f"{answer.status_code} for {sorted(headers)} {sorted(params)}")
+        outcome.done_count += 1
+    log = (server.directory / "server.log").read_text()
+    commands = "".join(read_command_lines())
+    outcome.require(password not in log + commands, "a password is in the log or among the processes")
+    outcome.detail = f"{outcome.done_count} ways, {count} asked"
+    return outcome
+
+
+def read_command_lines() -> list[str]:
+    """What `ps` would show of every process."""
+    lines = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/cmdline", errors="replace") as file:
+                lines.append(file.read())
+    return lines
+
+
+def throw_bombs(bench: Bench, count: int) -> Outcome:
+    """Requests that want too much: refused, with bounded memory, while /ping answers within a second."""
+    outcome = Outcome()
+    server = bench.new_server("bombed")
+    with server.client() as client:
+        client.post("/", content="CREATE TABLE bombed (x String) ENGINE = Null")
+    for index in range(count):
+        name, throw = _BOMBS[index % len(_BOMBS)]
+        before = server.resident_bytes()
+        with server.client() as client:
+            problem = throw(server, client)
+        outcome.require(not problem, f"{name}: {problem}")
+        growth = server.resident_bytes() - before
+        outcome.require(growth < MAX_GROWTH_BYTES, f"{name}: memory grew by {growth >> 20} MiB")
+        outcome.require(server.is_well(), f"{name}: the server is not well afterwards")
+        outcome.done_count += 1
+    return outcome
+
+
+def _refused(answer: httpx.Response) -> str:
+    return "" if answer.status_code in _REFUSALS else f"answered {answer.status_code}: {answer.text[:100]}"
+
+
+def _compressed_statement(server: OwnServer, client: httpx.Client) -> str:
+    body = gzip.compress(b"SELECT '" + b"x" * (200 << 20), compresslevel=1)
+    return _refused(client.post("/", headers={"Content-Encoding": "gzip"}, content=body))
+
+
+def _compressed_rows(server: OwnServer, client: httpx.Client) -> str:
+    body = gzip.compress(b"x" * (400 << 20), compresslevel=1)
+    options = {"query": "INSERT INTO bombed FORMAT TSV", "max_memory_usage": "300000000"}
+    client.post("/", headers={"Content-Encoding": "gzip"}, params=options, content=body)
+    return ""
+
+
+def _long_url(server: OwnServer, client: httpx.Client) -> str:
+    first = b""
+    with socket.create_connection(server.host_and_port, timeout=10) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(b"GET /?query=" + b"x" * (8 << 20))
+        first = connection.recv(100)
+    return "" if not first or first.startswith((b"HTTP/1.1 414", b"HTTP/1.1 400")) else repr(first)
+
+
+def _many_sessions(server: OwnServer, client: httpx.Client) -> str:
+    statuses = {
+        client.post("/", params={"session_id": f"s{n}", "session_timeout": "2"}, content="SELECT 1").status_code
+        for n in range(1500)
+    }
+    return "" if statuses <= {200, 503} else f"answered {statuses}"
+
+
+def _slow_clients(server: OwnServer, client: httpx.Client) -> str:
+    connections = [socket.create_connection(server.host_and_port, timeout=10) for _ in range(300)]
+    for connection in connections:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nS")
+    problem = "" if server.is_well() else "300 slow clients hold the server up"
+    for connection in connections:
+        connection.close()
+    return problem
+
+
+def _unread_results(server: OwnServer, client: httpx.Client) -> str:
+    query = b"SELECT number, repeat('x', 100) FROM numbers(1000000000)"
+    connections = [socket.create_connection(server.host_and_port, timeout=10) for _ in range(10)]
+    for connection in connections:
+        head = basic(*server.admin)["Authorization"].encode()
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s"
+                           % (head, len(query), query))  # fmt: skip
+    problem = "" if server.is_well() else "10 unread results hold the server up"
+    for connection in connections:
+        connection.close()
+    return problem
+
+
+def _query(text: str) -> Callable[[OwnServer, httpx.Client], str]:
+    def throw(server: OwnServer, client: httpx.Client) -> str:
+        return _refused(client.post("/", params={"max_memory_usage": "300000000"}, content=text))
+
+    return throw
+
+
+_BOMBS: list[tuple[str, Callable[[OwnServer, httpx.Client], str]]] = [
+    ("a statement of 200 MiB in 0.9", _compressed_statement),
+    ("a row of 400 MiB in 1.7", _compressed_rows),
+    ("a URL of 8 MiB", _long_url),
+    ("1500 sessions", _many_sessions),
+    ("300 clients that do not finish", _slow_clients),
+    ("10 results that nobody reads", _unread_results),
+    ("a group of everything", _query("SELECT groupArray(number) FROM numbers(1000000000)")),
+    ("a string of 4 GiB", _query("SELECT length(repeat('x', 4294967296))")),
+    (
+        "a cross join",
+        _query("SELECT uniqExact(a.number * 7 + b.number) FROM numbers(100000) AS a, numbers(100000) AS b"),
+    ),
+    ("brackets in brackets", _query("SELECT " + "(" * 100000 + "1" + ")" * 100000)),
+]
