@@ -103,6 +103,11 @@ def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableE
             f"the warehouse at {address.url} refused user {address.user!r}",
             "set TRAILHOUSE_WAREHOUSE_USER and TRAILHOUSE_WAREHOUSE_PASSWORD",
         )
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return UnreachableError(
+            f"the certificate of the warehouse at {address.url} is not trusted",
+            "set SSL_CERT_FILE to the file of the authority that signed it",
+        )
     return UnreachableError(
         f"no warehouse answers at {address.url}",
         "start it, or unset TRAILHOUSE_WAREHOUSE_URL to use the embedded server",

@@ -1,0 +1,28 @@
+"""``init-env``: what a deployment with compose needs before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trailhouse.flows.commands.options import JsonOption
+from trailhouse.flows.console import print_json, say
+
+
+def init_env(
+    file: Annotated[Path, typer.Option(help="Where to write the variables.")] = Path(".env"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there, and its passwords.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate the passwords of a deployment into `.env`, which `docker compose up` reads.
+
+    The compose files have no default passwords and do not start without this file. Only its owner can read it.
+    """
+    from trailhouse.flows.environment_file import write_environment_file
+
+    names = write_environment_file(file, replace=force)
+    if as_json:
+        print_json({"file": str(file), "variables": names})
+    say(f"wrote {len(names)} generated passwords to {file}; next: docker compose up -d")

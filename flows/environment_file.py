@@ -1,0 +1,58 @@
+"""The ``.env`` of a deployment: every password generated, none of them a default."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from trailhouse.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A variable whose value nobody chooses."""
+
+    name: str
+    purpose: str
+    byte_count: int = 24
+
+
+SECRETS = (
+    Secret("TRAILHOUSE_WAREHOUSE_PASSWORD", "ClickHouse user admin: loads and derives"),
+    Secret("TRAILHOUSE_READER_PASSWORD", "ClickHouse user reader: looks, and never writes"),
+    Secret("TRAILHOUSE_CLUSTER_SECRET", "what the nodes of a ClickHouse cluster show each other"),
+    Secret("POSTGRES_PASSWORD", "metadata of Prefect and Superset"),
+    Secret("REDIS_PASSWORD", "cache and queue of Superset"),
+    Secret("PREFECT_PASSWORD", "user admin of the Prefect server"),
+    Secret("SUPERSET_SECRET_KEY", "signs Superset's sessions", byte_count=48),
+    Secret("SUPERSET_ADMIN_PASSWORD", "user admin of Superset"),
+)
+HEADER = "# Passwords of this deployment, read by `docker compose`. Keep the file to yourself, and keep it.\n"
+
+
+def write_environment_file(path: Path, *, replace: bool = False) -> list[str]:
+    """Write generated values for all variables that the compose files ask for, readable by the owner alone.
+
+    Returns the names of the variables. Raises UsageError where the file exists and ``replace`` is not set: new
+    passwords would lock everybody out of data that was made with the old ones.
+    """
+    lines = [f"# {secret.purpose}\n{secret.name}={secrets.token_urlsafe(secret.byte_count)}\n" for secret in SECRETS]
+    draft = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(HEADER + "".join(lines))
+        if replace:
+            os.replace(draft, path)
+        else:
+            os.link(draft, path)  # fails where the file is there already, even if it was made just now
+    except FileExistsError as error:
+        raise UsageError(
+            f"{path} exists, and holds the passwords of a deployment",
+            "keep it; or, for a deployment without data, run `trailhouse init-env --force`",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return [secret.name for secret in SECRETS]
