@@ -119,6 +119,23 @@ EXPLORE_FORM_DATA_CACHE_CONFIG = configure_cache("explore_form", 7 * DAY_SECONDS
 STORE_CACHE_KEYS_IN_METADATA_DB = True
 
 
+class CeleryConfig:
+    """What runs beside the web server, where there is a Redis: the queue, and what keeps the metadata small."""
+
+    broker_url = REDIS_URL
+    result_backend = REDIS_URL
+    imports = ("superset.sql_lab", "superset.tasks.scheduler", "superset.tasks.cache")
+    worker_prefetch_multiplier = 1
+    beat_schedule = {  # noqa: RUF012  # Celery reads a plain attribute
+        name: {"task": name, "schedule": DAY_SECONDS, "kwargs": {"retention_period_days": 180}}
+        for name in ("prune_query", "prune_logs")
+    }
+
+
+if REDIS_URL is not None:
+    CELERY_CONFIG = CeleryConfig
+
+
 def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name Superset looks for
     uri: Any,  # noqa: ANN401  # SQLAlchemy's URL, a package this repository's environment has in another version
     params: dict[str, Any],
