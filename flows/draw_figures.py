@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.dashboards.figures.figure import Companion, Figure, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
+from trailhouse.dashboards.figures.page import save_rows, write_gallery
 from trailhouse.dashboards.figures.passage_table import NAME, save_passage
 from trailhouse.dashboards.passages.page import write_page
 from trailhouse.errors import BadInputError
@@ -53,7 +54,8 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
                 "see `trailhouse status`; score the suite and run `trailhouse transform`",
             )
         report_progress("Figures", len(FIGURES), len(FIGURES) + 1, "A passage by the trends of its tokens")
-        files += draw_passage(client, suite, corpus, directory)
+        drawn = [figure for figure in FIGURES if directory / f"{figure.name}.csv" in files]
+        files += [*draw_passage(client, suite, corpus, directory), write_gallery(drawn, directory, suite, corpus)]
     report_progress("Figures", len(FIGURES) + 1, len(FIGURES) + 1)
     return DrawingReport(files, list(dict.fromkeys(note for notes in remarks.values() for note in notes)))
 
@@ -67,7 +69,8 @@ def draw_figure(
     if rows.num_rows == 0:
         return []
     companions = [read_companion(client, companion, suite, corpus) for companion in figure.companions]
-    return save_figure(figure, rows, directory, *companions, remarks=remarks)
+    files = save_figure(figure, rows, directory, *companions, remarks=remarks)
+    return [*files, save_rows(rows, directory, figure.name)]
 
 
 def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:

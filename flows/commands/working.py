@@ -86,7 +86,7 @@ def figures(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Draw the figures of the papers from the marts, as PNG, SVG and PDF, and a passage as a page.
+    """Draw the figures of the papers from the marts, as PNG, SVG and PDF, a passage, and a page of all.
 
     Example: trailhouse figures --suite opt-published --corpus pg19-validation
     """

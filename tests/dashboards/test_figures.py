@@ -2,15 +2,18 @@
 
 import hashlib
 import math
+import re
 import struct
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from matplotlib.colors import to_rgba
+from pyarrow import csv
 
 from trailhouse.dashboards.figures.figure import FORMATS, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
+from trailhouse.dashboards.figures.page import save_rows, write_gallery
 from trailhouse.dashboards.figures.panels import new_canvas
 from trailhouse.dashboards.figures.passage_table import LINE_CHARACTERS, LINE_COUNT, draw_passage, save_passage
 from trailhouse.dashboards.figures.style import assign_styles
@@ -412,3 +415,20 @@ def test_a_suite_without_known_compute_is_drawn(figure, tmp_path):
         rows = rows.set_column(place, "train_flops_palm", pa.array([0.0] * rows.num_rows))
     companions = [MARTS[companion.mart].slice(0, 0) for companion in figure.companions]
     assert len(save_figure(figure, rows, tmp_path, *companions)) == len(FORMATS)
+
+
+def test_the_page_shows_every_figure_with_its_source_and_links_to_files_that_are_there(tmp_path):
+    shown = [figure for figure in FIGURES if figure.name.startswith("figure_01")]
+    for figure in shown:
+        save_figure(figure, PERPLEXITIES, tmp_path)
+        save_rows(PERPLEXITIES, tmp_path, figure.name)
+    text = write_gallery(shown, tmp_path, "<s>", "c").read_text()
+    assert "<h1>Figures of &lt;s&gt; on c</h1>" in text
+    assert "Xia et al. 2023, Figure 1" in text
+    links = re.findall(r'(?:href|src)="([^"]+)"', text)
+    assert len(links) == len(FORMATS) + 2
+    assert all((tmp_path / link).is_file() for link in links)
+
+
+def test_the_numbers_behind_a_figure_read_back_as_they_were(tmp_path):
+    assert csv.read_csv(save_rows(PERPLEXITIES, tmp_path, "a")).to_pylist() == PERPLEXITIES.to_pylist()

@@ -78,7 +78,7 @@ def test_the_trend_shares_of_every_model_and_start_add_up_to_one_hundred_percent
 
 def test_the_figures_are_written_as_png_svg_and_pdf(demo, workplace):
     files = [workplace.directory / file for file in demo["figures"]]
-    assert {file.suffix for file in files} == {".png", ".svg", ".pdf"}
+    assert {file.suffix for file in files} == {".png", ".svg", ".pdf", ".csv", ".html"}
     assert [file for file in files if file.stat().st_size < 5000] == []
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files if file.suffix == ".png")
 

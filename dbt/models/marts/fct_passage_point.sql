@@ -19,41 +19,69 @@ with
         where axis_point .2 is not null
     ),
 
-    scored as (
-        select suite_id, model_id, parameter_count, corpus_id, document_id, position, step, token_perplexity
-        from passage_series
-        array join steps as step, perplexities as token_perplexity
+    -- one row per model and axis, so that a token is joined once and not once per checkpoint
+    axis_place as (
+        select
+            model_id,
+            corpus_id,
+            axis,
+            groupArray(step) as placed_steps,
+            groupArray(axis_value) as placed_values
+        from checkpoint
+        group by model_id, corpus_id, axis
     ),
 
     labelled as (
         select
-            scored.suite_id as suite_id,
-            scored.model_id as model_id,
-            scored.parameter_count as parameter_count,
-            scored.corpus_id as corpus_id,
-            scored.document_id as document_id,
-            scored.position as position,
+            passage_series.suite_id as suite_id,
+            passage_series.model_id as model_id,
+            passage_series.parameter_count as parameter_count,
+            passage_series.corpus_id as corpus_id,
+            passage_series.document_id as document_id,
+            passage_series.position as position,
             concat(
-                leftPad(toString(scored.position), 4, '0'), ' · ', {{ visible_text("token.token_text") }}
+                leftPad(toString(passage_series.position), 4, '0'),
+                ' · ',
+                {{ visible_text("token.token_text") }}
             ) as token_label,
-            scored.step as step,
-            checkpoint.axis as axis,
-            checkpoint.axis_value as axis_value,
-            scored.token_perplexity as token_perplexity
-        from scored
-        inner join pair on scored.model_id = pair.model_id and scored.corpus_id = pair.corpus_id
+            axis_place.axis as axis,
+            arrayZip(
+                passage_series.steps,
+                arrayMap(step -> indexOf(axis_place.placed_steps, step), passage_series.steps),
+                passage_series.perplexities
+            ) as points,
+            axis_place.placed_values as placed_values
+        from passage_series
+        inner join
+            axis_place
+            on passage_series.model_id = axis_place.model_id
+            and passage_series.corpus_id = axis_place.corpus_id
+        inner join
+            pair on passage_series.model_id = pair.model_id and passage_series.corpus_id = pair.corpus_id
         inner join
             token
             on pair.tokenizer_id = token.tokenizer_id
-            and scored.corpus_id = token.corpus_id
-            and scored.document_id = token.document_id
-            and scored.position = token.position
-        inner join
-            checkpoint
-            on scored.model_id = checkpoint.model_id
-            and scored.corpus_id = checkpoint.corpus_id
-            and scored.step = checkpoint.step
+            and passage_series.corpus_id = token.corpus_id
+            and passage_series.document_id = token.document_id
+            and passage_series.position = token.position
+    ),
+
+    drawn as (
+        select
+            suite_id,
+            model_id,
+            parameter_count,
+            corpus_id,
+            document_id,
+            position,
+            token_label,
+            point .1 as step,
+            axis,
+            placed_values[point .2] as axis_value,
+            point .3 as token_perplexity
+        from labelled
+        array join arrayFilter(entry -> entry .2 > 0, points) as point
     )
 
 select *
-from labelled
+from drawn
