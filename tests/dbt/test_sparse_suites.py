@@ -224,7 +224,7 @@ def settings(built, tmp_path):
 
 def test_every_figure_of_a_sparse_suite_is_drawn_and_says_why_it_looks_so(settings):
     report = draw_figures(settings, "few", "books")
-    names = {file.stem[:9] for file in report.files}
+    names = {file.stem[:9] for file in report.files if file.suffix != ".html"}
     assert names == {f"figure_{number:02d}" for number in (1, 2, 3, 4, 10, 11, 12)} | {"table_03_"}
     assert f"one: {FEW}" in report.remarks
     (shares,) = [file for file in report.files if file.name == "figure_02_trend_shares.svg"]
@@ -233,7 +233,8 @@ def test_every_figure_of_a_sparse_suite_is_drawn_and_says_why_it_looks_so(settin
 
 def test_the_published_suite_has_figures_of_its_own(settings):
     report = draw_figures(settings, "opt-published", "pg19-validation")
-    assert {file.stem[:9] for file in report.files} == {f"figure_{number:02d}" for number in (1, 2, 3, 4, 12)}
+    names = {file.stem[:9] for file in report.files if file.suffix != ".html"}
+    assert names == {f"figure_{number:02d}" for number in (1, 2, 3, 4, 12)}
 
 
 def test_the_command_notes_on_stderr_what_the_answer_does_not_say(settings, monkeypatch, capsys):
