@@ -6,6 +6,7 @@ for the wanted positions only. Models that do more to their logits (soft-capping
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -38,20 +39,28 @@ class OutputPath:
         return None if self.body is not None else max(1, WHOLE_LOGITS_ENTRIES // self.vocabulary_size)
 
     def score_positions(
-        self, input_ids: Tensor, rows: Tensor, targets: Tensor, *, with_entropy: bool, with_target_rank: bool
+        self,
+        input_ids: Tensor,
+        rows: Tensor,
+        targets: Tensor,
+        *,
+        with_entropy: bool,
+        with_target_rank: bool,
+        layout: Mapping[str, Tensor] | None = None,
     ) -> TargetScores:
         """Score n targets.
 
         ``input_ids`` (B, T) is padded on the right, ``rows`` (n,) says in which places of the flattened batch
         the outputs stand that predict ``targets`` (n,). No attention mask is passed: what stands to the right
-        cannot reach a causal model's earlier outputs, and without a mask attention skips half its work.
+        cannot reach a causal model's earlier outputs, and without a mask attention skips half its work. Where
+        the batch is no plain text, ``layout`` holds the position ids and the mask that say so.
         """
         options = {"with_entropy": with_entropy, "with_target_rank": with_target_rank}
         if self.body is not None and self.head is not None:
-            hidden = self.body(input_ids=input_ids, use_cache=False)[0]  # (B, T, D)
+            hidden = self.body(input_ids=input_ids, use_cache=False, **(layout or {}))[0]  # (B, T, D)
             chosen = hidden.flatten(0, 1).to(self.head.weight.device)[rows.to(self.head.weight.device)]
             return score_hidden_states(chosen, self.head, targets.to(chosen.device), **options)
-        logits = self.model(input_ids=input_ids, use_cache=False).logits.flatten(0, 1)  # (B * T, V)
+        logits = self.model(input_ids=input_ids, use_cache=False, **(layout or {})).logits.flatten(0, 1)  # (B * T, V)
         rows, targets = rows.to(logits.device), targets.to(logits.device)
         pairs = zip(torch.split(rows, WHOLE_LOGITS_ROWS), torch.split(targets, WHOLE_LOGITS_ROWS), strict=True)
         return join_scores([score_logits(logits[part], wanted, **options) for part, wanted in pairs])
