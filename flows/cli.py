@@ -17,6 +17,7 @@ from trailhouse.flows.commands import (
     auditing,
     declaring,
     deploying,
+    evaluating,
     importing,
     keeping,
     publishing,
@@ -69,6 +70,7 @@ for command in (
     keeping.backup,
     keeping.restore,
     working.score,
+    evaluating.evaluate,
     working.transform,
     working.figures,
     asking.ask,
@@ -80,6 +82,7 @@ for command in (
     app.command()(command)
 app.add_typer(declaring.suite_app, name="suite")
 app.add_typer(declaring.corpus_app, name="corpus")
+app.add_typer(evaluating.task_app, name="task")
 app.add_typer(importing.import_app, name="import")
 app.add_typer(publishing.dashboards_app, name="dashboards")
 app.add_typer(asking.config_app, name="config")

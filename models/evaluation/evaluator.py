@@ -65,16 +65,18 @@ class Evaluator:
 
     def __init__(self, model: PreTrainedModel, settings: ScoringSettings) -> None:
         self._model = model
-        self._context_length = find_context_length(model.config, settings)
+        self.context_length = find_context_length(model.config, settings)
         self._device = next(model.parameters()).device
         wanted = settings.max_batch_tokens or DEFAULT_BATCH_TOKENS.get(self._device.type, ACCELERATOR_BATCH_TOKENS)
         self._max_batch_tokens = wanted
         self._alone: dict[bytes, float] = {}
-        vocabulary_size = model.get_input_embeddings().weight.shape[0]
+        embedding = model.get_input_embeddings()
+        assert isinstance(embedding.weight, torch.Tensor)
+        vocabulary_size = embedding.weight.shape[0]
         probe = torch.arange(1, min(vocabulary_size, 33), device=self._device)
         with torch.inference_mode():
-            self._path = inspect_output_path(model, probe, self._context_length)
-            self._branch_limit = find_branch_limit(self._path, probe, self._context_length)
+            self._path = inspect_output_path(model, probe, self.context_length)
+            self._branch_limit = find_branch_limit(self._path, probe, self.context_length)
         self._vocabulary_size = min(vocabulary_size, self._path.vocabulary_size)
         self._max_batch_tokens = min(wanted, self._path.max_batch_tokens or wanted)
 
@@ -122,7 +124,7 @@ class Evaluator:
         keys = [None if text is None else text.tobytes() for text in texts]
         new = {key: text for key, text in zip(keys, texts, strict=True) if key is not None and key not in self._alone}
         sequences = [
-            ScoredSequence(text[: self._context_length + 1], 1, place)
+            ScoredSequence(text[: self.context_length + 1], 1, place)
             for place, text in enumerate(new.values())
             if text is not None
         ]

@@ -89,6 +89,12 @@ class Task:
         """Options of all items together."""
         return sum(len(item.options) for item in self.items)
 
+    @property
+    def random_accuracy(self) -> float:
+        """Accuracy of choosing at random: the mean over items of right options over options."""
+        shares = [item.target_scores.count(max(item.target_scores)) / len(item.target_scores) for item in self.items]
+        return sum(shares) / len(shares)
+
     @cached_property
     def task_sha256(self) -> str:
         """SHA-256 over all that decides prompts and options: equal exactly where these are."""
