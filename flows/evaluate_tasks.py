@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
+from pathlib import Path
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
@@ -35,6 +36,7 @@ from trailhouse.models.scoring import (
     library_versions,
     load_model,
 )
+from trailhouse.models.sources.source import CheckpointSource
 from trailhouse.models.tasks.discovery import FoundTasks, find_tasks
 from trailhouse.models.tasks.task import Task, task_item_table, task_record
 from trailhouse.warehouse.catalogue import upsert
@@ -77,6 +79,10 @@ class EvaluationJob:
     tasks: Mapping[str, Task]
     encoder: TaskEncoder
     settings: ScoringSettings
+    sources: Mapping[str, CheckpointSource]
+    """Where the checkpoints of each model come from, by model_id."""
+    cache_directory: Path
+    """Where checkpoints are brought that are not here."""
     scoring_run_id: uuid.UUID
 
 
@@ -111,7 +117,9 @@ def evaluate_checkpoint(
 
     A task that does not fit the model fails alone.
     """
-    model = load_model(checkpoint.directory, job.settings)
+    place = job.cache_directory / f"{checkpoint.weights_sha256}-{checkpoint.config_sha256[:8]}"
+    directory = job.sources[checkpoint.model_id].fetch(checkpoint, place)
+    model = load_model(directory, job.settings, allow_pickle=checkpoint.is_pickled)
     evaluator = Evaluator(model, job.settings)
     result = EvaluatedCheckpoint(device_name(model), attention_implementation(model))
     finished: list[EvaluationScores] = []
@@ -177,7 +185,7 @@ def evaluate_tasks(
     found_tasks = find_tasks(places, repeat_task_prefix=repeat_task_prefix)
     refuse_impossible_shots(found_tasks.tasks, shot_counts)
     declared = find_declared_suite(suite, settings)
-    found = find_checkpoints(declared, settings.trained_directory)
+    found = find_checkpoints(declared, settings)
     raise_failures(list(found.errors) if not found.checkpoints else [], 0)
     scoring = ScoringSettings(dtype=settings.dtype, device=settings.device)
     planned = [
@@ -185,7 +193,15 @@ def evaluate_tasks(
         for checkpoint in found.checkpoints
     ]
     tasks = {one.task_id: one for one in found_tasks.tasks}
-    job = EvaluationJob(resolve_address(settings), tasks, TaskEncoder(), scoring, uuid.uuid4())
+    job = EvaluationJob(
+        address=resolve_address(settings),
+        tasks=tasks,
+        encoder=TaskEncoder(),
+        settings=scoring,
+        sources=found.sources,
+        cache_directory=settings.data_directory / "cache" / "checkpoints",
+        scoring_run_id=uuid.uuid4(),
+    )
     with connect(job.address) as client:
         drop_abandoned_stages(client)
         for one in found_tasks.tasks:
