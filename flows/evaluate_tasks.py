@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
-from pathlib import Path
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
@@ -23,13 +22,15 @@ from trailhouse.errors import BadInputError, PartialError, TrailhouseError, Usag
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.progress import report_progress
 from trailhouse.flows.registration import find_checkpoints, register_suite
-from trailhouse.flows.score_checkpoints import is_worth_retrying
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import find_declared_suite
+from trailhouse.flows.sweep import is_worth_retrying
 from trailhouse.models.checkpoint import Checkpoint
+from trailhouse.models.checkpoint_cache import CheckpointCache
 from trailhouse.models.evaluation.encoder import TaskEncoder
 from trailhouse.models.evaluation.evaluator import BATCH_POLICY, Evaluator, evaluation_record
 from trailhouse.models.scoring import (
+    PreTrainedModel,
     ScoringSettings,
     attention_implementation,
     device_name,
@@ -81,8 +82,7 @@ class EvaluationJob:
     settings: ScoringSettings
     sources: Mapping[str, CheckpointSource]
     """Where the checkpoints of each model come from, by model_id."""
-    cache_directory: Path
-    """Where checkpoints are brought that are not here."""
+    cache: CheckpointCache
     scoring_run_id: uuid.UUID
 
 
@@ -117,9 +117,7 @@ def evaluate_checkpoint(
 
     A task that does not fit the model fails alone.
     """
-    place = job.cache_directory / f"{checkpoint.weights_sha256}-{checkpoint.config_sha256[:8]}"
-    directory = job.sources[checkpoint.model_id].fetch(checkpoint, place)
-    model = load_model(directory, job.settings, allow_pickle=checkpoint.is_pickled)
+    model = load_checkpoint(checkpoint, job)
     evaluator = Evaluator(model, job.settings)
     result = EvaluatedCheckpoint(device_name(model), attention_implementation(model))
     finished: list[EvaluationScores] = []
@@ -136,6 +134,16 @@ def evaluate_checkpoint(
     keep(finished, result, job)
     report_progress("Tasks", len(pending), len(pending))
     return result
+
+
+def load_checkpoint(checkpoint: Checkpoint, job: EvaluationJob) -> PreTrainedModel:
+    """Load a checkpoint, from the cache or its source where it is not here."""
+    if not checkpoint.is_remote:
+        return load_model(checkpoint.directory, job.settings, allow_pickle=checkpoint.is_pickled)
+    with job.cache.reserve(checkpoint) as place:
+        if not place.is_dir():
+            job.sources[checkpoint.model_id].fetch(checkpoint, place)
+        return load_model(place, job.settings, allow_pickle=checkpoint.is_pickled)
 
 
 def score_task(
@@ -199,7 +207,7 @@ def evaluate_tasks(
         encoder=TaskEncoder(),
         settings=scoring,
         sources=found.sources,
-        cache_directory=settings.data_directory / "cache" / "checkpoints",
+        cache=CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes),
         scoring_run_id=uuid.uuid4(),
     )
     with connect(job.address) as client:
