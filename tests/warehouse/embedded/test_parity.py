@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.corpora.parity_queries import FORMATS, answer_in_process
+from tests.corpora.parity_queries import answer_in_process
+from trailhouse.warehouse.parity import FORMATS
 
 
 @pytest.fixture(scope="module")
