@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from trailhouse.dashboards.figures import task_outcomes, token_sets, trend_shares, validation_perplexity
+from trailhouse.dashboards.figures import (
+    imported_metrics,
+    task_outcomes,
+    token_sets,
+    trend_shares,
+    validation_perplexity,
+)
 from trailhouse.dashboards.figures.figure import Figure
 
 FIGURES: tuple[Figure, ...] = (
@@ -10,4 +16,5 @@ FIGURES: tuple[Figure, ...] = (
     trend_shares.FIGURE,
     *token_sets.FIGURES,
     *task_outcomes.FIGURES,
+    imported_metrics.FIGURE,
 )

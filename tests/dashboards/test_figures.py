@@ -13,6 +13,7 @@ from pyarrow import csv
 
 from trailhouse.dashboards.figures.figure import FORMATS, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
+from trailhouse.dashboards.figures.imported_metrics import draw_imported_metrics
 from trailhouse.dashboards.figures.page import save_rows, write_gallery
 from trailhouse.dashboards.figures.panels import new_canvas
 from trailhouse.dashboards.figures.passage_table import LINE_CHARACTERS, LINE_COUNT, draw_passage, save_passage
@@ -171,7 +172,24 @@ TASKS = pa.Table.from_pylist(
         for step in (20, 0, 10)
     ]
 )
+METRICS = pa.Table.from_pylist(
+    [
+        {
+            "task_id": f"task {task}",
+            "metric": metric,
+            "model_id": "i/m",
+            "parameter_count": 0,
+            "step": step,
+            "metric_value": 0.5 + task * step / 1000,
+            "standard_error": error,
+        }
+        for task in range(2)
+        for metric, error in (("acc", 0.01), ("ppl", None))
+        for step in (8, 0, 2)
+    ]
+)
 MARTS = {
+    "fct_eval_metric_by_checkpoint": METRICS,
     "fct_trajectory_measure": MEASURES,
     "fct_task_accuracy_by_checkpoint": TASKS,
     "fct_published_task_accuracy": TASKS,
@@ -313,6 +331,16 @@ def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve()
     assert titles(ungrouped, draw_breakthroughness_tasks) == ["Published: last checkpoints", "Published: sudden"]
     scaling = draw_linearity_tasks(TASKS, TASKS).axes[0].get_lines()[0]
     assert (list(scaling.get_xdata()), list(scaling.get_ydata())) == ([10, 200, 3000], [45.0] * 3)
+
+
+def test_imported_accuracies_that_changed_most_are_drawn_from_step_0_on():
+    rows = METRICS.to_pylist()
+    steady = [{**row, "task_id": f"steady {task}", "metric_value": 0.5} for task in range(7) for row in rows]
+    panels = draw_imported_metrics(pa.concat_tables([METRICS, pa.Table.from_pylist(steady)])).axes
+    assert [panel.get_title() for panel in panels] == ["task 1", *(f"steady {task}" for task in range(7))]
+    assert lines_of(panels[0]) == {"i/m": ([0, 2, 8], pytest.approx([0.5, 0.502, 0.508]))}
+    without_accuracy = METRICS.filter(pc.equal(METRICS["metric"], "ppl"))
+    assert "ppl" in draw_imported_metrics(without_accuracy).get_suptitle()
 
 
 def test_a_set_without_tokens_says_so_and_a_single_model_is_drawn():

@@ -9,6 +9,8 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
+from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
+
 STEPS = {"s/small": [0, 10, 20, 40, 80], "s/middle": [0, 10, 30, 80, 90], "s/large": [0, 10, 20, 90], "r/alone": [5]}
 PARAMETERS = {"s/small": 100, "s/middle": 100, "s/large": 900, "r/alone": 7}
 # Parent and items by task; the parents are in no group, in `linearity` and in `breakthroughness`.
@@ -464,6 +466,54 @@ def test_perplexity_predicts_the_published_accuracy_better_than_compute_does(bui
     )
     assert rows["validation perplexity"] > rows["training FLOPs"] > 0
     assert rows["validation perplexity"] > 0.9
+
+
+def ask(warehouse, name: str, **values: str) -> list[dict]:
+    """Rows of a named question."""
+    return ask_question(warehouse.client, read_questions(packaged_questions())[name], values).to_pylist()
+
+
+def test_questions_about_tasks_answer_from_the_marts(built):
+    ranking = ask(built, "tasks_by_accuracy", suite_id="s")
+    assert {row["task_id"] for row in ranking} == set(TASKS)
+    assert {row["checkpoint_id"] for row in ranking} == {"s/large@90"}
+    gains = [row["above_chance_ratio"] for row in ranking]
+    assert gains == sorted(gains, reverse=True)
+
+    for row in ask(built, "tasks_emerging_late", suite_id="s"):
+        is_above = built.rows(
+            "select accuracy_lower > chance_accuracy_ratio, step from fct_task_accuracy_by_checkpoint"
+            f" where model_id = '{row['model_id']}' and task_set = '{row['task_id']}' and shot_count = 2"
+            " and normalisation = 'token' order by step desc"
+        )
+        lasting = [step for above, step in itertools.takewhile(lambda entry: entry[0], is_above)]
+        assert row["first_step"] == (lasting[-1] if lasting else None)
+
+    by_perplexity = ask(built, "predictors_of_behaviours", measure="task accuracy")
+    (of_all,) = [row for row in by_perplexity if row["subject"] == "all"]
+    assert (of_all["best_axis"], of_all["checkpoint_count"]) == ("validation perplexity", 147)
+
+    tests = ask(built, "models_differing_on_tasks", suite_id="s", first_model_id="s/small", second_model_id="s/large")
+    assert {(row["task_set"], row["seed"]) for row in tests} >= {(task, seed) for task in TASKS for seed in (0, 1)}
+    assert tests[0]["bonferroni_p_value"] == pytest.approx(min(1, tests[0]["p_value"] * len(tests)))
+    assert {row["model_id"] for row in ask(built, "accuracy_gained_by_training", suite_id="s")} == {
+        model_id for model_id in STEPS if model_id.startswith("s/")
+    }
+    assert len(ask(built, "calibration_by_step", suite_id="s")) == sum(
+        len(steps) for model_id, steps in STEPS.items() if model_id.startswith("s/")
+    )
+    assert len(ask(built, "accuracy_by_normalisation", suite_id="s")) == 3 * 2 * len(NORMALISATIONS)
+    for row in ask(built, "option_perplexity_by_step", suite_id="s"):
+        ratio = row["incorrect_option_perplexity"] / row["correct_option_perplexity"]
+        assert row["gap_nats"] == pytest.approx(np.log(ratio))
+
+
+def test_questions_about_published_and_imported_results_answer_from_the_marts(built):
+    tasks = ask(built, "breakthrough_tasks")
+    assert len(tasks) == 18
+    assert tasks[0]["breakthroughness"] > tasks[-1]["breakthroughness"]
+    series = ask(built, "imported_metric_by_step", task_id="piqa", model_id="i/imported")
+    assert [(row["step"], row["metric_value"]) for row in series] == [(1, 0.51), (2, 0.52), (4, 0.54), (8, 0.58)]
 
 
 def test_a_new_checkpoint_of_one_model_recomputes_its_own_outcomes_alone(built):

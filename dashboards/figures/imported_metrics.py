@@ -1,0 +1,70 @@
+"""Trajectories of metrics that another harness measured: the tasks that changed most."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.panels import add_legend, new_canvas
+from trailhouse.dashboards.figures.style import assign_styles
+
+PANEL_COUNT = 8
+ROW_COUNT = 2
+METRIC = "acc"
+
+
+def choose_tasks(rows: pa.Table) -> list[str]:
+    """The tasks whose value changed most from the first step to the last, in standard errors where these are known."""
+    changes: dict[str, float] = {}
+    for task in dict.fromkeys(rows["task_id"].to_pylist()):
+        series = rows.filter(pc.equal(rows["task_id"], task)).sort_by("step").to_pylist()
+        error = max(1e-6, *(row["standard_error"] or 0.0 for row in series))
+        changes[task] = abs(series[-1]["metric_value"] - series[0]["metric_value"]) / error
+    return sorted(changes, key=lambda task: (-changes[task], task))[:PANEL_COUNT]
+
+
+def draw_task(panel: Axes, rows: pa.Table, task: str) -> None:
+    """Draw one task: a line per model with its 95% interval, step 0 at the left end."""
+    models = list(dict.fromkeys(rows.sort_by([("parameter_count", "ascending")])["model_id"].to_pylist()))
+    for model_id, line in assign_styles(models).items():
+        series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by("step").to_pylist()
+        steps, values = [row["step"] for row in series], [row["metric_value"] for row in series]
+        errors = [1.96 * (row["standard_error"] or 0.0) for row in series]
+        panel.plot(steps, values, label=model_id, color=line.color, marker=line.marker, linestyle=line.linestyle)
+        lower = [value - error for value, error in zip(values, errors, strict=True)]
+        upper = [value + error for value, error in zip(values, errors, strict=True)]
+        panel.fill_between(steps, lower, upper, color=line.color, alpha=0.2, linewidth=0)
+    panel.set_xscale("symlog", linthresh=1)
+    panel.set(title=task, xlabel="Step")
+
+
+def draw_imported_metrics(rows: pa.Table) -> Canvas:
+    """Draw the accuracies that changed most; without accuracies, the first metric there is."""
+    metrics = rows["metric"].to_pylist()
+    metric = METRIC if METRIC in metrics else min(metrics)
+    shown = rows.filter(pc.equal(rows["metric"], metric))
+    tasks = choose_tasks(shown)
+    row_count = ROW_COUNT if len(tasks) > PANEL_COUNT // ROW_COUNT else 1
+    column_count = -(-len(tasks) // row_count)
+    canvas, panels = new_canvas(column_count * row_count, f"Imported results: {metric}", row_count)
+    for panel, task in zip(panels, tasks, strict=False):
+        draw_task(panel, shown.filter(pc.equal(shown["task_id"], task)), task)
+    for panel in panels[len(tasks) :]:
+        panel.set_axis_off()
+    panels[0].set_ylabel(metric)
+    add_legend(canvas, panels)
+    return canvas
+
+
+FIGURE = Figure(
+    name="imported_metrics",
+    title="Imported results of another harness, the tasks that changed most",
+    source="results of another harness",
+    mart="fct_eval_metric_by_checkpoint",
+    columns=("task_id", "metric", "model_id", "parameter_count", "step", "metric_value", "standard_error"),
+    draw=draw_imported_metrics,
+    is_of_corpus=False,
+)

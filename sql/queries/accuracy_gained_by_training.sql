@@ -1,0 +1,25 @@
+-- What every model gained between its first and its last checkpoint on each task, and whether that is more
+-- than chance
+-- by McNemar's exact test.
+-- parameter suite_id String = miniature: suite to show
+-- parameter shot_count Int16 = 2: exemplars before the question
+-- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
+-- or pmi
+select
+    task_set,
+    first_model_id as model_id,
+    seed,
+    first_step,
+    second_step as last_step,
+    item_count,
+    first_accuracy_ratio,
+    second_accuracy_ratio as last_accuracy_ratio,
+    last_accuracy_ratio - first_accuracy_ratio as gained_ratio,
+    p_value
+from fct_accuracy_comparison
+where
+    suite_id = {suite_id:String}
+    and comparison = 'first and last checkpoint'
+    and shot_count = {shot_count:Int16}
+    and normalisation = {normalisation:String}
+order by gained_ratio desc, task_set, model_id, seed

@@ -1,0 +1,18 @@
+-- Which tasks improve at once and which evenly with the size of the model: breakthroughness beside
+-- linearity, the
+-- most sudden first.
+-- parameter suite_id String = opt-published: suite to show, one's own or a published one
+-- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
+-- or pmi
+select
+    task_set as task_id,
+    shot_count,
+    model_count,
+    smallest_accuracy_ratio,
+    largest_accuracy_ratio,
+    improvement_ratio,
+    linearity,
+    breakthroughness
+from fct_task_scaling
+where suite_id = {suite_id:String} and task_set_kind = 'task' and normalisation = {normalisation:String}
+order by breakthroughness is null, breakthroughness desc, task_id

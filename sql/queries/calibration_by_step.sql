@@ -1,0 +1,16 @@
+-- Whether models know when they are right: accuracy of the chosen options beside their confidence, and the
+-- expected
+-- calibration error, by checkpoint.
+-- parameter suite_id String = miniature: suite to show
+-- parameter task_set String = all: task or group of tasks
+-- parameter shot_count Int16 = 2: exemplars before the question
+-- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
+-- or pmi
+select model_id, step, choice_count, accuracy_ratio, mean_confidence_ratio, calibration_error_ratio
+from fct_task_calibration_by_checkpoint
+where
+    suite_id = {suite_id:String}
+    and task_set = {task_set:String}
+    and shot_count = {shot_count:Int16}
+    and normalisation = {normalisation:String}
+order by model_id, step

@@ -1,0 +1,17 @@
+-- Trajectory of a metric that another harness measured, with its 95% interval.
+-- parameter task_id String = lambada_openai: task as the harness names it
+-- parameter metric String = acc: metric as the harness names it
+-- parameter model_id String = : model to show; empty is every model
+select
+    model_id,
+    task_version,
+    shot_count,
+    step,
+    tokens_seen,
+    metric_value,
+    metric_value - 1.959963984540054 * standard_error as metric_lower,
+    metric_value + 1.959963984540054 * standard_error as metric_upper,
+    smoothed_metric_value
+from fct_eval_metric_by_checkpoint
+where task_id = {task_id:String} and metric = {metric:String} and {model_id:String} in ('', model_id)
+order by model_id, task_version, shot_count, step

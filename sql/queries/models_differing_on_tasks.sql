@@ -1,0 +1,30 @@
+-- On which tasks the last checkpoints of two models really differ: McNemar's exact test over the same
+-- items, the
+-- surest differences first.
+-- parameter suite_id String = miniature: suite to show
+-- parameter first_model_id String = : the smaller of the two; empty is every pair
+-- parameter second_model_id String = : the larger of the two; empty is every pair
+-- parameter shot_count Int16 = 2: exemplars before the question
+-- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
+-- or pmi
+select
+    task_set,
+    first_model_id,
+    second_model_id,
+    seed,
+    item_count,
+    first_accuracy_ratio,
+    second_accuracy_ratio,
+    only_first_correct_count,
+    only_second_correct_count,
+    p_value,
+    least(1, p_value * count() over ()) as bonferroni_p_value
+from fct_accuracy_comparison
+where
+    suite_id = {suite_id:String}
+    and comparison = 'last checkpoints of two models'
+    and {first_model_id:String} in ('', first_model_id)
+    and {second_model_id:String} in ('', second_model_id)
+    and shot_count = {shot_count:Int16}
+    and normalisation = {normalisation:String}
+order by p_value, task_set, first_model_id, second_model_id, seed

@@ -1,0 +1,16 @@
+-- Whether accuracy comes from right options becoming likelier or wrong ones unlikelier: perplexity of both,
+-- by
+-- checkpoint.
+-- parameter suite_id String = miniature: suite to show
+-- parameter task_set String = all: task or group of tasks
+-- parameter shot_count Int16 = 2: exemplars before the question
+select
+    model_id,
+    step,
+    anyIf(perplexity, is_correct) as correct_option_perplexity,
+    anyIf(perplexity, not is_correct) as incorrect_option_perplexity,
+    log(incorrect_option_perplexity / correct_option_perplexity) as gap_nats
+from fct_option_perplexity_by_checkpoint
+where suite_id = {suite_id:String} and task_set = {task_set:String} and shot_count = {shot_count:Int16}
+group by model_id, parameter_count, step
+order by parameter_count, model_id, step

@@ -1,0 +1,32 @@
+-- Which tasks the last checkpoint of a model does best and worst, beside choosing at random.
+-- parameter suite_id String = miniature: suite to show
+-- parameter model_id String = : model to show; empty is the largest of the suite
+-- parameter shot_count Int16 = 2: exemplars before the question
+-- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
+-- or pmi
+with
+    chosen as (
+        select model_id
+        from dim_model
+        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
+        order by parameter_count desc, model_id
+        limit 1
+    )
+
+select
+    task_set as task_id,
+    argMax(checkpoint_id, step) as checkpoint_id,
+    argMax(item_count, step) as item_count,
+    argMax(accuracy_ratio, step) as accuracy_ratio,
+    argMax(accuracy_lower, step) as accuracy_lower,
+    argMax(accuracy_upper, step) as accuracy_upper,
+    argMax(chance_accuracy_ratio, step) as chance_accuracy_ratio,
+    accuracy_ratio - chance_accuracy_ratio as above_chance_ratio
+from fct_task_accuracy_by_checkpoint
+where
+    task_set_kind = 'task'
+    and model_id in (select model_id from chosen)
+    and shot_count = {shot_count:Int16}
+    and normalisation = {normalisation:String}
+group by task_id
+order by above_chance_ratio desc, task_id
