@@ -88,7 +88,7 @@ def _read_csv(path: Path, place: str) -> list[ManifestRow]:
             tokens = _read_number(row["tokens"], f"{line}, tokens") if row.get("tokens", "").strip() else None
             rows.append((reader.line_num, row[place].strip(), _read_number(row["step"], f"{line}, step"), tokens))
     except csv.Error as error:
-        raise BadInputError(f"{path}, line {reader.line_num}: not CSV: {error}", "correct the line") from error
+        raise BadInputError(f"{path}, line {reader.reader.line_num}: not CSV: {error}", "correct the line") from error
     return rows
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trailhouse.errors import BadInputError, UsageError
+from trailhouse.models.checkpoint_names import read_training_position
 from trailhouse.models.suite import find_suite, list_suites, load_suite, packaged_suites_directory
 
 FOLDER_SUITE = """\
@@ -38,11 +39,53 @@ def test_a_folder_suite_is_read_with_its_location_beside_the_file(tmp_path):
     assert (model.batch_tokens, model.planned_steps, model.context_length, model.seed) == (1024, 100, 128, 3)
 
 
+PACKAGED = {
+    "gpt-neo": 3,
+    "miniature": 3,
+    "miniature-reduced": 3,
+    "olmo-2": 4,
+    "opt": 8,
+    "parc": 18,
+    "polypythias": 45,
+    "pythia": 10,
+    "pythia-deduped": 10,
+}
+
+
 def test_the_packaged_suites_are_valid():
-    assert [suite.suite_id for suite in list_suites([packaged_suites_directory()])] == [
-        "miniature",
-        "miniature-reduced",
-    ]
+    suites = {suite.suite_id: suite for suite in list_suites([packaged_suites_directory()])}
+    assert {name: len(suites[name].models) for name in PACKAGED} == PACKAGED
+
+
+def test_pythia_has_154_checkpoints_and_its_known_damage():
+    suite = load_suite(packaged_suites_directory() / "pythia.yaml")
+    assert {len(model.expected_steps) for model in suite.models} == {154}
+    assert {model.batch_tokens for model in suite.models} == {2**21}
+    largest = suite.models[-1]
+    assert (largest.model_name, largest.location) == ("12b", "EleutherAI/pythia-12b")
+    assert [step for step in largest.expected_steps if largest.find_known_damage(step)] == [1, 50_000, 58_000]
+
+
+@pytest.mark.parametrize(
+    ("suite", "model", "branch", "expected"),
+    [
+        ("pythia", "70m", "step143000", (143_000, 143_000 * 2**21)),
+        ("pythia", "70m", "step143000-old", None),
+        ("parc", "rwkv-seed5", "checkpoint-4000", (4000, 4000 * 2**19)),
+        ("olmo-2", "7b", "stage1-step1000-tokens5B", (1000, 1000 * 2**22)),
+        ("olmo-2", "7b", "stage1-step1000-tokens9B", (1000, 9_000_000_000)),  # the name knows better
+        ("olmo-2", "7b", "stage2-ingredient1-step1000-tokens5B", None),
+    ],
+)
+def test_branches_of_public_suites_are_read(suite, model, branch, expected):
+    models = {one.model_name: one for one in load_suite(packaged_suites_directory() / f"{suite}.yaml").models}
+    position = read_training_position(models[model].step_pattern, branch, models[model].batch_tokens)
+    assert (None if position is None else (position.step, position.tokens_seen)) == expected
+
+
+def test_tokens_alone_give_the_nearest_step():
+    position = read_training_position(r"tokens(?P<tokens_millions>\d+)M", "tokens21M", 2**21)
+    assert (position.step, position.tokens_seen) == (10, 21_000_000)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +106,17 @@ def test_the_packaged_suites_are_valid():
         ("description: Our own run", "description: [", "line 4: not valid YAML"),
         ("models:\n  - name", "models:\n    name", "line 5, models: a list with at least one entry"),
         ("suite: ours", "suite: 12", "line 1, suite: a text is expected"),
+        ("seed: 3", "step_pattern: '(?P<steps>x)'", r"line 10, models\[0\].step_pattern: has a group called 'steps'"),
+        ("seed: 3", "allow_pickle: maybe", r"line 10, models\[0\].allow_pickle: true or false"),
+        ("seed: 3", "expected_steps: [{from: 9, to: 3, every: 1}]", r"line 10, models\[0\].expected_steps\[0\].to: a"),
+        ("seed: 3", "expected_steps: [1, x]", r"line 10, models\[0\].expected_steps: a whole number"),
+        (
+            "seed: 3",
+            "known_damage: [{steps: [1]}]",
+            r"line 10, models\[0\].known_damage\[0\].problem: this field is missing",
+        ),
+        ("seed: 3", "final_revision: main", r"line 10, models\[0\].final_revision: this field is not known"),
+        ("models:", "shared: {name: x}\nmodels:", "line 4, shared.name: this field is not known"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_line_and_field(tmp_path, old, new, expected):
