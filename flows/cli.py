@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from trailhouse import __version__
-from trailhouse.errors import TrailhouseError
+from trailhouse.errors import PartialError, TrailhouseError
 from trailhouse.flows.commands import (
     asking,
     auditing,
@@ -101,6 +101,8 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
     except TrailhouseError as error:
+        for failure in error.failures if isinstance(error, PartialError) else ():
+            say(f"failed: {failure}")
         return report_error(f"error: {error.message}", f"  cure: {error.cure}", error.exit_code, arguments)
     except (Abort, KeyboardInterrupt):
         return report_error("interrupted", "  cure: run it again, it goes on where it stopped", EXIT_INTERRUPTED, [])

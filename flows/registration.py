@@ -11,11 +11,12 @@ from trailhouse.errors import BadInputError, TrailhouseError
 from trailhouse.flows.progress import report_progress
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoint import Checkpoint
+from trailhouse.models.checkpoint_names import TrainingPosition
 from trailhouse.models.corpus import Corpus, Document, corpus_record, document_table
-from trailhouse.models.description import describe_model
+from trailhouse.models.description import describe_model, refuse_undescribable
 from trailhouse.models.hash_memory import HashMemory
 from trailhouse.models.sources.opening import open_source
-from trailhouse.models.sources.source import CheckpointSource, Listing
+from trailhouse.models.sources.source import CheckpointSource, FailedCheckpoint, Listing
 from trailhouse.models.suite import Suite
 from trailhouse.warehouse.catalogue import load_corpus, upsert
 from trailhouse.warehouse.query import read_columns
@@ -55,7 +56,7 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
             hub_endpoint=settings.hub_endpoint,
             memory=memory,
         )
-        listing = source.list_checkpoints()
+        listing = pass_over_undescribable(source.list_checkpoints())
         model_id = f"{suite.suite_id}/{model.model_name}"
         found.sources[model_id], found.listings[model_id] = source, listing
         found.checkpoints.extend(one for one in listing.checkpoints if model.find_known_damage(one.step) is None)
@@ -64,6 +65,34 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
         )
     report_progress("Looking", len(suite.models), len(suite.models))
     return found
+
+
+def pass_over_undescribable(listing: Listing) -> Listing:
+    """Move checkpoints whose configuration describes no language model to the failures."""
+    problems: dict[str, BadInputError | None] = {}
+    described = Listing(failures=list(listing.failures), unfinished=listing.unfinished)
+    for checkpoint in listing.checkpoints:
+        key = checkpoint.config_sha256
+        if key not in problems:
+            problems[key] = find_description_problem(checkpoint)
+        problem = problems[key]
+        if problem is None:
+            described.checkpoints.append(checkpoint)
+        else:
+            position = TrainingPosition(checkpoint.step, checkpoint.tokens_seen)
+            place = checkpoint.revision or str(checkpoint.directory)
+            error = BadInputError(f"{place}: {problem.message}", problem.cure)
+            described.failures.append(FailedCheckpoint(position, place, error))
+    return described
+
+
+def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
+    """Return what is wrong with the configuration of a checkpoint, or None."""
+    try:
+        refuse_undescribable(checkpoint)
+    except BadInputError as error:
+        return error
+    return None
 
 
 def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> dict[str, int]:

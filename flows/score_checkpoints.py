@@ -19,7 +19,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from trailhouse import __version__
-from trailhouse.errors import PartialError, TrailhouseError
+from trailhouse.errors import BadInputError, PartialError, TrailhouseError
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.progress import report_progress
 from trailhouse.flows.registration import find_checkpoints, read_registered_corpus, register_suite
@@ -97,7 +97,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     to_score, copies = split_reusable(pending, ledger)
     run_id = uuid.uuid4()
-    tokenized = tokenize_for(to_score, registered, vocabulary_sizes, address)
+    to_score, tokenized, tokenizer_errors = tokenize_for(to_score, registered, vocabulary_sizes, address)
     make_job = partial(
         ScoringJob,
         address=address,
@@ -116,7 +116,8 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     if finished:
         record_run(address, run_id, scoring, report, finished[0], started_at)
     failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    raise_failures([*found.errors, *failures], len(planned) - len(failures))
+    errors = [*found.errors, *tokenizer_errors, *failures]
+    raise_failures(errors, len(planned) - len(tokenizer_errors) - len(failures))
     return report
 
 
@@ -184,19 +185,31 @@ def tokenize_for(
     corpus: Corpus,
     vocabulary_sizes: Mapping[str, int],
     address: WarehouseAddress,
-) -> list[TokenizedCorpus]:
+) -> tuple[list[Plan], list[TokenizedCorpus], list[TrailhouseError]]:
     """Tokenise the corpus once for every tokenizer among the checkpoints, and enter the tokens.
 
-    Raises BadInputError, before tokens are entered, if a model has no embedding for one of them.
+    Returns the checkpoints that can be scored, the tokenized corpora, and an error for each of the others: its
+    tokenizer fails on the corpus, or the model has no embedding for one of its tokens.
     """
-    tokenizers = {checkpoint.tokenizer_id: load_tokenizer(checkpoint.directory) for checkpoint, _ in reversed(pending)}
-    tokenized = {name: tokenize_corpus(tokenizer, corpus) for name, tokenizer in tokenizers.items()}
-    for checkpoint, _ in pending:
-        refuse_large_token_ids(tokenized[checkpoint.tokenizer_id], vocabulary_sizes[checkpoint.model_id])
+    tokenized: dict[str, TokenizedCorpus] = {}
+    usable: list[Plan] = []
+    errors: list[TrailhouseError] = []
+    for checkpoint, scored in reversed(pending):
+        name = checkpoint.tokenizer_id
+        try:
+            if name not in tokenized:
+                tokenized[name] = tokenize_corpus(load_tokenizer(checkpoint.directory), corpus)
+            refuse_large_token_ids(tokenized[name], vocabulary_sizes[checkpoint.model_id])
+        except BadInputError as error:
+            errors.append(BadInputError(f"{checkpoint.directory}: {error.message}", error.cure))
+        else:
+            usable.insert(0, (checkpoint, scored))
+    used = {checkpoint.tokenizer_id: checkpoint.directory for checkpoint, _ in usable}
     with connect(address) as client:
-        for name, tokenizer in tokenizers.items():
-            load_tokens(client, name, corpus.corpus_id, token_table(tokenizer, corpus, tokenized[name]))
-    return list(tokenized.values())
+        for name, directory in used.items():
+            tokens = token_table(load_tokenizer(directory), corpus, tokenized[name])
+            load_tokens(client, name, corpus.corpus_id, tokens)
+    return usable, [tokenized[name] for name in used], errors
 
 
 def describe_outcome(checkpoint: Checkpoint, outcome: Outcome) -> dict[str, object]:
@@ -275,4 +288,5 @@ def raise_failures(errors: list[BaseException], succeeded_count: int) -> None:
     raise PartialError(
         f"{len(errors)} checkpoints failed, the others are scored; the first: {first}",
         "mend them and run the same command again",
+        [error.message if isinstance(error, TrailhouseError) else str(error) for error in errors],
     )

@@ -22,7 +22,21 @@ CONFIGURATION_LIMITS = {
     "intermediate_size": 1 << 24,
     "num_experts": 1 << 14,
     "num_local_experts": 1 << 14,
+    "n_embd": 1 << 20,
+    "n_layer": 4_096,
+    "n_head": 1 << 16,
+    "n_inner": 1 << 24,
+    "d_model": 1 << 20,
+    "ffn_dim": 1 << 24,
+    "state_size": 1 << 16,
+    "max_position_embeddings": 1 << 26,
+    "n_positions": 1 << 20,
 }
+
+
+def refuse_undescribable(checkpoint: Checkpoint) -> None:
+    """Raise BadInputError where config.json describes no causal language model; no weights are read."""
+    _build_without_storage(_read_config(checkpoint), checkpoint)
 
 
 def describe_model(model: ModelDeclaration, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.corpus import Corpus
+from trailhouse.models.hostile_tokenizers import encode_texts, refuse_hostile_tokenizer_files
 from trailhouse.models.token_spans import TextIndex, TokenSpeller, find_byte_spans
 from trailhouse.models.tokenized_corpus import TokenizedCorpus
 
@@ -36,17 +37,18 @@ TOKEN_SCHEMA = pa.schema(
         pa.field("is_word_initial", pa.bool_(), nullable=False),
     ]
 )
-MAXIMUM_TOKENIZER_FILE_BYTES = 128 << 20
 TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a checkpoint directory; nothing is downloaded, no remote code is run.
 
-    Errors: BadInputError where the directory holds none that loads.
+    Errors: BadInputError where the directory holds none that loads, or one that is no honest tokenizer.
     """
-    if not _list_tokenizer_files(directory):
+    paths = _list_tokenizer_files(directory)
+    if not paths:
         raise BadInputError(f"{directory}: holds no tokenizer", "save the tokenizer beside the weights")
+    refuse_hostile_tokenizer_files(paths)
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # whatever transformers trips over, it is the directory's content
@@ -79,17 +81,21 @@ def identify_tokenizer_of(directory: Path) -> str:
     Errors: BadInputError as in load_tokenizer.
     """
     digest = hashlib.sha256()
-    for path in _list_tokenizer_files(directory):
+    paths = _list_tokenizer_files(directory)
+    refuse_hostile_tokenizer_files(paths)
+    for path in paths:
         digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return _identify_loaded(digest.hexdigest(), _DirectoryReference(directory))
 
 
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
-    """Return the token ids of every document, without special tokens."""
+    """Return the token ids of every document, without special tokens.
+
+    Errors: BadInputError where the tokenizer gives up on a text.
+    """
     texts = [document.text for document in corpus.documents]
     if tokenizer.is_fast:
-        encodings = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        token_ids = [encoding.ids for encoding in encodings]
+        token_ids = encode_texts(tokenizer, texts)
     else:
         token_ids = [tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in texts]
     return TokenizedCorpus(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class TrailhouseError(Exception):
     """Something a person can mend: a one-line message that names the thing, and the cure.
@@ -37,6 +39,11 @@ class PartialError(TrailhouseError):
     """Some of the work failed, the rest is done and kept (exit code 4)."""
 
     exit_code = 4
+
+    def __init__(self, message: str, cure: str, failures: Sequence[str] = ()) -> None:
+        super().__init__(message, cure)
+        self.failures = tuple(failures)
+        """What failed, one line each."""
 
 
 class UnreachableError(TrailhouseError):

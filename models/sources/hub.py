@@ -19,14 +19,11 @@ from trailhouse.errors import BadInputError, TrailhouseError
 from trailhouse.models.checkpoint import MAXIMUM_CONFIGURATION_BYTES, Checkpoint, refuse_wrong_configuration_file
 from trailhouse.models.checkpoint_names import TrainingPosition, read_training_position
 from trailhouse.models.hash_memory import HashMemory
+from trailhouse.models.hostile_tokenizers import MAXIMUM_TOKENIZER_FILE_BYTES
 from trailhouse.models.sources.hub_repository import HubFile, HubRepository
 from trailhouse.models.sources.source import ByteProgress, FailedCheckpoint, Listing
 from trailhouse.models.suite import ModelDeclaration, Suite
-from trailhouse.models.tokenization import (
-    MAXIMUM_TOKENIZER_FILE_BYTES,
-    TOKENIZER_FILE_PATTERNS,
-    identify_tokenizer_of,
-)
+from trailhouse.models.tokenization import TOKENIZER_FILE_PATTERNS, identify_tokenizer_of
 from trailhouse.models.weight_files import WeightFile, choose_weight_names, combine_weight_hashes
 
 LISTING_THREADS = 8
