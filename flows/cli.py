@@ -101,8 +101,8 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
     except TrailhouseError as error:
-        for failure in error.failures if isinstance(error, PartialError) else ():
-            say(f"failed: {failure}")
+        for line in error.failures if isinstance(error, PartialError) else ():
+            say(f"failed: {line}")
         return report_error(f"error: {error.message}", f"  cure: {error.cure}", error.exit_code, arguments)
     except (Abort, KeyboardInterrupt):
         return report_error("interrupted", "  cure: run it again, it goes on where it stopped", EXIT_INTERRUPTED, [])
