@@ -1,0 +1,253 @@
+"""The dashboards as people see them: headless Chromium over the demonstration's warehouse."""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[3]
+ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_MILLISECONDS = 180_000
+# Tall enough that every chart is in view: those out of view are not loaded.
+VIEWPORT = {"width": 1500, "height": 3600}
+CHART = '[data-test="chart-container"]'
+HOSTILE_TOKENS = (
+    "<script>window.wasAttacked=1</script>",
+    "<img src=x onerror=window.wasAttacked=1>",
+    "<svg/onload=window.wasAttacked=1>",
+    "<iframe srcdoc='<script>parent.wasAttacked=1</script>'>",
+    "{{constructor.constructor('window.wasAttacked=1')()}}",
+    "{{{raw}}}",
+    "[a](javascript:window.wasAttacked=1)",
+    "<a href='javascript:window.wasAttacked=1'>b</a>",
+    "**bold** _it_ `code`",
+    "</span></div><b onmouseover=window.wasAttacked=1>x</b>",
+    "&lt;script&gt;",
+    "javascript:window.wasAttacked=1//",
+)
+
+
+@dataclass
+class Visitor:
+    """One person's browser window, and what the server answered to its charts."""
+
+    page: object
+    url: str
+    answers: dict[int, list] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        self.page.on("response", self.hear)
+        self.page.on("pageerror", lambda error: self.failures.append(str(error)))
+
+    def hear(self, response) -> None:
+        if "/api/v1/chart/data" not in response.url:
+            return
+        found = re.search(r"slice_id%22%3A(\d+)", response.url)
+        if response.status != 200:
+            self.failures.append(f"{response.status} {response.url}")
+        elif found:
+            self.answers[int(found.group(1))] = response.json()["result"]
+
+    def log_in(self, user: str, password: str) -> None:
+        self.page.goto(f"{self.url}/login/")
+        self.page.wait_for_selector("#username")
+        self.page.fill("#username", user)
+        self.page.fill("#password", password)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url(lambda url: "/login" not in url)
+
+    def open_dashboard(self, slug: str) -> None:
+        self.answers.clear()
+        self.page.goto(f"{self.url}/superset/dashboard/{slug}/")
+        self.wait_for_charts()
+
+    def wait_for_charts(self) -> None:
+        """Until every chart of the dashboard got its data and none is loading, and it stays so for a second."""
+        self.page.wait_for_selector(CHART)
+        deadline = time.monotonic() + WAIT_MILLISECONDS / 1000
+        quiet_since = None
+        while time.monotonic() < deadline:
+            is_busy = self.page.locator('.loading, [data-test="loading-indicator"], .ant-spin-spinning').count() > 0
+            is_busy = is_busy or len(self.answers) < self.page.locator(CHART).count()
+            quiet_since = None if is_busy else (quiet_since or time.monotonic())
+            if quiet_since is not None and time.monotonic() - quiet_since > 1:
+                return
+            self.page.wait_for_timeout(200)
+        count = self.page.locator(CHART).count()
+        raise AssertionError(f"charts are still loading: {len(self.answers)} of {count} came")
+
+    def read_chart(self, title: str) -> str:
+        holders = self.page.locator(".dashboard-component-chart-holder").filter(has=self.page.locator(CHART))
+        return holders.filter(has_text=title).first.inner_text()
+
+    def choose(self, filter_name: str, option: str) -> None:
+        """Choose an option of a filter of the dashboard, apply it and wait for the charts."""
+        item = self.page.locator('[data-test="filter-bar"] .ant-form-item, .filter-item-wrapper').filter(
+            has=self.page.get_by_text(filter_name, exact=True)
+        )
+        item.last.locator(".ant-select").first.click()
+        self.page.keyboard.type(option)
+        self.page.locator(".ant-select-item-option").filter(has_text=option).first.click()
+        self.page.keyboard.press("Escape")
+        self.page.locator('[data-test="filter-bar__apply-button"]').click()
+        self.page.wait_for_timeout(500)
+        self.wait_for_charts()
+
+    def take_screenshot(self, name: str) -> None:
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        content = self.page.locator('[data-test="grid-content"]').bounding_box()
+        lowest = max(
+            (box["y"] + box["height"] for row in self.page.locator(".grid-row").all() if (box := row.bounding_box())),
+            default=content["y"] + content["height"],
+        )
+        clip = {"x": 0, "y": 0, "width": VIEWPORT["width"], "height": lowest + 16}
+        self.page.screenshot(path=ARTIFACTS / f"dashboard_{name}.png", clip=clip)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.skip("Chromium is not installed: make test installs it")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visit(chromium, user) -> Iterator[Visitor]:
+    context = chromium.new_context(viewport=VIEWPORT)
+    context.set_default_timeout(WAIT_MILLISECONDS)
+    visitor = Visitor(context.new_page(), user.url)
+    visitor.listen()
+    visitor.log_in(user.user, user.password)
+    yield visitor
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def visitor(chromium, superset):
+    with visit(chromium, superset) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def slugs(superset):
+    return {row["slug"]: row["id"] for row in superset.client().read_all("dashboard", "id,slug") if row["slug"]}
+
+
+def assert_shows_data(visitor: Visitor, charts: dict[int, str]) -> None:
+    """Every chart of the dashboard answered without an error, with rows, and nothing on the page complains."""
+    assert visitor.failures == []
+    assert set(visitor.answers) == set(charts)
+    for chart_id, results in visitor.answers.items():
+        for result in results:
+            assert result["error"] is None, charts[chart_id]
+            assert result["rowcount"] > 0, charts[chart_id]
+    assert visitor.page.locator(".ant-alert-error, [data-test=error-message]").count() == 0
+    for complaint in ("Unexpected error", "No results were returned", "Data error"):
+        assert visitor.page.get_by_text(complaint).count() == 0, complaint
+
+
+@pytest.mark.parametrize("slug", ["overview", "token_trends", "operations", "inspector"])
+def test_a_dashboard_opens_and_every_chart_shows_data(visitor, superset, slugs, slug):
+    visitor.open_dashboard(slug)
+    visitor.take_screenshot(slug)
+    rows = superset.client().read("dashboard", str(slugs[slug]), "charts")["result"]
+    assert_shows_data(visitor, {row["id"]: row["slice_name"] for row in rows})
+
+
+def test_a_filter_changes_the_numbers(visitor, workplace):
+    visitor.open_dashboard("overview")
+    ((model_count, model_id, checkpoint_count),) = workplace.query(
+        "select uniqExact(model_id), min(model_id), countIf(model_id = (select min(model_id) from dim_model))"
+        " from fct_validation_perplexity_by_checkpoint"
+    )
+    assert str(model_count) in visitor.read_chart("Models").split()
+    visitor.choose("Models", model_id)
+    assert "1" in visitor.read_chart("Models").split()
+    assert str(checkpoint_count) in visitor.read_chart("Checkpoints").split()
+
+
+def test_one_walks_from_the_overview_to_the_inspector(visitor):
+    visitor.open_dashboard("overview")
+    visitor.answers.clear()
+    visitor.page.get_by_role("link", name="Token inspector").first.click()
+    visitor.page.wait_for_url("**/dashboard/inspector/**")
+    visitor.wait_for_charts()
+    assert len(visitor.read_chart("Passage")) > 200
+    assert visitor.page.locator(".trailhouse-passage span").count() > 50
+
+
+def write_tokens(workplace, tokenizer_id: str, corpus_id: str, tokens: list[str]) -> None:
+    """Write the text of the first tokens of document 0."""
+    quoted = ", ".join("'" + token.replace("\\", "\\\\").replace("'", "\\'") + "'" for token in tokens)
+    workplace.command(
+        f"alter table raw_token update token_text = [{quoted}][position + 1] where document_id = 0"
+        f" and position < {len(tokens)} and tokenizer_id = '{tokenizer_id}' and corpus_id = '{corpus_id}'"
+        " settings mutations_sync = 2"
+    )
+
+
+@pytest.fixture
+def hostile_document(workplace):
+    """Document 0 begins with hostile tokens while the test runs."""
+    ((tokenizer_id, corpus_id),) = workplace.query("select distinct tokenizer_id, corpus_id from raw_token limit 1")
+    rows = workplace.query(
+        "select token_text from raw_token where document_id = 0"
+        f" and tokenizer_id = '{tokenizer_id}' and corpus_id = '{corpus_id}' order by position"
+    )
+    write_tokens(workplace, tokenizer_id, corpus_id, list(HOSTILE_TOKENS))
+    yield
+    write_tokens(workplace, tokenizer_id, corpus_id, [row[0] for row in rows[: len(HOSTILE_TOKENS)]])
+
+
+def test_hostile_token_text_is_shown_as_text(visitor, hostile_document, superset):
+    superset.forget_results()
+    visitor.open_dashboard("inspector")
+    visitor.take_screenshot("inspector_hostile")
+    passage = visitor.read_chart("Passage")
+    for token in HOSTILE_TOKENS:
+        assert token in passage, token
+    assert visitor.page.evaluate("window.wasAttacked") is None
+    inside = visitor.page.locator(CHART)
+    assert inside.locator("script, iframe, a[href^=javascript], [onerror], [onload], [onmouseover]").count() == 0
+    superset.forget_results()
+
+
+def test_a_stakeholder_sees_dashboards_and_no_way_to_anything_else(chromium, superset, slugs):
+    with visit(chromium, superset.log_in("stakeholder")) as stakeholder:
+        stakeholder.open_dashboard("overview")
+        stakeholder.take_screenshot("overview_stakeholder")
+        rows = superset.client().read("dashboard", str(slugs["overview"]), "charts")["result"]
+        assert_shows_data(stakeholder, {row["id"]: row["slice_name"] for row in rows})
+        menu = stakeholder.page.locator(".ant-menu, nav, header").all_inner_texts()
+        words = " ".join(menu)
+        assert "Dashboards" in words
+        for entry in ("SQL", "Charts", "Datasets"):
+            assert entry not in words
+        assert stakeholder.page.get_by_text("Edit dashboard").count() == 0
+        for path in ("/sqllab/", "/chart/list/", "/tablemodelview/list/", "/explore/?slice_id=1"):
+            stakeholder.page.goto(f"{superset.url}{path}")
+            stakeholder.page.wait_for_load_state("networkidle")
+            assert stakeholder.page.locator('.ace_editor, [data-test="slice-header"], .explore-container').count() == 0
