@@ -136,19 +136,6 @@ if REDIS_URL is not None:
     CELERY_CONFIG = CeleryConfig
 
 
-class CeleryConfig:
-    """Where a deployment's worker finds its tasks; without Redis there is no worker."""
-
-    broker_url = REDIS_URL or "memory://"
-    result_backend = REDIS_URL
-    imports = ("superset.sql_lab", "superset.tasks.scheduler", "superset.tasks.cache")
-    worker_prefetch_multiplier = 1
-    task_acks_late = True
-
-
-CELERY_CONFIG = CeleryConfig
-
-
 def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name Superset looks for
     uri: Any,  # noqa: ANN401  # SQLAlchemy's URL, a package this repository's environment has in another version
     params: dict[str, Any],
