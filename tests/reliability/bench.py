@@ -94,7 +94,10 @@ class OwnServer:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def is_well(self) -> bool:
-        """Whether it answers /ping within a second, and a query rightly."""
+        """Whether it answers /ping within a second, and a query rightly; a busy machine gets a second chance."""
+        return any(self._answers_well() for _ in range(3))
+
+    def _answers_well(self) -> bool:
         started = time.monotonic()
         pong = httpx.get(self.endpoint.url + "/ping", timeout=30).text
         seconds = time.monotonic() - started

@@ -20,7 +20,8 @@ from tests.reliability.check import Outcome
 
 MAX_ANSWER_SECONDS = 5.0
 MAX_GROWTH_BYTES = 1 << 30
-_REFUSALS = frozenset({400, 413, 414, 429, 500, 503})
+_REFUSALS = frozenset({400, 408, 413, 414, 429, 500, 503})
+_BOUNDS = {"max_memory_usage": "300000000", "max_execution_time": "5"}
 
 
 def send_hostile_sql(bench: Bench, count: int) -> Outcome:
@@ -176,7 +177,7 @@ def _unread_results(server: OwnServer, client: httpx.Client) -> str:
 
 def _query(text: str) -> Callable[[OwnServer, httpx.Client], str]:
     def throw(server: OwnServer, client: httpx.Client) -> str:
-        return _refused(client.post("/", params={"max_memory_usage": "300000000"}, content=text))
+        return _refused(client.post("/", params=_BOUNDS, content=text))
 
     return throw
 

@@ -1,0 +1,28 @@
+"""dbt's own fixtures for adapters, over the session's embedded server."""
+
+from __future__ import annotations
+
+import warnings
+
+import httpx
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # dbt's own, about its dependencies
+    from dbt.tests.fixtures.project import *  # noqa: F403  the fixtures of the test classes, for this directory alone
+
+
+@pytest.fixture(scope="class")
+def dbt_profile_target(server) -> dict[str, object]:
+    """How dbt reaches the server."""
+    address = httpx.URL(server.url)
+    user, password = server.admin
+    return {
+        "type": "clickhouse",
+        "driver": "http",
+        "host": address.host,
+        "port": address.port,
+        "user": user,
+        "password": password,
+        "threads": 2,
+    }
