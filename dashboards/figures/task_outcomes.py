@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import NullFormatter
 
 from trailhouse.dashboards.figures.figure import Companion, Figure
 from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
@@ -71,6 +72,22 @@ def finish_axis(panel: Axes, axis: tuple[str, str], title: str) -> None:
         panel.invert_xaxis()
 
 
+def describe_size(parameter_count: int) -> str:
+    """Write a number of parameters as 157k, 70M or 1.3B."""
+    scales = ((10**9, "B"), (10**6, "M"), (10**3, "k"), (1, ""))
+    scale, unit = next((entry for entry in scales if parameter_count >= entry[0]), scales[-1])
+    return f"{parameter_count / scale:.3g}{unit}"
+
+
+def finish_size_axis(panel: Axes, sizes: list[int]) -> None:
+    """Mark the sizes of the models on a logarithmic axis."""
+    panel.set(xscale="log", xlabel="Parameters")
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    places = sorted(set(sizes))
+    panel.set_xticks(places, labels=[describe_size(size) for size in places])
+    panel.tick_params(axis="x", labelrotation=45)
+
+
 def draw_accuracy(panel: Axes, rows: pa.Table, axis: tuple[str, str], title: str) -> None:
     """Draw accuracy in percent, one line per model, over the accuracy of choosing at random."""
     rows = keep_positive(express_percent(rows, "measure_value"), axis[0])
@@ -102,13 +119,14 @@ def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str
 
 def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
     """Draw figure 5, right: perplexity of right and wrong options at the last checkpoint of every model, by size."""
-    canvas, (panel,) = new_canvas(1, "Perplexity of options, last checkpoints")
+    canvas, (panel,) = new_canvas(1, "Perplexity of options")
     styles = assign_styles(("right options", "wrong options"))
     for rows, (label, line) in zip((correct, incorrect), styles.items(), strict=True):
         last = keep_last(express_perplexity(select_subject(choose_shots(rows), "all")))
         sizes, perplexities = last["parameter_count"].to_pylist(), last["perplexity"].to_pylist()
         panel.plot(sizes, perplexities, label=label, color=line.color, marker=line.marker, linestyle=line.linestyle)
-    panel.set(xscale="log", yscale="log", xlabel="Parameters", ylabel="Perplexity")
+    panel.set(yscale="log", ylabel="Perplexity at the last checkpoint")
+    finish_size_axis(panel, correct["parameter_count"].to_pylist())
     add_legend(canvas, [panel])
     canvas.legends[0].set_title("Options")
     return canvas
@@ -162,7 +180,8 @@ def draw_scaling(panel: Axes, rows: pa.Table, title: str) -> None:
         last = keep_last(rows.filter(pc.equal(rows["task_set"], task)))
         shade = str(np.linspace(0.15, 0.7, max(2, len(tasks)))[index])
         panel.plot(last["parameter_count"].to_pylist(), last["percent"].to_pylist(), color=shade, marker=".")
-    panel.set(title=title, xscale="log", xlabel="Parameters")
+    panel.set_title(title)
+    finish_size_axis(panel, rows["parameter_count"].to_pylist())
 
 
 def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
@@ -178,7 +197,7 @@ def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
     )
     remaining = iter(panels)
     if own_tasks:
-        draw_scaling(next(remaining), own, "Last checkpoints by size")
+        draw_scaling(next(remaining), own, "One's own: last checkpoints")
     for task in own_tasks:
         panel = next(remaining)
         shown = own.filter(pc.equal(own["task_set"], task))

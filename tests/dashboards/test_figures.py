@@ -296,6 +296,7 @@ def test_figure_5_draws_right_and_wrong_options_of_the_last_checkpoints_by_size(
         "wrong options": ([10, 200, 3000], pytest.approx([math.exp(1 + loss) for loss in losses])),
     }
     assert [text.get_text() for text in canvas.legends[0].get_texts()] == ["right options", "wrong options"]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["10", "200", "3k"]
 
 
 def test_figure_8_draws_accuracy_over_chance_against_compute_and_perplexity_beside_published():
@@ -324,10 +325,10 @@ def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve()
         return [panel.get_title() for panel in draw(rows, TASKS).axes if panel.axison]
 
     published = ["Published: last checkpoints", "Published: even"]
-    assert titles(TASKS, draw_linearity_tasks) == ["Last checkpoints by size", "even", *published]
-    assert titles(TASKS, draw_breakthroughness_tasks)[:2] == ["Last checkpoints by size", "sudden"]
+    assert titles(TASKS, draw_linearity_tasks) == ["One's own: last checkpoints", "even", *published]
+    assert titles(TASKS, draw_breakthroughness_tasks)[:2] == ["One's own: last checkpoints", "sudden"]
     ungrouped = TASKS.filter(pc.equal(TASKS["published_groups"], ""))
-    assert titles(ungrouped, draw_linearity_tasks) == ["Last checkpoints by size", "own", *published]
+    assert titles(ungrouped, draw_linearity_tasks) == ["One's own: last checkpoints", "own", *published]
     assert titles(ungrouped, draw_breakthroughness_tasks) == ["Published: last checkpoints", "Published: sudden"]
     scaling = draw_linearity_tasks(TASKS, TASKS).axes[0].get_lines()[0]
     assert (list(scaling.get_xdata()), list(scaling.get_ydata())) == ([10, 200, 3000], [45.0] * 3)
