@@ -142,9 +142,11 @@ def list_questions(client: Client) -> list[tuple[str, str]]:
         for native in folder.dashboard.filters:
             condition = " and ".join(native.where) or "1"
             listing = f"select {native.column} from {native.mart} where {condition} group by {native.column} order by 1"
-            if native.default or native.is_first_chosen:
-                first = native.default or client.query(f"{listing} limit 1").result_rows[0]
-                chosen[native.column] = list(first)
+            values = list(native.default)
+            if native.is_first_chosen:
+                values = [row[0] for row in client.query(f"{listing} limit 1").result_rows]
+            if values:
+                chosen[native.column] = values
         for native in folder.dashboard.filters:
             parents = [other.column for other in folder.dashboard.filters if other.name in native.parents]
             filters = [{"col": column, "val": chosen[column]} for column in parents if column in chosen]
