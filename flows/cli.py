@@ -24,6 +24,7 @@ from trailhouse.flows.commands import (
     publishing,
     reading,
     serving,
+    watching,
     working,
 )
 from trailhouse.flows.console import messages, say
@@ -74,6 +75,8 @@ for command in (
     working.score,
     evaluating.evaluate,
     working.transform,
+    watching.watch,
+    watching.notify,
     working.figures,
     asking.ask,
     asking.sql,

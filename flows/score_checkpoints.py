@@ -92,7 +92,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
         registered = read_registered_corpus(client, corpus)
         vocabulary_sizes = register_suite(client, declared, found.checkpoints)
         ledger = read_score_keys(client, corpus)
-    scoring = ScoringSettings(dtype=settings.dtype, quanta_per_nat=settings.quanta_per_nat, device=settings.device)
+    scoring = choose_scoring(settings)
     planned = [(checkpoint, plan_partition(checkpoint, registered, scoring)) for checkpoint in found.checkpoints]
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     to_score, copies = split_reusable(pending, ledger)
@@ -119,6 +119,18 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     errors = [*found.errors, *tokenizer_errors, *failures]
     raise_failures(errors, len(planned) - len(tokenizer_errors) - len(failures))
     return report
+
+
+def choose_scoring(settings: Settings) -> ScoringSettings:
+    """What the settings say about scoring."""
+    return ScoringSettings(
+        dtype=settings.dtype,
+        quanta_per_nat=settings.quanta_per_nat,
+        with_entropy=settings.with_entropy,
+        with_target_rank=settings.with_target_rank,
+        is_compiled=settings.is_compiled,
+        device=settings.device,
+    )
 
 
 def plan_partition(checkpoint: Checkpoint, corpus: Corpus, scoring: ScoringSettings) -> ScoredPartition:

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         description="Rounding of stored log-probabilities: 1e-4 nats, 1e-3 nats, or 0 for lossless",
     )
 
+    with_entropy: bool = Field(default=False, description="Keep the entropy of every predicted distribution")
+    with_target_rank: bool = Field(default=False, description="Keep how many tokens were more probable than the target")
+    is_compiled: bool = Field(default=False, description="Compile models with torch.compile before scoring")
     superset_url: str | None = Field(
         default=None, description="Superset to publish to; unset, the one of the data directory is started on demand"
     )
@@ -185,7 +188,13 @@ def prepare_prefect(settings: Settings) -> None:
         # The command says what failed in one line; Prefect's own record of the run keeps logs and tracebacks.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_CLI_PROMPT": "false",
+        # What transformers remarks about kernels that are not installed changes no score
+        "TRANSFORMERS_VERBOSITY": "critical",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        # By its heartbeat a run that died with its machine is told from one that takes long
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        # Slots of workers that died come free after a restart of the server, too
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
@@ -193,3 +202,20 @@ def prepare_prefect(settings: Settings) -> None:
         from trailhouse.flows.temporary_server import tie_temporary_server
 
         tie_temporary_server()
+
+
+def read_prefect_url() -> str | None:
+    """Return the Prefect server that the environment names."""
+    return os.environ.get("PREFECT_API_URL")
+
+
+def use_prefect_server(url: str) -> None:
+    """Let runs of this process and of those it starts go to a Prefect server; before Prefect is imported."""
+    os.environ["PREFECT_API_URL"] = url
+
+
+def hand_down(**flags: object) -> None:
+    """Let processes that this one starts see the flags it was given; one that is None counts as not given."""
+    for name, value in flags.items():
+        if value is not None:
+            os.environ[f"{ENVIRONMENT_PREFIX}{name.upper()}"] = str(value)

@@ -27,25 +27,32 @@ LEASE_SECONDS = 60.0  # the shortest that Prefect grants
 LOCKED = 423
 
 
-class PartitionClaim:
-    """The right to score one partition; ``is_ours`` says whether it was granted."""
+class Claim:
+    """The right to do something alone; ``is_ours`` says whether it was granted."""
 
     def __init__(self, *, is_ours: bool) -> None:
         self.is_ours = is_ours
         self.is_done = False
 
     def finish(self) -> None:
-        """The scores are in the ledger: nobody will ever want this claim again."""
+        """The work is done for good: nobody will ever want this claim again."""
         self.is_done = True
 
 
 @contextmanager
-def claim_partition(partition: Partition, data_directory: Path) -> Iterator[PartitionClaim]:
+def claim_partition(partition: Partition, data_directory: Path) -> Iterator[Claim]:
     """Try to claim a partition for as long as the block lasts; never waits.
 
     Whoever gets a claim must look at the ledger again: the one before may have scored the partition meanwhile.
     """
     name = f"trailhouse-partition-{hashlib.sha256(partition.expression.encode()).hexdigest()[:16]}"
+    with claim_work(name, data_directory) as claim:
+        yield claim
+
+
+@contextmanager
+def claim_work(name: str, data_directory: Path) -> Iterator[Claim]:
+    """Try to be the only one who does the work of this name; never waits."""
     claim_one = claim_on_server(name) if has_server() else claim_on_disk(data_directory / "claims" / f"{name}.lock")
     with claim_one as claim:
         yield claim
@@ -72,23 +79,23 @@ def has_server() -> bool:
 
 
 @contextmanager
-def claim_on_disk(path: Path) -> Iterator[PartitionClaim]:
+def claim_on_disk(path: Path) -> Iterator[Claim]:
     """Claim by a lock on a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield PartitionClaim(is_ours=False)
+            yield Claim(is_ours=False)
             return
-        claim = PartitionClaim(is_ours=True)
+        claim = Claim(is_ours=True)
         yield claim
         if claim.is_done:
             path.unlink(missing_ok=True)
 
 
 @contextmanager
-def claim_on_server(name: str) -> Iterator[PartitionClaim]:
+def claim_on_server(name: str) -> Iterator[Claim]:
     """Claim by the only slot of a global concurrency limit, which goes when the claim is done."""
     create_limit(name)
     with ExitStack() as stack:
@@ -105,9 +112,9 @@ def claim_on_server(name: str) -> Iterator[PartitionClaim]:
         except Exception as error:
             if not is_locked(error):
                 raise
-            claim = PartitionClaim(is_ours=False)
+            claim = Claim(is_ours=False)
         else:
-            claim = PartitionClaim(is_ours=True)
+            claim = Claim(is_ours=True)
         yield claim
     if claim.is_done:
         with get_client(sync_client=True) as client, suppress(ObjectNotFound):
@@ -116,8 +123,12 @@ def claim_on_server(name: str) -> Iterator[PartitionClaim]:
 
 def create_limit(name: str) -> None:
     """Create a global concurrency limit of one slot, unless there is one of this name."""
-    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
-        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_global_concurrency_limit_by_name(name)
+        except ObjectNotFound:
+            with suppress(ObjectAlreadyExists):  # another worker was faster
+                client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
 
 
 def is_locked(error: Exception) -> bool:

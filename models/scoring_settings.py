@@ -30,6 +30,8 @@ class ScoringSettings:
     """Rounding of stored log-probabilities: 10000 = 1e-4 nats, 1000 = 1e-3 nats, 0 = lossless."""
     with_entropy: bool = False
     with_target_rank: bool = False
+    is_compiled: bool = False
+    """Whether torch.compile fuses the model's operations: faster on a GPU, and other in the last digits."""
     max_batch_tokens: int | None = None
     """Tokens of one forward pass, padding included; None for what suits the device."""
     device: str = "auto"
@@ -55,7 +57,7 @@ class ScoringSettings:
 
         The device and the batch size are left out: in float32 they move a score by less than its rounding.
         """
-        return {
+        record = {
             "scoring_method": SCORING_METHOD,
             "dtype": self.dtype,
             "context_length": self.context_length,
@@ -64,3 +66,5 @@ class ScoringSettings:
             "with_entropy": self.with_entropy,
             "with_target_rank": self.with_target_rank,
         }
+        # Left out where it is not chosen: scores from before it could be are the same
+        return {**record, "is_compiled": True} if self.is_compiled else record

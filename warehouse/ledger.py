@@ -78,6 +78,12 @@ def read_score_keys(client: Client, corpus_id: str) -> dict[tuple[str, int], str
     return {(model_id, step): as_text(score_key) for model_id, step, score_key in rows}
 
 
+def read_latest_scoring(client: Client) -> str | None:
+    """Return when the ledger was last written to, as text; None where nothing was ever scored."""
+    count, latest = read_row(client, "select count(), toString(max(scored_at)) from raw_score_ledger")
+    return str(latest) if count else None
+
+
 def load_scores(
     client: Client,
     scored: ScoredPartition,

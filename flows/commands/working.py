@@ -23,6 +23,15 @@ def score(
     corpus: CorpusOption,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [default: float32]")] = None,
+    with_entropy: Annotated[
+        bool | None, typer.Option("--entropy/--no-entropy", help="Keep the entropy of every distribution, too.")
+    ] = None,
+    with_target_rank: Annotated[
+        bool | None, typer.Option("--rank/--no-rank", help="Keep how many tokens beat the target, too.")
+    ] = None,
+    is_compiled: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the models with torch.compile.")
+    ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
@@ -31,7 +40,15 @@ def score(
 
     Interrupted or killed, run it again: it goes on where it stopped.
     """
-    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
+    settings = load_settings(
+        data_directory=data_directory,
+        warehouse_url=warehouse_url,
+        device=device,
+        dtype=dtype,
+        with_entropy=with_entropy,
+        with_target_rank=with_target_rank,
+        is_compiled=is_compiled,
+    )
     prepare_prefect(settings)
     from trailhouse.flows.score_checkpoints import score_checkpoints
 

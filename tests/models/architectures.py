@@ -14,9 +14,13 @@ from transformers import (
     LlamaConfig,
     Mamba2Config,
     MambaConfig,
+    Olmo2Config,
     OPTConfig,
+    PhiConfig,
     PretrainedConfig,
     PreTrainedModel,
+    Qwen2Config,
+    Qwen3Config,
     RwkvConfig,
 )
 
@@ -37,6 +41,10 @@ def configure(name: str) -> PretrainedConfig:
             **SHARED, **ATTENTION, num_hidden_layers=2, ffn_dim=64, word_embed_proj_dim=16, init_std=0.3
         ),
         "llama": lambda: LlamaConfig(**TRANSFORMER, num_key_value_heads=1),
+        "qwen2": lambda: Qwen2Config(**TRANSFORMER, num_key_value_heads=1),
+        "qwen3": lambda: Qwen3Config(**TRANSFORMER, num_key_value_heads=1, head_dim=16),
+        "olmo2": lambda: Olmo2Config(**TRANSFORMER, num_key_value_heads=1),
+        "phi": lambda: PhiConfig(**TRANSFORMER),
         "gemma2": lambda: Gemma2Config(
             **TRANSFORMER, num_key_value_heads=1, head_dim=16, sliding_window=8, final_logit_softcapping=2.0
         ),

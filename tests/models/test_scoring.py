@@ -14,7 +14,7 @@ from trailhouse.models.scoring import SCORE_SCHEMA, ScoringSettings, restore_log
 from trailhouse.models.tokenized_corpus import TokenizedCorpus
 
 LOSSLESS = ScoringSettings(quanta_per_nat=0, with_entropy=True, with_target_rank=True)
-PLAIN_HEADS = ("gpt_neox", "gpt2", "opt", "llama", "bloom", "mamba", "mamba2", "rwkv")
+PLAIN_HEADS = ("gpt_neox", "gpt2", "opt", "llama", "qwen2", "qwen3", "olmo2", "phi", "bloom", "mamba", "mamba2", "rwkv")
 OTHER_HEADS = ("gemma2", "cohere")
 
 

@@ -1,0 +1,58 @@
+"""The standing service against a real Prefect server: new checkpoints reach the marts without anyone's doing."""
+
+import os
+import signal
+import time
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.slow
+
+MARTS = "select step from fct_validation_perplexity_by_checkpoint where model_id = 'standing/copied' order by step"
+
+
+def wait_for(describe, is_reached, process, seconds: float):
+    """Wait until what is described is what is wanted; returns it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        if is_reached(seen := describe()):
+            return seen
+        time.sleep(1)
+    raise AssertionError(f"the service did not get there: {describe()}, exit code {process.poll()}")
+
+
+@pytest.fixture
+def service(demo, corpus, make_suite, workplace):
+    """The standing service over a suite that is still empty, with a Prefect server of its own."""
+    declaration, directory = make_suite("standing", [30])
+    (directory / "step-30").rename(directory / "step-30.partial")
+    process = workplace.start("watch", declaration, "--corpus", corpus, "--interval", "5")
+    yield process, directory
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+
+
+def test_a_new_checkpoint_reaches_the_marts_and_a_push_is_heard(service, workplace):
+    process, directory = service
+    address = workplace.settings.data_directory / "prefect" / "server.url"
+    wait_for(address.exists, bool, process, 120)
+    (directory / "step-30.partial").rename(directory / "step-30")
+    assert wait_for(lambda: workplace.query(MARTS), bool, process, 240) == [(30,)]
+    url = address.read_text()
+
+    def read(kind: str, **conditions) -> list[dict]:
+        return httpx.post(f"{url}/{kind}/filter", json=conditions, timeout=30).raise_for_status().json()
+
+    (deployment,) = read("deployments")
+    httpx.patch(f"{url}/deployments/{deployment['id']}", json={"schedules": []}, timeout=30).raise_for_status()
+    assert workplace.run("notify", "standing", "--step", "30").returncode == 0
+
+    def triggered() -> list[dict]:
+        return [run for run in read("flow_runs") if (run["created_by"] or {}).get("type") == "AUTOMATION"]
+
+    wait_for(triggered, bool, process, 60)
+    reports = [artifact["data"] for artifact in read("artifacts") if artifact["key"] == "watch-report"]
+    assert any("|standing/" in report or "few|1|1|0|" in report for report in reports)
+    guards = [automation for automation in read("automations") if "heartbeat" in automation["name"]]
+    assert [guard["actions"][0]["state"] for guard in guards] == ["CRASHED"]
