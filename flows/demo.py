@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,11 +11,10 @@ import pyarrow as pa
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.build_marts import BuildReport, build_marts
 from trailhouse.flows.draw_figures import draw_figures
-from trailhouse.flows.progress import report_progress
 from trailhouse.flows.registration import register_corpus
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.settings import Settings
-from trailhouse.models.miniature import TrainingProgress, miniature_corpus, train_miniature_suite
+from trailhouse.models.miniature import miniature_corpus
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
@@ -43,10 +41,6 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
     corpus = miniature_corpus()
     with connect(address) as client:
         register_corpus(client, corpus)
-    context = copy_context()  # training threads have no listener of their own
-    train_miniature_suite(
-        settings.trained_directory / suite, size=size, progress=lambda event: context.run(report_training, event)
-    )
     scoring = score_checkpoints(suite, corpus.corpus_id, settings)
     marts = build_marts((), settings)
     questions = read_questions(packaged_questions())
@@ -56,9 +50,3 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
         trend_shares = ask_question(client, questions["trend_shares_by_start"], chosen)
     figures = draw_figures(settings, suite, corpus.corpus_id).files
     return DemoReport(scoring, marts, perplexities, trend_shares, figures)
-
-
-def report_training(event: TrainingProgress) -> None:
-    """Move the bar of the model that took a step."""
-    detail = f"loss {event.training_loss_nats:.2f} nats"
-    report_progress(f"Training {event.model_name}", event.step, event.planned_steps, detail)

@@ -35,6 +35,7 @@ from trailhouse.flows.sweep import (
     closing_stages,
     score_checkpoint,
 )
+from trailhouse.flows.training import train_missing
 from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.checkpoint_cache import CheckpointCache
 from trailhouse.models.corpus import Corpus
@@ -84,6 +85,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
     declared = find_declared_suite(suite, settings)
+    train_missing(declared, settings)
     found = find_checkpoints(declared, settings)
     raise_failures(list(found.errors) if not found.checkpoints else [], 0)
     address = resolve_address(settings)

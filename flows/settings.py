@@ -175,6 +175,15 @@ def inherited_environment() -> dict[str, str]:
 
 
 def prepare_prefect(settings: Settings) -> None:
+    """Set Prefect's environment; without PREFECT_API_URL, tie the temporary server to this process."""
+    set_prefect_defaults(settings)
+    if "PREFECT_API_URL" not in os.environ:
+        from trailhouse.flows.temporary_server import tie_temporary_server
+
+        tie_temporary_server()
+
+
+def set_prefect_defaults(settings: Settings) -> None:
     """Set Prefect's environment before it is imported: quiet, no telemetry, history kept with the data.
 
     What the user set stays as it is; with PREFECT_API_URL set, runs go to that server.
@@ -198,10 +207,6 @@ def prepare_prefect(settings: Settings) -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    if "PREFECT_API_URL" not in os.environ:
-        from trailhouse.flows.temporary_server import tie_temporary_server
-
-        tie_temporary_server()
 
 
 def read_prefect_url() -> str | None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import serve
 from prefect.automations import Automation
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
-from prefect.events import DeploymentEventTrigger, Event, EventTrigger, Posture, ResourceSpecification
+from prefect.deployments.runner import RunnerDeployment
+from prefect.events import DeploymentEventTrigger, Event, EventTrigger, Posture, Resource, ResourceSpecification
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.clients import get_events_client
 from prefect.exceptions import ObjectNotFound
+from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from trailhouse.flows.settings import Settings
@@ -68,7 +69,7 @@ def guard_against_zombies() -> None:
     """Let the server count runs as crashed that have sent no heartbeat for a while; done once per server."""
     ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
     with suppress(ObjectNotFound, ValueError):
-        Automation.read(name=GUARD)
+        cast(Automation, Automation.read(name=GUARD))
         return
     Automation(
         name=GUARD,
@@ -81,7 +82,11 @@ def guard_against_zombies() -> None:
             threshold=1,
             within=SILENCE,
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: the process or its host died")],
+        actions=[
+            ChangeFlowRunState(
+                name=None, state=StateType.CRASHED, message="no heartbeat: the process or its host died", force=False
+            )
+        ],
     ).create()
 
 
@@ -89,7 +94,7 @@ def announce_push(suite_id: str, step: int | None) -> None:
     """Tell the Prefect server that a suite has a new checkpoint; returns once the server has the event."""
     event = Event(
         event=PUSHED_EVENT,
-        resource={"prefect.resource.id": name_resource(suite_id)},
+        resource=Resource({"prefect.resource.id": name_resource(suite_id)}),
         payload={"suite_id": suite_id, "step": step},
     )
 

@@ -31,7 +31,7 @@ SOURCE_MODEL_FIELDS = {
     "trainer": FOUND_MODEL_FIELDS,
     "hub": FOUND_MODEL_FIELDS | {"final_revision"},
     "manifest": FOUND_MODEL_FIELDS - {"step_pattern"} | {"repository"},
-    "miniature": {"hidden_size", "layer_count", "head_count"},
+    "miniature": {"hidden_size", "layer_count", "head_count", "architecture"},
 }
 DEFAULT_STEP_PATTERNS = {
     "folder": r"(?:checkpoint|step)-?(\d+)",
@@ -40,6 +40,9 @@ DEFAULT_STEP_PATTERNS = {
     "manifest": r"(\d+)",
 }
 REPOSITORY_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
+
+DEFAULT_ARCHITECTURE = "gpt_neox"
+ARCHITECTURES = {DEFAULT_ARCHITECTURE, "mamba2", "rwkv"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class TrainingRecipe:
     layer_count: int
     head_count: int
     checkpoint_steps: tuple[int, ...]
+    architecture: str = DEFAULT_ARCHITECTURE
+    """Family of the model: one of ARCHITECTURES."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,11 @@ def _read_miniature_model(
         layer_count=mapping.read_integer("layer_count", minimum=1),
         head_count=mapping.read_integer("head_count", minimum=1),
         checkpoint_steps=checkpoint_steps,
+        architecture=(
+            mapping.read_choice("architecture", ARCHITECTURES)
+            if "architecture" in mapping.nodes
+            else DEFAULT_ARCHITECTURE
+        ),
     )
     model = _read_model(mapping, f"{suite_id}/{model_name}", r"step-(\d+)", recipe)
     if recipe.hidden_size % recipe.head_count:

@@ -9,7 +9,7 @@ import typer
 from trailhouse.errors import UnreachableError
 from trailhouse.flows.commands.options import DataDirectoryOption, DeviceOption, WarehouseUrlOption
 from trailhouse.flows.console import say
-from trailhouse.flows.settings import hand_down, load_settings, prepare_prefect, use_prefect_server
+from trailhouse.flows.settings import hand_down, load_settings, set_prefect_defaults, use_prefect_server
 
 
 def watch(
@@ -30,7 +30,7 @@ def watch(
     if data_directory is not None:
         flags["data_directory"] = data_directory.resolve()
     hand_down(**flags)
-    prepare_prefect(settings)
+    set_prefect_defaults(settings)
     from trailhouse.flows.prefect_server import running_server
 
     with running_server(settings) as url:
@@ -54,7 +54,7 @@ def notify(
     for the resource trailhouse.suite.NAME does as well.
     """
     settings = load_settings(data_directory=data_directory)
-    prepare_prefect(settings)
+    set_prefect_defaults(settings)
     from trailhouse.flows.prefect_server import find_server
 
     url = find_server(settings)

@@ -1,4 +1,4 @@
-"""Training one small GPT-NeoX model on one core."""
+"""Training one small model on one core: a transformer, or a recurrent one of the Mamba2 or RWKV family."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    GPTNeoXConfig,
+    Mamba2Config,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    RwkvConfig,
+)
 
 from trailhouse.models.suite import ModelDeclaration
 
@@ -21,6 +30,9 @@ WARM_UP_FRACTION = 0.05
 WEIGHT_DECAY = 0.1
 ADAM_BETAS = (0.9, 0.95)
 GRADIENT_NORM_LIMIT = 1.0
+# Of Mamba2: the state of a channel, and the tokens its matrix form takes at once
+STATE_SIZE = 32
+CHUNK_SIZE = 64
 
 _random_state = threading.Lock()  # initialisation draws from torch's global generator
 
@@ -37,25 +49,44 @@ class TrainingProgress:
 
 def build_model(model: ModelDeclaration, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     """Return the seeded, untrained model of a declaration."""
-    recipe = model.recipe
-    assert recipe is not None
-    config = GPTNeoXConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=recipe.hidden_size,
-        intermediate_size=4 * recipe.hidden_size,
-        num_hidden_layers=recipe.layer_count,
-        num_attention_heads=recipe.head_count,
-        max_position_embeddings=model.context_length,
-        initializer_range=recipe.hidden_size**-0.5,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
+    config = _configure_model(model, tokenizer)
     with _random_state, torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.seed or 0)
         network: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-            config, attn_implementation="sdpa"
+            config, **({"attn_implementation": "sdpa"} if isinstance(config, GPTNeoXConfig) else {})
         )
     return network
+
+
+def _configure_model(model: ModelDeclaration, tokenizer: PreTrainedTokenizerFast) -> PretrainedConfig:
+    recipe = model.recipe
+    assert recipe is not None
+    shared: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": recipe.hidden_size,
+        "num_hidden_layers": recipe.layer_count,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    if recipe.architecture == "mamba2":
+        return Mamba2Config(
+            **shared,
+            num_heads=recipe.head_count,
+            head_dim=2 * recipe.hidden_size // recipe.head_count,
+            n_groups=1,
+            state_size=STATE_SIZE,
+            chunk_size=CHUNK_SIZE,
+            initializer_range=recipe.hidden_size**-0.5,
+        )
+    if recipe.architecture == "rwkv":
+        return RwkvConfig(**shared, context_length=model.context_length, rescale_every=0)
+    return GPTNeoXConfig(
+        **shared,
+        intermediate_size=4 * recipe.hidden_size,
+        num_attention_heads=recipe.head_count,
+        max_position_embeddings=model.context_length,
+        initializer_range=recipe.hidden_size**-0.5,
+    )
 
 
 def optimise_model(

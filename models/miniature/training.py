@@ -28,16 +28,34 @@ from trailhouse.models.miniature.optimisation import TrainingProgress, build_mod
 from trailhouse.models.miniature.text import split_documentation
 from trailhouse.models.miniature.vocabulary import encode_texts, train_tokenizer
 from trailhouse.models.quiet import hide_progress_bars
-from trailhouse.models.suite import ModelDeclaration, Suite, load_suite, packaged_suites_directory
+from trailhouse.models.suite import (
+    DEFAULT_ARCHITECTURE,
+    ModelDeclaration,
+    Suite,
+    load_suite,
+    packaged_suites_directory,
+)
 
 SUITE_FILES = {"full": "miniature.yaml", "reduced": "miniature-reduced.yaml"}
 RECORD_NAME = "training.json"
+RECIPE_FIELDS = ("model_name", "location", "step_pattern", "batch_tokens", "planned_steps", "context_length", "seed")
 
 
 def train_miniature_suite(
     directory: Path,
     *,
     size: Literal["full", "reduced"] = "full",
+    seed: int | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
+) -> None:
+    """Train what is missing of the miniature suite of the demonstration; otherwise as ``train_suite``."""
+    train_suite(load_suite(packaged_suites_directory() / SUITE_FILES[size]), directory, seed=seed, progress=progress)
+
+
+def train_suite(
+    suite: Suite,
+    directory: Path,
+    *,
     seed: int | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> None:
@@ -51,7 +69,6 @@ def train_miniature_suite(
     Errors: BadInputError where the Python installation carries too little text or the directory cannot be
     written.
     """
-    suite = load_suite(packaged_suites_directory() / SUITE_FILES[size])
     models = [model if seed is None else dataclasses.replace(model, seed=seed) for model in suite.models]
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -81,7 +98,12 @@ def is_model_trained(directory: Path, model: ModelDeclaration) -> bool:
 
 def _describe_recipe(model: ModelDeclaration) -> dict[str, Any]:
     """Return what decides the weights of a model, apart from the text and the libraries."""
-    return json.loads(json.dumps(dataclasses.asdict(model)))  # type: ignore[no-any-return]  # tuples as lists
+    declared = dataclasses.asdict(model)
+    recipe = dict(declared["recipe"])
+    if recipe["architecture"] == DEFAULT_ARCHITECTURE:
+        del recipe["architecture"]  # records from when there was no other
+    kept = {name: declared[name] for name in RECIPE_FIELDS}
+    return json.loads(json.dumps({**kept, "recipe": recipe}))  # type: ignore[no-any-return]  # tuples as lists
 
 
 @dataclasses.dataclass(frozen=True)

@@ -240,3 +240,8 @@ def test_the_ledger_record_leaves_out_what_decides_only_speed():
     slow = ScoringSettings(max_batch_tokens=1, device="cpu")
     assert slow.as_record() == ScoringSettings().as_record()
     assert ScoringSettings(stride=5).as_record() != ScoringSettings().as_record()
+
+
+def test_compiling_a_model_makes_other_scores_and_leaves_old_records_alone():
+    assert "is_compiled" not in ScoringSettings().as_record()
+    assert ScoringSettings(is_compiled=True).as_record() == {**ScoringSettings().as_record(), "is_compiled": True}

@@ -42,6 +42,7 @@ def test_a_folder_suite_is_read_with_its_location_beside_the_file(tmp_path):
 PACKAGED = {
     "gpt-neo": 3,
     "miniature": 3,
+    "miniature-families": 2,
     "miniature-reduced": 3,
     "olmo-2": 4,
     "opt": 8,
