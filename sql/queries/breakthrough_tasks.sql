@@ -2,8 +2,7 @@
 -- linearity, the
 -- most sudden first.
 -- parameter suite_id String = opt-published: suite to show, one's own or a published one
--- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
--- or pmi
+-- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
 select
     task_set as task_id,
     shot_count,

@@ -4,8 +4,7 @@
 -- parameter suite_id String = miniature: suite to show
 -- parameter task_set String = all: task or group of tasks
 -- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
--- or pmi
+-- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
 select model_id, step, choice_count, accuracy_ratio, mean_confidence_ratio, calibration_error_ratio
 from fct_task_calibration_by_checkpoint
 where

@@ -5,8 +5,7 @@
 -- parameter first_model_id String = : the smaller of the two; empty is every pair
 -- parameter second_model_id String = : the larger of the two; empty is every pair
 -- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
--- or pmi
+-- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
 select
     task_set,
     first_model_id,

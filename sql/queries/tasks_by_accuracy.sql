@@ -2,8 +2,7 @@
 -- parameter suite_id String = miniature: suite to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
 -- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
--- or pmi
+-- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
 with
     chosen as (
         select model_id

@@ -3,8 +3,7 @@
 -- lies above it, latest first.
 -- parameter suite_id String = miniature: suite to show
 -- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: what a log-probability is divided by: token, character, byte, sum
--- or pmi
+-- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
 with
     series as (
         select
