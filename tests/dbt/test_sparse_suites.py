@@ -225,7 +225,7 @@ def settings(built, tmp_path):
 def test_every_figure_of_a_sparse_suite_is_drawn_and_says_why_it_looks_so(settings):
     report = draw_figures(settings, "few", "books")
     names = {file.stem[:9] for file in report.files if file.suffix != ".html"}
-    assert names == {f"figure_{number:02d}" for number in (1, 2, 3, 4, 10, 11, 12)} | {"table_03_"}
+    assert names >= {f"figure_{number:02d}" for number in (1, 2, 3, 4, 10, 11, 12)} | {"table_03_"}
     assert f"one: {FEW}" in report.remarks
     (shares,) = [file for file in report.files if file.name == "figure_02_trend_shares.svg"]
     assert "one: only one checkpoint is scored" in shares.read_text()
