@@ -234,7 +234,8 @@ def test_every_figure_of_a_sparse_suite_is_drawn_and_says_why_it_looks_so(settin
 def test_the_published_suite_has_figures_of_its_own(settings):
     report = draw_figures(settings, "opt-published", "pg19-validation")
     names = {file.stem[:9] for file in report.files if file.suffix != ".html"}
-    assert names == {f"figure_{number:02d}" for number in (1, 2, 3, 4, 12)}
+    assert names >= {f"figure_{number:02d}" for number in (1, 2, 3, 4, 12)}
+    assert not names & {"figure_10", "figure_11", "table_03_"}  # what these show was not published
 
 
 def test_the_command_notes_on_stderr_what_the_answer_does_not_say(settings, monkeypatch, capsys):
