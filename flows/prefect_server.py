@@ -78,7 +78,7 @@ def find_free_port() -> int:
 def is_healthy(url: str) -> bool:
     """Return whether a Prefect server answers."""
     try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK
+        return httpx.get(f"{url}/health", timeout=30).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
 
