@@ -39,7 +39,7 @@ CONVENTIONS = "['paper', 'paper_index', 'ours', 'log_step']"
 def list_fills(position_count: int) -> dict[str, str]:
     """One SELECT per table, its columns named as the table's; what is not named keeps its default.
 
-    Two array joins of one text would be one: where both are wanted, they are written differently.
+    Two array joins of one array would be one: where both are wanted, one of them is reversed.
     """
     place = f"toInt32(intDiv(number, {LENGTH})) as document_id, toInt32(number % {LENGTH}) as position"
     model = f"concat('s/m', toString(arrayJoin(range({MODELS})) as model)) as model_id"
@@ -74,8 +74,8 @@ def list_fills(position_count: int) -> dict[str, str]:
         f" arrayJoin(arrayReverse({CATEGORIES})) as robust_category",
         "int_trend_count_by_token_property": f"select {convention}, {pair}, {start}, {properties},"
         f" toString(arrayJoin(range(5))) as property_value, {category}, {share}",
-        "int_token_set_log_prob": f"select concat('s/m', toString(arrayJoin(range(0, {MODELS})))) as set_model_id,"
-        f" {checkpoint}, {start}, {category}, {share}, -({loss} + start_percent / 50) * token_count as"
+        "int_token_set_log_prob": f"select concat('s/m', toString(arrayJoin(arrayReverse(range({MODELS}))))) as"
+        f" set_model_id, {checkpoint}, {start}, {category}, {share}, -({loss} + start_percent / 50) * token_count as"
         " log_prob_sum_nats",
     }
 
@@ -201,6 +201,19 @@ def write_sql(query: dict[str, Any], mart: str, filters: list[dict[str, Any]]) -
     )
 
 
+def read_cpu_seconds(directory: Path) -> float:
+    """Processor time that the server of a warehouse has used so far: what other programs leave alone."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            if "trailhouse.warehouse.embedded" in words and str(directory.resolve()) in words:
+                user, system = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
+                return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    raise RuntimeError(f"no server has {directory}")
+
+
 def measure(client: Client, sql: str, runs: int) -> tuple[list[float], int]:
     """Seconds of each run until the last row is here, and how many rows there are."""
     seconds, row_count = [], 0
@@ -212,7 +225,7 @@ def measure(client: Client, sql: str, runs: int) -> tuple[list[float], int]:
 
 
 def main() -> None:
-    """Print a table: each chart's median and 95th percentile in milliseconds, and its rows."""
+    """Print a table: median, 95th percentile and processor time of each chart in milliseconds, and its rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--positions", type=int, default=333_000, help="scored positions; 300 checkpoints score each")
     parser.add_argument("--runs", type=int, default=20)
@@ -228,11 +241,14 @@ def main() -> None:
         with connect(address) as client:
             if not is_filled:
                 build_warehouse(endpoint, client, directory.parent / "target", arguments.positions)
-            print(f"{'chart':50} {'p50 ms':>8} {'p95 ms':>8} {'rows':>7}")
+            print(f"{'chart':50} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8} {'rows':>7}")
             for name, sql in list_questions(client):
+                begun = read_cpu_seconds(directory)
                 seconds, row_count = measure(client, sql, arguments.runs)
+                cpu = (read_cpu_seconds(directory) - begun) / arguments.runs
                 p95 = statistics.quantiles(seconds, n=20)[-1] if len(seconds) > 1 else seconds[0]
-                print(f"{name:50} {1000 * statistics.median(seconds):8.0f} {1000 * p95:8.0f} {row_count:7}")
+                times = (statistics.median(seconds), p95, cpu)
+                print(f"{name:50} {' '.join(f'{1000 * value:8.0f}' for value in times)} {row_count:7}")
         stop(directory)
 
 
