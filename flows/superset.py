@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trailhouse.dashboards.publish.client import PublishingClient
 from trailhouse.dashboards.superset.installation import (
@@ -26,8 +26,18 @@ class SupersetAddress:
     password: str = field(repr=False)
 
 
+def locate_installation(settings: Settings) -> SupersetInstallation:
+    """The local Superset of the data directory, to be found or stopped; it cannot be started without a warehouse."""
+    return SupersetInstallation(
+        environment=settings.superset_environment.absolute(),
+        directory=settings.superset_directory.resolve(),
+        warehouse_variables={},
+        inherited_variables=inherited_environment(),
+    )
+
+
 def describe_installation(settings: Settings) -> SupersetInstallation:
-    """The local Superset of the data directory, running or not.
+    """The local Superset of the data directory, with its warehouse.
 
     Raises UsageError where a warehouse server is configured without the password of its read-only user.
     """
@@ -40,13 +50,9 @@ def describe_installation(settings: Settings) -> SupersetInstallation:
                 "dashboards read the warehouse as a read-only user, and its password is not set",
                 "set TRAILHOUSE_READER_USER and TRAILHOUSE_READER_PASSWORD",
             )
-        variables = describe_warehouse_server(settings.warehouse_url, settings.database, settings.reader_user, password)
-    return SupersetInstallation(
-        environment=settings.superset_environment.absolute(),
-        directory=settings.superset_directory.resolve(),
-        warehouse_variables=variables,
-        inherited_variables=inherited_environment(),
-    )
+        url = settings.warehouse_url
+        variables = describe_warehouse_server(url, settings.database, settings.reader_user, password)
+    return replace(locate_installation(settings), warehouse_variables=variables)
 
 
 def resolve_superset(settings: Settings) -> SupersetAddress:
@@ -65,7 +71,7 @@ def find_running_superset(settings: Settings) -> SupersetAddress | None:
     """The configured Superset, or the local one if it runs; nothing is started."""
     if settings.superset_url is not None:
         return configured_superset(settings, settings.superset_url)
-    installation = describe_installation(settings)
+    installation = locate_installation(settings)
     url = find_superset(installation)
     return None if url is None else SupersetAddress(url, ADMIN_USER, read_secret(installation.admin_password_file))
 

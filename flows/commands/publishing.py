@@ -53,9 +53,9 @@ def start(
 def stop(data_directory: DataDirectoryOption = None) -> None:
     """Stop the local Superset; dashboards, users and what people made stay."""
     from trailhouse.dashboards.superset.process import stop_superset
-    from trailhouse.flows.superset import describe_installation
+    from trailhouse.flows.superset import locate_installation
 
-    was_running = stop_superset(describe_installation(load_settings(data_directory=data_directory)))
+    was_running = stop_superset(locate_installation(load_settings(data_directory=data_directory)))
     say("stopped Superset" if was_running else "no Superset is running")
 
 

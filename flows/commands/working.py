@@ -88,6 +88,10 @@ def transform(
 
 def warm_dashboards(settings: Settings) -> None:
     """Let dashboards that are open show the new marts: where Superset runs, its cache is filled again."""
+    from trailhouse.flows.superset import find_running_superset
+
+    if find_running_superset(settings) is None:
+        return
     from trailhouse.flows.publish_dashboards import warm_running_dashboards
 
     with progress_bars():

@@ -29,6 +29,8 @@ WAIT_MILLISECONDS = 180_000
 # Tall enough that every chart is in view: those out of view are not loaded.
 VIEWPORT = {"width": 1500, "height": 4600}
 CHART = '[data-test="chart-container"]'
+# Charts of faults: the demonstration has none to show.
+EMPTY_WHEN_ALL_IS_WELL = {"Audit flags"}
 HOSTILE_TOKENS = (
     "<script>window.wasAttacked=1</script>",
     "<img src=x onerror=window.wasAttacked=1>",
@@ -163,9 +165,9 @@ def assert_shows_data(visitor: Visitor, charts: dict[int, str]) -> None:
     for chart_id, results in visitor.answers.items():
         for result in results:
             assert result["error"] is None, charts[chart_id]
-            assert result["rowcount"] > 0, charts[chart_id]
+            assert (result["rowcount"] > 0) == (charts[chart_id] not in EMPTY_WHEN_ALL_IS_WELL), charts[chart_id]
     assert visitor.page.locator(".ant-alert-error, [data-test=error-message]").count() == 0
-    for complaint in ("Unexpected error", "No results were returned", "Data error"):
+    for complaint in ("Unexpected error", "Data error"):
         assert visitor.page.get_by_text(complaint).count() == 0, complaint
 
 
