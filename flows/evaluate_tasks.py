@@ -25,6 +25,7 @@ from trailhouse.flows.registration import find_checkpoints, register_suite
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import find_declared_suite
 from trailhouse.flows.sweep import is_worth_retrying
+from trailhouse.flows.training import train_missing
 from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.checkpoint_cache import CheckpointCache
 from trailhouse.models.evaluation.encoder import TaskEncoder
@@ -193,6 +194,7 @@ def evaluate_tasks(
     found_tasks = find_tasks(places, repeat_task_prefix=repeat_task_prefix)
     refuse_impossible_shots(found_tasks.tasks, shot_counts)
     declared = find_declared_suite(suite, settings)
+    train_missing(declared, settings)
     found = find_checkpoints(declared, settings)
     raise_failures(list(found.errors) if not found.checkpoints else [], 0)
     scoring = ScoringSettings(dtype=settings.dtype, device=settings.device)

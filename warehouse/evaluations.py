@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pyarrow as pa
@@ -18,9 +17,11 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.warehouse.catalogue import Record, upsert
 from trailhouse.warehouse.connection import read_row
-from trailhouse.warehouse.load import Partition, quote_literal, replace_partition
+from trailhouse.warehouse.load import Partition, replace_partition
 from trailhouse.warehouse.migrations import as_text
 from trailhouse.warehouse.query import ARROW_SETTINGS
+from trailhouse.warehouse.quoting import quote_literal
+from trailhouse.warehouse.versions import next_version
 
 EvaluationPlace = tuple[str, int, str, int, int]
 
@@ -112,10 +113,10 @@ def load_evaluations(client: Client, finished: Sequence[EvaluationScores], scori
     if {(one.evaluation.model_id, one.evaluation.step) for one in finished} != {(model_id, step)}:
         raise ValueError("evaluations of several checkpoints cannot be loaded as one partition")
     partition = Partition("raw_option_score", (("model_id", model_id), ("step", step)))
-    _write_entries(client, finished, scoring_run_id, is_complete=False)
+    _write_entries(client, partition, finished, scoring_run_id, is_complete=False)
     kept = _read_others(client, partition, [one.evaluation for one in finished])
     replace_partition(client, partition, [kept, pa.Table.from_batches([one.scores for one in finished])])
-    _write_entries(client, finished, scoring_run_id, is_complete=True)
+    _write_entries(client, partition, finished, scoring_run_id, is_complete=True)
     return sum(one.scores.num_rows for one in finished)
 
 
@@ -133,10 +134,15 @@ def _read_others(client: Client, partition: Partition, evaluations: Sequence[Eva
 
 
 def _write_entries(
-    client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID, *, is_complete: bool
+    client: Client,
+    partition: Partition,
+    finished: Sequence[EvaluationScores],
+    scoring_run_id: UUID,
+    *,
+    is_complete: bool,
 ) -> None:
     """Append a ledger row for every evaluation; the latest row of a place counts."""
-    now = datetime.now(UTC)
+    now = next_version(client, "raw_evaluation_ledger", "evaluated_at", partition.condition)
     rows = [
         {
             **dict(zip(("model_id", "step", "task_id", "shot_count", "seed"), one.evaluation.place, strict=True)),

@@ -146,10 +146,12 @@ def demo(
         print_json(
             {
                 "scoring": asdict(report.scoring),
+                "evaluation": asdict(report.evaluation),
                 "marts": asdict(report.marts),
                 "figures": [str(file) for file in report.figures],
                 "validation_perplexity": report.perplexities.to_pylist(),
                 "trend_shares": report.trend_shares.to_pylist(),
+                "task_accuracies": report.accuracies.to_pylist(),
             }
         )
     else:
@@ -157,5 +159,8 @@ def demo(
         print_table(perplexities, title="Validation perplexity by step and model")
         shares = pivot(report.trend_shares, ["model_id", "category"], "start_percent", "token_percent")
         print_table(shares, title="Tokens (%) by trend, for every start of the trend (% of training)")
+        columns = ["task_id", "accuracy_ratio", "accuracy_lower", "accuracy_upper", "chance_accuracy_ratio"]
+        accuracies = report.accuracies.select(columns)
+        print_table(accuracies, title="Accuracy of the largest model at its last checkpoint, 2 exemplars")
     for file in report.figures:
         say(f"wrote {file}")

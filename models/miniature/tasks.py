@@ -19,7 +19,8 @@ from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem
 ITEM_COUNT = 60
 SENTENCE_WORDS = range(8, 25)
 SENTENCE = re.compile(r"[A-Z][A-Za-z0-9 ,.;:'()_-]*\.")
-BRACKETED = re.compile(r"[(\[{]([^()\[\]{}]{2,40})([)\]}])")
+# The last character inside is one of a word: tokenizers join brackets to other punctuation
+BRACKETED = re.compile(r"[(\[{]([^()\[\]{}]{1,39}\w)([)\]}])")
 BRACKET_CONTEXT_CHARACTERS = 50
 FUNCTION_WORDS = (
     *("the", "a", "an", "of", "to", "in", "is", "are", "be", "for"),
