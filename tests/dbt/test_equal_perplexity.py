@@ -10,6 +10,7 @@ STEPS = {
     "t/other": [0, 100, 200],
 }
 PARAMETERS = {"s/small": 1000, "s/large": 9000, "s/twin": 1000, "t/other": 500}
+MARTS = ("fct_token_set_trajectory", "fct_equal_perplexity_alignment", "fct_collapse_score")
 AXES = {
     "parameters": "parameter_count",
     "tokens seen": "tokens_seen",
@@ -47,7 +48,7 @@ def built(warehouse):
         tokenizer_id = "other" if model_id == "t/other" else "tok"
         warehouse.score(model_id, "books", make_series(model_id), tokenizer_id=tokenizer_id)
     exclusions = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
-    warehouse.dbt("build", *exclusions, "--select", "+fct_equal_perplexity_alignment", "+fct_collapse_score")
+    warehouse.dbt("build", *exclusions, "--select", *(f"+{mart}" for mart in MARTS))
     return warehouse
 
 
