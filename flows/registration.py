@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -65,6 +66,16 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
         )
     report_progress("Looking", len(suite.models), len(suite.models))
     return found
+
+
+def find_damaged_places(suite: Suite, places: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return those of the (model_id, step) that the declaration says are damaged: scores of them count no more."""
+    models = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
+    return [
+        (model_id, step)
+        for model_id, step in places
+        if model_id in models and models[model_id].find_known_damage(step) is not None
+    ]
 
 
 def pass_over_undescribable(listing: Listing) -> Listing:

@@ -22,7 +22,7 @@ from trailhouse import __version__
 from trailhouse.errors import BadInputError, PartialError, TrailhouseError
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.progress import report_progress
-from trailhouse.flows.registration import find_checkpoints, read_registered_corpus, register_suite
+from trailhouse.flows.registration import find_checkpoints, find_damaged_places, read_registered_corpus, register_suite
 from trailhouse.flows.reuse import CopiedPlan, Plan, copy_reusable, split_reusable
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import find_declared_suite
@@ -44,7 +44,7 @@ from trailhouse.models.tokenization import load_tokenizer, token_table, tokenize
 from trailhouse.models.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
 from trailhouse.warehouse.catalogue import load_tokens, upsert
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, read_score_keys
+from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, read_score_keys, retract_scores
 from trailhouse.warehouse.load import drop_abandoned_stages
 
 Outcome = ScoredCheckpoint | LedgerEntry | PassedOver | BaseException
@@ -94,10 +94,13 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
         registered = read_registered_corpus(client, corpus)
         vocabulary_sizes = register_suite(client, declared, found.checkpoints)
         ledger = read_score_keys(client, corpus)
+        damaged = find_damaged_places(declared, ledger)
+        retract_scores(client, [(*place, corpus) for place in damaged])
     scoring = choose_scoring(settings)
     planned = [(checkpoint, plan_partition(checkpoint, registered, scoring)) for checkpoint in found.checkpoints]
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
-    to_score, copies = split_reusable(pending, ledger)
+    trusted = {place: score_key for place, score_key in ledger.items() if place not in damaged}
+    to_score, copies = split_reusable(pending, trusted)
     run_id = uuid.uuid4()
     to_score, tokenized, tokenizer_errors = tokenize_for(to_score, registered, vocabulary_sizes, address)
     make_job = partial(

@@ -153,13 +153,13 @@ def vouch(
     return entry
 
 
-def retract_scores(client: Client, partitions: Iterable[tuple[str, str, int]]) -> int:
-    """Withdraw the ledger's word for partitions, given as (model_id, corpus_id, step); returns how many it held.
+def retract_scores(client: Client, partitions: Iterable[tuple[str, int, str]]) -> int:
+    """Withdraw the ledger's word for partitions, given as (model_id, step, corpus_id); returns how many it held.
 
     Their rows stay where they are; nothing is derived from them any more.
     """
     retracted = 0
-    for model_id, corpus_id, step in partitions:
+    for model_id, step, corpus_id in partitions:
         rows = client.query(
             "select * from raw_score_ledger final where model_id = {model_id:String}"
             " and corpus_id = {corpus_id:String} and step = {step:Int64} and is_complete",

@@ -61,7 +61,8 @@ def _keep_worst(findings: list[Finding]) -> list[Finding]:
         key = (finding.model_id, finding.step, finding.check_name)
         if key not in kept or order.index(finding.status) > order.index(kept[key].status):
             kept[key] = finding
-    return list(kept.values())
+    names = list(CHECKS)
+    return sorted(kept.values(), key=lambda one: (one.model_id, one.step, names.index(one.check_name)))
 
 
 def _audit_model(

@@ -45,6 +45,10 @@ def test_duplicates_get_the_scores_of_what_they_equal_and_other_weights_their_ow
     assert read_scores(client, "theirs/tiny", 10) != read_scores(client, "ours/tiny", 10)
     again = json.loads(trailhouse("score", str(other.declaration), "--corpus", corpus, "--json")[1])
     assert (again["already_scored_count"], again["scored_count"]) == (2, 0)
-    shutil.rmtree(suite.step(20))
+    damage = "  known_damage: [{steps: [30], problem: of another run}]\nmodels:"
+    other.declaration.write_text(other.declaration.read_text().replace("models:", damage))
+    assert trailhouse("score", str(other.declaration), "--corpus", corpus)[0] == 0
+    vouched = "select step from raw_score_ledger final where model_id = 'theirs/tiny' and is_complete"
+    assert client.query(vouched).result_rows == [(10,)]
     other_settings = trailhouse("score", str(other.declaration), "--corpus", corpus, "--json", "--dtype", "bfloat16")[1]
     assert json.loads(other_settings)["copied_count"] == 0

@@ -186,9 +186,9 @@ def test_scores_of_other_weights_or_settings_are_never_copied(client):
 
 def test_retracted_scores_are_vouched_for_no_more_and_may_be_loaded_again(client):
     load(client, scored_partition(), [score_batch(0, 3)])
-    assert retract_scores(client, [("suite/model", "corpus", 100), ("suite/model", "corpus", 7)]) == 1
+    assert retract_scores(client, [("suite/model", 100, "corpus"), ("suite/model", 7, "corpus")]) == 1
     assert read_score_keys(client, "corpus") == {}
-    assert retract_scores(client, [("suite/model", "corpus", 100)]) == 0
+    assert retract_scores(client, [("suite/model", 100, "corpus")]) == 0
     load(client, scored_partition(), [score_batch(0, 3)])
     assert len(read_score_keys(client, "corpus")) == 1
 
