@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.warehouse.digest import TableDigest, final_clause, list_stored_columns, list_stored_tables, read_digest
-from trailhouse.warehouse.migrations import quote_identifier
+from trailhouse.warehouse.quoting import quote_identifier
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -148,7 +148,7 @@ def list_partitions(client: Client, table: str) -> list[str]:
 def copy_partition(client: Client, table: str, engine: str, partition_id: str, directory: Path) -> BackupFile:
     """Write the rows of one partition, hashed as they are written."""
     columns = ", ".join(quote_identifier(name) for name in list_stored_columns(client, table))
-    stream = client.raw_stream(
+    stream: Any = client.raw_stream(
         f"select {columns} from {quote_identifier(table)}{final_clause(engine)}"
         " where _partition_id = {partition_id:String}",
         parameters={"partition_id": partition_id},
@@ -167,7 +167,7 @@ def copy_partition(client: Client, table: str, engine: str, partition_id: str, d
     return BackupFile(path, table, size_bytes, file_hash.hexdigest())
 
 
-def _pieces(read: Callable[[int], bytes], compressor: zstd.ZstdCompressor) -> Any:  # noqa: ANN401  of bytes
+def _pieces(read: Callable[[int], bytes], compressor: zstd.ZstdCompressor) -> Iterator[bytes]:
     while data := read(_PIECE_BYTES):
         yield compressor.compress(data)
     yield compressor.flush()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.warehouse.connection import read_row
-from trailhouse.warehouse.migrations import quote_identifier
+from trailhouse.warehouse.quoting import quote_identifier
 
 
 @dataclass(frozen=True)

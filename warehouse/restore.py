@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from trailhouse.errors import BadInputError, UsageError
 from trailhouse.warehouse.backup import BackupTable, Manifest, Progress, read_manifest, verify_files
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.digest import read_digest
-from trailhouse.warehouse.migrations import quote_identifier
+from trailhouse.warehouse.quoting import quote_identifier
 
 _INSERT_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
 _PIECE_BYTES = 1 << 20
@@ -115,7 +115,7 @@ def exchange_databases(client: Client, new: str, name: str) -> None:
     client.command(f"drop database if exists {quote_identifier(replaced)} sync")
 
 
-def _read_pieces(path: Path) -> Iterator[bytes]:
+def _read_pieces(path: Path) -> Generator[bytes, None, None]:
     with path.open("rb") as file:
         while data := file.read(_PIECE_BYTES):
             yield data

@@ -11,5 +11,5 @@ from trailhouse.warehouse.connection import read_row
 
 def next_version(client: Client, table: str, column: str, condition: str = "true") -> datetime:
     """Now, or just after the latest timestamp of the rows that meet the condition, where the clock was turned back."""
-    (latest,) = read_row(client, f"select max({column}) from {table} where {condition}")
+    latest: datetime = read_row(client, f"select max({column}) from {table} where {condition}")[0]
     return max(datetime.now(UTC), latest.replace(tzinfo=UTC) + timedelta(milliseconds=1))
