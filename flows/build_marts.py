@@ -47,7 +47,8 @@ def build_marts(
     export_address(resolve_address(settings))
     arguments = ["build", *project_arguments(settings)]
     if select:
-        arguments += ["--select", *select]
+        # tests that also look at marts which are not selected would fail where those are not built yet
+        arguments += ["--select", *select, "--indirect-selection", "buildable"]
     if full_refresh:
         arguments.append("--full-refresh")
     result = dbtRunner(callbacks=[report_node]).invoke(arguments)
