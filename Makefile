@@ -61,7 +61,7 @@ chromium: # The browser that the tests of the dashboards look through
 
 screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs/images anew
 	$(BIN)/python -m pytest tests/dashboards/superset/test_browser.py -k opens
-	cp test-artifacts/dashboards/dashboard_{overview,token_trends,operations,inspector}.png docs/images/
+	cp test-artifacts/dashboards/dashboard_{overview,token_trends,tasks,operations,inspector}.png docs/images/
 
 test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup

@@ -44,6 +44,38 @@ HOSTILE_TOKENS = (
     "</span></div><b onmouseover=window.wasAttacked=1>x</b>",
     "&lt;script&gt;",
     "javascript:window.wasAttacked=1//",
+    "<body onload=window.wasAttacked=1>",
+    "<input autofocus onfocus=window.wasAttacked=1>",
+    "<details open ontoggle=window.wasAttacked=1>",
+    "<video><source onerror=window.wasAttacked=1></video>",
+    "<audio src=x onerror=window.wasAttacked=1>",
+    "<object data='javascript:window.wasAttacked=1'>",
+    "<embed src='javascript:window.wasAttacked=1'>",
+    "<form action='javascript:window.wasAttacked=1'><button>x</button></form>",
+    "<base href='javascript:window.wasAttacked=1//'>",
+    "<link rel=stylesheet href='javascript:window.wasAttacked=1'>",
+    "<meta http-equiv=refresh content='0;url=javascript:window.wasAttacked=1'>",
+    "<style>body{display:none}</style>",
+    "<style>@import 'javascript:window.wasAttacked=1';</style>",
+    "<div style='background:url(javascript:window.wasAttacked=1)'>x</div>",
+    "<math><mtext><script>window.wasAttacked=1</script></mtext></math>",
+    "<svg><animate onbegin=window.wasAttacked=1 attributeName=x></svg>",
+    "<svg><script>window.wasAttacked=1</script></svg>",
+    "<marquee onstart=window.wasAttacked=1>x</marquee>",
+    "<textarea></textarea><script>window.wasAttacked=1</script>",
+    "<title></title><img src=x onerror=window.wasAttacked=1>",
+    "<!--><img src=x onerror=window.wasAttacked=1>-->",
+    "<![CDATA[<script>window.wasAttacked=1</script>]]>",
+    '"><script>window.wasAttacked=1</script>',
+    "' onmouseover='window.wasAttacked=1",
+    '" autofocus onfocus="window.wasAttacked=1',
+    "<scr<script>ipt>window.wasAttacked=1</scr</script>ipt>",
+    "<IMG SRC=x OnErRoR=window.wasAttacked=1>",
+    "data:text/html,<script>window.wasAttacked=1</script>",
+    "{{#with this}}{{lookup . 'constructor'}}{{/with}}",
+    "{{> partial}}",
+    "<%= window.wasAttacked=1 %>",
+    "${window.wasAttacked=1}",
 )
 
 
@@ -171,7 +203,7 @@ def assert_shows_data(visitor: Visitor, charts: dict[int, str]) -> None:
         assert visitor.page.get_by_text(complaint).count() == 0, complaint
 
 
-@pytest.mark.parametrize("slug", ["overview", "token_trends", "operations", "inspector"])
+@pytest.mark.parametrize("slug", ["overview", "token_trends", "tasks", "operations", "inspector"])
 def test_a_dashboard_opens_and_every_chart_shows_data(visitor, superset, slugs, slug):
     visitor.open_dashboard(slug)
     visitor.take_screenshot(slug)
