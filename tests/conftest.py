@@ -63,6 +63,7 @@ def demo(workplace) -> dict:
     return json.loads(result.stdout)
 
 
+@pytest.hookimpl(tryfirst=True)  # the groups must stand before pytest-xdist reads them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share a costly fixture in one worker, and let the worker with the longest share start first."""
     for item in items:
