@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from tests.workplace import Workplace
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+
+# Tests of these folders look at one demonstration, made by the real command.
+SHARES_WORKPLACE = ("tests/flows/", "tests/dashboards/superset/")
 
 
 @pytest.fixture(scope="session")
@@ -63,19 +68,19 @@ def demo(workplace) -> dict:
     return json.loads(result.stdout)
 
 
-@pytest.hookimpl(tryfirst=True)  # the groups must stand before pytest-xdist reads them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a costly fixture in one worker, and let the worker with the longest share start first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(name_shared_fixture(item)))
-    items.sort(key=lambda item: not shares_workplace(item))
+    """Let the worker with the longest share start first."""
+    items.sort(key=lambda item: "workplace" not in getattr(item, "fixturenames", ()))
 
 
-def shares_workplace(item: pytest.Item) -> bool:
-    """Whether the test looks at the one demonstration that the flows' tests share."""
-    return "workplace" in getattr(item, "fixturenames", ())
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Keep a file's tests in one worker, and those that look at the one demonstration too."""
+    return SharedFixtureScheduling(config, log)
 
 
-def name_shared_fixture(item: pytest.Item) -> str:
-    """The demonstration for the tests that look at it, the file for all others."""
-    return "workplace" if shares_workplace(item) else item.path.stem
+class SharedFixtureScheduling(LoadScopeScheduling):
+    """Hands out files, so that what a file's tests share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "workplace" if file.startswith(SHARES_WORKPLACE) else file
