@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -78,6 +78,12 @@ class Settings(BaseSettings):
     access_file: Path = Field(
         default=Path("access.yaml"), description="Which groups of readers see which suites; absent, all see all"
     )
+
+    @field_validator("quanta_per_nat", mode="before")
+    @classmethod
+    def read_number(cls, value: object) -> object:
+        """The environment knows only text; a choice of numbers does not take it for one."""
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
 
     @classmethod
     def settings_customise_sources(

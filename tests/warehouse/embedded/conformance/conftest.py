@@ -9,7 +9,14 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # dbt's own, about its dependencies
+    from dbt.adapters.factory import reset_adapters
     from dbt.tests.fixtures.project import *  # noqa: F403  the fixtures of the test classes, for this directory alone
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_adapter_of_other_tests():
+    """dbt keeps the adapter that it made first, with the database of whoever ran it in this process."""
+    reset_adapters()
 
 
 @pytest.fixture(scope="class")
