@@ -137,20 +137,19 @@ def kill_during_load(
 
 
 def kill_workers(place: ScoredWorkplace, count: int, generator: random.Random, outcome: Outcome) -> None:
-    """Kill `trailhouse score` after some of its checkpoints; the last one has a Prefect server of its own."""
+    """Kill `trailhouse score` after some of its checkpoints, each with a Prefect server of its own."""
     expected = place.read_content()
     place.command("truncate table raw_token_score")
     place.command("truncate table raw_score_ledger")
     for index in range(count):
-        is_last = index == count - 1
-        process = place.start(*place.score, **({} if is_last else place.variables))
+        process = place.start(*place.score)
         place.wait_for_scores(process, index + 1)
         time.sleep(generator.random() * 0.1)
         descendants = list_descendants(process.pid)
         outcome.require(process.poll() is None, "the scoring worker ended before it was killed")
         process.kill()
         process.wait()
-        outcome.require(not is_last or bool(descendants), "the worker started no Prefect server of its own")
+        outcome.require(bool(descendants), "the worker started no Prefect server of its own")
         if not wait_for_end(descendants):
             outcome.failures.append("a killed worker left processes behind")
             end_processes(descendants)
@@ -163,11 +162,11 @@ def kill_workers(place: ScoredWorkplace, count: int, generator: random.Random, o
 
 
 def kill_dbt(place: ScoredWorkplace, count: int, generator: random.Random, outcome: Outcome) -> None:
-    """Kill a full refresh of the marts at random moments, then derive them in an unbroken run."""
+    """Kill a full refresh of the marts after some of its tables, then derive them in an unbroken run."""
     expected = place.read_content()
     for _ in range(count):
         process = place.start(*place.transform, "--full-refresh", **place.variables)
-        time.sleep(place.transform_seconds[-1] * generator.uniform(0.4, 0.9))
+        place.wait_for_marts(process, generator.randint(1, 10))
         outcome.require(process.poll() is None, "dbt ended before it was killed")
         process.kill()
         process.wait()

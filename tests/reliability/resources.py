@@ -215,7 +215,7 @@ def terminate_worker(bench: Bench, outcome: Outcome) -> None:
     expected = place.read_content()
     place.command("truncate table raw_token_score")
     place.command("truncate table raw_score_ledger")
-    process = place.start(*place.score, **place.variables)
+    process = place.start(*place.score)
     place.wait_for_scores(process, 1)
     process.send_signal(signal.SIGTERM)
     started = time.monotonic()
