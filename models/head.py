@@ -6,7 +6,8 @@ softmax", Algorithm 3)::
 
     m' = max(m, max x)      s' = s * exp(m - m') + sum exp(x - m')      log p(t) = x_t - m - ln s
 
-and for the entropy also u = sum x * exp(x - m), as H = m + ln s - u / s.
+and for the entropy also u = sum (x - m) * exp(x - m), as H = ln s - u / s. Logits are taken relative to the
+maximum because m + ln s and the mean logit, both large, would cancel to an entropy that has lost its digits.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 # Rows and vocabulary entries of a tile: small enough for the caches of a CPU, large enough to fill a GPU.
 CPU_TILE = (2_048, 1_024)
 ACCELERATOR_TILE = (8_192, 8_192)
+
+NEGLIGIBLE_NATS = -1_000.0  # exp of it is 0 in float32
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,16 @@ class OnlineSoftmax:
         if self._rank is not None:
             self._count_larger(logits, target_columns)
         maximum = torch.maximum(self._maximum, logits.amax(-1))
-        shrink = (self._maximum - maximum).exp_()
+        rise = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)  # from minus infinity at the first tile
+        shrink = rise.exp()
+        logits.sub_(maximum[:, None])
         if self._weighted_sum is None:
-            weights = logits.sub_(maximum[:, None]).exp_()
+            weights = logits.exp_()
         else:
-            weights = (logits - maximum[:, None]).exp_()
+            weights = logits.exp()
             # A logit of minus infinity is an excluded token: it has no weight, and no part in the entropy
             products = logits.mul_(weights).nan_to_num_(nan=0.0) if logits.isinf().any() else logits.mul_(weights)
-            self._weighted_sum = self._weighted_sum * shrink + products.sum(-1)
+            self._weighted_sum = shrink * (self._weighted_sum + self._sum * rise) + products.sum(-1)
         self._sum = self._sum * shrink + weights.sum(-1)
         self._maximum = maximum
 
@@ -65,7 +70,7 @@ class OnlineSoftmax:
         log_normaliser = self._maximum + self._sum.log()
         entropy = None
         if self._weighted_sum is not None:
-            entropy = (log_normaliser - self._weighted_sum / self._sum).clamp_(min=0)
+            entropy = (self._sum.log() - self._weighted_sum / self._sum).clamp_(min=0)
         # Rounding may lift the log-probability of a certain token above 0
         return TargetScores((self._target_logits - log_normaliser).clamp_(max=0), entropy, self._rank)
 
