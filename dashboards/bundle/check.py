@@ -33,12 +33,12 @@ def find_problems(folders: list[Folder], marts: Mapping[str, Mart]) -> list[str]
 
 def find_folder_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[str]:
     """The problems of one dashboard: its layout, its filters, its charts."""
-    placed = Counter(key for section in folder.dashboard.sections for row in section.rows for key in row)
+    placed = Counter(key for section in folder.dashboard.sections for row in section.all_rows() for key in row)
     yield from (f"chart {key} is placed, and not in charts.yaml" for key in placed if key not in folder.charts)
     yield from (f"chart {key} is in charts.yaml, and placed nowhere" for key in folder.charts if key not in placed)
     yield from (f"chart {key} is placed {count} times" for key, count in placed.items() if count > 1)
     for section in folder.dashboard.sections:
-        for row in section.rows:
+        for row in section.all_rows():
             if sum(row.values()) > ROW_WIDTH or min(row.values(), default=1) < 1:
                 yield f"the row {', '.join(row)} is {sum(row.values())} wide, of {ROW_WIDTH}"
     for key, chart in folder.charts.items():

@@ -83,12 +83,22 @@ class Filter(Declaration):
     description: str = ""
 
 
+class Tabs(Declaration):
+    """Rows of which one is seen at a time, by the names on their tabs."""
+
+    tabs: dict[str, dict[str, int]] = Field(min_length=2)
+
+
 class Section(Declaration):
-    """A heading, a text, and rows of charts: each row maps chart keys to widths in twelfths."""
+    """A heading, a text, and rows of charts: each row maps chart keys to widths in twelfths, or is one of tabs."""
 
     title: str
     text: str
-    rows: tuple[dict[str, int], ...]
+    rows: tuple[dict[str, int] | Tabs, ...]
+
+    def all_rows(self) -> list[dict[str, int]]:
+        """Every row, those in tabs too."""
+        return [row for entry in self.rows for row in (entry.tabs.values() if isinstance(entry, Tabs) else [entry])]
 
 
 class Dashboard(Declaration):

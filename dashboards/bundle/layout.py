@@ -7,7 +7,7 @@ from typing import Any
 
 from trailhouse.dashboards.bundle.charts import is_filtered
 from trailhouse.dashboards.bundle.datasets import VERSION
-from trailhouse.dashboards.bundle.declaration import Filter, Folder, Section
+from trailhouse.dashboards.bundle.declaration import Filter, Folder, Section, Tabs
 from trailhouse.dashboards.bundle.forms import COLOR_SCHEME
 from trailhouse.dashboards.bundle.identity import make_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart
@@ -49,9 +49,9 @@ class Layout:
         """Add Markdown."""
         self.add("MARKDOWN", parent, {"code": text, "height": height, "width": width}, text)
 
-    def add_row(self, *names: str) -> str:
-        """Add a row at the end of the page."""
-        return self.add("ROW", "GRID_ID", {"background": "BACKGROUND_TRANSPARENT"}, *names)
+    def add_row(self, *names: str, parent: str = "GRID_ID") -> str:
+        """Add a row at the end of the page, or of a tab."""
+        return self.add("ROW", parent, {"background": "BACKGROUND_TRANSPARENT"}, *names)
 
     def add_chart(self, row: str, key: str, width: int, text_height: int, number: int) -> None:
         """Add a chart with its sentence above it, in a column."""
@@ -113,11 +113,22 @@ def add_section(layout: Layout, section: Section, numbers: Mapping[str, int]) ->
     """Add the heading, the text and the rows of a section."""
     text = f"## {section.title}\n{section.text}"
     layout.add_text(layout.add_row(section.title), text, TWELFTHS, measure_text(text, TWELFTHS))
-    for index, charts in enumerate(section.rows):
-        row = layout.add_row(section.title, str(index))
-        height = max(measure_text(layout.folder.charts[key].explanation, width) for key, width in charts.items())
-        for key, width in charts.items():
-            layout.add_chart(row, key, width, height, numbers[key])
+    for index, entry in enumerate(section.rows):
+        if isinstance(entry, Tabs):
+            tabs = layout.add("TABS", "GRID_ID", {}, section.title, str(index))
+            for name, charts in entry.tabs.items():
+                add_charts(
+                    layout, layout.add_row(name, parent=layout.add("TAB", tabs, {"text": name}, name)), charts, numbers
+                )
+        else:
+            add_charts(layout, layout.add_row(section.title, str(index)), entry, numbers)
+
+
+def add_charts(layout: Layout, row: str, charts: Mapping[str, int], numbers: Mapping[str, int]) -> None:
+    """Fill a row with its charts, the sentences above them as high as the highest."""
+    height = max(measure_text(layout.folder.charts[key].explanation, width) for key, width in charts.items())
+    for key, width in charts.items():
+        layout.add_chart(row, key, width, height, numbers[key])
 
 
 def measure_text(text: str, width: int) -> int:

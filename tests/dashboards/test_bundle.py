@@ -52,7 +52,7 @@ class Place:
     def write(self):
         folder = self.assets / "loss"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "dashboard.yaml").write_text(yaml.safe_dump(self.dashboard))
+        (folder / "dashboard.yaml").write_text(yaml.safe_dump(self.dashboard, sort_keys=False))
         (folder / "charts.yaml").write_text(yaml.safe_dump(self.charts))
 
     def check(self):
@@ -74,6 +74,26 @@ def place(tmp_path):
 def ours():
     files = compile_bundle(ASSETS, DBT_MODELS, database_uri="clickhousedb://reader@warehouse/w", schema="w")
     return {path: yaml.load(text, yaml.CSafeLoader) for path, text in files.items()}
+
+
+def test_tabs_hold_rows_of_charts_of_which_one_is_seen_at_a_time(place):
+    place.charts["linear"] = {**CHART, "title": "Perplexity, linear"}
+    place.dashboard["sections"][0]["rows"] = [{"tabs": {"Logarithmic": {"loss": 12}, "Linear": {"linear": 12}}}]
+    (page,) = [content for path, content in place.compile().items() if "dashboards/" in str(path)]
+    components = page["position"]
+    (tabs,) = [part for part in components.values() if isinstance(part, dict) and part["type"] == "TABS"]
+    assert [components[key]["meta"]["text"] for key in tabs["children"]] == ["Logarithmic", "Linear"]
+    charts = [part for part in components.values() if isinstance(part, dict) and part["type"] == "CHART"]
+    assert [chart["parents"][:4] for chart in charts] == [
+        ["ROOT_ID", "GRID_ID", tabs["id"], tab] for tab in tabs["children"]
+    ]
+
+
+def test_a_chart_in_a_tab_is_checked_as_any_other(place):
+    place.dashboard["sections"][0]["rows"] = [{"tabs": {"One": {"loss": 12}, "Two": {"other": 13}}}]
+    problems = " ".join(place.check())
+    assert "chart other is placed, and not in charts.yaml" in problems
+    assert "13 wide, of 12" in problems
 
 
 def test_our_own_assets_are_sound():
