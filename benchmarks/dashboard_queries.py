@@ -2,7 +2,8 @@
 
     .venv/bin/python -m benchmarks.dashboard_queries --positions 333000
 
-Six models with 50 checkpoints each score so many positions: a hundred million scores. What the marts are derived from
+Six models with 50 checkpoints each score so many positions: a hundred million scores, and answer the 74 tasks of Xia et
+al. 2023. What the marts are derived from
 is filled in at that size (series, trends, tokens, and the sums over them), the marts are built from it by dbt, and each
 chart is asked what its dashboard asks when it is opened: the values that filters have from the start, and the first
 ones of those that have none. The token-level tables hold made-up values; sizes, orders and types are the real ones.
@@ -34,6 +35,20 @@ MODELS, CHECKPOINTS, LENGTH = 6, 50, 1000  # of a document, in tokens
 STEPS = f"arrayMap(i -> toInt64(i * 1000), range({CHECKPOINTS}))"
 CATEGORIES = "['upward', 'downward', 'stagnated', 'other']"
 CONVENTIONS = "['paper', 'paper_index', 'ours', 'log_step']"
+ITEMS, OPTIONS = 100, 4  # of each of the 74 tasks of Xia et al. 2023, section 5
+# Derived from evaluations and sums, which are small beside the scores: dbt builds these and the marts in earnest.
+DERIVED = (
+    "int_task_set",
+    "int_evaluation_fingerprint",
+    "int_item_outcome",
+    "int_option_log_prob",
+    "int_outcome_count",
+    "int_outcome_change",
+    "int_task_accuracy",
+    "int_perplexity_excess_by_checkpoint",
+    "int_behaviour_measure",
+    "path:models/marts",
+)
 
 
 def list_fills(position_count: int) -> dict[str, str]:
@@ -51,6 +66,8 @@ def list_fills(position_count: int) -> dict[str, str]:
     share = f"toInt64({position_count} / 4 + 100 * start_percent) as token_count"
     text = "[' the', ' cat', 'ing', '\\n', ' <b>', '.', ' of', ' 12']"
     sizes = "500000 as batch_tokens, 49000 as planned_steps, 12 as layer_count, 12 as head_count, 64 as head_dimension"
+    task = "from task_group where task_group = 'bigbench_74'"
+    item = f"arrayJoin(range({ITEMS})) as item_id, arrayJoin(arrayReverse(range({OPTIONS}))) as option_index"
     properties = "arrayJoin(['frequency', 'position', 'word class', 'word part']) as property"
     loss = "(8 - log(1 + step / 1000))"
     return {
@@ -66,6 +83,11 @@ def list_fills(position_count: int) -> dict[str, str]:
         f" from numbers({position_count})",
         "raw_score_ledger": f"select {checkpoint}, {position_count} as score_count, true as is_complete,"
         " 60. as duration_seconds, now64() as scored_at",
+        "raw_task": f"select task_id, task_id as parent_task_id, {ITEMS} as item_count, {ITEMS * OPTIONS} as"
+        f" option_count, now64() as updated_at {task}",
+        "raw_task_item": f"select task_id, {item}, option_index = 0 as is_correct, is_correct as target_score {task}",
+        "raw_evaluation_ledger": f"select {model}, arrayJoin({STEPS}) as step, task_id, 2 as shot_count, true as"
+        f" is_complete, {ITEMS * OPTIONS} as option_count, now64() as evaluated_at {task}",
         "int_series_fingerprint": f"select {pair}, 't' as tokenizer_id",
         "int_log_prob_by_checkpoint": f"select {checkpoint}, {position_count} as score_count,"
         f" -{loss} * score_count as log_prob_sum_nats, 4 * score_count as byte_count",
@@ -86,7 +108,15 @@ def list_large_fills(position_count: int) -> dict[str, str]:
     pair = "{model} as model_id, 'c' as corpus_id"
     scores = f"arrayMap(i -> toFloat32(-8 + log(1 + i) + (number * 7 + i) % 13 / 10), range({CHECKPOINTS}))"
     numbers = f"from numbers({position_count})"
+    options = (
+        f"arrayJoin({STEPS}) as step, 2 as shot_count, intDiv(number, {OPTIONS}) as item_id,"
+        f" number % {OPTIONS} as option_index, 3 as token_count, 12 as character_count, 12 as byte_count"
+    )
     return {
+        "raw_option_score": f"select {{model}} as model_id, task_id, {options}, toFloat32(-9 + (option_index = 0) *"
+        " log(1 + step / 9000) - cityHash64(task_id, number, step, model_id) % 1000 / 250) as log_prob_nats,"
+        f" toFloat32(-9) as unconditional_log_prob_nats from task_group cross join numbers({ITEMS * OPTIONS}) as option"
+        " where task_group = 'bigbench_74'",
         "int_token_series": f"select {pair}, {place}, {STEPS} as steps, {scores} as log_prob_nats {numbers}",
         "int_token_double_descent": f"select {pair}, {place}, (number % 97) / 40 as rise_nats, number % 3 = 0 as"
         f" is_double_descent, toInt64(number % {CHECKPOINTS} * 1000) as peak_step {numbers}",
@@ -129,7 +159,7 @@ def build_warehouse(endpoint: Endpoint, client: Client, state: Path, position_co
     for table, select in list_large_fills(position_count).items():
         for model in range(MODELS):
             fill(client, table, select.replace("{model}", f"'s/m{model}'"))
-    run_dbt(endpoint, state, "run", "--select", "path:models/marts")
+    run_dbt(endpoint, state, "run", "--select", *DERIVED)
 
 
 def list_questions(client: Client) -> list[tuple[str, str]]:
