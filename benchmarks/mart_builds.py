@@ -78,19 +78,22 @@ def measure_memory(models: int, checkpoints: int, tokens: int, selected: list[st
 
 
 def measure_latencies(client: Client, checkpoints: int) -> None:
-    """Print the latency of one token's series and one document's scores, each against a scan without the key."""
+    """Print the latency of one token's series and one document's scores, each against a scan without the key.
+
+    The conditions of a scan say the same through functions that are not monotonic, so that no index serves them.
+    """
     place = f"model_id = '{SUITE_ID}/model-1' and corpus_id = '{CORPUS_ID}'"
     step = STEP_INTERVAL * (checkpoints // 2)
     questions = {
         "one token's series in all models": (
             "select model_id, steps, log_prob_nats from int_token_series where document_id = 7 and position = 77",
-            "select model_id, steps, log_prob_nats from int_token_series where materialize(document_id) = 7"
-            " and materialize(position) = 77",
+            "select model_id, steps, log_prob_nats from int_token_series where bitXor(document_id, 1) = 6"
+            " and bitXor(position, 1) = 76",
         ),
         "one document at one checkpoint": (
             f"select position, log_prob_nats from raw_token_score where {place} and step = {step} and document_id = 7",
-            "select position, log_prob_nats from raw_token_score where materialize(model_id) ="
-            f" '{SUITE_ID}/model-1' and materialize(step) = {step} and materialize(document_id) = 7",
+            "select position, log_prob_nats from raw_token_score where reverse(model_id) ="
+            f" reverse('{SUITE_ID}/model-1') and bitXor(step, 1) = {step ^ 1} and bitXor(document_id, 1) = 6",
         ),
     }
     for name, (by_key, by_scan) in questions.items():
