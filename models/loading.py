@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
@@ -93,9 +94,31 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
 
 
+def find_input_device(model: PreTrainedModel) -> torch.device:
+    """Return the device that the model wants its token ids on, wherever accelerate has put its weights."""
+    embedding = model.get_input_embeddings()
+    assert isinstance(embedding, torch.nn.Module)
+    device = next(embedding.parameters()).device
+    if device.type != "meta":
+        return device
+    hook: Any = embedding._hf_hook  # accelerate's: the weights are on disk until they are wanted
+    return torch.device(hook.execution_device)
+
+
+def list_devices(model: PreTrainedModel) -> list[str]:
+    """Return the devices that the model computes on, by names that mean the same in every process of a host.
+
+    A GPU goes by its UUID: its number depends on which GPUs a process may see (CUDA_VISIBLE_DEVICES).
+    """
+    placed = (getattr(model, "hf_device_map", None) or {}).values()
+    # Weights on disk are computed on the device that stands for the model's inputs
+    devices = {find_input_device(model), *(_as_device(place) for place in placed if place != "disk")}
+    return sorted({_name_physical(device) for device in devices})
+
+
 def device_name(model: PreTrainedModel) -> str:
     """Return the kind of device the model lies on with its name, for example ``cuda NVIDIA H100``."""
-    device = next(model.parameters()).device
+    device = find_input_device(model)
     if device.type == "cuda":
         return f"cuda {torch.cuda.get_device_name(device)}"
     return f"{device.type} {platform.processor() or platform.machine()}"
@@ -104,6 +127,17 @@ def device_name(model: PreTrainedModel) -> str:
 def attention_implementation(model: PreTrainedModel) -> str:
     """Return the attention implementation of transformers that the model uses; empty where it has none."""
     return str(getattr(model.config, "_attn_implementation", None) or "")
+
+
+def _as_device(place: int | str | torch.device) -> torch.device:
+    """Read a place of accelerate's device map: a number stands for a GPU."""
+    return torch.device("cuda", place) if isinstance(place, int) else torch.device(place)
+
+
+def _name_physical(device: torch.device) -> str:
+    if device.type != "cuda":
+        return device.type
+    return f"cuda-{torch.cuda.get_device_properties(device).uuid}"
 
 
 def _choose_placement(device: str) -> str | None:

@@ -20,7 +20,9 @@ from trailhouse.models.loading import (
     attention_implementation,
     device_name,
     find_context_length,
+    find_input_device,
     library_versions,
+    list_devices,
     load_model,
 )
 from trailhouse.models.output_path import OutputPath, inspect_output_path
@@ -38,6 +40,7 @@ __all__ = [
     "device_name",
     "is_out_of_memory",
     "library_versions",
+    "list_devices",
     "load_model",
     "quantise_log_probs",
     "restore_log_probs",
@@ -112,7 +115,7 @@ class _Scorer:
         self._path = path
         self._settings = settings
         self._progress = progress
-        self._device = next(path.model.parameters()).device
+        self._device = find_input_device(path.model)
         wanted = settings.max_batch_tokens or DEFAULT_BATCH_TOKENS.get(self._device.type, ACCELERATOR_BATCH_TOKENS)
         self._max_batch_tokens = min(wanted, path.max_batch_tokens or wanted)
 
@@ -144,7 +147,7 @@ class _Scorer:
         if not too_large:
             try:
                 result = self._run_batch(token_ids, batch)
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
                 self._shrink_batches(batch)
@@ -192,8 +195,7 @@ def _inspect(
     embedding = model.get_input_embeddings()
     assert isinstance(embedding.weight, torch.Tensor)
     refuse_large_token_ids(corpus, embedding.weight.shape[0])
-    device = next(model.parameters()).device
-    tokens = torch.from_numpy(longest[:context_length].astype(np.int64)).to(device)
+    tokens = torch.from_numpy(longest[:context_length].astype(np.int64)).to(find_input_device(model))
     path = inspect_output_path(model, tokens, context_length)
     refuse_large_token_ids(corpus, path.vocabulary_size)
     return path
@@ -201,8 +203,9 @@ def _inspect(
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that a tensor did not fit the memory of its device."""
-    # The CPU allocator raises a plain RuntimeError
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    # The CPU allocator raises a plain RuntimeError, and what C++ code below it raises comes as one
+    is_told = any(words in str(error) for words in ("allocate memory", "std::bad_alloc"))
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or is_told
 
 
 def _find_offsets(token_counts: Sequence[int]) -> npt.NDArray[np.int64]:
