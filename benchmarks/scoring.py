@@ -1,16 +1,24 @@
-"""Scoring throughput and peak memory against the physical floor and the naive way.
+"""Scoring throughput and peak memory against the physical floor, the naive way and two established programs.
 
-A random model of the shape of Pythia-70m scores documents of mixed lengths. The peers run on the same batches:
+A random model of the shape of Pythia-70m or 160m scores documents of mixed lengths, in the order of a shuffled
+corpus, every token predicted from the end-of-text token and the text before it. The contenders:
 
-floor   the model's body, then the matrix product of the head over the positions to be scored, and nothing else
-naive   the model's logits, log_softmax over all of them, then a gather
+scoring     ``score_corpus``
+floor       the model's body, then the matrix product of the head over the positions to be scored, and nothing else
+naive       the model's logits, log_softmax over all of them, then a gather; the batches are those of scoring
+harness-N   ``loglikelihood_rolling`` of lm-evaluation-harness, N documents at once
+minicons-N  ``sequence_score`` of minicons, N documents at once
+
+The two programs are no dependency of this project: ``pip install lm-eval==0.4.13 minicons==0.3.39`` in an
+environment that has it. One that is not there is left out. Tokenising is part of every contender's time.
 
 Every contender runs in a process of its own, so that peak memory is its own; rounds are interleaved, and the
-table shows medians. ``python benchmarks/scoring.py [rounds] [threads]``
+table shows medians. ``python benchmarks/scoring.py [--shape pythia-160m] [--rounds 3] [--threads 2]``
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import statistics
@@ -18,45 +26,88 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from trailhouse.models.miniature.text import split_documentation
 from trailhouse.models.scoring import DEFAULT_BATCH_TOKENS, ScoringSettings, restore_log_probs, score_corpus
 from trailhouse.models.tokenized_corpus import TokenizedCorpus
 from trailhouse.models.windows import Window, group_windows, plan_windows
 
 VOCABULARY_SIZE = 50_304
 CONTEXT_LENGTH = 2_048
-DOCUMENT_LENGTHS = (2_049, 1_100, 1_000, 900, 520, 500, 480, 450, 420, 300, 250, 220)
+SHAPES = {
+    "pythia-70m": {"hidden_size": 512, "num_hidden_layers": 6, "num_attention_heads": 8},
+    "pythia-160m": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
+}
+DOCUMENT_LENGTHS = np.geomspace(16, 2_000, 24).astype(int)
 BATCH_TOKENS = DEFAULT_BATCH_TOKENS["cpu"]
-CONTENDERS = ("scoring", "floor", "naive")
+END_OF_TEXT = "<|endoftext|>"
+OWN_CONTENDERS = ("scoring", "floor", "naive")
+PEER_BATCH_SIZES = (1, 4)
+PEERS = {"harness": "lm_eval", "minicons": "minicons"}
+
+Texts = Sequence[str]
+DocumentSums = npt.NDArray[np.float64]
+"""Log-probability of every document, in nats."""
 
 
-def build_model() -> PreTrainedModel:
+def build_model(shape: str) -> PreTrainedModel:
+    """A model with random weights, the same in every process."""
     torch.manual_seed(0)
     config = GPTNeoXConfig(
         vocab_size=VOCABULARY_SIZE,
-        hidden_size=512,
-        num_hidden_layers=6,
-        num_attention_heads=8,
-        intermediate_size=2_048,
+        intermediate_size=4 * SHAPES[shape]["hidden_size"],
         max_position_embeddings=CONTEXT_LENGTH,
+        bos_token_id=0,
+        eos_token_id=0,
+        **SHAPES[shape],
     )
     model: PreTrainedModel = AutoModelForCausalLM.from_config(config).eval()
     return model
 
 
-def build_corpus() -> TokenizedCorpus:
-    generator = np.random.default_rng(0)
-    documents = (generator.integers(0, VOCABULARY_SIZE, length).astype(np.int32) for length in DOCUMENT_LENGTHS)
-    return TokenizedCorpus("benchmark", "none", tuple(documents))
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """A byte-level BPE with up to as many entries as the models have, trained on Python's documentation."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY_SIZE,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((unit.text for unit in split_documentation().training), trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT)
+
+
+def build_texts(tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """Stretches of Python's documentation of about the lengths above, in a shuffled order."""
+    text = "\n\n".join(unit.text for unit in split_documentation().validation)
+    token_ids = tokenizer(text, verbose=False)["input_ids"]
+    ends = np.cumsum(np.random.default_rng(0).permutation(DOCUMENT_LENGTHS))
+    starts = [0, *ends[:-1]]
+    return [tokenizer.decode(token_ids[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def tokenize(tokenizer: PreTrainedTokenizerFast, texts: Texts) -> TokenizedCorpus:
+    """The texts with the end-of-text token before each of them."""
+    encodings = tokenizer(list(texts), verbose=False)["input_ids"]
+    documents = (np.asarray([tokenizer.bos_token_id, *token_ids], np.int32) for token_ids in encodings)
+    return TokenizedCorpus("benchmark", "benchmark", tuple(documents))
 
 
 def list_batches(corpus: TokenizedCorpus) -> list[list[Window]]:
+    """The batches that scoring makes; no document is longer than the context."""
     windows = [
         window
         for index, tokens in enumerate(corpus.token_ids)
@@ -65,13 +116,25 @@ def list_batches(corpus: TokenizedCorpus) -> list[list[Window]]:
     return list(group_windows(windows, BATCH_TOKENS))
 
 
-def run_scoring(model: PreTrainedModel, corpus: TokenizedCorpus) -> npt.NDArray[np.float32]:
-    batches = score_corpus(model, corpus, ScoringSettings(quanta_per_nat=0, device="cpu"))
-    return restore_log_probs(np.concatenate([batch.column("log_prob_quanta") for batch in batches]), 0)
+def pad_inputs(corpus: TokenizedCorpus, batch: list[Window]) -> torch.Tensor:
+    """What the model reads of a batch, padded on the right."""
+    inputs = torch.zeros(len(batch), batch[0].input_length, dtype=torch.int64)
+    for index, window in enumerate(batch):
+        inputs[index, : window.input_length] = torch.from_numpy(corpus.token_ids[window.document_id][: window.end - 1])
+    return inputs
+
+
+def run_scoring(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Texts) -> DocumentSums:
+    corpus = tokenize(tokenizer, texts)
+    batches = list(score_corpus(model, corpus, ScoringSettings(quanta_per_nat=0, device="cpu")))
+    scores = restore_log_probs(np.concatenate([batch.column("log_prob_quanta") for batch in batches]), 0)
+    documents = np.concatenate([batch.column("document_id") for batch in batches])
+    return np.bincount(documents, weights=scores)
 
 
 @torch.inference_mode()
-def run_floor(model: PreTrainedModel, corpus: TokenizedCorpus) -> None:
+def run_floor(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Texts) -> None:
+    corpus = tokenize(tokenizer, texts)
     weight = model.get_output_embeddings().weight
     for batch in list_batches(corpus):
         hidden = model.base_model(input_ids=pad_inputs(corpus, batch), use_cache=False)[0]
@@ -80,80 +143,140 @@ def run_floor(model: PreTrainedModel, corpus: TokenizedCorpus) -> None:
 
 
 @torch.inference_mode()
-def run_naive(model: PreTrainedModel, corpus: TokenizedCorpus) -> npt.NDArray[np.float32]:
-    scores: dict[int, npt.NDArray[np.float32]] = {}
+def run_naive(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Texts) -> DocumentSums:
+    corpus = tokenize(tokenizer, texts)
+    sums = np.zeros(len(texts))
     for batch in list_batches(corpus):
         log_probs = model(input_ids=pad_inputs(corpus, batch), use_cache=False).logits.log_softmax(-1)
         for index, window in enumerate(batch):
             targets = torch.from_numpy(corpus.token_ids[window.document_id][1:].astype(np.int64))
             chosen = log_probs[index, : window.input_length].gather(1, targets[:, None])
-            scores[window.document_id] = chosen[:, 0].numpy()
-    return np.concatenate([scores[index] for index in sorted(scores)])
+            sums[window.document_id] = chosen.double().sum()
+    return sums
 
 
-def pad_inputs(corpus: TokenizedCorpus, batch: list[Window]) -> torch.Tensor:
-    inputs = torch.zeros(len(batch), batch[0].input_length, dtype=torch.int64)
-    for index, window in enumerate(batch):
-        inputs[index, : window.input_length] = torch.from_numpy(corpus.token_ids[window.document_id][: window.end - 1])
-    return inputs
+def run_harness(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Texts, *, batch_size: int
+) -> DocumentSums:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    harness = HFLM(pretrained=model, tokenizer=tokenizer, backend="causal", batch_size=batch_size, device="cpu")
+    requests = [Instance("loglikelihood_rolling", {}, (text,), index) for index, text in enumerate(texts)]
+    return np.asarray(harness.loglikelihood_rolling(requests, disable_tqdm=True))
 
 
-def measure_contender(name: str, thread_count: int, scores_path: str) -> dict[str, float]:
+def run_minicons(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Texts, *, batch_size: int
+) -> DocumentSums:
+    from minicons.scorer import IncrementalLMScorer
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scorer = IncrementalLMScorer(model, "cpu", tokenizer)
+    sums: list[float] = []
+    for first in range(0, len(texts), batch_size):
+        sums += scorer.sequence_score(
+            list(texts[first : first + batch_size]),
+            reduction=lambda scores: scores.double().sum().item(),
+            bos_token=True,
+        )
+    return np.asarray(sums)
+
+
+RUNS: dict[str, Callable[..., DocumentSums | None]] = {
+    "scoring": run_scoring,
+    "floor": run_floor,
+    "naive": run_naive,
+    **{f"harness-{size}": partial(run_harness, batch_size=size) for size in PEER_BATCH_SIZES},
+    **{f"minicons-{size}": partial(run_minicons, batch_size=size) for size in PEER_BATCH_SIZES},
+}
+
+
+def measure_contender(name: str, shape: str, thread_count: int, directory: str) -> dict[str, float]:
     """Time one contender in this process; memory is what it adds to that of the loaded model."""
     torch.set_num_threads(thread_count)
-    runs: dict[str, Callable[[PreTrainedModel, TokenizedCorpus], npt.NDArray[np.float32] | None]] = {
-        "scoring": run_scoring,
-        "floor": run_floor,
-        "naive": run_naive,
-    }
-    model, corpus = build_model(), build_corpus()
-    short = TokenizedCorpus("warm-up", "none", (corpus.token_ids[-1][:64],))
-    runs[name](model, short)
+    model = build_model(shape)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(directory)
+    with open(f"{directory}/texts.json", encoding="utf-8") as file:
+        texts = json.load(file)
+    RUNS[name](model, tokenizer, ["for warming up"])
     memory_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started, cpu_started = time.perf_counter(), time.process_time()
-    scores = runs[name](model, corpus)
+    sums = RUNS[name](model, tokenizer, texts)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     memory_after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if scores is not None:
-        np.save(scores_path, scores)
+    if sums is not None:
+        np.save(f"{directory}/{name}.npy", sums)
     return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mib": (memory_after - memory_before) / 1024}
 
 
-def run_rounds(round_count: int, thread_count: int, directory: str) -> dict[str, list[dict[str, float]]]:
-    measured: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+def run_rounds(
+    names: Sequence[str], shape: str, round_count: int, thread_count: int, directory: str
+) -> dict[str, dict]:
+    """Medians of every contender's measures."""
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for round_number in range(round_count):
         # Turn the order, so that none always follows the same neighbour
-        for name in CONTENDERS[round_number % 3 :] + CONTENDERS[: round_number % 3]:
-            command = [sys.executable, __file__, "--contender", name, str(thread_count), f"{directory}/{name}.npy"]
+        turn = round_number % len(names)
+        for name in [*names[turn:], *names[:turn]]:
+            command = [sys.executable, __file__, "--contender", name, "--directory", directory]
+            command += ["--shape", shape, "--threads", str(thread_count)]
             result = subprocess.run(command, check=True, capture_output=True, text=True)
-            measured[name].append(json.loads(result.stdout.splitlines()[-1]))
-    return measured
+            rounds[name].append(json.loads(result.stdout.splitlines()[-1]))
+    return {
+        name: {key: statistics.median(round_[key] for round_ in measured) for key in measured[0]}
+        for name, measured in rounds.items()
+    }
+
+
+def print_table(medians: dict[str, dict], token_counts: npt.NDArray[np.int64], directory: str) -> None:
+    """One line for every contender; differences are those of a document's mean log-probability."""
+    positions, ours = int(token_counts.sum()), medians["scoring"]
+    scores = np.load(f"{directory}/scoring.npy")
+    print(
+        f"{'':12}{'tokens/s':>10}{'tokens/CPU-s':>14}{'peak MiB':>10}{'speed-up':>10}{'in CPU-s':>10}{'nats apart':>12}"
+    )
+    for name, median in medians.items():
+        apart = (
+            ""
+            if name == "floor"
+            else f"{np.max(np.abs(np.load(f'{directory}/{name}.npy') - scores) / token_counts):.1e}"
+        )
+        print(
+            f"{name:12}{positions / median['seconds']:10.0f}{positions / median['cpu_seconds']:14.0f}"
+            f"{median['peak_mib']:10.0f}{median['seconds'] / ours['seconds']:10.2f}"
+            f"{median['cpu_seconds'] / ours['cpu_seconds']:10.2f}{apart:>12}"
+        )
 
 
 def main() -> None:
-    round_count = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    thread_count = int(sys.argv[2]) if len(sys.argv) > 2 else torch.get_num_threads()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=SHAPES, default="pythia-70m")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--only", nargs="*", default=[], help="contenders, instead of all of them")
+    parser.add_argument("--contender", choices=RUNS, help=argparse.SUPPRESS)
+    parser.add_argument("--directory", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.contender:
+        print(json.dumps(measure_contender(options.contender, options.shape, options.threads, options.directory)))
+        return
+    missing = [name for name, package in PEERS.items() if find_spec(package) is None]
+    names = [name for name in RUNS if name.partition("-")[0] not in missing and name in (options.only or RUNS)]
+    tokenizer = build_tokenizer()
+    texts = build_texts(tokenizer)
+    token_counts = np.asarray([len(tokens) - 1 for tokens in tokenize(tokenizer, texts).token_ids])
+    print(f"{options.shape}, {len(texts)} documents, {token_counts.sum()} tokens, {len(tokenizer)} in the tokenizer")
+    print(f"{options.rounds} rounds, {options.threads} threads, torch {torch.__version__}; not installed: {missing}")
     with tempfile.TemporaryDirectory() as directory:
-        measured = run_rounds(round_count, thread_count, directory)
-        scores, naive = (np.load(f"{directory}/{name}.npy") for name in ("scoring", "naive"))
-    positions = build_corpus().position_count
-    print(f"{positions} positions, {round_count} rounds, {thread_count} threads, torch {torch.__version__}")
-    print(f"{'':10}{'tokens/s':>10}{'tokens/CPU-s':>14}{'peak MiB':>10}")
-    medians = {
-        name: {key: statistics.median(round_[key] for round_ in rounds) for key in rounds[0]}
-        for name, rounds in measured.items()
-    }
-    for name, median in medians.items():
-        rates = positions / median["seconds"], positions / median["cpu_seconds"]
-        print(f"{name:10}{rates[0]:10.0f}{rates[1]:14.0f}{median['peak_mib']:10.0f}")
-    for key, peer in (("seconds", "floor"), ("cpu_seconds", "floor"), ("seconds", "naive"), ("cpu_seconds", "naive")):
-        print(f"speed against {peer} by {key}: {medians[peer][key] / medians['scoring'][key]:.2f}")
-    print(f"peak memory against naive: {medians['scoring']['peak_mib'] / medians['naive']['peak_mib']:.3f}")
-    print(f"largest difference from naive: {np.abs(scores - naive).max():.1e} nats")
+        tokenizer.save_pretrained(directory)
+        with open(f"{directory}/texts.json", "w", encoding="utf-8") as file:
+            json.dump(texts, file)
+        print_table(
+            run_rounds(names, options.shape, options.rounds, options.threads, directory), token_counts, directory
+        )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--contender"]:
-        print(json.dumps(measure_contender(sys.argv[2], int(sys.argv[3]), sys.argv[4])))
-    else:
-        main()
+    main()

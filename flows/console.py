@@ -105,6 +105,10 @@ class ProgressBars:
             self.tasks[name] = self.progress.add_task(name, total=total, detail=detail)
         self.progress.update(self.tasks[name], completed=done, total=total, detail=detail)
 
+    def remark(self, message: str) -> None:
+        """Print a message, on a terminal above the bars."""
+        say(message)
+
 
 @contextmanager
 def progress_bars() -> Iterator[None]:

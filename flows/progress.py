@@ -14,6 +14,9 @@ class ProgressListener(Protocol):
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
         """``done`` of ``total`` units of the work called ``name`` are finished."""
 
+    def remark(self, message: str) -> None:
+        """Something happened that a person would want to know while the work goes on."""
+
 
 listener: ContextVar[ProgressListener | None] = ContextVar("listener", default=None)
 
@@ -23,6 +26,13 @@ def report_progress(name: str, done: float, total: float, detail: str = "") -> N
     present = listener.get()
     if present is not None:
         present.advance(name, done, total, detail)
+
+
+def report_remark(message: str) -> None:
+    """Tell the present listener something, once."""
+    present = listener.get()
+    if present is not None:
+        present.remark(message)
 
 
 @contextmanager

@@ -6,13 +6,13 @@ import getpass
 import json
 import platform
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import cast
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -21,10 +21,11 @@ from prefect.utilities.annotations import quote
 from trailhouse import __version__
 from trailhouse.errors import BadInputError, PartialError, TrailhouseError
 from trailhouse.flows.address import resolve_address
-from trailhouse.flows.progress import report_progress
+from trailhouse.flows.progress import report_progress, report_remark
 from trailhouse.flows.registration import find_checkpoints, find_damaged_places, read_registered_corpus, register_suite
-from trailhouse.flows.reuse import CopiedPlan, Plan, copy_reusable, split_reusable
+from trailhouse.flows.reuse import Plan, copy_reusable, split_reusable
 from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.flows.slots import RELEASE_SECONDS, wait_for_free
 from trailhouse.flows.suites import find_declared_suite
 from trailhouse.flows.sweep import (
     TASK_THREADS,
@@ -45,7 +46,7 @@ from trailhouse.models.tokenized_corpus import TokenizedCorpus, refuse_large_tok
 from trailhouse.warehouse.catalogue import load_tokens, upsert
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, read_score_keys, retract_scores
-from trailhouse.warehouse.load import drop_abandoned_stages
+from trailhouse.warehouse.load import Partition, drop_abandoned_stages
 
 Outcome = ScoredCheckpoint | LedgerEntry | PassedOver | BaseException
 
@@ -59,7 +60,7 @@ class ScoringReport:
     checkpoint_count: int
     already_scored_count: int
     elsewhere_count: int
-    """Checkpoints that another worker is scoring at this moment."""
+    """Checkpoints that another worker scored since this run began."""
     scored_count: int
     copied_count: int
     """Of ``scored_count``: copied from a checkpoint with the same weights."""
@@ -115,7 +116,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     )
     jobs = {tokens.tokenizer_id: make_job(tokenized=tokens) for tokens in tokenized}
     outcomes = score_pending(to_score, jobs) if to_score else []
-    outcomes += copy_or_pass_over(address, copies, elsewhere_of(to_score, outcomes))
+    outcomes += copy_reusable(address, copies)
     report = summarise(declared.suite_id, corpus, len(planned), outcomes, started_at)
     finished = [outcome for outcome in outcomes if isinstance(outcome, ScoredCheckpoint)]
     if finished:
@@ -152,49 +153,63 @@ def plan_partition(checkpoint: Checkpoint, corpus: Corpus, scoring: ScoringSetti
 
 
 def score_pending(pending: list[Plan], jobs: Mapping[str, ScoringJob]) -> list[Outcome]:
-    """Take the checkpoints through the stages of a sweep; an outcome is what became of one, or its error."""
-    example = next(iter(jobs.values()))
-    corpus_id = example.tokenized.corpus_id
-    slot = score_checkpoint.with_options(tags={f"device:{example.settings.device}"})
+    """Take the checkpoints through the stages of a sweep; an outcome is what became of one, or its error.
+
+    What another worker holds is passed over and looked at again when it lets go: by then it is scored, or the
+    worker has died and it is scored here. So every checkpoint has come to an end when this returns.
+    """
+    job = next(iter(jobs.values()))
+    corpus_id = job.tokenized.corpus_id
     artifact_id = cast(
         uuid.UUID, create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {corpus_id}")
     )
     report_progress("Scoring", 0, len(pending))
-    outcomes: list[Outcome] = []
-    with closing_stages(example.stages):
-        futures = [
-            slot.submit(checkpoint, scored, cast(ScoringJob, quote(jobs[checkpoint.tokenizer_id])))
-            for checkpoint, scored in pending
-        ]
-        for (checkpoint, _), future in zip(pending, futures, strict=True):
-            future.wait()
-            outcomes.append(future.state.result(raise_on_failure=False))
-            report_progress("Scoring", len(outcomes), len(pending), checkpoint.model_id)
-            update_progress_artifact(artifact_id, 100.0 * len(outcomes) / len(pending))
+    outcomes: dict[Partition, Outcome] = {}
+    held = [scored.partition for _, scored in pending]
+    with closing_stages(job.stages):
+        while held:
+            chosen = [(c, scored) for c, scored in pending if scored.partition in held]
+            for checkpoint, scored, outcome in run_tasks(chosen, jobs):
+                if isinstance(outcome, PassedOver) and not outcome.is_scored:
+                    continue
+                outcomes[scored.partition] = outcome
+                report_progress("Scoring", len(outcomes), len(pending), checkpoint.model_id)
+                update_progress_artifact(artifact_id, 100.0 * len(outcomes) / len(pending))
+            held = wait_for_others([s.partition for _, s in pending if s.partition not in outcomes], job)
     create_table_artifact(
-        [describe_outcome(c, outcome) for (c, _), outcome in zip(pending, outcomes, strict=True)],
+        [describe_outcome(checkpoint, outcomes[scored.partition]) for checkpoint, scored in pending],
         key="scored-checkpoints",
         description=f"Checkpoints scored on {corpus_id}",
     )
-    return outcomes
+    return [outcomes[scored.partition] for _, scored in pending]
 
 
-def elsewhere_of(plans: list[Plan], outcomes: list[Outcome]) -> set[tuple[str, int]]:
-    """(model_id, step) of the checkpoints that another worker is scoring at this moment."""
-    return {
-        (scored.model_id, scored.step)
-        for (_, scored), outcome in zip(plans, outcomes, strict=True)
-        if isinstance(outcome, PassedOver) and not outcome.is_scored
-    }
+def run_tasks(
+    chosen: list[Plan], jobs: Mapping[str, ScoringJob]
+) -> Iterator[tuple[Checkpoint, ScoredPartition, Outcome]]:
+    """Run the task of every checkpoint, and yield what became of them in order."""
+    device = next(iter(jobs.values())).settings.device
+    task = score_checkpoint.with_options(tags={f"device:{device}"})
+    futures = [
+        task.submit(checkpoint, scored, cast(ScoringJob, quote(jobs[checkpoint.tokenizer_id])))
+        for checkpoint, scored in chosen
+    ]
+    for (checkpoint, scored), future in zip(chosen, futures, strict=True):
+        future.wait()
+        yield checkpoint, scored, future.state.result(raise_on_failure=False)
 
 
-def copy_or_pass_over(
-    address: WarehouseAddress, copies: list[CopiedPlan], elsewhere: set[tuple[str, int]]
-) -> list[Outcome]:
-    """Copy the scores of equal weights; where another worker is making them, the copy is left to a later run."""
-    present = [copy for copy in copies if copy.origin not in elsewhere]
-    waiting: list[Outcome] = [PassedOver(is_scored=False) for copy in copies if copy.origin in elsewhere]
-    return [*waiting, *copy_reusable(address, present)]
+def wait_for_others(held: list[Partition], job: ScoringJob) -> list[Partition]:
+    """Return those of the partitions that other workers let go of, once there is one; at once if none is held."""
+    if held and not job.stages.is_waiting:
+        job.stages.is_waiting = True
+        message = (
+            f"waiting for {len(held)} checkpoints that other workers are scoring; what a dead worker held comes"
+            f" free within {RELEASE_SECONDS:.0f} s and is scored here"
+        )
+        report_remark(message)
+        get_run_logger().info(message)
+    return wait_for_free(held, job.data_directory) if held else []
 
 
 def tokenize_for(
@@ -235,8 +250,7 @@ def describe_outcome(checkpoint: Checkpoint, outcome: Outcome) -> dict[str, obje
     if isinstance(outcome, BaseException):
         return {**row, "state": "failed", "scores": 0, "mean log-prob (nats)": None, "message": str(outcome)}
     if isinstance(outcome, PassedOver):
-        state = "scored elsewhere" if outcome.is_scored else "being scored elsewhere"
-        return {**row, "state": state, "scores": 0, "mean log-prob (nats)": None, "message": ""}
+        return {**row, "state": "scored by another worker", "scores": 0, "mean log-prob (nats)": None, "message": ""}
     entry = outcome if isinstance(outcome, LedgerEntry) else outcome.entry
     mean = entry.log_prob_sum_nats / entry.score_count
     return {**row, "state": "scored", "scores": entry.score_count, "mean log-prob (nats)": mean, "message": ""}
@@ -248,15 +262,14 @@ def summarise(
     """Add up what the run did; the speed is that of the checkpoints that were scored, not copied."""
     finished = [outcome for outcome in outcomes if isinstance(outcome, ScoredCheckpoint)]
     copied = [outcome for outcome in outcomes if isinstance(outcome, LedgerEntry)]
-    passed_over = [outcome for outcome in outcomes if isinstance(outcome, PassedOver)]
     score_count = sum(scored.entry.score_count for scored in finished)
     scoring_seconds = sum(scored.scoring_seconds for scored in finished)
     return ScoringReport(
         suite_id=suite,
         corpus_id=corpus,
         checkpoint_count=checkpoint_count,
-        already_scored_count=checkpoint_count - len(outcomes) + sum(one.is_scored for one in passed_over),
-        elsewhere_count=sum(not one.is_scored for one in passed_over),
+        already_scored_count=checkpoint_count - len(outcomes),
+        elsewhere_count=sum(isinstance(outcome, PassedOver) for outcome in outcomes),
         scored_count=len(finished) + len(copied),
         copied_count=len(copied),
         score_count=score_count + sum(entry.score_count for entry in copied),

@@ -1,7 +1,7 @@
 """Who may work on what: one worker per checkpoint and corpus, one checkpoint at a time per device.
 
 With a Prefect server (``PREFECT_API_URL``) the slots are global concurrency limits with leases, so that several
-hosts share one sweep and a dead worker's slots come free after a minute. Without one they are lock files below the
+hosts share one sweep and a dead worker's slots come free after two minutes. Without one they are lock files below the
 data directory: the kernel frees them with the process that held them.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import platform
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +24,10 @@ from prefect.settings import PREFECT_API_URL
 
 from trailhouse.warehouse.load import Partition
 
-LEASE_SECONDS = 60.0  # the shortest that Prefect grants
+# Renewed after three quarters of it: what is left is the time that a busy host and a busy server have for that
+LEASE_SECONDS = 120.0
+RELEASE_SECONDS = LEASE_SECONDS + 30  # with the time until the server looks for leases that ran out
+CLAIM_LOOK_SECONDS = 1.0
 LOCKED = 423
 
 
@@ -45,9 +49,39 @@ def claim_partition(partition: Partition, data_directory: Path) -> Iterator[Clai
 
     Whoever gets a claim must look at the ledger again: the one before may have scored the partition meanwhile.
     """
-    name = f"trailhouse-partition-{hashlib.sha256(partition.expression.encode()).hexdigest()[:16]}"
-    with claim_work(name, data_directory) as claim:
+    with claim_work(name_claim(partition), data_directory) as claim:
         yield claim
+
+
+def name_claim(partition: Partition) -> str:
+    """What the claim on a partition is called."""
+    return f"trailhouse-partition-{hashlib.sha256(partition.expression.encode()).hexdigest()[:16]}"
+
+
+def wait_for_free(partitions: Sequence[Partition], data_directory: Path) -> list[Partition]:
+    """Wait until others hold no claim on at least one of the partitions any more; returns those that are free.
+
+    A claim ends with the work, or with the worker: its lock goes with the process, its lease runs out.
+    """
+    while not (free := [one for one in partitions if not is_claimed(name_claim(one), data_directory)]):
+        time.sleep(CLAIM_LOOK_SECONDS)
+    return free
+
+
+def is_claimed(name: str, data_directory: Path) -> bool:
+    """Return whether somebody holds the claim of this name at this moment."""
+    if not has_server():
+        path = data_directory / "claims" / f"{name}.lock"
+        if not path.exists():
+            return False
+        with claim_on_disk(path) as claim:
+            return not claim.is_ours
+    with get_client(sync_client=True) as client:
+        try:
+            limit = client.read_global_concurrency_limit_by_name(name)
+        except ObjectNotFound:
+            return False
+    return limit.active_slots >= limit.limit
 
 
 @contextmanager
@@ -59,18 +93,24 @@ def claim_work(name: str, data_directory: Path) -> Iterator[Claim]:
 
 
 @contextmanager
-def hold_device(device: str) -> Iterator[None]:
-    """Wait until this host's device is free for scoring, and keep it.
+def hold_devices(devices: Sequence[str]) -> Iterator[None]:
+    """Wait until these devices of this host are free for scoring, and keep them.
 
-    The limit is created with one slot; who wants more of them on one device raises it on the Prefect server.
+    A limit is created with one slot; who wants more of them on one device raises it on the Prefect server.
     """
     if not has_server():
         yield
         return
-    name = f"trailhouse-device-{platform.node()}-{device}"
-    create_limit(name)
-    with concurrency(name, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False):
+    names = [name_device_slot(platform.node(), device) for device in devices]
+    for name in names:
+        create_limit(name)
+    with concurrency(names, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False):
         yield
+
+
+def name_device_slot(host: str, device: str) -> str:
+    """What the global concurrency limit of a device is called."""
+    return f"trailhouse-device-{host}-{device}"
 
 
 def has_server() -> bool:

@@ -1,20 +1,16 @@
-"""The standing service: the deployment that looks for new checkpoints, its schedule, its trigger and its guard."""
+"""The standing service: the deployment that looks for new checkpoints, its schedule and its trigger."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from prefect import serve
-from prefect.automations import Automation
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
-from prefect.events import DeploymentEventTrigger, Event, EventTrigger, Posture, Resource, ResourceSpecification
-from prefect.events.actions import ChangeFlowRunState
+from prefect.events import DeploymentEventTrigger, Event, Resource, ResourceSpecification
 from prefect.events.clients import get_events_client
-from prefect.exceptions import ObjectNotFound
 from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.asyncutils import run_coro_as_sync
 
@@ -23,9 +19,6 @@ from trailhouse.flows.suites import find_declared_suite
 from trailhouse.flows.watch_checkpoints import PUSHED_EVENT, watch_checkpoints
 
 DEPLOYMENT = "standing"
-GUARD = "Trailhouse: runs without a heartbeat have crashed"
-HEARTBEAT = "prefect.flow-run.heartbeat"
-SILENCE = timedelta(seconds=120)  # four heartbeats
 
 
 def watch_forever(suites: list[str], corpora: list[str], interval_seconds: float, settings: Settings) -> None:
@@ -34,7 +27,6 @@ def watch_forever(suites: list[str], corpora: list[str], interval_seconds: float
     Raises UsageError or BadInputError at once if a suite is not declared well.
     """
     suite_ids = [find_declared_suite(suite, settings).suite_id for suite in suites]
-    guard_against_zombies()
     places = [str(Path(suite).resolve()) if Path(suite).is_file() else suite for suite in suites]
     deployment = make_deployment(places, suite_ids, corpora, interval_seconds)
     serve(deployment, print_starting_message=False)
@@ -63,31 +55,6 @@ def make_deployment(
     )
     assert isinstance(made, RunnerDeployment)
     return made
-
-
-def guard_against_zombies() -> None:
-    """Let the server count runs as crashed that have sent no heartbeat for a while; done once per server."""
-    ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
-    with suppress(ObjectNotFound, ValueError):
-        cast(Automation, Automation.read(name=GUARD))
-        return
-    Automation(
-        name=GUARD,
-        trigger=EventTrigger(
-            after={HEARTBEAT},
-            expect={HEARTBEAT, *ended},
-            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=SILENCE,
-        ),
-        actions=[
-            ChangeFlowRunState(
-                name=None, state=StateType.CRASHED, message="no heartbeat: the process or its host died", force=False
-            )
-        ],
-    ).create()
 
 
 def announce_push(suite_id: str, step: int | None) -> None:

@@ -30,7 +30,7 @@ from prefect.tasks import Task
 
 from trailhouse.errors import TrailhouseError
 from trailhouse.flows.progress import report_progress
-from trailhouse.flows.slots import claim_partition, hold_device
+from trailhouse.flows.slots import claim_partition, hold_devices
 from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.checkpoint_cache import CheckpointCache
 from trailhouse.models.scoring import (
@@ -39,6 +39,7 @@ from trailhouse.models.scoring import (
     attention_implementation,
     device_name,
     is_out_of_memory,
+    list_devices,
     load_model,
     score_corpus,
 )
@@ -64,6 +65,8 @@ class SweepStages:
         self.is_stopped = threading.Event()
         self.holds_two = True
         """False once the memory did not hold a model beside the one that was scored."""
+        self.is_waiting = False
+        """Whether a person was told that other workers are waited for."""
 
 
 @contextmanager
@@ -153,9 +156,7 @@ def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: Scori
     with claim_partition(scored.partition, job.data_directory) as claim:
         if not claim.is_ours:
             return PassedOver(is_scored=False)
-        with connect(job.address) as client:
-            present = read_score_keys(client, scored.corpus_id).get((scored.model_id, scored.step))
-        if present == scored.score_key:
+        if is_in_ledger(scored, job.address):
             claim.finish()
             return PassedOver(is_scored=True)
         try:
@@ -167,8 +168,20 @@ def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: Scori
         return result
 
 
-def process_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob) -> ScoredCheckpoint:
-    """Take one checkpoint through the stages."""
+def is_in_ledger(scored: ScoredPartition, address: WarehouseAddress) -> bool:
+    """Return whether the scores are in the warehouse, by whom ever."""
+    with connect(address) as client:
+        return read_score_keys(client, scored.corpus_id).get((scored.model_id, scored.step)) == scored.score_key
+
+
+def process_checkpoint(
+    checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob
+) -> ScoredCheckpoint | PassedOver:
+    """Take one checkpoint through the stages.
+
+    The ledger is asked again before the costly one: on a host so busy that its lease ran out, or after a long
+    download, another worker may have been faster.
+    """
     stages = job.stages
     with stages.resident, ExitStack() as files:
         with stages.loading:
@@ -179,9 +192,11 @@ def process_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: Sco
             model = load_beside(directory, checkpoint, job)
             load_seconds = time.monotonic() - load_started
         with stages.scoring:
+            if is_in_ledger(scored, job.address):
+                return PassedOver(is_scored=True)
             model = model or load_model(directory, job.settings, allow_pickle=checkpoint.is_pickled)
             description = (device_name(model), attention_implementation(model))
-            with hold_device(str(model.device)):
+            with hold_devices(list_devices(model)):
                 started = time.monotonic()
                 started_at = datetime.now(UTC) - timedelta(seconds=load_seconds)
                 insertion = score_and_insert(model, scored, job, started_at)

@@ -15,7 +15,8 @@ from trailhouse.flows.build_marts import BuildReport, build_marts
 from trailhouse.flows.publish_dashboards import warm_running_dashboards
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.settings import Settings, load_settings
-from trailhouse.flows.slots import claim_work
+from trailhouse.flows.slots import claim_work, has_server
+from trailhouse.flows.zombie_guard import guard_against_zombies
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.ledger import read_latest_scoring
 
@@ -52,6 +53,8 @@ def watch_checkpoints(suites: list[str], corpora: list[str], settings: Settings 
     and the next one looks again.
     """
     settings = settings or load_settings()
+    if has_server():
+        guard_against_zombies()
     sweeps = [sweep_suite(suite, corpus, settings) for suite in suites for corpus in corpora]
     marts = derive_new(settings)
     report = WatchReport(sweeps, marts, 0 if marts is None else warm_running_dashboards(settings))
@@ -105,7 +108,7 @@ def write_note(path: Path, text: str) -> None:
 def describe_watch(report: WatchReport) -> str:
     """The report as Markdown."""
     lines = [
-        "| suite | corpus | checkpoints | scored now | being scored elsewhere | wrong by the audit | mistake |",
+        "| suite | corpus | checkpoints | scored now | scored by other workers | wrong by the audit | mistake |",
         "|---|---|---|---|---|---|---|",
     ]
     for sweep in report.sweeps:

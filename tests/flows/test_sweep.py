@@ -11,24 +11,35 @@ import time
 import uuid
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from subprocess import PIPE
 
 import numpy as np
 import pytest
 import torch
+from prefect.states import exception_to_failed_state
+from prefect.utilities.asyncutils import run_coro_as_sync
 from transformers import AutoModelForCausalLM, GPTNeoXConfig
 
 from tests.nudging import nudge_weights
-from trailhouse.errors import BadInputError
+from trailhouse.errors import BadInputError, UnreachableError, UsageError
 from trailhouse.flows import sweep
 from trailhouse.flows.slots import claim_partition
-from trailhouse.flows.sweep import ScoringJob, SweepStages, closing_stages, process_checkpoint
+from trailhouse.flows.sweep import (
+    PassedOver,
+    ScoringJob,
+    SweepStages,
+    SweepStoppedError,
+    closing_stages,
+    is_worth_retrying,
+    process_checkpoint,
+)
 from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.checkpoint_cache import CheckpointCache
 from trailhouse.models.scoring import ScoringSettings
 from trailhouse.models.tokenized_corpus import TokenizedCorpus
-from trailhouse.warehouse.ledger import ScoredPartition, read_score_keys
+from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, read_score_keys
 
 STEPS = (0, 1, 2, 3)
 
@@ -179,6 +190,24 @@ def test_an_error_in_any_stage_is_that_of_its_checkpoint_and_stops_no_other(chec
     assert client.query("select count() from system.tables where name like 'stage_%'").result_rows == [(0,)]
 
 
+def test_what_another_worker_scored_meanwhile_is_not_scored_again(checkpoints, job, monkeypatch):
+    """As where a lease ran out while a checkpoint was fetched and loaded."""
+
+    def lose_the_race(directory, settings, load=sweep.load_model, **options):
+        other = replace(job, stages=SweepStages())
+        with monkeypatch.context() as patch, closing_stages(other.stages):
+            patch.setattr(sweep, "load_model", load)
+            entries.append(process_checkpoint(checkpoints[0], partition_of(checkpoints[0]), other).entry)
+        return load(directory, settings, **options)
+
+    entries: list[LedgerEntry] = []
+    monkeypatch.setattr(sweep, "load_model", lose_the_race)
+    with closing_stages(job.stages):
+        outcome = process_checkpoint(checkpoints[0], partition_of(checkpoints[0]), job)
+    assert outcome == PassedOver(is_scored=True)
+    assert [entry.score_count for entry in entries] == [20 * 59]
+
+
 def test_a_model_that_does_not_fit_beside_another_is_loaded_when_the_memory_is_free(
     checkpoints, job, timeline, monkeypatch
 ):
@@ -191,6 +220,20 @@ def test_a_model_that_does_not_fit_beside_another_is_loaded_when_the_memory_is_f
     outcomes = run_sweep(checkpoints, job)
     assert [outcome.entry.score_count for outcome in outcomes] == [20 * 59] * 4
     assert timeline.most_alive == 1
+
+
+def test_only_what_may_pass_by_itself_is_tried_again():
+    def is_retried(error: BaseException) -> bool:
+        state = run_coro_as_sync(exception_to_failed_state(error))
+        return is_worth_retrying(None, None, state)
+
+    assert [is_retried(error) for error in (UnreachableError("the hub", "wait"), ConnectionError(), OSError())] == [
+        True,
+        True,
+        True,
+    ]
+    assert not any(map(is_retried, (BadInputError("a NaN", "mend it"), UsageError("a device", "mend it"))))
+    assert not is_retried(SweepStoppedError())
 
 
 def test_a_partition_is_claimed_once_at_a_time_and_freed_with_the_process_that_held_it(checkpoints, tmp_path):
@@ -248,6 +291,8 @@ def test_two_workers_of_one_prefect_server_share_a_sweep(make_suite, corpus, wor
     reports = [json.loads(output) for output, _ in results]
     # a lease that runs out on a busy machine may let a checkpoint be scored twice, never stored twice
     assert sum(report["scored_count"] for report in reports) >= 8
+    for report in reports:  # success means that all is scored, by whom ever
+        assert sum(report[f"{how}_count"] for how in ("scored", "elsewhere", "already_scored")) == 8
     ledger = "select count(), uniqExact(step), uniqExact(score_count) from raw_score_ledger final"
     assert workplace.query(f"{ledger} where model_id = 'shared/copied' and is_complete") == [(8, 8, 1)]
     rows = "select step, count() from raw_token_score where model_id = 'shared/copied' group by step"

@@ -1,0 +1,88 @@
+"""A suite on the hub from its declaration to its scores, through the command and a hub on loopback."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.fake_hub import FakeHub, serve_hub
+from tests.tiny_suite import nudge_weights
+from tests.workplace import COMMAND
+
+SUITE = """\
+suite: public
+description: On the hub
+source: hub
+models:
+  - name: tiny
+    location: owner/tiny
+    step_pattern: 'step(?P<step>\\d+)'
+    batch_tokens: 512
+    planned_steps: 100
+    context_length: 32
+    expected_steps: [0, 10, 20, 100]
+    final_revision: main
+"""
+WEIGHTS = "/cdn/"  # where the fake hub serves large files from
+
+
+@pytest.fixture
+def hub(tiny_template, tmp_path):
+    """Branches of a repository; step20 serves the weights of step10, as some public ones do."""
+    branches = {}
+    for branch, amount in (("step0", 0.0), ("step10", 0.1), ("step20", 0.1), ("main", 0.5)):
+        directory = tmp_path / "hub" / branch
+        shutil.copytree(tiny_template, directory)
+        nudge_weights(directory, amount)
+        branches[branch] = {path.name: path.read_bytes() for path in directory.iterdir()}
+    with serve_hub(FakeHub({"owner/tiny": branches})) as served:
+        yield served
+
+
+def count_weight_downloads(hub: FakeHub) -> int:
+    return sum(method == "GET" and path.startswith(WEIGHTS) for method, path in hub.requests)
+
+
+def test_a_suite_on_the_hub_is_audited_scored_and_watched_for_moved_branches(
+    hub, trailhouse, tmp_path, monkeypatch, client
+):
+    (tmp_path / "declared.yaml").write_text(SUITE)
+    (tmp_path / "a.txt").write_text("the cat sat on the mat and the parser reads the file " * 3)
+    assert trailhouse("suite", "add", "declared.yaml")[0] == 0
+    assert trailhouse("corpus", "add", "a.txt", "--name", "few")[0] == 0
+
+    variables = {**os.environ, "HF_ENDPOINT": hub.url}
+    audit = subprocess.run([*COMMAND, "audit", "public", "--json"], env=variables, capture_output=True, text=True)
+    assert audit.returncode == 4, audit.stderr
+    found = [(f["step"], f["check_name"]) for f in json.loads(audit.stdout)["findings"]]
+    assert sorted(found) == [(10, "duplicate"), (20, "duplicate")]
+    assert count_weight_downloads(hub) == 0
+
+    monkeypatch.setenv("TRAILHOUSE_HUB_ENDPOINT", hub.url)
+    hub.faults.cut_after_bytes = 1500
+    code, out, err = trailhouse("score", "public", "--corpus", "few", "--json")
+    assert code == 0, err
+    report = json.loads(out)
+    assert (report["scored_count"], report["copied_count"]) == (4, 1)
+    assert count_weight_downloads(hub) == 4  # one of the three was cut off and went on
+    commits = "select step, commit_hash from raw_checkpoint final where model_id = 'public/tiny' order by step"
+    before = dict(client.query(commits).result_rows)
+
+    again = json.loads(trailhouse("score", "public", "--corpus", "few", "--json")[1])
+    assert (again["already_scored_count"], again["scored_count"]) == (4, 0)
+    assert count_weight_downloads(hub) == 4
+
+    branches = hub.repositories["owner/tiny"]
+    branches["step0"] = {**branches["step0"], "model.safetensors": branches["main"]["model.safetensors"]}
+    code, out, _ = trailhouse("audit", "public", "--json")
+    assert code == 4
+    assert {(f["step"], f["check_name"]) for f in json.loads(out)["findings"]} >= {(0, "revision"), (0, "duplicate")}
+    moved = json.loads(trailhouse("score", "public", "--corpus", "few", "--json")[1])
+    assert (moved["already_scored_count"], moved["scored_count"], moved["copied_count"]) == (3, 1, 1)
+    assert count_weight_downloads(hub) == 4  # the weights of main are known
+    after = dict(client.query(commits).result_rows)
+    assert {step for step in after if after[step] != before[step]} == {0}
+    scores = "select groupArray(log_prob_quanta) from raw_token_score where model_id = 'public/tiny' and step = "
+    assert client.query(f"{scores} 0").result_rows == client.query(f"{scores} 100").result_rows
