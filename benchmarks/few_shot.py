@@ -1,18 +1,22 @@
 """Few-shot evaluation against lm-evaluation-harness: items per second on identical prompts, and the choices.
 
-Both score every option of the miniature tasks with one checkpoint, in this process and on one thread, and the
-time of loading is no part of either. The harness gets prompts and options as text, at several batch sizes, and
-its best counts. Each contender runs once per round; medians of CPU and wall time are shown.
+Both score every option of the same items with one model, in this process and on one thread, and the time of loading
+is no part of either. Trailhouse scores every option after its prompt and alone, as `trailhouse evaluate` does; the
+harness is asked for the first alone (what acc and acc_norm need) and for both (what acc_mutual_info needs, the same
+work). It gets prompts and options as text, at several batch sizes, and its best counts. Each contender runs once per
+round; medians of CPU and wall time are shown.
 
-``python benchmarks/few_shot.py CHECKPOINT_DIRECTORY [rounds] [shots]``, in an environment that has lm-eval.
+``python benchmarks/few_shot.py CHECKPOINT_DIRECTORY [--shape pythia-70m] [--rounds 3] [--shots 2] [--items 60]``, in an
+environment that has lm-eval. With ``--shape`` the model has random weights of that shape, and the items are questions
+about passages of documentation, so that the prompts are as long as those of most published tasks.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,64 +24,115 @@ import numpy.typing as npt
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 
 from trailhouse.models.evaluation.encoding import encode_task
 from trailhouse.models.evaluation.evaluator import Evaluator
 from trailhouse.models.miniature.tasks import miniature_tasks
+from trailhouse.models.miniature.text import split_documentation
 from trailhouse.models.scoring import ScoringSettings, load_model
 from trailhouse.models.tasks.prompt import draw_exemplars, write_prompt
+from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem
 from trailhouse.models.tokenization import load_tokenizer
 
 SEED = 0
-HARNESS_BATCH_SIZES = (8, 32)
 SETTINGS = ScoringSettings(device="cpu")
+SHAPES = {
+    "pythia-70m": {"hidden_size": 512, "num_hidden_layers": 6, "num_attention_heads": 8, "intermediate_size": 2048},
+}
+HARNESS_BATCH_SIZES = {"pythia-70m": (4, 8), None: (8, 32)}
+PASSAGE_WORDS = 50
+OPTION_COUNT = 4
 Scores = npt.NDArray[np.float64]
 
 
-def list_requests(shot_count: int) -> list[Instance]:
-    """Return every option of every item as the harness asks for it."""
+def build_model(shape: str) -> PreTrainedModel:
+    """Return a model of a published shape with random weights."""
+    torch.manual_seed(SEED)
+    config = GPTNeoXConfig(vocab_size=50304, max_position_embeddings=2048, rotary_pct=0.25, **SHAPES[shape])
+    return GPTNeoXForCausalLM(config).eval()
+
+
+def build_passages(item_count: int) -> list[Task]:
+    """Return one task: a passage of documentation, and which three words come next."""
+    words = " ".join(unit.text for unit in split_documentation().validation).split()
+    size = PASSAGE_WORDS + 3 * OPTION_COUNT
+    items = []
+    for place in range(0, size * item_count, size):
+        passage = " ".join(words[place : place + PASSAGE_WORDS])
+        rest = words[place + PASSAGE_WORDS : place + size]
+        options = tuple(dict.fromkeys(" ".join(rest[i : i + 3]) for i in range(0, len(rest), 3)))
+        items.append(TaskItem(passage, options, tuple(float(index == 0) for index in range(len(options)))))
+    form = PromptFormat(
+        example_input_prefix="",
+        example_output_prefix=" ",
+        append_choices_to_input=False,
+        few_shot_example_separator="\n\n",
+    )
+    return [Task("passages", "", (), "", "benchmark", "", form, tuple(items))]
+
+
+def list_requests(tasks: Sequence[Task], shot_count: int) -> list[tuple[str, str]]:
+    """Return prompt and continuation of every option of every item."""
     return [
-        Instance("loglikelihood", {}, (prompt, option), 0)
-        for task in miniature_tasks()
+        (prompt, option)
+        for task in tasks
         for item_id, item in enumerate(task.items)
         for prompt in [write_prompt(task, item_id, draw_exemplars(task, item_id, shot_count, SEED), SEED)]
         for option in item.options
     ]
 
 
-def count_choices(scores: Scores) -> list[int]:
-    """Return the option of the highest log-probability of every item."""
-    choices, place = [], 0
-    for task in miniature_tasks():
-        for item in task.items:
-            choices.append(int(np.argmax(scores[place : place + len(item.options)])))
-            place += len(item.options)
-    return choices
+def ask_harness(harness: HFLM, requests: Sequence[tuple[str, str]], *, alone: bool) -> Scores:
+    """Return what the harness makes of the requests, and where ``alone``, of the options without prompts as well."""
+    asked = [*requests, *(("", _move_blank(*request)) for request in requests)] if alone else requests
+    instances = [Instance("loglikelihood", {}, request, 0) for request in asked]
+    return np.asarray([score for score, _ in harness.loglikelihood(instances, disable_tqdm=True)])
+
+
+def _move_blank(prompt: str, option: str) -> str:
+    """Return the option with the white space before it, as it stands in the text."""
+    return prompt[len(prompt.rstrip()) :] + option
 
 
 def main() -> None:
-    directory = Path(sys.argv[1])
-    round_count = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    shot_count = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--shape", choices=SHAPES)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--shots", type=int, default=2)
+    parser.add_argument("--items", type=int, default=60)
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    model, tokenizer = load_model(directory, SETTINGS), load_tokenizer(directory)
-    requests = list_requests(shot_count)
-    harnesses = {
-        size: HFLM(pretrained=model, tokenizer=tokenizer, batch_size=size, device="cpu") for size in HARNESS_BATCH_SIZES
-    }
+    tokenizer = load_tokenizer(arguments.directory)
+    model = build_model(arguments.shape) if arguments.shape else load_model(arguments.directory, SETTINGS)
+    tasks = build_passages(arguments.items) if arguments.shape else list(miniature_tasks())
+    requests = list_requests(tasks, arguments.shots)
 
     def run_trailhouse() -> Scores:
         evaluator = Evaluator(model, SETTINGS)
-        encoded = [
-            encode_task(tokenizer, task, shot_count, SEED, evaluator.context_length) for task in miniature_tasks()
-        ]
-        return np.concatenate([evaluator.score(task)["log_prob_nats"].to_numpy() for task in encoded]).astype(float)
-
-    def run_harness(size: int) -> Scores:
-        return np.asarray([score for score, _ in harnesses[size].loglikelihood(requests, disable_tqdm=True)])
+        encoded = [encode_task(tokenizer, task, arguments.shots, SEED, evaluator.context_length) for task in tasks]
+        batches = [evaluator.score(task) for task in encoded]
+        names = ("log_prob_nats", "unconditional_log_prob_nats")
+        return np.concatenate([batch[name].to_numpy() for name in names for batch in batches]).astype(float)
 
     contenders: dict[str, Callable[[], Scores]] = {"trailhouse": run_trailhouse}
-    contenders |= {f"harness, batch {size}": (lambda size=size: run_harness(size)) for size in HARNESS_BATCH_SIZES}
+    for size in HARNESS_BATCH_SIZES[arguments.shape]:
+        harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=size, device="cpu")
+        for alone in (False, True):
+            name = f"harness{', both' if alone else ''}, batch {size}"
+            contenders[name] = lambda harness=harness, alone=alone: ask_harness(harness, requests, alone=alone)
+    times, scores = run_rounds(contenders, arguments.rounds)
+    tokens = [len(ids) for ids in tokenizer([prompt for prompt, _ in requests])["input_ids"]]
+    print(f"{sum(len(task.items) for task in tasks)} items, {len(requests)} options, 1 thread,", end=" ")
+    print(f"prompts of {min(tokens)} to {max(tokens)} tokens, median {statistics.median(tokens):.0f}")
+    report(tasks, times, scores)
+
+
+def run_rounds(
+    contenders: dict[str, Callable[[], Scores]], round_count: int
+) -> tuple[dict[str, list[tuple[float, float]]], dict[str, Scores]]:
+    """Return wall and CPU seconds of every round, and the scores, by contender."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     scores: dict[str, Scores] = {}
     for _ in range(round_count):
@@ -85,25 +140,42 @@ def main() -> None:
             started, cpu_started = time.perf_counter(), time.process_time()
             scores[name] = run()
             times[name].append((time.perf_counter() - started, time.process_time() - cpu_started))
-    report(times, scores)
+    return times, scores
 
 
-def report(times: dict[str, list[tuple[float, float]]], scores: dict[str, Scores]) -> None:
+def report(tasks: Sequence[Task], times: dict[str, list[tuple[float, float]]], scores: dict[str, Scores]) -> None:
     """Print rates, ratios and differences."""
-    item_count = sum(len(task.items) for task in miniature_tasks())
+    item_count = sum(len(task.items) for task in tasks)
     medians = {
         name: [statistics.median(column) for column in zip(*rounds, strict=True)] for name, rounds in times.items()
     }
-    print(f"{item_count} items, {len(scores['trailhouse'])} options, 1 thread")
-    print(f"{'':20}{'items/s':>10}{'items/CPU-s':>14}")
+    print(f"{'':30}{'items/s':>10}{'items/CPU-s':>14}")
     for name, (wall, cpu) in medians.items():
-        print(f"{name:20}{item_count / wall:10.1f}{item_count / cpu:14.1f}")
-    best = min((name for name in medians if name != "trailhouse"), key=lambda name: medians[name][1])
-    for place, kind in enumerate(("wall", "CPU")):
-        print(f"speed against {best}, {kind} time: {medians[best][place] / medians['trailhouse'][place]:.2f}")
-    pairs = zip(count_choices(scores["trailhouse"]), count_choices(scores[best]), strict=True)
-    print(f"different choices: {sum(left != right for left, right in pairs)} of {item_count}")
-    print(f"largest difference: {np.abs(scores['trailhouse'] - scores[best]).max():.1e} nats")
+        print(f"{name:30}{item_count / wall:10.1f}{item_count / cpu:14.1f}")
+    for is_same_work in (True, False):
+        peers = [name for name in medians if name != "trailhouse" and (", both" in name) == is_same_work]
+        best = min(peers, key=lambda name: medians[name][1])
+        ratios = [medians[best][place] / medians["trailhouse"][place] for place in range(2)]
+        print(f"speed against {best}: {ratios[0]:.2f} in wall time, {ratios[1]:.2f} in CPU time")
+        own = scores["trailhouse"][: len(scores[best])]
+        print(f"largest difference: {np.abs(own - scores[best]).max():.1e} nats")
+    for name, lengths in (("sum", lambda _: 1), ("characters", len)):
+        report_choices(tasks, name, lengths, scores["trailhouse"], scores[best])
+
+
+def report_choices(tasks: Sequence[Task], name: str, length: Callable[[str], int], own: Scores, others: Scores) -> None:
+    """Print how many items the two answer differently, and by how much the options of those differ."""
+    place, differences = 0, []
+    for task in tasks:
+        for item_id, item in enumerate(task.items):
+            lengths = np.asarray([length(option) for option in item.options])
+            values = [scores[place : place + len(lengths)] / lengths for scores in (own, others)]
+            chosen = [int(np.argmax(each)) for each in values]
+            if chosen[0] != chosen[1]:
+                margin = float(values[0][chosen[0]] - values[0][chosen[1]])
+                differences.append(f"{task.task_id} item {item_id}, apart by {margin:.1e} nats")
+            place += len(lengths)
+    print(f"different choices by {name}: {len(differences)} of {sum(len(task.items) for task in tasks)}", *differences)
 
 
 if __name__ == "__main__":

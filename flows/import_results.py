@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -11,6 +11,7 @@ from prefect.artifacts import create_table_artifact
 
 from trailhouse.errors import BadInputError, PartialError, TrailhouseError
 from trailhouse.flows.address import resolve_address
+from trailhouse.flows.import_samples import CheckpointSamples, SamplesImport, SamplesReport
 from trailhouse.flows.progress import report_progress
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import suite_directories
@@ -25,6 +26,7 @@ from trailhouse.warehouse.imports.evaluations import (
 )
 from trailhouse.warehouse.imports.json_files import read_json
 from trailhouse.warehouse.imports.lm_eval import ResultFile, is_result_file, list_result_files, parse_result_file
+from trailhouse.warehouse.imports.lm_eval_samples import find_result_file, list_samples_files
 from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
 
 IMPORTED_SUITE = "imported"
@@ -41,6 +43,8 @@ class Naming:
     """Regular expression for the path of a file, with the groups `model`, `step` or both."""
     parameter_count: int | None = None
     batch_tokens: int | None = None
+    tokenizer_directory: Path | None = None
+    """Holds the tokenizer that counts the tokens of options in samples files."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class NamedResult:
     result: ResultFile
     model_name: str
     step: int
+    samples_files: dict[Path, str] = field(default_factory=dict)
+    """Samples files of the same run, each with its task."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,16 @@ class ImportReport:
     """Metrics that were left out, as they are NaN or infinite."""
     models: list[str]
     new_models: list[str]
+    samples_file_count: int
+    evaluation_count: int
+    """Tasks whose option scores were new or changed, counted at every checkpoint."""
+    option_count: int
+    uncounted_samples_file_count: int
+    """Samples files without token counts, as no tokenizer is known."""
+    other_samples_file_count: int
+    """Samples files of tasks that are not multiple choice, which were left out."""
+    replaced_tasks: list[str]
+    """Tasks whose documents differ from those imported before."""
 
 
 @flow(name="import_results", validate_parameters=False, persist_result=False)
@@ -85,6 +101,9 @@ def import_results(
         model_ids, new_models = resolve_models(client, named, naming, settings)
         located = [(entry.result, model_ids[entry.model_name], entry.step) for entry in named]
         changed_count = load_results(client, located)
+        samples = import_samples(client, named, model_ids, naming)
+    errors = [*errors, *samples.errors]
+    file_count = len(named) + samples.file_count
     report = ImportReport(
         file_count=len(named),
         checkpoint_count=len({(model_id, step) for _, model_id, step in located}),
@@ -93,11 +112,18 @@ def import_results(
         not_finite_count=sum(entry.result.not_finite_count for entry in named),
         models=sorted(set(model_ids.values())),
         new_models=new_models,
+        samples_file_count=samples.file_count,
+        evaluation_count=samples.imported_count,
+        option_count=samples.option_count,
+        uncounted_samples_file_count=samples.uncounted_file_count,
+        other_samples_file_count=samples.other_file_count,
+        replaced_tasks=sorted(set(samples.replaced_tasks)),
     )
     record_import(located)
     if errors:
         raise PartialError(
-            f"{len(errors)} of {len(errors) + len(named)} files were left out; the first: {errors[0].message}",
+            f"{len(errors)} of {file_count + len(errors) - len(samples.errors)} files were left out;"
+            f" the first: {errors[0].message}",
             f"the others are imported; {errors[0].cure}",
         )
     return report
@@ -109,6 +135,8 @@ def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[Na
     Files of a directory that hold no results at all are passed over; such a file that is given by name is wrong.
     """
     pattern = None if naming.pattern is None else compile_pattern(naming.pattern)
+    samples_files = {path for path in paths if path.suffix == ".jsonl" and path.is_file()}
+    paths = tuple(find_own_results(path) if path in samples_files else path for path in paths)
     files = list_result_files(paths)
     named: list[NamedResult] = []
     errors: list[TrailhouseError] = []
@@ -118,11 +146,50 @@ def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[Na
             top = read_json(file)
             if is_result_file(top) or file in paths:
                 found = pattern.search(str(file)) if pattern is not None else None
-                named.append(name_result(parse_result_file(top), found.groupdict() if found else {}, naming))
+                entry = name_result(parse_result_file(top), found.groupdict() if found else {}, naming)
+                beside = list_samples_files(file, list({metric.task_id for metric in entry.result.metrics}))
+                wanted = samples_files & beside.keys() or beside.keys()
+                named.append(replace(entry, samples_files={path: beside[path] for path in beside if path in wanted}))
         except BadInputError as error:
             errors.append(error)
     report_progress("Reading", len(files), len(files))
     return named, errors
+
+
+def find_own_results(samples_file: Path) -> Path:
+    """Return the result file of the run that wrote a samples file; raises BadInputError if it is not there."""
+    found = find_result_file(samples_file)
+    if found is None:
+        raise BadInputError(
+            f"{samples_file}: the result file of the same run is not beside it",
+            "put it there: it says which model was evaluated, with how many exemplars",
+        )
+    return found
+
+
+def import_samples(
+    client: Client, named: list[NamedResult], model_ids: dict[str, str], naming: Naming
+) -> SamplesReport:
+    """Import the samples files of all runs, the newest run first."""
+    samples = SamplesImport(client)
+    runs = sorted(
+        (entry for entry in named if entry.samples_files),
+        key=lambda entry: entry.result.evaluated_at_seconds,
+        reverse=True,
+    )
+    for index, entry in enumerate(runs):
+        report_progress("Samples", index, len(runs), entry.result.file.name)
+        tokenizer = naming.tokenizer_directory or find_local_tokenizer(entry.result)
+        model_id = model_ids[entry.model_name]
+        samples.add(CheckpointSamples(model_id, entry.step, entry.result.file, entry.samples_files, tokenizer))
+    report_progress("Samples", len(runs), len(runs))
+    return samples.report
+
+
+def find_local_tokenizer(result: ResultFile) -> Path | None:
+    """Return the directory the harness took the tokenizer from, None where it is not on this machine."""
+    directory = Path(result.tokenizer) if result.tokenizer else None
+    return directory if directory is not None and any(directory.glob("*token*.json")) else None
 
 
 def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Naming) -> NamedResult:

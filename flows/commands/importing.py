@@ -17,7 +17,7 @@ import_app = typer.Typer(no_args_is_help=True, help="Imports: results that other
 
 @import_app.command("lm-eval")
 def import_lm_eval(
-    paths: Annotated[list[Path], typer.Argument(help="Result files, or directories of them.")],
+    paths: Annotated[list[Path], typer.Argument(help="Result or samples files, or directories of them.")],
     model: Annotated[
         str | None, typer.Option(help="Model they are about: its name, or SUITE/NAME. [default: as each file says]")
     ] = None,
@@ -30,11 +30,18 @@ def import_lm_eval(
     batch_tokens: Annotated[
         int | None, typer.Option(min=1, help="Tokens of an optimizer step of a model that is new.")
     ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the tokenizer that counts tokens in samples. [default: as each file says]"),
+    ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Import result files of lm-evaluation-harness, so that its metrics become trajectories.
+
+    Samples files (--log_samples) beside a result file are imported with it: multiple-choice tasks become tasks of the
+    warehouse, with the log-probability of every option.
 
     A file is joined to the registered model of its name; a model nobody has registered is entered under the suite
     that declares it, or under the suite `imported`. Importing twice changes nothing; `trailhouse transform` derives.
@@ -43,7 +50,7 @@ def import_lm_eval(
     prepare_prefect(settings)
     from trailhouse.flows.import_results import Naming, import_results
 
-    naming = Naming(model, step, pattern, parameters, batch_tokens)
+    naming = Naming(model, step, pattern, parameters, batch_tokens, tokenizer)
     with progress_bars():
         report = import_results(tuple(paths), naming, settings)
     if as_json:
@@ -52,5 +59,16 @@ def import_lm_eval(
         f"{report.metric_count} metrics of {report.checkpoint_count} checkpoints of {', '.join(report.models)}:"
         f" {report.changed_count} were new or changed"
     )
+    if report.samples_file_count:
+        say(f"{report.option_count} option scores of {report.evaluation_count} evaluations were new or changed")
+    if report.uncounted_samples_file_count:
+        say(
+            f"{report.uncounted_samples_file_count} samples files have no token counts: name their tokenizer with"
+            " --tokenizer for option perplexities and accuracy per token"
+        )
+    if report.other_samples_file_count:
+        say(f"{report.other_samples_file_count} samples files are not of multiple choice and were left out")
+    for task_id in report.replaced_tasks:
+        say(f"{task_id} differs from what was imported before, whose scores count no more")
     if report.not_finite_count:
         say(f"{report.not_finite_count} metrics are NaN or infinite and were left out")

@@ -112,6 +112,15 @@ def encode_task(
     return EncodedTask(task, shot_count, seed, tuple(item for _, item in sorted(encoded.items())))
 
 
+def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+    """Return the tokens of every prompt and of the option behind it, counted as they are where they are scored."""
+    prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
+    contexts = dict(zip(prompts, _encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
+    wholes = _encode_texts(tokenizer, [prompt + option for prompt, option in requests])
+    borders = [_find_border(contexts[prompt], together) for (prompt, _), together in zip(requests, wholes, strict=True)]
+    return [(border, len(together) - border) for border, together in zip(borders, wholes, strict=True)]
+
+
 def find_start_token(tokenizer: PreTrainedTokenizerBase) -> int | None:
     """Return the token that begins a text: the one of that name, or the one that ends texts and so comes before."""
     for token_id in (tokenizer.bos_token_id, tokenizer.eos_token_id):
@@ -145,12 +154,17 @@ def _encode_drafts(
     return items
 
 
+def _find_border(context: Tokens, together: Tokens) -> int:
+    """Return the position of the option's first token in prompt and option together."""
+    if len(context) < len(together):
+        return len(context)
+    return _count_common(context, together[:-1])  # the option melts into the prompt's last token: begin where they part
+
+
 def _join(context: Tokens, together: Tokens, alone: Tokens, start: int | None, place: str) -> EncodedOption:
     """Find the option in the tokens of prompt and option together."""
     begun = None if start is None else np.concatenate([np.asarray([start], np.int32), alone])
-    first_target = len(context)
-    if first_target >= len(together):  # the option melts into the prompt's last token: begin where they part
-        first_target = _count_common(context, together[:-1])
+    first_target = _find_border(context, together)
     if first_target > 0:
         return EncodedOption(together, first_target, begun)
     if start is None:

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.evaluation.branching import build_inputs, find_branch_limit, score_inputs
 from trailhouse.models.evaluation.encoding import EncodedItem, EncodedTask, Tokens
+from trailhouse.models.evaluation.option_scores import OPTION_SCORE_SCHEMA
 from trailhouse.models.evaluation.rows import Row, ScoredSequence, build_branched_rows, build_plain_rows, group_rows
 from trailhouse.models.loading import find_context_length
 from trailhouse.models.output_path import inspect_output_path
@@ -27,24 +28,6 @@ BATCH_POLICY = "a prompt once with its options behind it where the model can rea
 EVALUATION_METHOD = 1
 # Attention masks of one batch: at most 256 MiB in float32
 MAX_MASK_ENTRIES = 1 << 26
-OPTION_SCORE_SCHEMA = pa.schema(
-    [
-        pa.field("task_id", pa.string(), nullable=False),
-        pa.field("shot_count", pa.int16(), nullable=False),
-        pa.field("seed", pa.int32(), nullable=False),
-        pa.field("item_id", pa.int32(), nullable=False),
-        pa.field("option_index", pa.int16(), nullable=False),
-        pa.field("log_prob_nats", pa.float32(), nullable=False),
-        pa.field("unconditional_log_prob_nats", pa.float32()),
-        pa.field("token_count", pa.int32(), nullable=False),
-        pa.field("character_count", pa.int32(), nullable=False),
-        pa.field("byte_count", pa.int32(), nullable=False),
-        pa.field("exemplar_count", pa.int16(), nullable=False),
-        pa.field("prompt_token_count", pa.int32(), nullable=False),
-        pa.field("truncated_token_count", pa.int32(), nullable=False),
-    ]
-)
-
 Scores = npt.NDArray[np.float64]
 
 

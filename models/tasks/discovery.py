@@ -9,7 +9,7 @@ from pathlib import Path
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.miniature.tasks import miniature_tasks
 from trailhouse.models.tasks.bigbench import FILE_NAME, read_bigbench_task
-from trailhouse.models.tasks.harness import PREFIX, read_harness_task
+from trailhouse.models.tasks.harness import PREFIX, read_harness_tasks
 from trailhouse.models.tasks.jsonl import read_jsonl_task
 from trailhouse.models.tasks.task import Task
 
@@ -39,10 +39,9 @@ def find_tasks(places: Sequence[str], *, repeat_task_prefix: bool = False) -> Fo
     found = FoundTasks([], [])
     for place in places:
         for task_id, source in _list_sources(place):
-            task = _read_source(task_id, source)
-            if task is not None:
-                found.tasks.append(task)
-            elif isinstance(source, Path):
+            tasks = _read_source(task_id, source)
+            found.tasks.extend(tasks)
+            if not tasks and isinstance(source, Path):
                 found.skipped.append(source)
     if not found.tasks:
         raise BadInputError(f"{', '.join(places)}: holds no multiple-choice task", "give a directory that holds some")
@@ -79,14 +78,16 @@ def _list_files(directory: Path) -> Iterator[tuple[str, Path]]:
             yield ":".join(parts), path
 
 
-def _read_source(task_id: str, source: Path | Task | None) -> Task | None:
+def _read_source(task_id: str, source: Path | Task | None) -> list[Task]:
+    """Return the tasks of a source: none where it asks for free text, several where it is a group of the harness."""
     if isinstance(source, Task):
-        return source
+        return [source]
     if source is None:
-        return read_harness_task(task_id)
+        return read_harness_tasks(task_id)
     if source.name == FILE_NAME:
-        return read_bigbench_task(source, task_id)
-    return read_jsonl_task(source, task_id)
+        task = read_bigbench_task(source, task_id)
+        return [] if task is None else [task]
+    return [read_jsonl_task(source, task_id)]
 
 
 def _repeat_prefix(task: Task) -> Task:

@@ -11,6 +11,7 @@ from pathlib import Path
 from trailhouse.errors import BadInputError
 
 MAXIMUM_FILE_BYTES = 256 << 20
+MAXIMUM_LINE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,14 @@ class JsonField:
     value: object
     key: str = ""
     """The last part of the name; it may hold dots itself."""
+    line: int | None = None
+    """Line of a file with one JSON value a line, from 1."""
 
     def fail(self, problem: str, cure: str) -> BadInputError:
         """Return the error for this field, to be raised by the caller."""
+        line = f", line {self.line}" if self.line is not None else ""
         place = f", field {self.name}" if self.name else ""
-        return BadInputError(f"{self.file}{place}: {problem}", cure)
+        return BadInputError(f"{self.file}{line}{place}: {problem}", cure)
 
     def items(self) -> Iterator[JsonField]:
         """Yield the fields of an object; raises BadInputError if this is none."""
@@ -44,6 +48,15 @@ class JsonField:
         if found is None:
             raise self._child(key).fail("is missing", "give the file as the program wrote it")
         return found
+
+    def elements(self) -> list[JsonField]:
+        """Return the fields of an array; raises BadInputError if this is none."""
+        if not isinstance(self.value, list):
+            raise self.fail("an array is expected here", "give the file as the program wrote it")
+        return [
+            JsonField(self.file, f"{self.name}[{index}]", value, str(index), self.line)
+            for index, value in enumerate(self.value)
+        ]
 
     def read_text(self) -> str:
         """Return a text that is not empty."""
@@ -87,12 +100,27 @@ class JsonField:
         raise self.fail("an object is expected here", "give the file as the program wrote it")
 
     def _child(self, key: str) -> JsonField:
-        return JsonField(self.file, f"{self.name}.{key}" if self.name else key, self._mapping().get(key), key)
+        return JsonField(
+            self.file, f"{self.name}.{key}" if self.name else key, self._mapping().get(key), key, self.line
+        )
 
 
 def read_json(file: Path) -> JsonField:
     """Read a JSON file; raises BadInputError where it cannot be read or is no JSON."""
     return JsonField(file, "", parse_json(file, read_bytes(file)))
+
+
+def read_json_lines(file: Path) -> Iterator[JsonField]:
+    """Yield the JSON value of every line that is not blank; raises BadInputError naming file and line."""
+    try:
+        with file.open("rb") as opened:
+            for number, content in enumerate(iter(lambda: opened.readline(MAXIMUM_LINE_BYTES + 1), b""), start=1):
+                if len(content) > MAXIMUM_LINE_BYTES:
+                    raise BadInputError(f"{file}, line {number}: longer than 16 MiB", "give one JSON value a line")
+                if content.strip():
+                    yield JsonField(file, "", parse_json(file, content, number), line=number)
+    except OSError as error:
+        raise BadInputError(f"{file}: cannot be read: {error.strerror}", "check the path and permissions") from error
 
 
 def read_bytes(file: Path) -> bytes:
@@ -108,19 +136,23 @@ def read_bytes(file: Path) -> bytes:
     return content
 
 
-def parse_json(file: Path, content: bytes) -> object:
-    """Parse JSON; raises BadInputError naming the file and the line."""
+def parse_json(file: Path, content: bytes, first_line: int = 1) -> object:
+    """Parse JSON that begins on ``first_line`` of a file; raises BadInputError naming the file and the line."""
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        line = first_line + content[: error.start].count(b"\n")
         raise BadInputError(f"{file}, line {line}: not UTF-8", "save the file as UTF-8") from error
     except json.JSONDecodeError as error:
-        raise BadInputError(f"{file}, line {error.lineno}: not JSON: {error.msg}", "correct the line") from error
+        raise BadInputError(
+            f"{file}, line {first_line + error.lineno - 1}: not JSON: {error.msg}", "correct the line"
+        ) from error
     except ValueError as error:  # a number of thousands of digits
-        raise BadInputError(f"{file}: not JSON: {error}", "correct the number") from error
+        raise BadInputError(f"{file}, line {first_line}: not JSON: {error}", "correct the number") from error
     except RecursionError as error:
-        raise BadInputError(f"{file}: nested too deeply", "give a plain result file") from error
+        raise BadInputError(
+            f"{file}, line {first_line}: nested too deeply", "give the file as the program wrote it"
+        ) from error
 
 
 def _shorten(value: object) -> str:

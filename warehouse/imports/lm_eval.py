@@ -47,6 +47,8 @@ class ResultFile:
     revision: str
     step: int | None
     parameter_count: int | None
+    tokenizer: str | None
+    """Where the harness took the tokenizer from: a directory or a repository."""
     evaluated_at_seconds: float
     """When the harness ran, in seconds since 1970; 0 where the file does not say."""
     metrics: tuple[Metric, ...]
@@ -103,6 +105,7 @@ def parse_result_file(top: JsonField) -> ResultFile:
         revision=revision,
         step=step,
         parameter_count=parameters.read_integer(0, MAXIMUM_STEP) if parameters and parameters.is_number else None,
+        tokenizer=arguments.get("tokenizer") or model,
         evaluated_at_seconds=date.read_number() if date and date.is_number else 0.0,
         metrics=finite,
         not_finite_count=len(stated) - len(finite),

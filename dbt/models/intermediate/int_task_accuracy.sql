@@ -26,7 +26,7 @@ with
         group by model_id, step, task_id, shot_count, normalisation
     ),
 
-    combined as (
+    counted as (
         select
             model_id,
             step,
@@ -34,14 +34,33 @@ with
             task_set.task_set as task_set,
             shot_count,
             normalisation,
-            toInt64(count()) as task_count,
-            min(averaged.seed_count) as seed_count,
-            toInt64(sum(items_of_task)) as item_count,
-            avg(accuracy) as accuracy_ratio,
-            sqrt(sum(accuracy * (1 - accuracy) / items_of_task)) / count() as standard_error,
-            avg(chance_accuracy) as chance_accuracy_ratio
+            task_set.counted_task_id as counted_task_id,
+            min(averaged.seed_count) as seeds_of_task,
+            sum(averaged.items_of_task) as items_of_task,
+            avg(averaged.accuracy) as accuracy,
+            sum(averaged.accuracy * (1 - averaged.accuracy) / averaged.items_of_task)
+            / pow(count(), 2) as accuracy_variance,
+            avg(averaged.chance_accuracy) as chance_accuracy
         from averaged
         inner join task_set on averaged.task_id = task_set.task_id
+        group by model_id, step, task_set_kind, task_set, shot_count, normalisation, counted_task_id
+    ),
+
+    combined as (
+        select
+            model_id,
+            step,
+            task_set_kind,
+            task_set,
+            shot_count,
+            normalisation,
+            toInt64(count()) as task_count,
+            min(seeds_of_task) as seed_count,
+            toInt64(sum(items_of_task)) as item_count,
+            avg(accuracy) as accuracy_ratio,
+            sqrt(sum(accuracy_variance)) / count() as standard_error,
+            avg(chance_accuracy) as chance_accuracy_ratio
+        from counted
         group by model_id, step, task_set_kind, task_set, shot_count, normalisation
     )
 

@@ -1,18 +1,26 @@
 {{ config(engine="MergeTree()", order_by=["task_set_kind", "task_set", "task_id"]) }}
 
 with
-    task as (select task_id, parent_task_id from {{ ref("stg_tasks__task") }}),
+    task as (
+        select toString(task_id) as task_id, toString(parent_task_id) as parent_task_id
+        from {{ ref("stg_tasks__task") }}
+    ),
 
-    published as (select task_group, task_id as parent_task_id from {{ ref("task_group") }}),
+    published as (select task_group, toString(task_id) as parent_task_id from {{ ref("task_group") }}),
 
+    -- in a group the subtasks of a task count as one task, as in BIG-Bench
     member as (
-        select 'task' as task_set_kind, toString(task_id) as task_set, toString(task_id) as task_id
+        select 'task' as task_set_kind, task_id as task_set, task_id, task_id as counted_task_id
         from task
         union all
-        select 'group', 'all', toString(task_id)
+        select 'task', parent_task_id, task_id, task_id
+        from task
+        where parent_task_id not in (select task_id from task)
+        union all
+        select 'group', 'all', task_id, parent_task_id
         from task
         union all
-        select 'group', toString(task_group), toString(task_id)
+        select 'group', toString(task_group), task_id, parent_task_id
         from task
         inner join published using (parent_task_id)
     )
@@ -20,5 +28,6 @@ with
 select
     toLowCardinality(task_set_kind) as task_set_kind,
     toLowCardinality(task_set) as task_set,
-    toLowCardinality(task_id) as task_id
+    toLowCardinality(task_id) as task_id,
+    toLowCardinality(counted_task_id) as counted_task_id
 from member

@@ -24,7 +24,7 @@ with
             task_set.task_set as task_set,
             shot_count,
             is_correct,
-            toInt64(count()) as task_count,
+            toInt64(uniqExact(task_set.counted_task_id)) as task_count,
             sum(option_log_prob.option_count) as option_count,
             sum(option_log_prob.token_count) as token_count,
             sum(option_log_prob.log_prob_sum_nats) as log_prob_sum_nats

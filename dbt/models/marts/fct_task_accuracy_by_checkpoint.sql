@@ -21,7 +21,13 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    task as (select task_id, published_groups from {{ ref("dim_task") }}),
+    task as (
+        select toString(task_id) as task_set, published_groups
+        from {{ ref("dim_task") }}
+        union distinct
+        select toString(parent_task_id), published_groups
+        from {{ ref("dim_task") }}
+    ),
 
     smoothed as (
         select
@@ -45,12 +51,12 @@ with
         select
             *,
             if(
-                task_set_kind = 'task',
+                task_set_kind = 'task' and task_count = 1,
                 {{ wilson_bound("accuracy_ratio", "item_count", "-") }},
                 accuracy_ratio - 1.959963984540054 * standard_error
             ) as lower,
             if(
-                task_set_kind = 'task',
+                task_set_kind = 'task' and task_count = 1,
                 {{ wilson_bound("accuracy_ratio", "item_count", "+") }},
                 accuracy_ratio + 1.959963984540054 * standard_error
             ) as upper
@@ -92,7 +98,7 @@ with
             and interval.step = smoothed.smoothed_point .1
         left join checkpoint on interval.model_id = checkpoint.model_id and interval.step = checkpoint.step
         left join model on interval.model_id = model.model_id
-        left join task on interval.task_set = task.task_id and interval.task_set_kind = 'task'
+        left join task on interval.task_set = task.task_set and interval.task_set_kind = 'task'
     )
 
 select *

@@ -1,0 +1,207 @@
+"""Importing samples files: option scores of another harness, in the tables of one's own evaluations."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.errors import BadInputError, TrailhouseError
+from trailhouse.models.evaluation.option_scores import OPTION_SCORE_SCHEMA
+from trailhouse.models.tasks.task import TASK_ITEM_SCHEMA
+from trailhouse.warehouse.evaluations import (
+    Evaluation,
+    EvaluationPlace,
+    EvaluationScores,
+    load_evaluations,
+    load_task,
+    read_evaluation_keys,
+)
+from trailhouse.warehouse.imports.lm_eval import HARNESS
+from trailhouse.warehouse.imports.lm_eval_samples import (
+    SampledItem,
+    SampleSettings,
+    read_sample_settings,
+    read_samples,
+)
+from trailhouse.warehouse.imports.sampled_tasks import (
+    SampledTask,
+    begin_task,
+    name_task,
+    read_sampled_task,
+    task_item_rows,
+    task_record,
+)
+
+# Whoever evaluated does not say which weights: the checkpoint is known by its name alone.
+UNKNOWN_WEIGHTS = "0" * 64
+
+
+@dataclass(frozen=True)
+class CheckpointSamples:
+    """The samples files that one run wrote about one checkpoint, each with its task."""
+
+    model_id: str
+    step: int
+    result_file: Path
+    files: dict[Path, str]
+    tokenizer_directory: Path | None
+    """Where the tokenizer lies that counts the tokens of options; None where none is known."""
+
+
+@dataclass
+class SamplesReport:
+    """What became of the samples files."""
+
+    file_count: int = 0
+    imported_count: int = 0
+    """Evaluations that were new or changed: one is one task with one number of shots at one checkpoint."""
+    option_count: int = 0
+    uncounted_file_count: int = 0
+    """Files whose options have no token counts, as no tokenizer is known."""
+    other_file_count: int = 0
+    """Files of tasks that are not multiple choice, which are left out."""
+    replaced_tasks: list[str] = field(default_factory=list)
+    """Tasks whose documents differ from those imported before, whose scores count no more."""
+    errors: list[TrailhouseError] = field(default_factory=list)
+
+
+class SamplesImport:
+    """One import of many files, the newest first: what a later file says of a task and of a place counts."""
+
+    def __init__(self, client: Client) -> None:
+        self.report = SamplesReport()
+        self._client = client
+        self._scoring_run_id = uuid.uuid4()
+        self._tasks: dict[str, SampledTask] = {}
+        self._keys: dict[str, dict[EvaluationPlace, str]] = {}
+        self._done: set[EvaluationPlace] = set()
+
+    def add(self, samples: CheckpointSamples) -> None:
+        """Import the files of one run; what is wrong with one of them is reported and does not stop the others."""
+        finished: list[EvaluationScores] = []
+        for file, task_name in samples.files.items():
+            self.report.file_count += 1
+            try:
+                scores = self._read(file, task_name, samples)
+            except BadInputError as error:
+                self.report.errors.append(error)
+                continue
+            if scores is not None:
+                finished.append(scores)
+        if finished:
+            self.report.imported_count += len(finished)
+            self.report.option_count += load_evaluations(self._client, finished, self._scoring_run_id)
+
+    def _read(self, file: Path, task_name: str, samples: CheckpointSamples) -> EvaluationScores | None:
+        """Register the task of a file and return its scores; None where there is nothing to do."""
+        settings = read_sample_settings(samples.result_file, task_name)
+        items = read_samples(file, settings)
+        if not items:
+            self.report.other_file_count += 1
+            return None
+        counts = count_option_tokens(items, samples.tokenizer_directory)
+        self.report.uncounted_file_count += counts is None
+        task = self._register(file, settings, items)
+        evaluation = Evaluation(
+            model_id=samples.model_id,
+            step=samples.step,
+            task_id=task.task_id,
+            shot_count=settings.shot_count,
+            seed=settings.seed,
+            weights_sha256=UNKNOWN_WEIGHTS,
+            task_sha256=task.task_sha256,
+            tokenizer_id=counts.tokenizer_id if counts is not None else "",
+            settings={"harness": HARNESS, "samples_sha256": hashlib.sha256(file.read_bytes()).hexdigest()},
+        )
+        if evaluation.place in self._done:
+            return None
+        self._done.add(evaluation.place)
+        if self._read_keys(samples.model_id).get(evaluation.place) == evaluation.evaluation_key:
+            return None
+        return EvaluationScores(evaluation, build_scores(task.task_id, settings, items, counts), 0.0)
+
+    def _register(self, file: Path, settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
+        """Return the task with the items of a file, written to the warehouse.
+
+        Errors: BadInputError where the items differ from those of a newer file.
+        """
+        task_id = name_task(settings.task_name)
+        known = self._tasks.get(task_id) or read_sampled_task(self._client, task_id)
+        different = known.find_difference(settings.task_version, items) if known is not None else None
+        if different is not None and task_id in self._tasks:
+            raise different.place.fail(
+                f"the task is not as a newer file has it: version, options or target of document {different.item_id}",
+                f"import the scores of one version of {settings.task_name}",
+            )
+        if different is not None:
+            self.report.replaced_tasks.append(task_id)
+        task = begin_task(settings, items) if known is None or different is not None else known.join(items)
+        self._tasks[task_id] = task
+        table = pa.Table.from_pylist(task_item_rows(task), schema=TASK_ITEM_SCHEMA)
+        load_task(self._client, task_record(task, settings), table)
+        return task
+
+    def _read_keys(self, model_id: str) -> dict[EvaluationPlace, str]:
+        suite_id = model_id.partition("/")[0]
+        if suite_id not in self._keys:
+            self._keys[suite_id] = read_evaluation_keys(self._client, suite_id)
+        return self._keys[suite_id]
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """Tokens of prompts and options under one tokenizer."""
+
+    tokenizer_id: str
+    counts: list[tuple[int, int]]
+    """(prompt, option) of every option of every item, in order."""
+
+
+def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) -> TokenCounts | None:
+    """Count the tokens of all options; None where no tokenizer is known.
+
+    Errors: BadInputError where the directory holds no tokenizer that loads.
+    """
+    if directory is None:
+        return None
+    # transformers takes seconds to import, and most imports have no samples
+    from trailhouse.models.evaluation.encoding import count_tokens
+    from trailhouse.models.tokenization import identify_tokenizer_of, load_tokenizer
+
+    requests = [(option.prompt, option.continuation) for item in items for option in item.options]
+    return TokenCounts(identify_tokenizer_of(directory), count_tokens(load_tokenizer(directory), requests))
+
+
+def build_scores(
+    task_id: str, settings: SampleSettings, items: Sequence[SampledItem], counts: TokenCounts | None
+) -> pa.RecordBatch:
+    """Return the rows of raw_option_score of one file; token counts are 0 where they are not known."""
+    tokens = iter(counts.counts) if counts is not None else None
+    rows = []
+    for item in items:
+        for index, option in enumerate(item.options):
+            prompt_token_count, token_count = next(tokens) if tokens is not None else (0, 0)
+            rows.append(
+                {
+                    "task_id": task_id,
+                    "shot_count": settings.shot_count,
+                    "seed": settings.seed,
+                    "item_id": item.item_id,
+                    "option_index": index,
+                    "log_prob_nats": option.log_prob_nats,
+                    "unconditional_log_prob_nats": option.unconditional_log_prob_nats,
+                    "token_count": token_count,
+                    "character_count": len(option.text),
+                    "byte_count": len(option.text.encode()),
+                    "exemplar_count": settings.shot_count,
+                    "prompt_token_count": prompt_token_count,
+                    "truncated_token_count": 0,
+                }
+            )
+    return pa.RecordBatch.from_pylist(rows, schema=OPTION_SCORE_SCHEMA)
