@@ -38,7 +38,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from trailhouse.models.miniature.text import split_documentation
-from trailhouse.models.scoring import DEFAULT_BATCH_TOKENS, ScoringSettings, restore_log_probs, score_corpus
+from trailhouse.models.scoring import (
+    DEFAULT_BATCH_TOKENS,
+    ENOUGH_TOKENS,
+    ScoringSettings,
+    restore_log_probs,
+    score_corpus,
+)
 from trailhouse.models.tokenized_corpus import TokenizedCorpus
 from trailhouse.models.windows import Window, group_windows, plan_windows
 
@@ -113,7 +119,7 @@ def list_batches(corpus: TokenizedCorpus) -> list[list[Window]]:
         for index, tokens in enumerate(corpus.token_ids)
         for window in plan_windows(index, len(tokens), CONTEXT_LENGTH, CONTEXT_LENGTH // 2)
     ]
-    return list(group_windows(windows, BATCH_TOKENS))
+    return list(group_windows(windows, BATCH_TOKENS, ENOUGH_TOKENS["cpu"]))
 
 
 def pad_inputs(corpus: TokenizedCorpus, batch: list[Window]) -> torch.Tensor:

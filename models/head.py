@@ -16,10 +16,13 @@ log_softmax(x) at any one column.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from trailhouse.models.packed_linear import PackedLinear, pack_columns
 
 # Rows and vocabulary entries of a tile: small enough for the caches of a CPU, large enough to fill a GPU.
 CPU_TILE = (2_048, 1_024)
@@ -49,12 +52,15 @@ class OnlineSoftmax:
         self._sum = torch.zeros_like(target_logits)
         self._weighted_sum = torch.zeros_like(target_logits) if with_entropy else None
         self._rank = torch.zeros_like(target_logits, dtype=torch.int32) if with_target_rank else None
+        self._spare = torch.empty(0)
 
-    def add_normalised_tile(self, logits: Tensor, target_columns: Tensor, normalised: Tensor) -> None:
-        """Take in finite float32 logits (n, v) of a CPU and keep no entropy; ``normalised`` (n, v) is overwritten."""
+    def add_normalised_tile(self, logits: Tensor, target_columns: Tensor) -> None:
+        """Take in finite float32 logits (n, v) of a CPU, for the log-probability and the rank alone."""
         if self._rank is not None:
             self._count_larger(logits, target_columns)
-        torch.log_softmax(logits, -1, out=normalised)
+        if self._spare.numel() < logits.numel():
+            self._spare = torch.empty(logits.numel())
+        normalised = torch.log_softmax(logits, -1, out=self._spare[: logits.numel()].view(logits.shape))
         # The difference keeps its digits where the logit is one of the larger: the largest of a few is near enough
         spacing = -(-logits.shape[1] // PROBED_COLUMNS)
         largest, column = logits[:, ::spacing].max(-1)
@@ -111,16 +117,33 @@ def score_hidden_states(
     *,
     with_entropy: bool,
     with_target_rank: bool,
+    packed: list[PackedLinear] | None = None,
 ) -> TargetScores:
-    """Score targets from the hidden states that predict them, through a plain linear head."""
+    """Score targets from the hidden states that predict them, through a plain linear head.
+
+    ``packed`` is what ``pack_head`` made of the head.
+    """
     is_fused = hidden.device.type == "cpu" and not with_entropy
     tile = ACCELERATOR_TILE if hidden.device.type != "cpu" else FUSED_CPU_TILE if is_fused else CPU_TILE
-    row_count, column_count = tile
-    blocks = [
-        _score_block(rows, head, row_targets, column_count, with_entropy, with_target_rank, is_fused=is_fused)
-        for rows, row_targets in zip(torch.split(hidden, row_count), torch.split(targets, row_count), strict=True)
-    ]
+    blocks = []
+    for rows, row_targets in zip(torch.split(hidden, tile[0]), torch.split(targets, tile[0]), strict=True):
+        rows = rows.float()
+        target_logits = (rows * head.weight[row_targets].float()).sum(-1)
+        if head.bias is not None:
+            target_logits += head.bias[row_targets].float()
+        softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
+        add_tile = softmax.add_normalised_tile if is_fused else softmax.add_tile
+        first = 0
+        for logits in _multiply_packed(rows, packed) if packed else _multiply(rows, head, tile[1]):
+            add_tile(logits, row_targets - first)
+            first += logits.shape[1]
+        blocks.append(softmax.finish())
     return join_scores(blocks)
+
+
+def pack_head(head: nn.Linear) -> list[PackedLinear] | None:
+    """Pack the head for ``score_hidden_states``; None where it cannot be packed."""
+    return pack_columns(head, CPU_TILE[1])
 
 
 def score_logits(
@@ -147,35 +170,20 @@ def join_scores(blocks: list[TargetScores]) -> TargetScores:
     )
 
 
-def _score_block(
-    hidden: Tensor,
-    head: nn.Linear,
-    targets: Tensor,
-    column_count: int,
-    with_entropy: bool,
-    with_target_rank: bool,
-    *,
-    is_fused: bool,
-) -> TargetScores:
-    weight, bias = head.weight, head.bias  # (V, D), (V,)
-    hidden = hidden.float()
-    target_logits = (hidden * weight[targets].float()).sum(-1)
-    if bias is not None:
-        target_logits += bias[targets].float()
-    softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
-    buffers = hidden.new_empty(2 if is_fused else 1, hidden.shape[0] * column_count)
-    for first in range(0, weight.shape[0], column_count):
-        columns = weight[first : first + column_count].float()
-        shape = hidden.shape[0], columns.shape[0]
-        tile, *spare = (buffer[: shape[0] * shape[1]].view(shape) for buffer in buffers)
+def _multiply(hidden: Tensor, head: nn.Linear, column_count: int) -> Iterator[Tensor]:
+    """Yield the logits (n, v) of tile after tile in one buffer: each ends with the next."""
+    buffer = hidden.new_empty(hidden.shape[0] * column_count)
+    for first in range(0, head.weight.shape[0], column_count):
+        columns = head.weight[first : first + column_count].float()
+        tile = buffer[: hidden.shape[0] * columns.shape[0]].view(hidden.shape[0], columns.shape[0])
         torch.mm(hidden, columns.T, out=tile)
-        if bias is not None:
-            tile += bias[first : first + column_count]
-        if is_fused:
-            softmax.add_normalised_tile(tile, targets - first, spare[0])
-        else:
-            softmax.add_tile(tile, targets - first)
-    return softmax.finish()
+        if head.bias is not None:
+            tile += head.bias[first : first + column_count]
+        yield tile
+
+
+def _multiply_packed(hidden: Tensor, packed: list[PackedLinear]) -> Iterator[Tensor]:
+    return (tile.multiply(hidden) for tile in packed)
 
 
 def _join_optional(parts: list[Tensor | None]) -> Tensor | None:

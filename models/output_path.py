@@ -6,15 +6,17 @@ for the wanted positions only. Models that do more to their logits (soft-capping
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.head import TargetScores, join_scores, score_hidden_states, score_logits
+from trailhouse.models.head import TargetScores, join_scores, pack_head, score_hidden_states, score_logits
+from trailhouse.models.packed_linear import PackedLinear, packed_layers
 
 PROBE_TOKENS = 16
 CAUSALITY_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
@@ -32,6 +34,7 @@ class OutputPath:
     """Gives the hidden states that ``head`` turns into logits; None where the model must be run whole."""
     head: nn.Linear | None
     vocabulary_size: int
+    packed_head: list[PackedLinear] | None = None
 
     @property
     def max_batch_tokens(self) -> int | None:
@@ -59,11 +62,19 @@ class OutputPath:
         if self.body is not None and self.head is not None:
             hidden = self.body(input_ids=input_ids, use_cache=False, **(layout or {}))[0]  # (B, T, D)
             chosen = hidden.flatten(0, 1).to(self.head.weight.device)[rows.to(self.head.weight.device)]
-            return score_hidden_states(chosen, self.head, targets.to(chosen.device), **options)
+            targets = targets.to(chosen.device)
+            return score_hidden_states(chosen, self.head, targets, packed=self.packed_head, **options)
         logits = self.model(input_ids=input_ids, use_cache=False, **(layout or {})).logits.flatten(0, 1)  # (B * T, V)
         rows, targets = rows.to(logits.device), targets.to(logits.device)
         pairs = zip(torch.split(rows, WHOLE_LOGITS_ROWS), torch.split(targets, WHOLE_LOGITS_ROWS), strict=True)
         return join_scores([score_logits(logits[part], wanted, **options) for part, wanted in pairs])
+
+
+@contextmanager
+def packed_for_cpu(path: OutputPath) -> Iterator[OutputPath]:
+    """The same path with its weights packed for a CPU as long as the block lasts, where they can be."""
+    with packed_layers(path.model, without=path.head):
+        yield path if path.head is None else replace(path, packed_head=pack_head(path.head))
 
 
 def inspect_output_path(model: PreTrainedModel, token_ids: Tensor, context_length: int) -> OutputPath:

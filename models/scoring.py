@@ -6,6 +6,7 @@ The door to scoring: the settings, loading a model, and the scores as Arrow reco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ from trailhouse.models.loading import (
     list_devices,
     load_model,
 )
-from trailhouse.models.output_path import OutputPath, inspect_output_path
+from trailhouse.models.output_path import OutputPath, inspect_output_path, packed_for_cpu
 from trailhouse.models.quantisation import quantise_log_probs, restore_log_probs
 from trailhouse.models.scoring_settings import ScoringSettings
 from trailhouse.models.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
@@ -51,6 +52,9 @@ BATCH_POLICY = "windows of like length, padded on the right, up to a number of t
 MAX_SECTION_POSITIONS = 1 << 20
 DEFAULT_BATCH_TOKENS = {"cpu": 4_096}
 ACCELERATOR_BATCH_TOKENS = 32_768
+# A batch of so many tokens keeps the device busy: rather another one than more padding
+ENOUGH_TOKENS = {"cpu": 512}
+ACCELERATOR_ENOUGH_TOKENS = 8_192
 SCORE_SCHEMA = pa.schema(
     [
         pa.field("document_id", pa.int32(), nullable=False),
@@ -87,16 +91,18 @@ def score_corpus(
     longest = max(corpus.token_ids, key=len, default=np.empty(0, np.int32))
     if len(longest) < 2:
         return
-    scorer = _Scorer(_inspect(model, corpus, longest, context_length), settings, progress or (lambda _: None))
+    path = _inspect(model, corpus, longest, context_length)
     token_counts = [len(tokens) for tokens in corpus.token_ids]
-    for section in group_documents(token_counts, MAX_SECTION_POSITIONS):
-        windows = [
-            window
-            for document_id in section
-            for window in plan_windows(document_id, token_counts[document_id], context_length, stride)
-        ]
-        scores = scorer.score_section(corpus.token_ids, section, windows)
-        yield from _build_record_batches(scores, section, token_counts, settings)
+    with nullcontext(path) if settings.is_compiled else packed_for_cpu(path) as ready:
+        scorer = _Scorer(ready, settings, progress or (lambda _: None))
+        for section in group_documents(token_counts, MAX_SECTION_POSITIONS):
+            windows = [
+                window
+                for document_id in section
+                for window in plan_windows(document_id, token_counts[document_id], context_length, stride)
+            ]
+            scores = scorer.score_section(corpus.token_ids, section, windows)
+            yield from _build_record_batches(scores, section, token_counts, settings)
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ class _Scorer:
             np.full(size, np.nan, np.float32) if self._settings.with_entropy else None,
             np.zeros(size, np.int32) if self._settings.with_target_rank else None,
         )
-        for batch in group_windows(windows, self._max_batch_tokens):
+        enough_tokens = ENOUGH_TOKENS.get(self._device.type, ACCELERATOR_ENOUGH_TOKENS)
+        for batch in group_windows(windows, self._max_batch_tokens, enough_tokens):
             starts = [int(offsets[window.document_id - section.start]) + window.first_target - 1 for window in batch]
             self._score_batch(token_ids, batch, np.asarray(starts), scores)
         return scores

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+MAX_PADDING = 0.05
+
 
 class Window(NamedTuple):
     """A stretch of one document that a model reads at once.
@@ -45,17 +47,24 @@ def plan_windows(document_id: int, token_count: int, context_length: int, stride
         yield Window(document_id, start, first_target, min(first_target + stride, token_count))
 
 
-def group_windows(windows: Iterable[Window], max_batch_tokens: int) -> Iterator[list[Window]]:
+def group_windows(
+    windows: Iterable[Window], max_batch_tokens: int, enough_tokens: int | None = None
+) -> Iterator[list[Window]]:
     """Yield batches of windows of like length, the longest first.
 
-    No batch, padded to its longest window, exceeds ``max_batch_tokens``, unless a single window does. The
-    largest batches come first, so that a lack of memory shows at once.
+    No batch, padded to its longest window, exceeds ``max_batch_tokens``, unless a single window does. One of
+    ``enough_tokens`` ends before a window that would be padded by more than ``MAX_PADDING``. The largest batches
+    come first, so that a lack of memory shows at once.
     """
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.input_length, reverse=True):
-        if batch and batch[0].input_length * (len(batch) + 1) > max_batch_tokens:
-            yield batch
-            batch = []
+        if batch:
+            longest = batch[0].input_length
+            is_full = longest * (len(batch) + 1) > max_batch_tokens
+            is_enough = enough_tokens is not None and longest * len(batch) >= enough_tokens
+            if is_full or (is_enough and window.input_length < (1 - MAX_PADDING) * longest):
+                yield batch
+                batch = []
         batch.append(window)
     if batch:
         yield batch

@@ -24,6 +24,7 @@ def one_compiler(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of the compiler itself
 def test_compiled_models_and_bfloat16_weights_score_and_are_recorded_with_the_scores(
     trailhouse, make_tiny_suite, corpus, client, one_compiler
 ):

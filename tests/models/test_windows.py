@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trailhouse.models.windows import group_documents, group_windows, plan_windows
+from trailhouse.models.windows import Window, group_documents, group_windows, plan_windows
 
 
 @st.composite
@@ -69,3 +69,12 @@ def test_sections_are_consecutive_and_bounded(token_counts, max_positions):
     assert [index for section in sections for index in section] == list(range(len(token_counts)))
     for section in sections:
         assert len(section) == 1 or np.sum([token_counts[index] for index in section]) <= max_positions
+
+
+def test_a_batch_that_is_enough_ends_before_padding_begins():
+    windows = [Window(index, 0, 1, length + 1) for index, length in enumerate((100, 98, 97, 96, 40, 39, 20))]
+    lengths = [[window.input_length for window in batch] for batch in group_windows(windows, 400, 150)]
+    assert lengths == [[100, 98, 97, 96], [40, 39, 20]]
+    assert [len(batch) for batch in group_windows(windows, 400)] == [4, 3]
+    assert [len(batch) for batch in group_windows(windows[2:], 400, 150)] == [2, 3]
+    assert [len(batch) for batch in group_windows(windows[2:], 400, 200)] == [3, 2]
