@@ -74,11 +74,11 @@ class Corpus:
         return sum(len(document.text.encode()) for document in self.documents)
 
 
-def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "") -> Corpus:
+def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", kind: str = "human") -> Corpus:
     """Read a corpus from files: ``.txt`` (a document each), ``.jsonl`` and ``.parquet`` (a document a row).
 
     Directories are walked in name order. JSONL rows hold ``text`` and optionally ``id``, Parquet files a column
-    ``text`` and optionally ``id``.
+    ``text`` and optionally ``id``. ``kind`` says how the texts came about, as ``raw_document`` does.
 
     Errors: BadInputError naming file, row and field for anything unreadable, empty, missing or of a wrong type;
     UsageError where no path is given.
@@ -86,7 +86,7 @@ def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "") ->
     if not paths:
         raise UsageError(f"no files are given for the corpus {corpus_id!r}", "name at least one file or directory")
     documents = [
-        Document(document_name=name, text=text)
+        Document(document_name=name, text=text, kind=kind)
         for path in _expand_paths(paths)
         for name, text in FILE_READERS[path.suffix.lower()](path)
     ]

@@ -104,6 +104,9 @@ def add_corpus(
     files: Annotated[list[Path], typer.Argument(help=".txt, .jsonl or .parquet files, or directories of .txt files.")],
     name: Annotated[str, typer.Option(help="Name of the corpus.")],
     description: Annotated[str, typer.Option(help="What the texts are, in a sentence.")] = "",
+    is_generated: Annotated[
+        bool, typer.Option("--generated", help="A model wrote the texts: follow their perplexity as a behaviour.")
+    ] = False,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
@@ -118,7 +121,8 @@ def add_corpus(
     from trailhouse.models.corpus import read_corpus
     from trailhouse.warehouse.connection import connect
 
-    corpus = read_corpus(name, files, description=description)
+    kind = "generated" if is_generated else "human"
+    corpus = read_corpus(name, files, description=description, kind=kind)
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_address(settings)) as client:
         is_new = register_corpus(client, corpus)

@@ -2,7 +2,7 @@
 -- how the
 -- models differ at equal perplexity.
 -- parameter suite_id String = opt-published: suite to show, one's own or a published one
--- parameter measure String = : accuracy, option or token set loss, imported metric; empty is all
+-- parameter measure String = : accuracy, option, token set or generation loss, imported metric; empty is all
 with
     alignment as (
         select *

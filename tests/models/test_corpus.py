@@ -26,6 +26,12 @@ def test_text_files_are_a_document_each_and_directories_are_walked_in_order(tmp_
     assert read_names_and_texts(tmp_path) == [("a.txt", "naïve"), ("two.txt", "second\n")]
 
 
+def test_generated_texts_are_marked_in_every_row(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    tables = [document_table(read_corpus("c", [tmp_path], **given)) for given in ({}, {"kind": "generated"})]
+    assert [table["kind"].to_pylist() for table in tables] == [["human"], ["generated"]]
+
+
 def test_jsonl_rows_are_named_by_their_id_or_their_row(tmp_path):
     path = tmp_path / "d.jsonl"
     path.write_text('{"text": "one", "id": "x"}\n\n{"text": "two\\u2028", "more": 1}\n{"text": "three", "id": 7}\n')

@@ -36,6 +36,20 @@ with
         group by model_id, step, task_id, shot_count, metric
     ),
 
+    -- a corpus that models wrote, all of it: how likely it is to a checkpoint is what the checkpoint does
+    generated_corpus as (
+        select corpus_id
+        from {{ ref("stg_corpora__document") }}
+        group by corpus_id
+        having countIf(document_kind != 'generated') = 0
+    ),
+
+    generation as (
+        select *
+        from {{ ref("int_log_prob_by_checkpoint") }}
+        where corpus_id in (select corpus_id from generated_corpus)
+    ),
+
     published_set as (select * from {{ ref("published_token_set_perplexity") }}),
 
     published_accuracy as (select * from {{ ref("int_published_task_accuracy") }}),
@@ -110,6 +124,20 @@ with
             accuracy_ratio,
             null
         from published_accuracy
+        union all
+        select
+            '',
+            'generation loss',
+            toString(corpus_id),
+            'generated text',
+            '',
+            0,
+            '',
+            toString(model_id),
+            step,
+            - log_prob_sum_nats / score_count,
+            null
+        from generation
         union all
         select
             '',

@@ -68,7 +68,10 @@ with
         from behaviour
         left join axis on toString(behaviour.model_id) = axis.model_id and behaviour.step = axis.step
         left join model on behaviour.model_id = model.model_id
-        where behaviour.corpus_id in ('', axis.corpus_id)
+        -- generated text is not set beside its own perplexity
+        where
+            behaviour.corpus_id in ('', axis.corpus_id)
+            and not (measure = 'generation loss' and subject = axis.corpus_id)
     )
 
 select
