@@ -116,7 +116,7 @@ class Visitor:
 
     def wait_for_charts(self) -> None:
         """Until every chart of the dashboard got its data and none is loading, and it stays so for a second."""
-        self.page.wait_for_selector(CHART)
+        self.page.locator(f"{CHART}:visible").first.wait_for()  # those of other tabs are hidden
         deadline = time.monotonic() + WAIT_MILLISECONDS / 1000
         quiet_since = None
         while time.monotonic() < deadline:
