@@ -6,7 +6,8 @@ some large square matrix products. The floating-point operations of scoring are 
 2022, appendix B, halved for the triangle that is needed); softmax and layer norms count nothing.
 
 ``python -m benchmarks.scoring_peak [--shape pythia-1.4b] [--device cuda] [--dtype bfloat16] [--compile]``, in this
-project's environment; without a GPU it measures the CPU.
+project's environment. Without a GPU it measures the CPU, where scoring multiplies by packed weights and the peak by
+plain ones: a share may lie above 1 there.
 """
 
 from __future__ import annotations

@@ -10,11 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 from safetensors.numpy import load_file, save_file
-from tokenizers import Tokenizer
-from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.trainers import BpeTrainer
 
 from tests.nudging import nudge_weights
+from trailhouse.models.miniature.vocabulary import train_tokenizer
 
 pytestmark = pytest.mark.slow
 
@@ -119,36 +117,38 @@ def truncate_weights(directory: Path) -> None:
 
 def swap_tokenizer(directory: Path) -> None:
     """Put the tokenizer of a model with a larger vocabulary beside the weights."""
-    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-    trainer = BpeTrainer(vocab_size=2200, initial_alphabet=ByteLevel.alphabet(), show_progress=False)
-    words = [f"parser{index} reads" for index in range(2000)]
-    tokenizer.train_from_iterator([*words, *["The parser reads the file and returns a tuple"] * 9], trainer)
-    tokenizer.add_tokens(["naïve"])
-    tokenizer.save(str(directory / "tokenizer.json"))
+    train_tokenizer([f"parser{index} reads" for index in range(2000)]).save_pretrained(directory)
+
+
+@pytest.fixture
+def text(trailhouse, tmp_path) -> str:
+    """A corpus of one text, in this process's database."""
+    (tmp_path / "a.txt").write_text("the parser1999 reads the file " * 4)
+    assert trailhouse("corpus", "add", "a.txt", "--name", "text")[0] == 0
+    return "text"
 
 
 @pytest.mark.parametrize("damage", [damage_weights, remove_weights, truncate_weights, swap_tokenizer])
-def test_a_damaged_checkpoint_is_named_and_nothing_of_it_is_written(damage, make_suite, corpus, workplace):
-    name = damage.__name__.replace("_", "-")
-    declaration, directory = make_suite(name, [30])
-    damage(directory / "step-30")
-    result = workplace.run("score", declaration, "--corpus", corpus)
-    assert result.returncode == 3, result.stderr
-    error, cure = result.stderr.strip().splitlines()
+def test_a_damaged_checkpoint_is_named_and_nothing_of_it_is_written(damage, make_tiny_suite, text, trailhouse, client):
+    suite = make_tiny_suite("damaged", [30])
+    damage(suite.step(30))
+    code, out, err = trailhouse("score", str(suite.declaration), "--corpus", text)
+    assert (code, out) == (3, ""), err
+    error, cure = err.strip().splitlines()
     assert error.startswith("error: ")
-    assert "step-30" in error or "token id 2201" in error
+    assert "step-30" in error or "holds token id" in error
     assert cure.startswith("  cure: ")
-    assert content(workplace, name) == []
-    assert workplace.query(f"select count() from raw_score_ledger where model_id = '{name}/copied'") == [(0,)]
+    for table in ("raw_token_score", "raw_score_ledger"):
+        assert client.query(f"select count() from {table}").result_rows == [(0,)]
 
 
-def test_a_damaged_checkpoint_does_not_stop_the_others(make_suite, corpus, workplace):
-    declaration, directory = make_suite("half", [30, 60])
-    damage_weights(directory / "step-30")
-    result = workplace.run("score", declaration, "--corpus", corpus)
-    assert result.returncode == 4
-    assert "step-30" in result.stderr
-    assert {row[1] for row in content(workplace, "half")} == {60}
+def test_a_damaged_checkpoint_does_not_stop_the_others(make_tiny_suite, text, trailhouse, client):
+    suite = make_tiny_suite("half", [30, 60])
+    damage_weights(suite.step(30))
+    code, _, err = trailhouse("score", str(suite.declaration), "--corpus", text)
+    assert code == 4
+    assert "step-30" in err
+    assert client.query("select distinct step from raw_token_score").result_rows == [(60,)]
 
 
 @pytest.mark.parametrize(

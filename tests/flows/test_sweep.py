@@ -277,7 +277,7 @@ def test_ctrl_c_leaves_whole_checkpoints_and_the_next_run_goes_on(make_suite, co
 @pytest.mark.slow
 def test_two_workers_of_one_prefect_server_share_a_sweep(make_suite, corpus, workplace, prefect_server):
     declaration, directory = make_suite("shared", [0, 8, 30])
-    for copy in range(31, 36):
+    for copy in range(31, 34):
         shutil.copytree(directory / "step-30", directory / f"step-{copy}")
         nudge_weights(directory / f"step-{copy}", copy * 1e-4)
     variables = workplace.environment(PREFECT_API_URL=prefect_server)
@@ -290,10 +290,10 @@ def test_two_workers_of_one_prefect_server_share_a_sweep(make_suite, corpus, wor
     assert [worker.returncode for worker in workers] == [0, 0], results
     reports = [json.loads(output) for output, _ in results]
     # a lease that runs out on a busy machine may let a checkpoint be scored twice, never stored twice
-    assert sum(report["scored_count"] for report in reports) >= 8
+    assert sum(report["scored_count"] for report in reports) >= 6
     for report in reports:  # success means that all is scored, by whom ever
-        assert sum(report[f"{how}_count"] for how in ("scored", "elsewhere", "already_scored")) == 8
+        assert sum(report[f"{how}_count"] for how in ("scored", "elsewhere", "already_scored")) == 6
     ledger = "select count(), uniqExact(step), uniqExact(score_count) from raw_score_ledger final"
-    assert workplace.query(f"{ledger} where model_id = 'shared/copied' and is_complete") == [(8, 8, 1)]
+    assert workplace.query(f"{ledger} where model_id = 'shared/copied' and is_complete") == [(6, 6, 1)]
     rows = "select step, count() from raw_token_score where model_id = 'shared/copied' group by step"
     assert len({count for _, count in workplace.query(rows)}) == 1
