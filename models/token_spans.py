@@ -22,7 +22,11 @@ class TokenSpeller:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
         self._known = {index: str(token.content).encode() for index, token in tokenizer.added_tokens_decoder.items()}
-        self._byte_of_character = _build_byte_alphabet() if _is_byte_level(tokenizer) else None
+        self._byte_of_character: dict[str, int] | None = None
+        if _is_byte_level(tokenizer):
+            self._byte_of_character = _build_byte_alphabet()
+        elif _spells_bytes_by_number(tokenizer):
+            self._byte_of_character = {chr(number): number for number in range(256)}
 
     def spell(self, token_id: int) -> bytes:
         """Return the bytes of a token."""
@@ -120,6 +124,12 @@ def _read_offsets(tokenizer: PreTrainedTokenizerBase, text: str, token_count: in
     )
     offsets = np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
     return byte_of_character[offsets[:, 0]], byte_of_character[offsets[:, 1]]
+
+
+def _spells_bytes_by_number(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Return whether every entry is a byte, written as the character of the same number (ByT5)."""
+    entries = set(tokenizer.get_vocab()) - {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
+    return entries == {chr(number) for number in range(256)}
 
 
 def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
