@@ -28,7 +28,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
-from trailhouse.errors import TrailhouseError
+from trailhouse.errors import TrailhouseError, UsageError
 from trailhouse.flows.progress import report_progress
 from trailhouse.flows.slots import claim_partition, hold_devices
 from trailhouse.models.checkpoint import Checkpoint
@@ -163,6 +163,11 @@ def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: Scori
             result = process_checkpoint(checkpoint, scored, job)
         except BaseException as error:
             traceback.clear_frames(error.__traceback__)  # they hold the model, and the error is kept to the end
+            if is_out_of_memory(error):
+                raise UsageError(
+                    f"{name_work(checkpoint)}: the memory does not hold it: {' '.join(str(error).split())[:200]}",
+                    "free some memory, or score on a device that has more, and run the same command again",
+                ) from error
             raise
         claim.finish()
         return result

@@ -43,9 +43,10 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
                 local_files_only=True,
                 output_loading_info=True,
             )
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:  # whatever transformers trips over, it is the directory's content
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        # whatever else transformers trips over, it is the directory's content
         raise BadInputError(
             f"{directory}: the model does not load: {_first_line(error)}",
             "check config.json and the weights, or copy the checkpoint again",
@@ -56,6 +57,13 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
     if settings.is_compiled:
         model.base_model.compile(dynamic=True)
     return model
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that something did not fit the memory of its device."""
+    # The CPU allocator raises a plain RuntimeError, and what C++ code below it raises comes as one
+    is_told = any(words in str(error) for words in ("allocate memory", "std::bad_alloc"))
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or is_told
 
 
 def refuse_non_finite_weights(directory: Path, model: PreTrainedModel) -> None:

@@ -22,6 +22,7 @@ from trailhouse.models.loading import (
     device_name,
     find_context_length,
     find_input_device,
+    is_out_of_memory,
     library_versions,
     list_devices,
     load_model,
@@ -206,13 +207,6 @@ def _inspect(
     path = inspect_output_path(model, tokens, context_length)
     refuse_large_token_ids(corpus, path.vocabulary_size)
     return path
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that a tensor did not fit the memory of its device."""
-    # The CPU allocator raises a plain RuntimeError, and what C++ code below it raises comes as one
-    is_told = any(words in str(error) for words in ("allocate memory", "std::bad_alloc"))
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or is_told
 
 
 def _find_offsets(token_counts: Sequence[int]) -> npt.NDArray[np.int64]:

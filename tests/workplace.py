@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from trailhouse.flows.address import resolve_address
 from trailhouse.flows.settings import Settings
@@ -39,13 +40,15 @@ class Workplace:
             timeout=560,
         )
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str, stderr: int | IO[bytes] = subprocess.DEVNULL, **variables: str
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.directory,
             env=self.environment(**variables),
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             start_new_session=True,
         )
 

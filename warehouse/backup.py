@@ -23,6 +23,7 @@ from backports import zstd
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, UsageError
+from trailhouse.warehouse.cluster import refuse_cluster
 from trailhouse.warehouse.digest import TableDigest, final_clause, list_stored_columns, list_stored_tables, read_digest
 from trailhouse.warehouse.quoting import quote_identifier
 
@@ -85,10 +86,12 @@ class Manifest:
 def back_up(client: Client, directory: Path, progress: Progress = lambda *_: None) -> Manifest:
     """Copy the database of the client into ``directory``, which must not exist; it appears whole or not at all.
 
-    Raises UsageError where the directory exists, cannot be written, or a table changed while it was copied.
+    Raises UsageError where the directory exists, cannot be written, or a table changed while it was copied, and
+    for a warehouse on a cluster, of which one node holds a part.
     """
     if directory.exists():
         raise UsageError(f"{directory} exists", "name a new directory")
+    refuse_cluster(client, str(client.database))
     partial = directory.with_name(f".{directory.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         (partial / "data").mkdir(parents=True)

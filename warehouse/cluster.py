@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.errors import UsageError
 from trailhouse.warehouse.quoting import quote_identifier, quote_literal
 
 LOCAL_SUFFIX = "_local"
@@ -25,6 +26,10 @@ _CREATE = re.compile(r"(?P<create>create table(?: if not exists)?) (?P<name>\w+)
 _ENGINE = re.compile(r"^engine = (?P<engine>\w*MergeTree)(?:\((?P<arguments>[^)\n]*)\))?", re.MULTILINE)
 _SHARDED = re.compile(r"^partition by \((?P<columns>model_id[^)]*)\)", re.MULTILINE)
 _CHANGE = re.compile(r"(?P<verb>alter table|drop table(?: if exists)?) (?P<name>\w+)")
+CLUSTER_TABLE = (
+    "select name from system.tables where database = {database:String}"
+    " and (engine = 'Distributed' or startsWith(engine, 'Replicated')) order by name limit 1"
+)
 _DISTRIBUTED = re.compile(
     r"Distributed\('(?P<cluster>[^']*)', '(?P<database>[^']*)', '(?P<local>[^']*)', (?P<key>.*)\)$"
 )
@@ -145,6 +150,17 @@ def find_sharded_table(client: Client, table: str) -> ShardedTable | None:
         parameters={"table": table},
     ).result_rows
     return read_engine(rows[0][0]) if rows else None
+
+
+def refuse_cluster(client: Client, database: str, cluster: str = "") -> None:
+    """Raise UsageError where tables of the database lie on a cluster, or are to be made on the one named."""
+    rows = client.query(CLUSTER_TABLE, parameters={"database": database}).result_rows
+    if rows or cluster:
+        reason = f"{rows[0][0]} is spread over its nodes" if rows else f"its tables are made on {cluster}"
+        raise UsageError(
+            f"the database {database} is on a cluster: {reason}, and a copy through one node would miss the others",
+            "let the cluster do it, with BACKUP and RESTORE ... ON CLUSTER: see docs/deployment.md",
+        )
 
 
 def read_engine(engine_full: str) -> ShardedTable:

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.warehouse.backup import BackupTable, Manifest, Progress, read_manifest, verify_files
+from trailhouse.warehouse.cluster import refuse_cluster
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.digest import read_digest
 from trailhouse.warehouse.quoting import quote_identifier
@@ -27,10 +28,11 @@ def restore(
 
     Everything is verified before anything is replaced: files against the manifest, then the restored tables in
     a database of their own against it. Raises BadInputError for a damaged backup, UsageError where the database
-    holds rows already and ``replaces`` is False.
+    holds rows already and ``replaces`` is False, and where it is on a cluster.
     """
     manifest = read_manifest(directory)
     with connect(address, needs_database=False) as client:
+        refuse_cluster(client, address.database, address.cluster)
         if not replaces and (table := find_filled_table(client, address.database)):
             raise UsageError(
                 f"the database {address.database} is not empty: {table} holds rows",

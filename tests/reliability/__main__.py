@@ -13,17 +13,42 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
+from tests.corpora.hostile_checkpoints import HARMLESS, REFUSED, REFUSED_PICKLES
 from tests.reliability import answers, calls, kills, malformed, repetition, resources, security, soak
 from tests.reliability.bench import Bench
 from tests.reliability.check import Check, Outcome
+from tests.reliability.proofs import Proof, cite
 
+PUBLICATIONS = Proof(
+    "tests/dashboards/superset/test_publication.py",
+    {
+        "test_a_publication_that_was_killed_is_completed_by_the_next": 2,
+        "test_publishing_again_changes_nothing": 1,
+    },
+)
+HOSTILE_CHECKPOINTS = Proof(
+    "tests/flows/test_hostile_checkpoints.py",
+    {
+        "test_hostile_checkpoints_are_refused_one_by_one_and_the_sound_one_is_scored": len(REFUSED),
+        "test_pickles_that_are_allowed_make_tensors_and_run_nothing": len(REFUSED_PICKLES),
+        "test_code_that_a_sound_checkpoint_offers_is_not_run": len(HARMLESS),
+    },
+)
+HOSTILE_TOKENS = Proof("tests/dashboards/superset/test_browser.py", {"test_hostile_token_text_is_shown_as_text": 40})
+PROOFS = (
+    ("Reliability", "kill -9 of publish, publish twice", {"ci": 3, "release": 3}, PUBLICATIONS),
+    ("Security", "hostile checkpoints", {"ci": 25, "release": 60}, HOSTILE_CHECKPOINTS),
+    ("Security", "token text as XSS, in a browser", {"ci": 40, "release": 40}, HOSTILE_TOKENS),
+)
 CHECKS = (
     Check("Reliability", "kill -9 (server, loader, scoring worker, dbt)", {"ci": 20, "release": 200}, kills.run_kills),
     Check("Reliability", "fail the Nth call of a load, N = 1, 2, ...", {"ci": 1, "release": 4}, calls.fail_every_call),
+    Check("Reliability", "the same of init and backup", {"ci": 1, "release": 4}, calls.fail_calls_of_init_and_backup),
     Check("Reliability", "network faults", {"ci": 100, "release": 2000}, calls.meet_network_faults),
     Check("Reliability", "disk full", {"ci": 1, "release": 10}, resources.fill_disk),
     Check("Reliability", "read-only directory", {"ci": 1, "release": 10}, resources.forbid_writing),
     Check("Reliability", "memory cap", {"ci": 1, "release": 10}, resources.cap_memory),
+    Check("Reliability", "out of memory in scoring", {"ci": 1, "release": 10}, resources.starve_scoring),
     Check("Reliability", "clock jump", {"ci": 1, "release": 10}, resources.turn_clock_back),
     Check("Reliability", "SIGTERM", {"ci": 1, "release": 10}, resources.terminate),
     Check("Reliability", "second process on one directory", {"ci": 1, "release": 10}, resources.open_twice),
@@ -45,11 +70,16 @@ def main() -> int:
     parser.add_argument("--size", choices=("ci", "release"), default="ci")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="a regular expression over the names of checks")
+    parser.add_argument("--after-tests", action="store_true", help="the test suite has just passed: cite, not rerun it")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # faults are what this is about
     table = Table("table", "what", "asked", "done", "verdict", "seconds", "detail", header_style="bold")
-    chosen = [check for check in CHECKS if re.search(arguments.only, check.name)]
+    proofs = [
+        Check(table, name, asked, cite(proof) if arguments.after_tests else proof.run)
+        for table, name, asked, proof in PROOFS
+    ]
+    chosen = [check for check in (*CHECKS, *proofs) if re.search(arguments.only, check.name)]
     bench = Bench(arguments.seed)
     is_good = bool(chosen)
     try:

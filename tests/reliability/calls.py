@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
+import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from clickhouse_connect.driver.client import Client
 
 from tests.reliability.bench import Bench, OwnServer
 from tests.reliability.check import Outcome
@@ -13,11 +19,14 @@ from tests.reliability.content import describe_difference, read_content
 from tests.reliability.load_path import ROW_COUNT, WRITTEN_TABLES, find_torn, load_everything, load_step
 from tests.reliability.proxy import FAULTS, FaultyProxy
 from trailhouse.errors import TrailhouseError
+from trailhouse.warehouse.backup import back_up, read_manifest, verify_files
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.digest import TableDigest
 from trailhouse.warehouse.failures import explain_failure
+from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
 
 MAX_SECONDS = 30.0
+_WAYS = ("lose_reply", "unavailable", "reset", "cut_reply")
 _LOADER_COUNT = 4
 _FAULT_SHARE = 0.12
 _MOST_ATTEMPTS = 50
@@ -34,10 +43,9 @@ def fail_every_call(bench: Bench, count: int) -> Outcome:
     load_everything(address)
     expected = read_content(address, WRITTEN_TABLES)
     call_count = 0
-    ways = ("lose_reply", "unavailable", "reset", "cut_reply")
     for index in range(count):
         number = 1
-        while fail_one_call(server, address, ways[(number + index) % len(ways)], number, expected, outcome):
+        while fail_one_call(server, address, _WAYS[(number + index) % len(_WAYS)], number, expected, outcome):
             number += 1
         call_count += number - 1
         outcome.done_count += 1
@@ -59,15 +67,7 @@ def fail_one_call(
     with connect(address) as client:
         for table in WRITTEN_TABLES:
             client.command(f"truncate table {table}")
-    with FaultyProxy(server.host_and_port, lambda n, _: fault * (n == number)) as proxy:
-        started = time.monotonic()
-        try:
-            load_everything(server.address(address.database, proxy.port))
-        except Exception as error:
-            is_named = isinstance(error, TrailhouseError) or explain_failure(error) is not None
-            outcome.require(is_named, f"{place}: {type(error).__name__}: {error}")
-        outcome.require(time.monotonic() - started < MAX_SECONDS, f"{place}: took over {MAX_SECONDS:.0f} s")
-        has_met = proxy.fault_count > 0
+    has_met = meet_fault(server, address, fault, number, load_everything, outcome)
     with connect(address) as client:
         for problem in find_torn(client):
             outcome.failures.append(f"{place}: {problem}")
@@ -75,6 +75,83 @@ def fail_one_call(
     difference = describe_difference(read_content(address, WRITTEN_TABLES), expected)
     outcome.require(not difference, f"{place}: run again, {difference} differ")
     return has_met
+
+
+def fail_calls_of_init_and_backup(bench: Bench, count: int) -> Outcome:
+    """Fail the Nth call of the migrations, then of a backup: done again, the schema is whole, the backup has it all."""
+    outcome = Outcome()
+    server = bench.server
+    address = server.new_database()
+    load_everything(address)
+    migrations = read_migrations(packaged_migrations())
+    with connect(address) as client:
+        definitions = describe_schema(client)
+        expected = back_up(client, bench.folder("backups") / "clean").row_count
+
+    def migrate(fault: str, number: int) -> bool:
+        other = replace(address, database=f"d{uuid.uuid4().hex}")
+        has_met = meet_fault(server, other, fault, number, lambda way: apply_migrations(way, migrations), outcome)
+        apply_migrations(other, migrations)
+        with connect(other) as client:
+            outcome.require(describe_schema(client) == definitions, f"{fault} at call {number}: the schema differs")
+        server.drop(other)
+        return has_met
+
+    def copy(fault: str, number: int) -> bool:
+        directory = bench.folder("backups") / "copy"
+
+        def make_copy(way: WarehouseAddress) -> None:
+            with connect(way) as client:
+                back_up(client, directory)
+
+        has_met = meet_fault(server, address, fault, number, make_copy, outcome)
+        if directory.exists():
+            manifest = read_manifest(directory)
+            verify_files(directory, manifest)
+            outcome.require(manifest.row_count == expected, f"{fault} at call {number}: {manifest.row_count} rows")
+        outcome.require(not list(directory.parent.glob(".*")), f"{fault} at call {number}: something is left")
+        return has_met
+
+    call_count = 0
+    for index, step in itertools.product(range(count), (migrate, copy)):
+        number = 1
+        while step(_WAYS[(number + index) % len(_WAYS)], number):
+            number += 1
+        call_count += number - 1
+        outcome.done_count += step is copy
+    server.drop(address)
+    outcome.detail = f"{call_count} calls failed, one a run"
+    return outcome
+
+
+def meet_fault(
+    server: OwnServer,
+    address: WarehouseAddress,
+    fault: str,
+    number: int,
+    work: Callable[[WarehouseAddress], object],
+    outcome: Outcome,
+) -> bool:
+    """Do the work with one call that fails: it ends well, or with a named error; returns whether it met the fault."""
+    with FaultyProxy(server.host_and_port, lambda n, _: fault * (n == number)) as proxy:
+        started = time.monotonic()
+        try:
+            work(server.address(address.database, proxy.port))
+        except Exception as error:
+            is_named = isinstance(error, TrailhouseError) or explain_failure(error) is not None
+            outcome.require(is_named, f"{fault} at call {number}: {type(error).__name__}: {error}")
+        seconds = time.monotonic() - started
+        outcome.require(seconds < MAX_SECONDS, f"{fault} at call {number}: took over {MAX_SECONDS:.0f} s")
+        return proxy.fault_count > 0
+
+
+def describe_schema(client: Client) -> list[tuple[str, str]]:
+    """How every table is made, without the name of the database."""
+    rows = client.query(
+        "select name, replace(create_table_query, currentDatabase(), '') from system.tables"
+        " where database = currentDatabase() order by name"
+    ).result_rows
+    return [(str(name), str(text)) for name, text in rows]
 
 
 def meet_network_faults(bench: Bench, count: int) -> Outcome:

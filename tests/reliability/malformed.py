@@ -18,6 +18,8 @@ from tests.reliability.check import Outcome
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.corpus import read_corpus
 from trailhouse.models.suite import load_suite, packaged_suites_directory
+from trailhouse.models.tasks.discovery import find_tasks
+from trailhouse.warehouse.imports.lm_eval import read_result_file
 
 Reader = Callable[[Path], object]
 
@@ -54,12 +56,30 @@ def good_files() -> list[tuple[str, bytes, Reader]]:
     parquet = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), parquet)
     suite = min(Path(str(packaged_suites_directory())).glob("*.yaml")).read_bytes()
+    items = [
+        {"input": f"{word} is", "options": ["a word", "東京"], "answer": index % 2} for index, word in enumerate("abc")
+    ]
+    examples = [
+        {"input": item["input"], "target_scores": dict(zip(item["options"], (1, 0), strict=True))} for item in items
+    ]
+    task = {"name": "words", "description": "d", "keywords": ["k"], "metrics": ["multiple_choice_grade"]}
+    results = {"piqa": {"alias": "piqa", "acc,none": 0.61, "acc_stderr,none": 0.01}}
+    configuration = {"model": "hf", "model_args": "pretrained=EleutherAI/pythia-70m,revision=step1000"}
+    outcome = {"results": results, "n-shot": {"piqa": 2}, "config": configuration, "date": 1.5}
     return [
         ("text.txt", rows[0]["text"].encode(), read_one_corpus),
         ("rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode(), read_one_corpus),
         ("rows.parquet", parquet.getvalue(), read_one_corpus),
         ("suite.yaml", suite, load_suite),
+        ("task.json", json.dumps({**task, "examples": examples}).encode(), read_tasks),
+        ("task.jsonl", "".join(json.dumps(item) + "\n" for item in items).encode(), read_tasks),
+        ("results.json", json.dumps(outcome).encode(), read_result_file),
     ]
+
+
+def read_tasks(path: Path) -> object:
+    """Read the task of one file."""
+    return find_tasks([str(path)])
 
 
 def read_one_corpus(path: Path) -> object:

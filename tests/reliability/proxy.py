@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._reply(status, headers, content)
 
-    do_GET = do_POST  # noqa: N815
+    do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import shutil
 import time
 import uuid
@@ -14,10 +15,13 @@ from tests.reliability.load_path import load_everything
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.warehouse import backup as backup_module
 from trailhouse.warehouse.backup import back_up, read_manifest
+from trailhouse.warehouse.cluster import refuse_cluster
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.digest import list_stored_tables
 from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.restore import rename_references, restore
+
+DEPLOYMENT = Path(__file__).parents[2] / "docs" / "deployment.md"
 
 
 def read_everything(address):
@@ -196,6 +200,19 @@ def test_a_killed_backup_leaves_nothing_that_looks_like_one(filled, tmp_path):
     with pytest.raises(BadInputError, match="holds no backup"):
         restore(filled, partial, replaces=True)
     assert read_everything(filled) == before
+
+
+def test_a_warehouse_on_a_cluster_is_left_to_the_cluster(copy, other):
+    with pytest.raises(UsageError, match="its tables are made on many"):
+        restore(replace(other, cluster="many"), copy)
+    with connect(other, needs_database=False) as client:
+        refuse_cluster(client, other.database)
+        commands = re.findall(r"^(?:BACKUP|RESTORE)[^;]*;", DEPLOYMENT.read_text(), re.MULTILINE)
+        assert len(commands) == 2
+        for command in commands:
+            question = "select formatQuerySingleLine({s:String})"
+            parsed = client.query(question, parameters={"s": command.rstrip(";")}).result_rows[0][0]
+            assert "ON CLUSTER trailhouse" in parsed
 
 
 def test_only_references_to_the_database_are_renamed_in_views():

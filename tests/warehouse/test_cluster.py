@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-from trailhouse.warehouse.cluster import LOCAL_SUFFIX, ClusterSchema, ShardedTable, find_sharded_table, read_engine
+from trailhouse.warehouse.cluster import (
+    CLUSTER_TABLE,
+    LOCAL_SUFFIX,
+    ClusterSchema,
+    ShardedTable,
+    find_sharded_table,
+    read_engine,
+)
 from trailhouse.warehouse.connection import WarehouseAddress
 from trailhouse.warehouse.load import Partition, create_stage, drop_stage, swap_partition
 from trailhouse.warehouse.migrations import (
@@ -99,15 +106,18 @@ def test_the_engine_states_a_distributed_table_as_we_read_it(tmp_path):
     create = "create table scores_local (model_id String, corpus_id String) engine = MergeTree order by model_id"
     table = ShardedTable("many", "default", "scores_local", "cityHash64(model_id, corpus_id)")
     distribute = table.distribute("create table", "scores", table.local).replace("on cluster `many`", "")
-    question = "select engine_full from system.tables where name = 'scores'"
+    questions = ["select engine_full from system.tables where name = 'scores'", CLUSTER_TABLE]
     program = (
-        "import sys, chdb; handle = chdb.connect(sys.argv[1]); [handle.query(text) for text in sys.argv[2:-1]];"
-        "print(handle.query(sys.argv[-1], 'RawBLOB').bytes().decode())"
+        "import sys, chdb; handle = chdb.connect(sys.argv[1]); [handle.query(text) for text in sys.argv[2:-2]];"
+        "ask = lambda text: handle.query(text, 'RawBLOB', params={'database': 'default'}).bytes().decode();"
+        "print(*map(ask, sys.argv[-2:]), sep='\\n')"
     )
     address = f"{tmp_path / 'engine'}?config-file={configuration}"
-    command = [sys.executable, "-c", program, address, create, distribute, question]
+    command = [sys.executable, "-c", program, address, create, distribute, *questions]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert read_engine(answer.stdout.strip()) == table
+    engine, cluster_table = answer.stdout.splitlines()
+    assert read_engine(engine) == table
+    assert cluster_table == "scores"
 
 
 def test_a_table_of_one_server_is_not_a_sharded_one(client):

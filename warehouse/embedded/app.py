@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import sys
+import threading
 import time
 from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +27,7 @@ MAX_URL_BYTES = 1 << 20
 _MAX_RUNNING = 128
 _MAX_REQUESTS = 512
 _REAP_SECONDS = 1.0
+_STATEMENT_NICENESS = 5
 
 
 class Application:
@@ -33,7 +37,7 @@ class Application:
         self._engine = engine
         self._credentials = credentials
         self._allowed_hosts = allowed_hosts
-        self._executor = ThreadPoolExecutor(_MAX_RUNNING, thread_name_prefix="statement")
+        self._executor = ThreadPoolExecutor(_MAX_RUNNING, thread_name_prefix="statement", initializer=_give_way)
         self.sessions = SessionTable(engine)
         self._query_ids: set[str] = set()
         self._active_count = 0
@@ -120,6 +124,12 @@ class Application:
             yield
         finally:
             self._query_ids.remove(query_id)
+
+
+def _give_way() -> None:
+    """Let this thread, and those that the engine starts from it, run behind the one that answers requests."""
+    if sys.platform == "linux":  # elsewhere a niceness is a process's, not a thread's
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _STATEMENT_NICENESS)
 
 
 async def _answer_error(error: ServerError, body: RequestBody, responder: Responder) -> None:
