@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,17 +42,16 @@ def read_parquet_texts(path: Path) -> Iterator[NamedText]:
     """Yield the documents of a Parquet file: the column ``text``, named by the column ``id`` where there is one."""
     try:
         table = _read_parquet_columns(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: cannot be read as Parquet", "write the file again") from error
     text_type = table.schema.field("text").type
     if not (pa.types.is_string(text_type) or pa.types.is_large_string(text_type)):
         raise BadInputError(f"{path}, column text: holds {text_type}, not text", "write it as a string column")
     if table.num_rows == 0:
         raise BadInputError(f"{path}: holds no documents", "write at least one row")
-    identifiers = table.column("id").to_pylist() if "id" in table.column_names else [None] * table.num_rows
-    for row_number, (value, identifier) in enumerate(
-        zip(table.column("text").to_pylist(), identifiers, strict=True), start=1
-    ):
+    identifiers = _read_values(table, "id", path) if "id" in table.column_names else [None] * table.num_rows
+    texts = _read_values(table, "text", path)
+    for row_number, (value, identifier) in enumerate(zip(texts, identifiers, strict=True), start=1):
         if value is None:
             raise BadInputError(f"{path}, row {row_number}, text: is null", "give every row a text")
         name = f"{path.name}:{row_number}" if identifier is None else str(identifier)
@@ -96,6 +96,17 @@ def _read_parquet_columns(path: Path) -> pa.Table:
         if "text" not in names:
             raise BadInputError(f"{path}, column text: there is no such column", "name the column of texts text")
         return file.read(columns=[name for name in ("id", "text") if name in names])
+
+
+def _read_values(table: pa.Table, name: str, path: Path) -> list[Any]:
+    values: list[Any] = []
+    for row_number, value in enumerate(table.column(name), start=1):
+        try:
+            values.append(value.as_py())
+        except (ValueError, OverflowError) as error:  # Arrow checks neither UTF-8 nor the range of times
+            place = f"{path}, row {row_number}, {name}"
+            raise BadInputError(f"{place}: cannot be read: {error}", "write the file again") from error
+    return values
 
 
 def _read_bytes(path: Path) -> bytes:

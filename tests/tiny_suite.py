@@ -39,8 +39,8 @@ class TinySuite:
         return self.directory / f"step-{step}"
 
 
-def make_template(directory: Path) -> Path:
-    """Save a tiny GPT-NeoX model and its tokenizer."""
+def make_template(directory: Path, vocabulary_size: int | None = None) -> Path:
+    """Save a tiny GPT-NeoX model and its tokenizer; the model may have a larger vocabulary."""
     import torch
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
@@ -50,7 +50,7 @@ def make_template(directory: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         config = GPTNeoXConfig(
-            vocab_size=len(tokenizer),
+            vocab_size=vocabulary_size or len(tokenizer),
             hidden_size=16,
             num_hidden_layers=1,
             num_attention_heads=2,

@@ -62,6 +62,9 @@ _SCALARS = [
     "sipHash64(number)",
     "formatReadableSize(number * 1000)",
     "arrayMap(x -> x * 2, range(number))",
+    "toDate32('1950-01-01') + number",
+    "toInt128(number) * 170141183460469231731",
+    "toIntervalDay(number)",
 ]
 _SHAPES = [
     "SELECT {0} AS x FROM numbers(5)",

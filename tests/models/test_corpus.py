@@ -136,3 +136,13 @@ def test_the_identity_of_a_corpus_follows_texts_order_and_prompts_and_nothing_el
     assert identify(one, two) == identify(Document("z", "one"), two, name="d")
     assert len({identify(one, two), identify(two, one), identify(one), identify(Document("", "onetwo"))}) == 4
     assert identify(one) != identify(Document("a", "one", scored_from_position=3))
+
+
+@pytest.mark.parametrize("column", ["id", "text"])
+def test_a_parquet_row_that_is_not_utf8_is_named(tmp_path, column):
+    bad = pa.array([b"good", b"\xff bad"]).view(pa.string())
+    good = pa.array(["one", "two"])
+    table = pa.table({"id": bad if column == "id" else good, "text": bad if column == "text" else good})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(BadInputError, match=rf"a\.parquet, row 2, {column}: cannot be read"):
+        read_corpus("c", [tmp_path / "a.parquet"])

@@ -31,6 +31,9 @@ def read_mutated(bench: Bench, count: int) -> Outcome:
     folder = bench.folder("malformed")
     refused_count = 0
     kinds = good_files()
+    for name, content, read in kinds:
+        (folder / name).write_bytes(content)
+        read(folder / name)
     for index in range(count):
         name, content, read = kinds[index % len(kinds)]
         path = folder / name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import signal
 import subprocess
 import sys
@@ -147,32 +146,6 @@ def cap_memory(bench: Bench, count: int) -> Outcome:
     finally:
         process.terminate()
         process.wait(30)
-    return outcome
-
-
-def starve_scoring(bench: Bench, count: int) -> Outcome:
-    """Memory ends while a checkpoint is scored: a named error, nothing in part; with memory, the rest is scored."""
-    outcome = Outcome()
-    place = bench.workplace
-    expected = place.read_content()
-    for _ in range(count):
-        place.command("truncate table raw_token_score")
-        place.command("truncate table raw_score_ledger")
-        log = bench.folder("starved") / "stderr"
-        with log.open("wb") as file:
-            process = place.start(*place.score, stderr=file)
-        place.wait_for_scores(process, 1)
-        resource.prlimit(process.pid, resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
-        code, text = process.wait(60), log.read_text()
-        is_named = code in (2, 3, 4, 5) and "memory" in text and "cure:" in text and "Traceback" not in text
-        outcome.require(is_named, f"code {code}: {text[-600:]}")
-        rows = place.query("select step, count() from raw_token_score group by step")
-        outcome.require(len({row[1] for row in rows}) <= 1, f"a checkpoint is visible in part: {rows}")
-        place.must_run(*place.score)
-        difference = describe_difference(place.read_content(), expected)
-        outcome.require(not difference, f"scored again, {difference} differ")
-        outcome.done_count += 1
-    outcome.detail = "no more address space than it has"
     return outcome
 
 
