@@ -80,6 +80,10 @@ def main() -> None:
         try:
             fill_once(address, arguments.models, arguments.checkpoints, arguments.tokens)
             ask(address, arguments.models, arguments.checkpoints, arguments.tokens // DOCUMENT_TOKENS)
+            with connect(address) as client:
+                client.command("optimize table raw_token_score final")
+            print("merged to a part for each checkpoint, as the server does by itself in time:")
+            ask(address, arguments.models, arguments.checkpoints, arguments.tokens // DOCUMENT_TOKENS)
         finally:
             stop(directory)
 

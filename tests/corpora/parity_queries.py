@@ -30,7 +30,7 @@ def answer_in_process(directory: Path) -> list[tuple[str, str, str]]:
     asked = choose_formats(generate_queries())
     lines = "".join(json.dumps(pair) + "\n" for pair in asked)
     run = subprocess.run(
-        [sys.executable, "-c", _IN_PROCESS, str(directory)], input=lines, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", _IN_PROCESS, str(directory)], input=lines, capture_output=True, text=True, timeout=300
     )
     outputs = run.stdout.split("\n")[:-1]
     assert len(outputs) == len(asked), run.stderr[-2000:]

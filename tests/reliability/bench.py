@@ -124,8 +124,12 @@ class Bench:
     def new_server(self, name: str) -> OwnServer:
         """A server on a new directory, ended with the run."""
         directory = self.folder(name)
-        self._stack.callback(stop, directory)
+        self.stop_finally(directory)
         return OwnServer(directory)
+
+    def stop_finally(self, directory: Path) -> None:
+        """End the server of a directory with the run, if it has one then."""
+        self._stack.callback(stop, directory)
 
     @functools.cached_property
     def server(self) -> OwnServer:
