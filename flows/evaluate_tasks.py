@@ -30,6 +30,7 @@ from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.checkpoint_cache import CheckpointCache
 from trailhouse.models.evaluation.encoder import TaskEncoder
 from trailhouse.models.evaluation.evaluator import BATCH_POLICY, Evaluator, evaluation_record
+from trailhouse.models.evaluation.threads import limit_threads
 from trailhouse.models.scoring import (
     PreTrainedModel,
     ScoringSettings,
@@ -119,20 +120,21 @@ def evaluate_checkpoint(
     A task that does not fit the model fails alone.
     """
     model = load_checkpoint(checkpoint, job)
-    evaluator = Evaluator(model, job.settings)
     result = EvaluatedCheckpoint(device_name(model), attention_implementation(model))
     finished: list[EvaluationScores] = []
     kept_at = time.monotonic()
-    for index, evaluation in enumerate(pending):
-        report_progress("Tasks", index, len(pending), f"{evaluation.task_id}, {evaluation.shot_count} shots")
-        try:
-            finished.append(score_task(checkpoint, evaluation, evaluator, job))
-        except (BadInputError, UsageError) as error:
-            result.errors.append(error)
-        if time.monotonic() - kept_at > KEEP_AFTER_SECONDS:
-            keep(finished, result, job)
-            kept_at = time.monotonic()
-    keep(finished, result, job)
+    with limit_threads(model):
+        evaluator = Evaluator(model, job.settings)
+        for index, evaluation in enumerate(pending):
+            report_progress("Tasks", index, len(pending), f"{evaluation.task_id}, {evaluation.shot_count} shots")
+            try:
+                finished.append(score_task(checkpoint, evaluation, evaluator, job))
+            except (BadInputError, UsageError) as error:
+                result.errors.append(error)
+            if time.monotonic() - kept_at > KEEP_AFTER_SECONDS:
+                keep(finished, result, job)
+                kept_at = time.monotonic()
+        keep(finished, result, job)
     report_progress("Tasks", len(pending), len(pending))
     return result
 

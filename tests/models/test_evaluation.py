@@ -17,6 +17,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.evaluation.encoding import EncodedItem, EncodedOption, EncodedTask, encode_task
 from trailhouse.models.evaluation.evaluator import Evaluator
 from trailhouse.models.evaluation.rows import ScoredSequence, build_branched_rows, group_rows
+from trailhouse.models.evaluation.threads import limit_threads
 from trailhouse.models.scoring import ScoringSettings
 from trailhouse.models.tasks.prompt import draw_exemplars, write_prompt
 from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem
@@ -183,6 +184,18 @@ def test_prompts_that_are_too_long_lose_exemplars_and_then_their_beginning(token
     with pytest.raises(BadInputError, match="does not fit"):
         encode_task(tokenizer, Task(**{**vars(task), "items": tuple(
             TaskItem("why?", ("yes yes yes yes", "no"), (1.0, 0.0)) for _ in range(4))}), 0, 0, 3)  # fmt: skip
+
+
+def test_small_models_run_on_one_thread_and_others_on_all():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for width, expected in ((10, 1), (1001, 2)):
+            with limit_threads(torch.nn.Linear(width, 1000)):
+                assert torch.get_num_threads() == expected
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_token_that_the_model_does_not_have_is_refused():
