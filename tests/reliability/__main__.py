@@ -23,6 +23,10 @@ PUBLICATIONS = Proof(
     "tests/dashboards/superset/test_publication.py",
     {"test_publishing_again_changes_nothing": 1},
 )
+KILLED_PUBLICATIONS = Proof(
+    "tests/dashboards/superset/test_publication.py",
+    {"test_a_publication_that_was_killed_is_completed_by_the_next": 2},
+)
 HOSTILE_CHECKPOINTS = Proof(
     "tests/flows/test_hostile_checkpoints.py",
     {
@@ -33,6 +37,7 @@ HOSTILE_CHECKPOINTS = Proof(
 )
 HOSTILE_TOKENS = Proof("tests/dashboards/superset/test_browser.py", {"test_hostile_token_text_is_shown_as_text": 40})
 PROOFS = (
+    ("Reliability", "kill -9 of a publication", {"ci": 2, "release": 2}, KILLED_PUBLICATIONS),
     ("Reliability", "publish twice", {"ci": 1, "release": 1}, PUBLICATIONS),
     ("Security", "hostile checkpoints", {"ci": 25, "release": 60}, HOSTILE_CHECKPOINTS),
     ("Security", "token text as XSS, in a browser", {"ci": 40, "release": 40}, HOSTILE_TOKENS),

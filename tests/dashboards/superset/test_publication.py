@@ -1,11 +1,15 @@
 """Dashboards as code against a real Superset: published once, found again, healed, removed; others' work stays."""
 
 import json
+import signal
 import stat
+import threading
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from tests.reliability.proxy import FaultyProxy
 from trailhouse.dashboards.publish.assets import read_bundle, unzip_bundle
 from trailhouse.dashboards.publish.publication import find_drift, publish_bundle
 from trailhouse.flows.publish_dashboards import compile_assets
@@ -32,6 +36,39 @@ def test_publishing_again_changes_nothing(superset, files):
     assert unzip_bundle(superset.client().export_assets()).items() - {("metadata.yaml", "")} >= {
         (path, text) for path, text in unzip_bundle(before).items() if path != "metadata.yaml"
     }
+
+
+@pytest.mark.parametrize("moment", ["while Superset imports", "before the cache is warm"])
+def test_a_publication_that_was_killed_is_completed_by_the_next(superset, files, moment):
+    client = superset.client()
+    before = ids(client, "chart", "slice_name")
+    chart_id = before[min(before)]
+    client.session.put(client.address("chart", str(chart_id)), json={"slice_name": "changed by hand"})
+    has_imported, victim = False, []
+
+    def kill_at(_: int, text: bytes) -> str:
+        nonlocal has_imported
+        is_import = b"/assets/import" in text.partition(b"\n")[0]
+        if is_import and moment == "while Superset imports":
+            threading.Timer(0.3, victim[0].kill).start()
+        elif has_imported and not is_import:
+            victim[0].kill()
+            return "reset"
+        has_imported |= is_import
+        return ""
+
+    address = urlsplit(superset.url)
+    with FaultyProxy((address.hostname, address.port), kill_at) as proxy:
+        variables = {
+            "TRAILHOUSE_SUPERSET_URL": f"http://127.0.0.1:{proxy.port}",
+            "TRAILHOUSE_SUPERSET_PASSWORD": superset.password,
+        }
+        victim.append(superset.workplace.start("publish", **variables))
+        assert victim[0].wait(300) == -signal.SIGKILL
+    assert has_imported
+    assert superset.run("publish").returncode == 0
+    assert find_drift(superset.client(), files).count == 0
+    assert ids(superset.client(), "chart", "slice_name") == before
 
 
 def test_what_superset_exports_is_what_the_source_says(superset, files):
