@@ -102,12 +102,12 @@ class Visitor:
             self.answers[int(found.group(1))] = response.json()["result"]
 
     def log_in(self, user: str, password: str) -> None:
-        self.page.goto(f"{self.url}/login/")
-        self.page.wait_for_selector("#username")
+        # Filled in before its script has settled, the form forgets what it holds
+        self.page.goto(f"{self.url}/login/", wait_until="networkidle")
         self.page.fill("#username", user)
         self.page.fill("#password", password)
         self.page.click("button[type=submit]")
-        self.page.wait_for_url(lambda url: "/login" not in url)
+        self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
 
     def open_dashboard(self, slug: str) -> None:
         self.answers.clear()
