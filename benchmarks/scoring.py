@@ -34,10 +34,10 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from trailhouse.models.miniature.text import split_documentation
+from trailhouse.models.miniature.vocabulary import train_tokenizer
 from trailhouse.models.scoring import (
     DEFAULT_BATCH_TOKENS,
     ENOUGH_TOKENS,
@@ -56,7 +56,6 @@ SHAPES = {
 }
 DOCUMENT_LENGTHS = np.geomspace(16, 2_000, 24).astype(int)
 BATCH_TOKENS = DEFAULT_BATCH_TOKENS["cpu"]
-END_OF_TEXT = "<|endoftext|>"
 OWN_CONTENDERS = ("scoring", "floor", "naive")
 PEER_BATCH_SIZES = (1, 4)
 PEERS = {"harness": "lm_eval", "minicons": "minicons"}
@@ -83,17 +82,7 @@ def build_model(shape: str) -> PreTrainedModel:
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """A byte-level BPE with up to as many entries as the models have, trained on Python's documentation."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE,
-        special_tokens=[END_OF_TEXT],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator((unit.text for unit in split_documentation().training), trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT)
+    return train_tokenizer((unit.text for unit in split_documentation().training), VOCABULARY_SIZE)
 
 
 def build_texts(tokenizer: PreTrainedTokenizerFast) -> list[str]:

@@ -22,6 +22,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+# A suite of one model in the repository owner/tiny
+SUITE = """\
+suite: public
+description: On the hub
+source: hub
+models:
+  - name: tiny
+    location: owner/tiny
+    step_pattern: 'step(?P<step>\\d+)'
+    batch_tokens: 512
+    planned_steps: 100
+    context_length: 32
+    final_revision: main
+"""
+
 PAGE_SIZE = 3
 LFS_BYTES = 2048
 

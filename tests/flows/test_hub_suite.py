@@ -7,24 +7,11 @@ import subprocess
 
 import pytest
 
-from tests.fake_hub import FakeHub, serve_hub
+from tests.fake_hub import SUITE, FakeHub, serve_hub
 from tests.tiny_suite import nudge_weights
 from tests.workplace import COMMAND
 
-SUITE = """\
-suite: public
-description: On the hub
-source: hub
-models:
-  - name: tiny
-    location: owner/tiny
-    step_pattern: 'step(?P<step>\\d+)'
-    batch_tokens: 512
-    planned_steps: 100
-    context_length: 32
-    expected_steps: [0, 10, 20, 100]
-    final_revision: main
-"""
+DECLARATION = SUITE + "    expected_steps: [0, 10, 20, 100]\n"
 WEIGHTS = "/cdn/"  # where the fake hub serves large files from
 
 
@@ -48,7 +35,7 @@ def count_weight_downloads(hub: FakeHub) -> int:
 def test_a_suite_on_the_hub_is_audited_scored_and_watched_for_moved_branches(
     hub, trailhouse, tmp_path, monkeypatch, client
 ):
-    (tmp_path / "declared.yaml").write_text(SUITE)
+    (tmp_path / "declared.yaml").write_text(DECLARATION)
     (tmp_path / "a.txt").write_text("the cat sat on the mat and the parser reads the file " * 3)
     assert trailhouse("suite", "add", "declared.yaml")[0] == 0
     assert trailhouse("corpus", "add", "a.txt", "--name", "few")[0] == 0

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from tests.fake_hub import FakeHub, serve_hub
+from tests.fake_hub import SUITE, FakeHub, serve_hub
 from tests.tiny_suite import make_template, nudge_weights
 from trailhouse.errors import BadInputError, UnreachableError
 from trailhouse.models.checkpoint_names import TrainingPosition
@@ -19,20 +19,6 @@ from trailhouse.models.sources.hub import HubSource
 from trailhouse.models.sources.local import LocalSource, LocatedCheckpoint
 from trailhouse.models.sources.opening import open_source
 from trailhouse.models.suite import load_suite
-
-SUITE = """\
-suite: public
-description: On the hub
-source: hub
-models:
-  - name: tiny
-    location: owner/tiny
-    step_pattern: 'step(?P<step>\\d+)'
-    batch_tokens: 512
-    planned_steps: 100
-    context_length: 32
-    final_revision: main
-"""
 
 
 @pytest.fixture(scope="module")
