@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-MAX_PADDING = 0.05
+MAX_PADDING_RATIO = 0.05
 
 
 class Window(NamedTuple):
@@ -53,7 +53,7 @@ def group_windows(
     """Yield batches of windows of like length, the longest first.
 
     No batch, padded to its longest window, exceeds ``max_batch_tokens``, unless a single window does. One of
-    ``enough_tokens`` ends before a window that would be padded by more than ``MAX_PADDING``. The largest batches
+    ``enough_tokens`` ends before a window that would be padded by more than ``MAX_PADDING_RATIO``. The largest batches
     come first, so that a lack of memory shows at once.
     """
     batch: list[Window] = []
@@ -62,7 +62,7 @@ def group_windows(
             longest = batch[0].input_length
             is_full = longest * (len(batch) + 1) > max_batch_tokens
             is_enough = enough_tokens is not None and longest * len(batch) >= enough_tokens
-            if is_full or (is_enough and window.input_length < (1 - MAX_PADDING) * longest):
+            if is_full or (is_enough and window.input_length < (1 - MAX_PADDING_RATIO) * longest):
                 yield batch
                 batch = []
         batch.append(window)
