@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from trailhouse.errors import UnreachableError
+from trailhouse.flows.server_lifetime import tie_to_this_process
 from trailhouse.flows.settings import Settings, read_prefect_url
 
 START_SECONDS = 120
@@ -36,7 +37,9 @@ def running_server(settings: Settings) -> Iterator[str]:
     with (directory / "server.log").open("ab") as log:
         port = url.removesuffix("/api").rpartition(":")[2]
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        # out of reach of Ctrl-C: runs that it interrupts still report to this server, and wait a minute for a dead one
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    tie_to_this_process(process.pid)
     note = address_file(settings)
     try:
         wait_until_healthy(url, process, directory / "server.log")

@@ -136,7 +136,11 @@ def prefect_server(workplace, tmp_path_factory) -> Iterator[str]:
         yield url
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def wait_until_healthy(url: str) -> None:

@@ -266,7 +266,7 @@ def test_ctrl_c_leaves_whole_checkpoints_and_the_next_run_goes_on(make_suite, co
     while workplace.query(count) == [(0,)] and process.poll() is None:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(30) in (130, 0)
+    assert process.wait(120) in (130, 0)
     rows = workplace.query("select count() from raw_token_score where model_id = 'interrupted/copied' group by step")
     assert len(set(rows)) == 1
     assert workplace.query("select count() from system.tables where name like 'stage_%'") == [(0,)]

@@ -36,7 +36,11 @@ def service(demo, corpus, make_suite, workplace):
     process = workplace.start("watch", declaration, "--corpus", corpus, "--interval", "5")
     yield process, directory
     os.killpg(process.pid, signal.SIGINT)
-    process.wait(60)
+    try:
+        process.wait(60)
+    finally:  # what did not end must not disturb the tests that follow
+        process.kill()
+        process.wait()
 
 
 def test_a_new_checkpoint_reaches_the_marts_and_a_push_is_heard(service, corpus, workplace):

@@ -1,4 +1,4 @@
-"""Prefect's temporary server, tied to the command that started it: killed together with it, however it is killed."""
+"""A Prefect server that a command started, tied to it: killed together with it, however it is killed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def tie_temporary_server() -> None:
 
     def run_tied_server(self: SubprocessASGIServer) -> subprocess.Popen[Any]:
         server = run_server(self)
-        watch(server.pid)
+        tie_to_this_process(server.pid)
         return server
 
     SubprocessASGIServer._run_uvicorn_command = run_tied_server  # type: ignore[method-assign]
 
 
-def watch(pid: int) -> None:
+def tie_to_this_process(pid: int) -> None:
     """Start a shell that kills the process ``pid`` when this process is gone."""
     readable, writable = os.pipe()  # not inherited: this process alone holds the writable end
     watcher = subprocess.Popen(
