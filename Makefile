@@ -64,10 +64,11 @@ screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs
 	cp test-artifacts/dashboards/dashboard_{overview,token_trends,tasks,operations,inspector}.png docs/images/
 
 test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --durations=25
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --durations=25 \
+	  --junitxml=test-artifacts/tests.xml
 
-reliability: $(READY) ## Kill, cut, fill, attack and soak it; print what was asked, done and passed
-	$(BIN)/python -m tests.reliability --size $(or $(SIZE),ci) --seed $(or $(SEED),1)
+reliability: $(READY) $(SUPERSET_READY) chromium ## Kill, cut, fill, attack and soak it; print what was asked, done and passed
+	$(BIN)/python -m tests.reliability --size $(or $(SIZE),ci) --seed $(or $(SEED),1) $(if $(AFTER_TESTS),--after-tests)
 
 lint: $(READY) ## Check style, types and SQL layout
 	$(BIN)/ruff check .

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from trailhouse.flows.progress import listening
 # A pipe or file has no width of its own: tables are not folded there.
 data = Console(width=None if sys.stdout.isatty() else 200)
 messages = Console(stderr=True)
+SECONDS_BETWEEN_LINES = 15.0
 
 
 def say(message: str) -> None:
@@ -110,9 +112,32 @@ class ProgressBars:
         say(message)
 
 
+class ProgressLines:
+    """Writes a line about each named piece of work now and then, for logs; nothing about work that is soon done."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.said_at: dict[str, float] = {}
+
+    def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
+        """Say how far ``name`` is, unless that was said a moment ago."""
+        now = self.clock()
+        if now - self.said_at.setdefault(name, now) >= SECONDS_BETWEEN_LINES:
+            self.said_at[name] = now
+            say(f"{name}: {done:.0f} of {total:.0f}" + (f", {detail}" if detail else ""))
+
+    def remark(self, message: str) -> None:
+        """Print a message."""
+        say(message)
+
+
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """Show progress bars on stderr while inside, if it is a terminal."""
+    """Show progress on stderr while inside: as bars on a terminal, elsewhere as a line now and then."""
+    if not messages.is_terminal:
+        with listening(ProgressLines()):
+            yield
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -120,6 +145,5 @@ def progress_bars() -> Iterator[None]:
         TimeRemainingColumn(),
         TextColumn("[dim]{task.fields[detail]}"),
     )
-    progress = Progress(*columns, console=messages, disable=not messages.is_terminal)
-    with progress, listening(ProgressBars(progress)):
+    with Progress(*columns, console=messages) as progress, listening(ProgressBars(progress)):
         yield

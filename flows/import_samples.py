@@ -105,8 +105,7 @@ class SamplesImport:
         if not items:
             self.report.other_file_count += 1
             return None
-        counts = count_option_tokens(items, samples.tokenizer_directory)
-        self.report.uncounted_file_count += counts is None
+        self.report.uncounted_file_count += samples.tokenizer_directory is None
         task = self._register(file, settings, items)
         evaluation = Evaluation(
             model_id=samples.model_id,
@@ -116,7 +115,7 @@ class SamplesImport:
             seed=settings.seed,
             weights_sha256=UNKNOWN_WEIGHTS,
             task_sha256=task.task_sha256,
-            tokenizer_id=counts.tokenizer_id if counts is not None else "",
+            tokenizer_id=name_tokenizer(samples.tokenizer_directory),
             settings={"harness": HARNESS, "samples_sha256": hashlib.sha256(file.read_bytes()).hexdigest()},
         )
         if evaluation.place in self._done:
@@ -124,7 +123,8 @@ class SamplesImport:
         self._done.add(evaluation.place)
         if self._read_keys(samples.model_id).get(evaluation.place) == evaluation.evaluation_key:
             return None
-        return EvaluationScores(evaluation, build_scores(task.task_id, settings, items, counts), 0.0)
+        token_counts = count_option_tokens(items, samples.tokenizer_directory)
+        return EvaluationScores(evaluation, build_scores(task.task_id, settings, items, token_counts), 0.0)
 
     def _register(self, file: Path, settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
         """Return the task with the items of a file, written to the warehouse.
@@ -154,39 +154,42 @@ class SamplesImport:
         return self._keys[suite_id]
 
 
-@dataclass(frozen=True)
-class TokenCounts:
-    """Tokens of prompts and options under one tokenizer."""
+def name_tokenizer(directory: Path | None) -> str:
+    """Return the identity of the tokenizer of a directory; empty where none is known.
 
-    tokenizer_id: str
-    counts: list[tuple[int, int]]
-    """(prompt, option) of every option of every item, in order."""
+    Errors: BadInputError where the directory holds no tokenizer that loads.
+    """
+    if directory is None:
+        return ""
+    # transformers takes seconds to import, and most imports have no samples
+    from trailhouse.models.tokenization import identify_tokenizer_of
+
+    return identify_tokenizer_of(directory)
 
 
-def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) -> TokenCounts | None:
-    """Count the tokens of all options; None where no tokenizer is known.
+def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) -> list[tuple[int, int]] | None:
+    """Count the tokens of (prompt, option) of every option of every item, in order; None where no tokenizer is known.
 
     Errors: BadInputError where the directory holds no tokenizer that loads.
     """
     if directory is None:
         return None
-    # transformers takes seconds to import, and most imports have no samples
     from trailhouse.models.evaluation.encoding import count_tokens
-    from trailhouse.models.tokenization import identify_tokenizer_of, load_tokenizer
+    from trailhouse.models.tokenization import load_tokenizer
 
     requests = [(option.prompt, option.continuation) for item in items for option in item.options]
-    return TokenCounts(identify_tokenizer_of(directory), count_tokens(load_tokenizer(directory), requests))
+    return count_tokens(load_tokenizer(directory), requests)
 
 
 def build_scores(
-    task_id: str, settings: SampleSettings, items: Sequence[SampledItem], counts: TokenCounts | None
+    task_id: str, settings: SampleSettings, items: Sequence[SampledItem], token_counts: list[tuple[int, int]] | None
 ) -> pa.RecordBatch:
     """Return the rows of raw_option_score of one file; token counts are 0 where they are not known."""
-    tokens = iter(counts.counts) if counts is not None else None
+    counts = iter(token_counts) if token_counts is not None else None
     rows = []
     for item in items:
         for index, option in enumerate(item.options):
-            prompt_token_count, token_count = next(tokens) if tokens is not None else (0, 0)
+            prompt_token_count, token_count = next(counts) if counts is not None else (0, 0)
             rows.append(
                 {
                     "task_id": task_id,

@@ -166,6 +166,7 @@ def score_pending(pending: list[Plan], jobs: Mapping[str, ScoringJob]) -> list[O
     report_progress("Scoring", 0, len(pending))
     outcomes: dict[Partition, Outcome] = {}
     held = [scored.partition for _, scored in pending]
+    is_waiting = False
     with closing_stages(job.stages):
         while held:
             chosen = [(c, scored) for c, scored in pending if scored.partition in held]
@@ -175,7 +176,12 @@ def score_pending(pending: list[Plan], jobs: Mapping[str, ScoringJob]) -> list[O
                 outcomes[scored.partition] = outcome
                 report_progress("Scoring", len(outcomes), len(pending), checkpoint.model_id)
                 update_progress_artifact(artifact_id, 100.0 * len(outcomes) / len(pending))
-            held = wait_for_others([s.partition for _, s in pending if s.partition not in outcomes], job)
+            held = [scored.partition for _, scored in pending if scored.partition not in outcomes]
+            if held and not is_waiting:
+                say_what_is_waited_for(len(held))
+                is_waiting = True
+            if held:
+                held = wait_for_free(held, job.data_directory)
     create_table_artifact(
         [describe_outcome(checkpoint, outcomes[scored.partition]) for checkpoint, scored in pending],
         key="scored-checkpoints",
@@ -199,17 +205,14 @@ def run_tasks(
         yield checkpoint, scored, future.state.result(raise_on_failure=False)
 
 
-def wait_for_others(held: list[Partition], job: ScoringJob) -> list[Partition]:
-    """Return those of the partitions that other workers let go of, once there is one; at once if none is held."""
-    if held and not job.stages.is_waiting:
-        job.stages.is_waiting = True
-        message = (
-            f"waiting for {len(held)} checkpoints that other workers are scoring; what a dead worker held comes"
-            f" free within {RELEASE_SECONDS:.0f} s and is scored here"
-        )
-        report_remark(message)
-        get_run_logger().info(message)
-    return wait_for_free(held, job.data_directory) if held else []
+def say_what_is_waited_for(held_count: int) -> None:
+    """Tell a person, and the run's log, why nothing happens."""
+    message = (
+        f"waiting for {held_count} checkpoints that other workers are scoring; what a dead worker held comes"
+        f" free within {RELEASE_SECONDS:.0f} s and is scored here"
+    )
+    report_remark(message)
+    get_run_logger().info(message)
 
 
 def tokenize_for(

@@ -65,8 +65,6 @@ class SweepStages:
         self.is_stopped = threading.Event()
         self.holds_two = True
         """False once the memory did not hold a model beside the one that was scored."""
-        self.is_waiting = False
-        """Whether a person was told that other workers are waited for."""
 
 
 @contextmanager

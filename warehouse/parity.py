@@ -82,6 +82,8 @@ _SHAPES = [
     "SELECT {0} AS x, {1} AS y FROM numbers(2) ORDER BY number SETTINGS max_block_size = 1",
     "SELECT number % 2 AS k, any({0}) AS x FROM numbers(1) GROUP BY k",
     "SELECT {0} AS x FROM numbers(2500) ORDER BY number",
+    "SELECT ({0}, {1}) AS x FROM numbers(3)",
+    "SELECT {0} AS x FROM numbers(5) WHERE toString({1}) != '2' ORDER BY number",
 ]
 
 
@@ -95,21 +97,22 @@ class Difference:
     other_answer: str
 
 
-def generate_queries() -> list[str]:
-    """Every scalar in every shape."""
+def generate_queries(companion_count: int = 1) -> list[str]:
+    """Every scalar in every shape, with so many others beside it in the shapes that take two."""
     queries = []
     for number, scalar in enumerate(_SCALARS):
-        other = _SCALARS[(number * 7 + 3) % len(_SCALARS)]
-        queries += [shape.format(scalar, other) for shape in _SHAPES]
+        for companion in range(companion_count):
+            other = _SCALARS[(number * 7 + 3 + companion) % len(_SCALARS)]
+            queries += [shape.format(scalar, other) for shape in _SHAPES]
     return list(dict.fromkeys(queries))
 
 
-def choose_formats(queries: list[str]) -> list[tuple[str, str]]:
-    """Every query in four formats; the four differ from query to query, so that all formats are met."""
+def choose_formats(queries: list[str], count: int = 4) -> list[tuple[str, str]]:
+    """Every query in ``count`` formats, which differ from query to query, so that all formats are met."""
     return [
         (query, FORMATS[(number + step * 4) % len(FORMATS)])
         for number, query in enumerate(queries)
-        for step in range(4)
+        for step in range(count)
     ]
 
 

@@ -14,13 +14,38 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 def wrong_ways(admin_password: str, reader_password: str) -> list[Way]:
     """Headers and URL parameters that must not open a server with these passwords."""
-    users = ["admin", "reader", "default", "", "ADMIN", "admin ", "root", "admin\x00", "\u0430dmin", "x" * 10000]
-    passwords = ["", "x", admin_password[:-1], admin_password + "x", admin_password.upper(), "x" * 10000, "é"]
+    users = [
+        "admin",
+        "reader",
+        "default",
+        "",
+        "ADMIN",
+        "admin ",
+        "root",
+        "admin\x00",
+        "\u0430dmin",
+        "x" * 8000,
+        "admin'--",
+    ]
+    passwords = [
+        "",
+        "x",
+        admin_password[:-1],
+        admin_password + "x",
+        admin_password.upper(),
+        "x" * 8000,
+        "é",
+        "' or 1=1",
+    ]
     ways: list[Way] = []
     for user in users:
         for password in passwords:
             ways.append((basic(user, password), {}))
             ways.append(({}, {"user": user, "password": password}))
+            if (
+                user.isascii() and password.isascii() and user.isprintable() and user == user.strip()
+            ):  # fit for a header
+                ways.append(({"X-ClickHouse-User": user, "X-ClickHouse-Key": password}, {}))
     good = basic("admin", admin_password)
     keys = {"X-ClickHouse-User": "admin", "X-ClickHouse-Key": admin_password}
     url = {"user": "admin", "password": admin_password}

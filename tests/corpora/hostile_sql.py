@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+import re
 from pathlib import Path
 
 CANARY = "the-canary-that-must-not-be-read"
@@ -199,3 +201,24 @@ def generate_statements(folder: Path) -> list[str]:
     templates = [wrapping.replace("{}", source) for wrapping, source in itertools.product(_WRAPPINGS, _SOURCES)]
     templates += [wrapping.replace("{}", scalar) for wrapping, scalar in itertools.product(_SCALAR_WRAPPINGS, _SCALARS)]
     return [template.format(**place) for template in [*templates, *_STATEMENTS]]
+
+
+# A quoted text, a comment, a word, or a gap: whatever must stay in one piece.
+_PIECE = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*'|"[^"]*"|`[^`]*`|\$(\w*)\$.*?\$\1\$|(?:--|\#)[^\n]*\n?|/\*.*?\*/|\w+|\s+""", re.DOTALL
+)
+_GAPS = (" ", "\n", "\t", "  ", "/**/", " /* x */ ", " -- x\n", "\r\n", "\f")
+
+
+def disguise(statement: str, generator: random.Random) -> str:
+    """Write a statement with other letter cases of its keywords and other gaps between its words."""
+
+    def rewrite(match: re.Match[str]) -> str:
+        word = match.group()
+        if word.isspace():
+            return generator.choice(_GAPS)
+        if word.isupper() and word != "CSV":  # the statements above write keywords in capitals
+            return "".join(generator.choice((letter.lower(), letter.upper())) for letter in word)
+        return word
+
+    return generator.choice(("", " ", "/* */", "\n--\n")) + _PIECE.sub(rewrite, statement)

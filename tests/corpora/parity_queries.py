@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trailhouse.warehouse.parity import choose_formats, generate_queries
-
 _IN_PROCESS = """
 import json, sys, chdb
 connection = chdb.connect(sys.argv[1])
@@ -22,15 +20,11 @@ for line in sys.stdin:
 """
 
 
-def answer_in_process(directory: Path) -> list[tuple[str, str, str]]:
-    """Query, format and the engine's answer in hexadecimal, or ``error``; every query in four formats.
-
-    The four differ from query to query, so that all formats are met. The engine runs in a process of its own.
-    """
-    asked = choose_formats(generate_queries())
+def answer_in_process(directory: Path, asked: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """Query, format and the engine's answer in hexadecimal, or ``error``; the engine runs in a process of its own."""
     lines = "".join(json.dumps(pair) + "\n" for pair in asked)
     run = subprocess.run(
-        [sys.executable, "-c", _IN_PROCESS, str(directory)], input=lines, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", _IN_PROCESS, str(directory)], input=lines, capture_output=True, text=True, timeout=1800
     )
     outputs = run.stdout.split("\n")[:-1]
     assert len(outputs) == len(asked), run.stderr[-2000:]

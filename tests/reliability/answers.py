@@ -11,6 +11,12 @@ from tests.corpora.failing_queries import FAILING, FORMATS, without_timings
 from tests.corpora.parity_queries import answer_in_process
 from tests.reliability.bench import Bench
 from tests.reliability.check import Outcome
+from trailhouse.warehouse.parity import choose_formats, generate_queries
+
+_PLAIN_ANSWERS = 2000
+_PLAIN_FORMATS = 4
+_THOROUGH_FORMATS = 12
+_COMPANIONS = 30
 
 
 def send_canaries(bench: Bench, count: int) -> Outcome:
@@ -33,13 +39,17 @@ def send_canaries(bench: Bench, count: int) -> Outcome:
 
 
 def compare_with_engine(bench: Bench, count: int) -> Outcome:
-    """Queries in four formats each, through the server and in-process; ``count`` answers at least."""
+    """Queries through the server and in-process, answer by answer; every pair of expressions where many are asked."""
     outcome = Outcome()
+    is_thorough = count > _PLAIN_ANSWERS
+    queries = generate_queries(_COMPANIONS if is_thorough else 1)
+    format_count = _THOROUGH_FORMATS if is_thorough else _PLAIN_FORMATS
+    asked = choose_formats(queries, format_count)
     with bench.server.client() as client:
-        for query, output_format, expected in answer_in_process(bench.folder("in-process")):
+        for query, output_format, expected in answer_in_process(bench.folder("in-process"), asked):
             answer = client.post("/", params={"default_format": output_format}, content=query.encode())
             seen = answer.content.hex() if answer.status_code == 200 else "error"
             outcome.require(seen == expected, f"{output_format}: {query}")
             outcome.done_count += 1
-    outcome.detail = f"{outcome.done_count // 4} queries, 4 formats each; {count} asked"
+    outcome.detail = f"{len(queries)} queries, {format_count} formats each"
     return outcome

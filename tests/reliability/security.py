@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from tests.corpora.credentials import basic, wrong_ways
-from tests.corpora.hostile_sql import CANARY, generate_statements
+from tests.corpora.hostile_sql import CANARY, disguise, generate_statements
 from tests.corpora.http_requests import seed_requests, send_mutated
 from tests.reliability.bench import Bench, OwnServer
 from tests.reliability.check import Outcome
@@ -33,7 +33,9 @@ def send_hostile_sql(bench: Bench, count: int) -> Outcome:
     with bench.server.client() as client:
         client.post("/", content="CREATE OR REPLACE TABLE hostile (x String) ENGINE = MergeTree ORDER BY x")
         client.post("/", content="INSERT INTO hostile VALUES ('one')")
-        for statement in generate_statements(folder):
+        plain, generator = generate_statements(folder), random.Random(bench.seed)
+        disguised = [disguise(plain[number % len(plain)], generator) for number in range(count - len(plain))]
+        for statement in [*plain, *disguised]:
             answer = client.post("/", params={"param_f": "file"}, content=statement.encode())
             outcome.require(answer.status_code != 200 and CANARY not in answer.text, f"succeeded: {statement}")
             outcome.done_count += 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.corpora.json_values import mutate_text
 from trailhouse.errors import BadInputError, TrailhouseError, UsageError
 from trailhouse.warehouse.imports.checkpoint_names import compile_pattern, recognise_model, recognise_step
 from trailhouse.warehouse.imports.evaluations import (
@@ -169,50 +170,12 @@ def test_a_file_that_is_no_json_is_named(tmp_path, content, message):
         read_result_file(file)
 
 
-def mutate(value: object, source: random.Random) -> object:
-    """Replace, drop, rename or repeat something at random, anywhere in the value."""
-    strange = [
-        None,
-        True,
-        -1,
-        1e308,
-        10**400,
-        math.nan,
-        math.inf,
-        "",
-        " ",
-        "N/A",
-        "step9",
-        "\0",
-        [],
-        {},
-        [{}],
-        {"": {}},
-    ]
-    if not isinstance(value, dict) or not value or source.random() < 0.15:
-        return source.choice(strange)
-    changed = dict(value)
-    for key in source.sample(list(changed), k=min(len(changed), source.choice((1, 1, 2)))):
-        action = source.random()
-        if action < 0.15:
-            del changed[key]
-        elif action < 0.3:
-            changed[source.choice(["", ",", "acc_stderr", "acc,none,none", key + ",", "é" * 300])] = changed.pop(key)
-        else:
-            changed[key] = mutate(changed[key], source)
-    return changed
-
-
 def test_mutated_results_are_read_or_refused_and_never_crash(tmp_path):
     source = random.Random(7)
     file = tmp_path / "mutated.json"
     refusals = []
     for index in range(2000):
-        text = json.dumps(mutate(OLD if index % 2 else NEW, source)).encode()
-        if index % 5 == 0:
-            cut = source.randrange(len(text))
-            text = text[:cut] + bytes([source.randrange(256)]) + text[cut + source.randrange(3) :]
-        file.write_bytes(text)
+        file.write_bytes(mutate_text(OLD if index % 2 else NEW, index, source))
         try:
             result = read_result_file(file)
         except BadInputError as refusal:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.corpora.json_values import mutate_text
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.imports.lm_eval_samples import (
     SampledOption,
@@ -131,29 +132,11 @@ def test_a_file_that_is_no_samples_file_is_named(tmp_path, content, message):
         read_samples(file, SETTINGS)
 
 
-def mutate(value: object, source: random.Random) -> object:
-    """Replace, drop or repeat something at random, anywhere in the value."""
-    strange = [None, True, -1, 1e308, 10**400, "", "N/A", "\0", "\ud800", [], {}, [{}], [[[[]]]], "nan"]
-    if source.random() < 0.2 or not value or not isinstance(value, dict | list):
-        return source.choice(strange)
-    changed = copy.deepcopy(value)
-    key = source.choice(list(changed) if isinstance(changed, dict) else range(len(changed)))
-    if source.random() < 0.2:
-        del changed[key]
-    else:
-        changed[key] = mutate(changed[key], source)
-    return changed
-
-
 def test_mutated_samples_are_read_or_refused_and_never_crash(tmp_path):
     source = random.Random(3)
     file, refusals = tmp_path / "mutated.jsonl", []
     for index in range(1000):
-        text = json.dumps(mutate(OLD if index % 2 else NEW, source)).encode()
-        if index % 5 == 0:
-            cut = source.randrange(len(text))
-            text = text[:cut] + bytes([source.randrange(256)]) + text[cut + source.randrange(3) :]
-        file.write_bytes(text)
+        file.write_bytes(mutate_text(OLD if index % 2 else NEW, index, source))
         try:
             items = read_samples(file, SETTINGS)
             begin_task(SETTINGS, items)

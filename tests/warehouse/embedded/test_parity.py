@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.corpora.parity_queries import answer_in_process
-from trailhouse.warehouse.parity import FORMATS
+from trailhouse.warehouse.parity import FORMATS, choose_formats, generate_queries
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory) -> list[tuple[str, str, str]]:
-    answered = answer_in_process(tmp_path_factory.mktemp("in_process"))
+    answered = answer_in_process(tmp_path_factory.mktemp("in_process"), choose_formats(generate_queries()))
     assert len(answered) >= 4 * 470
     return answered
 
