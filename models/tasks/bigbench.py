@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem, check_task
+from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem, check_item, check_task
 
 FILE_NAME = "task.json"
 MAXIMUM_FILE_BYTES = 1 << 28
@@ -59,10 +60,12 @@ def read_bigbench_task(path: Path, task_id: str) -> Task | None:
 
     Errors: BadInputError naming the file and the field for anything unreadable, missing or of a wrong type.
     """
+    raw = read_task_file(path)
     try:
-        content = TaskFile.model_validate_json(read_task_file(path))
+        content = TaskFile.model_validate_json(raw)
     except ValidationError as error:
         raise explain_mistake(error, str(path)) from error
+    refuse_repeated_names(raw, str(path))
     if content.examples and all(example.target_scores is None for example in content.examples):
         return None
     items = []
@@ -71,7 +74,9 @@ def read_bigbench_task(path: Path, task_id: str) -> Task | None:
             raise BadInputError(
                 f"{path}, examples[{index}].target_scores: this field is missing", "give every example target scores"
             )
-        items.append(TaskItem(example.input, tuple(example.target_scores), tuple(example.target_scores.values())))
+        item = TaskItem(example.input, tuple(example.target_scores), tuple(example.target_scores.values()))
+        place = f"{path}, examples[{index}]"
+        items.append(check_item(item, place, f"{place}.target_scores"))
     task = Task(
         task_id=task_id,
         description=content.description,
@@ -98,6 +103,41 @@ def read_task_file(path: Path) -> bytes:
     if len(content) > MAXIMUM_FILE_BYTES:
         raise BadInputError(f"{path}: larger than {MAXIMUM_FILE_BYTES >> 20} MiB", "split the task into subtasks")
     return content.removeprefix(b"\xef\xbb\xbf")
+
+
+class Members(list[tuple[str, object]]):
+    """The members of a JSON object as they stand there, those of one name side by side."""
+
+
+def refuse_repeated_names(raw: bytes, place: str) -> None:
+    """Raise BadInputError naming the object that says a name twice; a mapping would keep the last of them unseen.
+
+    ``raw`` is JSON that was read without a mistake.
+    """
+    # Numbers stay text: long ones are slow to read, and the longest refused
+    content = json.loads(raw.decode(errors="replace"), object_pairs_hook=Members, parse_int=str, parse_float=str)
+    found = find_repeated_name(content, ())
+    if found is not None:
+        field, name = write_field(found[0]), found[1]
+        raise BadInputError(f"{place}{', ' if field else ''}{field}: {name!r} is said twice", "say every name once")
+
+
+def find_repeated_name(value: object, location: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], str] | None:
+    """Return where the first object is that says a name twice, and the name."""
+    members: Iterable[tuple[int | str, object]] = ()
+    if isinstance(value, Members):
+        seen: set[str] = set()
+        for name, _ in value:
+            if name in seen:
+                return location, name
+            seen.add(name)
+        members = value
+    elif isinstance(value, list):
+        members = enumerate(value)
+    for part, inner in members:
+        if isinstance(inner, list) and (found := find_repeated_name(inner, (*location, part))) is not None:
+            return found
+    return None
 
 
 def explain_mistake(error: ValidationError, place: str) -> BadInputError:

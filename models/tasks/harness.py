@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem, check_task
+from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem, check_item, check_task
 
 PREFIX = "lm-eval:"
 
@@ -83,4 +83,5 @@ def _read_item(task: Any, document: Any, place: str) -> TaskItem:  # noqa: ANN40
     if not targets or not all(isinstance(index, int) and 0 <= index < len(options) for index in targets):
         raise BadInputError(f"{place}: the target {target!r} is no ordinal of an option", "choose another task")
     scores = tuple(float(index in targets) for index in range(len(options)))
-    return TaskItem(str(task.doc_to_text(document)), options, scores)
+    item = TaskItem(str(task.doc_to_text(document)), options, scores)
+    return check_item(item, place, f"{place}, options")

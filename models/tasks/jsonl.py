@@ -9,8 +9,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.tasks.bigbench import PromptFields, explain_mistake, read_task_file
-from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem, check_task
+from trailhouse.models.tasks.bigbench import PromptFields, explain_mistake, read_task_file, refuse_repeated_names
+from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem, check_item, check_task
 
 Model = TypeVar("Model", bound=BaseModel)
 # Plain lines ask for a plain prompt: the options are not listed
@@ -86,11 +86,13 @@ def _read_item(row: bytes, place: str) -> TaskItem:
             f"{place}, answer: {line.answer} is no ordinal of {len(line.options)} options", "count them from 0"
         )
     scores = tuple(float(index == line.answer) for index in range(len(line.options)))
-    return TaskItem(line.input, tuple(line.options), scores)
+    return check_item(TaskItem(line.input, tuple(line.options), scores), place, f"{place}, options")
 
 
 def _validate(model: type[Model], row: bytes, place: str) -> Model:
     try:
-        return model.model_validate_json(row)
+        content = model.model_validate_json(row)
     except ValidationError as error:
         raise explain_mistake(error, place) from error
+    refuse_repeated_names(row, place)
+    return content

@@ -104,10 +104,10 @@ class Task:
 
 
 def check_task(task: Task, place: str) -> Task:
-    """Return a task that can be evaluated.
+    """Return a task that can be evaluated; its items are checked by ``check_item``.
 
-    Errors: BadInputError naming ``place`` and the field where an item has fewer than two options, an option is
-    empty or occurs twice, a text is not valid Unicode, or the name is no name.
+    Errors: BadInputError naming ``place`` and the field where there are no items, a text is not valid Unicode, or the
+    name is no name.
     """
     for part in task.task_id.split(":"):
         if not NAME_PATTERN.fullmatch(part):
@@ -119,9 +119,30 @@ def check_task(task: Task, place: str) -> Task:
     for text in (task.description, *task.keywords, *dataclasses.astuple(task.prompt_format)):
         if isinstance(text, str):
             _refuse_invalid_unicode(text, place)
-    for index, item in enumerate(task.items):
-        _check_item(item, f"{place}, examples[{index}]")
     return task
+
+
+def check_item(item: TaskItem, place: str, options_place: str) -> TaskItem:
+    """Return an item that can be evaluated; the places are those of item and options in the file they stand in.
+
+    Several options may be right, as in BIG-Bench, but not none and not all: such an item would be answered by chance.
+
+    Errors: BadInputError naming the place where an item has fewer than two options, none or all of them are right, an
+    option is empty or occurs twice, or a text is not valid Unicode.
+    """
+    if not 2 <= len(item.options) <= MAXIMUM_OPTIONS:
+        raise BadInputError(f"{options_place}: there are {len(item.options)}", "give every item two options or more")
+    if "" in item.options:
+        raise BadInputError(f"{options_place}[{item.options.index('')}]: the option is empty", "give it a text")
+    if len(set(item.options)) < len(item.options):
+        raise BadInputError(f"{options_place}: two are the same", "write every option once")
+    if max(item.target_scores) <= 0:
+        raise BadInputError(f"{options_place}: no option is right", "score the right options above 0, or drop the item")
+    if min(item.target_scores) == max(item.target_scores):
+        raise BadInputError(f"{options_place}: all options are right", "score wrong options lower, or drop the item")
+    for text in (item.input, *item.options):
+        _refuse_invalid_unicode(text, place)
+    return item
 
 
 def task_record(task: Task) -> dict[str, Any]:
@@ -157,17 +178,6 @@ def task_item_table(task: Task) -> pa.Table:
         for option_index, (option, score) in enumerate(zip(item.options, item.target_scores, strict=True))
     ]
     return pa.Table.from_pylist(rows, schema=TASK_ITEM_SCHEMA)
-
-
-def _check_item(item: TaskItem, place: str) -> None:
-    if not 2 <= len(item.options) <= MAXIMUM_OPTIONS:
-        raise BadInputError(f"{place}, options: there are {len(item.options)}", "give every item two options or more")
-    if "" in item.options:
-        raise BadInputError(f"{place}, options[{item.options.index('')}]: the option is empty", "give it a text")
-    if len(set(item.options)) < len(item.options):
-        raise BadInputError(f"{place}, options: two are the same", "write every option once")
-    for text in (item.input, *item.options):
-        _refuse_invalid_unicode(text, place)
 
 
 def _refuse_invalid_unicode(text: str, place: str) -> None:

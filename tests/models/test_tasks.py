@@ -229,8 +229,11 @@ def test_the_identity_of_a_task_changes_with_all_that_shapes_a_prompt_and_with_n
         ({"examples": [EXAMPLE, {"input": 3, "target_scores": {"a": 1, "b": 0}}]}, "examples[1].input"),
         ({"examples": [EXAMPLE, {"input": "x"}]}, "examples[1].target_scores"),
         ({"examples": [{"input": "x", "target_scores": {"a": "1", "b": 0}}]}, "examples[0].target_scores.a"),
-        ({"examples": [{"input": "x", "target_scores": {"a": 1}}]}, "examples[0], options"),
-        ({"examples": [{"input": "x", "target_scores": {"": 1, "b": 0}}]}, "examples[0], options[0]"),
+        ({"examples": [{"input": "x", "target_scores": {"a": 1}}]}, "examples[0].target_scores"),
+        ({"examples": [{"input": "x", "target_scores": {"": 1, "b": 0}}]}, "examples[0].target_scores[0]"),
+        ({"examples": [EXAMPLE, {"input": "x", "target_scores": {"a": 1, "b": 1}}]}, "examples[1].target_scores: all"),
+        ({"examples": [EXAMPLE, {"input": "x", "target_scores": {"a": 0, "b": 0}}]}, "examples[1].target_scores: no "),
+        ({"examples": [EXAMPLE, {"input": "x", "target_scores": {"a": -1, "b": 0}}]}, "examples[1].target_scores: no "),
         ({"task_prefix": 7}, "task_prefix"),
         ({"append_choices_to_input": "no"}, "append_choices_to_input"),
         ({"keywords": "all"}, "keywords"),
@@ -242,6 +245,22 @@ def test_a_mistake_is_named_with_its_file_and_field(write, change, field):
         read_bigbench_task(path, "name")
     assert str(path) in raised.value.message
     assert field in raised.value.message
+
+
+def test_a_name_said_twice_is_refused_where_a_mapping_would_keep_the_last(write):
+    rows = (
+        '{"input": "x", "target_scores": {"a": 1, "b": 0}}, {"input": "y", "target_scores": {"a": 1, "b": 0, "a": 0}}'
+    )
+    path = write(f'{{"examples": [{rows}]}}'.encode())
+    with pytest.raises(BadInputError, match=r"examples\[1\]\.target_scores: 'a' is said twice"):
+        read_bigbench_task(path, "name")
+
+
+def test_several_right_options_stay_as_long_as_one_is_wrong(write):
+    scores = {"a": 1, "b": 0, "c": 1, "d": 0.5}
+    task = read_bigbench_task(write({"examples": [{"input": "x", "target_scores": scores}]}), "name")
+    assert [row["is_correct"] for row in task_item_table(task).to_pylist()] == [True, False, True, False]
+    assert task.random_accuracy == 0.5
 
 
 MUTATIONS = st.one_of(
@@ -308,7 +327,9 @@ def test_jsonl_lines_are_items_and_the_first_line_may_speak_for_all(tmp_path):
         ('{"input": "x", "options": ["a", "b"], "answer": 2}', "row 2, answer"),
         ('{"input": "x", "options": ["a", "b"], "answer": -1}', "row 2, answer"),
         ('{"input": "x", "options": ["a", 1], "answer": 0}', "row 2, options[1]"),
-        ('{"input": "x", "options": ["a", "a"], "answer": 0}', "examples[1], options"),
+        ('{"input": "x", "options": ["a", "a"], "answer": 0}', "row 2, options: two"),
+        ('{"input": "x", "options": ["a"], "answer": 0}', "row 2, options: there are 1"),
+        ('{"input": "x", "options": ["a", "b"], "answer": 1, "answer": 0}', "row 2: 'answer' is said twice"),
         ('{"options": ["a", "b"], "answer": 0}', "row 2, input"),
         ("not json", "row 2"),
     ],
