@@ -18,6 +18,9 @@ from trailhouse.warehouse.embedded.errors import ServerError
 _STEP_BYTES = 1 << 20
 # the cheapest first: on loopback the processor is the bottleneck
 _PREFERENCE = ("lz4", "zstd", "snappy", "gzip", "deflate", "br", "xz", "bz2")
+# ClickHouse's snappy is one raw block: whoever reads or writes it needs all of it at once
+MAX_SNAPPY_BYTES = 16 << 20
+_MAX_SNAPPY_INPUT_BYTES = 32 + MAX_SNAPPY_BYTES + MAX_SNAPPY_BYTES // 6
 
 
 class Compressor(Protocol):
@@ -30,8 +33,11 @@ class Compressor(Protocol):
         """The rest of the encoded body."""
 
 
-def choose_encoding(accept_encoding: str) -> str | None:
-    """The encoding for a response, from the request's Accept-Encoding, or None for identity."""
+def choose_encoding(accept_encoding: str, size_bytes: int | None = 0) -> str | None:
+    """The encoding for a response, from the request's Accept-Encoding, or None for identity.
+
+    ``size_bytes`` is the plain body's, None where it is not known yet: snappy is for small bodies only.
+    """
     weights: dict[str, float] = {}
     for part in accept_encoding.lower().split(","):
         name, _, parameter = part.strip().partition(";")
@@ -39,7 +45,8 @@ def choose_encoding(accept_encoding: str) -> str | None:
             weights[name.strip()] = float(parameter.strip().removeprefix("q=")) if parameter.strip() else 1.0
         except ValueError:
             weights[name.strip()] = 0.0
-    offered = [name for name in _PREFERENCE if weights.get(name, 0.0) > 0]
+    is_large = size_bytes is None or size_bytes > MAX_SNAPPY_BYTES
+    offered = [name for name in _PREFERENCE if weights.get(name, 0.0) > 0 and not (is_large and name == "snappy")]
     return max(offered, key=lambda name: weights[name], default=None)
 
 
@@ -117,7 +124,7 @@ class _BrotliCompressor:
 
 
 class _SnappyCompressor:
-    """ClickHouse's snappy is one raw block, so it needs the whole body."""
+    """Keeps the whole body until its end; ``choose_encoding`` sees to it that it is small."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -136,7 +143,7 @@ class Decompressor:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._decoder = _make_decoder(encoding)
-        self._snappy_parts: list[bytes] = []
+        self._snappy_body = bytearray()
         self._is_fed = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -146,7 +153,9 @@ class Decompressor:
         self._is_fed = True
         try:
             if self._encoding == "snappy":
-                self._snappy_parts.append(data)
+                self._snappy_body += data
+                if len(self._snappy_body) > _MAX_SNAPPY_INPUT_BYTES:
+                    raise _snappy_is_too_large()
             elif self._encoding == "br":
                 yield from self._feed_brotli(data)
             elif self._encoding in ("gzip", "deflate"):
@@ -160,7 +169,7 @@ class Decompressor:
         """The rest; raises ServerError where the body ended in the middle."""
         if self._encoding == "snappy":
             if self._is_fed:
-                yield _decompress_snappy(b"".join(self._snappy_parts))
+                yield _decompress_snappy(bytes(self._snappy_body))
             return
         is_whole = self._decoder.is_finished() if self._encoding == "br" else self._decoder.eof
         if self._is_fed and not is_whole:
@@ -208,7 +217,6 @@ _DECODING_ERRORS = (
     brotli.error,
     zstd.ZstdError,
 )
-_MAX_SNAPPY_BYTES = 256 << 20
 
 
 def _make_decoder(encoding: str) -> Any:  # noqa: ANN401  eight unrelated classes
@@ -234,11 +242,16 @@ def _make_decoder(encoding: str) -> Any:  # noqa: ANN401  eight unrelated classe
 
 def _decompress_snappy(data: bytes) -> bytes:
     try:
-        if cramjam.snappy.decompress_raw_len(data) > _MAX_SNAPPY_BYTES:
-            raise ServerError(161, "QUERY_IS_TOO_LARGE", "A snappy body may not exceed 256 MiB: send it in parts")
+        if cramjam.snappy.decompress_raw_len(data) > MAX_SNAPPY_BYTES:
+            raise _snappy_is_too_large()
         return bytes(cramjam.snappy.decompress_raw(data))
     except cramjam.DecompressionError as error:
         raise _cannot_decode("snappy", str(error)) from error
+
+
+def _snappy_is_too_large() -> ServerError:
+    limit = f"{MAX_SNAPPY_BYTES >> 20} MiB"
+    return ServerError(161, "QUERY_IS_TOO_LARGE", f"A snappy body may not exceed {limit}: send it in parts, or as lz4")
 
 
 def _cannot_decode(encoding: str, reason: str) -> ServerError:

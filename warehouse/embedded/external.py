@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import IO
 
 from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 
 from trailhouse.warehouse.embedded.body import RequestBody
 from trailhouse.warehouse.embedded.engine import Handle, quote_identifier
 from trailhouse.warehouse.embedded.errors import ServerError, parse_engine_error
+from trailhouse.warehouse.embedded.form import BoundedFormParser
 from trailhouse.warehouse.embedded.request import QueryRequest
 from trailhouse.warehouse.embedded.statement import parse_statement
 
-_MAX_FIELD_BYTES = 1 << 20
-_MAX_TABLES = 100
 _PIECE_BYTES = 1 << 20
 
 
@@ -36,12 +35,7 @@ def is_multipart(request: QueryRequest) -> bool:
 
 async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTable]:
     """Take the form's fields into ``request`` and return its files. Raises ServerError."""
-    parser = MultiPartParser(
-        Headers({"content-type": request.headers["content-type"]}),
-        body.stream(),
-        max_files=_MAX_TABLES,
-        max_part_size=_MAX_FIELD_BYTES,
-    )
+    parser = BoundedFormParser(Headers({"content-type": request.headers["content-type"]}), body.stream())
     try:
         form = await parser.parse()
     except (MultiPartException, AssertionError) as error:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from trailhouse.warehouse.embedded.body import ClientGoneError, RequestBody
-from trailhouse.warehouse.embedded.compression import choose_encoding, make_compressor
+from trailhouse.warehouse.embedded.compression import MAX_SNAPPY_BYTES, choose_encoding, make_compressor
 from trailhouse.warehouse.embedded.credentials import Role
 from trailhouse.warehouse.embedded.default_database import DEFAULT_DATABASE
 from trailhouse.warehouse.embedded.engine import Engine, Handle, Statistics
@@ -206,17 +206,18 @@ class QueryRunner:
 
     async def _send_result(self, pipe: ResultPipe, output_format: str) -> None:
         held = HeldResult()
+        hold_bytes = MAX_SNAPPY_BYTES if self._choose_encoding(0) == "snappy" else _STREAM_AFTER_BYTES
         while data := await pipe.read():
             await held.append(data)
-            if held.size_bytes > _STREAM_AFTER_BYTES and not self._request.waits_for_end:
+            if held.size_bytes > hold_bytes and not self._request.waits_for_end:
                 break
         if pipe.error is not None:
             raise pipe.error
         if pipe.is_finished and held.is_in_memory:
             await self._respond(held.take(), output_format, pipe.statistics)
             return
-        self._choose_compression()
         length = held.size_bytes if pipe.is_finished else None
+        self._choose_compression(length)
         await self._responder.begin(output_format, pipe.statistics, length=length)
         async for piece in held.stream():
             await self._responder.write(piece)
@@ -228,19 +229,22 @@ class QueryRunner:
 
     async def _respond(self, output: bytes, output_format: str | None, statistics: Statistics) -> None:
         if output:
-            self._choose_compression()
+            self._choose_compression(len(output))
         await self._responder.begin(output_format, statistics, length=len(output))
         await self._responder.finish(output)
 
-    def _choose_compression(self) -> None:
+    def _choose_compression(self, size_bytes: int | None) -> None:
         if self._request.is_on("compress"):
             self._responder.use_compressor(BlockCompressor(), None)
-        elif self._request.is_on("enable_http_compression"):
-            encoding = choose_encoding(self._request.headers.get("accept-encoding", ""))
-            if encoding is not None:
-                level = self._request.options.get("http_zlib_compression_level", "3")
-                compressor = make_compressor(encoding, int(level) if level.isdigit() else 3)
-                self._responder.use_compressor(compressor, encoding)
+        elif (encoding := self._choose_encoding(size_bytes)) is not None:
+            level = self._request.options.get("http_zlib_compression_level", "3")
+            compressor = make_compressor(encoding, int(level) if level.isdigit() else 3)
+            self._responder.use_compressor(compressor, encoding)
+
+    def _choose_encoding(self, size_bytes: int | None) -> str | None:
+        if self._request.is_on("compress") or not self._request.is_on("enable_http_compression"):
+            return None
+        return choose_encoding(self._request.headers.get("accept-encoding", ""), size_bytes)
 
     async def _in_thread(self, function: Callable[..., _Value], *arguments: object) -> _Value:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
