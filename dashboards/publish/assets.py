@@ -32,13 +32,14 @@ DEFAULTS: dict[str, Mapping[str, object]] = {
 COLUMN_DEFAULTS = {"is_dttm": False, "is_active": True, "groupby": True, "filterable": True}
 # Superset writes these into a dashboard's metadata when somebody looks at it.
 CACHED_METADATA = {
-    "chart_configuration",
     "color_scheme_domain",
     "default_filters",
-    "global_chart_configuration",
     "map_label_colors",
     "shared_label_colors",
 }
+# How Superset writes that a click in a chart reaches what the dashboard says for all charts, and that this is all.
+SCOPE_BY_DEFAULT = "global"
+SCOPE_OF_ALL = {"rootPath": ["ROOT_ID"], "excluded": list[str]()}
 CHART_PARAMETERS_OF_ONE_INSTALLATION = {"datasource", "slice_id", "dashboards", "viz_type"}
 
 
@@ -165,15 +166,38 @@ def normalise_dashboard(content: dict[str, Any]) -> None:
     metadata["native_filter_configuration"] = [
         normalise_filter(native, uuids) for native in metadata.get("native_filter_configuration", [])
     ]
+    if "chart_configuration" in metadata:
+        metadata["chart_configuration"] = normalise_cross_filters(metadata["chart_configuration"], uuids)
+    if "global_chart_configuration" in metadata:
+        scope = name_excluded(metadata["global_chart_configuration"].get("scope", {}), uuids)
+        metadata["global_chart_configuration"] = scope if scope != SCOPE_OF_ALL else {}
     content["metadata"] = without_defaults(metadata, {})
+
+
+def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> dict[str, Any]:
+    """What a click in each chart leaves alone, by UUID; Superset adds the charts for which nothing of the kind is said."""
+    scopes = {
+        uuids[int(number)]: entry.get("crossFilters", {}).get("scope", SCOPE_BY_DEFAULT)
+        for number, entry in configuration.items()
+        if number.isdecimal() and int(number) in uuids
+    }
+    return {
+        uuid: name_excluded(scope, uuids) if isinstance(scope, Mapping) else scope
+        for uuid, scope in scopes.items()
+        if scope != SCOPE_BY_DEFAULT
+    }
 
 
 def normalise_filter(native: Mapping[str, Any], uuids: Mapping[int, str]) -> dict[str, Any]:
     """A filter whose scope names the charts it leaves out by UUID."""
     kept = {key: value for key, value in native.items() if key not in ("chartsInScope", "tabsInScope")}
-    scope = kept.get("scope", {})
+    return {**kept, "scope": name_excluded(kept.get("scope", {}), uuids)}
+
+
+def name_excluded(scope: Mapping[str, Any], uuids: Mapping[int, str]) -> dict[str, Any]:
+    """A scope whose excluded charts are named by UUID, in an order of their own."""
     excluded = sorted(uuids.get(chart_id, str(chart_id)) for chart_id in scope.get("excluded", []))
-    return {**kept, "scope": {**scope, "excluded": excluded}}
+    return {**scope, "excluded": excluded}
 
 
 def drop_chart_id(block: Mapping[str, Any]) -> dict[str, Any]:
