@@ -10,10 +10,11 @@ from pathlib import Path
 from prefect import flow
 
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
-from trailhouse.dashboards.publish.access import grant_access, read_access
+from trailhouse.dashboards.publish.access import find_access_drift, grant_access, read_access
 from trailhouse.dashboards.publish.assets import Asset, AssetKey, read_bundle
 from trailhouse.dashboards.publish.client import PublishingClient
 from trailhouse.dashboards.publish.publication import Drift, find_drift, publish_bundle
+from trailhouse.dashboards.publish.rights import RightsDrift
 from trailhouse.dashboards.publish.warming import ChartFailure, warm_dashboards
 from trailhouse.errors import PartialError, UnreachableError
 from trailhouse.flows.address import resolve_address
@@ -64,16 +65,18 @@ def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
     )
 
 
-def check_dashboards(settings: Settings) -> Drift:
-    """How Superset differs from the source; nothing is started or changed.
+def check_dashboards(settings: Settings) -> tuple[Drift, RightsDrift]:
+    """How Superset differs from the source, in its assets and in who may see what; nothing is started or changed.
 
     Raises UnreachableError where no Superset runs.
     """
+    access = read_access(settings.access_file)
     files = compile_assets(settings)
     superset = find_running_superset(settings)
     if superset is None:
         raise UnreachableError("Superset does not run, so nothing can be compared", "run `trailhouse dashboards start`")
-    return find_drift(connect_superset(superset), files)
+    client = connect_superset(superset)
+    return find_drift(client, files), find_access_drift(client, read_bundle(files), access)
 
 
 @flow(name="warm_dashboards", validate_parameters=False, persist_result=False)

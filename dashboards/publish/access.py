@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from trailhouse.dashboards.publish.assets import Asset, AssetKey
 from trailhouse.dashboards.publish.client import PublishingClient
+from trailhouse.dashboards.publish.rights import Rights, RightsDrift, Rule, compare_rights
 from trailhouse.errors import UsageError
 
 STAKEHOLDER = "Stakeholder"
@@ -82,49 +82,54 @@ def read_access(path: Path) -> Access:
     return Access({group: tuple(suites) for group, suites in groups.items()})
 
 
+def find_access_drift(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> RightsDrift:
+    """How roles and row-level security differ from what the source says; nothing is changed."""
+    return compare_rights(find_rights(client), plan_rights(client, assets, access))
+
+
 def grant_access(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> list[str]:
     """Bring roles and row-level security to what the source says; returns what was changed, in words.
 
     ``assets`` are those that were published.
     """
+    wanted = plan_rights(client, assets, access)
+    drift = compare_rights(find_rights(client), wanted)
+    if drift.count == 0:
+        return []
+    grant_roles(client, drift, wanted.roles)
+    restrict_suites(client, drift, wanted.rules)
+    verbs = (("created", drift.missing), ("changed", drift.changed), ("removed", drift.superfluous))
+    return [f"{verb} {name}" for verb, names in verbs for name in names]
+
+
+def plan_rights(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> Rights:
+    """What the source says, for those of the assets that Superset holds."""
     ids = {str(row["uuid"]): int(row["id"]) for row in client.read_all("dataset", "id,uuid")}
-    datasets = {ids[key.uuid]: asset for key, asset in assets.items() if key.kind == "datasets"}
+    datasets = {ids[key.uuid]: asset for key, asset in assets.items() if key.kind == "datasets" and key.uuid in ids}
     by_suite = {
         dataset_id
         for dataset_id, asset in datasets.items()
         if any(column["column_name"] == SUITE_COLUMN for column in asset.content["columns"])
     }
-    (database_uuid,) = (key.uuid for key in assets if key.kind == "databases")
-    roles = grant_roles(client, database_uuid, set(datasets), access)
-    return roles.changes + restrict_suites(client, roles, set(datasets), by_suite, access)
+    database_uuids = {key.uuid for key in assets if key.kind == "databases"}
+    database_ids = {row["id"] for row in client.read_all("database", "id,uuid") if row["uuid"] in database_uuids}
+    return Rights(
+        roles=plan_roles(client, database_ids, set(datasets), access),
+        rules=build_rules(set(datasets), by_suite, access),
+    )
 
 
-@dataclass(frozen=True)
-class GrantedRoles:
-    """Ids of all roles by name, and what was changed."""
-
-    ids: Mapping[str, int]
-    changes: list[str]
-
-
-def grant_roles(client: PublishingClient, database_uuid: str, datasets: set[int], access: Access) -> GrantedRoles:
-    """Create the roles and give them exactly their permissions."""
+def plan_roles(
+    client: PublishingClient, databases: set[int], datasets: set[int], access: Access
+) -> dict[str, frozenset[int]]:
+    """The roles with exactly the permissions that they should have."""
     permissions = {
-        (row["permission"]["name"], row["view_menu"]["name"]): row["id"]
+        (row["permission"]["name"], row["view_menu"]["name"]): int(row["id"])
         for row in client.read_all("security/permissions-resources")
     }
-    databases = {row["uuid"]: row["id"] for row in client.read_all("database", "id,uuid")}
-    data = {
-        pair
-        for pair in permissions
-        if pair[0] == "datasource_access" and any(pair[1].endswith(f"(id:{number})") for number in datasets)
-    }
-    database = {
-        pair
-        for pair in permissions
-        if pair[0] == "database_access" and pair[1].endswith(f"(id:{databases[database_uuid]})")
-    }
-    ids = {row["name"]: row["id"] for row in client.read_all("security/roles")}
+    data = find_permissions(permissions, "datasource_access", datasets)
+    database = find_permissions(permissions, "database_access", databases)
+    ids = read_role_ids(client)
     templates = {
         (row["permission_name"], row["view_menu_name"])
         for name in RESEARCHER_TEMPLATES
@@ -136,93 +141,102 @@ def grant_roles(client: PublishingClient, database_uuid: str, datasets: set[int]
         RESEARCHER: templates | data | database,
         **{GROUP_PREFIX + group: () for group in access.suites_by_group},
     }
-    changes = []
-    for name, pairs in wanted.items():
-        changes += grant_role(client, ids, name, {permissions[pair] for pair in pairs if pair in permissions})
-    for name in [name for name in ids if name.startswith(GROUP_PREFIX) and name not in wanted]:
-        client.session.delete(client.address("security/roles", str(ids.pop(name))))
-        changes.append(f"removed role {name}")
-    return GrantedRoles(ids, changes)
+    return {
+        name: frozenset(permissions[pair] for pair in pairs if pair in permissions) for name, pairs in wanted.items()
+    }
 
 
-def grant_role(client: PublishingClient, ids: dict[str, int], name: str, wanted: set[int]) -> list[str]:
-    """Create one role if it is missing, and set its permissions if they differ."""
-    changes = []
-    if name not in ids:
-        answer = client.session.post(client.address("security/roles", ""), json={"name": name}).json()
-        ids[name] = int(answer["id"])
-        changes.append(f"created role {name}")
-    rows = client.read("security/roles", str(ids[name]), "permissions", "")["result"]
-    if {row["id"] for row in rows} != wanted:
-        body = {"permission_view_menu_ids": sorted(wanted)}
-        client.session.post(client.address("security/roles", str(ids[name]), "permissions"), json=body)
-        changes.append(f"set permissions of role {name}")
-    return changes
+def find_permissions(permissions: Iterable[tuple[str, str]], name: str, ids: set[int]) -> set[tuple[str, str]]:
+    """The permissions of one kind on the databases or datasets with these ids."""
+    ends = tuple(f"(id:{number})" for number in ids)
+    return {pair for pair in permissions if pair[0] == name and pair[1].endswith(ends)}
 
 
-def restrict_suites(
-    client: PublishingClient, roles: GrantedRoles, managed: set[int], by_suite: set[int], access: Access
-) -> list[str]:
-    """Bring the rules of row-level security to what the access file says.
+def find_rights(client: PublishingClient) -> Rights:
+    """The roles and rules that are there under our names."""
+    ids = read_role_ids(client)
+    names = {number: name for name, number in ids.items()}
+    owned = [name for name in ids if name in (STAKEHOLDER, RESEARCHER) or name.startswith(GROUP_PREFIX)]
+    return Rights(
+        roles={
+            name: frozenset(
+                int(row["id"]) for row in client.read("security/roles", str(ids[name]), "permissions", "")["result"]
+            )
+            for name in owned
+        },
+        rules={
+            row["name"]: Rule(
+                filter_type=row["filter_type"],
+                tables=frozenset(table["id"] for table in row["tables"]),
+                roles=frozenset(names[role["id"]] for role in row["roles"]),
+                clause=row["clause"],
+                group_key=row["group_key"] or "",
+            )
+            for row in client.read_all("rowlevelsecurity")
+            if str(row["name"]).startswith(RULE_PREFIX)
+        },
+    )
+
+
+def read_role_ids(client: PublishingClient) -> dict[str, int]:
+    """Ids of all roles, by name."""
+    return {row["name"]: int(row["id"]) for row in client.read_all("security/roles")}
+
+
+def grant_roles(client: PublishingClient, drift: RightsDrift, wanted: Mapping[str, frozenset[int]]) -> None:
+    """Create, change and remove the roles that differ."""
+    ids = read_role_ids(client)
+    for name, permissions in wanted.items():
+        if f"role {name}" in drift.missing:
+            answer = client.session.post(client.address("security/roles", ""), json={"name": name}).json()
+            ids[name] = int(answer["id"])
+        if f"role {name}" in drift.missing + drift.changed:
+            body = {"permission_view_menu_ids": sorted(permissions)}
+            client.session.post(client.address("security/roles", str(ids[name]), "permissions"), json=body)
+    for name, number in ids.items():
+        if f"role {name}" in drift.superfluous:
+            client.session.delete(client.address("security/roles", str(number)))
+
+
+def restrict_suites(client: PublishingClient, drift: RightsDrift, wanted: Mapping[str, Rule]) -> None:
+    """Create, change and remove the rules that differ."""
+    role_ids = read_role_ids(client)
+    ids = {str(row["name"]): str(row["id"]) for row in client.read_all("rowlevelsecurity")}
+    for name, number in ids.items():
+        if f"rule {name}" in drift.superfluous:
+            client.session.delete(client.address("rowlevelsecurity", number))
+    for name, rule in wanted.items():
+        body = {
+            "name": name,
+            "filter_type": rule.filter_type,
+            "tables": sorted(rule.tables),
+            "roles": sorted(role_ids[role] for role in rule.roles),
+            "clause": rule.clause,
+            "group_key": rule.group_key,
+        }
+        if f"rule {name}" in drift.missing:
+            client.session.post(client.address("rowlevelsecurity", ""), json=body)
+        elif f"rule {name}" in drift.changed:
+            client.session.put(client.address("rowlevelsecurity", ids[name]), json=body)
+
+
+def build_rules(managed: set[int], by_suite: set[int], access: Access) -> dict[str, Rule]:
+    """The rules that the access file asks for, by name.
 
     With groups, nobody but administrators and researchers sees a row unless a group lets them: a base rule denies
     all, and one rule per group names its suites. Tables without a suite are closed to groups altogether.
     """
-    wanted = {rule["name"]: rule for rule in build_rules(roles.ids, managed, by_suite, access)}
-    present = {
-        row["name"]: row for row in client.read_all("rowlevelsecurity") if str(row["name"]).startswith(RULE_PREFIX)
-    }
-    changes = []
-    for name, row in present.items():
-        if name not in wanted:
-            client.session.delete(client.address("rowlevelsecurity", str(row["id"])))
-            changes.append(f"removed rule {name}")
-    for name, rule in wanted.items():
-        if name not in present:
-            client.session.post(client.address("rowlevelsecurity", ""), json=rule)
-            changes.append(f"created rule {name}")
-        elif describe_rule(present[name]) != rule:
-            client.session.put(client.address("rowlevelsecurity", str(present[name]["id"])), json=rule)
-            changes.append(f"changed rule {name}")
-    return changes
-
-
-def build_rules(ids: Mapping[str, int], managed: set[int], by_suite: set[int], access: Access) -> list[dict[str, Any]]:
-    """The rules that the access file asks for, as Superset's API takes them."""
     if not access.suites_by_group or not managed:
-        return []
-    unrestricted = sorted(ids[name] for name in ("Admin", RESEARCHER))
-    groups = sorted(ids[GROUP_PREFIX + group] for group in access.suites_by_group)
-    rules = [
-        make_rule("nobody else", "Base", by_suite, sorted(unrestricted + groups), "1 = 0"),
-        make_rule("tables of all suites", "Base", managed - by_suite, unrestricted, "1 = 0"),
-    ]
+        return {}
+    unrestricted = frozenset(("Admin", RESEARCHER))
+    groups = {GROUP_PREFIX + group for group in access.suites_by_group}
+    with_suite = frozenset(by_suite)
+    rules = {
+        "nobody else": Rule("Base", with_suite, unrestricted | groups, "1 = 0", ""),
+        "tables of all suites": Rule("Base", frozenset(managed - by_suite), unrestricted, "1 = 0", ""),
+    }
     for group, suites in sorted(access.suites_by_group.items()):
         names = ", ".join(f"'{suite}'" for suite in suites)
-        roles = [ids[GROUP_PREFIX + group]]
-        rules.append(make_rule(group, "Regular", by_suite, roles, f"{SUITE_COLUMN} in ({names})"))
-    return [rule for rule in rules if rule["tables"]]
-
-
-def make_rule(name: str, kind: str, tables: set[int], roles: list[int], clause: str) -> dict[str, Any]:
-    """One rule; those of one group key are joined by OR, so a person in two groups sees both."""
-    return {
-        "name": RULE_PREFIX + name,
-        "filter_type": kind,
-        "tables": sorted(tables),
-        "roles": roles,
-        "clause": clause,
-        "group_key": RULE_GROUP if kind == "Regular" else "",
-    }
-
-
-def describe_rule(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule that Superset lists, in the form in which one is sent."""
-    return {
-        "name": row["name"],
-        "filter_type": row["filter_type"],
-        "tables": sorted(table["id"] for table in row["tables"]),
-        "roles": sorted(role["id"] for role in row["roles"]),
-        "clause": row["clause"],
-        "group_key": row["group_key"] or "",
-    }
+        clause = f"{SUITE_COLUMN} in ({names})"
+        rules[group] = Rule("Regular", with_suite, frozenset((GROUP_PREFIX + group,)), clause, RULE_GROUP)
+    return {RULE_PREFIX + name: rule for name, rule in rules.items() if rule.tables}

@@ -175,7 +175,7 @@ def normalise_dashboard(content: dict[str, Any]) -> None:
 
 
 def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> dict[str, Any]:
-    """What a click in each chart leaves alone, by UUID; Superset adds the charts for which nothing of the kind is said."""
+    """What a click in each chart leaves alone, by UUID; Superset adds the charts of which the source says nothing."""
     scopes = {
         uuids[int(number)]: entry.get("crossFilters", {}).get("scope", SCOPE_BY_DEFAULT)
         for number, entry in configuration.items()

@@ -119,17 +119,19 @@ def report_drift(settings: Settings, *, as_json: bool) -> None:
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import check_dashboards, describe_assets
 
-    drift = check_dashboards(settings)
+    drift, rights = check_dashboards(settings)
     differences = {
-        "missing": describe_assets(drift.missing),
-        "changed": describe_assets(drift.changed),
-        "superfluous": describe_assets(drift.superfluous),
+        "missing": describe_assets(drift.missing) + rights.missing,
+        "changed": describe_assets(drift.changed) + rights.changed,
+        "superfluous": describe_assets(drift.superfluous) + rights.superfluous,
     }
     if as_json:
         print_json({**differences, "unchanged_count": drift.unchanged_count})
     for kind, names in differences.items():
         for name in names:
             say(f"{kind}: {name}")
-    if drift.count > 0:
-        raise PartialError(f"{drift.count} assets of Superset differ from the source", "run `trailhouse publish`")
-    say(f"{drift.unchanged_count} assets are as in the source")
+    if count := drift.count + rights.count:
+        raise PartialError(
+            f"{count} assets, roles or rules of Superset differ from the source", "run `trailhouse publish`"
+        )
+    say(f"{drift.unchanged_count} assets are as in the source, and so is who may see them")

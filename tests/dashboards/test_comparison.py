@@ -1,13 +1,16 @@
-"""What Superset holds compared with the source, without a server: numbers of one installation mean nothing."""
+"""What Superset holds compared with the source, without a server: assets under other numbers, roles and rules."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
+from trailhouse.dashboards.publish.access import Access, build_rules
 from trailhouse.dashboards.publish.assets import read_bundle
+from trailhouse.dashboards.publish.rights import Rights, compare_rights
 
 DBT_MODELS = Path(__file__).parents[2] / "dbt" / "models"
 INSPECTOR = "dashboards/inspector.yaml"
@@ -70,3 +73,41 @@ def test_a_dashboard_that_differs_only_in_its_cross_filters_differs(files, chang
     else:
         metadata["global_chart_configuration"] = {"scope": {"rootPath": ["ROOT_ID"], "excluded": [int(key)]}}
     assert read_content(files, changed) != read_content(files, source)
+
+
+ROLES = {"Stakeholder": frozenset({1, 2}), "Researcher": frozenset({1, 2, 3}), "Suites: partners": frozenset[int]()}
+RULES = build_rules({10, 11, 12}, {10, 11}, Access({"partners": ("a", "b")}))
+BASE = "Trailhouse suites: nobody else"
+
+
+def test_rights_that_are_as_the_source_says_do_not_differ():
+    present = Rights(dict(reversed(ROLES.items())), {name: replace(rule) for name, rule in reversed(RULES.items())})
+    assert compare_rights(present, Rights(ROLES, RULES)).count == 0
+
+
+@pytest.mark.parametrize(
+    ("roles", "rules", "kind", "name"),
+    [
+        ({**ROLES, "Stakeholder": frozenset({1, 2, 9})}, RULES, "changed", "role Stakeholder"),
+        ({**ROLES, "Researcher": frozenset({1, 2})}, RULES, "changed", "role Researcher"),
+        ({**ROLES, "Suites: old": frozenset()}, RULES, "superfluous", "role Suites: old"),
+        ({name: ROLES[name] for name in list(ROLES)[:2]}, RULES, "missing", "role Suites: partners"),
+        (ROLES, {name: rule for name, rule in RULES.items() if name != BASE}, "missing", f"rule {BASE}"),
+        (ROLES, {**RULES, BASE: replace(RULES[BASE], clause="1 = 1")}, "changed", f"rule {BASE}"),
+        (ROLES, {**RULES, BASE: replace(RULES[BASE], tables=frozenset({10}))}, "changed", f"rule {BASE}"),
+        (ROLES, {**RULES, "Trailhouse suites: x": RULES[BASE]}, "superfluous", "rule Trailhouse suites: x"),
+    ],
+)
+def test_a_right_that_somebody_changed_is_named(roles, rules, kind, name):
+    drift = compare_rights(Rights(roles, rules), Rights(ROLES, RULES))
+    assert (getattr(drift, kind), drift.count) == ((name,), 1)
+
+
+def test_groups_see_their_suites_and_tables_without_a_suite_are_closed_to_them():
+    rules = {name.removeprefix("Trailhouse suites: "): rule for name, rule in RULES.items()}
+    assert {name: (set(rule.tables), set(rule.roles), rule.clause) for name, rule in rules.items()} == {
+        "nobody else": ({10, 11}, {"Admin", "Researcher", "Suites: partners"}, "1 = 0"),
+        "tables of all suites": ({12}, {"Admin", "Researcher"}, "1 = 0"),
+        "partners": ({10, 11}, {"Suites: partners"}, "suite_id in ('a', 'b')"),
+    }
+    assert build_rules({10}, {10}, Access({})) == {}

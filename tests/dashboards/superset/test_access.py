@@ -5,7 +5,7 @@ import json
 import pytest
 import requests
 
-from trailhouse.dashboards.publish.access import Access, grant_access, read_access
+from trailhouse.dashboards.publish.access import Access, find_access_drift, grant_access, read_access
 from trailhouse.dashboards.publish.assets import read_bundle
 from trailhouse.errors import UsageError
 from trailhouse.flows.publish_dashboards import compile_assets
@@ -147,6 +147,39 @@ def test_a_group_sees_its_suites_and_nothing_else(superset, workplace):
     assert count_rows(superset.log_in("researcher")) == expected
     assert len(grant_access(client, assets, Access({}))) > 0
     assert count_rows(strangers) == expected
+
+
+def test_a_role_widened_by_hand_and_a_deleted_rule_are_found_and_mended(superset, workplace, tmp_path):
+    client = superset.client()
+    assets = read_bundle(compile_assets(workplace.settings))
+    file = tmp_path / "access.yaml"
+    file.write_text("groups: {partners: [another-suite]}")
+    access = read_access(file)
+    rule = "Trailhouse suites: partners"
+    before = find_access_drift(client, assets, access)
+    assert {"role Suites: partners", f"rule {rule}"} <= set(before.missing)
+    assert find_access_drift(client, assets, access) == before  # looking changed nothing
+    grant_access(client, assets, access)
+
+    roles = {row["name"]: row["id"] for row in client.read_all("security/roles")}
+    place = client.address("security/roles", str(roles["Stakeholder"]), "permissions")
+    held = [row["id"] for row in client.session.get(f"{place}/").json()["result"]]
+    extra = next(row["id"] for row in client.read_all("security/permissions-resources") if row["id"] not in held)
+    client.session.post(place, json={"permission_view_menu_ids": [*held, extra]})
+    rules = {row["name"]: row["id"] for row in client.read_all("rowlevelsecurity")}
+    client.session.delete(client.address("rowlevelsecurity", str(rules[rule])))
+
+    variables = {**superset.variables, "TRAILHOUSE_ACCESS_FILE": str(file)}
+    check = workplace.run("publish", "--check", "--json", **variables)
+    assert check.returncode == 4, check.stderr
+    found = json.loads(check.stdout)
+    kinds = ("missing", "changed", "superfluous")
+    assert [found[kind] for kind in kinds] == [[f"rule {rule}"], ["role Stakeholder"], []]
+    mended = workplace.run("publish", "--json", **variables)
+    assert json.loads(mended.stdout)["access_changes"] == [f"created rule {rule}", "changed role Stakeholder"]
+    assert workplace.run("publish", "--check", **variables).returncode == 0
+    assert superset.run("publish").returncode == 0  # without the access file: the group and its rules are removed
+    assert superset.run("publish", "--check").returncode == 0
 
 
 @pytest.mark.parametrize(
