@@ -39,8 +39,10 @@ from trailhouse.flows.sweep import (
 from trailhouse.flows.training import train_missing
 from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.checkpoint_cache import CheckpointCache
+from trailhouse.models.context import ContextChoice, choose_context
 from trailhouse.models.corpus import Corpus
 from trailhouse.models.scoring import BATCH_POLICY, ScoringSettings, library_versions
+from trailhouse.models.suite import Suite
 from trailhouse.models.tokenization import load_tokenizer, token_table, tokenize_corpus
 from trailhouse.models.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
 from trailhouse.warehouse.catalogue import load_tokens, upsert
@@ -98,7 +100,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
         damaged = find_damaged_places(declared, ledger)
         retract_scores(client, [(*place, corpus) for place in damaged])
     scoring = choose_scoring(settings)
-    planned = [(checkpoint, plan_partition(checkpoint, registered, scoring)) for checkpoint in found.checkpoints]
+    planned = plan_partitions(declared, found.checkpoints, registered, scoring)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     trusted = {place: score_key for place, score_key in ledger.items() if place not in damaged}
     to_score, copies = split_reusable(pending, trusted)
@@ -136,11 +138,31 @@ def choose_scoring(settings: Settings) -> ScoringSettings:
         with_target_rank=settings.with_target_rank,
         is_compiled=settings.is_compiled,
         device=settings.device,
+        context_length=settings.context_length,
+        stride=settings.stride,
     )
 
 
-def plan_partition(checkpoint: Checkpoint, corpus: Corpus, scoring: ScoringSettings) -> ScoredPartition:
-    """Say what the scores of a checkpoint would be made from, without loading it."""
+def plan_partitions(
+    suite: Suite, checkpoints: list[Checkpoint], corpus: Corpus, scoring: ScoringSettings
+) -> list[Plan]:
+    """Say what the scores of every checkpoint would be made from, without loading it.
+
+    Raises UsageError if a model cannot read as much context as is asked for.
+    """
+    declared = {f"{suite.suite_id}/{model.model_name}": model.context_length for model in suite.models}
+    contexts: dict[tuple[str, str], ContextChoice] = {}
+    planned = []
+    for checkpoint in checkpoints:
+        place = (checkpoint.model_id, checkpoint.config_sha256)
+        if place not in contexts:
+            contexts[place] = choose_context(checkpoint, declared[checkpoint.model_id], scoring)
+        planned.append((checkpoint, plan_partition(checkpoint, corpus, contexts[place])))
+    return planned
+
+
+def plan_partition(checkpoint: Checkpoint, corpus: Corpus, context: ContextChoice) -> ScoredPartition:
+    """Say what the scores of a checkpoint would be made from."""
     return ScoredPartition(
         model_id=checkpoint.model_id,
         corpus_id=corpus.corpus_id,
@@ -148,7 +170,8 @@ def plan_partition(checkpoint: Checkpoint, corpus: Corpus, scoring: ScoringSetti
         weights_sha256=checkpoint.weights_sha256,
         corpus_sha256=corpus.corpus_sha256,
         tokenizer_id=checkpoint.tokenizer_id,
-        settings={**scoring.as_record(), "config_sha256": checkpoint.config_sha256},
+        settings={**context.key_settings.as_record(), "config_sha256": checkpoint.config_sha256},
+        window={"context_length": context.context_length, "stride": context.stride},
     )
 
 

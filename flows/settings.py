@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     with_entropy: bool = Field(default=False, description="Keep the entropy of every predicted distribution")
     with_target_rank: bool = Field(default=False, description="Keep how many tokens were more probable than the target")
     is_compiled: bool = Field(default=False, description="Compile models with torch.compile before scoring")
+    context_length: int | None = Field(
+        default=None, ge=1, description="Tokens a model reads at most; unset, those of its training, within its limit"
+    )
+    stride: int | None = Field(
+        default=None, ge=1, description="Tokens that each further window of a long text scores; unset, half the context"
+    )
     superset_url: str | None = Field(
         default=None, description="Superset to publish to; unset, the one of the data directory is started on demand"
     )

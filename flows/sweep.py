@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import Full, Queue
@@ -240,10 +240,11 @@ def score_and_insert(
 ) -> Future[LedgerEntry]:
     """Score a corpus while another thread inserts; returns when all is scored, with what the insertion will give."""
     progress = WorkProgress("Positions", name_work(scored), job.tokenized.position_count, job.stages)
+    settings = replace(job.settings, **scored.window)  # type: ignore[arg-type]  # integers for fields that hold them
     queue: Queue[pa.RecordBatch | BaseException | None] = Queue(QUEUED_BATCHES)
     insertion = job.stages.inserter.submit(insert_batches, queue, scored, job, started_at)
     try:
-        for batch in score_corpus(model, job.tokenized, job.settings, progress=progress.advance):
+        for batch in score_corpus(model, job.tokenized, settings, progress=progress.advance):
             hand_over(queue, batch, insertion)
     except BaseException as error:
         hand_over(queue, error, insertion)

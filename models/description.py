@@ -36,7 +36,7 @@ CONFIGURATION_LIMITS = {
 
 def refuse_undescribable(checkpoint: Checkpoint) -> None:
     """Raise BadInputError where config.json describes no causal language model; no weights are read."""
-    _build_without_storage(_read_config(checkpoint), checkpoint)
+    _build_without_storage(read_config(checkpoint), checkpoint)
 
 
 def describe_model(model: ModelDeclaration, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def describe_model(model: ModelDeclaration, checkpoint: Checkpoint) -> dict[str,
 
     Errors: BadInputError where config.json describes no causal language model.
     """
-    config = _read_config(checkpoint)
+    config = read_config(checkpoint)
     network = _build_without_storage(config, checkpoint)
     text_config = config.get_text_config()
     head_count = getattr(text_config, "num_attention_heads", None) or 0
@@ -73,7 +73,8 @@ def describe_model(model: ModelDeclaration, checkpoint: Checkpoint) -> dict[str,
     }
 
 
-def _read_config(checkpoint: Checkpoint) -> PretrainedConfig:
+def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
+    """Return the configuration of a checkpoint; BadInputError where config.json describes no model."""
     path = checkpoint.directory / "config.json"
     try:
         _refuse_absurd_sizes(json.loads(path.read_bytes()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -35,17 +35,19 @@ class ScoredPartition:
     corpus_sha256: str
     tokenizer_id: str
     settings: Mapping[str, object]
+    window: Mapping[str, int] = field(default_factory=dict)
+    """Context length and stride as numbers: they follow from the settings and the model, so the key lacks them."""
 
     @property
     def score_key(self) -> str:
         """SHA-256 over everything that decides a score, as 64 hexadecimal digits."""
-        parts = [self.weights_sha256, self.corpus_sha256, self.tokenizer_id, self.settings_json]
+        parts = [self.weights_sha256, self.corpus_sha256, self.tokenizer_id, write_canonical(self.settings)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def settings_json(self) -> str:
-        """The settings in canonical form: keys sorted, no spaces."""
-        return json.dumps(dict(self.settings), sort_keys=True, separators=(",", ":"))
+        """What the ledger says about the settings: those of the key, with the numbers that were used."""
+        return write_canonical({**self.settings, **self.window})
 
     @property
     def partition(self) -> Partition:
@@ -66,6 +68,11 @@ class LedgerEntry:
     log_prob_sum_nats: float = 0.0
     duration_seconds: float = 0.0
     is_complete: bool = False
+
+
+def write_canonical(settings: Mapping[str, object]) -> str:
+    """Settings as JSON with sorted keys and no spaces."""
+    return json.dumps(dict(settings), sort_keys=True, separators=(",", ":"))
 
 
 def read_score_keys(client: Client, corpus_id: str) -> dict[tuple[str, int], str]:

@@ -32,6 +32,14 @@ def score(
     is_compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the models with torch.compile.")
     ] = None,
+    context_length: Annotated[
+        int | None,
+        typer.Option(help="Tokens a model reads at most. [default: those of its training, within its limit]"),
+    ] = None,
+    stride: Annotated[
+        int | None,
+        typer.Option(help="Tokens that each further window of a long text scores. [default: half the context]"),
+    ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
@@ -48,6 +56,8 @@ def score(
         with_entropy=with_entropy,
         with_target_rank=with_target_rank,
         is_compiled=is_compiled,
+        context_length=context_length,
+        stride=stride,
     )
     prepare_prefect(settings)
     from trailhouse.flows.score_checkpoints import score_checkpoints
