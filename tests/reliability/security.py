@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from tests.corpora.credentials import basic, wrong_ways
-from tests.corpora.hostile_sql import CANARY, disguise, generate_statements
+from tests.corpora.credentials import basic, invalid_queries, wrong_ways
+from tests.corpora.hostile_sql import CANARY, PARAMETERS, disguise, generate_statements
 from tests.corpora.http_requests import seed_requests, send_mutated
 from tests.reliability.bench import Bench, OwnServer
 from tests.reliability.check import Outcome
@@ -36,7 +36,7 @@ def send_hostile_sql(bench: Bench, count: int) -> Outcome:
         plain, generator = generate_statements(folder), random.Random(bench.seed)
         disguised = [disguise(plain[number % len(plain)], generator) for number in range(count - len(plain))]
         for statement in [*plain, *disguised]:
-            answer = client.post("/", params={"param_f": "file"}, content=statement.encode())
+            answer = client.post("/", params=PARAMETERS, content=statement.encode())
             outcome.require(answer.status_code != 200 and CANARY not in answer.text, f"succeeded: {statement}")
             outcome.done_count += 1
         left = client.post("/", content="SELECT count(), any(x) FROM hostile").text
@@ -87,6 +87,10 @@ def try_credentials(bench: Bench, count: int) -> Outcome:
         answer = httpx.post(server.endpoint.url, headers=headers, params=params, content="SELECT 1", timeout=30)
         is_refused = answer.status_code in (401, 403) and password not in answer.text
         outcome.require(is_refused, f"{answer.status_code} for {sorted(headers)} {sorted(params)}")
+        outcome.done_count += 1
+    for query in invalid_queries(password):
+        answer = httpx.post(f"{server.endpoint.url}/?{query}", content="SELECT 1", timeout=30)
+        outcome.require(answer.status_code in (401, 403), f"{answer.status_code} for {query[:20]}")
         outcome.done_count += 1
     log = (server.directory / "server.log").read_text()
     commands = "".join(read_command_lines())

@@ -88,6 +88,9 @@ def status_of_error(name: str) -> int:
     return _STATUS_OF_NAME.get(name, 500)
 
 
+_HIDDEN_FILE = re.compile(r"(?:(?:into\s+)?outfile|(?:from\s+)?infile)\s+'/dev/fd/\d+'.*", re.IGNORECASE | re.DOTALL)
+
+
 def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
     """The engine's own message as a ServerError, without ``hidden``, the text the server added to the query.
 
@@ -113,4 +116,4 @@ def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
 def _remove_hidden_text(text: str, hidden: str) -> str:
     text = text.replace(hidden, "")
     # the parser quotes the rest of the query from the token it stumbled over, which may lie inside our text
-    return re.sub(r"(?:into\s+)?outfile\s+'/dev/fd/\d+'.*", "end of query.", text, flags=re.IGNORECASE | re.DOTALL)
+    return _HIDDEN_FILE.sub("end of query.", text)

@@ -30,6 +30,7 @@ from trailhouse.warehouse.embedded.statement import InsertHead, Statement
 _PIPE_BYTES = 1 << 20
 _SMALL_READ_BYTES = 1 << 16
 _MOMENT_SECONDS = 0.01
+_KILL_AGAIN_SECONDS = 0.5
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 
@@ -44,10 +45,15 @@ class Execution:
     is_session: bool
 
     @property
-    def all_settings(self) -> dict[str, str]:
-        """The request's settings and the mark by which the query can be found and killed."""
+    def mark(self) -> dict[str, str]:
+        """The setting by which the query can be found and killed; it has to stand last, so that none overrides it."""
         comment = self.settings.get("log_comment", "")
-        return {**self.settings, "log_comment": f"{self.query_id}\n{comment}".strip()}
+        return {"log_comment": f"{self.query_id}\n{comment}".strip()}
+
+    @property
+    def all_settings(self) -> dict[str, str]:
+        """The request's settings and the mark."""
+        return {**self.settings, **self.mark}
 
 
 class ResultPipe:
@@ -99,8 +105,14 @@ class ResultPipe:
 
     async def cancel(self) -> None:
         """Stop the query and wait until the engine has let go of the handle."""
-        with contextlib.suppress(ServerError):
-            await asyncio.to_thread(self._engine.kill, self._query_id)
+        draining = self._loop.create_task(self._drain())
+        while not draining.done():  # a query that has only been queued is not there to be killed yet
+            with contextlib.suppress(ServerError):
+                await asyncio.to_thread(self._engine.kill, self._query_id)
+            await asyncio.wait([draining], timeout=_KILL_AGAIN_SECONDS)
+        await draining
+
+    async def _drain(self) -> None:
         while await self.read():
             pass
 
@@ -126,7 +138,7 @@ class ResultPipe:
         clause += format_settings(execution.all_settings)
         sql = statement.body + clause.encode(errors="surrogateescape")
         if statement.settings:
-            sql += b", " + statement.settings
+            sql += b", " + statement.settings + f", {format_settings(execution.mark)}".encode(errors="surrogateescape")
         try:
             with execution.handle.in_use() as connection:
                 result = connection.query(sql, output_format, params=dict(execution.parameters))
@@ -143,10 +155,13 @@ class InsertStream:
     chDB's own send_insert acknowledges rows that it could not store, on a full disk for instance.
     """
 
-    def __init__(self, engine: Engine, execution: Execution, head: InsertHead) -> None:
+    def __init__(
+        self, engine: Engine, execution: Execution, head: InsertHead, forced_settings: Mapping[str, str]
+    ) -> None:
         self._engine = engine
         self._execution = execution
         self._head = head
+        self._forced_settings = forced_settings
         self._restore = contextlib.ExitStack()
         self._statistics = Statistics()
         self._error: ServerError | None = None
@@ -198,10 +213,13 @@ class InsertStream:
         self._restore.close()
 
     def _run(self) -> None:
-        clause = f" FROM INFILE '/dev/fd/{self._read_end}' COMPRESSION 'none' FORMAT {self._head.format}"
+        source = f" FROM INFILE '/dev/fd/{self._read_end}' COMPRESSION 'none'"
+        settings = [self._head.settings] if self._head.settings else []
+        settings.append(format_settings({**self._execution.mark, **self._forced_settings}).encode())
+        clause = source.encode() + b" SETTINGS " + b", ".join(settings) + f" FORMAT {self._head.format}".encode()
         try:
             with self._execution.handle.in_use() as connection:
-                result = connection.query(self._head.text + clause.encode(), "Null")
+                result = connection.query(self._head.text + clause, "Null")
                 written = Statistics(written_rows=result.rows_written(), written_bytes=result.bytes_written())
                 self._statistics = replace(
                     written,
@@ -210,7 +228,7 @@ class InsertStream:
                     elapsed_ns=int(result.elapsed() * 1e9),
                 )
         except RuntimeError as error:
-            self._error = parse_engine_error(str(error), hidden=clause)
+            self._error = parse_engine_error(str(error), hidden=source)
         finally:
             os.close(self._read_end)
 

@@ -9,11 +9,11 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException
 
 from trailhouse.warehouse.embedded.body import RequestBody
-from trailhouse.warehouse.embedded.engine import Handle, quote_identifier
+from trailhouse.warehouse.embedded.engine import Handle, format_settings, quote_identifier
 from trailhouse.warehouse.embedded.errors import ServerError, parse_engine_error
 from trailhouse.warehouse.embedded.form import BoundedFormParser
+from trailhouse.warehouse.embedded.guard import ONLY_LITERALS
 from trailhouse.warehouse.embedded.request import QueryRequest
-from trailhouse.warehouse.embedded.statement import parse_statement
 
 _PIECE_BYTES = 1 << 20
 
@@ -26,6 +26,12 @@ class ExternalTable:
     structure: str
     format: str
     file: IO[bytes]
+
+    @property
+    def definition(self) -> bytes:
+        """The statement that makes the table."""
+        create = f"CREATE TEMPORARY TABLE {quote_identifier(self.name)} ({self.structure}) ENGINE = Memory"
+        return create.encode(errors="surrogateescape")
 
 
 def is_multipart(request: QueryRequest) -> bool:
@@ -51,13 +57,14 @@ async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTa
 
 
 def load_table(handle: Handle, table: ExternalTable) -> None:
-    """Make the table on this handle, for as long as the handle lives; blocks. Raises ServerError."""
-    name = quote_identifier(table.name)
-    create = f"CREATE TEMPORARY TABLE {name} ({table.structure}) ENGINE = Memory".encode(errors="surrogateescape")
-    parse_statement(create)
-    handle.run(create)
+    """Make the table on this handle, for as long as the handle lives; blocks. Raises ServerError.
+
+    The definition has to have passed the guard; rows in the Values format may hold literals, and no expressions.
+    """
+    handle.run(table.definition)
+    sql = f"INSERT INTO {quote_identifier(table.name)} SETTINGS {format_settings(ONLY_LITERALS)}"
     try:
-        insert = handle.connection.send_insert(f"INSERT INTO {name}", table.format)
+        insert = handle.connection.send_insert(sql, table.format)
         while data := table.file.read(_PIECE_BYTES):
             insert.append(data)
         insert.finish()
@@ -79,7 +86,10 @@ def _describe_table(name: str, file: IO[bytes], options: dict[str, str]) -> Exte
         raise ServerError(
             36, "BAD_ARGUMENTS", f"Neither {name}_structure nor {name}_types have not been provided for external table"
         )
-    return ExternalTable(name, structure, options.get("format", "TabSeparated"), file)
+    row_format = options.get("format", "TabSeparated")
+    if not row_format.isalnum():
+        raise ServerError(73, "UNKNOWN_FORMAT", f"Unknown format {row_format}")
+    return ExternalTable(name, structure, row_format, file)
 
 
 def _split_types(text: str) -> list[str]:

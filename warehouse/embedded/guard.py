@@ -2,20 +2,27 @@
 
 Measured on chDB 4.4 (engine 26.9): the scalar function ``file`` reads any file whatever the grants,
 ``eval`` runs a string as SQL, ``disk(...)`` makes directories and connects out, some table engines need no
-grant, and INTO OUTFILE works even in readonly mode. Everything else is closed by the configuration's grants.
+grant, and INTO OUTFILE works even in readonly mode. Some table functions parse a string as SQL: ``format`` its rows,
+others a table's structure with the expressions of its defaults. Everything else is closed by the configuration's
+grants.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from trailhouse.warehouse.embedded.configuration import TABLE_ENGINES
 from trailhouse.warehouse.embedded.default_database import DEFAULT_DATABASE
 from trailhouse.warehouse.embedded.errors import ServerError
 from trailhouse.warehouse.embedded.lexer import Token, TokenKind, scan_tokens
 
-_DENIED_CALLS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK"})
+_DENIED_CALLS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK", "FUZZJSON", "LOOP"})
+# table functions whose first argument is a table's structure
+_STRUCTURED_CALLS = frozenset({"GENERATERANDOM", "INPUT", "NULL", "SQLSTANDARDVALUES", "VALUES"})
+_BEFORE_TABLES = frozenset({"AS", "DESC", "DESCRIBE", "EXISTS", "FROM", "FUNCTION", "IN", "JOIN", "TABLE"})
+_PLAIN = frozenset({b"(", b")", b"[", b"]", b"-", b"+", b".", b"NULL", b"TRUE", b"FALSE"})
+_EXPRESSION_OF_A_COLUMN = re.compile(rb"default|alias|materialized|ephemeral|\\[^'\"`\\]", re.IGNORECASE)
 _DENIED_ANYWHERE = frozenset({"OUTFILE", "INFILE"})
 # statements that read or write files, or manage the server
 _DENIED_STATEMENTS = frozenset(
@@ -24,8 +31,17 @@ _DENIED_STATEMENTS = frozenset(
 _CREATED_KINDS = frozenset({"DATABASE", "INDEX", "MATERIALIZED", "OR", "TABLE", "TEMPORARY", "VIEW"})
 _DATABASE_ENGINES = frozenset({"ATOMIC", "MEMORY"})
 _TABLE_ENGINES = frozenset(engine.upper() for engine in TABLE_ENGINES)
-_SUSPICIOUS = re.compile(rb"file|eval|python|executable|disk|engine|\\[^'\"`\\]", re.IGNORECASE)
+_SUSPICIOUS = re.compile(
+    rb"file|eval|python|executable|disk|engine|fuzz|random|\\[^'\"`\\]"
+    rb"|(?:format|input|null|values)(?:[\"`\s]|\xe2\x80\x9d)*(?:\(|--|/[*/]|\#)",
+    re.IGNORECASE,
+)
 _STRANGE_ESCAPE = re.compile(rb"\\[^'\"`\\]")
+# with these, rows in the Values format are no SQL
+ONLY_LITERALS = {
+    "input_format_values_interpret_expressions": "0",
+    "input_format_values_deduce_templates_of_expressions": "0",
+}
 
 
 def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
@@ -59,6 +75,10 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
             raise _denied("the name `file` (it is a function that reads files; write a column as `table.file`)")
         if is_call and name in _DENIED_CALLS:
             raise _denied(f"the function {name.lower()}")
+        if is_call and name == "FORMAT" and not _is_pattern(text, tokens[index + 2 : index + 4]):
+            raise _denied("the table function format (and the function format without a pattern as it stands)")
+        if is_call and name in _STRUCTURED_CALLS:
+            _refuse_computed_structure(text, tokens, index)
 
 
 def needs_second_opinion(text: bytes) -> bool:
@@ -89,6 +109,40 @@ def identifier_name(text: bytes, token: Token) -> str:
     if quoted.startswith(b"\xe2\x80\x9c"):
         return quoted[3:-3].decode(errors="replace").upper()
     return ""
+
+
+def _is_pattern(text: bytes, argument: Sequence[Token]) -> bool:
+    """Whether a call of ``format`` begins with a pattern, so that it is the function and not the table function."""
+    if len(argument) < 2 or argument[0].kind is not TokenKind.QUOTED:
+        return False
+    literal, end = (text[token.start : token.end] for token in argument)
+    return literal[:1] in (b"'", b"$") and b"{" in literal and end in (b",", b")")
+
+
+def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int) -> None:
+    """Refuse a structure that is no literal, or whose columns have expressions: the engine runs them."""
+    name = identifier_name(text, tokens[index]).lower()
+    before = text[tokens[index - 1].start : tokens[index - 1].end].upper() if index else b""
+    is_table = name != "values" or before == b"," or before.decode(errors="replace") in _BEFORE_TABLES
+    for token in _first_argument(text, tokens, index + 2):
+        written = text[token.start : token.end]
+        if _EXPRESSION_OF_A_COLUMN.search(written) is not None:
+            raise _denied(f"a structure with expressions in the table function {name}")
+        is_literal = (token.kind is TokenKind.QUOTED and written[:1] in (b"'", b"$")) or written[:1].isdigit()
+        if is_table and not is_literal and written.upper() not in _PLAIN:
+            raise _denied(f"a computed structure in the table function {name}")
+
+
+def _first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[Token]:
+    """The tokens up to the comma or the parenthesis that ends the argument."""
+    depth = 0
+    for token in tokens[start:]:
+        if depth == 0 and (token.kind is TokenKind.CLOSING or text[token.start : token.end] == b","):
+            return
+        if depth == 1 and text[token.start : token.end] == b",":
+            return  # a row of several values is no structure
+        depth += (token.kind is TokenKind.OPENING) - (token.kind is TokenKind.CLOSING)
+        yield token
 
 
 def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:

@@ -16,6 +16,7 @@ from trailhouse.warehouse.embedded.engine import Engine, Handle, Statistics
 from trailhouse.warehouse.embedded.errors import ServerError
 from trailhouse.warehouse.embedded.execution import Execution, InsertStream, ResultPipe, run_direct
 from trailhouse.warehouse.embedded.external import ExternalTable, drop_table, is_multipart, load_table, read_form
+from trailhouse.warehouse.embedded.guard import ONLY_LITERALS
 from trailhouse.warehouse.embedded.held import HeldResult
 from trailhouse.warehouse.embedded.native_blocks import BlockCompressor
 from trailhouse.warehouse.embedded.reading import StatementReader
@@ -29,10 +30,6 @@ _WATCH_AFTER_SECONDS = 0.1
 _CLIENT_GONE = "the client left"
 _READING_WORDS = frozenset({"SET", "USE", "EXPLAIN", "VALUES", "TABLE", ""})
 _PYTHON_FORMATS = frozenset({"dataframe", "datastore", "arrowtable"})  # chDB's own, not ClickHouse's
-_ONLY_LITERALS = {
-    "input_format_values_interpret_expressions": "0",
-    "input_format_values_deduce_templates_of_expressions": "0",
-}
 _Value = TypeVar("_Value")
 
 
@@ -119,6 +116,7 @@ class QueryRunner:
     ) -> None:
         await self._use_database(handle, database)
         for table in self._tables:
+            await self._reader.check(table.definition)
             await self._in_thread(load_table, handle, table)
         settings = dict(self._request.settings)
         if handle.is_readonly and settings.get("readonly") in ("1", "2"):
@@ -151,9 +149,8 @@ class QueryRunner:
         await self._respond(output, output_format if has_result else None, statistics)
 
     async def _run_insert(self, execution: Execution, head: InsertHead) -> None:
-        if head.format.lower() == "values" and not await self._reader.check_values():
-            execution.settings.update(_ONLY_LITERALS)
-        stream = InsertStream(self._engine, execution, head)
+        is_sql = head.format.lower() == "values" and await self._reader.check_values()
+        stream = InsertStream(self._engine, execution, head, {} if is_sql else ONLY_LITERALS)
         try:
             await self._in_thread(stream.start)
             async for piece in self._reader.stream_rows():

@@ -44,9 +44,14 @@ class StatementReader:
             head = await self._read_insert_head()
         if head is not None:
             self._rows = self._buffer[head.data_start :]
-            await self._confirm(head.text + b" FORMAT Null")
+            settings = b" SETTINGS " + head.settings if head.settings else b""
+            await self._confirm(head.text + settings + b" FORMAT Null")
             return head
-        statement = await self._parse(self._buffer)
+        return await self.check(self._buffer)
+
+    async def check(self, text: bytes) -> Statement:
+        """Parse one statement, and let the engine's parser confirm what it says. Raises ServerError."""
+        statement = await self._parse(text)
         await self._confirm(statement.text)
         return statement
 

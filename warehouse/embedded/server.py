@@ -52,6 +52,7 @@ def serve(
     UnreachableError, before anything is served, where the directory or the address cannot be had.
     """
     directory = prepare_directory(directory)
+    _keep_from_other_users(directory)
     _refuse_open_address(directory, host)
     with contextlib.ExitStack() as stack:
         lock = DirectoryLock(directory).acquire()
@@ -71,6 +72,23 @@ def serve(
         engine.kill_all()
         application.sessions.close()
         engine.close()
+
+
+def _keep_from_other_users(directory: Path) -> None:
+    """Close the directory, and every file that the engine will make, to the other users of this machine.
+
+    Raises UsageError where the directory is another user's and open to more than its owner.
+    """
+    os.umask(0o077)
+    if directory.stat().st_mode & 0o077 == 0:
+        return
+    try:
+        directory.chmod(0o700)
+    except PermissionError as error:
+        raise UsageError(
+            f"other users of this machine can look into the warehouse directory {directory}",
+            "let its owner close it (chmod 700), or name a directory of your own",
+        ) from error
 
 
 def _allow_many_files() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -45,9 +46,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class InsertHead:
-    """An INSERT whose rows follow: ``text`` without FORMAT, and where in the request its rows begin."""
+    """An INSERT whose rows follow: ``text`` without SETTINGS and FORMAT, and where in the request its rows begin."""
 
     text: bytes
+    settings: bytes
     format: str
     data_start: int
 
@@ -68,6 +70,7 @@ def parse_statement(text: bytes) -> Statement:
     if first == "INSERT" and any(token.word == "INPUT" for token in tokens):
         raise ServerError(48, "NOT_IMPLEMENTED", "The table function input is not supported: insert, then transform")
     if not _is_result(tokens, first):
+        _refuse_other_mark(text, tokens, first)
         return Statement(Kind.DIRECT, first, text[:last], text[:last], _find_trailing_format(tokens, text), b"")
     body_end, format_name, settings = _split_trailing_clauses(tokens, text)
     body = _name_client_query_ids(text[:body_end], tokens) if first == "KILL" else text[:body_end]
@@ -95,13 +98,11 @@ def find_insert_head(buffer: bytes, *, is_whole: bool) -> InsertHead | None:
             if token.word in ("SELECT", "WITH"):
                 return None
             previous = previous_tokens[-1]
-            if token.word == "VALUES" and len(previous_tokens) > 1:
-                refuse_forbidden_clauses(buffer[: token.start], previous_tokens)
-                return InsertHead(buffer[: token.start], "Values", token.end)
+            if token.word == "VALUES" and previous.word != "FORMAT" and len(previous_tokens) > 1:
+                return _make_head(buffer, previous_tokens, "Values", token.end)
             if previous.word == "FORMAT" and len(previous_tokens) > 2:
-                refuse_forbidden_clauses(buffer[: previous.start], previous_tokens)
                 name = buffer[token.start : token.end].decode()
-                return InsertHead(buffer[: previous.start], name, _start_of_data(buffer, token.end, name))
+                return _make_head(buffer, previous_tokens[:-1], name, _start_of_data(buffer, token.end, name))
         previous_tokens.append(token)
     return None
 
@@ -111,6 +112,18 @@ def is_insert(buffer: bytes) -> bool:
     for token in scan_tokens(buffer):
         return token.word == "INSERT"
     return False
+
+
+def _make_head(buffer: bytes, tokens: list[Token], format_name: str, data_start: int) -> InsertHead:
+    """The head that ``tokens`` say, its SETTINGS apart. Raises ServerError where the guard forbids it."""
+    refuse_forbidden_clauses(buffer[: tokens[-1].end], tokens)
+    depth = 0
+    for index, token in enumerate(tokens):
+        depth += (token.kind is TokenKind.OPENING) - (token.kind is TokenKind.CLOSING)
+        if depth == 0 and token.word == "SETTINGS" and _is_assignment(tokens, index + 1, buffer):
+            settings = buffer[token.end : tokens[-1].end]
+            return InsertHead(buffer[: token.start], settings, format_name, data_start)
+    return InsertHead(buffer[: tokens[-1].end], b"", format_name, data_start)
 
 
 def _start_of_data(buffer: bytes, position: int, format_name: str) -> int:
@@ -152,6 +165,17 @@ def _first_word(tokens: list[Token]) -> str:
         if token.kind is not TokenKind.OPENING:
             return token.word
     return ""
+
+
+def _refuse_other_mark(text: bytes, tokens: list[Token], first: str) -> None:
+    """Refuse a log comment of the statement's own: by it the server finds what it has to stop."""
+    for token, following in itertools.pairwise(tokens):
+        if first != "SET" and token.word == "LOG_COMMENT" and text[following.start : following.end] == b"=":
+            raise ServerError(
+                452,
+                "SETTING_CONSTRAINT_VIOLATION",
+                "Setting log_comment should not be changed inside this statement: give it in the URL",
+            )
 
 
 def _is_result(tokens: list[Token], first: str) -> bool:

@@ -9,9 +9,10 @@ import sys
 import httpx
 import pytest
 
-from tests.corpora.credentials import basic, wrong_ways
+from tests.corpora.credentials import basic, invalid_queries, wrong_ways
 from trailhouse.errors import UsageError
 from trailhouse.warehouse.embedded.credentials import Role, ensure_credentials, password_path, read_credentials
+from trailhouse.warehouse.embedded.process import ensure_running, stop
 from trailhouse.warehouse.embedded.server import serve
 
 
@@ -41,6 +42,8 @@ def test_no_wrong_mixed_or_empty_credentials_get_in(server):
         assert answer.status_code in (401, 403), (headers, params)
         assert server.admin[1] not in answer.text
         assert answer.text != "1\n"
+    for query in invalid_queries(server.admin[1]):
+        assert httpx.post(f"{server.url}/?{query}", content="SELECT 1").status_code in (401, 403), query
 
 
 @pytest.mark.parametrize(
@@ -105,3 +108,15 @@ def test_the_server_listens_on_loopback_only(server):
 def test_importing_the_process_module_does_not_start_an_engine():
     code = "import trailhouse.warehouse.embedded.process, sys; print('chdb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_a_directory_that_others_could_look_into_is_closed_with_all_that_is_made_in_it(tmp_path):
+    directory = tmp_path / "open"
+    directory.mkdir(mode=0o755)
+    endpoint = ensure_running(directory)
+    for statement in ("CREATE TABLE t (a Int64) ENGINE = MergeTree ORDER BY a", "INSERT INTO t VALUES (1)"):
+        httpx.post(endpoint.url, auth=(endpoint.user, endpoint.password), content=statement).raise_for_status()
+    stop(directory)
+    made = [path for path in (directory, *directory.rglob("*")) if not path.is_symlink()]
+    assert len(made) > 10
+    assert [path for path in made if path.stat().st_mode & 0o077] == []

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.corpora.hostile_sql import CANARY, generate_statements
+from tests.corpora.hostile_sql import CANARY, PARAMETERS, generate_statements
 
 
 @pytest.fixture
@@ -17,12 +17,13 @@ def hostile_table(http):
     http.post("/", content="DROP TABLE hostile")
 
 
-def test_no_hostile_statement_succeeds(http, hostile_table, tmp_path):
+@pytest.mark.parametrize("user", ["http", "reader_http"])
+def test_no_hostile_statement_succeeds(request, user, http, hostile_table, tmp_path):
     statements = generate_statements(tmp_path)
-    assert len(statements) >= 300
+    assert len(statements) >= 500
     succeeded = []
     for statement in statements:
-        answer = http.post("/", params={"param_f": "file"}, content=statement.encode())
+        answer = request.getfixturevalue(user).post("/", params=PARAMETERS, content=statement.encode())
         if answer.status_code == 200 or CANARY in answer.text:
             succeeded.append(statement)
     assert succeeded == []
@@ -80,8 +81,60 @@ def test_the_reader_cannot_write_or_become_a_writer(reader_http, http, hostile_t
         "SELECT * FROM view(SELECT 1)",
         "SELECT * FROM merge('system', '^one$')",
         "SELECT formatQuery('select 1')",
+        "SELECT format('{} of {}', toString(number), 'file') FROM numbers(1)",
+        "SELECT format($${}$$, 1)",
+        "SELECT count() AS format FROM numbers(2) FORMAT Values",
+        "SELECT * FROM values('a Int, b String', (1, 'the default'), (2, upper('x')))",
+        "SELECT * FROM values(1, 2)",
+        "SELECT * FROM VALUES((NULL, -1.5), (2, 3))",
+        "SELECT 1 WHERE 1 IN (SELECT * FROM values('x UInt8', 1))",
+        "SELECT * FROM generateRandom() LIMIT 0",
+        "SELECT * FROM null('x Int')",
+        "SELECT ifNull(NULL, (1)), nullIf(1, 2), mapValues(map('a', 1))",
+        "EXPLAIN AST INSERT INTO t VALUES (now())",
     ],
 )
 def test_harmless_statements_that_look_like_it_are_let_through(http, statement):
     answer = http.post("/", content=statement)
     assert answer.status_code == 200 or "t.file" in statement, answer.text
+
+
+@pytest.mark.parametrize(
+    ("structure", "row_format", "rows"),
+    [
+        ("x String", "Values", "(file('{canary}'))"),
+        ("x String", "values", "(concat(file('{canary}'), ''))"),
+        ("a UInt8, x String DEFAULT file('{canary}')", "CSV", "1"),
+        ("a UInt8, x String DEFAULT `f\\x69le`('{canary}')", "CSV", "1"),
+        ("x String) ENGINE = File(CSV, '{canary}'", "CSV", "1"),
+        ("x String", "CSV SETTINGS input_format_values_interpret_expressions = 1", "1"),
+        (
+            "x String",
+            "Values SETTINGS input_format_values_interpret_expressions = 1 FORMAT Values",
+            "(file('{canary}'))",
+        ),
+    ],
+)
+def test_an_external_table_reads_no_file_of_the_server(reader_http, tmp_path, structure, row_format, rows):
+    canary = tmp_path / "canary.txt"
+    canary.write_text(CANARY)
+    answer = reader_http.post(
+        "/",
+        params={
+            "query": "SELECT * FROM ext",
+            "ext_structure": structure.format(canary=canary),
+            "ext_format": row_format,
+        },
+        files={"ext": ("ext", rows.format(canary=canary))},
+    )
+    assert answer.status_code != 200, answer.text
+    assert CANARY not in answer.text
+
+
+def test_an_external_table_of_literals_in_the_values_format_is_read(reader_http):
+    answer = reader_http.post(
+        "/",
+        params={"query": "SELECT sum(a), any(x) FROM ext", "ext_structure": "a Int8, x String", "ext_format": "Values"},
+        files={"ext": ("ext", "(1, 'file'), (-3, 'file')")},
+    )
+    assert answer.text == "-2\tfile\n"

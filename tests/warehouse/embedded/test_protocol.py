@@ -8,6 +8,7 @@ import json
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -174,20 +175,61 @@ def test_kill_query_knows_the_clients_query_ids(http):
     assert answers[0].headers["X-ClickHouse-Exception-Code"] == "394"
 
 
-def test_a_client_that_leaves_ends_its_query(http, server):
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(
-            server.url,
-            auth=server.admin,
-            params={"query_id": "abandoned"},
-            timeout=0.5,
-            content="SELECT sum(sleep(0.1)) FROM numbers(6000) SETTINGS max_block_size = 1",
-        )
+@pytest.mark.parametrize("settings", ["", ", log_comment = 'of my own'"])
+def test_a_client_that_leaves_ends_its_query(http, server, settings):
+    name = uuid.uuid4().hex
+    query = f"SELECT sum(sleep(0.1)) AS t{name} FROM numbers(6000) SETTINGS max_block_size = 1{settings}"
+    running = f"SELECT count() FROM system.processes WHERE query LIKE 'SELECT sum%t{name}%'"
+
+    def abandon() -> None:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(server.url, auth=server.admin, timeout=1.5, content=query)
+
+    with ThreadPoolExecutor(1) as pool:
+        leaving = pool.submit(abandon)
+        wait_for_answer(http, running, "1\n")
+        leaving.result()
+    wait_for_answer(http, running, "0\n")
+
+
+def wait_for_answer(http, query, answer):
     deadline = time.monotonic() + 10
-    running = "SELECT count() FROM system.processes WHERE Settings['log_comment'] = 'abandoned'"
-    while ask(http, running).text != "0\n":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    while (seen := ask(http, query).text) != answer:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.05)
+
+
+def test_an_insert_takes_settings_before_its_rows(http, table):
+    for statement in (
+        f"INSERT INTO {table} SETTINGS input_format_allow_errors_num = 1 FORMAT CSV\n1,a\nwrong\n2,b\n",
+        f"INSERT INTO {table} (a, b) SETTINGS max_threads = 1, log_comment = 'x' VALUES (3, upper('c'))",
+        f"INSERT INTO {table} (a, b) SETTINGS max_threads = 1 FORMAT Values (4, 'd')",
+    ):
+        answer = ask(http, statement)
+        assert answer.status_code == 200, answer.text
+    assert ask(http, f"SELECT a, b FROM {table} ORDER BY a").text == "1\ta\n2\tb\n3\tC\n4\td\n"
+    refused = ask(http, f"INSERT INTO {table} SETTINGS max_insert_threads = 'many' FORMAT CSV\n1,a\n")
+    assert refused.status_code == 400
+    assert "/dev/fd" not in refused.text
+    assert "infile" not in refused.text.lower()
+
+
+def test_settings_of_an_insert_do_not_make_its_many_rows_sql(http, table, tmp_path):
+    canary = tmp_path / "canary.txt"
+    canary.write_text("the canary")
+    rows = "(0, 'x')," * 600_000 + f"(1, file('{canary}'))"
+    answer = ask(
+        http,
+        f"INSERT INTO {table} (a, b) SETTINGS input_format_values_interpret_expressions = 1 VALUES {rows}",
+    )
+    assert answer.status_code != 200
+    assert ask(http, f"SELECT countIf(b = 'the canary') FROM {table}").text == "0\n"
+
+
+def test_a_statement_may_not_hide_behind_a_log_comment_of_its_own(http, table):
+    answer = ask(http, f"INSERT INTO {table} SELECT 1, 'a' SETTINGS log_comment = 'mine'")
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "452"
+    assert ask(http, f"INSERT INTO {table} SELECT 1, 'a'", log_comment="mine").status_code == 200
 
 
 @pytest.mark.parametrize(
