@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from tests.corpora.http_requests import seed_requests, send_mutated
-from trailhouse.warehouse.embedded.sessions import MAX_SESSIONS
 
 
 def dial(server) -> socket.socket:
@@ -81,17 +80,6 @@ def test_statements_have_a_limit_that_rows_have_not(http, table):
     assert http.post("/", content=b"SELECT '" + b"x" * (5 << 20) + b"'").status_code == 413
     rows = b"1\t" + b"x" * (5 << 20) + b"\n"
     assert http.post("/", params={"query": f"INSERT INTO {table} FORMAT TSV"}, content=rows).status_code == 200
-
-
-def test_sessions_have_a_limit(http):
-    statuses = [
-        http.post("/", params={"session_id": f"many-{number}", "session_timeout": "3"}, content="SELECT 1").status_code
-        for number in range(MAX_SESSIONS + 20)
-    ]
-    assert statuses[0] == 200
-    assert statuses[-1] in (200, 503)
-    time.sleep(4.5)
-    assert http.post("/", params={"session_id": "after"}, content="SELECT 1").status_code == 200
 
 
 def test_a_client_that_does_not_read_holds_nobody_up(server):

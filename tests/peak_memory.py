@@ -1,0 +1,32 @@
+"""The most memory that another process held while something was done to it. Linux only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_RESET_PEAK = "5"
+
+
+@dataclass
+class PeakMemory:
+    """What a process holds beyond what it held when this was made."""
+
+    pid: int
+    start_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start_bytes = self._read("VmRSS")
+
+    def reset(self) -> None:
+        """Forget the peak: from now on."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text(_RESET_PEAK)
+
+    @property
+    def growth_bytes(self) -> int:
+        """The peak since ``reset``, above the start."""
+        return self._read("VmHWM") - self.start_bytes
+
+    def _read(self, name: str) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split(f"{name}:")[1].split()[0]) << 10
