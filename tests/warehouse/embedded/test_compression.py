@@ -7,17 +7,21 @@ import contextlib
 import gzip
 import json
 import lzma
+import struct
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import brotli
 import cramjam
 import httpx
 import lz4.frame
+import numpy as np
 import pytest
 from backports import zstd
 
 from trailhouse.warehouse.embedded.compression import choose_encoding
+from trailhouse.warehouse.embedded.errors import ServerError
 from trailhouse.warehouse.embedded.native_blocks import BlockCompressor, BlockDecompressor
 
 _CODECS = {
@@ -104,6 +108,54 @@ def test_native_blocks_survive_the_round_trip(size):
         piece for start in range(0, len(encoded), 1000) for piece in decompressor.feed(encoded[start : start + 1000])
     ]
     assert b"".join([*pieces, *decompressor.finish()]) == plain
+
+
+# what ClickHouse stores for the one Int64 1: CityHash128 and the head of the block, then the value
+_BLOCKS_OF_ONE = {
+    "LZ4": "4854999292db6a74c5da23ed7eb04b3e821200000008000000800100000000000000",
+    "NONE": "2f2193cde0261ae6a5b6db1d2ea73eb80211000000080000000100000000000000",
+}
+
+
+@pytest.fixture(scope="module")
+def column_files(server, http) -> Iterator[Callable[[int], dict[str, bytes]]]:
+    """Columns of numbers as the engine wrote them, one for each method of compression."""
+
+    def store(count: int) -> dict[str, bytes]:
+        columns = ", ".join(f"{codec} Int64 CODEC({codec})" for codec in ("LZ4", "ZSTD", "NONE"))
+        wide = "min_bytes_for_wide_part = 0, min_compress_block_size = 65536, max_compress_block_size = 65536"
+        create = f"CREATE OR REPLACE TABLE written ({columns}) ENGINE = MergeTree ORDER BY tuple() SETTINGS {wide}"
+        http.post("/", content=create).raise_for_status()
+        insert = f"INSERT INTO written SELECT number + 1, number + 1, number + 1 FROM numbers({count})"
+        http.post("/", content=insert).raise_for_status()
+        (folder,) = http.post(
+            "/", content="SELECT path FROM system.parts WHERE table = 'written' AND active"
+        ).text.split()
+        return {codec: (server.directory / folder / f"{codec}.bin").read_bytes() for codec in ("LZ4", "ZSTD", "NONE")}
+
+    yield store
+    http.post("/", content="DROP TABLE written")
+
+
+def test_blocks_that_the_engine_wrote_are_read(column_files):
+    plain = np.arange(1, 100001, dtype="<i8").tobytes()
+    for codec, encoded in column_files(100000).items():
+        decompressor = BlockDecompressor()
+        assert b"".join([*decompressor.feed(encoded), *decompressor.finish()]) == plain, codec
+        damaged = encoded[:-1] + bytes([encoded[-1] ^ 1])
+        with pytest.raises(ServerError, match="Checksum"):
+            list(BlockDecompressor().feed(damaged))
+
+
+def test_blocks_are_written_as_the_engine_writes_them(column_files):
+    one = struct.pack("<q", 1)  # too short for LZ4 to be written in two ways
+    compressor = BlockCompressor()
+    written = compressor.compress(one) + compressor.finish()
+    stored = column_files(1)
+    assert written.hex() == stored["LZ4"].hex() == _BLOCKS_OF_ONE["LZ4"]
+    assert stored["NONE"].hex() == _BLOCKS_OF_ONE["NONE"]
+    for block in _BLOCKS_OF_ONE.values():
+        assert list(BlockDecompressor().feed(bytes.fromhex(block))) == [one]
 
 
 def test_native_blocks_go_both_ways_over_http(http, table):
