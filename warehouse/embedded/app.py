@@ -95,6 +95,7 @@ class Application:
             refuse_foreign_origin(headers, self._allowed_hosts)
             request = parse_request(method, query_string, headers)
             responder.describe_request(request.query_id, sends_progress=request.is_on("send_progress_in_http_headers"))
+            _require_length(method, headers)
             role = authenticate(request, self._credentials)
             body = RequestBody(receive, choose_decoders(request))
             runner = QueryRunner(self._engine, self._executor, self.sessions, request, role, body, responder)
@@ -124,6 +125,16 @@ class Application:
             yield
         finally:
             self._query_ids.remove(query_id)
+
+
+def _require_length(method: str, headers: dict[str, str]) -> None:
+    """Refuse a POST that does not say where its body ends: it would be read as an empty one."""
+    if method == "POST" and "content-length" not in headers and "transfer-encoding" not in headers:
+        raise ServerError(
+            381,
+            "HTTP_LENGTH_REQUIRED",
+            "The Transfer-Encoding is not chunked and there is no Content-Length header for POST request",
+        )
 
 
 def _give_way() -> None:

@@ -152,7 +152,10 @@ class Responder:
 
 
 def format_summary(statistics: Statistics) -> str:
-    """X-ClickHouse-Summary: JSON whose values are strings."""
+    """X-ClickHouse-Summary: JSON whose values are strings.
+
+    chDB says neither how much memory a query took nor how many rows it was going to read: those two are "0".
+    """
     values = {
         "read_rows": statistics.read_rows,
         "read_bytes": statistics.read_bytes,
