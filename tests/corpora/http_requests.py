@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import random
 import socket
 import time
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import h11
 
 
 def seed_requests(user: str, password: str) -> list[bytes]:
@@ -48,18 +53,125 @@ def mutate(request: bytes, generator: random.Random) -> bytes:
     return bytes(data)
 
 
-def send_mutated(address: tuple[str, int], seeds: list[bytes], generator: random.Random, count: int) -> float:
-    """Send ``count`` mutated requests, a connection each; returns the seconds the slowest answer took."""
-    slowest = 0.0
-    for _ in range(count):
+def mutate_around_credentials(request: bytes, generator: random.Random) -> bytes:
+    """The same changes, but the server still learns who asks: most others end with 403."""
+    start = request.index(b"Authorization: ")
+    end = request.index(b"\r\n", start) + 2
+    before, credentials, after = request[:start], request[start:end], request[end:]
+    if generator.random() < 0.5:
+        return mutate(before, generator) + credentials + after
+    return before + credentials + mutate(after, generator)
+
+
+def mutate_content(request: bytes, generator: random.Random) -> bytes:
+    """The same changes to the URL or to the body, where the request still is one to any parser of HTTP."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = b"Content-Length: %d" % len(body)
+    if length in head and generator.random() < 0.7:
+        body = mutate(body, generator)
+        return head.replace(length, b"Content-Length: %d" % len(body)) + b"\r\n\r\n" + body
+    method, target, rest = request.split(b" ", 2)
+    return b" ".join([method, quote(mutate(target, generator), safe="/?&=%+:").encode(), rest])
+
+
+@dataclass
+class FuzzReport:
+    """How long the slowest answer took, how many connections had to stay in step, and which did not."""
+
+    slowest_seconds: float = 0.0
+    in_step_count: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def send_mutated(address: tuple[str, int], seeds: list[bytes], generator: random.Random, count: int) -> FuzzReport:
+    """Send ``count`` mutated requests, a connection each, and a question with a known answer after each.
+
+    The question follows where h11, another parser than the server's, reads the bytes as just one request and the
+    server leaves the connection open. Elsewhere nobody could say whose answer is whose, and the client says its end.
+    """
+    report = FuzzReport()
+    for number in range(count):
+        change = (mutate, mutate_content, mutate_around_credentials, mutate_content)[number % 4]
+        request = change(generator.choice(seeds), generator)
+        question = ask_on(seeds[2], generator.randrange(10**6, 10**7))
+        started = time.monotonic()
         with socket.create_connection(address, timeout=30) as connection:
-            connection.sendall(mutate(generator.choice(seeds), generator))
-            connection.shutdown(socket.SHUT_WR)
-            started = time.monotonic()
             try:
-                while connection.recv(65536):
-                    pass
+                if (events := read_single_request(request)) is None:
+                    _say_end(connection, request)
+                else:
+                    _stay_in_step(connection, request, events, question, report)
+            except (TimeoutError, h11.RemoteProtocolError) as error:
+                report.problems.append(f"{error!r} after {request!r}")
+        report.slowest_seconds = max(report.slowest_seconds, time.monotonic() - started)
+    return report
+
+
+def ask_on(seed: bytes, number: int) -> bytes:
+    """A request whose answer is the number."""
+    return seed.replace(b"Content-Length: 2", b"Content-Length: 8").removesuffix(b" 1") + b" %d" % number
+
+
+def read_single_request(data: bytes) -> list[h11.Event] | None:
+    """What h11 makes of the bytes, if they are one whole request, after which the connection may go on."""
+    parser = h11.Connection(h11.SERVER)
+    parser.receive_data(data)
+    events: list[h11.Event] = []
+    try:
+        while not events or not isinstance(events[-1], h11.EndOfMessage):
+            event = parser.next_event()
+            if not isinstance(event, h11.Event):
+                return None
+            events.append(event)
+    except h11.RemoteProtocolError:
+        return None
+    is_last = bool(parser.trailing_data[0]) or parser.their_state is not h11.DONE
+    return None if is_last else events
+
+
+def _say_end(connection: socket.socket, request: bytes) -> None:
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+
+
+def _stay_in_step(
+    connection: socket.socket, request: bytes, events: list[h11.Event], question: bytes, report: FuzzReport
+) -> None:
+    client = h11.Connection(h11.CLIENT)
+    for event in events:
+        client.send(event)
+    connection.sendall(request)
+    _receive(connection, client)
+    if client.their_state is not h11.DONE:
+        return
+    report.in_step_count += 1
+    if client.trailing_data[0]:
+        report.problems.append(f"a second answer, {client.trailing_data[0]!r}, to {request!r}")
+        return
+    client.start_next_cycle()
+    for event in read_single_request(question) or []:
+        client.send(event)
+    connection.sendall(question)
+    answer = _receive(connection, client)
+    expected = question.rpartition(b" ")[2] + b"\n"
+    if answer != expected:
+        report.problems.append(f"out of step, {answer!r} instead of {expected!r}, after {request!r}")
+
+
+def _receive(connection: socket.socket, client: h11.Connection) -> bytes:
+    """The body of the next answer; empty where the connection ended without one."""
+    body = b""
+    while True:
+        event = client.next_event()
+        if event is h11.NEED_DATA:
+            try:
+                client.receive_data(connection.recv(65536))
             except ConnectionError:
-                pass
-            slowest = max(slowest, time.monotonic() - started)
-    return slowest
+                return body
+        elif isinstance(event, h11.Data):
+            body += bytes(event.data)
+        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed) or event is h11.PAUSED:
+            return body

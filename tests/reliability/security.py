@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import os
 import random
 import socket
@@ -16,7 +17,7 @@ import httpx
 
 from tests.corpora.credentials import basic, invalid_queries, wrong_ways
 from tests.corpora.hostile_sql import CANARY, PARAMETERS, disguise, generate_statements
-from tests.corpora.http_requests import seed_requests, send_mutated
+from tests.corpora.http_requests import FuzzReport, seed_requests, send_mutated
 from tests.peak_memory import PeakMemory
 from tests.reliability.bench import Bench, OwnServer
 from tests.reliability.check import Outcome
@@ -56,12 +57,17 @@ def fuzz(bench: Bench, count: int) -> Outcome:
     seeds = seed_requests(*server.admin)
     pid = server.pid
 
-    def send(worker: int) -> float:
+    def send(worker: int) -> FuzzReport:
         generator = random.Random(f"{bench.seed}-{worker}")
         return send_mutated(server.host_and_port, seeds, generator, count // 8)
 
     with ThreadPoolExecutor(8) as pool:
-        slowest = max(pool.map(send, range(8)))
+        reports = list(pool.map(send, range(8)))
+    slowest = max(report.slowest_seconds for report in reports)
+    in_step_count = sum(report.in_step_count for report in reports)
+    for problem in itertools.chain.from_iterable(report.problems for report in reports):
+        outcome.require(False, problem)
+    outcome.require(in_step_count > count // 5, f"only {in_step_count} connections went on after a mutated request")
     outcome.require(slowest < MAX_ANSWER_SECONDS, f"an answer took {slowest:.1f} s")
     outcome.require(server.pid == pid and server.is_well(), "the server is not well")
     with server.client() as client:
@@ -70,7 +76,7 @@ def fuzz(bench: Bench, count: int) -> Outcome:
             answer = client.post("/", content=f"SELECT {number}").text
             outcome.require(answer == f"{number}\n", f"out of step: {answer[:80]!r} instead of {number}")
     outcome.done_count = count // 8 * 8
-    outcome.detail = f"slowest answer {slowest:.2f} s"
+    outcome.detail = f"slowest answer {slowest:.2f} s, {in_step_count} connections stayed in step"
     return outcome
 
 

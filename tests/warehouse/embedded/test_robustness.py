@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.corpora.http_requests import seed_requests, send_mutated
+from tests.corpora.http_requests import FuzzReport, seed_requests, send_mutated
 
 
 def dial(server) -> socket.socket:
@@ -29,11 +29,14 @@ def test_mutated_requests_neither_crash_nor_hang_the_server(server):
     seeds = seed_requests(*server.admin)
     address = httpx.URL(server.url)
 
-    def fuzz(seed: int) -> float:
+    def fuzz(seed: int) -> FuzzReport:
         return send_mutated((address.host, address.port), seeds, random.Random(seed), 625)
 
     with ThreadPoolExecutor(8) as pool:
-        assert max(pool.map(fuzz, range(8))) < 5
+        reports = list(pool.map(fuzz, range(8)))
+    assert [problem for report in reports for problem in report.problems] == []
+    assert max(report.slowest_seconds for report in reports) < 5
+    assert sum(report.in_step_count for report in reports) > 1000
     assert_well(server)
     assert httpx.post(server.url, auth=server.admin, content="SELECT 1").text == "1\n"
 
