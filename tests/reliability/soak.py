@@ -26,14 +26,17 @@ MAX_SLOPE_BYTES_PER_MINUTE = 1 << 20
 MAX_WARM_UP_BYTES = 256 << 20
 _CLIENTS = (("dashboard", 8), ("dbt", 4), ("loader", 2), ("person", 16))
 _PAUSE_SECONDS = {"dashboard": 1.0, "dbt": 1.0, "loader": 1.0, "person": 0.5}
+# of the answers that a client could get between pauses of the longest kind
+_LEAST_SHARE = 0.25
 _BUSY = ("429", "503", "TOO_MANY_SIMULTANEOUS_QUERIES", "TOO_MANY_SESSIONS")
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What the clients of one process did."""
+    """What the clients of one process did: answers by client, refusals, and what went wrong."""
 
-    answer_count: int
+    kind: str
+    answer_counts: list[int]
     busy_count: int
     problems: list[str]
 
@@ -58,12 +61,14 @@ def run_soak(bench: Bench, seconds: int) -> Outcome:
         process.join(60)
     for tally in tallies:
         outcome.failures += tally.problems[:5]
+        fewest, least = min(tally.answer_counts), seconds * _LEAST_SHARE / (1.5 * _PAUSE_SECONDS[tally.kind])
+        outcome.require(fewest >= least, f"a {tally.kind} got {fewest} answers, {least:.0f} are the least")
     p95 = statistics.quantiles(pings, n=20)[-1]
     outcome.require(p95 < MAX_PING_P95_SECONDS, f"p95 of /ping is {p95 * 1000:.0f} ms")
     judge_memory(memory, seconds, outcome)
     outcome.require(server.is_well(), "the server is not well afterwards")
     outcome.done_count = seconds
-    answers, busy = sum(t.answer_count for t in tallies), sum(t.busy_count for t in tallies)
+    answers, busy = sum(sum(t.answer_counts) for t in tallies), sum(t.busy_count for t in tallies)
     outcome.detail = f"{answers} answers, {busy} refused as busy, p95 of /ping {p95 * 1000:.0f} ms; {outcome.detail}"
     return outcome
 
@@ -77,7 +82,10 @@ def judge_memory(memory: list[tuple[float, int]], seconds: int, outcome: Outcome
         outcome.require(growth < MAX_WARM_UP_BYTES, f"memory grew by {growth / (1 << 20):.0f} MiB")
     else:
         outcome.require(slope < MAX_SLOPE_BYTES_PER_MINUTE, f"memory grows by {slope / (1 << 20):.1f} MiB a minute")
-    outcome.detail = f"memory {settled[-1][1] >> 20} MiB, {growth / (1 << 20):+.0f} MiB after warm-up"
+    outcome.detail = (
+        f"memory {settled[-1][1] >> 20} MiB, {growth / (1 << 20):+.0f} MiB after warm-up,"
+        f" slope {slope / (1 << 20):+.1f} MiB a minute"
+    )
 
 
 def watch(server: OwnServer, seconds: int) -> tuple[list[float], list[tuple[float, int]]]:
@@ -98,8 +106,8 @@ def watch(server: OwnServer, seconds: int) -> tuple[list[float], list[tuple[floa
 def run_clients(kind: str, count: int, address: WarehouseAddress, seconds: int, seed: int, queue: Queue[Tally]) -> None:
     """Threads of one kind of client, each with its own connection, until the time is over."""
     deadline = time.monotonic() + seconds
-    answers: list[int] = []
-    busy: list[int] = []
+    answer_counts = [0] * count
+    busy: list[str] = []
     problems: list[str] = []
 
     def work(index: int) -> None:
@@ -108,20 +116,26 @@ def run_clients(kind: str, count: int, address: WarehouseAddress, seconds: int, 
             while time.monotonic() < deadline:
                 try:
                     problem = _ACTIONS[kind](client, index, generator)
-                    answers.append(1)
+                    answer_counts[index] += 1
                     if problem:
                         problems.append(f"{kind}: {problem}")
                 except ClickHouseError as error:
                     text = str(error)
-                    (busy if any(word in text for word in _BUSY) else problems).append(f"{kind}: {text}")  # type: ignore[attr-defined]
+                    (busy if any(word in text for word in _BUSY) else problems).append(f"{kind}: {text}")
                 time.sleep(_PAUSE_SECONDS[kind] * generator.uniform(0.5, 1.5))
 
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(count)]
+    def work_to_the_end(index: int) -> None:
+        try:
+            work(index)
+        except Exception as error:
+            problems.append(f"{kind} {index} ended: {error!r}")
+
+    threads = [threading.Thread(target=work_to_the_end, args=(index,)) for index in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    queue.put(Tally(len(answers), len(busy), problems))
+    queue.put(Tally(kind, answer_counts, len(busy), problems))
 
 
 def ask_as_dashboard(client: Client, index: int, generator: random.Random) -> str:
