@@ -90,6 +90,17 @@ def warm_running_dashboards(settings: Settings | None = None) -> int:
     return 0 if superset is None else warm_charts(connect_superset(superset), compile_assets(settings))
 
 
+def refresh_running_dashboards(settings: Settings) -> int:
+    """Publish where a Superset runs or is configured, and fill the cache anew; returns the charts, 0 without one.
+
+    Raises what publish_dashboards raises.
+    """
+    if find_running_superset(settings) is None:
+        return 0
+    publish_dashboards(settings)
+    return warm_running_dashboards(settings)
+
+
 def compile_assets(settings: Settings) -> dict[str, str]:
     """The bundle for this database: the connection names the host `warehouse`, see ``superset_config.py``."""
     database = settings.database

@@ -5,13 +5,25 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.migrations import as_text
+from trailhouse.warehouse.versions import next_version
 
 Finding = Mapping[str, object]
+FINDING_COLUMNS = (
+    "model_id",
+    "step",
+    "check_name",
+    "status",
+    "message",
+    "cure",
+    "place",
+    "commit_hash",
+    "weights_sha256",
+)
 
 
 def read_scored_weights(client: Client, suite_id: str) -> dict[tuple[str, int], frozenset[str]]:
@@ -27,6 +39,28 @@ def read_scored_weights(client: Client, suite_id: str) -> dict[tuple[str, int], 
     return {place: frozenset(weights) for place, weights in found.items()}
 
 
+def read_latest_audit(client: Client) -> str | None:
+    """Return when anything was last found by an audit, as text; None where there was no audit."""
+    count, latest = read_row(client, "select count(), toString(max(audited_at)) from raw_audit_run")
+    return str(latest) if count else None
+
+
+def read_latest_findings(client: Client, suite_id: str) -> tuple[uuid.UUID | None, list[list[object]]]:
+    """Return the latest finished audit of a suite, None where there was none, and its findings in FINDING_COLUMNS."""
+    runs = client.query(
+        "select audit_run_id from raw_audit_run where suite_id = {suite_id:String} order by audited_at desc limit 1",
+        parameters={"suite_id": suite_id},
+    ).result_rows
+    if not runs:
+        return None, []
+    found = client.query(
+        f"select {', '.join(FINDING_COLUMNS)} from raw_checkpoint_audit"
+        " where suite_id = {suite_id:String} and audit_run_id = {audit_run_id:UUID}",
+        parameters={"suite_id": suite_id, "audit_run_id": runs[0][0]},
+    ).result_rows
+    return runs[0][0], [list(row) for row in found]
+
+
 def write_audit(
     client: Client,
     suite_id: str,
@@ -38,17 +72,21 @@ def write_audit(
 ) -> uuid.UUID:
     """Write the findings of an audit, and then that it is finished: cut off in between, it does not count.
 
-    A finding has model_id, step, check_name, status, message, cure, place, commit_hash and weights_sha256.
+    Nothing is written where the suite's latest audit found the same: a standing service looks every few minutes.
+    Returns the audit that found it first.
     """
+    rows = [[finding[column] for column in FINDING_COLUMNS] for finding in findings]
+    latest_run_id, latest_rows = read_latest_findings(client, suite_id)
+    if latest_run_id is not None and sorted(rows, key=repr) == sorted(latest_rows, key=repr):
+        return latest_run_id
     audit_run_id = uuid.uuid4()
-    if findings:
-        columns = list(findings[0])
-        rows = [[audit_run_id, suite_id, *(finding[column] for column in columns)] for finding in findings]
-        client.insert("raw_checkpoint_audit", rows, column_names=["audit_run_id", "suite_id", *columns])
+    if rows:
+        columns = ["audit_run_id", "suite_id", *FINDING_COLUMNS]
+        client.insert("raw_checkpoint_audit", [[audit_run_id, suite_id, *row] for row in rows], column_names=columns)
     run = {
         "audit_run_id": audit_run_id,
         "suite_id": suite_id,
-        "audited_at": datetime.now(UTC),
+        "audited_at": next_version(client, "raw_audit_run", "audited_at"),
         "checkpoint_count": checkpoint_count,
         "wrong_count": wrong_count,
         "are_values_read": are_values_read,

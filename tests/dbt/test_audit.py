@@ -8,6 +8,15 @@ import pytest
 
 SCORES = {0: -8.0, 10: -6.0, 20: -6.5, 30: -5.0, 40: -5.05}
 
+# What the first, the second and the unfinished audit say of the values of which weights, by step
+VALUES = {
+    0: (("wrong", "unchecked", "ok"), "aaa"),
+    10: (("wrong", "unchecked", "ok"), "abb"),
+    20: (("wrong", "ok", "wrong"), "aaa"),
+    30: (("wrong", "unchecked", "unchecked"), "aaa"),
+    40: (("unchecked", "unchecked", "wrong"), "aaa"),
+}
+
 
 @pytest.fixture(scope="module")
 def built(warehouse):
@@ -29,6 +38,27 @@ def built(warehouse):
                 status="wrong" if step == 40 else "ok",
                 message=message,
             )
+        for step, (found, weights) in VALUES.items():
+            warehouse.insert(
+                "raw_checkpoint_audit",
+                audit_run_id=run,
+                suite_id="ours",
+                model_id="ours/base",
+                step=step,
+                check_name="values",
+                status=found[number - 1],
+                weights_sha256=weights[number - 1] * 64,
+            )
+            warehouse.insert(
+                "raw_checkpoint_audit",
+                audit_run_id=run,
+                suite_id="ours",
+                model_id="ours/base",
+                step=step,
+                check_name="declaration",
+                status="known" if (step, number) == (30, 2) else "ok",
+                weights_sha256=weights[number - 1] * 64,
+            )
         if number < 3:
             audited_at = datetime.datetime(2026, 1, number, tzinfo=datetime.UTC)
             warehouse.insert("raw_audit_run", audit_run_id=run, suite_id="ours", audited_at=audited_at)
@@ -44,6 +74,11 @@ def test_the_latest_finished_audit_counts(built):
     assert rows == [
         (step, "wrong" if step == 40 else "ok", step == 40, "second", f"ours/base@{step}") for step in SCORES
     ]
+
+
+def test_what_a_look_leaves_unchecked_is_as_it_was_found_in_the_same_weights(built):
+    rows = built.rows("select step, status from fct_checkpoint_audit where check_name = 'values' order by step")
+    assert rows == [(0, "wrong"), (10, "unchecked"), (20, "ok"), (30, "known"), (40, "unchecked")]
 
 
 def test_outliers_are_those_outside_the_span_of_their_neighbours(built):

@@ -1,0 +1,50 @@
+"""What a look of the standing service derives and publishes: once for whatever is new, and again after a failure."""
+
+import shutil
+
+import pytest
+
+from trailhouse.flows.build_marts import BuildReport
+from trailhouse.flows.settings import load_settings
+from trailhouse.flows.watch_checkpoints import Derivation, derive_new
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def scored(trailhouse, make_tiny_suite, tmp_path):
+    """A suite that was audited and scored."""
+    (tmp_path / "a.txt").write_text("the cat sat on the mat")
+    suite = make_tiny_suite("looked", [10, 20])
+    assert trailhouse("corpus", "add", "a.txt", "--name", "text")[0] == 0
+    assert trailhouse("score", str(suite.declaration), "--corpus", "text")[0] == 0
+    assert trailhouse("audit", str(suite.declaration), "--skip-values")[0] == 0
+    return suite
+
+
+def test_looks_publish_once_and_an_audit_that_finds_something_else_brings_the_next(scored, trailhouse, client):
+    built = []
+
+    def build(select, settings) -> BuildReport:
+        built.append(select)
+        return BuildReport(1, 0, 0, 0.0)
+
+    looks = [derive_new(load_settings(), build) for _ in range(2)]
+    assert (looks[0].marts is None, looks[1], built) == (False, Derivation(), [()])
+    count = "select (select count() from raw_checkpoint_audit), (select count() from raw_audit_run)"
+    before = client.query(count).result_rows
+    assert trailhouse("audit", str(scored.declaration), "--skip-values")[0] == 0
+    assert client.query(count).result_rows == before
+    assert derive_new(load_settings(), build) == Derivation()
+    shutil.rmtree(scored.step(10))
+    assert trailhouse("audit", str(scored.declaration), "--skip-values")[0] == 4
+    assert derive_new(load_settings(), build).marts is not None
+    assert len(built) == 2
+
+    silent = load_settings(superset_url=NOWHERE, superset_password="unheard")
+    (silent.data_directory / "dbt" / "published_scoring.txt").unlink()
+    failed = [derive_new(silent, build) for _ in range(2)]
+    assert all(NOWHERE in look.error for look in failed), "a Superset that does not answer is told, and tried again"
+    mended = [derive_new(load_settings(), build, refresh=lambda _: 7) for _ in range(2)]
+    assert mended == [Derivation(None, 7), Derivation()]
+    assert len(built) == 2, "what is derived is not derived again because it could not be shown"
