@@ -42,8 +42,6 @@ def build_model(shape: str, settings: ScoringSettings, device: str) -> PreTraine
     )
     with torch.device(device):
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, settings.dtype)).eval()
-    if settings.is_compiled:
-        model.base_model.compile(dynamic=True)
     return model
 
 

@@ -54,8 +54,6 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
     _refuse_wrong_tensors(directory, report)
     refuse_non_finite_weights(directory, model)
     model.eval()  # type: ignore[no-untyped-call]
-    if settings.is_compiled:
-        model.base_model.compile(dynamic=True)
     return model
 
 

@@ -93,6 +93,8 @@ def score_corpus(
     if len(longest) < 2:
         return
     path = _inspect(model, corpus, longest, context_length)
+    if settings.is_compiled:
+        (path.body or model.base_model).compile(dynamic=True)
     token_counts = [len(tokens) for tokens in corpus.token_ids]
     with nullcontext(path) if settings.is_compiled else packed_for_cpu(path) as ready:
         scorer = _Scorer(ready, settings, progress or (lambda _: None))

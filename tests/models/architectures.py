@@ -10,6 +10,7 @@ from transformers import (
     CohereConfig,
     Gemma2Config,
     GPT2Config,
+    GPTNeoConfig,
     GPTNeoXConfig,
     LlamaConfig,
     Mamba2Config,
@@ -36,6 +37,15 @@ def configure(name: str) -> PretrainedConfig:
     """Return the configuration of one of the tiny models."""
     configurations = {
         "gpt_neox": lambda: GPTNeoXConfig(**TRANSFORMER),
+        "gpt_neo": lambda: GPTNeoConfig(
+            **SHARED,
+            num_heads=2,
+            num_layers=4,
+            attention_types=[[["global", "local"], 2]],
+            window_size=8,
+            max_position_embeddings=CONTEXT_LENGTH,
+            initializer_range=0.3,
+        ),
         "gpt2": lambda: GPT2Config(**SHARED, **ATTENTION, num_hidden_layers=2),
         "opt": lambda: OPTConfig(
             **SHARED, **ATTENTION, num_hidden_layers=2, ffn_dim=64, word_embed_proj_dim=16, init_std=0.3

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -14,7 +16,21 @@ from trailhouse.models.scoring import SCORE_SCHEMA, ScoringSettings, restore_log
 from trailhouse.models.tokenized_corpus import TokenizedCorpus
 
 LOSSLESS = ScoringSettings(quanta_per_nat=0, with_entropy=True, with_target_rank=True)
-PLAIN_HEADS = ("gpt_neox", "gpt2", "opt", "llama", "qwen2", "qwen3", "olmo2", "phi", "bloom", "mamba", "mamba2", "rwkv")
+PLAIN_HEADS = (
+    "gpt_neox",
+    "gpt_neo",
+    "gpt2",
+    "opt",
+    "llama",
+    "qwen2",
+    "qwen3",
+    "olmo2",
+    "phi",
+    "bloom",
+    "mamba",
+    "mamba2",
+    "rwkv",
+)
 OTHER_HEADS = ("gemma2", "cohere")
 
 
@@ -78,13 +94,27 @@ def test_a_head_that_does_more_is_left_to_the_model(name):
     assert inspect_output_path(build_random_model(name), torch.arange(16), CONTEXT_LENGTH).body is None
 
 
-def test_scores_do_not_depend_on_the_batch_size():
-    model = build_random_model("gpt_neox")
+@pytest.mark.parametrize("name", ["gpt_neox", "gpt_neo", "opt", "mamba", "mamba2", "rwkv"])
+def test_scores_do_not_depend_on_the_batch_size(name):
+    model = build_random_model(name)
     corpus = make_corpus([5, 40, 90, 17, 2, 33, 64])
     reference = log_probs(score(model, corpus, ScoringSettings(quanta_per_nat=0, max_batch_tokens=1)))
     for max_batch_tokens in (40, 100, 10_000):
         scores = log_probs(score(model, corpus, ScoringSettings(quanta_per_nat=0, max_batch_tokens=max_batch_tokens)))
         np.testing.assert_allclose(scores, reference, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler's, about torch's own use of it
+def test_the_module_that_is_called_is_the_compiled_one_and_it_scores_the_same(monkeypatch):
+    """OPT's scores come from the decoder inside its base model. Generating code for a CPU takes half a minute."""
+    traced = functools.partialmethod(torch.nn.Module.compile, backend="eager")
+    monkeypatch.setattr(torch.nn.Module, "compile", traced)
+    corpus = make_corpus([20])
+    expected = log_probs(score(build_random_model("opt"), corpus))
+    torch._dynamo.utils.counters.clear()
+    scores = log_probs(score(build_random_model("opt"), corpus, dataclasses.replace(LOSSLESS, is_compiled=True)))
+    assert torch._dynamo.utils.counters["stats"]["calls_captured"] > 0
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
 def test_appending_text_leaves_earlier_scores_alone():
