@@ -21,6 +21,7 @@ from trailhouse.errors import UnreachableError, UsageError
 from trailhouse.warehouse.embedded.access import LOOPBACK_NAMES
 from trailhouse.warehouse.embedded.app import Application
 from trailhouse.warehouse.embedded.configuration import default_memory_limit_bytes
+from trailhouse.warehouse.embedded.confinement import confine
 from trailhouse.warehouse.embedded.credentials import Role, ensure_credentials, password_path
 from trailhouse.warehouse.embedded.engine import Engine
 from trailhouse.warehouse.embedded.lock import DirectoryLock
@@ -60,6 +61,7 @@ def serve(
         listener = _bind(host, port)
         stack.callback(listener.close)
         credentials = ensure_credentials(directory)
+        confine(directory)
         engine = Engine(directory, memory_limit_bytes=memory_limit_bytes or default_memory_limit_bytes())
         allowed = LOOPBACK_NAMES if _is_loopback(host) else None
         application = Application(engine, credentials, allowed_hosts=allowed)
