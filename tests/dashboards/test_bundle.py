@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from trailhouse.dashboards.bundle.bundle import ASSETS, check_assets, compile_bundle, find_bundle_problems
+from trailhouse.dashboards.bundle.declaration import read_folders
 from trailhouse.errors import BadInputError
 
 DBT_MODELS = Path(__file__).parents[2] / "dbt" / "models"
@@ -260,6 +261,20 @@ def test_filters_leave_charts_alone_whose_mart_lacks_the_column(ours):
     names = {file.get("uuid"): path for path, file in ours.items()}
     assert {names[uuid] for uuid in excluded} >= {"charts/operations/storage_by_table.yaml"}
     assert "charts/operations/found.yaml" not in {names[uuid] for uuid in excluded}
+
+
+def test_lines_of_several_models_read_points_that_all_of_them_have():
+    """Where a model lacks a place of another, a line chart breaks its line."""
+    charts = [chart for folder in read_folders(ASSETS) for chart in folder.charts.values()]
+    marts = {chart.mart for chart in charts if chart.kind == "line" and (chart.x or "").startswith("axis")}
+    assert marts >= {"fct_task_accuracy_by_axis", "fct_option_perplexity_by_axis"}
+    for mart in marts:
+        described = yaml.safe_load((DBT_MODELS / "marts" / f"{mart}.yml").read_text())["models"][0]["columns"]
+        assert "is_measured" in {column["name"] for column in described}, mart
+    of_flops = [
+        chart.title for chart in charts if chart.kind == "line" and chart.x in ("tokens_seen", "train_flops_palm")
+    ]
+    assert of_flops == []
 
 
 def test_a_click_on_a_token_leaves_the_passage_whole(ours):

@@ -152,6 +152,8 @@ MARTS = (
     "fct_task_calibration_by_checkpoint",
     "fct_eval_metric_by_checkpoint",
     "fct_option_perplexity_by_checkpoint",
+    "fct_option_perplexity_by_axis",
+    "fct_task_accuracy_by_axis",
     "fct_task_accuracy_by_seed",
 )
 BUILD = ("build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select")
@@ -297,6 +299,41 @@ def test_option_perplexity_weighs_every_token_the_same(built):
         log_probs, lengths = np.array(expected[tuple(key)]).T
         assert (token_count, option_count) == (lengths.sum(), len(lengths))
         assert perplexity == pytest.approx(np.exp(-log_probs.sum() / lengths.sum()), rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("mart", "measure", "where", "scale"),
+    [
+        ("fct_task_accuracy", "accuracy_ratio", "normalisation = 'token'", (np.asarray, np.asarray)),
+        ("fct_option_perplexity", "perplexity", "is_correct", (np.log, np.exp)),
+    ],
+)
+@pytest.mark.parametrize("axis", ["step", "validation perplexity"])
+def test_lines_have_a_value_wherever_any_model_has_a_checkpoint(built, mart, measure, where, scale, axis):
+    where = f"suite_id = 's' and task_set = 'own' and shot_count = 2 and {where}"
+    x_column = {"step": "step", "validation perplexity": "validation.perplexity"}[axis]
+    points = built.rows(
+        f"select measured.model_id as model_id, {x_column} as x, measured.{measure}"
+        f" from {mart}_by_checkpoint as measured"
+        " inner join fct_validation_perplexity_by_checkpoint as validation using (model_id, step)"
+        f" where {where.replace('suite_id', 'measured.suite_id')} order by x"
+    )
+    drawn = built.rows(
+        f"select model_id, axis_value, {measure}, is_measured from {mart}_by_axis where {where}"
+        f" and axis = '{axis}' and corpus_id = 'books'"
+    )
+    expected = {}
+    for model_id in {model_id for model_id, _, _ in points}:
+        x, y = np.array([point[1:] for point in points if point[0] == model_id]).T
+        for place in {place for _, place, _ in points}:
+            below = x[x <= place]
+            if place in x or (x[0] < place < x[-1] and below[-1] > 0):
+                logs = np.log(np.maximum(x, 1e-300))
+                y_there = scale[1](np.interp(np.log(max(place, 1e-300)), logs, scale[0](y)))
+                expected[model_id, place] = (pytest.approx(float(y_there), rel=1e-9), place in x)
+    assert len(expected) > len(points)
+    assert {(model_id, place): value for model_id, place, *value in drawn} == {k: list(v) for k, v in expected.items()}
+    assert len(drawn) == len(expected)
 
 
 def test_linearity_and_breakthroughness_follow_equation_4(built, outcomes):

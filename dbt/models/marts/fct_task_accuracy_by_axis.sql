@@ -29,7 +29,7 @@ with
         left join perplexity on accuracy.model_id = perplexity.model_id and accuracy.step = perplexity.step
     ),
 
-    drawn as (
+    pointed as (
         select
             *,
             arrayJoin({{ trajectory_axes("validation_perplexity") }}) as axis_point,
@@ -37,7 +37,58 @@ with
             assumeNotNull(axis_point .2) as axis_value
         from placed
         where axis_point .2 is not null
+    ),
+
+    curve as (
+        select
+            suite_id,
+            model_id,
+            any(parameter_count) as parameter_count,
+            corpus_id,
+            task_set_kind,
+            task_set,
+            shot_count,
+            normalisation,
+            axis,
+            arraySort(groupArray((axis_value, accuracy_ratio))) as points,
+            arraySort(groupArray((axis_value, smoothed_accuracy_ratio))) as smoothed_points,
+            arraySort(groupArray((axis_value, chance_accuracy_ratio))) as chance_points
+        from pointed
+        group by suite_id, model_id, corpus_id, task_set_kind, task_set, shot_count, normalisation, axis
+    ),
+
+    -- every place where any model of the suite has a checkpoint
+    place as (select distinct suite_id, corpus_id, axis, axis_value from pointed),
+
+    drawn as (
+        select
+            curve.suite_id as suite_id,
+            curve.model_id as model_id,
+            curve.parameter_count as parameter_count,
+            curve.corpus_id as corpus_id,
+            curve.task_set_kind as task_set_kind,
+            curve.task_set as task_set,
+            curve.shot_count as shot_count,
+            curve.normalisation as normalisation,
+            {{ interpolate("curve.points", "place.axis_value", is_share=true) }} as drawn_ratio,
+            assumeNotNull(drawn_ratio) as accuracy_ratio,
+            assumeNotNull(
+                {{ interpolate("curve.smoothed_points", "place.axis_value", is_share=true) }}
+            ) as smoothed_accuracy_ratio,
+            assumeNotNull(
+                {{ interpolate("curve.chance_points", "place.axis_value", is_share=true) }}
+            ) as chance_accuracy_ratio,
+            curve.axis as axis,
+            place.axis_value as axis_value,
+            cast(has(arrayMap(point -> point .1, curve.points), place.axis_value) as Bool) as is_measured
+        from curve
+        inner join
+            place
+            on curve.suite_id = place.suite_id
+            and curve.corpus_id = place.corpus_id
+            and curve.axis = place.axis
     )
 
-select * except (axis_point, tokens_seen, train_flops_palm, validation_perplexity)
+select * except (drawn_ratio)
 from drawn
+where drawn_ratio is not null
