@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
 
+import pyarrow.compute as pc
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -96,6 +97,8 @@ class EvaluatedCheckpoint:
     attention_implementation: str
     evaluated: list[Evaluation] = field(default_factory=list)
     option_count: int = 0
+    token_count: int = 0
+    """Tokens of these options."""
     duration_seconds: float = 0.0
     errors: list[BaseException] = field(default_factory=list)
 
@@ -171,6 +174,7 @@ def keep(finished: list[EvaluationScores], result: EvaluatedCheckpoint, job: Eva
         return
     with connect(job.address) as client:
         result.option_count += load_evaluations(client, finished, job.scoring_run_id)
+    result.token_count += sum(pc.sum(one.scores["token_count"]).as_py() for one in finished)
     result.evaluated.extend(one.evaluation for one in finished)
     result.duration_seconds += sum(one.duration_seconds for one in finished)
     finished.clear()
@@ -227,7 +231,7 @@ def evaluate_tasks(
     ]
     outcomes = evaluate_pending(pending, job)
     report = summarise(declared.suite_id, found_tasks, planned, pending, outcomes, started_at)
-    record_run(job, report, outcomes, started_at)
+    record_run(job, outcomes, started_at)
     raise_failures([*found.errors, *list_errors(outcomes)], report.already_evaluated_count + report.evaluated_count)
     return report
 
@@ -328,14 +332,15 @@ def summarise(
     )
 
 
-def record_run(job: EvaluationJob, report: EvaluationReport, outcomes: Sequence[Outcome], started_at: datetime) -> None:
+def record_run(job: EvaluationJob, outcomes: Sequence[Outcome], started_at: datetime) -> None:
     """Enter the run with its provenance (definitions: every score can be traced to what made it)."""
     finished = [outcome for outcome in outcomes if isinstance(outcome, EvaluatedCheckpoint) and outcome.evaluated]
     if not finished:
         return
-    scoring_seconds = sum(result.duration_seconds for result in finished)
+    token_count = sum(result.token_count for result in finished)
     record: Mapping[str, object] = {
         "scoring_run_id": job.scoring_run_id,
+        "run_kind": "evaluation",
         "started_at": started_at,
         "finished_at": datetime.now(UTC),
         "user_name": getpass.getuser(),
@@ -346,9 +351,9 @@ def record_run(job: EvaluationJob, report: EvaluationReport, outcomes: Sequence[
         "attention_implementation": finished[0].attention_implementation,
         "batch_policy": BATCH_POLICY,
         "library_versions": json.dumps(library_versions(), sort_keys=True),
-        "score_count": report.option_count,
+        "score_count": token_count,
         "checkpoint_count": len(finished),
-        "tokens_per_second": report.option_count / scoring_seconds,
+        "tokens_per_second": token_count / sum(result.duration_seconds for result in finished),
     }
     with connect(job.address) as client:
         upsert(client, "raw_scoring_run", ["scoring_run_id"], [record])

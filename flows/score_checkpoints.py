@@ -316,6 +316,7 @@ def record_run(
     """Enter the run with its provenance (definitions: every score can be traced to what made it)."""
     record: Mapping[str, object] = {
         "scoring_run_id": run_id,
+        "run_kind": "scoring",
         "started_at": started_at,
         "finished_at": datetime.now(UTC),
         "user_name": getpass.getuser(),

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ITEM = {"input": "the cat sat on the", "target_scores": {"mat": 1, "file": 0}}
-OTHER = {"input": "the parser reads the", "target_scores": {"mat": 0, "file": 1, "cat": 0}}
+OTHER = {"input": "the parser reads the", "target_scores": {"mat": 0, "file": 1, "the cat": 0}}
 LEDGER = "select step, task_id, shot_count, seed, option_count from raw_evaluation_ledger final where is_complete"
 SCORES = (
     "select model_id, step, task_id, shot_count, seed, item_id, option_index, log_prob_nats,"
@@ -40,6 +40,14 @@ def test_only_what_is_missing_is_evaluated(evaluate, client, tmp_path):
     assert (code, report.get("evaluated_count"), report.get("option_count")) == (0, 4, 2 * (7 + 5)), err
     first = client.query(SCORES).result_rows
     assert len(first) == 24
+    ((kind, counted, rate, seconds),) = client.query(
+        "select run_kind, score_count, tokens_per_second, dateDiff('millisecond', started_at, finished_at) / 1000"
+        " from raw_scoring_run final"
+    ).result_rows
+    ((token_count,),) = client.query("select sum(token_count) from raw_option_score").result_rows
+    assert (kind, counted) == ("evaluation", token_count)
+    assert token_count > len(first)
+    assert rate * seconds > token_count  # the run loads checkpoints too
 
     code, report, _ = evaluate("--shots", "1")
     assert (code, report["evaluated_count"], report["already_evaluated_count"]) == (0, 0, 4)

@@ -6,6 +6,7 @@ with
     described as (
         select
             scoring_run_id,
+            run_kind,
             started_at,
             finished_at,
             if(finished_at is null, 'unfinished', 'finished') as run_state,

@@ -5,6 +5,7 @@ with
     renamed as (
         select
             scoring_run_id,
+            run_kind,
             started_at,
             finished_at,
             user_name,
