@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from trailhouse.flows.import_samples import CheckpointSamples, SamplesImport, Sa
 from trailhouse.flows.progress import report_progress
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import suite_directories
-from trailhouse.models.suite import list_suites
+from trailhouse.models.suite import ModelDeclaration, Suite, list_suites
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.checkpoint_names import compile_pattern, recognise_model, recognise_step
 from trailhouse.warehouse.imports.evaluations import (
@@ -224,35 +225,55 @@ def resolve_models(
     model of the suite `imported`.
     """
     known = read_registered_models(client)
+    suites = list_suites(suite_directories(settings))
     model_ids: dict[str, str] = {}
     new_models: list[str] = []
     for name in dict.fromkeys(entry.model_name for entry in named):
         model_id = match_model(name, known)
+        declared = find_declared_model(name, suites) if model_id is None else None
+        if declared is not None:  # by another name, the registered model may be called otherwise
+            model_id = match_model(f"{declared[0].suite_id}/{declared[1].model_name}", known)
         if model_id is None:
             stated = [entry.result.parameter_count for entry in named if entry.model_name == name]
             parameter_count = naming.parameter_count or next((count for count in stated if count), 0)
-            model_id = register_model(client, name, parameter_count, naming, settings)
+            model_id = register_model(client, name, declared, parameter_count, naming)
             new_models.append(model_id)
         model_ids[name] = model_id
     return model_ids, new_models
 
 
-def register_model(client: Client, name: str, parameter_count: int, naming: Naming, settings: Settings) -> str:
+DeclaredModel = tuple[Suite, ModelDeclaration]
+
+
+def find_declared_model(name: str, suites: Sequence[Suite]) -> DeclaredModel | None:
+    """Return the model that a suite declares under this name or id, or else in the repository of the hub so called."""
+    wanted = name.casefold()
+    models = [(suite, model) for suite in suites for model in suite.models]
+    for suite, model in models:
+        if wanted in (model.model_name.casefold(), f"{suite.suite_id}/{model.model_name}".casefold()):
+            return suite, model
+    for suite, model in models:
+        if model.source == "hub" and wanted == model.location.rpartition("/")[2].casefold():
+            return suite, model
+    return None
+
+
+def register_model(
+    client: Client, name: str, declared: DeclaredModel | None, parameter_count: int, naming: Naming
+) -> str:
     """Enter a model under the suite that declares it, the suite its name begins with, or `imported`."""
-    for suite in list_suites(suite_directories(settings)):
-        for model in suite.models:
-            model_id = f"{suite.suite_id}/{model.model_name}"
-            if name.casefold() in (model.model_name.casefold(), model_id.casefold()):
-                suite_record = {
-                    "suite_id": suite.suite_id,
-                    "description": suite.description,
-                    "source": suite.source,
-                    "declaration": suite.declaration,
-                }
-                record = model_record(suite.suite_id, model.model_name, parameter_count, model.batch_tokens)
-                record |= {"planned_steps": model.planned_steps, "context_length": model.context_length}
-                register_imported_model(client, suite_record, record)
-                return model_id
+    if declared is not None:
+        suite, model = declared
+        suite_record = {
+            "suite_id": suite.suite_id,
+            "description": suite.description,
+            "source": suite.source,
+            "declaration": suite.declaration,
+        }
+        record = model_record(suite.suite_id, model.model_name, parameter_count, model.batch_tokens)
+        record |= {"planned_steps": model.planned_steps, "context_length": model.context_length}
+        register_imported_model(client, suite_record, record)
+        return f"{suite.suite_id}/{model.model_name}"
     suite_id, _, model_name = name.rpartition("/")
     suite_id = suite_id or IMPORTED_SUITE
     suite_record = {

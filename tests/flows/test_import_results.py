@@ -1,14 +1,20 @@
 """Importing results through the real command: joined to the checkpoints of the warehouse, wrong files left out."""
 
 import json
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
-from trailhouse.flows.import_results import Naming, name_result
+from trailhouse.flows.import_results import Naming, find_declared_model, name_result
+from trailhouse.models.suite import list_suites
 from trailhouse.warehouse.imports.json_files import JsonField
 from trailhouse.warehouse.imports.lm_eval import parse_result_file
 
 METRICS = {"results": {"piqa": {"acc": 0.5, "acc_stderr": 0.1}}, "versions": {"piqa": 0}}
+
+
+PYTHIA = Path(__file__).parents[3] / "shared" / "data" / "lm_eval_pythia_70m"
 
 
 def result_of(path, arguments: str = ""):
@@ -31,6 +37,51 @@ def test_what_the_user_says_wins_over_the_pattern_the_file_and_its_path(tmp_path
         ("from-file", 3),
         ("from-path", 4),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "model_id"),
+    [
+        ("pythia-70m", "pythia/70m"),
+        ("Pythia-70M-deduped", "pythia-deduped/70m-deduped"),
+        ("pythia/1.4b", "pythia/1.4b"),
+        ("pythia-v1.1-70m", None),
+    ],
+)
+def test_a_declared_model_is_found_by_its_name_its_id_or_its_repository(name, model_id):
+    suites = list_suites([Path(str(resources.files("trailhouse") / "models" / "suites"))])
+    declared = find_declared_model(name, suites)
+    assert (f"{declared[0].suite_id}/{declared[1].model_name}" if declared else None) == model_id
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PYTHIA.is_dir(), reason="the result files of pythia-70m are not here")
+def test_published_files_of_pythia_become_trajectories_that_the_marts_hold(workplace, address, client):
+    connection = {
+        "TRAILHOUSE_WAREHOUSE_URL": address.url,
+        "TRAILHOUSE_WAREHOUSE_USER": address.user,
+        "TRAILHOUSE_WAREHOUSE_PASSWORD": address.password,
+        "TRAILHOUSE_DATABASE": address.database,
+    }
+    imported = workplace.run("import", "lm-eval", str(PYTHIA), "--model", "pythia/70m", "--json", **connection)
+    assert imported.returncode == 0, imported.stderr
+    files = sorted(PYTHIA.glob("*.json"))
+    assert json.loads(imported.stdout)["checkpoint_count"] == len(files) > 20
+    derived = workplace.run("transform", "--select", "+fct_eval_metric_by_checkpoint", **connection)
+    assert derived.returncode == 0, derived.stderr
+
+    for task, metrics in {"piqa": ("acc", "acc_norm"), "lambada_openai": ("ppl", "acc")}.items():
+        for metric in metrics:
+            expected = []
+            for file in files:
+                content = json.loads(file.read_text())
+                step = int(file.stem.removeprefix("70m_step"))
+                values = [content["results"][task][name] for name in (metric, f"{metric}_stderr")]
+                expected.append((step, *values, step * 2097152))
+            assert client.query(
+                "select step, metric_value, standard_error, tokens_seen from fct_eval_metric_by_checkpoint"
+                f" where model_id = 'pythia/70m' and task_id = '{task}' and metric = '{metric}' order by step"
+            ).result_rows == sorted(expected)
 
 
 @pytest.mark.slow
