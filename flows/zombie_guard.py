@@ -17,8 +17,8 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 SILENCE = timedelta(seconds=120)  # four heartbeats
 
 
-def guard_against_zombies() -> None:
-    """Let the server count runs as crashed that have sent no heartbeat for a while; done once per server."""
+def guard_against_zombies(silence: timedelta = SILENCE) -> None:
+    """Let the server count runs as crashed that have sent no heartbeat for so long; done once per server."""
     ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
     with suppress(ObjectNotFound, ValueError):
         cast(Automation, Automation.read(name=GUARD))
@@ -32,7 +32,7 @@ def guard_against_zombies() -> None:
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=SILENCE,
+            within=silence,
         ),
         actions=[
             ChangeFlowRunState(
