@@ -63,7 +63,7 @@ _SCALARS = [
     "formatReadableSize(number * 1000)",
     "arrayMap(x -> x * 2, range(number))",
     "toDate32('1950-01-01') + number",
-    "toInt128(number) * 170141183460469231731",
+    "toInt128(number) * toInt128('170141183460469231731')",
     "toIntervalDay(number)",
 ]
 _SHAPES = [

@@ -20,6 +20,18 @@ for line in sys.stdin:
 """
 
 
+# the formats that cannot hold NULL, an empty array or an interval
+_NARROW_FORMATS = frozenset({"Parquet", "MsgPack"})
+_MAX_ERROR_SHARE = 0.02
+
+
+def require_answers(answers: list[tuple[str, str, str]]) -> None:
+    """Nearly all have to succeed: two sides that refuse everything would agree too."""
+    refused = [(query, output_format) for query, output_format, answer in answers if answer == "error"]
+    assert {output_format for _, output_format in refused} <= _NARROW_FORMATS, refused[:5]
+    assert len(refused) <= _MAX_ERROR_SHARE * len(answers), refused[:5]
+
+
 def answer_in_process(directory: Path, asked: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
     """Query, format and the engine's answer in hexadecimal, or ``error``; the engine runs in a process of its own."""
     lines = "".join(json.dumps(pair) + "\n" for pair in asked)

@@ -8,7 +8,7 @@ import itertools
 import httpx
 
 from tests.corpora.failing_queries import FAILING, FORMATS, without_timings
-from tests.corpora.parity_queries import answer_in_process
+from tests.corpora.parity_queries import answer_in_process, require_answers
 from tests.reliability.bench import Bench
 from tests.reliability.check import Outcome
 from trailhouse.warehouse.parity import choose_formats, generate_queries
@@ -46,7 +46,9 @@ def compare_with_engine(bench: Bench, count: int) -> Outcome:
     format_count = _THOROUGH_FORMATS if is_thorough else _PLAIN_FORMATS
     asked = choose_formats(queries, format_count)
     with bench.server.client() as client:
-        for query, output_format, expected in answer_in_process(bench.folder("in-process"), asked):
+        answers = answer_in_process(bench.folder("in-process"), asked)
+        require_answers(answers)
+        for query, output_format, expected in answers:
             answer = client.post("/", params={"default_format": output_format}, content=query.encode())
             seen = answer.content.hex() if answer.status_code == 200 else "error"
             outcome.require(seen == expected, f"{output_format}: {query}")

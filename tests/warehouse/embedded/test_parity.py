@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.corpora.parity_queries import answer_in_process
+from tests.corpora.parity_queries import answer_in_process, require_answers
 from trailhouse.warehouse.parity import FORMATS, choose_formats, generate_queries
 
 
@@ -12,6 +12,7 @@ from trailhouse.warehouse.parity import FORMATS, choose_formats, generate_querie
 def answers(tmp_path_factory) -> list[tuple[str, str, str]]:
     answered = answer_in_process(tmp_path_factory.mktemp("in_process"), choose_formats(generate_queries()))
     assert len(answered) >= 4 * 470
+    require_answers(answered)
     return answered
 
 
