@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.connection import answering_promptly, read_row
 from trailhouse.warehouse.load import Partition, replace_partition
 from trailhouse.warehouse.migrations import as_text
 from trailhouse.warehouse.versions import next_version
@@ -39,9 +39,10 @@ def upsert(
         if present.get(tuple(record[name] for name in key)) != tuple(record[name] for name in compared)
     ]
     if changed:
-        version = next_version(client, table, written_at)
-        rows = [[*(record[name] for name in columns), version] for record in changed]
-        client.insert(table, rows, column_names=[*columns, written_at])
+        with answering_promptly(client):
+            version = next_version(client, table, written_at)
+            rows = [[*(record[name] for name in columns), version] for record in changed]
+            client.insert(table, rows, column_names=[*columns, written_at])
     return len(changed)
 
 
@@ -49,7 +50,8 @@ def read_records(
     client: Client, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> dict[tuple[object, ...], tuple[object, ...]]:
     """Read the latest rows of a table by key."""
-    result = client.query(f"select {', '.join(columns)} from {table} final")
+    with answering_promptly(client):
+        result = client.query(f"select {', '.join(columns)} from {table} final")
     positions = [columns.index(name) for name in key]
     rows = [tuple(as_text(value) if isinstance(value, bytes) else value for value in row) for row in result.result_rows]
     return {tuple(row[position] for position in positions): row for row in rows}
@@ -61,13 +63,14 @@ def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
     ``record`` is a row of raw_corpus, ``documents`` rows of raw_document. Returns whether anything was written.
     """
     corpus_id = str(record["corpus_id"])
-    known = read_row(
-        client,
-        "select count() from raw_corpus final"
-        " where corpus_id = {corpus_id:String} and corpus_sha256 = {corpus_sha256:String}"
-        " and document_count = (select count() from raw_document where corpus_id = {corpus_id:String})",
-        {"corpus_id": corpus_id, "corpus_sha256": record["corpus_sha256"]},
-    )[0]
+    with answering_promptly(client):
+        known = read_row(
+            client,
+            "select count() from raw_corpus final"
+            " where corpus_id = {corpus_id:String} and corpus_sha256 = {corpus_sha256:String}"
+            " and document_count = (select count() from raw_document where corpus_id = {corpus_id:String})",
+            {"corpus_id": corpus_id, "corpus_sha256": record["corpus_sha256"]},
+        )[0]
     if known:
         return False
     replace_partition(client, Partition("raw_document", (("corpus_id", corpus_id),)), [documents])
@@ -81,9 +84,10 @@ def load_tokens(client: Client, tokenizer_id: str, corpus_id: str, tokens: pa.Ta
     Returns whether anything was written.
     """
     partition = Partition("raw_token", (("tokenizer_id", tokenizer_id), ("corpus_id", corpus_id)))
-    stored = client.query_arrow(
-        f"select token_id from raw_token where {partition.condition} order by document_id, position"
-    )
+    with answering_promptly(client):
+        stored = client.query_arrow(
+            f"select token_id from raw_token where {partition.condition} order by document_id, position"
+        )
     if stored.num_rows == tokens.num_rows and stored["token_id"].cast(pa.int32()).equals(tokens["token_id"]):
         return False
     replace_partition(client, partition, [tokens])

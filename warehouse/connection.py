@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+from clickhouse_connect.driver.httpclient import HttpClient
+from urllib3 import Timeout
 
 from trailhouse.errors import UnreachableError, UsageError
 
 CONNECT_TIMEOUT_SECONDS = 10
 QUERY_TIMEOUT_SECONDS = 3600
+# for statements whose answer comes at once: a network that says nothing for ever is noticed by nothing else
+PROMPT_TIMEOUT_SECONDS = 25
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,12 @@ def redact_url(url: str) -> str:
 def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client:
     """Open a client; with ``needs_database=False`` the database may not exist yet.
 
-    The client has no session, so that it can be shared by threads and never holds a lock on the server.
+    The client has no session, so that it never holds a lock on the server. Each thread opens its own.
 
     Raises UnreachableError if nothing answers, the credentials are refused or the database is missing.
     """
     try:
-        return clickhouse_connect.get_client(
+        client = clickhouse_connect.get_client(
             host=address.host,
             port=address.port,
             username=address.user,
@@ -84,11 +89,46 @@ def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client
             database=address.database if needs_database else "__default__",
             secure=address.is_secure,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            send_receive_timeout=QUERY_TIMEOUT_SECONDS,
+            send_receive_timeout=PROMPT_TIMEOUT_SECONDS,
             autogenerate_session_id=False,
         )
     except (OperationalError, DatabaseError, ClickHouseError) as error:
         raise explain_refusal(address, error) from error
+    _wait_at_most(client, QUERY_TIMEOUT_SECONDS)
+    return client
+
+
+@contextlib.contextmanager
+def answering_promptly(client: Client) -> Iterator[None]:
+    """Give every statement on this client only seconds for its answer; not for a client that threads share.
+
+    Inserts, staging and the ledger answer at once; a query may take an hour (``answering_patiently``).
+    """
+    with _answering_within(client, PROMPT_TIMEOUT_SECONDS):
+        yield
+
+
+@contextlib.contextmanager
+def answering_patiently(client: Client) -> Iterator[None]:
+    """Give a long statement among prompt ones its time."""
+    with _answering_within(client, QUERY_TIMEOUT_SECONDS):
+        yield
+
+
+@contextlib.contextmanager
+def _answering_within(client: Client, seconds: float) -> Iterator[None]:
+    previous = _wait_at_most(client, seconds)
+    try:
+        yield
+    finally:
+        cast(HttpClient, client).timeout = previous
+
+
+def _wait_at_most(client: Client, seconds: float) -> Timeout:
+    http_client = cast(HttpClient, client)
+    previous = http_client.timeout
+    http_client.timeout = Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=seconds)
+    return previous
 
 
 def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableError:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
-from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.connection import answering_promptly, read_row
 from trailhouse.warehouse.load import Partition, copy_partition, replace_partition
 from trailhouse.warehouse.migrations import as_text
 from trailhouse.warehouse.versions import next_version
@@ -77,11 +77,12 @@ def write_canonical(settings: Mapping[str, object]) -> str:
 
 def read_score_keys(client: Client, corpus_id: str) -> dict[tuple[str, int], str]:
     """Score keys of the complete partitions of a corpus, by (model_id, step)."""
-    rows = client.query(
-        "select model_id, step, score_key from raw_score_ledger final"
-        " where corpus_id = {corpus_id:String} and is_complete",
-        parameters={"corpus_id": corpus_id},
-    ).result_rows
+    with answering_promptly(client):
+        rows = client.query(
+            "select model_id, step, score_key from raw_score_ledger final"
+            " where corpus_id = {corpus_id:String} and is_complete",
+            parameters={"corpus_id": corpus_id},
+        ).result_rows
     return {(model_id, step): as_text(score_key) for model_id, step, score_key in rows}
 
 
@@ -145,9 +146,10 @@ def vouch(
     client: Client, scored: ScoredPartition, score_count: int, scoring_run_id: UUID, started_at: datetime
 ) -> LedgerEntry:
     """Enter a partition that holds its scores into the ledger."""
-    log_prob_sum_nats = read_row(
-        client, f"select sum(toFloat64(log_prob_nats)) from raw_token_score where {scored.partition.condition}"
-    )[0]
+    with answering_promptly(client):
+        log_prob_sum_nats = read_row(
+            client, f"select sum(toFloat64(log_prob_nats)) from raw_token_score where {scored.partition.condition}"
+        )[0]
     entry = LedgerEntry(
         scored,
         scoring_run_id,
@@ -203,6 +205,7 @@ def write_entry(client: Client, entry: LedgerEntry) -> None:
         "scoring_run_id": entry.scoring_run_id,
         "duration_seconds": entry.duration_seconds,
         "is_complete": entry.is_complete,
-        "scored_at": next_version(client, "raw_score_ledger", "scored_at", scored.partition.condition),
     }
-    client.insert("raw_score_ledger", [list(row.values())], column_names=list(row))
+    with answering_promptly(client):
+        row["scored_at"] = next_version(client, "raw_score_ledger", "scored_at", scored.partition.condition)
+        client.insert("raw_score_ledger", [list(row.values())], column_names=list(row))

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.cluster import LOCAL_SUFFIX, ShardedTable, find_sharded_table
-from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.connection import answering_patiently, answering_promptly, read_row
 from trailhouse.warehouse.quoting import quote_identifier, quote_literal
 
 STAGE_PREFIX = "stage_"
@@ -80,12 +80,13 @@ def copy_partition(client: Client, source: Partition, target: Partition) -> int:
     if row_count == 0:
         raise BadInputError(f"nothing to copy from {source.table} {source.expression}", "score it first")
     with open_stage(client, target) as (stage, sharded):
-        client.command(
-            f"insert into {quote_identifier(stage)} ({', '.join(map(quote_identifier, names))})"
-            f" select {', '.join(constants.get(name, quote_identifier(name)) for name in names)}"
-            f" from {quote_identifier(source.table)} where {source.condition}",
-            settings={"distributed_foreground_insert": 1},
-        )
+        with answering_patiently(client):
+            client.command(
+                f"insert into {quote_identifier(stage)} ({', '.join(map(quote_identifier, names))})"
+                f" select {', '.join(constants.get(name, quote_identifier(name)) for name in names)}"
+                f" from {quote_identifier(source.table)} where {source.condition}",
+                settings={"distributed_foreground_insert": 1},
+            )
         check_stage(client, stage, target, row_count)
         run(client, swap_partition(client, stage, target, sharded))
     return int(row_count)
@@ -95,12 +96,15 @@ def copy_partition(client: Client, source: Partition, target: Partition) -> int:
 def open_stage(client: Client, partition: Partition) -> Iterator[tuple[str, ShardedTable | None]]:
     """A stage for one load, dropped at its end whatever happened; with where the target's rows lie on a cluster."""
     stage = f"{STAGE_PREFIX}{partition.table}_{uuid.uuid4().hex}"
-    sharded = find_sharded_table(client, partition.table)
-    try:
-        run(client, create_stage(stage, partition.table, sharded))
-        yield stage, sharded
-    finally:
-        run(client, drop_stage(stage, sharded))
+    with answering_promptly(client):
+        sharded = find_sharded_table(client, partition.table)
+    # a cluster waits for its slowest replica
+    with answering_promptly(client) if sharded is None else contextlib.nullcontext():
+        try:
+            run(client, create_stage(stage, partition.table, sharded))
+            yield stage, sharded
+        finally:
+            run(client, drop_stage(stage, sharded))
 
 
 def create_stage(stage: str, table: str, sharded: ShardedTable | None) -> list[str]:

@@ -46,7 +46,7 @@ PROOFS = (
 )
 CHECKS = (
     Check("Reliability", "kill -9 (server, loader, scoring worker, dbt)", {"ci": 20, "release": 200}, kills.run_kills),
-    Check("Reliability", "fail the Nth call of a load, N = 1, 2, ...", {"ci": 1, "release": 4}, calls.fail_every_call),
+    Check("Reliability", "fail the Nth call of a load, N = 1, 2, ...", {"ci": 1, "release": 5}, calls.fail_every_call),
     Check("Reliability", "the same of init and backup", {"ci": 0, "release": 4}, calls.fail_calls_of_init_and_backup),
     Check("Reliability", "network faults", {"ci": 100, "release": 2000}, calls.meet_network_faults),
     Check("Reliability", "disk full", {"ci": 1, "release": 10}, resources.fill_disk),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from unittest.mock import patch
 
 from clickhouse_connect.driver.client import Client
 
@@ -19,14 +21,19 @@ from tests.reliability.content import describe_difference, read_content
 from tests.reliability.load_path import ROW_COUNT, WRITTEN_TABLES, find_torn, load_everything, load_step
 from tests.reliability.proxy import FAULTS, FaultyProxy
 from trailhouse.errors import TrailhouseError
+from trailhouse.warehouse import connection
 from trailhouse.warehouse.backup import back_up, read_manifest, verify_files
-from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.connection import PROMPT_TIMEOUT_SECONDS, WarehouseAddress, connect
 from trailhouse.warehouse.digest import TableDigest
 from trailhouse.warehouse.failures import explain_failure
 from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
 
 MAX_SECONDS = 30.0
 _WAYS = ("lose_reply", "unavailable", "reset", "cut_reply")
+# only the calls of a load have to end soon: a migration or a backup may take long, and waits
+_WAYS_OF_LOADS = (*_WAYS, "hang")
+# what a load is given here, so that many calls can hang
+_PROMPT_SECONDS = 3
 _LOADER_COUNT = 4
 _FAULT_SHARE = 0.12
 _MOST_ATTEMPTS = 50
@@ -45,13 +52,18 @@ def fail_every_call(bench: Bench, count: int) -> Outcome:
     call_count = 0
     for index in range(count):
         number = 1
-        while fail_one_call(server, address, _WAYS[(number + index) % len(_WAYS)], number, expected, outcome):
+        while fail_one_call(server, address, choose_way(number, index), number, expected, outcome):
             number += 1
         call_count += number - 1
         outcome.done_count += 1
     server.drop(address)
     outcome.detail = f"{call_count} calls failed, one a run"
     return outcome
+
+
+def choose_way(number: int, index: int) -> str:
+    """How a call of a load fails in a pass; the passes go through all ways."""
+    return _WAYS_OF_LOADS[(number + index) % len(_WAYS_OF_LOADS)]
 
 
 def fail_one_call(
@@ -133,7 +145,8 @@ def meet_fault(
     outcome: Outcome,
 ) -> bool:
     """Do the work with one call that fails: it ends well, or with a named error; returns whether it met the fault."""
-    with FaultyProxy(server.host_and_port, lambda n, _: fault * (n == number)) as proxy:
+    outcome.require(PROMPT_TIMEOUT_SECONDS < MAX_SECONDS, "a load waits too long for one answer")
+    with FaultyProxy(server.host_and_port, lambda n, _: fault * (n == number)) as proxy, hurry():
         started = time.monotonic()
         try:
             work(server.address(address.database, proxy.port))
@@ -143,6 +156,13 @@ def meet_fault(
         seconds = time.monotonic() - started
         outcome.require(seconds < MAX_SECONDS, f"{fault} at call {number}: took over {MAX_SECONDS:.0f} s")
         return proxy.fault_count > 0
+
+
+@contextlib.contextmanager
+def hurry() -> Iterator[None]:
+    """Shorten what loads wait for an answer."""
+    with patch.object(connection, "PROMPT_TIMEOUT_SECONDS", _PROMPT_SECONDS):
+        yield
 
 
 def describe_schema(client: Client) -> list[tuple[str, str]]:
@@ -166,7 +186,7 @@ def meet_network_faults(bench: Bench, count: int) -> Outcome:
         with lock:
             return generator.choice(FAULTS) if generator.random() < _FAULT_SHARE else ""
 
-    with FaultyProxy(server.host_and_port, choose) as proxy, ThreadPoolExecutor(_LOADER_COUNT) as pool:
+    with hurry(), FaultyProxy(server.host_and_port, choose) as proxy, ThreadPoolExecutor(_LOADER_COUNT) as pool:
         through = server.address(address.database, proxy.port)
 
         def load(step: int) -> str:

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-FAULTS = ("reset", "cut_request", "lose_reply", "cut_reply", "stall", "unavailable", "duplicate")
+FAULTS = ("reset", "cut_request", "lose_reply", "cut_reply", "stall", "unavailable", "duplicate", "hang")
 STALL_SECONDS = 0.3
+# far longer than anybody may wait
+HANG_SECONDS = 60.0
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect"})
 
 # the number of a request, from 1, and its URL with the beginning of its body -> a fault, or "" for none
@@ -27,7 +29,8 @@ class FaultyProxy:
 
     reset: the connection ends before anything is forwarded. cut_request: the server gets half of the body.
     lose_reply, cut_reply: the server has done it, the client learns nothing, or half. stall: nothing moves for a
-    while. unavailable: 503, nothing is forwarded. duplicate: the server gets the request twice.
+    while. unavailable: 503, nothing is forwarded. duplicate: the server gets the request twice. hang: the server has
+    done it, the connection stays, and no reply comes.
     """
 
     def __init__(self, upstream: tuple[str, int], choose: Chooser, finish: Listener = lambda _: None) -> None:
@@ -36,6 +39,7 @@ class FaultyProxy:
         self.finish = finish
         self.request_count = 0
         self.fault_count = 0
+        self.has_ended = threading.Event()
         self._lock = threading.Lock()
         self._server = _HttpServer(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
@@ -47,6 +51,7 @@ class FaultyProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.has_ended.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -99,7 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault == "stall":
             time.sleep(STALL_SECONDS)
-        if fault == "lose_reply":
+        if fault == "hang":
+            self.server.proxy.has_ended.wait(HANG_SECONDS)
+        if fault in ("lose_reply", "hang"):
             self._reset()
         elif fault == "cut_reply":
             self._reply(status, headers, content, cut=True)
