@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, StreamFailureError
+from urllib3.exceptions import HTTPError
 
 from trailhouse.errors import TrailhouseError, UnreachableError
 
@@ -26,7 +27,7 @@ def explain_failure(error: BaseException) -> TrailhouseError | None:
         for words, meaning, cure in _REASONS:
             if any(word in text for word in words):
                 return UnreachableError(f"{meaning}: {text.partition(' (version ')[0][-300:]}", cure)
-    if isinstance(error, OperationalError | StreamFailureError | ConnectionError):
+    if isinstance(error, OperationalError | StreamFailureError | ConnectionError | HTTPError):
         return UnreachableError(
             f"the warehouse stopped answering: {text[:300]}", "run the same command again, it goes on where it stopped"
         )

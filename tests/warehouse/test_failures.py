@@ -1,0 +1,31 @@
+"""What people are told when the warehouse, and not their statement, is at fault."""
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, StreamFailureError
+from urllib3.exceptions import ProtocolError
+
+from trailhouse.warehouse.failures import explain_failure
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (DatabaseError("Code: 243. DB::Exception: Cannot reserve 1 MiB (NOT_ENOUGH_SPACE)"), "the disk .* is full"),
+        (StreamFailureError("Code: 241. (MEMORY_LIMIT_EXCEEDED)"), "too little memory"),
+        (DatabaseError("Code: 74. Cannot write: , errno: 30, strerror: Read-only file system"), "cannot write"),
+        (OperationalError("Connection refused"), "stopped answering"),
+        (ConnectionResetError(104, "Connection reset by peer"), "stopped answering"),
+        (ProtocolError("Connection broken", ConnectionResetError(104, "reset")), "stopped answering"),
+    ],
+)
+def test_a_failure_of_the_warehouse_is_named_with_its_cure(error, meaning):
+    explained = explain_failure(error)
+    assert explained is not None
+    assert explained.cure
+    with pytest.raises(type(explained), match=meaning):
+        raise explained
+
+
+@pytest.mark.parametrize("error", [DatabaseError("Code: 62. (SYNTAX_ERROR)"), ValueError("NOT_ENOUGH_SPACE")])
+def test_a_defect_of_ours_is_not_explained_away(error):
+    assert explain_failure(error) is None
