@@ -149,7 +149,8 @@ def _name_physical(device: torch.device) -> str:
 def _choose_placement(device: str) -> str | None:
     """Return the device map for transformers; None for plain loading on the CPU."""
     if device == "auto":
-        return "auto" if torch.cuda.is_available() else None
+        # one GPU as long as it holds the model: accelerate's "auto" would spread the smallest model over all
+        return "sequential" if torch.cuda.is_available() else None
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
