@@ -20,5 +20,5 @@ def resolve_address(settings: Settings) -> WarehouseAddress:
             password=settings.warehouse_password.get_secret_value(),
             cluster=settings.cluster,
         )
-    endpoint = ensure_running(settings.warehouse_directory)
+    endpoint = ensure_running(settings.warehouse_directory, memory_limit_bytes=settings.warehouse_memory_bytes)
     return WarehouseAddress.parse(endpoint.url, settings.database, user=endpoint.user, password=endpoint.password)

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     stride: int | None = Field(
         default=None, ge=1, description="Tokens that each further window of a long text scores; unset, half the context"
     )
+    warehouse_memory_gib: float | None = Field(
+        default=None, gt=0, description="Memory of the embedded server's queries together; unset, 60 % of the machine's"
+    )
     superset_url: str | None = Field(
         default=None, description="Superset to publish to; unset, the one of the data directory is started on demand"
     )
@@ -117,6 +120,11 @@ class Settings(BaseSettings):
     def checkpoint_cache_bytes(self) -> int:
         """How large the fetched checkpoints may be together."""
         return int(self.checkpoint_cache_gib * 2**30)
+
+    @property
+    def warehouse_memory_bytes(self) -> int | None:
+        """How much memory the embedded server's queries may take together; None for what it takes unasked."""
+        return None if self.warehouse_memory_gib is None else int(self.warehouse_memory_gib * 2**30)
 
     @property
     def superset_directory(self) -> Path:

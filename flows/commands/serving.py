@@ -15,6 +15,9 @@ from trailhouse.flows.settings import load_settings
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8123,
+    memory_gib: Annotated[
+        float | None, typer.Option(min=0.5, help="Memory of all queries together; unset, 60 % of the machine's.")
+    ] = None,
     data_directory: DataDirectoryOption = None,
 ) -> None:
     """Serve the embedded warehouse in the foreground, until Ctrl-C or SIGTERM.
@@ -24,12 +27,18 @@ def serve(
     """
     from trailhouse.warehouse.embedded.server import serve as serve_embedded
 
-    settings = load_settings(data_directory=data_directory)
+    settings = load_settings(data_directory=data_directory, warehouse_memory_gib=memory_gib)
 
     def announce(url: str) -> None:
         say(f"serving {settings.warehouse_directory} at {url}; users admin and reader, Ctrl-C ends it")
 
-    serve_embedded(settings.warehouse_directory, host=host, port=port, on_ready=announce)
+    serve_embedded(
+        settings.warehouse_directory,
+        host=host,
+        port=port,
+        memory_limit_bytes=settings.warehouse_memory_bytes,
+        on_ready=announce,
+    )
 
 
 def stop(data_directory: DataDirectoryOption = None) -> None:

@@ -34,8 +34,12 @@ class Endpoint:
     password: str = field(repr=False)
 
 
-def ensure_running(directory: Path, *, idle_timeout_seconds: float = 900) -> Endpoint:
+def ensure_running(
+    directory: Path, *, idle_timeout_seconds: float = 900, memory_limit_bytes: int | None = None
+) -> Endpoint:
     """The server of ``directory``: the one that runs, or a new one that ends when idle for so long.
+
+    The limit is one of all queries of a new server together; without one, it is a share of the machine's memory.
 
     Two callers at once get the same server. Raises UnreachableError where it does not answer within 30 s.
     """
@@ -45,7 +49,7 @@ def ensure_running(directory: Path, *, idle_timeout_seconds: float = 900) -> End
     with _starting(directory):
         if (endpoint := find_running(directory)) is not None:
             return endpoint
-        return _start(directory, idle_timeout_seconds)
+        return _start(directory, idle_timeout_seconds, memory_limit_bytes)
 
 
 def find_running(directory: Path) -> Endpoint | None:
@@ -83,10 +87,12 @@ def stop(directory: Path) -> bool:
     return True
 
 
-def _start(directory: Path, idle_timeout_seconds: float) -> Endpoint:
+def _start(directory: Path, idle_timeout_seconds: float, memory_limit_bytes: int | None) -> Endpoint:
     log = directory / "server.log"
     command = [sys.executable, "-m", "trailhouse.warehouse.embedded", str(directory), "--port", "0"]
     command += ["--idle-timeout-seconds", str(idle_timeout_seconds)]
+    if memory_limit_bytes is not None:
+        command += ["--memory-limit-bytes", str(memory_limit_bytes)]
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as output:
         server = subprocess.Popen(

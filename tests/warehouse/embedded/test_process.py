@@ -148,3 +148,13 @@ def test_a_server_killed_mid_insert_loses_nothing_it_acknowledged(tmp_path, dela
     assert acknowledged <= int(counts) <= acknowledged + 1
     assert torn == "0\n"
     stop(tmp_path)
+
+
+def test_the_memory_of_all_queries_can_be_limited(tmp_path):
+    endpoint = ensure_running(tmp_path, memory_limit_bytes=700 << 20)
+    try:
+        refused = ask(endpoint, "SELECT length(groupArray(number)) FROM numbers(200000000)")
+        assert refused.headers["X-ClickHouse-Exception-Code"] == "241", refused.text
+        assert ask(endpoint, "SELECT 1").text == "1\n"
+    finally:
+        stop(tmp_path)
