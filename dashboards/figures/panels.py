@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import log10
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from trailhouse.dashboards.figures.style import STYLE_SHEET, assign_styles
 
@@ -30,6 +33,33 @@ def add_legend(canvas: Canvas, panels: list[Axes]) -> None:
             entries.setdefault(label, handle)
     if entries:
         canvas.legend(list(entries.values()), list(entries), loc="outside right upper", title="Model")
+
+
+def scale_logarithmically(panel: Axes, directions: str) -> None:
+    """Make the axes ``x``, ``y`` or ``xy`` of a panel with its lines logarithmic, its ticks labelled without overlap.
+
+    Below a decade matplotlib labels every tick between powers of ten, in scientific notation, one over the other.
+    """
+    for direction in directions:
+        axis = panel.xaxis if direction == "x" else panel.yaxis
+        panel.set(**{f"{direction}scale": "log"})
+        lowest, highest = sorted(axis.get_view_interval())
+        decades = log10(highest / lowest)
+        if decades < 1:
+            axis.set_major_locator(MaxNLocator(nbins=4))
+        elif decades < 2:
+            axis.set_major_locator(LogLocator(subs=(1, 3)))
+        axis.set_major_formatter(FuncFormatter(write_tick))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def write_tick(value: float, position: int | None = None) -> str:
+    """Write a number as people do: 250, or 2.5 times a power of ten where that is shorter."""
+    if 1e-3 <= value < 1e5:
+        return f"{value:g}"
+    factor, _, exponent = f"{value:e}".partition("e")
+    shown = "" if float(factor) == 1 else rf"{float(factor):g} \times "
+    return rf"${shown}10^{{{int(exponent)}}}$"
 
 
 def draw_published(panel: Axes, rows: pa.Table, x: str, y: str) -> None:

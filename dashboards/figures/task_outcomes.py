@@ -12,7 +12,13 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullFormatter
 
 from trailhouse.dashboards.figures.figure import Companion, Figure
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+from trailhouse.dashboards.figures.panels import (
+    add_legend,
+    draw_models,
+    draw_published,
+    new_canvas,
+    scale_logarithmically,
+)
 from trailhouse.dashboards.figures.style import assign_styles
 
 SHOT_COUNT = 2
@@ -67,7 +73,8 @@ def keep_last(rows: pa.Table) -> pa.Table:
 
 def finish_axis(panel: Axes, axis: tuple[str, str], title: str) -> None:
     """Name and scale the horizontal axis; perplexity falls to the right."""
-    panel.set(title=title, xlabel=axis[1], xscale="log")
+    panel.set(title=title, xlabel=axis[1])
+    scale_logarithmically(panel, "x")
     if axis == VALIDATION:
         panel.invert_xaxis()
 
@@ -113,7 +120,8 @@ def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str
         series = incorrect.filter(pc.equal(incorrect["model_id"], model_id)).sort_by(VALIDATION[0])
         points = (series[VALIDATION[0]].to_pylist(), series["perplexity"].to_pylist())
         panel.plot(*points, color=line.color, linestyle=":", linewidth=1, label=f"{model_id}, wrong options")
-    panel.set(yscale="log", ylabel="Perplexity of the options")
+    panel.set(ylabel="Perplexity of the options")
+    scale_logarithmically(panel, "y")
     finish_axis(panel, VALIDATION, title)
 
 
@@ -125,7 +133,8 @@ def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
         last = keep_last(express_perplexity(select_subject(choose_shots(rows), "all")))
         sizes, perplexities = last["parameter_count"].to_pylist(), last["perplexity"].to_pylist()
         panel.plot(sizes, perplexities, label=label, color=line.color, marker=line.marker, linestyle=line.linestyle)
-    panel.set(yscale="log", ylabel="Perplexity at the last checkpoint")
+    panel.set(ylabel="Perplexity at the last checkpoint")
+    scale_logarithmically(panel, "y")
     finish_size_axis(panel, correct["parameter_count"].to_pylist())
     add_legend(canvas, [panel])
     canvas.legends[0].set_title("Options")

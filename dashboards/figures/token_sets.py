@@ -10,7 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.figure import Companion, Figure
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+from trailhouse.dashboards.figures.panels import (
+    add_legend,
+    draw_models,
+    draw_published,
+    new_canvas,
+    scale_logarithmically,
+)
 
 START_PERCENT = 10
 LATE_START_PERCENT = 40
@@ -63,7 +69,7 @@ def draw_set(panel: Axes, rows: pa.Table, title: str, axis: tuple[str, str] = CO
         return
     rows = drawn
     draw_models(panel, rows, x=column, y="perplexity")
-    panel.set(xscale="log", yscale="log")
+    scale_logarithmically(panel, "xy")
     if axis == VALIDATION:
         panel.invert_xaxis()
 
@@ -114,7 +120,8 @@ def draw_published_set(panel: Axes, rows: pa.Table) -> None:
     panel.set(xlabel=COMPUTE[1])
     name, start = rows["set_model_id"][0].as_py(), rows["start_percent"][0].as_py()
     draw_published(panel, rows.sort_by("parameter_count"), x=COMPUTE[0], y="perplexity")
-    panel.set(title=f"Published: set of {name.rpartition('/')[2]}, after {start}%", xscale="log", yscale="log")
+    panel.set(title=f"Published: set of {name.rpartition('/')[2]}, after {start}%")
+    scale_logarithmically(panel, "xy")
 
 
 def draw_others(rows: pa.Table) -> Canvas:

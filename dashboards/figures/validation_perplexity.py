@@ -7,7 +7,13 @@ import pyarrow.compute as pc
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.figure import Companion, Figure
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+from trailhouse.dashboards.figures.panels import (
+    add_legend,
+    draw_models,
+    draw_published,
+    new_canvas,
+    scale_logarithmically,
+)
 
 
 def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
@@ -23,7 +29,8 @@ def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None
         draw_published(panels[1], published.sort_by("parameter_count"), x="train_flops_palm", y="perplexity")
         panels[1].set_title("Published")
     for panel in panels:
-        panel.set(xscale="log", yscale="log", xlabel="Training compute (FLOPs)")
+        panel.set(xlabel="Training compute (FLOPs)")
+        scale_logarithmically(panel, "xy")
     panels[0].set_ylabel("Perplexity")
     add_legend(canvas, panels)
     return canvas

@@ -1,6 +1,7 @@
 """Figures drawn from rows of marts."""
 
 import hashlib
+import itertools
 import math
 import re
 import struct
@@ -15,7 +16,7 @@ from trailhouse.dashboards.figures.figure import FORMATS, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.imported_metrics import draw_imported_metrics
 from trailhouse.dashboards.figures.page import save_rows, write_gallery
-from trailhouse.dashboards.figures.panels import new_canvas
+from trailhouse.dashboards.figures.panels import draw_models, new_canvas, scale_logarithmically
 from trailhouse.dashboards.figures.passage_table import LINE_CHARACTERS, LINE_COUNT, draw_passage, save_passage
 from trailhouse.dashboards.figures.style import assign_styles
 from trailhouse.dashboards.figures.task_outcomes import (
@@ -215,6 +216,24 @@ def test_figure_1_draws_one_line_per_model_in_order_of_compute_without_step_0():
         "s/large": ([3e9, 4e9], [80.0, 20.0]),
     }
     assert (panel.get_xscale(), panel.get_yscale()) == ("log", "log")
+
+
+@pytest.mark.parametrize(("lowest", "ratio"), [(61, 1.3), (950, 3), (6.2e14, 9), (6.2e14, 30), (3.1, 1e7)])
+def test_tick_labels_do_not_overlap_however_long_the_axis(lowest, ratio):
+    canvas, panels = new_canvas(4, "Four panels side by side, the narrowest there are")
+    rows = pa.table({"model_id": ["m"] * 9, "value": [lowest * ratio ** (index / 8) for index in range(9)]})
+    for panel in panels:
+        draw_models(panel, rows, x="value", y="value")
+        scale_logarithmically(panel, "xy")
+    canvas.draw_without_rendering()
+    for panel in panels:
+        for axis in (panel.xaxis, panel.yaxis):
+            low, high = axis.get_view_interval()
+            ticks = [(tick.get_loc(), tick.label1) for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]]
+            shown = [label for place, label in ticks if low <= place <= high and label.get_text()]
+            boxes = [label.get_window_extent() for label in shown]
+            assert len(boxes) > 1
+            assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
 def test_figure_1_lists_models_by_size():
