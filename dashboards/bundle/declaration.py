@@ -58,6 +58,7 @@ class Chart(Declaration):
     y_title: str = ""
     is_x_logarithmic: bool = False
     is_y_logarithmic: bool = False
+    y_maximum: float | None = None
     is_stacked: bool = False
     has_markers: bool = True
     template: str = ""

@@ -277,6 +277,13 @@ def test_lines_of_several_models_read_points_that_all_of_them_have():
     assert of_flops == []
 
 
+def test_an_axis_of_shares_ends_where_the_declaration_says(ours):
+    bounds = {path: file["params"].get("y_axis_bounds") for path, file in ours.items() if path.startswith("charts/")}
+    for name in ("tasks/collapse_by_measure", "token_trends/collapse", "token_trends/by_test"):
+        assert bounds[f"charts/{name}.yaml"] == [None, 1]
+    assert bounds["charts/tasks/accuracy_by_axis.yaml"] == [None, None]
+
+
 def test_a_click_on_a_token_leaves_the_passage_whole(ours):
     dashboard = ours["dashboards/inspector.yaml"]
     numbers = {
