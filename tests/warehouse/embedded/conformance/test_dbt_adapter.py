@@ -8,13 +8,10 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # dbt's own, about its dependencies
+    from dbt.tests.adapter.basic import expected_catalog
     from dbt.tests.adapter.basic.test_adapter_methods import BaseAdapterMethod
     from dbt.tests.adapter.basic.test_base import BaseSimpleMaterializations
-    from dbt.tests.adapter.basic.test_docs_generate import (
-        BaseGenerateProject,
-        models__model_sql,
-        models__second_model_sql,
-    )
+    from dbt.tests.adapter.basic.test_docs_generate import BaseDocsGenerate, BaseDocsGenReferences
     from dbt.tests.adapter.basic.test_empty import BaseEmpty
     from dbt.tests.adapter.basic.test_ephemeral import BaseEphemeral
     from dbt.tests.adapter.basic.test_generic_tests import BaseGenericTests
@@ -25,7 +22,13 @@ with warnings.catch_warnings():
     from dbt.tests.adapter.basic.test_snapshot_timestamp import BaseSnapshotTimestamp
     from dbt.tests.adapter.basic.test_table_materialization import BaseTableMaterialization
     from dbt.tests.adapter.basic.test_validate_connection import BaseValidateConnection
-    from dbt.tests.adapter.simple_seed.test_seed import BaseTestEmptySeed
+    from dbt.tests.adapter.simple_seed import seeds as seed_texts
+    from dbt.tests.adapter.simple_seed.test_seed import (
+        BaseBasicSeedTests,
+        BaseSeedSpecificFormats,
+        BaseSimpleSeedEnabledViaConfig,
+        BaseTestEmptySeed,
+    )
     from dbt.tests.adapter.unit_testing.test_case_insensitivity import BaseUnitTestCaseInsensivity
     from dbt.tests.adapter.unit_testing.test_invalid_input import BaseUnitTestInvalidInput
     from dbt.tests.adapter.unit_testing.test_types import BaseUnitTestingTypes
@@ -111,20 +114,55 @@ class TestUnitTestsOfTypes(BaseUnitTestingTypes):
         ]
 
 
-class TestDocumentation(BaseGenerateProject):
-    @pytest.fixture(scope="class")
-    def models(self):
-        """The models that dbt's own test documents."""
-        return {"model.sql": models__model_sql, "second_model.sql": models__second_model_sql}
+# the adapter's words for types and kinds of relations; it names no owner
+_CATALOG = {
+    "role": None,
+    "id_type": "Int32",
+    "text_type": "String",
+    "time_type": "DateTime",
+    "view_type": "view",
+    "table_type": "table",
+    "model_stats": expected_catalog.no_stats(),
+}
 
-    def test_the_catalogue_names_every_table_and_column_with_its_type(self, project):
-        run_dbt(["run"])
-        catalog = run_dbt(["docs", "generate"])
-        columns = {
-            name: {column: described.type for column, described in node.columns.items()}
-            for name, node in catalog.nodes.items()
-        }
-        assert set(columns) == {"model.test.model", "model.test.second_model", "seed.test.seed"}
-        assert list(columns["seed.test.seed"]) == ["id", "first_name", "email", "ip_address", "updated_at"]
-        assert "Int32" in columns["seed.test.seed"]["id"]
-        assert "String" in columns["model.test.model"]["first_name"]
+
+class TestDocumentation(BaseDocsGenerate):
+    @pytest.fixture(scope="class")
+    def expected_catalog(self, project):
+        """Every table and column with its type."""
+        return expected_catalog.base_expected_catalog(project, **_CATALOG)
+
+
+class TestDocumentationOfReferences(BaseDocsGenReferences):
+    @pytest.fixture(scope="class")
+    def expected_catalog(self, project):
+        """The same for sources and views."""
+        return expected_catalog.expected_references_catalog(project, bigint_type="UInt64", **_CATALOG)
+
+
+class TestSeeds(BaseBasicSeedTests):
+    @pytest.fixture(scope="class", autouse=True)
+    def setUp(self, project):
+        """The expected rows; dbt's own statement has types of Postgres."""
+        columns = "seed_id Int32, first_name String, email String, ip_address String, birthday DateTime"
+        project.run_sql("create table {schema}.seed_expected (" + columns + ") engine = MergeTree order by seed_id")
+        _, insert, rows = seed_texts.seeds__expected_sql.partition("INSERT INTO")
+        project.run_sql((insert + rows).rstrip().rstrip(";"))
+
+    def test_simple_seed_full_refresh_flag(self, project):
+        """A view stays when what it reads is made anew: ClickHouse knows no CASCADE."""
+        self._build_relations_for_test(project)
+        self._check_relation_end_state(run_dbt(["seed", "--full-refresh"]), project, exists=True)
+
+
+class TestEnabledSeeds(BaseSimpleSeedEnabledViaConfig):
+    @pytest.fixture
+    def clear_test_schema(self, project):
+        """ClickHouse has no schemas to drop with a CASCADE."""
+        yield
+        for seed in ("seed_enabled", "seed_disabled", "seed_tricky"):
+            project.run_sql("drop table if exists {schema}." + seed)
+
+
+class TestSeedsOfManyForms(BaseSeedSpecificFormats):
+    pass
