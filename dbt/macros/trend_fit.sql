@@ -24,6 +24,14 @@
     S is summed in blocks of eight terms: the head of a block by the gamma function, the other seven by
     Horner's rule, terms beyond the last as 0. asin r is written as atan2(r, sqrt(u)), which keeps its
     precision when r is close to 1.
+
+    That form cancels where p is small. The infinite sum is 1, so p is also what the finite one leaves, all terms
+    positive:
+
+        p = r / sqrt(pi) sum over k >= 0 of u^h gamma(h + 1/2) / gamma(h + 1),  h = nu / 2 + k
+
+    Below 1e-8 it is that tail, up to the term that is below 1e-8 of the sum; above, the first form is as exact
+    and the tail an empty sum.
 #}
 {% macro student_t_p_value(correlation, residual_share, degrees_of_freedom) %}
     {%- set r, u, nu = correlation, residual_share, degrees_of_freedom -%}
@@ -43,14 +51,40 @@
             range(0, greatest(0, {{ terms }}), 8)
         )
     {%- endset -%}
-    greatest(
-        0,
-        if(
-            {{ odd }} = 0,
-            1 - {{ r }} * {{ series_sum }},
-            1 - 2 / pi() * (atan2({{ r }}, sqrt({{ u }})) + {{ r }} * sqrt({{ u }}) * {{ series_sum }})
-        )
-    )
+    {#- both branches are evaluated for every row: where there is no correlation, log u must not be 0 -#}
+    {%- set log_u = "log(least(greatest(" ~ u ~ ", 1e-300), 0.9999999))" -%}
+    {%- set tail = namespace(terms="1") -%}
+    {%- for i in range(7, 0, -1) -%}
+        {%- set tail.terms -%}
+            1 + (2 * h + {{ 2 * i - 1 }}) / (2 * h + {{ 2 * i }}) * {{ u }} * ({{ tail.terms }})
+        {%- endset -%}
+    {%- endfor -%}
+    arrayMap(
+        p -> if(
+            p < 1e-8,
+            {{ r }}
+            / sqrt(pi())
+            * arraySum(
+                h -> exp(h * {{ log_u }} + lgamma(h + 0.5) - lgamma(h + 1)) * ({{ tail.terms }}),
+                arrayMap(
+                    k -> {{ nu }} / 2 + k,
+                    range(
+                        0,
+                        if(p < 1e-8, toUInt32(1 + log(1e-8 * greatest(1 - {{ u }}, 1e-7)) / {{ log_u }}), 0),
+                        8
+                    )
+                )
+            ),
+            p
+        ),
+        [
+            if(
+                {{ odd }} = 0,
+                1 - {{ r }} * {{ series_sum }},
+                1 - 2 / pi() * (atan2({{ r }}, sqrt({{ u }})) + {{ r }} * sqrt({{ u }}) * {{ series_sum }})
+            )
+        ]
+    )[1]
 {%- endmacro %}
 
 {# A Float32 that holds the largest finite value instead of infinity. #}
