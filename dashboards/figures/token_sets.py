@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -82,15 +83,25 @@ def describe_set(rows: pa.Table, set_model_id: str) -> str:
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
-    """Shade, for every model, where 95% of random sets of the same size lie."""
+    """Shade, for every model, where 95% of random sets of the same size lie.
+
+    There are random sets of whole percents: on the logarithmic scale an interval's distance from the corpus goes
+    with one over the square root of the size of the set.
+    """
     if rows.num_rows == 0 or random_rows.num_rows == 0:
         return
-    percent = max(1, round(100 * pc.max(rows["token_share"]).as_py()))
+    share = pc.max(rows["token_share"]).as_py()
+    percent = max(1, round(100 * share))
+    width_ratio = math.sqrt(percent / (100 * share))
     kept = pc.and_(pc.equal(random_rows["set_percent"], percent), pc.greater(random_rows[COMPUTE[0]], 0))
     sized = random_rows.filter(kept).sort_by(COMPUTE[0])
     for model_id in dict.fromkeys(rows["model_id"].to_pylist()):
         band = sized.filter(pc.equal(sized["model_id"], model_id))
-        ends = (band["perplexity_lower"].to_pylist(), band["perplexity_upper"].to_pylist())
+        corpus = band["validation_perplexity"]
+        ends = [
+            pc.multiply(corpus, pc.power(pc.divide(band[end], corpus), width_ratio)).to_pylist()
+            for end in ("perplexity_lower", "perplexity_upper")
+        ]
         compute = band[COMPUTE[0]].to_pylist()
         panel.fill_between(compute, *ends, color="#999999", alpha=0.25, linewidth=0, label="random sets (95%)")
 
@@ -181,7 +192,7 @@ COLUMNS = (
 )
 RANDOM_SETS = Companion(
     "fct_random_token_set_trajectory",
-    ("model_id", "set_percent", "train_flops_palm", "perplexity_lower", "perplexity_upper"),
+    ("model_id", "set_percent", "train_flops_palm", "validation_perplexity", "perplexity_lower", "perplexity_upper"),
 )
 PUBLISHED_SETS = Companion(
     "fct_published_token_set_trajectory",

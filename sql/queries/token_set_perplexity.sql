@@ -1,5 +1,6 @@
 -- Perplexity of the tokens that follow one trend under one model, in every model, beside random sets of the
--- same size.
+-- same size (of the nearest whole percent, the interval's distance from the corpus on the logarithmic scale
+-- times the square root of the ratio of sizes).
 -- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
@@ -20,7 +21,10 @@ with
     ),
 
     token_set as (
-        select *, toUInt8(greatest(1, round(100 * coalesce(token_share, 0)))) as set_percent
+        select
+            *,
+            toUInt8(greatest(1, round(100 * coalesce(token_share, 0)))) as set_percent,
+            sqrt(set_percent / (100 * token_share)) as width_ratio
         from fct_comparable_token_set_trajectory
         where
             suite_id = {suite_id:String}
@@ -36,8 +40,9 @@ with
             step,
             set_percent,
             toNullable(perplexity) as random_perplexity,
-            toNullable(perplexity_lower) as random_perplexity_lower,
-            toNullable(perplexity_upper) as random_perplexity_upper
+            validation_perplexity as corpus_perplexity,
+            toNullable(perplexity_lower) as percent_perplexity_lower,
+            toNullable(perplexity_upper) as percent_perplexity_upper
         from fct_random_token_set_trajectory
         where suite_id = {suite_id:String} and corpus_id = {corpus_id:String}
     )
@@ -51,8 +56,10 @@ select
     token_count,
     perplexity,
     random_perplexity,
-    random_perplexity_lower,
-    random_perplexity_upper
+    corpus_perplexity
+    * pow(percent_perplexity_lower / corpus_perplexity, width_ratio) as random_perplexity_lower,
+    corpus_perplexity
+    * pow(percent_perplexity_upper / corpus_perplexity, width_ratio) as random_perplexity_upper
 from token_set
 left join random_set using (model_id, step, set_percent)
 order by parameter_count, step

@@ -1,5 +1,6 @@
 -- Which token sets differ from random ones: perplexity under the last checkpoint beside the 95% interval of
--- random sets of the same size.
+-- random sets of the same size (of the nearest whole percent, its distance from the corpus on the logarithmic
+-- scale times the square root of the ratio of sizes).
 -- remarks fct_trend_remark
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
@@ -14,7 +15,8 @@ with
             step,
             token_count,
             perplexity,
-            toUInt8(greatest(1, round(100 * token_share))) as set_percent
+            toUInt8(greatest(1, round(100 * token_share))) as set_percent,
+            sqrt(set_percent / (100 * token_share)) as width_ratio
         from fct_token_set_trajectory
         where
             suite_id = {suite_id:String}
@@ -25,7 +27,13 @@ with
     ),
 
     random_set as (
-        select model_id, step, set_percent, perplexity_lower, perplexity_upper
+        select
+            model_id,
+            step,
+            set_percent,
+            validation_perplexity as corpus_perplexity,
+            perplexity_lower,
+            perplexity_upper
         from fct_random_token_set_trajectory
         where suite_id = {suite_id:String} and corpus_id = {corpus_id:String}
     )
@@ -36,10 +44,10 @@ select
     model_id,
     token_count,
     perplexity,
-    perplexity_lower as random_perplexity_lower,
-    perplexity_upper as random_perplexity_upper,
+    corpus_perplexity * pow(perplexity_lower / corpus_perplexity, width_ratio) as random_perplexity_lower,
+    corpus_perplexity * pow(perplexity_upper / corpus_perplexity, width_ratio) as random_perplexity_upper,
     multiIf(
-        perplexity < perplexity_lower, 'below', perplexity > perplexity_upper, 'above', 'within'
+        perplexity < random_perplexity_lower, 'below', perplexity > random_perplexity_upper, 'above', 'within'
     ) as against_random
 from last_point
 inner join random_set using (model_id, step, set_percent)
