@@ -13,7 +13,7 @@ from trailhouse.flows.settings import Settings
 from trailhouse.flows.suites import find_declared_suite
 from trailhouse.models.audit.audit import AuditInput, audit_suite
 from trailhouse.models.audit.finding import Finding
-from trailhouse.warehouse.audits import read_scored_weights, write_audit
+from trailhouse.warehouse.audits import read_scored_identities, write_audit
 from trailhouse.warehouse.connection import connect
 
 
@@ -69,12 +69,12 @@ def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool =
     declared = find_declared_suite(suite, settings)
     address = resolve_address(settings)
     with connect(address) as client:
-        scored_weights = read_scored_weights(client, declared.suite_id)
+        scored_identities = read_scored_identities(client, declared.suite_id)
     found = find_checkpoints(declared, settings)
     local = [one for listing in found.listings.values() for one in listing.checkpoints if not one.is_remote]
     counter = ByteCounter(sum(checkpoint.size_bytes for checkpoint in local))
     findings = audit_suite(
-        AuditInput(declared, found.listings, scored_weights, are_values_read, started_at, counter.advance)
+        AuditInput(declared, found.listings, scored_identities, are_values_read, started_at, counter.advance)
     )
     count = sum(len(listing.checkpoints) + len(listing.failures) for listing in found.listings.values())
     report = AuditReport(declared.suite_id, count, findings)

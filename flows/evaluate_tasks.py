@@ -25,7 +25,7 @@ from trailhouse.flows.progress import report_progress
 from trailhouse.flows.registration import find_checkpoints, register_suite
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.suites import find_declared_suite
-from trailhouse.flows.sweep import is_worth_retrying
+from trailhouse.flows.sweep import is_worth_retrying, name_distinct
 from trailhouse.flows.training import train_missing
 from trailhouse.models.checkpoint import Checkpoint
 from trailhouse.models.checkpoint_cache import CheckpointCache
@@ -346,9 +346,9 @@ def record_run(job: EvaluationJob, outcomes: Sequence[Outcome], started_at: date
         "user_name": getpass.getuser(),
         "host_name": platform.node(),
         "trailhouse_version": __version__,
-        "device": finished[0].device,
+        "device": name_distinct(one.device for one in finished),
         "dtype": job.settings.dtype,
-        "attention_implementation": finished[0].attention_implementation,
+        "attention_implementation": name_distinct(one.attention_implementation for one in finished),
         "batch_policy": BATCH_POLICY,
         "library_versions": json.dumps(library_versions(), sort_keys=True),
         "score_count": token_count,

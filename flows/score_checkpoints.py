@@ -6,7 +6,7 @@ import getpass
 import json
 import platform
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +34,7 @@ from trailhouse.flows.sweep import (
     ScoringJob,
     SweepStages,
     closing_stages,
+    name_distinct,
     score_checkpoint,
 )
 from trailhouse.flows.training import train_missing
@@ -122,7 +123,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     report = summarise(declared.suite_id, corpus, len(planned), outcomes, started_at)
     finished = [outcome for outcome in outcomes if isinstance(outcome, ScoredCheckpoint)]
     if finished:
-        record_run(address, run_id, scoring, report, finished[0], started_at)
+        record_run(address, run_id, scoring, report, finished, started_at)
     failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     errors = [*found.errors, *tokenizer_errors, *failures]
     raise_failures(errors, len(planned) - len(tokenizer_errors) - len(failures))
@@ -310,7 +311,7 @@ def record_run(
     run_id: uuid.UUID,
     scoring: ScoringSettings,
     report: ScoringReport,
-    example: ScoredCheckpoint,
+    finished: Sequence[ScoredCheckpoint],
     started_at: datetime,
 ) -> None:
     """Enter the run with its provenance (definitions: every score can be traced to what made it)."""
@@ -322,9 +323,9 @@ def record_run(
         "user_name": getpass.getuser(),
         "host_name": platform.node(),
         "trailhouse_version": __version__,
-        "device": example.device,
+        "device": name_distinct(one.device for one in finished),
         "dtype": scoring.dtype,
-        "attention_implementation": example.attention_implementation,
+        "attention_implementation": name_distinct(one.attention_implementation for one in finished),
         "batch_policy": BATCH_POLICY,
         "library_versions": json.dumps(library_versions(), sort_keys=True),
         "score_count": report.score_count,

@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -233,6 +233,11 @@ def load_beside(directory: Path, checkpoint: Checkpoint, job: ScoringJob) -> Pre
             raise
         job.stages.holds_two = False
         return None
+
+
+def name_distinct(names: Iterable[str]) -> str:
+    """Every name once, in order: models of one suite may differ in what they run on."""
+    return ", ".join(sorted(set(names) - {""}))
 
 
 def score_and_insert(

@@ -26,17 +26,21 @@ FINDING_COLUMNS = (
 )
 
 
-def read_scored_weights(client: Client, suite_id: str) -> dict[tuple[str, int], frozenset[str]]:
-    """Return the identities of the weights that a suite's present scores were computed with, by (model_id, step)."""
+def read_scored_identities(client: Client, suite_id: str) -> dict[tuple[str, int], frozenset[tuple[str, str, str]]]:
+    """Return what a suite's present scores were computed with, by (model_id, step).
+
+    An identity is (weights_sha256, config_sha256, tokenizer_id).
+    """
     rows = client.query(
-        "select model_id, step, weights_sha256 from raw_score_ledger final"
+        "select model_id, step, weights_sha256, JSONExtractString(settings, 'config_sha256'), tokenizer_id"
+        " from raw_score_ledger final"
         " where is_complete and startsWith(model_id, {prefix:String})",
         parameters={"prefix": f"{suite_id}/"},
     ).result_rows
-    found: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for model_id, step, weights_sha256 in rows:
-        found[(str(model_id), int(step))].add(as_text(weights_sha256))
-    return {place: frozenset(weights) for place, weights in found.items()}
+    found: dict[tuple[str, int], set[tuple[str, str, str]]] = defaultdict(set)
+    for model_id, step, weights_sha256, config_sha256, tokenizer_id in rows:
+        found[(str(model_id), int(step))].add((as_text(weights_sha256), str(config_sha256), str(tokenizer_id)))
+    return {place: frozenset(identities) for place, identities in found.items()}
 
 
 def read_latest_audit(client: Client) -> str | None:

@@ -34,8 +34,8 @@ class AuditInput:
     suite: Suite
     listings: Mapping[str, Listing]
     """By model_id."""
-    scored_weights: Mapping[Place, frozenset[str]] = field(default_factory=dict)
-    """Identities of the weights that the warehouse holds scores of, by (model_id, step)."""
+    scored_identities: Mapping[Place, frozenset[tuple[str, str, str]]] = field(default_factory=dict)
+    """(weights_sha256, config_sha256, tokenizer_id) that the warehouse holds scores of, by (model_id, step)."""
     are_values_read: bool = True
     started_at: float = field(default_factory=time.time)
     """Seconds since the epoch; a file that is younger was written to during the audit."""
@@ -229,12 +229,13 @@ def _check_values(audit: AuditInput, checkpoint: Checkpoint) -> Problem | None:
 
 
 def _check_revision(audit: AuditInput, checkpoint: Checkpoint) -> Problem | None:
-    scored = audit.scored_weights.get(place_of(checkpoint), frozenset())
-    if not scored or scored == {checkpoint.weights_sha256}:
-        return None
-    other = min(scored - {checkpoint.weights_sha256})
-    return (
-        f"there are scores of other weights ({other[:12]}...) than those that are here now"
-        f" ({checkpoint.weights_sha256[:12]}...)",
-        "run `trailhouse score` again to replace the scores, or restore the weights",
-    )
+    present = (checkpoint.weights_sha256, checkpoint.config_sha256, checkpoint.tokenizer_id)
+    scored = audit.scored_identities.get(place_of(checkpoint), frozenset())
+    for index, name in enumerate(("other weights", "another config.json", "another tokenizer")):
+        others = {identity[index] for identity in scored} - {present[index], ""}
+        if others:
+            return (
+                f"there are scores of {name} ({min(others)[:12]}...) than what is here now ({present[index][:12]}...)",
+                "run `trailhouse score` again to replace the scores, or restore what was scored",
+            )
+    return None

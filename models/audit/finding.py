@@ -19,7 +19,7 @@ CHECKS = {
     "tokenizer": "the tokenizer is that of the model's other checkpoints",
     "duplicate": "no other checkpoint of the suite has the same weights",
     "shard": "no shard is that of a later checkpoint",
-    "revision": "the weights are those that were scored",
+    "revision": "weights, config.json and tokenizer are those that were scored",
 }
 
 

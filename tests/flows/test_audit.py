@@ -1,5 +1,6 @@
 """The audit through the command: what is missing, damaged, doubled or changed is named, and nothing else."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -7,6 +8,8 @@ import time
 
 import pytest
 from safetensors.numpy import load_file, save_file
+
+from trailhouse.models.tokenization import identify_tokenizer_of
 
 
 @pytest.fixture
@@ -158,6 +161,36 @@ def test_weights_that_changed_since_they_were_scored_are_named(audit, make_tiny_
     code, noted, _ = audit(suite.declaration)
     assert (code, set(noted)) == (4, {(10, "revision")})
     assert "scores of other weights (aaaaaaaaaaaa...)" in noted[10, "revision"][1]
+
+
+def test_a_configuration_or_a_tokenizer_that_changed_since_it_was_scored_is_named(audit, make_tiny_suite, client):
+    suite = make_tiny_suite("reshaped", [0, 10, 20])
+    assert audit(suite.declaration)[0] == 0
+    config = hashlib.sha256((suite.step(0) / "config.json").read_bytes()).hexdigest()
+    weights = dict(client.query("select step, any(weights_sha256) from raw_checkpoint_audit group by 1").result_rows)
+    tokenizer = identify_tokenizer_of(suite.step(0))
+    scored = {0: (config, tokenizer), 10: ("b" * 64, tokenizer), 20: (config, "elsewhere")}
+    client.insert(
+        "raw_score_ledger",
+        [
+            ["reshaped/tiny", "c", step, "k" * 64, weights[step], True, json.dumps({"config_sha256": one}), other]
+            for step, (one, other) in scored.items()
+        ],
+        column_names=[
+            "model_id",
+            "corpus_id",
+            "step",
+            "score_key",
+            "weights_sha256",
+            "is_complete",
+            "settings",
+            "tokenizer_id",
+        ],
+    )
+    code, noted, _ = audit(suite.declaration)
+    assert (code, set(noted)) == (4, {(10, "revision"), (20, "revision")})
+    assert "scores of another config.json (bbbbbbbbbbbb...)" in noted[10, "revision"][1]
+    assert "scores of another tokenizer (elsewhere...)" in noted[20, "revision"][1]
 
 
 def test_the_table_on_the_terminal_names_the_problems(trailhouse, make_tiny_suite):

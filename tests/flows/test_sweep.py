@@ -12,6 +12,7 @@ import uuid
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from subprocess import PIPE
 
@@ -25,9 +26,11 @@ from transformers import AutoModelForCausalLM, GPTNeoXConfig
 from tests.nudging import nudge_weights
 from trailhouse.errors import BadInputError, UnreachableError, UsageError
 from trailhouse.flows import sweep
+from trailhouse.flows.score_checkpoints import record_run, summarise
 from trailhouse.flows.slots import claim_partition
 from trailhouse.flows.sweep import (
     PassedOver,
+    ScoredCheckpoint,
     ScoringJob,
     SweepStages,
     SweepStoppedError,
@@ -220,6 +223,19 @@ def test_a_model_that_does_not_fit_beside_another_is_loaded_when_the_memory_is_f
     outcomes = run_sweep(checkpoints, job)
     assert [outcome.entry.score_count for outcome in outcomes] == [20 * 59] * 4
     assert timeline.most_alive == 1
+
+
+def test_a_run_is_recorded_with_all_that_its_models_ran_on(job, client):
+    """Models of one suite may differ in it: an attention-free one names none."""
+    scored = ScoredPartition("tiny/model", "random", 0, "0" * 64, "d" * 64, "t", {})
+    entry = LedgerEntry(scored, job.scoring_run_id, score_count=10)
+    implementations = ("sdpa", "", "eager", "sdpa")
+    finished = [ScoredCheckpoint(entry, "cpu", implementation, 1.0) for implementation in implementations]
+    started_at = datetime.now(UTC)
+    report = summarise("tiny", "random", len(finished), list(finished), started_at)
+    record_run(job.address, job.scoring_run_id, job.settings, report, finished, started_at)
+    rows = client.query("select device, attention_implementation from raw_scoring_run").result_rows
+    assert rows == [("cpu", "eager, sdpa")]
 
 
 def test_only_what_may_pass_by_itself_is_tried_again():
