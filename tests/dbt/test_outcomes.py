@@ -158,6 +158,7 @@ MARTS = (
     "fct_option_perplexity_by_axis",
     "fct_task_accuracy_by_axis",
     "fct_task_accuracy_by_seed",
+    "fct_item_outcome",
 )
 BUILD = ("build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select")
 
@@ -640,6 +641,28 @@ def test_questions_about_tasks_answer_from_the_marts(built):
     for row in ask(built, "option_perplexity_by_step", suite_id="s"):
         ratio = row["incorrect_option_perplexity"] / row["correct_option_perplexity"]
         assert row["gap_nats"] == pytest.approx(np.log(ratio))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(("s/small", 10), ("s/large", 90)), (("s/middle", 30), ("s/middle", 80)), (("s/small", 0),) * 2],
+)
+def test_any_two_checkpoints_are_compared_by_mcnemars_exact_test(built, outcomes, first, second):
+    names = ("first_model_id", "first_step", "second_model_id", "second_step")
+    values = dict(zip(names, map(str, (*first, *second)), strict=True))
+    rows = ask(built, "checkpoints_compared_on_tasks", **values)
+    assert {(row["task_id"], row["seed"]) for row in rows} == {(task, seed) for task in TASKS for seed in (0, 1)}
+    for row in rows:
+        draw = (row["task_id"], 2, row["seed"], "token")
+        left, right = outcomes[*first, *draw], outcomes[*second, *draw]
+        table = np.zeros((2, 2), dtype=int)
+        for item in left.keys() & right.keys():
+            table[int(left[item][0]), int(right[item][0])] += 1
+        assert row["item_count"] == table.sum()
+        assert (row["only_first_correct_count"], row["only_second_correct_count"]) == (table[1, 0], table[0, 1])
+        assert row["p_value"] == close(min(1, mcnemar(table, exact=True).pvalue))
+        assert row["bonferroni_p_value"] == close(min(1, row["p_value"] * len(rows)))
+        assert row["first_accuracy_ratio"] == close(table[1].sum() / table.sum())
 
 
 def test_questions_about_published_and_imported_results_answer_from_the_marts(built):
