@@ -64,6 +64,18 @@ def test_every_checkpoint_is_evaluated_on_the_tasks_of_the_suite(demo, workplace
     assert options == items * checkpoints
 
 
+def test_the_largest_model_learns_several_of_the_tasks(demo, workplace):
+    rows = workplace.query(
+        "select task_set, argMin(accuracy_ratio, step), argMax(accuracy_ratio, step), any(chance_accuracy_ratio)"
+        " from fct_task_accuracy_by_checkpoint where task_set_kind = 'task' and normalisation = 'token'"
+        " and shot_count = 2 and parameter_count = (select max(parameter_count) from fct_task_accuracy_by_checkpoint)"
+        " group by task_set"
+    )
+    assert len(rows) == 5
+    learned = [task for task, first, last, chance in rows if last > first and last > chance]
+    assert len(learned) >= 3, rows
+
+
 def test_the_training_compute_is_that_of_the_definitions(demo, workplace):
     rows = workplace.query(
         "select m.parameter_count, m.layer_count, m.head_count, m.head_dimension, m.context_length, c.step,"
