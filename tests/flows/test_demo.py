@@ -16,6 +16,19 @@ MARTS = (
 )
 
 
+# The demonstration imports no results of other harnesses
+EMPTY_MARTS = {"fct_eval_metric_by_checkpoint"}
+PAPER_FIGURES = (
+    "figure_02_trend_shares",
+    "figure_03_stagnated_tokens",
+    "figure_04_upward_tokens",
+    "figure_10_other_tokens",
+    "figure_11_upward_tokens_by_model",
+    "figure_12_equal_perplexity",
+    "table_03_passage",
+)
+
+
 def checksums(workplace) -> dict[str, int]:
     """A checksum of the content of every table of the main job, whatever the order of its rows."""
     return {
@@ -104,6 +117,24 @@ def test_the_figures_are_written_as_png_svg_and_pdf(demo, workplace):
     assert {file.suffix for file in files} == {".png", ".svg", ".pdf", ".csv", ".html"}
     assert [file for file in files if file.stat().st_size < (100 if file.suffix == ".csv" else 5000)] == []
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files if file.suffix == ".png")
+
+
+def test_every_mart_is_filled(demo, workplace):
+    manifest = json.loads((workplace.settings.data_directory / "dbt" / "target" / "manifest.json").read_text())
+    marts = {
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["name"].startswith(("fct_", "dim_"))
+    }
+    assert len(marts) > 40
+    assert marts > EMPTY_MARTS
+    empty = {mart for mart in marts if workplace.query(f"select count() from {mart}") == [(0,)]}
+    assert empty <= EMPTY_MARTS  # other tests of this workplace may import results
+
+
+def test_the_figures_and_the_table_of_the_section_on_tokens_are_drawn(demo, workplace):
+    stems = {(workplace.directory / file).stem for file in demo["figures"]}
+    assert set(PAPER_FIGURES) - stems == set()
 
 
 def test_a_second_demonstration_scores_nothing_and_changes_nothing(demo, workplace):
