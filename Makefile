@@ -59,9 +59,8 @@ chromium: # The browser that the tests of the dashboards look through
 	  echo "error: the tests of the dashboards need Chromium; install it (Debian: apt-get install chromium)" >&2; exit 2; \
 	fi
 
-screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs/images anew
-	$(BIN)/python -m pytest tests/dashboards/superset/test_browser.py -k opens
-	cp test-artifacts/dashboards/dashboard_{overview,token_trends,tasks,operations,inspector}.png docs/images/
+screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs/images anew, of what `make demo` made
+	$(BIN)/python -m tests.dashboards.superset.photograph docs/images
 
 test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --durations=25 \

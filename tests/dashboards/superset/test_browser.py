@@ -1,14 +1,10 @@
 """The dashboards as people see them: headless Chromium over the demonstration's warehouse."""
 
-import re
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.dashboards.superset.visitor import CHART, DASHBOARDS, FLAGS, Visitor, find_chromium, visit
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -16,19 +12,6 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WAIT_MILLISECONDS = 180_000
-# Tall enough that every chart is in view: those out of view are not loaded.
-VIEWPORT = {"width": 1500, "height": 4600}
-CHART = '[data-test="chart-container"]'
 # Charts of faults: what they show depends on whether there are any.
 EMPTY_WHEN_ALL_IS_WELL = {"Audit flags"}
 HOSTILE_TOKENS = (
@@ -79,94 +62,9 @@ HOSTILE_TOKENS = (
 )
 
 
-@dataclass
-class Visitor:
-    """One person's browser window, and what the server answered to its charts."""
-
-    page: object
-    url: str
-    answers: dict[int, list] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-
-    def listen(self) -> None:
-        self.page.on("response", self.hear)
-        self.page.on("pageerror", lambda error: self.failures.append(str(error)))
-
-    def hear(self, response) -> None:
-        if "/api/v1/chart/data" not in response.url:
-            return
-        found = re.search(r"slice_id%22%3A(\d+)", response.url)
-        if response.status != 200:
-            self.failures.append(f"{response.status} {response.url}")
-        elif found:
-            self.answers[int(found.group(1))] = response.json()["result"]
-
-    def log_in(self, user: str, password: str) -> None:
-        # Filled in before its script has settled, the form forgets what it holds
-        self.page.goto(f"{self.url}/login/", wait_until="networkidle")
-        self.page.fill("#username", user)
-        self.page.fill("#password", password)
-        self.page.click("button[type=submit]")
-        self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
-
-    def open_dashboard(self, slug: str) -> None:
-        self.answers.clear()
-        self.page.goto(f"{self.url}/superset/dashboard/{slug}/")
-        self.wait_for_charts()
-
-    def wait_for_charts(self) -> None:
-        """Until every chart of the dashboard got its data and none is loading, and it stays so for a second."""
-        self.page.locator(f"{CHART}:visible").first.wait_for()  # those of other tabs are hidden
-        deadline = time.monotonic() + WAIT_MILLISECONDS / 1000
-        quiet_since = None
-        while time.monotonic() < deadline:
-            is_busy = self.page.locator('.loading, [data-test="loading-indicator"], .ant-spin-spinning').count() > 0
-            is_busy = is_busy or len(self.answers) < self.page.locator(CHART).count()
-            quiet_since = None if is_busy else (quiet_since or time.monotonic())
-            if quiet_since is not None and time.monotonic() - quiet_since > 1:
-                return
-            self.page.wait_for_timeout(200)
-        count = self.page.locator(CHART).count()
-        raise AssertionError(f"charts are still loading: {len(self.answers)} of {count} came")
-
-    def open_every_tab(self) -> None:
-        """Charts in tabs are asked for when their tab is first opened."""
-        for tab in self.page.locator(".dashboard-component-tabs [role=tab]").all():
-            tab.click()
-            self.page.wait_for_timeout(500)
-            self.wait_for_charts()
-
-    def read_chart(self, title: str) -> str:
-        holders = self.page.locator(".dashboard-component-chart-holder").filter(has=self.page.locator(CHART))
-        return holders.filter(has_text=title).first.inner_text()
-
-    def choose(self, filter_name: str, option: str) -> None:
-        """Choose an option of a filter of the dashboard, apply it and wait for the charts."""
-        item = self.page.locator('[data-test="filter-bar"] .ant-form-item, .filter-item-wrapper').filter(
-            has=self.page.get_by_text(filter_name, exact=True)
-        )
-        item.last.locator(".ant-select").first.click()
-        self.page.keyboard.type(option)
-        self.page.locator(".ant-select-item-option").filter(has_text=option).first.click()
-        self.page.keyboard.press("Escape")
-        self.page.locator('[data-test="filter-bar__apply-button"]').click()
-        self.page.wait_for_timeout(500)
-        self.wait_for_charts()
-
-    def take_screenshot(self, name: str) -> None:
-        ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        content = self.page.locator('[data-test="grid-content"]').bounding_box()
-        lowest = max(
-            (box["y"] + box["height"] for row in self.page.locator(".grid-row").all() if (box := row.bounding_box())),
-            default=content["y"] + content["height"],
-        )
-        clip = {"x": 0, "y": 0, "width": VIEWPORT["width"], "height": lowest + 16}
-        self.page.screenshot(path=ARTIFACTS / f"dashboard_{name}.png", clip=clip)
-
-
 @pytest.fixture(scope="module")
 def chromium():
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    executable = find_chromium()
     if executable is None:
         pytest.skip("Chromium is not installed: make test installs it")
     with sync_api.sync_playwright() as playwright:
@@ -175,20 +73,9 @@ def chromium():
         browser.close()
 
 
-@contextmanager
-def visit(chromium, user) -> Iterator[Visitor]:
-    context = chromium.new_context(viewport=VIEWPORT)
-    context.set_default_timeout(WAIT_MILLISECONDS)
-    visitor = Visitor(context.new_page(), user.url)
-    visitor.listen()
-    visitor.log_in(user.user, user.password)
-    yield visitor
-    context.close()
-
-
 @pytest.fixture(scope="module")
 def visitor(chromium, superset):
-    with visit(chromium, superset) as opened:
+    with visit(chromium, superset.url, superset.user, superset.password) as opened:
         yield opened
 
 
@@ -210,10 +97,10 @@ def assert_shows_data(visitor: Visitor, charts: dict[int, str]) -> None:
         assert visitor.page.get_by_text(complaint).count() == 0, complaint
 
 
-@pytest.mark.parametrize("slug", ["overview", "token_trends", "tasks", "operations", "inspector"])
+@pytest.mark.parametrize("slug", DASHBOARDS)
 def test_a_dashboard_opens_and_every_chart_shows_data(visitor, superset, slugs, slug):
     visitor.open_dashboard(slug)
-    visitor.take_screenshot(slug)
+    visitor.take_screenshot(ARTIFACTS / f"dashboard_{slug}.png")
     visitor.open_every_tab()
     rows = superset.client().read("dashboard", str(slugs[slug]), "charts")["result"]
     charts = {row["id"]: row["slice_name"] for row in rows}
@@ -281,9 +168,10 @@ def test_hostile_token_text_is_shown_as_text(visitor, hostile_document, superset
 
 
 def test_a_stakeholder_sees_dashboards_and_no_way_to_anything_else(chromium, superset, slugs):
-    with visit(chromium, superset.log_in("stakeholder")) as stakeholder:
+    user = superset.log_in("stakeholder")
+    with visit(chromium, user.url, user.user, user.password) as stakeholder:
         stakeholder.open_dashboard("overview")
-        stakeholder.take_screenshot("overview_stakeholder")
+        stakeholder.take_screenshot(ARTIFACTS / "dashboard_overview_stakeholder.png")
         stakeholder.open_every_tab()
         rows = superset.client().read("dashboard", str(slugs["overview"]), "charts")["result"]
         assert_shows_data(stakeholder, {row["id"]: row["slice_name"] for row in rows})

@@ -1,0 +1,36 @@
+"""``python -m tests.dashboards.superset.photograph DIRECTORY``: a picture of every dashboard of the data directory.
+
+Superset has to run: ``trailhouse dashboards start``.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.dashboards.superset.visitor import DASHBOARDS, FLAGS, find_chromium, visit
+from trailhouse.flows.settings import load_settings
+
+
+def main() -> None:
+    """Log in, open each dashboard, and save its picture."""
+    directory = Path(sys.argv[1])
+    settings = load_settings()
+    command = [sys.executable, "-m", "trailhouse.flows.cli", "dashboards", "start", "--json"]
+    started = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    password = (settings.superset_directory / "admin.password").read_text().strip()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        with visit(browser, started["url"], "admin", password) as visitor:
+            for slug in DASHBOARDS:
+                visitor.open_dashboard(slug)
+                visitor.take_screenshot(directory / f"dashboard_{slug}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""A person's browser window on the dashboards: headless Chromium, driven as one would use it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DASHBOARDS = ("overview", "token_trends", "tasks", "operations", "inspector")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_MILLISECONDS = 180_000
+# Tall enough that every chart is in view: those out of view are not loaded.
+VIEWPORT = {"width": 1500, "height": 4600}
+CHART = '[data-test="chart-container"]'
+
+
+@dataclass
+class Visitor:
+    """One person's browser window, and what the server answered to its charts."""
+
+    page: object
+    url: str
+    answers: dict[int, list] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        self.page.on("response", self.hear)
+        self.page.on("pageerror", lambda error: self.failures.append(str(error)))
+
+    def hear(self, response) -> None:
+        if "/api/v1/chart/data" not in response.url:
+            return
+        found = re.search(r"slice_id%22%3A(\d+)", response.url)
+        if response.status != 200:
+            self.failures.append(f"{response.status} {response.url}")
+        elif found:
+            self.answers[int(found.group(1))] = response.json()["result"]
+
+    def log_in(self, user: str, password: str) -> None:
+        # Filled in before its script has settled, the form forgets what it holds
+        self.page.goto(f"{self.url}/login/", wait_until="networkidle")
+        self.page.fill("#username", user)
+        self.page.fill("#password", password)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
+
+    def open_dashboard(self, slug: str) -> None:
+        self.answers.clear()
+        self.page.goto(f"{self.url}/superset/dashboard/{slug}/")
+        self.wait_for_charts()
+
+    def wait_for_charts(self) -> None:
+        """Until every chart of the dashboard got its data and none is loading, and it stays so for a second."""
+        self.page.locator(f"{CHART}:visible").first.wait_for()  # those of other tabs are hidden
+        deadline = time.monotonic() + WAIT_MILLISECONDS / 1000
+        quiet_since = None
+        while time.monotonic() < deadline:
+            is_busy = self.page.locator('.loading, [data-test="loading-indicator"], .ant-spin-spinning').count() > 0
+            is_busy = is_busy or len(self.answers) < self.page.locator(CHART).count()
+            quiet_since = None if is_busy else (quiet_since or time.monotonic())
+            if quiet_since is not None and time.monotonic() - quiet_since > 1:
+                return
+            self.page.wait_for_timeout(200)
+        count = self.page.locator(CHART).count()
+        raise AssertionError(f"charts are still loading: {len(self.answers)} of {count} came")
+
+    def open_every_tab(self) -> None:
+        """Charts in tabs are asked for when their tab is first opened."""
+        for tab in self.page.locator(".dashboard-component-tabs [role=tab]").all():
+            tab.click()
+            self.page.wait_for_timeout(500)
+            self.wait_for_charts()
+
+    def read_chart(self, title: str) -> str:
+        holders = self.page.locator(".dashboard-component-chart-holder").filter(has=self.page.locator(CHART))
+        return holders.filter(has_text=title).first.inner_text()
+
+    def choose(self, filter_name: str, option: str) -> None:
+        """Choose an option of a filter of the dashboard, apply it and wait for the charts."""
+        item = self.page.locator('[data-test="filter-bar"] .ant-form-item, .filter-item-wrapper').filter(
+            has=self.page.get_by_text(filter_name, exact=True)
+        )
+        item.last.locator(".ant-select").first.click()
+        self.page.keyboard.type(option)
+        self.page.locator(".ant-select-item-option").filter(has_text=option).first.click()
+        self.page.keyboard.press("Escape")
+        self.page.locator('[data-test="filter-bar__apply-button"]').click()
+        self.page.wait_for_timeout(500)
+        self.wait_for_charts()
+
+    def take_screenshot(self, path: Path) -> None:
+        """Save what the dashboard shows, down to its last chart."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = self.page.locator('[data-test="grid-content"]').bounding_box()
+        lowest = max(
+            (box["y"] + box["height"] for row in self.page.locator(".grid-row").all() if (box := row.bounding_box())),
+            default=content["y"] + content["height"],
+        )
+        clip = {"x": 0, "y": 0, "width": VIEWPORT["width"], "height": lowest + 16}
+        self.page.screenshot(path=path, clip=clip)
+
+
+def find_chromium() -> str | None:
+    """Where the browser is; None where it is not installed."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@contextmanager
+def visit(chromium: object, url: str, user: str, password: str) -> Iterator[Visitor]:
+    """A window of its own, logged in."""
+    context = chromium.new_context(viewport=VIEWPORT)
+    context.set_default_timeout(WAIT_MILLISECONDS)
+    visitor = Visitor(context.new_page(), url)
+    visitor.listen()
+    visitor.log_in(user, password)
+    yield visitor
+    context.close()
