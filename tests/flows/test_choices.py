@@ -67,7 +67,7 @@ def test_a_tokenizer_without_a_fast_variant_is_scored_and_its_tokens_are_found_i
         )
     ).eval()
     model.save_pretrained(suite.step(10))
-    code, _, err = trailhouse("score", str(suite.declaration), "--corpus", corpus)
+    code, _, err = trailhouse("score", str(suite.declaration), "--corpus", corpus, "--context-length", "128")
     assert code == 0, err
     tokens = client.query("select token_id, byte_start, byte_end from raw_token order by position").result_rows
     token_ids = torch.tensor([[token_id for token_id, _, _ in tokens]])

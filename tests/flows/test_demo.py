@@ -173,7 +173,19 @@ def test_every_question_answers(demo, workplace):
     for row in json.loads(workplace.run("ask", "--json").stdout):
         if row["question"] in silent:
             continue
-        result = workplace.run("ask", row["question"], "--param", "suite_id=miniature-reduced", "--json")
+        chosen = {
+            "suite_id": "miniature-reduced",
+            "first_model_id": "miniature-reduced/neox-small",
+            "second_model_id": "miniature-reduced/neox-large",
+            "second_step": "120",
+        }
+        options = [
+            option
+            for name, value in chosen.items()
+            if name in {parameter.partition("=")[0] for parameter in row["parameters"].split(", ")}
+            for option in ("--param", f"{name}={value}")
+        ]
+        result = workplace.run("ask", row["question"], *options, "--json")
         assert result.returncode == 0, result.stderr
         assert json.loads(result.stdout), row["question"]
 

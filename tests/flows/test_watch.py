@@ -54,12 +54,19 @@ def test_a_new_checkpoint_reaches_the_marts_and_a_push_is_heard(service, corpus,
     def read(kind: str, **conditions) -> list[dict]:
         return httpx.post(f"{url}/{kind}/filter", json=conditions, timeout=30).raise_for_status().json()
 
-    assert workplace.run("notify", "standing", "--step", "30").returncode == 0
-
     def triggered() -> list[dict]:
-        return [run for run in read("flow_runs") if (run["created_by"] or {}).get("type") == "AUTOMATION"]
+        earliest = read("flow_runs", sort="EXPECTED_START_TIME_ASC")  # an answer holds 200, and most are planned ones
+        return [run for run in earliest if (run["created_by"] or {}).get("type") == "AUTOMATION"]
 
-    wait_for(triggered, bool, process, 60)
+    def notify_and_look() -> list[dict]:
+        # Prefect was seen to trigger an automation and lose its action on a busy machine: the next push counts, too
+        assert workplace.run("notify", "standing", "--step", "30").returncode == 0
+        deadline = time.monotonic() + 30
+        while not (found := triggered()) and time.monotonic() < deadline:
+            time.sleep(1)
+        return found
+
+    wait_for(notify_and_look, bool, process, 180)
 
     def reports() -> list[str]:
         return [artifact["data"] for artifact in read("artifacts") if artifact["key"] == "watch-report"]

@@ -36,7 +36,9 @@ def test_a_client_that_expects_100_continue_is_told_before_it_sends_the_body(ser
     with exchange(server, head) as connection:
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"SELECT 6 * 7")
-        answer = connection.recv(65536)
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n42\n") and (piece := connection.recv(65536)):
+            answer += piece  # head and body may come apart
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b"\r\n\r\n42\n")
 
