@@ -22,13 +22,14 @@ import trailhouse
 _ENGINE_FOLDERS = (".server", "data", "metadata", "metadata_dropped", "store", "tmp")
 _ENGINE_FILES = ("status",)
 _LEAST_VERSION = 3  # before it, files could be truncated
+# /proc/self/task: the engine reads counters of every thread it starts; closed, they cost a small query a quarter more
 _READ_ONLY = (
     "/usr", "/lib", "/lib64", "/opt", "/sys",
     "/etc/host.conf", "/etc/hosts", "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/resolv.conf",
     "/etc/ssl/openssl.cnf", "/etc/timezone",
     "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/stat", "/proc/uptime",
     "/proc/self/auxv", "/proc/self/cgroup", "/proc/self/io", "/proc/self/limits", "/proc/self/maps",
-    "/proc/self/mountinfo", "/proc/self/stat", "/proc/self/statm", "/proc/self/status", "/proc/sys",
+    "/proc/self/mountinfo", "/proc/self/stat", "/proc/self/statm", "/proc/self/status", "/proc/self/task", "/proc/sys",
 )  # fmt: skip
 _DEVICES = ("/dev/null", "/dev/random", "/dev/urandom", "/dev/zero")
 
