@@ -157,7 +157,7 @@ def hostile_document(workplace):
 def test_hostile_token_text_is_shown_as_text(visitor, hostile_document, superset):
     superset.forget_results()
     visitor.open_dashboard("inspector")
-    visitor.take_screenshot("inspector_hostile")
+    visitor.take_screenshot(ARTIFACTS / "dashboard_inspector_hostile.png")
     passage = visitor.read_chart("Passage")
     for token in HOSTILE_TOKENS:
         assert token in passage, token
