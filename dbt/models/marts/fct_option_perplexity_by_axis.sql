@@ -27,15 +27,7 @@ with
         left join validation on option.model_id = validation.model_id and option.step = validation.step
     ),
 
-    pointed as (
-        select
-            *,
-            arrayJoin({{ trajectory_axes("validation_perplexity") }}) as axis_point,
-            axis_point .1 as axis,
-            assumeNotNull(axis_point .2) as axis_value
-        from placed
-        where axis_point .2 is not null
-    ),
+    pointed as ({{ points_on_axes("placed") }}),
 
     curve as (
         select
@@ -70,7 +62,7 @@ with
             place.axis_value as axis_value,
             {{ interpolate("curve.points", "place.axis_value") }} as drawn_perplexity,
             assumeNotNull(drawn_perplexity) as perplexity,
-            cast(has(arrayMap(point -> point .1, curve.points), place.axis_value) as Bool) as is_measured
+            {{ is_measured_at_place() }} as is_measured
         from curve
         inner join
             place

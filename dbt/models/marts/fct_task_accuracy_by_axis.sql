@@ -29,15 +29,7 @@ with
         left join perplexity on accuracy.model_id = perplexity.model_id and accuracy.step = perplexity.step
     ),
 
-    pointed as (
-        select
-            *,
-            arrayJoin({{ trajectory_axes("validation_perplexity") }}) as axis_point,
-            axis_point .1 as axis,
-            assumeNotNull(axis_point .2) as axis_value
-        from placed
-        where axis_point .2 is not null
-    ),
+    pointed as ({{ points_on_axes("placed") }}),
 
     curve as (
         select
@@ -80,7 +72,7 @@ with
             ) as chance_accuracy_ratio,
             curve.axis as axis,
             place.axis_value as axis_value,
-            cast(has(arrayMap(point -> point .1, curve.points), place.axis_value) as Bool) as is_measured
+            {{ is_measured_at_place() }} as is_measured
         from curve
         inner join
             place

@@ -51,7 +51,7 @@ with
             place.axis_value as axis_value,
             {{ interpolate("curve.points", "place.axis_value") }} as drawn_perplexity,
             assumeNotNull(drawn_perplexity) as perplexity,
-            cast(has(arrayMap(point -> point .1, curve.points), place.axis_value) as Bool) as is_measured
+            {{ is_measured_at_place() }} as is_measured
         from curve
         inner join
             place
