@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,33 +28,24 @@ def built(warehouse):
     warehouse.score("ours/base", "books", dict.fromkeys(tokens, SCORES))
     for number, message in ((1, "first"), (2, "second"), (3, "cut off")):
         run = uuid.UUID(int=number)
+        enter = partial(
+            warehouse.insert, "raw_checkpoint_audit", audit_run_id=run, suite_id="ours", model_id="ours/base"
+        )
         for step in SCORES:
-            warehouse.insert(
-                "raw_checkpoint_audit",
-                audit_run_id=run,
-                suite_id="ours",
-                model_id="ours/base",
+            enter(
                 step=step,
                 check_name="duplicate",
                 status="wrong" if step == 40 else "ok",
                 message=message,
             )
         for step, (found, weights) in VALUES.items():
-            warehouse.insert(
-                "raw_checkpoint_audit",
-                audit_run_id=run,
-                suite_id="ours",
-                model_id="ours/base",
+            enter(
                 step=step,
                 check_name="values",
                 status=found[number - 1],
                 weights_sha256=weights[number - 1] * 64,
             )
-            warehouse.insert(
-                "raw_checkpoint_audit",
-                audit_run_id=run,
-                suite_id="ours",
-                model_id="ours/base",
+            enter(
                 step=step,
                 check_name="declaration",
                 status="known" if (step, number) == (30, 2) else "ok",
