@@ -73,12 +73,12 @@ lint: $(READY) ## Check style, types and SQL layout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfmt --check dbt sql/queries
+	$(BIN)/sqlfmt --check dbt sql/questions
 
 format: $(READY) ## Lay out Python and SQL
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfmt dbt sql/queries
+	$(BIN)/sqlfmt dbt sql/questions
 
 serve: $(READY) ## Serve the embedded warehouse on http://127.0.0.1:8123
 	$(BIN)/trailhouse serve

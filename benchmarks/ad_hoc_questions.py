@@ -18,9 +18,9 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 from synthetic_warehouse import CORPUS_ID, DOCUMENT_TOKENS, STEP_INTERVAL, SUITE_ID, fill
 
+from trailhouse.server.process import ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.embedded.process import ensure_running, stop
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 DATABASE = "ad_hoc"
 SERIES = (

@@ -21,10 +21,10 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.server.process import ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.embedded.process import ensure_running, stop
-from trailhouse.warehouse.ledger import ScoredPartition, load_scores
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.loading.score_ledger import ScoredPartition, load_scores
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 BATCH_ROWS = 1_000_000
 DOCUMENT_TOKENS = 2048

@@ -25,9 +25,9 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
 from trailhouse.dashboards.bundle.declaration import read_folders
+from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 PROJECT = Path(__file__).parents[1] / "dbt"
 MODELS, CHECKPOINTS, LENGTH = 6, 50, 1000  # of a document, in tokens
@@ -236,7 +236,7 @@ def read_cpu_seconds(directory: Path) -> float:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_text().split("\0")
-            if "trailhouse.warehouse.embedded" in words and str(directory.resolve()) in words:
+            if "trailhouse.server" in words and str(directory.resolve()) in words:
                 user, system = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
                 return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
         except (FileNotFoundError, ProcessLookupError):

@@ -125,7 +125,7 @@ def measure_elsewhere(*arguments: str) -> dict[str, float]:
 
 def main() -> None:
     """Take turns, and print the table."""
-    from trailhouse.warehouse.embedded.process import ensure_running, stop
+    from trailhouse.server.process import ensure_running, stop
 
     with tempfile.TemporaryDirectory() as folder:
         served = Path(folder) / "served"

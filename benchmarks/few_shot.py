@@ -26,14 +26,14 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 
-from trailhouse.models.evaluation.encoding import encode_task
-from trailhouse.models.evaluation.evaluator import Evaluator
+from trailhouse.models.few_shot.evaluator import Evaluator
+from trailhouse.models.few_shot.option_encoding import encode_task
+from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
+from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem
 from trailhouse.models.miniature.tasks import miniature_tasks
 from trailhouse.models.miniature.text import split_documentation
-from trailhouse.models.scoring import ScoringSettings, load_model
-from trailhouse.models.tasks.prompt import draw_exemplars, write_prompt
-from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem
-from trailhouse.models.tokenization import load_tokenizer
+from trailhouse.models.scoring.score_corpus import ScoringSettings, load_model
+from trailhouse.models.texts.tokenizer import load_tokenizer
 
 SEED = 0
 SETTINGS = ScoringSettings(device="cpu")

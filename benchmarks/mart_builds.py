@@ -24,9 +24,9 @@ from clickhouse_connect.driver.client import Client
 from synthetic_warehouse import CORPUS_ID, STEP_INTERVAL, SUITE_ID, add_checkpoint, fill
 from trend_fits import run_dbt
 
+from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 SERIES = ("staging", "int_series_fingerprint", "int_token_series", "int_series_grid", "int_log_prob_by_checkpoint")
 DESIGN = ("int_trend_regressor", "int_trend_design", "int_trend_fingerprint", "int_trend_moment")

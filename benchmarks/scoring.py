@@ -38,15 +38,15 @@ from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel, P
 
 from trailhouse.models.miniature.text import split_documentation
 from trailhouse.models.miniature.vocabulary import train_tokenizer
-from trailhouse.models.scoring import (
+from trailhouse.models.scoring.score_corpus import (
     DEFAULT_BATCH_TOKENS,
     ENOUGH_TOKENS,
     ScoringSettings,
     restore_log_probs,
     score_corpus,
 )
-from trailhouse.models.tokenized_corpus import TokenizedCorpus
-from trailhouse.models.windows import Window, group_windows, plan_windows
+from trailhouse.models.scoring.windows import Window, group_windows, plan_windows
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 VOCABULARY_SIZE = 50_304
 CONTEXT_LENGTH = 2_048

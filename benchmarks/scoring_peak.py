@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel
 
-from trailhouse.models.loading import device_name
-from trailhouse.models.scoring import ScoringSettings, score_corpus
-from trailhouse.models.tokenized_corpus import TokenizedCorpus
+from trailhouse.models.scoring.load_model import device_name
+from trailhouse.models.scoring.score_corpus import ScoringSettings, score_corpus
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 VOCABULARY_SIZE = 50_304
 CONTEXT_LENGTH = 2_048

@@ -24,9 +24,9 @@ from clickhouse_connect.driver.client import Client
 from scipy import special, stats
 from statsmodels.api import OLS, add_constant
 
+from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 PROJECT = Path(__file__).parents[1] / "dbt"
 DOCUMENT_TOKENS = 2048

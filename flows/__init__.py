@@ -1,1 +1,1 @@
-"""The flows: they orchestrate the other rooms, and hold the settings and the command line."""
+"""The flows orchestrate the other rooms: one file per parent flow, and the settings."""

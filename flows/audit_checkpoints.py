@@ -6,15 +6,15 @@ import time
 from dataclasses import asdict, dataclass
 
 from trailhouse.errors import PartialError
-from trailhouse.flows.address import resolve_address
-from trailhouse.flows.progress import report_progress
-from trailhouse.flows.registration import find_checkpoints
+from trailhouse.flows.pipeline.declared_suites import find_declared_suite
+from trailhouse.flows.pipeline.registration import find_checkpoints
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
-from trailhouse.flows.suites import find_declared_suite
-from trailhouse.models.audit.audit import AuditInput, audit_suite
-from trailhouse.models.audit.finding import Finding
-from trailhouse.warehouse.audits import read_scored_identities, write_audit
+from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
+from trailhouse.models.checkpoints.audit.finding import Finding
+from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
+from trailhouse.warehouse.loading.audits import read_scored_identities, write_audit
 
 
 @dataclass(frozen=True)

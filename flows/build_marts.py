@@ -15,9 +15,9 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from trailhouse.errors import BadInputError, TrailhouseError
-from trailhouse.flows.address import resolve_address
-from trailhouse.flows.progress import report_progress
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress
 
 # Events of a finished node, and the field that says how many nodes there are.

@@ -14,13 +14,13 @@ from trailhouse.dashboards.figures.page import save_rows, write_gallery
 from trailhouse.dashboards.figures.passage_table import NAME, save_passage
 from trailhouse.dashboards.passages.page import write_page
 from trailhouse.errors import BadInputError
-from trailhouse.flows.address import resolve_address
-from trailhouse.flows.progress import report_progress
 from trailhouse.flows.read_passage import read_passage
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
+from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.query import read_columns
-from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions, read_remarks
+from trailhouse.warehouse.reading.query import read_columns
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_caveats, read_questions
 
 PASSAGE_START_PERCENT = 10
 
@@ -30,7 +30,7 @@ class DrawingReport:
     """The files that were written, and what a reader of them has to know besides."""
 
     files: list[Path]
-    remarks: list[str]
+    caveats: list[str]
 
 
 def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
@@ -40,13 +40,13 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
     """
     directory = settings.figures_directory / suite / corpus
     files: list[Path] = []
-    remarks: dict[str, list[str]] = {}
+    caveats: dict[str, list[str]] = {}
     with connect(resolve_address(settings)) as client:
         for index, figure in enumerate(FIGURES):
             report_progress("Figures", index, len(FIGURES) + 1, figure.title)
-            if figure.remark_mart is not None and figure.remark_mart not in remarks:
-                remarks[figure.remark_mart] = read_remarks(client, figure.remark_mart, suite, corpus)
-            notes = remarks[figure.remark_mart] if figure.remark_mart is not None else []
+            if figure.caveat_mart is not None and figure.caveat_mart not in caveats:
+                caveats[figure.caveat_mart] = read_caveats(client, figure.caveat_mart, suite, corpus)
+            notes = caveats[figure.caveat_mart] if figure.caveat_mart is not None else []
             files += draw_figure(client, figure, suite, corpus, directory, notes)
         if not files:
             raise BadInputError(
@@ -57,11 +57,11 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
         drawn = [figure for figure in FIGURES if directory / f"{figure.name}.csv" in files]
         files += [*draw_passage(client, suite, corpus, directory), write_gallery(drawn, directory, suite, corpus)]
     report_progress("Figures", len(FIGURES) + 1, len(FIGURES) + 1)
-    return DrawingReport(files, list(dict.fromkeys(note for notes in remarks.values() for note in notes)))
+    return DrawingReport(files, list(dict.fromkeys(note for notes in caveats.values() for note in notes)))
 
 
 def draw_figure(
-    client: Client, figure: Figure, suite: str, corpus: str, directory: Path, remarks: list[str]
+    client: Client, figure: Figure, suite: str, corpus: str, directory: Path, caveats: list[str]
 ) -> list[Path]:
     """Draw one figure; nothing where its mart has no rows, as of what a published suite did not publish."""
     chosen = {"suite_id": suite, "corpus_id": corpus} if figure.is_of_corpus else {"suite_id": suite}
@@ -69,7 +69,7 @@ def draw_figure(
     if rows.num_rows == 0:
         return []
     companions = [read_companion(client, companion, suite, corpus) for companion in figure.companions]
-    files = save_figure(figure, rows, directory, *companions, remarks=remarks)
+    files = save_figure(figure, rows, directory, *companions, caveats=caveats)
     return [*files, save_rows(rows, directory, figure.name)]
 
 

@@ -20,19 +20,21 @@ from prefect.utilities.annotations import quote
 
 from trailhouse import __version__
 from trailhouse.errors import BadInputError, PartialError, TrailhouseError, UsageError
-from trailhouse.flows.address import resolve_address
-from trailhouse.flows.progress import report_progress
-from trailhouse.flows.registration import find_checkpoints, register_suite
+from trailhouse.flows.pipeline.declared_suites import find_declared_suite
+from trailhouse.flows.pipeline.registration import find_checkpoints, register_suite
+from trailhouse.flows.pipeline.training import train_missing
+from trailhouse.flows.pipeline.work import is_worth_retrying, name_distinct
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
-from trailhouse.flows.suites import find_declared_suite
-from trailhouse.flows.sweep import is_worth_retrying, name_distinct
-from trailhouse.flows.training import train_missing
-from trailhouse.models.checkpoint import Checkpoint
-from trailhouse.models.checkpoint_cache import CheckpointCache
-from trailhouse.models.evaluation.encoder import TaskEncoder
-from trailhouse.models.evaluation.evaluator import BATCH_POLICY, Evaluator, evaluation_record
-from trailhouse.models.evaluation.threads import limit_threads
-from trailhouse.models.scoring import (
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.download_cache import CheckpointCache
+from trailhouse.models.checkpoints.sources.source import CheckpointSource
+from trailhouse.models.few_shot.cpu_threads import limit_threads
+from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
+from trailhouse.models.few_shot.evaluator import BATCH_POLICY, Evaluator, evaluation_record
+from trailhouse.models.few_shot.tasks.discovery import FoundTasks, find_tasks
+from trailhouse.models.few_shot.tasks.task import Task, task_item_table, task_record
+from trailhouse.models.scoring.score_corpus import (
     PreTrainedModel,
     ScoringSettings,
     attention_implementation,
@@ -40,19 +42,17 @@ from trailhouse.models.scoring import (
     library_versions,
     load_model,
 )
-from trailhouse.models.sources.source import CheckpointSource
-from trailhouse.models.tasks.discovery import FoundTasks, find_tasks
-from trailhouse.models.tasks.task import Task, task_item_table, task_record
-from trailhouse.warehouse.catalogue import upsert
+from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.evaluations import (
+from trailhouse.warehouse.loading.catalogue import upsert
+from trailhouse.warehouse.loading.evaluation_ledger import (
     Evaluation,
     EvaluationScores,
     load_evaluations,
     load_task,
     read_evaluation_keys,
 )
-from trailhouse.warehouse.load import drop_abandoned_stages
+from trailhouse.warehouse.loading.load import drop_abandoned_stages
 
 # A killed run loses at most about this much work of a checkpoint that takes long.
 KEEP_AFTER_SECONDS = 60

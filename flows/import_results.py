@@ -11,24 +11,29 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from trailhouse.errors import BadInputError, PartialError, TrailhouseError
-from trailhouse.flows.address import resolve_address
 from trailhouse.flows.import_samples import CheckpointSamples, SamplesImport, SamplesReport
-from trailhouse.flows.progress import report_progress
+from trailhouse.flows.pipeline.declared_suites import suite_directories
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
-from trailhouse.flows.suites import suite_directories
-from trailhouse.models.suite import ModelDeclaration, Suite, list_suites
+from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite, list_suites
+from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.imports.checkpoint_names import compile_pattern, recognise_model, recognise_step
-from trailhouse.warehouse.imports.evaluations import (
+from trailhouse.warehouse.imports.checkpoint_mention import compile_pattern, recognise_model, recognise_step
+from trailhouse.warehouse.imports.imported_results import (
     load_results,
     match_model,
     read_registered_models,
     register_imported_model,
 )
 from trailhouse.warehouse.imports.json_files import read_json
-from trailhouse.warehouse.imports.lm_eval import ResultFile, is_result_file, list_result_files, parse_result_file
-from trailhouse.warehouse.imports.lm_eval_samples import find_result_file, list_samples_files
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.imports.lm_eval.results import (
+    ResultFile,
+    is_result_file,
+    list_result_files,
+    parse_result_file,
+)
+from trailhouse.warehouse.imports.lm_eval.samples import find_result_file, list_samples_files
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 IMPORTED_SUITE = "imported"
 
@@ -125,7 +130,7 @@ def import_results(
         raise PartialError(
             f"{len(errors)} of {file_count + len(errors) - len(samples.errors)} files were left out;"
             f" the first: {errors[0].message}",
-            f"the others are imported; {errors[0].cure}",
+            f"the others are imported; {errors[0].hint}",
         )
     return report
 

@@ -12,30 +12,30 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, TrailhouseError
-from trailhouse.models.evaluation.option_scores import OPTION_SCORE_SCHEMA
-from trailhouse.models.tasks.task import TASK_ITEM_SCHEMA
-from trailhouse.warehouse.evaluations import (
-    Evaluation,
-    EvaluationPlace,
-    EvaluationScores,
-    load_evaluations,
-    load_task,
-    read_evaluation_keys,
-)
-from trailhouse.warehouse.imports.lm_eval import HARNESS
-from trailhouse.warehouse.imports.lm_eval_samples import (
-    SampledItem,
-    SampleSettings,
-    read_sample_settings,
-    read_samples,
-)
-from trailhouse.warehouse.imports.sampled_tasks import (
+from trailhouse.models.few_shot.option_scores import OPTION_SCORE_SCHEMA
+from trailhouse.models.few_shot.tasks.task import TASK_ITEM_SCHEMA
+from trailhouse.warehouse.imports.lm_eval.results import HARNESS
+from trailhouse.warehouse.imports.lm_eval.sampled_tasks import (
     SampledTask,
     begin_task,
     name_task,
     read_sampled_task,
     task_item_rows,
     task_record,
+)
+from trailhouse.warehouse.imports.lm_eval.samples import (
+    SampledItem,
+    SampleSettings,
+    read_sample_settings,
+    read_samples,
+)
+from trailhouse.warehouse.loading.evaluation_ledger import (
+    Evaluation,
+    EvaluationPlace,
+    EvaluationScores,
+    load_evaluations,
+    load_task,
+    read_evaluation_keys,
 )
 
 # Whoever evaluated does not say which weights: the checkpoint is known by its name alone.
@@ -162,7 +162,7 @@ def name_tokenizer(directory: Path | None) -> str:
     if directory is None:
         return ""
     # transformers takes seconds to import, and most imports have no samples
-    from trailhouse.models.tokenization import identify_tokenizer_of
+    from trailhouse.models.texts.tokenizer import identify_tokenizer_of
 
     return identify_tokenizer_of(directory)
 
@@ -174,8 +174,8 @@ def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) ->
     """
     if directory is None:
         return None
-    from trailhouse.models.evaluation.encoding import count_tokens
-    from trailhouse.models.tokenization import load_tokenizer
+    from trailhouse.models.few_shot.option_encoding import count_tokens
+    from trailhouse.models.texts.tokenizer import load_tokenizer
 
     requests = [(option.prompt, option.continuation) for item in items for option in item.options]
     return count_tokens(load_tokenizer(directory), requests)

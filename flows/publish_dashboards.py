@@ -17,10 +17,10 @@ from trailhouse.dashboards.publish.publication import Drift, find_drift, publish
 from trailhouse.dashboards.publish.rights import RightsDrift
 from trailhouse.dashboards.publish.warming import ChartFailure, warm_dashboards
 from trailhouse.errors import PartialError, UnreachableError
-from trailhouse.flows.address import resolve_address
-from trailhouse.flows.progress import report_progress
+from trailhouse.flows.services.superset import connect_superset, find_running_superset, resolve_superset
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
-from trailhouse.flows.superset import connect_superset, find_running_superset, resolve_superset
+from trailhouse.support.progress import report_progress
 
 
 @dataclass(frozen=True)

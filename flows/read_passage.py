@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.dashboards.passages.passage import ModelSeries, Passage, PassageToken
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.warehouse.query import read_columns
+from trailhouse.warehouse.reading.query import read_columns
 
 TOKEN_COLUMNS = ("position", "token_text", "category", "slope", "p_value")
 SERIES_COLUMNS = ("parameter_count", "model_id", "position", "steps", "perplexities")

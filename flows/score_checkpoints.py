@@ -20,14 +20,17 @@ from prefect.utilities.annotations import quote
 
 from trailhouse import __version__
 from trailhouse.errors import BadInputError, PartialError, TrailhouseError
-from trailhouse.flows.address import resolve_address
-from trailhouse.flows.progress import report_progress, report_remark
-from trailhouse.flows.registration import find_checkpoints, find_damaged_places, read_registered_corpus, register_suite
-from trailhouse.flows.reuse import Plan, copy_reusable, split_reusable
-from trailhouse.flows.settings import Settings, load_settings
-from trailhouse.flows.slots import RELEASE_SECONDS, wait_for_free
-from trailhouse.flows.suites import find_declared_suite
-from trailhouse.flows.sweep import (
+from trailhouse.flows.pipeline.claims import RELEASE_SECONDS, wait_for_free
+from trailhouse.flows.pipeline.declared_suites import find_declared_suite
+from trailhouse.flows.pipeline.registration import (
+    find_checkpoints,
+    find_damaged_places,
+    read_registered_corpus,
+    register_suite,
+)
+from trailhouse.flows.pipeline.reuse import Plan, copy_reusable, split_reusable
+from trailhouse.flows.pipeline.training import train_missing
+from trailhouse.flows.pipeline.work import (
     TASK_THREADS,
     PassedOver,
     ScoredCheckpoint,
@@ -37,19 +40,21 @@ from trailhouse.flows.sweep import (
     name_distinct,
     score_checkpoint,
 )
-from trailhouse.flows.training import train_missing
-from trailhouse.models.checkpoint import Checkpoint
-from trailhouse.models.checkpoint_cache import CheckpointCache
-from trailhouse.models.context import ContextChoice, choose_context
-from trailhouse.models.corpus import Corpus
-from trailhouse.models.scoring import BATCH_POLICY, ScoringSettings, library_versions
-from trailhouse.models.suite import Suite
-from trailhouse.models.tokenization import load_tokenizer, token_table, tokenize_corpus
-from trailhouse.models.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
-from trailhouse.warehouse.catalogue import load_tokens, upsert
+from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.download_cache import CheckpointCache
+from trailhouse.models.checkpoints.suite import Suite
+from trailhouse.models.scoring.context_window import ContextChoice, choose_context
+from trailhouse.models.scoring.score_corpus import BATCH_POLICY, ScoringSettings, library_versions
+from trailhouse.models.texts.corpus import Corpus
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
+from trailhouse.models.texts.tokenizer import load_tokenizer, token_table, tokenize_corpus
+from trailhouse.support.progress import report_note, report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.ledger import LedgerEntry, ScoredPartition, read_score_keys, retract_scores
-from trailhouse.warehouse.load import Partition, drop_abandoned_stages
+from trailhouse.warehouse.loading.catalogue import load_tokens, upsert
+from trailhouse.warehouse.loading.load import Partition, drop_abandoned_stages
+from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, read_score_keys, retract_scores
 
 Outcome = ScoredCheckpoint | LedgerEntry | PassedOver | BaseException
 
@@ -235,7 +240,7 @@ def say_what_is_waited_for(held_count: int) -> None:
         f"waiting for {held_count} checkpoints that other workers are scoring; what a dead worker held comes"
         f" free within {RELEASE_SECONDS:.0f} s and is scored here"
     )
-    report_remark(message)
+    report_note(message)
     get_run_logger().info(message)
 
 
@@ -260,7 +265,7 @@ def tokenize_for(
                 tokenized[name] = tokenize_corpus(load_tokenizer(checkpoint.directory), corpus)
             refuse_large_token_ids(tokenized[name], vocabulary_sizes[checkpoint.model_id])
         except BadInputError as error:
-            errors.append(BadInputError(f"{checkpoint.directory}: {error.message}", error.cure))
+            errors.append(BadInputError(f"{checkpoint.directory}: {error.message}", error.hint))
         else:
             usable.insert(0, (checkpoint, scored))
     used = {checkpoint.tokenizer_id: checkpoint.directory for checkpoint, _ in usable}

@@ -198,7 +198,7 @@ def prepare_prefect(settings: Settings) -> None:
     """Set Prefect's environment; without PREFECT_API_URL, tie the temporary server to this process."""
     set_prefect_defaults(settings)
     if "PREFECT_API_URL" not in os.environ:
-        from trailhouse.flows.server_lifetime import tie_temporary_server
+        from trailhouse.flows.prefect.server_lifetime import tie_temporary_server
 
         tie_temporary_server()
 

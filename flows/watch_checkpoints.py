@@ -10,17 +10,17 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from trailhouse.errors import PartialError, TrailhouseError
-from trailhouse.flows.address import resolve_address
 from trailhouse.flows.audit_checkpoints import audit_checkpoints
 from trailhouse.flows.build_marts import BuildReport, build_marts
+from trailhouse.flows.pipeline.claims import claim_work, has_server
+from trailhouse.flows.prefect.crashed_runs import guard_against_zombies
 from trailhouse.flows.publish_dashboards import refresh_running_dashboards
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
-from trailhouse.flows.slots import claim_work, has_server
-from trailhouse.flows.zombie_guard import guard_against_zombies
-from trailhouse.warehouse.audits import read_latest_audit
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.ledger import read_latest_scoring
+from trailhouse.warehouse.loading.audits import read_latest_audit
+from trailhouse.warehouse.loading.score_ledger import read_latest_scoring
 
 PUSHED_EVENT = "trailhouse.checkpoint.pushed"
 

@@ -9,10 +9,10 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from tests.workplace import Workplace
+from tests.support.workplace import Workplace
+from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 # Tests of these folders look at one demonstration, made by the real command.
 SHARES_WORKPLACE = ("tests/flows/", "tests/dashboards/superset/")

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -13,9 +12,9 @@ import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from jsonschema import Draft202012Validator
 
-from trailhouse.flows.environment_file import SECRETS
+from tests.support.paths import ROOT
+from trailhouse.flows.services.environment_file import SECRETS
 
-ROOT = Path(__file__).parents[1]
 FILES = ["docker-compose.yml", "docker-compose.cluster.yml"]
 TEXTS = {name: (ROOT / name).read_text() for name in FILES}
 BASE, CLUSTER = (yaml.safe_load(TEXTS[name]) for name in FILES)

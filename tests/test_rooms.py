@@ -6,20 +6,27 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-PYTHON_ROOMS = ("flows", "models", "warehouse", "dashboards")
-# Which rooms a room may import from.
-ALLOWED_ROOMS = {
-    "flows": {"flows", "models", "warehouse", "dashboards"},
-    "models": {"models"},
-    "warehouse": {"warehouse"},
-    "dashboards": {"dashboards"},
+from tests.support.paths import ROOT
+
+# Which rooms a room may import from, besides itself, trailhouse.errors and trailhouse.support.
+KNOWN_ROOMS = {
+    "cli": {"flows", "models", "warehouse", "server", "dashboards"},
+    "flows": {"models", "warehouse", "server", "dashboards"},
+    "models": set(),
+    "warehouse": set(),
+    "server": set(),
+    "dashboards": set(),
+    "trailhouse/support": set(),
 }
+PYTHON_ROOMS = tuple(KNOWN_ROOMS)
 FORBIDDEN_PACKAGES = {
-    "models": {"prefect", "clickhouse_connect", "chdb", "dbt"},
-    "warehouse": {"torch", "transformers", "prefect", "dbt", "matplotlib"},
-    "dashboards": {"torch", "transformers", "prefect", "clickhouse_connect", "chdb", "dbt"},
+    "cli": {"torch", "transformers", "chdb", "clickhouse_connect", "dbt"},
     "flows": {"torch", "transformers", "chdb"},
+    "models": {"prefect", "clickhouse_connect", "chdb", "dbt"},
+    "warehouse": {"torch", "transformers", "prefect", "chdb", "dbt", "matplotlib"},
+    "server": {"torch", "transformers", "prefect", "clickhouse_connect", "dbt", "matplotlib"},
+    "dashboards": {"torch", "transformers", "prefect", "clickhouse_connect", "chdb", "dbt"},
+    "trailhouse/support": {"torch", "transformers", "prefect", "clickhouse_connect", "chdb", "dbt", "matplotlib"},
 }
 
 
@@ -52,7 +59,7 @@ def test_a_room_has_python_files(room):
 @pytest.mark.parametrize("room", PYTHON_ROOMS)
 def test_a_room_imports_only_from_the_rooms_it_may_know(room):
     offenders = {
-        str(file.relative_to(ROOT)): sorted(rooms_of(imported_modules(file)) - ALLOWED_ROOMS[room])
+        str(file.relative_to(ROOT)): sorted(rooms_of(imported_modules(file)) - KNOWN_ROOMS[room] - {room})
         for file in python_files(room)
     }
     assert {file: rooms for file, rooms in offenders.items() if rooms} == {}
@@ -81,17 +88,34 @@ def test_only_the_settings_read_the_environment():
     assert readers == {"flows/settings.py", "dashboards/superset/superset_config.py"}
 
 
-def test_imports_inside_a_room_have_no_circles():
-    for room in PYTHON_ROOMS:
-        graph = {
-            ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): {
-                module.removeprefix("trailhouse.")
-                for module in top_level_imports(file)
-                if module.startswith(f"trailhouse.{room}")
-            }
-            for file in python_files(room)
+@pytest.mark.parametrize("room", PYTHON_ROOMS)
+def test_modules_of_a_room_import_each_other_in_one_direction(room):
+    graph = {
+        module_name(file): {module for module in top_level_imports(file) if module.startswith("trailhouse.")}
+        for file in python_files(room)
+    }
+    assert find_circle(graph) == []
+
+
+@pytest.mark.parametrize("room", PYTHON_ROOMS)
+def test_folders_of_a_room_import_each_other_in_one_direction(room):
+    modules = {module_name(file): file for file in python_files(room)}
+    folders: dict[str, set[str]] = {}
+    for file in modules.values():
+        folder = str(file.parent.relative_to(ROOT / room)).partition("/")[0]
+        targets = {
+            str(modules[module].parent.relative_to(ROOT / room)).partition("/")[0]
+            for module in imported_modules(file)
+            if module in modules
         }
-        assert find_circle(graph) == []
+        folders.setdefault(folder, set()).update(targets - {".", folder} if folder != "." else set())
+    assert find_circle(folders) == []
+
+
+def module_name(file: Path) -> str:
+    """The name under which a file of a room is imported."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts if parts[0] == "trailhouse" else ("trailhouse", *parts)).removesuffix(".__init__")
 
 
 def top_level_imports(file: Path) -> set[str]:
@@ -141,7 +165,7 @@ def test_staging_models_refer_to_no_mart_and_marts_to_no_staging_of_another_laye
 
 
 def test_figures_and_questions_read_marts_only():
-    questions = "\n".join(file.read_text() for file in (ROOT / "sql" / "queries").glob("*.sql"))
+    questions = "\n".join(file.read_text() for file in (ROOT / "sql" / "questions").rglob("*.sql"))
     figures = "\n".join(file.read_text() for file in (ROOT / "dashboards" / "figures").glob("*.py"))
     assert re.findall(r"\braw_\w+|\bstg_\w+", figures) == []
     assert re.findall(r"\b(?:from|join)\s+((?:raw|stg)_\w+)", questions) == []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class TrailhouseError(Exception):
-    """Something a person can mend: a one-line message that names the thing, and the cure.
+    """Something a person can mend: a one-line message that names the thing, and the hint.
 
     The command line prints both and exits with ``exit_code``; anything that is not a TrailhouseError is a
     defect of ours and exits 1.
@@ -14,13 +14,13 @@ class TrailhouseError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, cure: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.message = message
-        self.cure = cure
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.cure})"
+        return f"{self.message} ({self.hint})"
 
 
 class UsageError(TrailhouseError):
@@ -40,8 +40,8 @@ class PartialError(TrailhouseError):
 
     exit_code = 4
 
-    def __init__(self, message: str, cure: str, failures: Sequence[str] = ()) -> None:
-        super().__init__(message, cure)
+    def __init__(self, message: str, hint: str, failures: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
         self.failures = tuple(failures)
         """What failed, one line each."""
 

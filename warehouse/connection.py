@@ -43,13 +43,13 @@ class WarehouseAddress:
         Raises UsageError if the URL has no host, another scheme or a port that is not a number.
         """
         parts = urlsplit(url)
-        cure = "write it as http://host:8123 or https://user@host:8443"
+        hint = "write it as http://host:8123 or https://user@host:8443"
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"the warehouse URL {redact_url(url)!r} is not an http(s) URL", cure)
+            raise UsageError(f"the warehouse URL {redact_url(url)!r} is not an http(s) URL", hint)
         try:
             port = parts.port
         except ValueError as error:
-            raise UsageError(f"the warehouse URL {redact_url(url)!r} has a port that is no number", cure) from error
+            raise UsageError(f"the warehouse URL {redact_url(url)!r} has a port that is no number", hint) from error
         is_secure = parts.scheme == "https"
         return cls(
             host=parts.hostname,

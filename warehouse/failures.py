@@ -7,7 +7,7 @@ from urllib3.exceptions import HTTPError
 
 from trailhouse.errors import TrailhouseError, UnreachableError
 
-# Words of the engine's message, what they mean, and the cure; the first that fits counts.
+# Words of the engine's message, what they mean, and the hint; the first that fits counts.
 _REASONS = (
     (("NOT_ENOUGH_SPACE", "No space left on device", "errno: 28"),
      "the disk of the warehouse is full", "free some space and run the same command again"),
@@ -24,9 +24,9 @@ def explain_failure(error: BaseException) -> TrailhouseError | None:
     """Name what was wrong with the warehouse; None where the statement itself was, which is a defect of ours."""
     text = " ".join(str(error).split())
     if isinstance(error, DatabaseError | StreamFailureError):
-        for words, meaning, cure in _REASONS:
+        for words, meaning, hint in _REASONS:
             if any(word in text for word in words):
-                return UnreachableError(f"{meaning}: {text.partition(' (version ')[0][-300:]}", cure)
+                return UnreachableError(f"{meaning}: {text.partition(' (version ')[0][-300:]}", hint)
     if isinstance(error, OperationalError | StreamFailureError | ConnectionError | HTTPError):
         return UnreachableError(
             f"the warehouse stopped answering: {text[:300]}", "run the same command again, it goes on where it stopped"

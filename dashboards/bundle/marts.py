@@ -63,9 +63,9 @@ def read_marts(dbt_models: Path) -> dict[str, Mart]:
         for name, text in DOCS_BLOCK.findall(file.read_text(encoding="utf-8"))
     }
     marts = {}
-    for file in sorted((dbt_models / "marts").glob("*.yml")):
+    for file in sorted((dbt_models / "marts").rglob("*.yml")):
         for model in yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader).get("models", []):
-            if (dbt_models / "marts" / f"{model['name']}.sql").is_file():
+            if file.with_name(f"{model['name']}.sql").is_file():
                 columns = [
                     Column(column["name"], column["data_type"], resolve_description(column["description"], texts, file))
                     for column in model["columns"]

@@ -35,7 +35,7 @@ class Companion:
 class Figure:
     """A figure of a paper, as one mart shows it.
 
-    ``draw`` takes the rows of the mart and then those of each companion; what ``remark_mart`` says about the suite
+    ``draw`` takes the rows of the mart and then those of each companion; what ``caveat_mart`` says about the suite
     is written below. ``equals`` keeps the rows of the mart that have these values.
     """
 
@@ -46,27 +46,27 @@ class Figure:
     columns: tuple[str, ...]
     draw: Callable[..., Canvas]
     companions: tuple[Companion, ...] = ()
-    remark_mart: str | None = None
+    caveat_mart: str | None = None
     equals: tuple[tuple[str, str], ...] = ()
     is_of_corpus: bool = True
     """Whether the mart says something about a suite on a corpus, or about the suite alone."""
 
 
 def save_figure(
-    figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table, remarks: Sequence[str] = ()
+    figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table, caveats: Sequence[str] = ()
 ) -> list[Path]:
     """Draw a figure from the rows of its marts and write it in every format; returns the files."""
     with style.context(STYLE_SHEET):
         canvas = figure.draw(rows, *companions)
-        add_remarks(canvas, remarks)
+        add_caveats(canvas, caveats)
         return save_formats(canvas, directory, figure.name)
 
 
-def add_remarks(canvas: Canvas, remarks: Sequence[str]) -> None:
-    """Write remarks below the panels."""
-    if remarks:
+def add_caveats(canvas: Canvas, caveats: Sequence[str]) -> None:
+    """Write caveats below the panels."""
+    if caveats:
         width = int(15 * canvas.get_figwidth())
-        lines = [line for remark in remarks for line in textwrap.wrap(remark, width)]
+        lines = [line for caveat in caveats for line in textwrap.wrap(caveat, width)]
         canvas.supxlabel("\n".join(lines), fontsize=8, x=0.01, ha="left", parse_math=False)
 
 

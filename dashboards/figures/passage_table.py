@@ -10,7 +10,7 @@ from matplotlib import style
 from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from trailhouse.dashboards.figures.figure import add_remarks, save_formats
+from trailhouse.dashboards.figures.figure import add_caveats, save_formats
 from trailhouse.dashboards.figures.style import STYLE_SHEET
 from trailhouse.dashboards.passages.passage import CATEGORIES, Passage, make_visible
 
@@ -54,7 +54,7 @@ def draw_passage(passage: Passage) -> Canvas:
             write(row + 3, column, text, color)
             column += len(text)
     if len(lines) > len(shown):
-        add_remarks(canvas, [f"The first {len(shown)} of {len(lines)} lines; the page beside this file has all."])
+        add_caveats(canvas, [f"The first {len(shown)} of {len(lines)} lines; the page beside this file has all."])
     return canvas
 
 

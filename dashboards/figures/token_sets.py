@@ -226,8 +226,8 @@ def define_figure(
 ) -> Figure:
     """Describe a figure from a mart of token sets."""
     source = f"Xia et al. 2023, Figure {number}"
-    remark_mart = "fct_trend_remark"
-    return Figure(f"figure_{number:02d}_{name}", title, source, mart, COLUMNS, draw, companions, remark_mart)
+    caveat_mart = "fct_trend_caveat"
+    return Figure(f"figure_{number:02d}_{name}", title, source, mart, COLUMNS, draw, companions, caveat_mart)
 
 
 FIGURES = (

@@ -51,5 +51,5 @@ FIGURE = Figure(
             suite_id="opt-published",
         ),
     ),
-    remark_mart="fct_trend_remark",
+    caveat_mart="fct_trend_caveat",
 )

@@ -22,7 +22,7 @@ PAGE_SIZE = 100
 
 
 class CheckedSession(requests.Session):
-    """A session that logs in again when its token ran out, and turns every failure into one line and a cure."""
+    """A session that logs in again when its token ran out, and turns every failure into one line and a hint."""
 
     def __init__(self, log_in: Callable[[], dict[str, str]]) -> None:
         super().__init__()

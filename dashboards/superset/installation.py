@@ -104,7 +104,7 @@ def read_secret(path: Path) -> str:
 def describe_embedded_warehouse(directory: Path, database: str) -> dict[str, str]:
     """How Superset reaches the embedded warehouse of a data directory, and wakes it where it sleeps."""
     code = (
-        "import sys; from pathlib import Path; from trailhouse.warehouse.embedded.process import ensure_running;"
+        "import sys; from pathlib import Path; from trailhouse.server.process import ensure_running;"
         " ensure_running(Path(sys.argv[1]))"
     )
     package_root = Path(str(resources.files("trailhouse"))).parent

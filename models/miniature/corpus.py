@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trailhouse.models.corpus import Corpus, Document
 from trailhouse.models.miniature.text import split_documentation
+from trailhouse.models.texts.corpus import Corpus, Document
 
 
 def miniature_corpus() -> Corpus:

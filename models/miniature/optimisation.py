@@ -20,7 +20,7 @@ from transformers import (
     RwkvConfig,
 )
 
-from trailhouse.models.suite import ModelDeclaration
+from trailhouse.models.checkpoints.suite import ModelDeclaration
 
 # With an initial deviation of width^-1/2 and a learning rate in proportion to 1/width, one recipe serves all
 # widths. Found by a small search at 600k tokens: the usual 0.02 loses 0.3 nats on these widths, twice the rate

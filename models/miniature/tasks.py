@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import islice
 
+from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem
 from trailhouse.models.miniature.text import split_documentation
-from trailhouse.models.tasks.task import PromptFormat, Task, TaskItem
 
 ITEM_COUNT = 60
 SENTENCE_WORDS = range(8, 25)

@@ -24,17 +24,17 @@ import transformers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.miniature.optimisation import TrainingProgress, build_model, optimise_model
-from trailhouse.models.miniature.text import split_documentation
-from trailhouse.models.miniature.vocabulary import encode_texts, train_tokenizer
-from trailhouse.models.quiet import hide_progress_bars
-from trailhouse.models.suite import (
+from trailhouse.models.checkpoints.quiet_libraries import hide_progress_bars
+from trailhouse.models.checkpoints.suite import (
     DEFAULT_ARCHITECTURE,
     ModelDeclaration,
     Suite,
     load_suite,
     packaged_suites_directory,
 )
+from trailhouse.models.miniature.optimisation import TrainingProgress, build_model, optimise_model
+from trailhouse.models.miniature.text import split_documentation
+from trailhouse.models.miniature.vocabulary import encode_texts, train_tokenizer
 
 SUITE_FILES = {"full": "miniature.yaml", "reduced": "miniature-reduced.yaml"}
 RECORD_NAME = "training.json"

@@ -2,16 +2,15 @@
 
 import json
 import uuid
-from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.support.paths import DBT_MODELS
 from trailhouse.dashboards.bundle.bundle import ASSETS, check_assets, compile_bundle, find_bundle_problems
 from trailhouse.dashboards.bundle.declaration import read_folders
 from trailhouse.errors import BadInputError
 
-DBT_MODELS = Path(__file__).parents[2] / "dbt" / "models"
 CHART = {
     "title": "Perplexity",
     "explanation": "The lower a line, the better its model.",

@@ -2,17 +2,16 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.support.paths import DBT_MODELS
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
 from trailhouse.dashboards.publish.access import Access, build_rules
 from trailhouse.dashboards.publish.assets import read_bundle
 from trailhouse.dashboards.publish.rights import Rights, compare_rights
 
-DBT_MODELS = Path(__file__).parents[2] / "dbt" / "models"
 INSPECTOR = "dashboards/inspector.yaml"
 
 

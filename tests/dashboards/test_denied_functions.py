@@ -1,9 +1,10 @@
 """Functions that Superset denies, against those that the engine in use has."""
 
 import runpy
-from pathlib import Path
 
-CONFIGURATION = Path(__file__).parents[2] / "dashboards" / "superset" / "superset_config.py"
+from tests.support.paths import ROOT
+
+CONFIGURATION = ROOT / "dashboards" / "superset" / "superset_config.py"
 # Reviewed: their rows come from their arguments alone.
 ALLOWED = {
     "SQLStandardValues", "format", "fuzzJSON", "fuzzQuery", "generateRandom", "generateSeries", "generate_series",

@@ -397,10 +397,10 @@ def test_sets_of_one_model_at_another_start_are_drawn_as_a_published_suite_has_t
     assert titles == ["Set of middle: stagnated", "Set of middle: upward"]
 
 
-def test_remarks_are_written_below_a_figure(tmp_path):
+def test_caveats_are_written_below_a_figure(tmp_path):
     for figure in FIGURES[:2]:
         companions = [MARTS[companion.mart] for companion in figure.companions]
-        (_, svg, _) = save_figure(figure, MARTS[figure.mart], tmp_path, *companions, remarks=["small: only $one$ left"])
+        (_, svg, _) = save_figure(figure, MARTS[figure.mart], tmp_path, *companions, caveats=["small: only $one$ left"])
         assert "small: only $one$ left" in svg.read_text()
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 SERIES = (ModelSeries("s/small", (0, 10, 20), (90.0, 8.0, 9.0)), ModelSeries("s/large", (0, 10, 20), (80.0, 6.0, 3.0)))
-HOSTILE = (
+UNTRUSTED = (
     "<script>document.title='stolen'</script>",
     "<img src=x onerror=\"document.title='stolen'\">",
     "</span></p><svg onload=document.title='stolen'>",
@@ -29,13 +29,13 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Iterator:
-    """A passage of ordinary and hostile tokens, open in the system's Chromium."""
-    texts = [("The", None), (" cat", "upward"), (" sat", "downward"), *((text, "upward") for text in HOSTILE)]
+    """A passage of ordinary and untrusted tokens, open in the system's Chromium."""
+    texts = [("The", None), (" cat", "upward"), (" sat", "downward"), *((text, "upward") for text in UNTRUSTED)]
     tokens = tuple(
         PassageToken(position, text, category, 0.25, 0.01, SERIES) for position, (text, category) in enumerate(texts)
     )
     file = tmp_path_factory.mktemp("page") / "passage.html"
-    write_page(Passage("books", 3, HOSTILE[0], "s/small", "paper", 10, tokens), file)
+    write_page(Passage("books", 3, UNTRUSTED[0], "s/small", "paper", 10, tokens), file)
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
@@ -77,12 +77,12 @@ def test_the_colours_are_those_of_the_legend(page):
     assert colours == ["rgb(213, 94, 0)"] * 2 + ["rgb(0, 158, 115)"] * 2
 
 
-def test_hostile_texts_are_shown_as_texts_and_run_nothing(page):
+def test_untrusted_texts_are_shown_as_texts_and_run_nothing(page):
     shown = [
         page.locator(".token").nth(3 + index).evaluate("element => element.firstChild.textContent")
-        for index in range(len(HOSTILE))
+        for index in range(len(UNTRUSTED))
     ]
-    assert shown == list(HOSTILE)
+    assert shown == list(UNTRUSTED)
     assert page.title().startswith("books, document 3 (<script>")
     assert page.locator("script, img, iframe, a, b, i").count() == 0
     assert page.locator("body").is_visible()

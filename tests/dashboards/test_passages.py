@@ -11,7 +11,7 @@ from trailhouse.dashboards.passages.passage import ModelSeries, Passage, Passage
 from trailhouse.dashboards.passages.terminal import render_passage
 
 SERIES = (ModelSeries("s/small", (0, 10, 20), (90.0, 8.0, 9.0)), ModelSeries("s/large", (0, 10, 20), (80.0, 6.0, 3.0)))
-HOSTILE = "</span><script>alert('\"&')</script>[bold]\x1b[31m\u202e\x00"
+UNTRUSTED = "</span><script>alert('\"&')</script>[bold]\x1b[31m\u202e\x00"
 VOID = {"meta", "br"}
 
 
@@ -86,13 +86,13 @@ def test_the_legend_counts_every_token_once(has_colors):
 
 
 def test_a_text_cannot_steer_the_terminal():
-    text = print_passage(make_passage((HOSTILE, "upward")), has_colors=False)
+    text = print_passage(make_passage((UNTRUSTED, "upward")), has_colors=False)
     assert "[bold]\\u{1b}[31m\\u{202e}\\u{0}" in text
     assert not set(text) & {"\x1b", "\x00", "\u202e"}
 
 
 def test_a_text_cannot_leave_its_place_in_the_page():
-    page = render_page(make_passage((HOSTILE, "upward"), ("x", HOSTILE)))
+    page = render_page(make_passage((UNTRUSTED, "upward"), ("x", UNTRUSTED)))
     tags = {tag for tag, _ in PageReader(page).elements}
     assert tags <= {"html", "head", "meta", "title", "style", "body", "h1", "ul", "li", "p", "span", "svg", "polyline"}
     assert "&lt;script&gt;" in page

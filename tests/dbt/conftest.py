@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from tests.support.paths import ROOT
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
-PROJECT = Path(__file__).parents[2] / "dbt"
+PROJECT = ROOT / "dbt"
 LONG_AGO = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 Series = Mapping[tuple[int, int], Mapping[int, float]]  # log-probability by (document, position) and step

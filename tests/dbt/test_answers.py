@@ -8,8 +8,8 @@ import pytest
 from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.multitest import multipletests
 
-from tests.dbt.reference_trends import BATCH_TOKENS, categorise, find_start, fit_windows
-from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
+from tests.support.reference_trends import BATCH_TOKENS, categorise, find_start, fit_windows
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
 STEPS = [0, 100, 200, 400, 800, 1200, 1600, 2000]
 MODELS = {"s/small": 10, "s/large": 1000}
@@ -98,7 +98,7 @@ def ask(warehouse, losses, texts):
         "dim_token",
         "dim_token_context",
         "dim_document",
-        "fct_trend_remark",
+        "fct_trend_caveat",
     )
     warehouse.dbt(
         "build", "--exclude-resource-types", "unit_test", "test", "--select", *(f"+{name}" for name in wanted)

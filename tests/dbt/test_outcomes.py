@@ -3,7 +3,6 @@
 import csv
 import itertools
 import uuid
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +10,10 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
+from tests.support.paths import ROOT
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
-SEEDS = Path(__file__).parents[2] / "dbt" / "seeds"
+SEEDS = ROOT / "dbt" / "seeds"
 STEPS = {"s/small": [0, 10, 20, 40, 80], "s/middle": [0, 10, 30, 80, 90], "s/large": [0, 10, 20, 90], "r/alone": [5]}
 PARAMETERS = {"s/small": 100, "s/middle": 100, "s/large": 900, "r/alone": 7}
 # Parent and items by task; the parents are in no group, in `linearity` and in `breakthroughness`.

@@ -1,15 +1,14 @@
 """The exact p-value of a trend against scipy, however small it is."""
 
-from pathlib import Path
-
 import jinja2
 import numpy as np
 import pytest
 from scipy import stats
 
+from tests.support.paths import ROOT
 from trailhouse.warehouse.connection import connect
 
-MACROS = Path(__file__).parents[2] / "dbt" / "macros" / "trend_fit.sql"
+MACROS = ROOT / "dbt" / "macros" / "trend_fit.sql"
 DEGREES_OF_FREEDOM = (1, 2, 3, 4, 5, 8, 13, 16, 17, 34, 75, 152, 500)
 
 

@@ -2,9 +2,10 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+
+from tests.support.paths import MIGRATIONS
 
 # What is derived from published series is there before anything is scored.
 PUBLISHED = {
@@ -16,7 +17,6 @@ PUBLISHED = {
     "fct_behaviour_alignment",
     "fct_task_scaling",
 }
-MIGRATIONS = Path(__file__).parents[2] / "sql" / "migrations"
 
 
 @pytest.fixture(scope="module")

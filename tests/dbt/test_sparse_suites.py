@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from tests.dbt.reference_trends import BATCH_TOKENS, categorise, find_start, fit_windows
-from trailhouse.flows.cli import run
+from tests.support.reference_trends import BATCH_TOKENS, categorise, find_start, fit_windows
+from trailhouse.cli.main import run
 from trailhouse.flows.draw_figures import draw_figures
 from trailhouse.flows.settings import Settings
-from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions, remark_answer
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_answer_caveats, read_questions
 
 STEPS = [100, 200, 400, 500, 800, 900, 1000, 1300]
 PLANNED_STEPS = 2000
@@ -184,27 +184,27 @@ def test_a_start_is_fitted_where_three_checkpoints_are_left(built):
     assert rows == [(10 * index, count, count >= 3) for index, count in enumerate(left)]
 
 
-def test_remarks_say_in_words_what_is_missing(built):
-    remarks = {}
-    for model_id, remark in built.rows("select model_id, remark from fct_trend_remark"):
-        remarks.setdefault(model_id, []).append(remark)
-    assert remarks["few/one"] == ["7 of 8 registered checkpoints are not scored: the fits leave them out", FEW]
-    assert any(remark.startswith("only two checkpoints") for remark in remarks["few/two"])
+def test_caveats_say_in_words_what_is_missing(built):
+    caveats = {}
+    for model_id, caveat in built.rows("select model_id, caveat from fct_trend_caveat"):
+        caveats.setdefault(model_id, []).append(caveat)
+    assert caveats["few/one"] == ["7 of 8 registered checkpoints are not scored: the fits leave them out", FEW]
+    assert any(caveat.startswith("only two checkpoints") for caveat in caveats["few/two"])
     assert (
         "no checkpoint is scored at 70% of training or later: there are no trends from there on"
-        in remarks["whole/plain"]
+        in caveats["whole/plain"]
     )
-    assert any("3 of 8 registered" in remark for remark in remarks["gaps/plain"])
-    assert any(re.match("21 of 63 tokens lack scores", remark) for remark in remarks["gaps/tokens"])
+    assert any("3 of 8 registered" in caveat for caveat in caveats["gaps/plain"])
+    assert any(re.match("21 of 63 tokens lack scores", caveat) for caveat in caveats["gaps/tokens"])
 
 
 @pytest.mark.parametrize("suite_id", ["gaps", "few"])
-@pytest.mark.parametrize("name", [name for name in QUESTIONS if "fct_trend_remark" in QUESTIONS[name].sql])
+@pytest.mark.parametrize("name", [name for name in QUESTIONS if "fct_trend_caveat" in QUESTIONS[name].sql])
 def test_a_question_about_a_sparse_suite_is_answered_or_explained(built, name, suite_id):
     given = {"suite_id": suite_id, "corpus_id": "books"}
     values = {p.name: given[p.name] for p in QUESTIONS[name].parameters if p.name in given}
     rows = ask_question(built.client, QUESTIONS[name], values).to_pylist()
-    assert rows or remark_answer(built.client, QUESTIONS[name], values)
+    assert rows or read_answer_caveats(built.client, QUESTIONS[name], values)
     numbers = [value for row in rows for value in row.values() if isinstance(value, float)]
     assert all(math.isfinite(number) for number in numbers)
 
@@ -226,7 +226,7 @@ def test_every_figure_of_a_sparse_suite_is_drawn_and_says_why_it_looks_so(settin
     report = draw_figures(settings, "few", "books")
     names = {file.stem[:9] for file in report.files if file.suffix != ".html"}
     assert names >= {f"figure_{number:02d}" for number in (1, 2, 3, 4, 10, 11, 12)} | {"table_03_"}
-    assert f"one: {FEW}" in report.remarks
+    assert f"one: {FEW}" in report.caveats
     (shares,) = [file for file in report.files if file.name == "figure_02_trend_shares.svg"]
     assert "one: only one checkpoint is scored" in shares.read_text()
 

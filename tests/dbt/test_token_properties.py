@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import Table2x2
 
-from trailhouse.warehouse.questions import ask_question, packaged_questions, read_questions
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
 STEPS = [0, 100, 200, 400, 800, 1200, 1600, 2000]
 MODELS = {"s/small": 10, "s/large": 1000}

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from tests.dbt.reference_trends import BATCH_TOKENS, categorise, find_start, fit_windows
+from tests.support.reference_trends import BATCH_TOKENS, categorise, find_start, fit_windows
 
 CONVENTIONS = ("paper", "paper_index", "log_step", "ours")
 STARTS = range(0, 100, 10)

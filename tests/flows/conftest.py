@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.nudging import nudge_weights
-from tests.tiny_suite import TinySuite, make_template
-from tests.tiny_suite import make_suite as make_suite_of_tiny_models
+from tests.support.nudged_weights import nudge_weights
+from tests.support.tiny_suite import TinySuite, make_template
+from tests.support.tiny_suite import make_suite as make_suite_of_tiny_models
 from trailhouse.models.miniature import train_miniature_suite
 
 SUITE = """\
@@ -36,7 +36,7 @@ models:
 @pytest.fixture
 def trailhouse(address, tmp_path, monkeypatch, capfd):
     """Run a command in this process against the test database; returns (exit code, stdout, stderr)."""
-    from trailhouse.flows import cli
+    from trailhouse.cli import main as cli
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_URL", address.url)

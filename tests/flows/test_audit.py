@@ -9,7 +9,7 @@ import time
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from trailhouse.models.tokenization import identify_tokenizer_of
+from trailhouse.models.texts.tokenizer import identify_tokenizer_of
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from trailhouse.models.scoring import ScoringSettings
-from trailhouse.warehouse.ledger import ScoredPartition
+from trailhouse.models.scoring.score_corpus import ScoringSettings
+from trailhouse.warehouse.loading.score_ledger import ScoredPartition
 
 TEXT = "the cat sat on the mat and the parser reads the file " * 5
 

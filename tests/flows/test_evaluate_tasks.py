@@ -117,9 +117,9 @@ def test_a_malformed_task_names_its_file_and_field_before_anything_is_written(ev
     (tmp_path / "tasks" / "files" / "task.json").write_text(json.dumps({"examples": [ITEM, {"input": 7}]}))
     code, _, err = evaluate()
     assert code == 3
-    error, cure = err.strip().splitlines()
+    error, hint = err.strip().splitlines()
     assert error.startswith("error: tasks/files/task.json, examples[1].input: ")
-    assert cure.startswith("  cure: ")
+    assert hint.startswith("  hint: ")
     assert client.query("select count() from raw_task_item").result_rows == [(0,)]
 
 

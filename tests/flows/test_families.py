@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.models.architectures import configure
+from tests.support.architectures import configure
 
 pytestmark = pytest.mark.slow
 

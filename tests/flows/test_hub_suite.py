@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from tests.fake_hub import SUITE, FakeHub, serve_hub
-from tests.tiny_suite import nudge_weights
-from tests.workplace import COMMAND
+from tests.support.fake_hub import SUITE, FakeHub, serve_hub
+from tests.support.tiny_suite import nudge_weights
+from tests.support.workplace import COMMAND
 
 DECLARATION = SUITE + "    expected_steps: [0, 10, 20, 100]\n"
 WEIGHTS = "/cdn/"  # where the fake hub serves large files from

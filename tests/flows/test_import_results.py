@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import SHARED
 from trailhouse.flows.import_results import Naming, find_declared_model, name_result
-from trailhouse.models.suite import list_suites
+from trailhouse.models.checkpoints.suite import list_suites
 from trailhouse.warehouse.imports.json_files import JsonField
-from trailhouse.warehouse.imports.lm_eval import parse_result_file
+from trailhouse.warehouse.imports.lm_eval.results import parse_result_file
 
 METRICS = {"results": {"piqa": {"acc": 0.5, "acc_stderr": 0.1}}, "versions": {"piqa": 0}}
 
 
-PYTHIA = Path(__file__).parents[3] / "shared" / "data" / "lm_eval_pythia_70m"
+PYTHIA = SHARED / "data" / "lm_eval_pythia_70m"
 
 
 def result_of(path, arguments: str = ""):

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.nudging import nudge_weights
+from tests.support.nudged_weights import nudge_weights
 from trailhouse.models.miniature.vocabulary import train_tokenizer
 
 pytestmark = pytest.mark.slow
@@ -134,10 +134,10 @@ def test_a_damaged_checkpoint_is_named_and_nothing_of_it_is_written(damage, make
     damage(suite.step(30))
     code, out, err = trailhouse("score", str(suite.declaration), "--corpus", text)
     assert (code, out) == (3, ""), err
-    error, cure = err.strip().splitlines()
+    error, hint = err.strip().splitlines()
     assert error.startswith("error: ")
     assert "step-30" in error or "holds token id" in error
-    assert cure.startswith("  cure: ")
+    assert hint.startswith("  hint: ")
     for table in ("raw_token_score", "raw_score_ledger"):
         assert client.query(f"select count() from {table}").result_rows == [(0,)]
 
@@ -163,11 +163,11 @@ def test_a_damaged_checkpoint_does_not_stop_the_others(make_tiny_suite, text, tr
         (("figures", "--suite", "nothing", "--corpus", "few"), 3, "trailhouse status"),
     ],
 )
-def test_a_mistake_is_one_line_with_its_cure(arguments, exit_code, named, demo, corpus, workplace):
+def test_a_mistake_is_one_line_with_its_hint(arguments, exit_code, named, demo, corpus, workplace):
     result = workplace.run(*arguments)
     assert result.returncode == exit_code, result.stderr
-    error, cure = result.stderr.strip().splitlines()
-    assert named in error + cure
+    error, hint = result.stderr.strip().splitlines()
+    assert named in error + hint
     assert result.stdout == ""
 
 

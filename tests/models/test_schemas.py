@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from trailhouse.models.corpus import DOCUMENT_SCHEMA, Corpus, corpus_record
-from trailhouse.models.scoring import SCORE_SCHEMA
-from trailhouse.models.tokenization import TOKEN_SCHEMA
+from tests.support.paths import MIGRATIONS
+from trailhouse.models.scoring.score_corpus import SCORE_SCHEMA
+from trailhouse.models.texts.corpus import DOCUMENT_SCHEMA, Corpus, corpus_record
+from trailhouse.models.texts.tokenizer import TOKEN_SCHEMA
 
-MIGRATIONS = Path(__file__).parents[2] / "sql" / "migrations"
 ARROW_TYPES = {
     "String": pa.string(),
     "FixedString(64)": pa.string(),

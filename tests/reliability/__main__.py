@@ -15,11 +15,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.corpora.hostile_checkpoints import HARMLESS, REFUSED, REFUSED_PICKLES
 from tests.reliability import answers, calls, kills, malformed, memory, repetition, resources, security, soak
 from tests.reliability.bench import Bench
 from tests.reliability.check import Check, Outcome
 from tests.reliability.proofs import REPORT, Proof, run_tests
+from tests.support.untrusted_checkpoints import HARMLESS, REFUSED, REFUSED_PICKLES
 
 PUBLICATIONS = Proof(
     "tests/dashboards/superset/test_publication.py",
@@ -29,20 +29,22 @@ KILLED_PUBLICATIONS = Proof(
     "tests/dashboards/superset/test_publication.py",
     {"test_a_publication_that_was_killed_is_completed_by_the_next": 2},
 )
-HOSTILE_CHECKPOINTS = Proof(
-    "tests/flows/test_hostile_checkpoints.py",
+UNTRUSTED_CHECKPOINTS = Proof(
+    "tests/flows/test_untrusted_checkpoints.py",
     {
-        "test_hostile_checkpoints_are_refused_one_by_one_and_the_sound_one_is_scored": len(REFUSED),
+        "test_untrusted_checkpoints_are_refused_one_by_one_and_the_sound_one_is_scored": len(REFUSED),
         "test_pickles_that_are_allowed_make_tensors_and_run_nothing": len(REFUSED_PICKLES),
         "test_code_that_a_sound_checkpoint_offers_is_not_run": len(HARMLESS),
     },
 )
-HOSTILE_TOKENS = Proof("tests/dashboards/superset/test_browser.py", {"test_hostile_token_text_is_shown_as_text": 40})
+UNTRUSTED_TOKENS = Proof(
+    "tests/dashboards/superset/test_browser.py", {"test_untrusted_token_text_is_shown_as_text": 40}
+)
 PROOFS = (
     ("Reliability", "kill -9 of a publication", {"ci": 2, "release": 2}, KILLED_PUBLICATIONS),
     ("Reliability", "publish twice", {"ci": 1, "release": 1}, PUBLICATIONS),
-    ("Security", "hostile checkpoints", {"ci": 25, "release": 60}, HOSTILE_CHECKPOINTS),
-    ("Security", "token text as XSS, in a browser", {"ci": 40, "release": 40}, HOSTILE_TOKENS),
+    ("Security", "untrusted checkpoints", {"ci": 25, "release": 60}, UNTRUSTED_CHECKPOINTS),
+    ("Security", "token text as XSS, in a browser", {"ci": 40, "release": 40}, UNTRUSTED_TOKENS),
 )
 CHECKS = (
     Check("Reliability", "kill -9 (server, loader, scoring worker, dbt)", {"ci": 20, "release": 200}, kills.run_kills),
@@ -59,7 +61,7 @@ CHECKS = (
     Check("Reliability", "every command twice", {"ci": 5, "release": 5}, repetition.repeat_commands),
     Check("Reliability", "failing query, then canary", {"ci": 200, "release": 10000}, answers.send_canaries),
     Check("Reliability", "server against engine, answers", {"ci": 2000, "release": 60000}, answers.compare_with_engine),
-    Check("Security", "hostile SQL", {"ci": 300, "release": 1000}, security.send_hostile_sql),
+    Check("Security", "forbidden SQL", {"ci": 300, "release": 1000}, security.send_forbidden_sql),
     Check("Security", "HTTP fuzz", {"ci": 5000, "release": 200000}, security.fuzz),
     Check("Security", "authentication", {"ci": 60, "release": 300}, security.try_credentials),
     Check("Security", "resource bombs", {"ci": 10, "release": 50}, security.throw_bombs),

@@ -7,11 +7,11 @@ import itertools
 
 import httpx
 
-from tests.corpora.failing_queries import FAILING, FORMATS, without_timings
-from tests.corpora.parity_queries import answer_in_process, require_answers
 from tests.reliability.bench import Bench
 from tests.reliability.check import Outcome
-from trailhouse.warehouse.parity import choose_formats, generate_queries
+from tests.support.failing_queries import FAILING, FORMATS, without_timings
+from tests.support.parity_queries import answer_in_process, require_answers
+from trailhouse.warehouse.upkeep.parity import choose_formats, generate_queries
 
 _PLAIN_ANSWERS = 2000
 _PLAIN_FORMATS = 4

@@ -21,13 +21,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.reliability.content import read_content
-from tests.workplace import Workplace
-from trailhouse.flows.address import resolve_address
+from tests.support.workplace import Workplace
+from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.server.access.credentials import read_credentials
+from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.digest import TableDigest
-from trailhouse.warehouse.embedded.credentials import read_credentials
-from trailhouse.warehouse.embedded.process import Endpoint, ensure_running, stop
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.upkeep.digest import TableDigest
 
 _SENTENCE = "The parser reads the file and returns a tuple — naïve, but 東京 and 🙂 work as well.\n"
 

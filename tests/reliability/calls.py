@@ -22,11 +22,11 @@ from tests.reliability.load_path import ROW_COUNT, WRITTEN_TABLES, find_torn, lo
 from tests.reliability.proxy import FAULTS, FaultyProxy
 from trailhouse.errors import TrailhouseError
 from trailhouse.warehouse import connection
-from trailhouse.warehouse.backup import back_up, read_manifest, verify_files
 from trailhouse.warehouse.connection import PROMPT_TIMEOUT_SECONDS, WarehouseAddress, connect
-from trailhouse.warehouse.digest import TableDigest
 from trailhouse.warehouse.failures import explain_failure
-from trailhouse.warehouse.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.upkeep.backup import back_up, read_manifest, verify_files
+from trailhouse.warehouse.upkeep.digest import TableDigest
 
 MAX_SECONDS = 30.0
 _WAYS = ("lose_reply", "unavailable", "reset", "cut_reply")

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.models.corpus import Corpus, Document, corpus_record, document_table
-from trailhouse.warehouse.catalogue import load_corpus, load_tokens, upsert
+from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.ledger import ScoredPartition, load_scores, read_score_keys
+from trailhouse.warehouse.loading.catalogue import load_corpus, load_tokens, upsert
+from trailhouse.warehouse.loading.score_ledger import ScoredPartition, load_scores, read_score_keys
 
 STEPS = (1, 2)
 WRITTEN_TABLES = ("raw_suite", "raw_corpus", "raw_document", "raw_token", "raw_token_score", "raw_score_ledger")

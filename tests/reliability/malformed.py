@@ -12,14 +12,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.corpora.http_requests import mutate
 from tests.reliability.bench import Bench
 from tests.reliability.check import Outcome
+from tests.support.http_requests import mutate
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.models.corpus import read_corpus
-from trailhouse.models.suite import load_suite, packaged_suites_directory
-from trailhouse.models.tasks.discovery import find_tasks
-from trailhouse.warehouse.imports.lm_eval import read_result_file
+from trailhouse.models.checkpoints.suite import load_suite, packaged_suites_directory
+from trailhouse.models.few_shot.tasks.discovery import find_tasks
+from trailhouse.models.texts.corpus import read_corpus
+from trailhouse.warehouse.imports.lm_eval.results import read_result_file
 
 Reader = Callable[[Path], object]
 
@@ -42,14 +42,14 @@ def read_mutated(bench: Bench, count: int) -> Outcome:
             read(path)
         except (BadInputError, UsageError) as error:
             refused_count += 1
-            outcome.require(error.message != "" and error.cure != "", f"{name}: no message or no cure")
+            outcome.require(error.message != "" and error.hint != "", f"{name}: no message or no hint")
             outcome.require(str(folder) in error.message, f"{name}: the message names no file: {error.message}")
         except Exception as error:
             kept = bench.folder("found") / name
             kept.write_bytes(path.read_bytes())
             outcome.failures.append(f"{name}: {type(error).__name__}: {error}")
         outcome.done_count += 1
-    outcome.detail = f"{refused_count} refused with a message and a cure, the others readable"
+    outcome.detail = f"{refused_count} refused with a message and a hint, the others readable"
     return outcome
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.reliability.bench import Bench
 from tests.reliability.check import Outcome
-from tests.tiny_suite import make_suite, make_template
-from tests.workplace import Workplace
+from tests.support.tiny_suite import make_suite, make_template
+from tests.support.workplace import Workplace
 
 # two matrices of this many rows and 16 columns of float32 are 512 MiB
 _LARGE_VOCABULARY = 1 << 22
@@ -37,7 +37,7 @@ def starve_scoring(bench: Bench, count: int) -> Outcome:
     outcome.require(enough_bytes > 0, f"the small model was not scored: {message}")
     for _ in range(count):
         code, message, _ = score_within(place, large, enough_bytes + _SLACK_BYTES, folder / "stderr")
-        is_named = code in (2, 4) and "memory" in message and "cure:" in message and "Traceback" not in message
+        is_named = code in (2, 4) and "memory" in message and "hint:" in message and "Traceback" not in message
         outcome.require(is_named, f"code {code}: {message[-400:]}")
         outcome.require(place.query(stored) == [(0,)], f"{place.query(stored)} scores of a model that did not fit")
         outcome.done_count += 1

@@ -1,4 +1,4 @@
-"""Rows that tests prove as they stand: hostile checkpoints, and what needs Superset and a browser."""
+"""Rows that tests prove as they stand: untrusted checkpoints, and what needs Superset and a browser."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 from tests.reliability.bench import Bench
 from tests.reliability.check import Outcome
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "test-artifacts" / "tests.xml"
 _MAX_SECONDS = 1800
 _OTHER_ENDS = ("failure", "error", "skipped")

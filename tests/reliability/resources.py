@@ -21,13 +21,13 @@ from tests.reliability.bench import Bench, OwnServer
 from tests.reliability.check import Outcome
 from tests.reliability.content import describe_difference
 from tests.reliability.load_path import find_torn, load_everything, make_batches, scored_partition
-from tests.workplace import COMMAND
+from tests.support.workplace import COMMAND
 from trailhouse.errors import TrailhouseError
-from trailhouse.warehouse import versions
+from trailhouse.server.process import stop
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.embedded.process import stop
 from trailhouse.warehouse.failures import explain_failure
-from trailhouse.warehouse.ledger import load_scores, read_score_keys
+from trailhouse.warehouse.loading import row_versions
+from trailhouse.warehouse.loading.score_ledger import load_scores, read_score_keys
 
 MAX_DRAIN_SECONDS = 10.0
 _DISK_MEBIBYTES = 64
@@ -119,7 +119,7 @@ def cap_memory(bench: Bench, count: int) -> Outcome:
     """A server with little memory refuses what needs more, by name, and answers the next query."""
     outcome = Outcome()
     directory = bench.folder("capped")
-    command = [sys.executable, "-m", "trailhouse.warehouse.embedded", str(directory), "--port", "0"]
+    command = [sys.executable, "-m", "trailhouse.server", str(directory), "--port", "0"]
     process = subprocess.Popen(
         [*command, "--memory-limit-bytes", str(600 << 20)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -166,7 +166,7 @@ def turn_clock_back(bench: Bench, count: int) -> Outcome:
         load_everything(address)
         replacement = scored_partition(1, weights="b")
         with connect(address) as client:
-            with patch.object(versions, "datetime", EarlierClock):
+            with patch.object(row_versions, "datetime", EarlierClock):
                 load_scores(client, replacement, make_batches(1, -1), uuid.uuid4(), datetime.now(UTC))
             key = read_score_keys(client, replacement.corpus_id).get(("s/m", 1))
             outcome.require(key == replacement.score_key, "the ledger vouches for the replaced scores")
@@ -232,7 +232,7 @@ def open_twice(bench: Bench, count: int) -> Outcome:
     outcome = Outcome()
     server = bench.server
     for _ in range(count):
-        command = [sys.executable, "-m", "trailhouse.warehouse.embedded", str(server.directory), "--port", "0"]
+        command = [sys.executable, "-m", "trailhouse.server", str(server.directory), "--port", "0"]
         run = subprocess.run(command, capture_output=True, text=True, timeout=120)
         is_named = run.returncode == 5 and f"in use by process {server.pid}" in run.stderr
         outcome.require(is_named, f"code {run.returncode}: {run.stderr}")

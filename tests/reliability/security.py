@@ -15,36 +15,36 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.corpora.credentials import basic, invalid_queries, wrong_ways
-from tests.corpora.hostile_sql import CANARY, PARAMETERS, disguise, generate_statements
-from tests.corpora.http_requests import FuzzReport, seed_requests, send_mutated
-from tests.peak_memory import PeakMemory
 from tests.reliability.bench import Bench, OwnServer
 from tests.reliability.check import Outcome
-from trailhouse.warehouse.embedded.process import stop
-from trailhouse.warehouse.embedded.sessions import MAX_SESSIONS
+from tests.support.credentials import basic, invalid_queries, wrong_ways
+from tests.support.forbidden_sql import CANARY, PARAMETERS, disguise, generate_statements
+from tests.support.http_requests import FuzzReport, seed_requests, send_mutated
+from tests.support.peak_memory import PeakMemory
+from trailhouse.server.engine.sessions import MAX_SESSIONS
+from trailhouse.server.process import stop
 
 MAX_ANSWER_SECONDS = 5.0
 _REFUSALS = frozenset({400, 408, 413, 414, 429, 500, 503})
 _BOUNDS = {"max_memory_usage": "100000000", "max_execution_time": "5"}
 
 
-def send_hostile_sql(bench: Bench, count: int) -> Outcome:
+def send_forbidden_sql(bench: Bench, count: int) -> Outcome:
     """None of the statements may succeed, read the canary or write a file."""
     outcome = Outcome()
-    folder = bench.folder("hostile")
+    folder = bench.folder("untrusted")
     with bench.server.client() as client:
-        client.post("/", content="CREATE OR REPLACE TABLE hostile (x String) ENGINE = MergeTree ORDER BY x")
-        client.post("/", content="INSERT INTO hostile VALUES ('one')")
+        client.post("/", content="CREATE OR REPLACE TABLE untrusted (x String) ENGINE = MergeTree ORDER BY x")
+        client.post("/", content="INSERT INTO untrusted VALUES ('one')")
         plain, generator = generate_statements(folder), random.Random(bench.seed)
         disguised = [disguise(plain[number % len(plain)], generator) for number in range(count - len(plain))]
         for statement in [*plain, *disguised]:
             answer = client.post("/", params=PARAMETERS, content=statement.encode())
             outcome.require(answer.status_code != 200 and CANARY not in answer.text, f"succeeded: {statement}")
             outcome.done_count += 1
-        left = client.post("/", content="SELECT count(), any(x) FROM hostile").text
+        left = client.post("/", content="SELECT count(), any(x) FROM untrusted").text
         outcome.require(left == "1\tone\n", f"the table holds {left!r}")
-        client.post("/", content="DROP TABLE hostile")
+        client.post("/", content="DROP TABLE untrusted")
     outcome.require(os.listdir(folder) == ["canary.txt"], f"files were made: {os.listdir(folder)}")
     outcome.detail = f"{outcome.done_count} statements of {count} asked"
     return outcome

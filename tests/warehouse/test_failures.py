@@ -18,10 +18,10 @@ from trailhouse.warehouse.failures import explain_failure
         (ProtocolError("Connection broken", ConnectionResetError(104, "reset")), "stopped answering"),
     ],
 )
-def test_a_failure_of_the_warehouse_is_named_with_its_cure(error, meaning):
+def test_a_failure_of_the_warehouse_is_named_with_its_hint(error, meaning):
     explained = explain_failure(error)
     assert explained is not None
-    assert explained.cure
+    assert explained.hint
     with pytest.raises(type(explained), match=meaning):
         raise explained
 

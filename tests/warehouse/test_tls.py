@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-COMMAND = [sys.executable, "-m", "trailhouse.flows.cli"]
+COMMAND = [sys.executable, "-m", "trailhouse.cli.main"]
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,11 @@ class JsonField:
     line: int | None = None
     """Line of a file with one JSON value a line, from 1."""
 
-    def fail(self, problem: str, cure: str) -> BadInputError:
+    def fail(self, problem: str, hint: str) -> BadInputError:
         """Return the error for this field, to be raised by the caller."""
         line = f", line {self.line}" if self.line is not None else ""
         place = f", field {self.name}" if self.name else ""
-        return BadInputError(f"{self.file}{line}{place}: {problem}", cure)
+        return BadInputError(f"{self.file}{line}{place}: {problem}", hint)
 
     def items(self) -> Iterator[JsonField]:
         """Yield the fields of an object; raises BadInputError if this is none."""

@@ -5,14 +5,14 @@ import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 import requests
 
+from tests.support.paths import ROOT
 from trailhouse.dashboards.publish.client import PublishingClient
 
-ENVIRONMENT = Path(__file__).parents[3] / ".venv-superset"
+ENVIRONMENT = ROOT / ".venv-superset"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def main() -> None:
     """Log in, open each dashboard, and save its picture."""
     directory = Path(sys.argv[1])
     settings = load_settings()
-    command = [sys.executable, "-m", "trailhouse.flows.cli", "dashboards", "start", "--json"]
+    command = [sys.executable, "-m", "trailhouse.cli.main", "dashboards", "start", "--json"]
     started = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     password = (settings.superset_directory / "admin.password").read_text().strip()
     with sync_playwright() as playwright:

@@ -13,7 +13,7 @@ from trailhouse.flows.publish_dashboards import compile_assets
 pytestmark = pytest.mark.slow
 
 # What reaches files, other hosts or processes, each as a table and as a value where the engine has both.
-HOSTILE_SQL = (
+FORBIDDEN_SQL = (
     "select * from url('http://127.0.0.1:1/', 'CSV', 'a String')",
     "select * from file('/etc/passwd', 'CSV', 'a String')",
     "select file('/etc/passwd')",
@@ -91,7 +91,7 @@ def test_a_researcher_asks_sql_as_the_reader_of_the_warehouse(researcher):
     assert row["is_readonly"] == "2"  # the reader's: settings of a query may change, data may not
 
 
-@pytest.mark.parametrize("sql", HOSTILE_SQL)
+@pytest.mark.parametrize("sql", FORBIDDEN_SQL)
 def test_superset_refuses_a_researcher_the_functions_that_leave_the_warehouse(researcher, sql):
     answer = ask_sql_lab(researcher, sql)
     assert answer.status_code >= 400
@@ -99,7 +99,7 @@ def test_superset_refuses_a_researcher_the_functions_that_leave_the_warehouse(re
     assert "not allowed" in answer.text or "disallowed" in answer.text.lower(), answer.text
 
 
-@pytest.mark.parametrize("sql", HOSTILE_SQL)
+@pytest.mark.parametrize("sql", FORBIDDEN_SQL)
 def test_the_warehouse_refuses_the_reader_the_same_functions(superset, workplace, sql):
     endpoint = json.loads((workplace.settings.warehouse_directory / "server.json").read_text())["url"]
     password = (workplace.settings.warehouse_directory / "reader.password").read_text().strip()

@@ -1,20 +1,18 @@
 """The dashboards as people see them: headless Chromium over the demonstration's warehouse."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.dashboards.superset.visitor import CHART, DASHBOARDS, FLAGS, Visitor, find_chromium, visit
+from tests.support.paths import ROOT
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[3]
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
 # Charts of faults: what they show depends on whether there are any.
 EMPTY_WHEN_ALL_IS_WELL = {"Audit flags"}
-HOSTILE_TOKENS = (
+UNTRUSTED_TOKENS = (
     "<script>window.wasAttacked=1</script>",
     "<img src=x onerror=window.wasAttacked=1>",
     "<svg/onload=window.wasAttacked=1>",
@@ -142,24 +140,24 @@ def write_tokens(workplace, tokenizer_id: str, corpus_id: str, tokens: list[str]
 
 
 @pytest.fixture
-def hostile_document(workplace):
-    """Document 0 begins with hostile tokens while the test runs."""
+def untrusted_document(workplace):
+    """Document 0 begins with untrusted tokens while the test runs."""
     ((tokenizer_id, corpus_id),) = workplace.query("select distinct tokenizer_id, corpus_id from raw_token limit 1")
     rows = workplace.query(
         "select token_text from raw_token where document_id = 0"
         f" and tokenizer_id = '{tokenizer_id}' and corpus_id = '{corpus_id}' order by position"
     )
-    write_tokens(workplace, tokenizer_id, corpus_id, list(HOSTILE_TOKENS))
+    write_tokens(workplace, tokenizer_id, corpus_id, list(UNTRUSTED_TOKENS))
     yield
-    write_tokens(workplace, tokenizer_id, corpus_id, [row[0] for row in rows[: len(HOSTILE_TOKENS)]])
+    write_tokens(workplace, tokenizer_id, corpus_id, [row[0] for row in rows[: len(UNTRUSTED_TOKENS)]])
 
 
-def test_hostile_token_text_is_shown_as_text(visitor, hostile_document, superset):
+def test_untrusted_token_text_is_shown_as_text(visitor, untrusted_document, superset):
     superset.forget_results()
     visitor.open_dashboard("inspector")
-    visitor.take_screenshot(ARTIFACTS / "dashboard_inspector_hostile.png")
+    visitor.take_screenshot(ARTIFACTS / "dashboard_inspector_untrusted.png")
     passage = visitor.read_chart("Passage")
-    for token in HOSTILE_TOKENS:
+    for token in UNTRUSTED_TOKENS:
         assert token in passage, token
     assert visitor.page.evaluate("window.wasAttacked") is None
     inside = visitor.page.locator(CHART)

@@ -1,0 +1,1 @@
+"""The command line: the door to everything, with no work of its own."""

@@ -1,0 +1,1 @@
+"""The commands of ``trailhouse``, one file each, named after the command."""

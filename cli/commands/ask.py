@@ -1,0 +1,69 @@
+"""``trailhouse ask``: a named question with parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from trailhouse.cli.console import print_rows, say
+from trailhouse.cli.options import CsvOption, DataDirectoryOption, JsonOption, ParquetOption, WarehouseUrlOption
+from trailhouse.errors import UsageError
+from trailhouse.flows.settings import load_settings
+
+
+def ask(
+    name: Annotated[str | None, typer.Argument(help="Name of the question; without it, all are listed.")] = None,
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="Parameter as name=value.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="List the questions, with their parameters.")] = False,
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+    parquet: ParquetOption = None,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Ask one of the named questions, with parameters; without a name, list them."""
+    from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.warehouse.connection import connect
+    from trailhouse.warehouse.reading.questions import (
+        ask_question,
+        packaged_questions,
+        read_answer_caveats,
+        read_questions,
+    )
+
+    questions = read_questions(packaged_questions())
+    if name is None or only_list:
+        rows = [
+            {
+                "question": question.name,
+                "answers": question.description,
+                "parameters": ", ".join(
+                    p.name if p.default is None else f"{p.name}={p.default}" for p in question.parameters
+                ),
+            }
+            for question in questions.values()
+        ]
+        print_rows(pa.Table.from_pylist(rows), as_json=as_json, as_csv=as_csv, parquet=parquet)
+        return
+    if name not in questions:
+        raise UsageError(f"there is no question {name!r}", "see `trailhouse ask`")
+    values = dict(parse_parameter(text) for text in param or ())
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    with connect(resolve_address(settings)) as client:
+        rows_found = ask_question(client, questions[name], values)
+        caveats = read_answer_caveats(client, questions[name], values)
+    for caveat in caveats:
+        say(f"note: {caveat}")
+    if rows_found.num_rows == 0:
+        say("no rows: `trailhouse status` shows what is scored, `trailhouse ask --list` the parameters")
+    print_rows(rows_found, as_json=as_json, as_csv=as_csv, parquet=parquet)
+
+
+def parse_parameter(text: str) -> tuple[str, str]:
+    """Split name=value; raises UsageError if there is no equals sign."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise UsageError(f"--param {text!r} has no value", "write it as name=value")
+    return name, value

@@ -1,0 +1,48 @@
+"""``trailhouse audit``: what is missing, damaged, duplicated or changed among the checkpoints of a suite."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from trailhouse.cli.console import print_json, print_table, progress_bars, say
+from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.flows.settings import load_settings
+
+
+def audit(
+    suite: Annotated[str, typer.Argument(help="Suite, see `trailhouse suite list`.")],
+    skip_values: Annotated[bool, typer.Option("--skip-values", help="Do not search local weights for NaN.")] = False,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Look for what is missing, damaged, doubled or changed among the checkpoints of a suite.
+
+    Of a suite on the hub only metadata is read. Exits with 4 if something is wrong.
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    from trailhouse.flows.audit_checkpoints import audit_checkpoints
+
+    with progress_bars():
+        report = audit_checkpoints(suite, settings, are_values_read=not skip_values)
+    if as_json:
+        print_json(
+            {
+                "suite": report.suite_id,
+                "checkpoints": report.checkpoint_count,
+                "wrong": report.wrong_count,
+                "findings": [asdict(finding) for finding in report.noted],
+            }
+        )
+    elif report.noted:
+        columns = ("model_id", "step", "check_name", "status", "message")
+        rows = [{name: asdict(finding)[name] for name in columns} for finding in report.noted]
+        print_table(pa.Table.from_pylist(rows))
+    say(
+        f"{report.checkpoint_count} checkpoints of {report.suite_id} audited, {report.wrong_count} with something wrong"
+    )
+    report.raise_if_wrong()

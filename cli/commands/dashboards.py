@@ -1,0 +1,79 @@
+"""``trailhouse dashboards``: run Superset beside the warehouse."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from trailhouse.cli.commands.publish import run_publication
+from trailhouse.cli.console import print_json, say
+from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.flows.settings import load_settings
+
+dashboards_app = typer.Typer(no_args_is_help=True, help="Superset beside the warehouse, with the dashboards in it.")
+
+
+PortOption = Annotated[int | None, typer.Option(help="Port of the local Superset; 0 takes a free one. [default: 8088]")]
+
+
+@dashboards_app.command()
+def start(
+    port: PortOption = None,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Start Superset unless it runs, publish the dashboards and say where they are."""
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, superset_port=port)
+    run_publication(settings, as_json=as_json)
+    if settings.superset_url is None:
+        say(f"log in as admin, the password is in {settings.superset_directory / 'admin.password'}")
+        say("stop it with `trailhouse dashboards stop`")
+
+
+@dashboards_app.command()
+def stop(data_directory: DataDirectoryOption = None) -> None:
+    """Stop the local Superset; dashboards, users and what people made stay."""
+    from trailhouse.dashboards.superset.process import stop_superset
+    from trailhouse.flows.services.superset import locate_installation
+
+    was_running = stop_superset(locate_installation(load_settings(data_directory=data_directory)))
+    say("stopped Superset" if was_running else "no Superset is running")
+
+
+@dashboards_app.command()
+def status(as_json: JsonOption = False, data_directory: DataDirectoryOption = None) -> None:
+    """Say whether Superset runs, and where."""
+    from trailhouse.flows.services.superset import find_running_superset
+
+    superset = find_running_superset(load_settings(data_directory=data_directory))
+    if as_json:
+        print_json({"url": None if superset is None else superset.url})
+    say("no Superset is running" if superset is None else f"Superset runs at {superset.url}")
+
+
+@dashboards_app.command()
+def add_user(
+    name: Annotated[str, typer.Argument(help="Name to log in with.")],
+    role: Annotated[
+        Literal["stakeholder", "researcher"],
+        typer.Option(help="stakeholder sees dashboards; researcher also asks SQL and makes charts."),
+    ] = "stakeholder",
+    group: Annotated[
+        list[str] | None, typer.Option(help="Group of the access file: only its suites are seen. Repeatable.")
+    ] = None,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+) -> None:
+    """Create a user of Superset; the generated password is printed once."""
+    from trailhouse.dashboards.publish.users import add_user as add_user_to
+    from trailhouse.flows.services.superset import connect_superset, resolve_superset
+
+    superset = resolve_superset(load_settings(data_directory=data_directory))
+    password = add_user_to(connect_superset(superset), name, role, group or ())
+    if as_json:
+        print_json({"user": name, "role": role, "groups": group or [], "password": password, "url": superset.url})
+    else:
+        typer.echo(password)
+    say(f"{name} logs in at {superset.url} and changes the password under Settings, Info")

@@ -1,0 +1,58 @@
+"""``trailhouse demo``: the whole main job on the miniature suite."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from trailhouse.cli.console import pivot, print_json, print_table, progress_bars, say
+from trailhouse.cli.options import (
+    DataDirectoryOption,
+    JsonOption,
+    WarehouseUrlOption,
+)
+from trailhouse.flows.settings import load_settings, prepare_prefect
+
+
+def demo(
+    size: Annotated[
+        Literal["full", "reduced"], typer.Option(help="reduced trains smaller models, in seconds.")
+    ] = "full",
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Run the whole job on models trained on the spot: train, score, derive, summarise, draw.
+
+    Needs no network and no GPU. What is done already is not done again.
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    prepare_prefect(settings)
+    from trailhouse.flows.run_demo import run_demo
+
+    with progress_bars():
+        report = run_demo(settings, size)
+    if as_json:
+        print_json(
+            {
+                "scoring": asdict(report.scoring),
+                "evaluation": asdict(report.evaluation),
+                "marts": asdict(report.marts),
+                "figures": [str(file) for file in report.figures],
+                "validation_perplexity": report.perplexities.to_pylist(),
+                "trend_shares": report.trend_shares.to_pylist(),
+                "task_accuracies": report.accuracies.to_pylist(),
+            }
+        )
+    else:
+        perplexities = pivot(report.perplexities, ["step"], "model_id", "perplexity")
+        print_table(perplexities, title="Validation perplexity by step and model")
+        shares = pivot(report.trend_shares, ["model_id", "category"], "start_percent", "token_percent")
+        print_table(shares, title="Tokens (%) by trend, for every start of the trend (% of training)")
+        columns = ["task_id", "accuracy_ratio", "accuracy_lower", "accuracy_upper", "chance_accuracy_ratio"]
+        accuracies = report.accuracies.select(columns)
+        print_table(accuracies, title="Accuracy of the largest model at its last checkpoint, 2 exemplars")
+    for file in report.figures:
+        say(f"wrote {file}")

@@ -1,0 +1,54 @@
+"""``trailhouse doctor``: what is wrong with an installation, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from trailhouse.cli.console import print_rows, progress_bars, say
+from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.errors import PartialError
+from trailhouse.flows.settings import Settings, load_settings
+
+
+def doctor(
+    compare: Annotated[
+        str | None, typer.Option("--compare", help="Compare the answers of the ClickHouse server at this URL instead.")
+    ] = None,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Check the installation and the warehouse; every finding comes with its hint. Exits 4 if there is a problem.
+
+    With --compare, 2,000 answers of the warehouse and of another ClickHouse server are compared byte for byte; the
+    user and password of the other server stand in its URL, or in TRAILHOUSE_WAREHOUSE_USER and _PASSWORD.
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    if compare is not None:
+        report_differences(settings, compare, as_json=as_json)
+        return
+    from trailhouse.flows.examine_installation import examine
+
+    findings = examine(settings)
+    print_rows(pa.Table.from_pylist([asdict(finding) for finding in findings]), as_json=as_json)
+    problems = [finding for finding in findings if finding.verdict == "problem"]
+    if problems:
+        raise PartialError(f"{len(problems)} of {len(findings)} checks found a problem", problems[0].hint)
+
+
+def report_differences(settings: Settings, url: str, *, as_json: bool) -> None:
+    """Print the answers that differ, and fail if there are any."""
+    from trailhouse.flows.examine_installation import compare_servers
+
+    with progress_bars():
+        count, differences = compare_servers(settings, url)
+    if differences:
+        print_rows(pa.Table.from_pylist([asdict(difference) for difference in differences]), as_json=as_json)
+        raise PartialError(
+            f"{len(differences)} of {count} answers differ", "use the engine version the embedded server has"
+        )
+    say(f"{count} answers are the same, byte for byte")

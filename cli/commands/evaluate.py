@@ -1,0 +1,60 @@
+"""``trailhouse evaluate``: few-shot evaluation on multiple-choice tasks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import print_json, progress_bars, say
+from trailhouse.cli.options import (
+    DEFAULT_TASKS,
+    DataDirectoryOption,
+    DeviceOption,
+    DtypeOption,
+    JsonOption,
+    RepeatPrefixOption,
+    TasksOption,
+    WarehouseUrlOption,
+)
+from trailhouse.flows.settings import load_settings, prepare_prefect
+
+
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="Suite, see `trailhouse suite list`.")],
+    tasks: TasksOption = None,
+    shots: Annotated[
+        list[int] | None, typer.Option("--shots", help="Exemplars before the question; may be repeated. [default: 2]")
+    ] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option("--seed", help="Seed the exemplars are drawn with; may be repeated. [default: 0]"),
+    ] = None,
+    repeat_task_prefix: RepeatPrefixOption = False,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Evaluate every checkpoint of a suite on multiple-choice tasks, except what is evaluated already.
+
+    Interrupted or killed, run it again: it goes on where it stopped.
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
+    prepare_prefect(settings)
+    from trailhouse.flows.evaluate_tasks import evaluate_tasks
+
+    with progress_bars():
+        report = evaluate_tasks(
+            suite, tasks or DEFAULT_TASKS, shots or [2], seed or [0], settings, repeat_task_prefix=repeat_task_prefix
+        )
+    if as_json:
+        print_json(asdict(report))
+    for file in report.skipped_files:
+        say(f"skipped {file}: it asks for free text, not for a choice")
+    say(
+        f"{report.evaluated_count} of {report.evaluation_count} evaluations done, {report.already_evaluated_count} were"
+        f" done already: {report.item_count} items at {report.items_per_second:.0f} per second"
+    )

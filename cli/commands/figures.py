@@ -1,0 +1,40 @@
+"""``trailhouse figures``: draw the figures of the papers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import print_json, progress_bars, say
+from trailhouse.cli.options import (
+    CorpusOption,
+    DataDirectoryOption,
+    JsonOption,
+    WarehouseUrlOption,
+)
+from trailhouse.flows.settings import load_settings
+
+
+def figures(
+    suite: Annotated[str, typer.Option(help="Suite to draw.")],
+    corpus: CorpusOption,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Draw the figures of the papers from the marts, as PNG, SVG and PDF, a passage, and a page of all.
+
+    Example: trailhouse figures --suite opt-published --corpus pg19-validation
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    from trailhouse.flows.draw_figures import draw_figures
+
+    with progress_bars():
+        report = draw_figures(settings, suite, corpus)
+    if as_json:
+        print_json([str(file) for file in report.files])
+    for file in report.files:
+        say(f"wrote {file}")
+    for caveat in report.caveats:
+        say(f"note: {caveat}")

@@ -1,0 +1,74 @@
+"""``trailhouse import``: results that other programs computed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import print_json, progress_bars, say
+from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.flows.settings import load_settings, prepare_prefect
+
+import_app = typer.Typer(no_args_is_help=True, help="Imports: results that other programs computed.")
+
+
+@import_app.command("lm-eval")
+def import_lm_eval(
+    paths: Annotated[list[Path], typer.Argument(help="Result or samples files, or directories of them.")],
+    model: Annotated[
+        str | None, typer.Option(help="Model they are about: its name, or SUITE/NAME. [default: as each file says]")
+    ] = None,
+    step: Annotated[int | None, typer.Option(min=0, help="Step they are about. [default: as each file says]")] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help=r"Regular expression for their paths, like 'runs/(?P<model>[^/]+)/(?P<step>\d+)\.json'."),
+    ] = None,
+    parameters: Annotated[int | None, typer.Option(min=1, help="Parameters of a model that is new.")] = None,
+    batch_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of an optimizer step of a model that is new.")
+    ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the tokenizer that counts tokens in samples. [default: as each file says]"),
+    ] = None,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Import result files of lm-evaluation-harness, so that its metrics become trajectories.
+
+    Samples files (--log_samples) beside a result file are imported with it: multiple-choice tasks become tasks of the
+    warehouse, with the log-probability of every option.
+
+    A file is joined to the registered model of its name; a model nobody has registered is entered under the suite
+    that declares it, or under the suite `imported`. Importing twice changes nothing; `trailhouse transform` derives.
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    prepare_prefect(settings)
+    from trailhouse.flows.import_results import Naming, import_results
+
+    naming = Naming(model, step, pattern, parameters, batch_tokens, tokenizer)
+    with progress_bars():
+        report = import_results(tuple(paths), naming, settings)
+    if as_json:
+        print_json(asdict(report))
+    say(
+        f"{report.metric_count} metrics of {report.checkpoint_count} checkpoints of {', '.join(report.models)}:"
+        f" {report.changed_count} were new or changed"
+    )
+    if report.samples_file_count:
+        say(f"{report.option_count} option scores of {report.evaluation_count} evaluations were new or changed")
+    if report.uncounted_samples_file_count:
+        say(
+            f"{report.uncounted_samples_file_count} samples files have no token counts: name their tokenizer with"
+            " --tokenizer for option perplexities and accuracy per token"
+        )
+    if report.other_samples_file_count:
+        say(f"{report.other_samples_file_count} samples files are not of multiple choice and were left out")
+    for task_id in report.replaced_tasks:
+        say(f"{task_id} differs from what was imported before, whose scores count no more")
+    if report.not_finite_count:
+        say(f"{report.not_finite_count} metrics are NaN or infinite and were left out")

@@ -1,0 +1,28 @@
+"""``trailhouse init-env``: generate the passwords of a deployment with docker compose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import print_json, say
+from trailhouse.cli.options import JsonOption
+
+
+def init_env(
+    file: Annotated[Path, typer.Option(help="Where to write the variables.")] = Path(".env"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there, and its passwords.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate the passwords of a deployment into `.env`, which `docker compose up` reads.
+
+    The compose files have no default passwords and do not start without this file. Only its owner can read it.
+    """
+    from trailhouse.flows.services.environment_file import write_environment_file
+
+    names = write_environment_file(file, replace=force)
+    if as_json:
+        print_json({"file": str(file), "variables": names})
+    say(f"wrote {len(names)} generated passwords to {file}; next: docker compose up -d")

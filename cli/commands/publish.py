@@ -1,0 +1,71 @@
+"""``trailhouse publish``: bring the dashboards to Superset."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import print_json, progress_bars, say
+from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.errors import PartialError
+from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
+
+
+def publish(
+    check: Annotated[bool, typer.Option("--check", help="Only say what differs; exit 4 if anything does.")] = False,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Make Superset hold the dashboards of this version; running it again changes nothing.
+
+    Dashboards, charts and datasets that people made themselves stay as they are.
+    """
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    if check:
+        report_drift(settings, as_json=as_json)
+    else:
+        run_publication(settings, as_json=as_json)
+
+
+def run_publication(settings: Settings, *, as_json: bool) -> None:
+    """Publish, and say what changed and where to look."""
+    prepare_prefect(settings)
+    from trailhouse.flows.publish_dashboards import publish_dashboards
+
+    with progress_bars():
+        report = publish_dashboards(settings)
+    if as_json:
+        print_json(asdict(report))
+    for verb, names in (("created", report.created), ("changed", report.changed), ("removed", report.removed)):
+        if names:
+            say(f"{verb} {len(names)}: {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}")
+    for change in report.access_changes:
+        say(change)
+    say(f"{report.unchanged_count} assets were up to date, {report.warmed_count} charts are warm")
+    say(f"dashboards: {report.url}/dashboard/list/")
+
+
+def report_drift(settings: Settings, *, as_json: bool) -> None:
+    """Say how Superset differs from the source; raises PartialError if it does."""
+    prepare_prefect(settings)
+    from trailhouse.flows.publish_dashboards import check_dashboards, describe_assets
+
+    drift, rights = check_dashboards(settings)
+    differences = {
+        "missing": describe_assets(drift.missing) + rights.missing,
+        "changed": describe_assets(drift.changed) + rights.changed,
+        "superfluous": describe_assets(drift.superfluous) + rights.superfluous,
+    }
+    if as_json:
+        print_json({**differences, "unchanged_count": drift.unchanged_count})
+    for kind, names in differences.items():
+        for name in names:
+            say(f"{kind}: {name}")
+    if count := drift.count + rights.count:
+        raise PartialError(
+            f"{count} assets, roles or rules of Superset differ from the source", "run `trailhouse publish`"
+        )
+    say(f"{drift.unchanged_count} assets are as in the source, and so is who may see them")

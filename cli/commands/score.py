@@ -1,0 +1,74 @@
+"""``trailhouse score``: score the checkpoints of a suite on a corpus."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import print_json, progress_bars, say
+from trailhouse.cli.options import (
+    CorpusOption,
+    DataDirectoryOption,
+    DeviceOption,
+    DtypeOption,
+    JsonOption,
+    WarehouseUrlOption,
+)
+from trailhouse.flows.settings import load_settings, prepare_prefect
+
+
+def score(
+    suite: Annotated[str, typer.Argument(help="Suite, see `trailhouse suite list`.")],
+    corpus: CorpusOption,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
+    with_entropy: Annotated[
+        bool | None, typer.Option("--entropy/--no-entropy", help="Keep the entropy of every distribution, too.")
+    ] = None,
+    with_target_rank: Annotated[
+        bool | None, typer.Option("--rank/--no-rank", help="Keep how many tokens beat the target, too.")
+    ] = None,
+    is_compiled: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the models with torch.compile.")
+    ] = None,
+    context_length: Annotated[
+        int | None,
+        typer.Option(help="Tokens a model reads at most. [default: those of its training, within its limit]"),
+    ] = None,
+    stride: Annotated[
+        int | None,
+        typer.Option(help="Tokens that each further window of a long text scores. [default: half the context]"),
+    ] = None,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Score every checkpoint of a suite on a corpus, except what is scored already.
+
+    Interrupted or killed, run it again: it goes on where it stopped.
+    """
+    settings = load_settings(
+        data_directory=data_directory,
+        warehouse_url=warehouse_url,
+        device=device,
+        dtype=dtype,
+        with_entropy=with_entropy,
+        with_target_rank=with_target_rank,
+        is_compiled=is_compiled,
+        context_length=context_length,
+        stride=stride,
+    )
+    prepare_prefect(settings)
+    from trailhouse.flows.score_checkpoints import score_checkpoints
+
+    with progress_bars():
+        report = score_checkpoints(suite, corpus, settings)
+    if as_json:
+        print_json(asdict(report))
+    say(
+        f"{report.scored_count} of {report.checkpoint_count} checkpoints scored, {report.already_scored_count} were"
+        f" scored already: {report.score_count} scores at {report.scores_per_second:.0f} per second"
+        + (f"; {report.copied_count} have the weights of another and got its scores" if report.copied_count else "")
+    )

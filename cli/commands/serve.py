@@ -1,0 +1,40 @@
+"""``trailhouse serve``: the embedded warehouse server in the foreground."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import say
+from trailhouse.cli.options import DataDirectoryOption
+from trailhouse.flows.settings import load_settings
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8123,
+    memory_gib: Annotated[
+        float | None, typer.Option(min=0.5, help="Memory of all queries together; unset, 60 % of the machine's.")
+    ] = None,
+    data_directory: DataDirectoryOption = None,
+) -> None:
+    """Serve the embedded warehouse in the foreground, until Ctrl-C or SIGTERM.
+
+    ClickHouse clients, curl, dbt and dashboards connect to it as to a ClickHouse server. Passwords of the users
+    `admin` and `reader` are in DATA_DIRECTORY/warehouse/*.password.
+    """
+    from trailhouse.server.serve import serve as serve_embedded
+
+    settings = load_settings(data_directory=data_directory, warehouse_memory_gib=memory_gib)
+
+    def announce(url: str) -> None:
+        say(f"serving {settings.warehouse_directory} at {url}; users admin and reader, Ctrl-C ends it")
+
+    serve_embedded(
+        settings.warehouse_directory,
+        host=host,
+        port=port,
+        memory_limit_bytes=settings.warehouse_memory_bytes,
+        on_ready=announce,
+    )

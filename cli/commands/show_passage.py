@@ -1,0 +1,50 @@
+"""``trailhouse show-passage``: one document, every token in the colour of its trend."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import data, print_json, say
+from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.flows.settings import load_settings
+
+
+def show_passage(
+    document: Annotated[str, typer.Option(help="Document of the corpus, by its number or its name.")],
+    model: Annotated[str, typer.Option(help="Model whose trends are shown, by its id or its name.")],
+    start: Annotated[int, typer.Option(min=0, max=90, help="Start of the trend, % of training: 0, 10, ... 90.")] = 10,
+    suite: Annotated[str | None, typer.Option(help="Suite of the model, where its name is not enough.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="Corpus. [default: the one with trends]")] = None,
+    convention: Annotated[str | None, typer.Option(help="How trends are estimated. [default: the default one]")] = None,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write one HTML file; hover a token for its series.")
+    ] = None,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Show a document with every token coloured by its trend: learned, forgetting or still learning.
+
+    Without colours (NO_COLOR, or into a file) marks stand for them: {=learned}, {+forgetting}, {-still learning}.
+    """
+    from trailhouse.dashboards.passages.page import write_page
+    from trailhouse.dashboards.passages.terminal import render_passage
+    from trailhouse.flows.read_passage import read_passage
+    from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.warehouse.connection import connect
+
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    with connect(resolve_address(settings)) as client:
+        passage = read_passage(client, document, model, start, suite=suite, corpus=corpus, convention=convention)
+    if as_json:
+        print_json({**asdict(passage), "categories": passage.count_categories()})
+    if html is not None:
+        write_page(passage, html)
+        say(f"wrote {html}")
+    if html is None and not as_json:
+        has_colors = data.color_system is not None and not data.no_color
+        data.print(render_passage(passage, has_colors=has_colors), highlight=False, soft_wrap=not data.is_terminal)

@@ -1,0 +1,83 @@
+"""``trailhouse suite``: declare families of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from trailhouse.cli.console import print_json, print_rows, say
+from trailhouse.cli.options import JsonOption
+from trailhouse.errors import UsageError
+from trailhouse.flows.settings import load_settings
+
+suite_app = typer.Typer(no_args_is_help=True, help="Suites: families of models whose checkpoints are scored.")
+
+
+@suite_app.command("list")
+def list_declared(as_json: JsonOption = False) -> None:
+    """List the suites that come with Trailhouse, and your own."""
+    from trailhouse.flows.pipeline.declared_suites import suite_directories
+    from trailhouse.models.checkpoints.suite import list_suites
+
+    rows = [
+        {
+            "suite": suite.suite_id,
+            "source": suite.source,
+            "models": len(suite.models),
+            "description": suite.description,
+        }
+        for suite in list_suites(suite_directories(load_settings()))
+    ]
+    print_rows(pa.Table.from_pylist(rows), as_json=as_json)
+
+
+@suite_app.command("show")
+def show_declaration(
+    name: Annotated[str, typer.Argument(help="Name of the suite.")], as_json: JsonOption = False
+) -> None:
+    """Show one suite: its models with batch size, planned steps and where their checkpoints lie."""
+    from trailhouse.flows.pipeline.declared_suites import find_declared_suite
+
+    suite = find_declared_suite(name, load_settings())
+    rows = [
+        {
+            "model": model.model_name,
+            "location": str(model.location),
+            "batch_tokens": model.batch_tokens,
+            "planned_steps": model.planned_steps,
+            "context_length": model.context_length,
+        }
+        for model in suite.models
+    ]
+    if as_json:
+        print_json({"suite": suite.suite_id, "description": suite.description, "source": suite.source, "models": rows})
+        return
+    say(f"{suite.suite_id}: {suite.description}")
+    print_rows(pa.Table.from_pylist(rows), as_json=False)
+
+
+@suite_app.command("add")
+def add_declaration(
+    file: Annotated[Path, typer.Argument(help="YAML declaration of the suite.", exists=True, dir_okay=False)],
+) -> None:
+    """Check a suite declaration and copy it to the suites directory."""
+    from trailhouse.models.checkpoints.suite import load_suite
+
+    suite = load_suite(file)
+    directory = load_settings().suites_directory
+    target = directory / f"{suite.suite_id}.yaml"
+    if target.exists() and target.read_bytes() != file.read_bytes():
+        raise UsageError(f"{target} exists and differs", "give the suite another name, or edit that file")
+    directory.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    partial.write_bytes(file.read_bytes())
+    if load_suite(partial).models != suite.models:
+        partial.unlink()
+        raise UsageError(
+            f"{file} has a relative location, which means another place in {directory}", "make it absolute"
+        )
+    partial.replace(target)
+    say(f"suite {suite.suite_id} with {len(suite.models)} models is in {target}")

@@ -1,0 +1,75 @@
+"""``trailhouse task``: list tasks and show the prompts that models see."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from trailhouse.cli.console import print_json, print_rows, say
+from trailhouse.cli.options import (
+    DEFAULT_TASKS,
+    JsonOption,
+    RepeatPrefixOption,
+    TasksOption,
+)
+from trailhouse.errors import UsageError
+
+task_app = typer.Typer(no_args_is_help=True, help="Tasks: multiple-choice questions that models are asked.")
+
+
+@task_app.command("list")
+def list_tasks(tasks: TasksOption = None, as_json: JsonOption = False) -> None:
+    """List tasks with their size and the accuracy of choosing at random."""
+    from trailhouse.models.few_shot.tasks.discovery import find_tasks
+
+    found = find_tasks(tasks or DEFAULT_TASKS)
+    rows = [
+        {
+            "task": task.task_id,
+            "items": len(task.items),
+            "options": task.option_count,
+            "chance": task.random_accuracy,
+            "format": task.format,
+            "description": task.description,
+        }
+        for task in found.tasks
+    ]
+    print_rows(pa.Table.from_pylist(rows), as_json=as_json)
+    for file in found.skipped:
+        say(f"skipped {file}: it asks for free text, not for a choice")
+
+
+@task_app.command("show")
+def show_prompt(
+    name: Annotated[str, typer.Argument(help="Name of the task, see `trailhouse task list`.")],
+    tasks: TasksOption = None,
+    item: Annotated[int, typer.Option(min=0, help="Ordinal of the item.")] = 0,
+    shots: Annotated[int, typer.Option(min=0, help="Exemplars before the question.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed the exemplars are drawn with.")] = 0,
+    repeat_task_prefix: RepeatPrefixOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the prompt of one item as a model sees it, and its options with what each is worth."""
+    from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
+    from trailhouse.models.few_shot.tasks.discovery import find_tasks
+
+    known = {
+        task.task_id: task for task in find_tasks(tasks or DEFAULT_TASKS, repeat_task_prefix=repeat_task_prefix).tasks
+    }
+    if name not in known:
+        raise UsageError(f"there is no task {name!r}", f"known are: {', '.join(known)}")
+    task = known[name]
+    if item >= len(task.items):
+        raise UsageError(f"task {name!r} has no item {item}", f"its items are 0 to {len(task.items) - 1}")
+    exemplar_ids = draw_exemplars(task, item, shots, seed)
+    prompt = write_prompt(task, item, exemplar_ids, seed)
+    options = dict(zip(task.items[item].options, task.items[item].target_scores, strict=True))
+    if as_json:
+        print_json({"task": name, "item": item, "exemplars": exemplar_ids, "prompt": prompt, "options": options})
+        return
+    sys.stdout.write(prompt + "\n")
+    for option, score in options.items():
+        say(f"option {option!r}: {score:g}")

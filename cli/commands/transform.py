@@ -1,0 +1,53 @@
+"""``trailhouse transform``: derive the marts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from trailhouse.cli.console import print_json, progress_bars, say
+from trailhouse.cli.options import (
+    DataDirectoryOption,
+    JsonOption,
+    WarehouseUrlOption,
+)
+from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
+
+
+def transform(
+    select: Annotated[list[str] | None, typer.Option("--select", "-s", help="dbt node selection.")] = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Derive everything again.")] = False,
+    as_json: JsonOption = False,
+    data_directory: DataDirectoryOption = None,
+    warehouse_url: WarehouseUrlOption = None,
+) -> None:
+    """Derive the marts from the raw tables and test them (`dbt build`); only what changed is derived again."""
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    prepare_prefect(settings)
+    from trailhouse.flows.build_marts import build_marts
+
+    with progress_bars():
+        report = build_marts(tuple(select or ()), settings, full_refresh=full_refresh)
+    if as_json:
+        print_json(asdict(report))
+    say(
+        f"{report.model_count} models and {report.seed_count} seeds built, {report.test_count} tests passed"
+        f" in {report.duration_seconds:.0f} s"
+    )
+    warm_dashboards(settings)
+
+
+def warm_dashboards(settings: Settings) -> None:
+    """Let dashboards that are open show the new marts: where Superset runs, its cache is filled again."""
+    from trailhouse.flows.services.superset import find_running_superset
+
+    if find_running_superset(settings) is None:
+        return
+    from trailhouse.flows.publish_dashboards import warm_running_dashboards
+
+    with progress_bars():
+        chart_count = warm_running_dashboards(settings)
+    if chart_count > 0:
+        say(f"{chart_count} charts of the dashboards are warm")

@@ -1,0 +1,149 @@
+"""The terminal: data on stdout, messages and progress bars on stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from trailhouse.support.progress import listening
+
+# A pipe or file has no width of its own: tables are not folded there.
+data = Console(width=None if sys.stdout.isatty() else 200)
+messages = Console(stderr=True)
+SECONDS_BETWEEN_LINES = 15.0
+
+
+def say(message: str) -> None:
+    """Print a message for a person."""
+    messages.print(escape(message), highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value on stdout."""
+    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_table(rows: pa.Table, title: str | None = None) -> None:
+    """Print an Arrow table for reading; text from the warehouse is shown as it is, never as markup."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for field in rows.schema:
+        is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+        table.add_column(escape(field.name), justify="right" if is_number else "left", overflow="fold")
+    for row in rows.to_pylist():
+        table.add_row(*(escape(format_value(value)) for value in row.values()))
+    data.print(table)
+
+
+def format_value(value: Any) -> str:  # noqa: ANN401  # whatever a column holds
+    """Write one value short enough for a column."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return str(value)
+
+
+def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.Table:
+    """Turn long rows into a table with one line per ``index`` and one column per value of ``column``."""
+    names = list(dict.fromkeys(str(name) for name in rows[column].to_pylist()))
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows.to_pylist():
+        key = tuple(row[name] for name in index)
+        line = lines.setdefault(key, {**dict(zip(index, key, strict=True)), **dict.fromkeys(names)})
+        line[str(row[column])] = row[value]
+    return pa.Table.from_pylist(list(lines.values()))
+
+
+def to_csv(rows: pa.Table) -> str:
+    """Write an Arrow table as CSV with a header."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(rows.column_names)
+    writer.writerows(row.values() for row in rows.to_pylist())
+    return buffer.getvalue()
+
+
+def print_rows(rows: pa.Table, *, as_json: bool, as_csv: bool = False, parquet: Path | None = None) -> None:
+    """Give the rows to the user in the form that was asked for."""
+    if parquet is not None:
+        partial = parquet.with_name(parquet.name + ".partial")
+        pq.write_table(rows, partial, compression="zstd")
+        partial.replace(parquet)
+        say(f"wrote {rows.num_rows} rows to {parquet}")
+    elif as_json:
+        print_json(rows.to_pylist())
+    elif as_csv:
+        sys.stdout.write(to_csv(rows))
+    else:
+        print_table(rows)
+
+
+class ProgressBars:
+    """Shows one bar per named piece of work."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.tasks: dict[str, TaskID] = {}
+
+    def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
+        """Move the bar of ``name``; it appears at the first call."""
+        if name not in self.tasks:
+            self.tasks[name] = self.progress.add_task(name, total=total, detail=detail)
+        self.progress.update(self.tasks[name], completed=done, total=total, detail=detail)
+
+    def note(self, message: str) -> None:
+        """Print a message, on a terminal above the bars."""
+        say(message)
+
+
+class ProgressLines:
+    """Writes a line about each named piece of work now and then, for logs; nothing about work that is soon done."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.said_at: dict[str, float] = {}
+
+    def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
+        """Say how far ``name`` is, unless that was said a moment ago."""
+        now = self.clock()
+        if now - self.said_at.setdefault(name, now) >= SECONDS_BETWEEN_LINES:
+            self.said_at[name] = now
+            say(f"{name}: {done:.0f} of {total:.0f}" + (f", {detail}" if detail else ""))
+
+    def note(self, message: str) -> None:
+        """Print a message."""
+        say(message)
+
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """Show progress on stderr while inside: as bars on a terminal, elsewhere as a line now and then."""
+    if not messages.is_terminal:
+        with listening(ProgressLines()):
+            yield
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[detail]}"),
+    )
+    with Progress(*columns, console=messages) as progress, listening(ProgressBars(progress)):
+        yield

@@ -1,0 +1,148 @@
+"""The ``trailhouse`` command: it gathers the commands, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from trailhouse import __version__
+from trailhouse.cli.commands import (
+    ask,
+    audit,
+    backup,
+    config,
+    corpus,
+    dashboards,
+    demo,
+    doctor,
+    evaluate,
+    figures,
+    import_,
+    init,
+    init_env,
+    notify,
+    publish,
+    restore,
+    score,
+    serve,
+    show_passage,
+    sql,
+    status,
+    stop,
+    suite,
+    task,
+    transform,
+    watch,
+)
+from trailhouse.cli.console import messages, say
+from trailhouse.errors import PartialError, TrailhouseError
+
+EXIT_INTERNAL = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A data warehouse for the training trajectories of language models.\n\n"
+    "Start with `trailhouse demo`: it trains three small models, scores their checkpoints, derives the marts and"
+    " draws the figures.\n\n"
+    "Exit codes: 0 ok, 1 internal error, 2 usage or configuration, 3 bad input, 4 partial success,"
+    " 5 unreachable, 130 interrupted.",
+)
+
+
+def show_version(value: bool) -> None:
+    """Print the version and stop."""
+    if value:
+        typer.echo(f"trailhouse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def accept_global_options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+for command in (
+    demo.demo,
+    init.init,
+    serve.serve,
+    stop.stop,
+    init_env.init_env,
+    audit.audit,
+    backup.backup,
+    restore.restore,
+    doctor.doctor,
+    score.score,
+    evaluate.evaluate,
+    transform.transform,
+    watch.watch,
+    notify.notify,
+    figures.figures,
+    ask.ask,
+    sql.sql,
+    status.status,
+    show_passage.show_passage,
+    publish.publish,
+):
+    app.command()(command)
+app.add_typer(suite.suite_app, name="suite")
+app.add_typer(corpus.corpus_app, name="corpus")
+app.add_typer(task.task_app, name="task")
+app.add_typer(import_.import_app, name="import")
+app.add_typer(dashboards.dashboards_app, name="dashboards")
+app.add_typer(config.config_app, name="config")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the documented code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; returns the exit code. Only ``--debug`` shows a traceback."""
+    logging.getLogger().addHandler(logging.NullHandler())  # before a library of dbt's prints to the terminal
+    try:
+        result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
+    except TrailhouseError as error:
+        for line in error.failures if isinstance(error, PartialError) else ():
+            say(f"failed: {line}")
+        return report_error(f"error: {error.message}", f"  hint: {error.hint}", error.exit_code, arguments)
+    except (Abort, KeyboardInterrupt):
+        return report_error("interrupted", "  hint: run it again, it goes on where it stopped", EXIT_INTERRUPTED, [])
+    except TyperException as error:
+        return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
+    except Exception as error:  # the last line of defence: a defect of ours, said in one line
+        from trailhouse.warehouse.failures import explain_failure  # the client library is slow to import
+
+        if (failure := explain_failure(error)) is not None:
+            return report_error(f"error: {failure.message}", f"  hint: {failure.hint}", failure.exit_code, arguments)
+        text = " ".join(str(error).split()) or "no message"
+        hint = "  hint: run it again with `trailhouse --debug ...` and report the traceback"
+        return report_error(f"internal error: {type(error).__name__}: {text}", hint, EXIT_INTERNAL, arguments)
+    return result if isinstance(result, int) else 0
+
+
+def report_error(message: str, hint: str, exit_code: int, arguments: list[str]) -> int:
+    """Say what was wrong and what to do next on stderr."""
+    if "--debug" in arguments:
+        messages.print(traceback.format_exc(), markup=False, highlight=False)
+    say(message)
+    say(hint)
+    return exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+DataDirectoryOption = Annotated[
+    Path | None, typer.Option("--data-directory", help="Embedded warehouse, suites and run history. [default: data]")
+]
+WarehouseUrlOption = Annotated[
+    str | None,
+    typer.Option("--warehouse-url", help="ClickHouse over HTTP. [default: the embedded server, started on demand]"),
+]
+CorpusOption = Annotated[str, typer.Option("--corpus", help="Corpus, see `trailhouse corpus list`.")]
+DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")]
+DtypeOption = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [default: float32]")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print the result as CSV on stdout.")]
+ParquetOption = Annotated[Path | None, typer.Option("--parquet", help="Write the result to this Parquet file.")]
+TasksOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tasks",
+        help="Directory or file of tasks, `lm-eval:NAME`, or `miniature`; may be repeated. [default: miniature]",
+    ),
+]
+RepeatPrefixOption = Annotated[
+    bool, typer.Option("--repeat-task-prefix", help="Write the prefix of a task before every exemplar too.")
+]
+DEFAULT_TASKS = ["miniature"]

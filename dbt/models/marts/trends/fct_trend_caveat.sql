@@ -1,0 +1,113 @@
+{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id", "caveat"]) }}
+
+with
+    series as (select model_id, corpus_id, checkpoint_count from {{ ref("int_series_fingerprint") }}),
+
+    series_grid as (select * from {{ ref("int_series_grid") }}),
+
+    default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
+
+    trend_design as (
+        select *
+        from {{ ref("int_trend_design") }}
+        where convention_id in (select convention_id from default_convention)
+    ),
+
+    model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
+
+    registered as (
+        select model_id, toInt64(count()) as registered_count
+        from {{ ref("dim_checkpoint") }}
+        group by model_id
+    ),
+
+    token as (
+        select
+            model_id,
+            corpus_id,
+            sum(series_grid.token_count) as token_count,
+            sumIf(series_grid.token_count, length(steps) < series.checkpoint_count) as incomplete_token_count
+        from series_grid
+        inner join series using (model_id, corpus_id)
+        group by model_id, corpus_id
+    ),
+
+    -- a start that training has not reached has no checkpoint
+    start_fit as (
+        select model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
+        from trend_design
+        array join start_percents as start_percent, fit_point_counts as fit_points
+        group by model_id, corpus_id, start_percent
+    ),
+
+    late_start as (
+        select
+            model_id,
+            corpus_id,
+            minIf(toNullable(start_percent), fit_point_count in (1, 2)) as unfitted_percent,
+            minIf(toNullable(start_percent), fit_point_count = 0) as unreached_percent
+        from start_fit
+        group by model_id, corpus_id
+    ),
+
+    caveated as (
+        select
+            toLowCardinality(model.suite_id) as suite_id,
+            series.model_id as model_id,
+            model.parameter_count as parameter_count,
+            series.corpus_id as corpus_id,
+            arrayJoin(
+                [
+                    multiIf(
+                        series.checkpoint_count = 1,
+                        'only one checkpoint is scored: no trend can be fitted, every token counts as stagnated',
+                        series.checkpoint_count = 2,
+                        'only two checkpoints are scored: no trend can be fitted, a token is stagnated or other',
+                        unfitted_percent is not null,
+                        concat(
+                            'from ',
+                            toString(coalesce(unfitted_percent, 0)),
+                            '% of training on fewer than three checkpoints are left: no trend can be fitted there, ',
+                            'a token is stagnated or other'
+                        ),
+                        ''
+                    ),
+                    if(
+                        unreached_percent is not null,
+                        format(
+                            'no checkpoint is scored at {}% of training or later: there are no trends from there on',
+                            toString(coalesce(unreached_percent, 0))
+                        ),
+                        ''
+                    ),
+                    if(
+                        registered.registered_count > series.checkpoint_count,
+                        format(
+                            '{} of {} registered checkpoints are not scored: the fits leave them out',
+                            toString(registered.registered_count - series.checkpoint_count),
+                            toString(registered.registered_count)
+                        ),
+                        ''
+                    ),
+                    if(
+                        token.incomplete_token_count > 0,
+                        format(
+                            '{} of {} tokens lack scores at some checkpoints: each is fitted on those it has',
+                            toString(token.incomplete_token_count),
+                            toString(token.token_count)
+                        ),
+                        ''
+                    )
+                ]
+            ) as caveat
+        from series
+        left join model on series.model_id = model.model_id
+        left join registered on series.model_id = registered.model_id
+        left join token on series.model_id = token.model_id and series.corpus_id = token.corpus_id
+        left join
+            late_start on series.model_id = late_start.model_id and series.corpus_id = late_start.corpus_id
+    )
+
+select *
+from caveated
+where caveat != ''

@@ -1,0 +1,74 @@
+with
+    audit_run as (select * from {{ source("audit", "raw_audit_run") }}),
+
+    finding as (select * from {{ source("audit", "raw_checkpoint_audit") }}),
+
+    latest_run as (
+        select suite_id, argMax(audit_run_id, audited_at) as latest_audit_run_id
+        from audit_run
+        group by suite_id
+    ),
+
+    -- an audit without a row of its own was cut off, and does not count
+    finished_finding as (
+        select
+            finding.suite_id as suite_id,
+            finding.audit_run_id as audit_run_id,
+            model_id,
+            step,
+            check_name,
+            status,
+            message,
+            cure as hint,
+            place,
+            commit_hash,
+            weights_sha256,
+            audit_run.audited_at as found_at,
+            latest_audit_run_id
+        from finding
+        inner join audit_run on finding.audit_run_id = audit_run.audit_run_id
+        inner join latest_run on finding.suite_id = latest_run.suite_id
+    ),
+
+    -- what the latest audit left unchecked is as the last look at the same weights found it
+    settled_finding as (
+        select
+            suite_id,
+            model_id,
+            step,
+            check_name,
+            weights_sha256,
+            argMax(
+                (status, message, hint, place, commit_hash, found_at),
+                (weights_sha256 != '' and status != 'unchecked', found_at)
+            ) as latest
+        from finished_finding
+        group by suite_id, model_id, step, check_name, weights_sha256
+        having countIf(audit_run_id = latest_audit_run_id) > 0
+    ),
+
+    -- an older finding does not know what the declaration has come to know since
+    forgiven_checkpoint as (
+        select model_id, step from settled_finding where check_name = 'declaration' and latest .1 = 'known'
+    ),
+
+    latest_finding as (
+        select
+            suite_id,
+            model_id,
+            step,
+            check_name,
+            if(
+                latest .1 = 'wrong' and (model_id, step) in forgiven_checkpoint, 'known', toString(latest .1)
+            ) as status,
+            latest .2 as message,
+            latest .3 as hint,
+            latest .4 as place,
+            latest .5 as commit_hash,
+            weights_sha256,
+            latest .6 as audited_at
+        from settled_finding
+    )
+
+select *
+from latest_finding

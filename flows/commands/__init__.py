@@ -1,1 +1,0 @@
-"""The commands of ``trailhouse``, one subject a file."""

@@ -1,0 +1,113 @@
+"""What may be wrong with an installation: the warehouse, its files, the packages, and Superset."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import urllib.request
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from trailhouse.errors import TrailhouseError
+from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.settings import Settings
+from trailhouse.server.access.credentials import read_credentials
+from trailhouse.support.progress import report_progress
+from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
+from trailhouse.warehouse.upkeep.health import LITTLE_SPACE_FRACTION, Finding, examine_warehouse
+from trailhouse.warehouse.upkeep.parity import Difference, choose_formats, compare_answers, generate_queries
+
+_TIMEOUT_SECONDS = 10
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check, the warehouse's last; a warehouse that does not answer is one problem."""
+    findings = [check_packages(), check_directory(settings.data_directory), check_superset(settings)]
+    try:
+        address = resolve_address(settings)
+        if settings.warehouse_url is None:
+            findings.append(check_passwords(settings.warehouse_directory))
+        with connect(address) as client:
+            findings += examine_warehouse(client, read_migrations(packaged_migrations()))
+    except TrailhouseError as error:
+        findings.append(Finding("warehouse", "problem", error.message, error.hint))
+    return findings
+
+
+def check_packages() -> Finding:
+    """Whether the installed versions are those that Trailhouse asks for."""
+    wrong = []
+    for text in importlib.metadata.requires("trailhouse") or []:
+        requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            wrong.append(f"{requirement.name} is {version}, not {requirement.specifier}")
+    if wrong:
+        return Finding("packages", "problem", "; ".join(wrong), "run `make environment`")
+    return Finding("packages", "ok", "as pinned")
+
+
+def check_directory(directory: Path) -> Finding:
+    """Space beside the warehouse, where checkpoints and dbt's files lie."""
+    place = directory if directory.exists() else Path.cwd()
+    usage = shutil.disk_usage(place)
+    found = f"{usage.free / 1e9:.1f} GB free at {place}"
+    if usage.free < LITTLE_SPACE_FRACTION * usage.total:
+        return Finding("data directory", "warning", found, "free some space, or set TRAILHOUSE_DATA_DIRECTORY")
+    return Finding("data directory", "ok", found)
+
+
+def check_passwords(directory: Path) -> Finding:
+    """Whether only the owner can read the passwords of the embedded server."""
+    try:
+        read_credentials(directory)
+    except TrailhouseError as error:
+        return Finding("passwords", "problem", error.message, error.hint)
+    return Finding("passwords", "ok", "readable by their owner only")
+
+
+def check_superset(settings: Settings) -> Finding:
+    """Whether the Superset that is configured answers."""
+    url = settings.superset_url
+    if url is None:
+        return Finding("superset", "ok", "none configured")
+    try:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("no http(s) URL")
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            answer.read()
+    except (OSError, ValueError) as error:
+        return Finding("superset", "problem", f"{url} does not answer: {error}", "start it, or mend superset_url")
+    return Finding("superset", "ok", f"{url} answers")
+
+
+def compare_servers(settings: Settings, url: str, query_limit: int | None = None) -> tuple[int, list[Difference]]:
+    """Ask the warehouse and the server at ``url`` the same; how many answers were compared, and which differ.
+
+    Raises UsageError for a malformed URL, UnreachableError where a server does not answer.
+    """
+    other = WarehouseAddress.parse(
+        url,
+        settings.database,
+        user=settings.warehouse_user,
+        password=settings.warehouse_password.get_secret_value(),
+    )
+    asked = choose_formats(generate_queries()[:query_limit])
+    differences = []
+    with (
+        connect(resolve_address(settings), needs_database=False) as client,
+        connect(other, needs_database=False) as other_client,
+    ):
+        for index, difference in enumerate(compare_answers(client, other_client, asked)):
+            report_progress("Comparing", index + 1, len(asked))
+            if difference is not None:
+                differences.append(difference)
+    return len(asked), differences

@@ -1,0 +1,167 @@
+"""Entering suites, checkpoints, corpora and tokens into the catalogue of the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.errors import BadInputError, TrailhouseError
+from trailhouse.flows.settings import Settings
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.hash_cache import HashMemory
+from trailhouse.models.checkpoints.model_config import describe_model, refuse_undescribable
+from trailhouse.models.checkpoints.sources.opening import open_source
+from trailhouse.models.checkpoints.sources.source import CheckpointSource, FailedCheckpoint, Listing
+from trailhouse.models.checkpoints.step_pattern import TrainingPosition
+from trailhouse.models.checkpoints.suite import Suite
+from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
+from trailhouse.support.progress import report_progress
+from trailhouse.warehouse.loading.catalogue import load_corpus, upsert
+from trailhouse.warehouse.reading.query import read_columns
+
+DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance", "scored_from_position")
+
+
+@dataclass(frozen=True)
+class FoundCheckpoints:
+    """The checkpoints of a suite, what was wrong with those that cannot be used, and where each model's come from."""
+
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    errors: list[TrailhouseError] = field(default_factory=list)
+    sources: dict[str, CheckpointSource] = field(default_factory=dict)
+    """Source by model_id."""
+    listings: dict[str, Listing] = field(default_factory=dict)
+    """Everything that was found, by model_id; checkpoints of known damage included."""
+
+
+def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
+    """Find, check and hash the checkpoints of every model; of the hub's, only metadata is read.
+
+    Checkpoints that the declaration says are damaged, and those whose names say that they are still being
+    written, are left out without an error.
+
+    Raises BadInputError if a model has no checkpoint at all.
+    """
+    found = FoundCheckpoints()
+    memory = HashMemory(settings.data_directory / "cache" / "hashes.json")
+    for index, model in enumerate(suite.models):
+        report_progress("Looking", index, len(suite.models), model.model_name)
+        source = open_source(
+            suite,
+            model,
+            trained_directory=settings.trained_directory,
+            cache_directory=settings.data_directory / "cache",
+            hub_endpoint=settings.hub_endpoint,
+            memory=memory,
+        )
+        listing = pass_over_undescribable(source.list_checkpoints())
+        model_id = f"{suite.suite_id}/{model.model_name}"
+        found.sources[model_id], found.listings[model_id] = source, listing
+        found.checkpoints.extend(one for one in listing.checkpoints if model.find_known_damage(one.step) is None)
+        found.errors.extend(
+            failure.error for failure in listing.failures if model.find_known_damage(failure.position.step) is None
+        )
+    report_progress("Looking", len(suite.models), len(suite.models))
+    return found
+
+
+def find_damaged_places(suite: Suite, places: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return those of the (model_id, step) that the declaration says are damaged: scores of them count no more."""
+    models = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
+    return [
+        (model_id, step)
+        for model_id, step in places
+        if model_id in models and models[model_id].find_known_damage(step) is not None
+    ]
+
+
+def pass_over_undescribable(listing: Listing) -> Listing:
+    """Move checkpoints whose configuration describes no language model to the failures."""
+    problems: dict[str, BadInputError | None] = {}
+    described = Listing(failures=list(listing.failures), unfinished=listing.unfinished)
+    for checkpoint in listing.checkpoints:
+        key = checkpoint.config_sha256
+        if key not in problems:
+            problems[key] = find_description_problem(checkpoint)
+        problem = problems[key]
+        if problem is None:
+            described.checkpoints.append(checkpoint)
+        else:
+            position = TrainingPosition(checkpoint.step, checkpoint.tokens_seen)
+            place = checkpoint.revision or str(checkpoint.directory)
+            error = BadInputError(f"{place}: {problem.message}", problem.hint)
+            described.failures.append(FailedCheckpoint(position, place, error))
+    return described
+
+
+def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
+    """Return what is wrong with the configuration of a checkpoint, or None."""
+    try:
+        refuse_undescribable(checkpoint)
+    except BadInputError as error:
+        return error
+    return None
+
+
+def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> dict[str, int]:
+    """Enter a suite, its models and its checkpoints into the catalogue; returns vocabulary sizes by model_id.
+
+    Raises BadInputError, before anything is written, if a configuration describes no causal language model.
+    """
+    last_of = {checkpoint.model_id: checkpoint for checkpoint in checkpoints}
+    models = [
+        describe_model(model, last_of[model_id])
+        for model in suite.models
+        if (model_id := f"{suite.suite_id}/{model.model_name}") in last_of
+    ]
+    suite_record = {
+        "suite_id": suite.suite_id,
+        "description": suite.description,
+        "source": suite.source,
+        "declaration": suite.declaration,
+    }
+    upsert(client, "raw_suite", ["suite_id"], [suite_record])
+    upsert(client, "raw_model", ["model_id"], models)
+    upsert(client, "raw_checkpoint", ["model_id", "step"], [checkpoint_record(c) for c in checkpoints])
+    return {str(model["model_id"]): int(model["vocabulary_size"]) for model in models}
+
+
+def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
+    """The row of raw_checkpoint for a checkpoint."""
+    return {
+        "model_id": checkpoint.model_id,
+        "step": checkpoint.step,
+        "tokens_seen": checkpoint.tokens_seen,
+        "source": checkpoint.source,
+        "revision": checkpoint.revision,
+        "commit_hash": checkpoint.commit_hash,
+        "weights_sha256": checkpoint.weights_sha256,
+        "config_sha256": checkpoint.config_sha256,
+        "tokenizer_id": checkpoint.tokenizer_id,
+        "size_bytes": checkpoint.size_bytes,
+        "audit_status": "ok",
+        "discovered_at": datetime.now(UTC),
+    }
+
+
+def register_corpus(client: Client, corpus: Corpus) -> bool:
+    """Enter a corpus and its documents; returns whether anything was new."""
+    return load_corpus(client, corpus_record(corpus), document_table(corpus))
+
+
+def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
+    """Read a corpus back from the warehouse, so that what is scored is what is stored.
+
+    Raises BadInputError if there is no such corpus.
+    """
+    chosen = {"corpus_id": corpus_id}
+    known = read_columns(client, "raw_corpus", ["corpus_id", "description", "source"], chosen, only_latest=True)
+    if known.num_rows == 0:
+        raise BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
+    rows = read_columns(client, "raw_document", DOCUMENT_COLUMNS, chosen)
+    documents = tuple(Document(**row) for row in rows.drop_columns("document_id").to_pylist())
+    (record,) = known.to_pylist()
+    return Corpus(corpus_id, record["description"], record["source"], documents)

@@ -1,0 +1,1 @@
+"""Prefect: the server of a command or of the standing service, its deployments, and runs that crashed."""

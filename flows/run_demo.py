@@ -1,0 +1,59 @@
+"""The whole main job on the miniature suite: train, register, score, evaluate, derive, summarise, draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from trailhouse.flows.build_marts import BuildReport, build_marts
+from trailhouse.flows.draw_figures import draw_figures
+from trailhouse.flows.evaluate_tasks import EvaluationReport, evaluate_tasks
+from trailhouse.flows.pipeline.registration import register_corpus
+from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
+from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.settings import Settings
+from trailhouse.models.few_shot.tasks.discovery import PACKAGED_SET
+from trailhouse.models.miniature import miniature_corpus
+from trailhouse.warehouse.connection import connect
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
+
+SUITES = {"full": "miniature", "reduced": "miniature-reduced"}
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What the demonstration did, and the answers it found."""
+
+    scoring: ScoringReport
+    evaluation: EvaluationReport
+    marts: BuildReport
+    perplexities: pa.Table
+    trend_shares: pa.Table
+    accuracies: pa.Table
+    """Of the largest model at its last checkpoint, by task."""
+    figures: list[Path]
+
+
+def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport:
+    """Run the main job from nothing to figures; every step skips what is done already."""
+    suite = SUITES[size]
+    address = resolve_address(settings)
+    apply_migrations(address, read_migrations(packaged_migrations()))
+    corpus = miniature_corpus()
+    with connect(address) as client:
+        register_corpus(client, corpus)
+    scoring = score_checkpoints(suite, corpus.corpus_id, settings)
+    evaluation = evaluate_tasks(suite, [PACKAGED_SET], settings=settings)
+    marts = build_marts((), settings)
+    questions = read_questions(packaged_questions())
+    chosen = {"suite_id": suite, "corpus_id": corpus.corpus_id}
+    with connect(address) as client:
+        perplexities = ask_question(client, questions["validation_perplexity_by_step"], chosen)
+        trend_shares = ask_question(client, questions["trend_shares_by_start"], chosen)
+        accuracies = ask_question(client, questions["tasks_by_accuracy"], {"suite_id": suite})
+    figures = draw_figures(settings, suite, corpus.corpus_id).files
+    return DemoReport(scoring, evaluation, marts, perplexities, trend_shares, accuracies, figures)

@@ -1,0 +1,1 @@
+"""The services beside the flows: the warehouse and Superset."""

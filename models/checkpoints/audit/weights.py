@@ -1,0 +1,79 @@
+"""Looking into weight files: NaN and infinity, tensor by tensor in bounded memory, and shapes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.weight_files import read_tensor_shapes
+
+# Numbers looked at in one go: 64 MiB as float32
+BLOCK_NUMBERS = 1 << 24
+WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "word_embed_proj_dim")
+
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = None) -> str | None:
+    """Return the name of the first tensor of a safetensors file with NaN or infinity, or None.
+
+    ``progress`` is called with the bytes looked at since its last call.
+    """
+    with safe_open(path, framework="pt") as file:
+        for name in sorted(file.keys()):
+            view = file.get_slice(name)
+            shape = view.get_shape()
+            if not shape:
+                if not _is_finite(file.get_tensor(name)):
+                    return str(name)
+                continue
+            rows = max(1, BLOCK_NUMBERS // max(1, math.prod(shape[1:])))
+            for start in range(0, shape[0], rows):
+                block = view[start : start + rows]
+                if not _is_finite(block):
+                    return str(name)
+                if progress is not None:
+                    progress(block.numel() * block.element_size())
+    return None
+
+
+def read_shapes(checkpoint: Checkpoint) -> Shapes:
+    """Return name and shape of every tensor of a local checkpoint, sorted by name; none for pickles."""
+    if checkpoint.is_pickled:
+        return ()
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in checkpoint.weight_files:
+        shapes |= {name: shape for name, (_, shape) in read_tensor_shapes(checkpoint.directory / file.name).items()}
+    return tuple(sorted(shapes.items()))
+
+
+def find_configuration_mismatch(checkpoint: Checkpoint, shapes: Shapes) -> str | None:
+    """Return how the weights contradict vocabulary and width of config.json, or None."""
+    try:
+        config = json.loads((checkpoint.directory / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInputError(f"{checkpoint.directory / 'config.json'}: not JSON", "copy the file again") from error
+    text_config = config.get("text_config", config) if isinstance(config, dict) else {}
+    vocabulary = text_config.get("vocab_size")
+    widths = [text_config[key] for key in WIDTH_KEYS if key in text_config]
+    if not shapes or vocabulary is None or not widths:
+        return None
+    matrices = {shape for _, shape in shapes if len(shape) == 2}
+    if any((vocabulary, width) in matrices for width in widths):
+        return None
+    return f"config.json speaks of a vocabulary of {vocabulary} and a width of {widths[0]}, and no tensor is so large"
+
+
+def _is_finite(block: torch.Tensor) -> bool:
+    if not block.is_floating_point():
+        return True
+    if block.element_size() == 1:  # float8 has no test of its own
+        block = block.to(torch.float32)
+    return bool(torch.isfinite(block).all())

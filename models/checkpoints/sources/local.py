@@ -1,0 +1,123 @@
+"""Checkpoints in local directories: folders of any trainer, and manifests that list paths."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.checkpoint import Checkpoint, read_checkpoint
+from trailhouse.models.checkpoints.hash_cache import HashMemory
+from trailhouse.models.checkpoints.sources.source import ByteProgress, FailedCheckpoint, Listing
+from trailhouse.models.checkpoints.step_pattern import TrainingPosition, read_training_position
+from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
+
+# What trainers call a directory or file they are still writing, apart from names that begin with a dot
+UNFINISHED_NAME = re.compile(r"(^tmp[-_.])|([-_.](tmp|temp|partial|incomplete|part|writing)([-_.]|$))", re.IGNORECASE)
+# A broken checkpoint that was written to within this time is taken for one that is not finished
+UNFINISHED_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class LocatedCheckpoint:
+    """A directory that should hold a checkpoint."""
+
+    position: TrainingPosition
+    directory: Path
+
+
+@dataclass
+class LocalSource:
+    """Checkpoints of one model in directories of this machine."""
+
+    suite: Suite
+    model: ModelDeclaration
+    located: Sequence[LocatedCheckpoint]
+    memory: HashMemory = field(default_factory=HashMemory)
+    unfinished: Sequence[LocatedCheckpoint] = ()
+    """Directories whose names say that they are not finished."""
+
+    def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
+        """Check and hash every directory."""
+        listing = Listing()
+        for found in self.located:
+            try:
+                checkpoint = read_checkpoint(
+                    self.model, self.suite, found.position, found.directory, self.memory, progress
+                )
+                listing.checkpoints.append(checkpoint)
+            except BadInputError as error:
+                is_unfinished = looks_unfinished(found.directory)
+                listing.failures.append(
+                    FailedCheckpoint(found.position, str(found.directory), error, is_unfinished=is_unfinished)
+                )
+        self.memory.save()
+        listing.unfinished.extend(_describe_unfinished(found) for found in self.unfinished)
+        return listing
+
+    def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
+        """Return the checkpoint's own directory; nothing is copied."""
+        return checkpoint.directory
+
+
+def locate_checkpoints(
+    suite: Suite, model: ModelDeclaration, location: Path, memory: HashMemory | None = None
+) -> LocalSource:
+    """Find the directories below ``location`` whose names match the model's pattern.
+
+    Errors: BadInputError where the directory is missing or holds none, or two stand for the same step.
+    """
+    if not location.is_dir():
+        raise BadInputError(f"{location}: there is no such directory", "check location in the suite's YAML file")
+    found: dict[int, LocatedCheckpoint] = {}
+    unfinished = []
+    for path in sorted(location.iterdir()):
+        if not path.is_dir() or path.name.startswith("."):
+            continue
+        position = read_training_position(model.step_pattern, path.name, model.batch_tokens)
+        if UNFINISHED_NAME.search(path.name):
+            position = position or _find_hidden_position(model, path.name)
+            unfinished.extend([LocatedCheckpoint(position, path)] if position else [])
+            continue
+        if position is None:
+            continue
+        if position.step in found:
+            other = found[position.step].directory
+            raise BadInputError(f"{path} and {other} are both step {position.step}", "remove one of the two")
+        found[position.step] = LocatedCheckpoint(position, path)
+    if not found:
+        raise BadInputError(
+            f"{location}: holds no checkpoint directories that match {model.step_pattern!r}",
+            "check location and step_pattern in the suite's YAML file",
+        )
+    located = [found[step] for step in sorted(found)]
+    return LocalSource(suite, model, located, memory or HashMemory(), unfinished)
+
+
+def looks_unfinished(directory: Path) -> bool:
+    """Return whether a directory holds temporary files, or was written to a moment ago."""
+    try:
+        files = [path for path in directory.iterdir() if path.is_file()]
+        if any(UNFINISHED_NAME.search(path.name) for path in files):
+            return True
+        times = [directory.stat().st_mtime, *(path.stat().st_mtime for path in files)]
+    except OSError:
+        return False
+    return max(times) > time.time() - UNFINISHED_SECONDS
+
+
+def _find_hidden_position(model: ModelDeclaration, name: str) -> TrainingPosition | None:
+    """Read the position in a name with what marks it as unfinished taken off."""
+    stripped = UNFINISHED_NAME.sub("", name)
+    try:
+        return read_training_position(model.step_pattern, stripped, model.batch_tokens)
+    except BadInputError:
+        return None
+
+
+def _describe_unfinished(found: LocatedCheckpoint) -> FailedCheckpoint:
+    error = BadInputError(f"{found.directory}: is still being written", "wait until its name is the final one")
+    return FailedCheckpoint(found.position, str(found.directory), error, is_unfinished=True)

@@ -1,0 +1,51 @@
+"""Opening the source that a suite declares for a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.hash_cache import HashMemory
+from trailhouse.models.checkpoints.sources.hub import HubSource
+from trailhouse.models.checkpoints.sources.hub_repository import HubRepository
+from trailhouse.models.checkpoints.sources.local import LocalSource, LocatedCheckpoint, locate_checkpoints
+from trailhouse.models.checkpoints.sources.manifest import read_manifest
+from trailhouse.models.checkpoints.sources.source import CheckpointSource
+from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
+
+
+def open_source(
+    suite: Suite,
+    model: ModelDeclaration,
+    *,
+    trained_directory: Path,
+    cache_directory: Path,
+    hub_endpoint: str | None = None,
+    memory: HashMemory | None = None,
+) -> CheckpointSource:
+    """Return where the checkpoints of a model come from.
+
+    ``trained_directory`` holds what was trained on the spot, ``cache_directory`` small files of the hub.
+
+    Errors: BadInputError where a directory or manifest is missing or wrong. The hub is not asked yet.
+    """
+    if suite.source == "hub":
+        return HubSource(suite, model, HubRepository(model.location, hub_endpoint), cache_directory)
+    if suite.source == "manifest":
+        return _open_manifest(suite, model, cache_directory, hub_endpoint, memory)
+    location = trained_directory / model.location  # an absolute location stays as it is
+    return locate_checkpoints(suite, model, location, memory)
+
+
+def _open_manifest(
+    suite: Suite, model: ModelDeclaration, cache_directory: Path, hub_endpoint: str | None, memory: HashMemory | None
+) -> CheckpointSource:
+    entries = read_manifest(Path(model.location), model.batch_tokens, has_revisions=bool(model.repository))
+    if model.repository:
+        revisions = tuple((entry.place, entry.position) for entry in entries)
+        return HubSource(suite, model, HubRepository(model.repository, hub_endpoint), cache_directory, revisions)
+    missing = [entry.place for entry in entries if not Path(entry.place).is_dir()]
+    if missing:
+        raise BadInputError(f"{missing[0]}: there is no such directory", f"correct it in {model.location}")
+    located = [LocatedCheckpoint(entry.position, Path(entry.place)) for entry in entries]
+    return LocalSource(suite, model, located, memory or HashMemory())

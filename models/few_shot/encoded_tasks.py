@@ -1,0 +1,34 @@
+"""Encoded tasks, each made once for all checkpoints that share a tokenizer and a context length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from trailhouse.models.few_shot.option_encoding import EncodedTask, encode_task
+from trailhouse.models.few_shot.tasks.task import Task
+from trailhouse.models.texts.tokenizer import load_tokenizer
+
+
+class TaskEncoder:
+    """Remembers tokenizers and what they made of tasks."""
+
+    def __init__(self) -> None:
+        self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
+        self._encoded: dict[tuple[str, int, str, int, int], EncodedTask] = {}
+
+    def encode(
+        self, directory: Path, tokenizer_id: str, task: Task, shot_count: int, seed: int, context_length: int
+    ) -> EncodedTask:
+        """Return a task as the tokenizer of a checkpoint directory and a model of this context length see it.
+
+        Errors: BadInputError where the directory holds no tokenizer, and as in encode_task.
+        """
+        key = (tokenizer_id, context_length, task.task_sha256, shot_count, seed)
+        if key not in self._encoded:
+            if tokenizer_id not in self._tokenizers:
+                self._tokenizers[tokenizer_id] = load_tokenizer(directory)
+            tokenizer = self._tokenizers[tokenizer_id]
+            self._encoded[key] = encode_task(tokenizer, task, shot_count, seed, context_length)
+        return self._encoded[key]

@@ -1,0 +1,60 @@
+"""Prompts: which exemplars stand before an item, and the text a model sees.
+
+task prefix | question, answer, separator | question, answer, separator | question
+             exemplar 1                     exemplar 2                    item
+question = input prefix, input, options where the task lists them, output prefix
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from trailhouse.errors import UsageError
+from trailhouse.models.few_shot.tasks.task import Task
+
+
+def draw_exemplars(task: Task, item_id: int, shot_count: int, seed: int) -> tuple[int, ...]:
+    """Return the ids of the exemplars of an item, drawn without replacement from the other items of its task.
+
+    They depend on the task's name, the item and the seed alone, and those of fewer shots are the first of those
+    of more.
+
+    Errors: UsageError where the task has too few items.
+    """
+    if not 0 <= shot_count < len(task.items):
+        raise UsageError(
+            f"{shot_count} exemplars are asked for, and task {task.task_id!r} has {len(task.items)} items",
+            f"ask for 0 to {len(task.items) - 1} shots",
+        )
+    generator = random.Random(f"{task.task_id}\n{item_id}\n{seed}")  # noqa: S311  # reproducible, not secret
+    drawn: dict[int, None] = {}
+    while len(drawn) < shot_count:
+        candidate = generator.randrange(len(task.items))
+        if candidate != item_id:
+            drawn[candidate] = None
+    return tuple(drawn)
+
+
+def write_prompt(task: Task, item_id: int, exemplar_ids: Sequence[int], seed: int) -> str:
+    """Return the text before the option, with these exemplars, as BIG-Bench writes it."""
+    form = task.prompt_format
+    prefix = form.task_prefix if form.repeats_task_prefix else ""
+    parts = [
+        f"{prefix}{write_question(task, exemplar_id, seed)}{task.items[exemplar_id].answer}"
+        for exemplar_id in exemplar_ids
+    ]
+    parts.append(prefix + write_question(task, item_id, seed))
+    beginning = "" if form.repeats_task_prefix else form.task_prefix
+    return beginning + form.few_shot_example_separator.join(parts)
+
+
+def write_question(task: Task, item_id: int, seed: int) -> str:
+    """Return one item as a question without its answer."""
+    form, item = task.prompt_format, task.items[item_id]
+    choices = ""
+    if form.append_choices_to_input:
+        generator = random.Random(f"{task.task_id}\n{item_id}\n{seed}\noptions")  # noqa: S311  # as above
+        order = generator.sample(sorted(item.options), len(item.options))
+        choices = "".join(form.choice_prefix + option for option in order)
+    return f"{form.example_input_prefix}{item.input}{choices}{form.example_output_prefix}"

@@ -1,0 +1,137 @@
+"""Corpora: sets of documents that are scored together, and reading them from text, JSONL and Parquet files.
+
+Owns the identity of a corpus and the rows of ``raw_corpus`` and ``raw_document``. Everything that is scored is
+a document of a corpus, whoever or whatever wrote it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from trailhouse.errors import BadInputError, UsageError
+from trailhouse.models.texts.corpus_files import read_jsonl_texts, read_parquet_texts, read_plain_text
+
+DOCUMENT_SCHEMA = pa.schema(
+    [
+        pa.field("corpus_id", pa.string(), nullable=False),
+        pa.field("document_id", pa.int32(), nullable=False),
+        pa.field("document_name", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("document_sha256", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("provenance", pa.string(), nullable=False),
+        pa.field("scored_from_position", pa.int32(), nullable=False),
+    ]
+)
+FILE_READERS = {".txt": read_plain_text, ".jsonl": read_jsonl_texts, ".parquet": read_parquet_texts}
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text of a corpus, with how it came about."""
+
+    document_name: str
+    text: str
+    kind: str = "human"
+    provenance: str = "{}"
+    """JSON object; empty for texts that a person wrote."""
+    scored_from_position: int = 0
+    """First token position that aggregates count; earlier ones are prompt."""
+
+    @property
+    def document_sha256(self) -> str:
+        """SHA-256 of the UTF-8 text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A named, ordered set of documents; a document is known by its ordinal, from 0."""
+
+    corpus_id: str
+    description: str
+    source: str
+    documents: tuple[Document, ...]
+
+    @cached_property
+    def corpus_sha256(self) -> str:
+        """SHA-256 over the documents in order: equal exactly where the texts and their prompts are."""
+        digest = hashlib.sha256()
+        for document in self.documents:
+            digest.update(f"{document.document_sha256} {document.scored_from_position}\n".encode())
+        return digest.hexdigest()
+
+    @property
+    def byte_count(self) -> int:
+        """UTF-8 bytes of all texts."""
+        return sum(len(document.text.encode()) for document in self.documents)
+
+
+def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", kind: str = "human") -> Corpus:
+    """Read a corpus from files: ``.txt`` (a document each), ``.jsonl`` and ``.parquet`` (a document a row).
+
+    Directories are walked in name order. JSONL rows hold ``text`` and optionally ``id``, Parquet files a column
+    ``text`` and optionally ``id``. ``kind`` says how the texts came about, as ``raw_document`` does.
+
+    Errors: BadInputError naming file, row and field for anything unreadable, empty, missing or of a wrong type;
+    UsageError where no path is given.
+    """
+    if not paths:
+        raise UsageError(f"no files are given for the corpus {corpus_id!r}", "name at least one file or directory")
+    documents = [
+        Document(document_name=name, text=text, kind=kind)
+        for path in _expand_paths(paths)
+        for name, text in FILE_READERS[path.suffix.lower()](path)
+    ]
+    source = ", ".join(str(path) for path in paths)
+    return Corpus(corpus_id, description or f"Texts from {source}", source, tuple(documents))
+
+
+def document_table(corpus: Corpus) -> pa.Table:
+    """Return the rows of ``raw_document``: one per document, in order."""
+    documents = corpus.documents
+    columns: dict[str, Iterable[Any]] = {
+        "corpus_id": [corpus.corpus_id] * len(documents),
+        "document_id": range(len(documents)),
+        "document_name": [document.document_name for document in documents],
+        "text": [document.text for document in documents],
+        "document_sha256": [document.document_sha256 for document in documents],
+        "kind": [document.kind for document in documents],
+        "provenance": [document.provenance for document in documents],
+        "scored_from_position": [document.scored_from_position for document in documents],
+    }
+    return pa.table([pa.array(columns[field.name], field.type) for field in DOCUMENT_SCHEMA], schema=DOCUMENT_SCHEMA)
+
+
+def corpus_record(corpus: Corpus) -> dict[str, Any]:
+    """Return the row of ``raw_corpus`` without ``updated_at``."""
+    return {
+        "corpus_id": corpus.corpus_id,
+        "description": corpus.description,
+        "source": corpus.source,
+        "corpus_sha256": corpus.corpus_sha256,
+        "document_count": len(corpus.documents),
+        "byte_count": corpus.byte_count,
+    }
+
+
+def _expand_paths(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in FILE_READERS and file.is_file())
+            if not found:
+                raise BadInputError(f"{path}: holds no .txt, .jsonl or .parquet file", "check the directory")
+            yield from found
+        elif not path.is_file():
+            raise BadInputError(f"{path}: there is no such file", "check the path")
+        elif path.suffix.lower() not in FILE_READERS:
+            raise BadInputError(f"{path}: files of this kind are not read", "give .txt, .jsonl or .parquet files")
+        else:
+            yield path

@@ -1,0 +1,176 @@
+"""Tokenizers: loading, identity, and where in the text each token stands.
+
+Owns the rows of ``raw_token``. A token's span is counted in bytes of the UTF-8 text first, since byte-level
+tokens may split a character; the character span then covers every character the token has a part in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.texts.corpus import Corpus
+from trailhouse.models.texts.token_spans import TextIndex, TokenSpeller, find_byte_spans
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
+from trailhouse.models.texts.untrusted_tokenizers import encode_texts, refuse_untrusted_tokenizer_files
+
+TOKEN_SCHEMA = pa.schema(
+    [
+        pa.field("tokenizer_id", pa.string(), nullable=False),
+        pa.field("corpus_id", pa.string(), nullable=False),
+        pa.field("document_id", pa.int32(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("token_id", pa.int32(), nullable=False),
+        pa.field("token_text", pa.string(), nullable=False),
+        pa.field("byte_start", pa.int32(), nullable=False),
+        pa.field("byte_end", pa.int32(), nullable=False),
+        pa.field("character_start", pa.int32(), nullable=False),
+        pa.field("character_end", pa.int32(), nullable=False),
+        pa.field("word_index", pa.int32(), nullable=False),
+        pa.field("is_word_initial", pa.bool_(), nullable=False),
+    ]
+)
+TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
+
+
+def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a checkpoint directory; nothing is downloaded, no remote code is run.
+
+    Errors: BadInputError where the directory holds none that loads, or one that is no honest tokenizer.
+    """
+    paths = _list_tokenizer_files(directory)
+    if not paths:
+        raise BadInputError(f"{directory}: holds no tokenizer", "save the tokenizer beside the weights")
+    refuse_untrusted_tokenizer_files(paths)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # whatever transformers trips over, it is the directory's content
+        problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        raise BadInputError(
+            f"{directory}: the tokenizer does not load: {problem}", "save the tokenizer again beside the weights"
+        ) from error
+    assert isinstance(tokenizer, PreTrainedTokenizerBase)
+    return tokenizer
+
+
+def identify_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the SHA-256 of what the tokenizer does, first 16 hexadecimal digits.
+
+    Two directories with differently formatted files of the same tokenizer give the same identity.
+    """
+    if tokenizer.is_fast:
+        content = json.loads(tokenizer.backend_tokenizer.to_str())
+        content.pop("truncation", None)
+        content.pop("padding", None)
+    else:
+        content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab(), "probe": _probe(tokenizer)}
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def identify_tokenizer_of(directory: Path) -> str:
+    """Return the identity of the tokenizer in a checkpoint directory, loading each distinct one only once.
+
+    Errors: BadInputError as in load_tokenizer.
+    """
+    digest = hashlib.sha256()
+    paths = _list_tokenizer_files(directory)
+    refuse_untrusted_tokenizer_files(paths)
+    for path in paths:
+        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return _identify_loaded(digest.hexdigest(), _DirectoryReference(directory))
+
+
+def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
+    """Return the token ids of every document, without special tokens.
+
+    Errors: BadInputError where the tokenizer gives up on a text.
+    """
+    texts = [document.text for document in corpus.documents]
+    if tokenizer.is_fast:
+        token_ids = encode_texts(tokenizer, texts)
+    else:
+        token_ids = [tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in texts]
+    return TokenizedCorpus(
+        corpus.corpus_id, identify_tokenizer(tokenizer), tuple(np.asarray(ids, np.int32) for ids in token_ids)
+    )
+
+
+def token_table(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, tokenized: TokenizedCorpus) -> pa.Table:
+    """Return the rows of ``raw_token``: one per token, in order of document and position.
+
+    Errors: BadInputError for a tokenizer without offsets whose tokens cannot be found in the text.
+    """
+    speller = TokenSpeller(tokenizer)
+    tables = [
+        _build_document_table(tokenizer, speller, corpus, tokenized, document_id)
+        for document_id in range(len(corpus.documents))
+    ]
+    return pa.concat_tables(tables) if tables else TOKEN_SCHEMA.empty_table()
+
+
+def _build_document_table(
+    tokenizer: PreTrainedTokenizerBase,
+    speller: TokenSpeller,
+    corpus: Corpus,
+    tokenized: TokenizedCorpus,
+    document_id: int,
+) -> pa.Table:
+    document, token_ids = corpus.documents[document_id], tokenized.token_ids[document_id]
+    place = f"corpus {corpus.corpus_id!r}, document {document.document_name!r}"
+    starts, ends = find_byte_spans(tokenizer, speller, document.text, token_ids, place)
+    index = TextIndex(document.text)
+    character_starts, character_ends = index.find_characters(starts, ends)
+    word_indexes, is_initial = index.find_words(starts, ends)
+    count = len(token_ids)
+    columns = {
+        "tokenizer_id": [tokenized.tokenizer_id] * count,
+        "corpus_id": [corpus.corpus_id] * count,
+        "document_id": np.full(count, document_id, np.int32),
+        "position": np.arange(count, dtype=np.int32),
+        "token_id": token_ids,
+        "token_text": index.cut_texts(starts, ends),
+        "byte_start": starts,
+        "byte_end": ends,
+        "character_start": character_starts,
+        "character_end": character_ends,
+        "word_index": word_indexes,
+        "is_word_initial": is_initial,
+    }
+    return pa.table([pa.array(columns[field.name], field.type) for field in TOKEN_SCHEMA], schema=TOKEN_SCHEMA)
+
+
+class _DirectoryReference:
+    """A directory that compares equal to any other: what it holds is known by the digest beside it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _DirectoryReference)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=256)
+def _identify_loaded(files_sha256: str, reference: _DirectoryReference) -> str:
+    return identify_tokenizer(load_tokenizer(reference.directory))
+
+
+def _list_tokenizer_files(directory: Path) -> list[Path]:
+    found = {path for pattern in TOKENIZER_FILE_PATTERNS for path in directory.glob(pattern)}
+    return sorted(path for path in found if path.is_file())
+
+
+def _probe(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return ids of a text that shows how a tokenizer of the same vocabulary splits and normalises."""
+    text = "The cat's 12 naïve émigrés  saw\n\n\tÅngström: 東京, 👩‍🚀 (ok?)!"
+    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

@@ -1,0 +1,72 @@
+"""Tokenizers from strangers: files too large to be one, texts that grow without end, expressions that never end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from trailhouse.errors import BadInputError
+
+MAXIMUM_TOKENIZER_FILE_BYTES = 128 << 20
+# How many times longer a normalizer may make a text
+MAXIMUM_GROWTH = 1024
+
+
+def refuse_untrusted_tokenizer_files(paths: Iterable[Path]) -> None:
+    """Raise BadInputError for a file that is too large, or whose normalizers multiply a text."""
+    for path in paths:
+        if path.stat().st_size > MAXIMUM_TOKENIZER_FILE_BYTES:
+            limit = MAXIMUM_TOKENIZER_FILE_BYTES >> 20
+            raise BadInputError(f"{path}: larger than {limit} MiB, no tokenizer is", "copy the model's own tokenizer")
+        if path.name == "tokenizer.json":
+            growth = _measure_growth(path)
+            if growth > MAXIMUM_GROWTH:
+                raise BadInputError(
+                    f"{path}: its normalizers may make a text {growth} times longer", "copy the model's own tokenizer"
+                )
+
+
+def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token ids of every text under a fast tokenizer, without special tokens.
+
+    Errors: BadInputError where the tokenizer gives up: its regular expressions have a limit of attempts.
+    """
+    try:
+        encodings = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    except BaseException as error:
+        # a panic of the tokenizer's Rust code is no Exception, and its class cannot be imported
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            problem = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BadInputError(
+                f"the tokenizer gives up on a text: {problem}", "copy the model's own tokenizer"
+            ) from error
+        raise
+    return [encoding.ids for encoding in encodings]
+
+
+def _measure_growth(path: Path) -> int:
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(
+            f"{path}: the tokenizer does not load: not JSON", "save the tokenizer again beside the weights"
+        ) from error
+    growth = 1
+    steps = (content.get("normalizer"), content.get("pre_tokenizer")) if isinstance(content, dict) else ()
+    for step in _iterate_steps(steps):
+        text = step.get("content", step.get("prepend", ""))
+        growth *= max(1, len(text)) if isinstance(text, str) and step.get("type") in ("Replace", "Prepend") else 1
+    return growth
+
+
+def _iterate_steps(steps: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the normalizers in a sequence of them, and in the sequences inside."""
+    for step in steps:
+        if isinstance(step, dict):
+            yield step
+            inner = step.get("normalizers") or step.get("pretokenizers")
+            yield from _iterate_steps(inner if isinstance(inner, list) else ())

@@ -1,0 +1,45 @@
+"""``python -m trailhouse.server DIRECTORY``: serve it until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import sys
+import threading
+from pathlib import Path
+
+from trailhouse.errors import TrailhouseError
+from trailhouse.server.serve import serve
+
+
+def main() -> int:
+    """Serve, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m trailhouse.server")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8123)
+    parser.add_argument("--idle-timeout-seconds", type=float)
+    parser.add_argument("--memory-limit-bytes", type=int)
+    arguments = parser.parse_args()
+    try:
+        serve(
+            arguments.directory,
+            arguments.host,
+            arguments.port,
+            idle_timeout_seconds=arguments.idle_timeout_seconds,
+            memory_limit_bytes=arguments.memory_limit_bytes,
+        )
+    except TrailhouseError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    faulthandler.enable()
+    code = main()
+    sys.stdout.flush()
+    if any(thread.name.startswith("statement") and thread.is_alive() for thread in threading.enumerate()):
+        os._exit(code)  # a statement that does not stop must not keep the process
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""The chDB engine: its configuration, its handles, sessions and running statements."""

@@ -1,0 +1,95 @@
+"""Sessions: handles that outlive a request and keep USE, SET and temporary tables."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from trailhouse.server.access.credentials import Role
+from trailhouse.server.engine.engine import Engine, Handle
+from trailhouse.server.errors import ServerError
+
+MAX_SESSIONS = 1000
+
+
+@dataclass
+class Session:
+    """One user's named session, and when it ends unless it is used again."""
+
+    handle: Handle
+    is_busy: bool = False
+    has_answered: Callable[[], bool] = bool
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    timeout_seconds: float = 60.0
+    expires_at: float = 0.0
+
+
+class SessionTable:
+    """All live sessions. Only the event loop touches it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sessions: dict[tuple[Role, str], Session] = {}
+
+    async def acquire(
+        self,
+        role: Role,
+        session_id: str,
+        timeout_seconds: float,
+        *,
+        must_exist: bool,
+        has_answered: Callable[[], bool],
+    ) -> Session:
+        """Take a session for one query, opening it if need be.
+
+        Raises ServerError 373 while another query runs in it, 372 where it must exist and does not. A query
+        whose client already has its whole answer (``has_answered``) is waited for.
+        """
+        session = self._sessions.get((role, session_id))
+        while session is not None and session.is_busy:
+            if not session.has_answered():
+                raise ServerError(373, "SESSION_IS_LOCKED", f"Session {session_id} is locked by a concurrent client")
+            await session.released.wait()
+            session = self._sessions.get((role, session_id))
+        if session is None:
+            session = self._open(role, session_id, must_exist=must_exist)
+        session.is_busy = True
+        session.has_answered = has_answered
+        session.released.clear()
+        session.timeout_seconds = timeout_seconds
+        return session
+
+    def release(self, role: Role, session_id: str, *, close: bool = False) -> None:
+        """Give the session back and start its timeout; ``close`` ends it now."""
+        session = self._sessions[role, session_id]
+        session.is_busy = False
+        session.released.set()
+        session.expires_at = time.monotonic() + session.timeout_seconds
+        if close or session.timeout_seconds == 0:
+            self._end(role, session_id)
+
+    def end_expired(self) -> None:
+        """Close what nobody used in time."""
+        now = time.monotonic()
+        for (role, session_id), session in list(self._sessions.items()):
+            if not session.is_busy and session.expires_at <= now:
+                self._end(role, session_id)
+
+    def close(self) -> None:
+        """End every session."""
+        for role, session_id in list(self._sessions):
+            self._end(role, session_id)
+
+    def _open(self, role: Role, session_id: str, *, must_exist: bool) -> Session:
+        if must_exist:
+            raise ServerError(372, "SESSION_NOT_FOUND", f"Session {session_id} not found")
+        if len(self._sessions) >= MAX_SESSIONS:
+            raise ServerError(202, "TOO_MANY_SIMULTANEOUS_QUERIES", f"Too many sessions: {MAX_SESSIONS} are open")
+        session = Session(self._engine.acquire(is_readonly=role is Role.READER))
+        self._sessions[role, session_id] = session
+        return session
+
+    def _end(self, role: Role, session_id: str) -> None:
+        self._sessions.pop((role, session_id)).handle.close()

@@ -1,0 +1,155 @@
+"""The HTTP interface as an ASGI application: one request in, one statement run, one response out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from trailhouse.server.access.access import authenticate, refuse_foreign_origin
+from trailhouse.server.access.credentials import Credentials
+from trailhouse.server.engine.engine import Engine
+from trailhouse.server.engine.sessions import SessionTable
+from trailhouse.server.errors import ServerError
+from trailhouse.server.http.body import ClientGoneError, Receive, RequestBody, choose_decoders
+from trailhouse.server.http.query import QueryRunner
+from trailhouse.server.http.request import parse_request
+from trailhouse.server.http.response import Responder, Send
+
+MAX_URL_BYTES = 1 << 20
+_MAX_RUNNING = 128
+_MAX_REQUESTS = 512
+_REAP_SECONDS = 1.0
+_STATEMENT_NICENESS = 5
+
+
+class Application:
+    """Serves one engine; counts what runs, so that an idle server can end."""
+
+    def __init__(self, engine: Engine, credentials: Credentials, *, allowed_hosts: frozenset[str] | None) -> None:
+        self._engine = engine
+        self._credentials = credentials
+        self._allowed_hosts = allowed_hosts
+        self._executor = ThreadPoolExecutor(_MAX_RUNNING, thread_name_prefix="statement", initializer=_give_way)
+        self.sessions = SessionTable(engine)
+        self._query_ids: set[str] = set()
+        self._active_count = 0
+        self._last_used_at = time.monotonic()
+        self._reaper: asyncio.Task[None] | None = None
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long no request has been running."""
+        return 0.0 if self._active_count else time.monotonic() - self._last_used_at
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one ASGI event stream."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._reaper = asyncio.get_running_loop().create_task(self._reap())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._reaper.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _reap(self) -> None:
+        while True:
+            await asyncio.sleep(_REAP_SECONDS)
+            self.sessions.end_expired()
+
+    async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        path, method, query_string = scope["path"], scope["method"], scope["query_string"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if path in ("/ping", "/replicas_status") or (path == "/" and not query_string and method in ("GET", "HEAD")):
+            await _send_ok(send)
+            return
+        self._active_count += 1
+        try:
+            await self._answer(path, method, query_string, headers, receive, send)
+        finally:
+            self._active_count -= 1
+            self._last_used_at = time.monotonic()
+
+    async def _answer(
+        self, path: str, method: str, query_string: bytes, headers: dict[str, str], receive: Receive, send: Send
+    ) -> None:
+        body = RequestBody(receive, [])
+        responder = Responder(send, query_id="", timezone=self._engine.timezone, version=self._engine.version)
+        try:
+            if path not in ("/", "/query"):
+                raise ServerError(404, "NOT_FOUND", f"There is no handle {path}", status=404)
+            if len(query_string) > MAX_URL_BYTES:
+                raise ServerError(161, "QUERY_IS_TOO_LARGE", "The URL is longer than 1 MiB", status=414)
+            refuse_foreign_origin(headers, self._allowed_hosts)
+            request = parse_request(method, query_string, headers)
+            responder.describe_request(request.query_id, sends_progress=request.is_on("send_progress_in_http_headers"))
+            _require_length(method, headers)
+            role = authenticate(request, self._credentials)
+            body = RequestBody(receive, choose_decoders(request))
+            runner = QueryRunner(self._engine, self._executor, self.sessions, request, role, body, responder)
+            with self._register(request.query_id):
+                await runner.run()
+        except ServerError as error:
+            await _answer_error(error, body, responder)
+        except ClientGoneError:
+            return
+        except Exception:
+            logging.getLogger(__name__).exception("a request failed inside the server")
+            failure = ServerError(1001, "STD_EXCEPTION", "The server failed; its log says how")
+            await _answer_error(failure, body, responder)
+
+    @contextlib.contextmanager
+    def _register(self, query_id: str) -> Iterator[None]:
+        if query_id in self._query_ids:
+            raise ServerError(
+                216,
+                "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+                f"Query with id = {query_id} is already running.",
+            )
+        if len(self._query_ids) >= _MAX_REQUESTS:
+            raise ServerError(202, "TOO_MANY_SIMULTANEOUS_QUERIES", "Too many simultaneous queries")
+        self._query_ids.add(query_id)
+        try:
+            yield
+        finally:
+            self._query_ids.remove(query_id)
+
+
+def _require_length(method: str, headers: dict[str, str]) -> None:
+    """Refuse a POST that does not say where its body ends: it would be read as an empty one."""
+    if method == "POST" and "content-length" not in headers and "transfer-encoding" not in headers:
+        raise ServerError(
+            381,
+            "HTTP_LENGTH_REQUIRED",
+            "The Transfer-Encoding is not chunked and there is no Content-Length header for POST request",
+        )
+
+
+def _give_way() -> None:
+    """Let this thread, and those that the engine starts from it, run behind the one that answers requests."""
+    if sys.platform == "linux":  # elsewhere a niceness is a process's, not a thread's
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _STATEMENT_NICENESS)
+
+
+async def _answer_error(error: ServerError, body: RequestBody, responder: Responder) -> None:
+    if not responder.has_started:
+        await body.drain()
+    await responder.fail(error)
+
+
+async def _send_ok(send: Send) -> None:
+    headers = [(b"content-type", b"text/html; charset=UTF-8"), (b"content-length", b"4")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Ok.\n"})

@@ -1,0 +1,1 @@
+"""What the server must know of a statement: its tokens, its clauses, and whether it is allowed."""

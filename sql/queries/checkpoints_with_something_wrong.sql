@@ -1,6 +1,0 @@
--- Checkpoints with something wrong: missing, damaged, doubled, changed, or off the curve of their neighbours.
--- parameter suite_id String = miniature: suite to show
-select model_id, step, check_name, status, message, cure
-from fct_checkpoint_audit
-where suite_id = {suite_id:String} and status in ('wrong', 'known')
-order by model_id, step, check_order

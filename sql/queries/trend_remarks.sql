@@ -1,8 +1,0 @@
--- What to know about the checkpoints before reading trends: few of them, gaps, runs that are not finished;
--- no row where there is nothing to say.
--- parameter suite_id String = miniature: suite to show
--- parameter corpus_id String = python-docs-validation: corpus to show
-select model_id, remark
-from fct_trend_remark
-where suite_id = {suite_id:String} and corpus_id = {corpus_id:String}
-order by parameter_count, model_id, remark

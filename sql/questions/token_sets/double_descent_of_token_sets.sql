@@ -1,0 +1,25 @@
+-- Which models' perplexity on the tokens that another model forgets rises first and falls again, and where.
+-- caveats fct_trend_caveat
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter start_percent UInt8 = 10: start of the trend in percent of training
+-- parameter category String = upward: trend that the sets are chosen by
+select
+    set_model_id,
+    model_id,
+    minimum_step,
+    minimum_perplexity,
+    peak_step,
+    peak_perplexity,
+    later_minimum_perplexity,
+    rise_nats,
+    fall_nats,
+    peak_validation_perplexity,
+    is_double_descent
+from fct_double_descent
+where
+    suite_id = {suite_id:String}
+    and corpus_id = {corpus_id:String}
+    and start_percent = {start_percent:UInt8}
+    and category = {category:String}
+order by set_model_id, parameter_count

@@ -1,0 +1,28 @@
+-- Which kinds of tokens are most likely to follow a trend: odds ratios of all token properties in every
+-- model, highest first.
+-- caveats fct_trend_caveat
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter start_percent UInt8 = 10: start of the trend in percent of training
+-- parameter category String = upward: trend whose odds are compared
+-- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
+-- parameter minimum_token_count UInt32 = 50: kinds with fewer tokens are left out
+select
+    model_id,
+    property,
+    property_value,
+    property_token_count,
+    100 * token_share as token_percent,
+    odds_ratio,
+    odds_ratio_lower,
+    odds_ratio_upper
+from fct_trend_share_by_token_property
+where
+    suite_id = {suite_id:String}
+    and corpus_id = {corpus_id:String}
+    and start_percent = {start_percent:UInt8}
+    and category = {category:String}
+    and convention_id = {convention_id:String}
+    and property_token_count >= {minimum_token_count:UInt32}
+    and odds_ratio is not null
+order by parameter_count, odds_ratio desc, property, property_value

@@ -1,0 +1,57 @@
+-- Tokens that a model ends up knowing and came to know last: the perplexity stays below a bound from a late
+-- step on.
+-- caveats fct_trend_caveat
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter model_id String = : model to show; empty is the largest of the suite
+-- parameter perplexity_bound Float64 = 10: a token is known while its perplexity is at most this
+-- parameter limit UInt32 = 20: rows to show
+with
+    chosen as (
+        select model_id
+        from dim_model
+        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
+        order by parameter_count desc, model_id
+        limit 1
+    ),
+
+    -- the checkpoint after the last one that did not know the token
+    learned as (
+        select
+            document_id,
+            position,
+            steps,
+            log_prob_nats,
+            arrayLastIndex(score -> exp(- score) > {perplexity_bound:Float64}, log_prob_nats)
+            + 1 as learned_at
+        from int_token_series
+        where model_id in (select model_id from chosen) and corpus_id = {corpus_id:String} and not is_prompt
+    ),
+
+    found as (
+        select
+            document_id,
+            position,
+            steps[learned_at] as learned_step,
+            exp(- log_prob_nats[learned_at - 1]) as perplexity_before,
+            exp(- log_prob_nats[-1]) as perplexity_at_end
+        from learned
+        where learned_at between 2 and length(steps)
+        order by learned_step desc, perplexity_before / perplexity_at_end desc, document_id, position
+        limit {limit:UInt32}
+    ),
+
+    context as (
+        select document_id, position, text_before, token_text
+        from dim_token_context
+        where
+            corpus_id = {corpus_id:String}
+            and document_id in (select document_id from found)
+            and tokenizer_id
+            in (select tokenizer_id from dim_model where model_id in (select model_id from chosen))
+    )
+
+select document_id, position, text_before, token_text, learned_step, perplexity_before, perplexity_at_end
+from found
+inner join context using (document_id, position)
+order by learned_step desc, perplexity_before / perplexity_at_end desc, document_id, position

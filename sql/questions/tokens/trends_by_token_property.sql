@@ -1,0 +1,34 @@
+-- Which kinds of tokens follow which trend: share and odds ratio, with its 95% interval, by word class or
+-- another property.
+-- caveats fct_trend_caveat
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter model_id String = : model to show; empty is the largest of the suite
+-- parameter start_percent UInt8 = 10: start of the trend in percent of training
+-- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
+-- parameter property String = word class: word class, word part, position or frequency
+with
+    chosen as (
+        select model_id
+        from dim_model
+        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
+        order by parameter_count desc, model_id
+        limit 1
+    )
+
+select
+    category,
+    property_value,
+    token_count,
+    100 * token_share as token_percent,
+    odds_ratio,
+    odds_ratio_lower,
+    odds_ratio_upper
+from fct_trend_share_by_token_property
+where
+    model_id in (select model_id from chosen)
+    and corpus_id = {corpus_id:String}
+    and convention_id = {convention_id:String}
+    and start_percent = {start_percent:UInt8}
+    and property = {property:String}
+order by category, odds_ratio desc, property_value

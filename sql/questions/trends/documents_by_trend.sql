@@ -1,0 +1,40 @@
+-- Which documents a model forgets most of: share of tokens, in percent, by trend.
+-- caveats fct_trend_caveat
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter model_id String = : model to show; empty is the largest of the suite
+-- parameter start_percent UInt8 = 10: start of the trend in percent of training
+-- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
+-- parameter minimum_token_count UInt32 = 50: documents with fewer tokens are left out
+-- parameter limit UInt32 = 20: rows to show
+with
+    chosen as (
+        select model_id
+        from dim_model
+        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
+        order by parameter_count desc, model_id
+        limit 1
+    ),
+
+    counted as (
+        select
+            document_id,
+            count() as token_count,
+            100 * countIf(category = 'upward') / token_count as upward_percent,
+            100 * countIf(category = 'downward') / token_count as downward_percent,
+            100 * countIf(category = 'stagnated') / token_count as stagnated_percent
+        from int_token_trend_by_start
+        where
+            model_id in (select model_id from chosen)
+            and corpus_id = {corpus_id:String}
+            and convention_id = {convention_id:String}
+            and start_percent = {start_percent:UInt8}
+        group by document_id
+        having token_count >= {minimum_token_count:UInt32}
+    )
+
+select document_id, document_name, token_count, upward_percent, downward_percent, stagnated_percent
+from counted
+inner join (select * from dim_document where corpus_id = {corpus_id:String}) as document using (document_id)
+order by upward_percent desc, document_id
+limit {limit:UInt32}

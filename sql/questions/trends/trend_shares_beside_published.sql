@@ -1,0 +1,22 @@
+-- Share of tokens, in percent, by trend and start: a suite of one's own and the published OPT models.
+-- caveats fct_trend_caveat
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
+-- parameter published_suite_id String = opt-published: published suite to show
+with
+    shown as (
+        select suite_id, model_id, parameter_count, category, start_percent, token_share
+        from fct_comparable_trend_share
+        where
+            (
+                suite_id = {suite_id:String}
+                and corpus_id = {corpus_id:String}
+                and convention_id in ({convention_id:String}, 'published')
+            )
+            or (suite_id = {published_suite_id:String} and is_published)
+    )
+
+select suite_id, model_id, category, start_percent, 100 * token_share as token_percent
+from shown
+order by suite_id = {published_suite_id:String}, parameter_count, category, start_percent

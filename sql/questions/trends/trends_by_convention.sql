@@ -1,0 +1,17 @@
+-- How much hangs on the convention: the share of each trend under every convention, beside that under the
+-- default one.
+-- caveats fct_trend_caveat
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter start_percent UInt8 = 10: start of the trend in percent of training
+select
+    model_id,
+    category,
+    convention_id,
+    100 * token_share as token_percent,
+    100 * default_token_share as default_token_percent,
+    token_share_ratio
+from fct_trend_sensitivity
+where
+    suite_id = {suite_id:String} and corpus_id = {corpus_id:String} and start_percent = {start_percent:UInt8}
+order by parameter_count, category, convention_id

@@ -1,0 +1,17 @@
+-- How much hangs on least squares: tokens, in percent, by their trend under it and under Mann and Kendall's
+-- test.
+-- caveats fct_trend_caveat
+-- parameter suite_id String = miniature: suite to show
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter start_percent UInt8 = 10: start of the trend in percent of training
+select
+    model_id,
+    category,
+    robust_category,
+    token_count,
+    100 * token_share as token_percent,
+    100 * agreement_share as agreement_percent
+from fct_trend_robustness
+where
+    suite_id = {suite_id:String} and corpus_id = {corpus_id:String} and start_percent = {start_percent:UInt8}
+order by parameter_count, model_id, category, robust_category

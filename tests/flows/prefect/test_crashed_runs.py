@@ -1,0 +1,90 @@
+"""Runs whose process died count as crashed, on a real Prefect server."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from datetime import timedelta
+from importlib.metadata import version
+
+import httpx
+import pytest
+from prefect.automations import Automation
+from prefect.events import Event, Resource
+from prefect.events.clients import get_events_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.utilities.asyncutils import run_coro_as_sync
+
+from trailhouse.flows.prefect.crashed_runs import GUARD, HEARTBEAT, guard_against_zombies
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        version("sqlalchemy") >= "2.1", reason="Prefect schedules nothing with it: run `make environment`"
+    ),
+]
+
+LEAST_SILENCE = timedelta(seconds=10)  # Prefect takes no less
+# Prints the id of its run, and works for so many seconds.
+FLOW = """
+import sys, time
+from prefect import flow
+from prefect.runtime import flow_run
+@flow
+def work(seconds: float):
+    print(flow_run.id, flush=True)
+    time.sleep(seconds)
+work(float(sys.argv[1]))
+"""
+
+
+def send_heartbeat(run: str) -> None:
+    event = Event(event=HEARTBEAT, resource=Resource({"prefect.resource.id": f"prefect.flow-run.{run}"}))
+
+    async def emit() -> None:
+        async with get_events_client() as client:
+            await client.emit(event)
+
+    run_coro_as_sync(emit())
+
+
+def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefect_server, workplace):
+    variables = workplace.environment(PREFECT_API_URL=prefect_server)
+
+    def start(seconds: int) -> tuple[subprocess.Popen[str], str]:
+        command = [sys.executable, "-c", FLOW, str(seconds)]
+        process = subprocess.Popen(
+            command,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=workplace.directory,
+        )
+        return process, process.stdout.readline().strip()
+
+    def read_state(run: str) -> dict:
+        return httpx.get(f"{prefect_server}/flow_runs/{run}", timeout=30).raise_for_status().json()["state"]
+
+    with ExitStack() as stack:
+        stack.enter_context(temporary_settings({PREFECT_API_URL: prefect_server}))
+        guard_against_zombies(LEAST_SILENCE)
+        guard_against_zombies(LEAST_SILENCE)
+        killed, ended = start(600), start(3)
+        for process, _ in (killed, ended):
+            stack.enter_context(process)
+        for _, run in (killed, ended):
+            send_heartbeat(run)
+        assert ended[0].wait(60) == 0
+        os.kill(killed[0].pid, signal.SIGKILL)
+        killed[0].wait()
+        assert read_state(killed[1])["type"] == "RUNNING"
+        deadline = time.monotonic() + 90
+        while read_state(killed[1])["type"] == "RUNNING" and time.monotonic() < deadline:
+            time.sleep(0.5)
+        Automation.read(name=GUARD).delete()
+    state = read_state(killed[1])
+    assert (state["type"], state["message"]) == ("CRASHED", "no heartbeat: the process or its host died")
+    assert read_state(ended[1])["type"] == "COMPLETED"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.download_cache import CheckpointCache
+
+SIZE = 1_000
+
+
+@pytest.fixture
+def cache(tmp_path) -> CheckpointCache:
+    return CheckpointCache(tmp_path, 3 * SIZE)
+
+
+def checkpoint_of(tmp_path, letter: str, size_bytes: int = SIZE) -> Checkpoint:
+    return Checkpoint("suite", "suite/model", 1, 1, tmp_path, letter * 64, "c" * 64, "t", size_bytes)
+
+
+def fetch(cache, tmp_path, letter: str, moment: int) -> None:
+    """Use a checkpoint at a moment; fetched where it is not there."""
+    with cache.reserve(checkpoint_of(tmp_path, letter)) as place:
+        if not place.exists():
+            place.mkdir()
+            (place / "model.safetensors").write_bytes(bytes(SIZE))
+    os.utime(place, (moment, moment))
+
+
+def kept(tmp_path) -> set[str]:
+    return {path.name[0] for path in tmp_path.iterdir() if path.is_dir()}
+
+
+def test_the_least_recently_used_makes_way(cache, tmp_path):
+    for moment, letter in enumerate("abc"):
+        fetch(cache, tmp_path, letter, moment)
+    assert kept(tmp_path) == {"a", "b", "c"}
+    fetch(cache, tmp_path, "a", 3)
+    fetch(cache, tmp_path, "d", 4)
+    assert kept(tmp_path) == {"a", "c", "d"}
+
+
+def test_what_is_in_use_stays_even_where_the_limit_is_too_small(cache, tmp_path):
+    for moment, letter in enumerate("abc"):
+        fetch(cache, tmp_path, letter, moment)
+    with cache.reserve(checkpoint_of(tmp_path, "a")), cache.reserve(checkpoint_of(tmp_path, "e", 3 * SIZE)):
+        assert kept(tmp_path) == {"a"}
+
+
+def test_a_download_that_was_cut_short_is_kept_for_its_own_checkpoint_and_makes_way_for_others(cache, tmp_path):
+    with cache.reserve(checkpoint_of(tmp_path, "a", 3 * SIZE)) as place:
+        partial = place.with_name(place.name + ".partial")
+        partial.mkdir()
+        (partial / "model.safetensors").write_bytes(bytes(2 * SIZE))
+    with cache.reserve(checkpoint_of(tmp_path, "a", 3 * SIZE)):
+        assert partial.exists()
+    with cache.reserve(checkpoint_of(tmp_path, "b", 3 * SIZE)):
+        assert not partial.exists()

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.architectures import build_random_model
+from tests.support.paths import MIGRATIONS
+from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.model_config import describe_model
+from trailhouse.models.checkpoints.suite import ModelDeclaration
+
+DECLARATION = ModelDeclaration("base", "run", r"(\d+)", 512, 100, 32, None)
+
+
+def describe(directory: Path):
+    return describe_model(DECLARATION, Checkpoint("ours", "ours/base", 1, 512, directory, "0" * 64, "0" * 64, "t", 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "heads", "tied"),
+    [
+        ("gpt_neox", (2, 16), False),
+        ("gpt2", (2, 16), True),
+        ("opt", (2, 16), True),
+        ("gemma2", (2, 16), True),
+        ("mamba", (0, 0), True),
+        ("mamba2", (0, 0), False),
+        ("rwkv", (0, 0), False),
+    ],
+)
+def test_a_model_is_described_from_its_configuration(tmp_path, name, heads, tied):
+    model = build_random_model(name)
+    model.config.save_pretrained(tmp_path)
+    record = describe(tmp_path)
+    assert record["architecture"] == name
+    assert (record["head_count"], record["head_dimension"]) == heads
+    assert (record["layer_count"], record["hidden_size"], record["vocabulary_size"]) == (2, 32, 97)
+    sizes = {parameter.data_ptr(): parameter.numel() for parameter in model.parameters()}
+    assert record["parameter_count"] == sum(sizes.values())
+    assert (model.get_output_embeddings().weight is model.get_input_embeddings().weight) == tied
+
+
+def test_embeddings_and_head_are_left_out_of_the_second_count(tmp_path):
+    build_random_model("gpt2").config.save_pretrained(tmp_path)
+    record = describe(tmp_path)
+    attention = 32 * 96 + 96 + 32 * 32 + 32
+    feed_forward = 2 * 32 * 128 + 128 + 32
+    norms = 4 * 32
+    expected = 2 * (attention + feed_forward + norms) + 2 * 32
+    assert record["non_embedding_parameter_count"] == expected
+    assert record["parameter_count"] == expected + 97 * 32 + 32 * 32  # tied head counts once; 32 positions
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"model_type": "vit"}',
+        '{"model_type": "gpt_neox", "num_hidden_layers": 1000000000}',
+        '{"model_type": "gpt_neox", "hidden_size": -3}',
+        '{"model_type": "gpt_neox", "vocab_size": "many"}',
+        '{"model_type": ["gpt_neox"]}',
+    ],
+)
+def test_a_configuration_of_no_language_model_is_named(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(BadInputError, match=r"config\.json: describes no"):
+        describe(tmp_path)
+
+
+def test_the_record_has_the_columns_of_the_table(tmp_path):
+    build_random_model("gpt_neox").config.save_pretrained(tmp_path)
+    migration = MIGRATIONS / "0001_suites_models_checkpoints.sql"
+    table = migration.read_text().split("create table raw_model (")[1].split("\n)")[0]
+    columns = [line.split()[0] for line in table.strip().splitlines()]
+    assert [*describe(tmp_path), "updated_at"] == columns
+    assert json.dumps(describe(tmp_path))

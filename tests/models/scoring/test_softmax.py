@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import log_softmax
+
+from trailhouse.models.scoring import softmax as head_module
+from trailhouse.models.scoring.softmax import OnlineSoftmax, score_hidden_states
+
+
+@pytest.mark.parametrize("with_entropy", [False, True])
+@pytest.mark.parametrize("has_bias", [False, True])
+@pytest.mark.parametrize("tile", [(3, 5), (7, 64), (64, 1)])
+def test_tiles_of_any_size_give_the_plain_log_softmax(monkeypatch, has_bias, tile, with_entropy):
+    monkeypatch.setattr(head_module, "CPU_TILE", tile)
+    monkeypatch.setattr(head_module, "FUSED_CPU_TILE", tile)
+    generator = torch.Generator().manual_seed(3)
+    head = torch.nn.Linear(8, 61, bias=has_bias)
+    torch.nn.init.normal_(head.weight, std=3, generator=generator)
+    hidden = torch.randn(20, 8, generator=generator)
+    targets = torch.randint(0, 61, (20,), generator=generator)
+    with torch.inference_mode():
+        scores = score_hidden_states(hidden, head, targets, with_entropy=with_entropy, with_target_rank=True)
+        logits = head(hidden).double().numpy()
+    expected = log_softmax(logits, axis=1)
+    wanted = expected[np.arange(20), targets.numpy()]
+    np.testing.assert_allclose(scores.log_prob_nats.numpy(), wanted, atol=1e-5)
+    assert (scores.entropy_nats is not None) == with_entropy
+    if with_entropy:
+        np.testing.assert_allclose(scores.entropy_nats.numpy(), -(np.exp(expected) * expected).sum(1), atol=1e-5)
+    assert scores.target_rank.tolist() == (expected > wanted[:, None]).sum(1).tolist()
+
+
+def test_large_logits_neither_overflow_nor_underflow():
+    softmax = OnlineSoftmax(torch.tensor([3e4, -3e4]), with_entropy=True, with_target_rank=False)
+    softmax.add_tile(torch.tensor([[-3e4, 0.0], [-3e4, 0.0]]), torch.tensor([5, 0]))
+    softmax.add_tile(torch.tensor([[3e4, 1.0], [2e4, 1.0]]), torch.tensor([0, -2]))
+    scores = softmax.finish()
+    assert scores.log_prob_nats.tolist() == [0.0, -5e4]
+    assert scores.entropy_nats.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("offset", [0.0, -1e9, 900.0])
+def test_nearly_excluded_tokens_cost_no_digits_of_the_others(offset):
+    """Where a bias of -1e9 hides all but a few tokens, and where all logits are large."""
+    generator = torch.Generator().manual_seed(5)
+    head = torch.nn.Linear(8, 3_000)
+    head.bias.data[:] = offset
+    head.bias.data[[17, 1_500, 2_999]] = max(offset, 0.0)
+    hidden = torch.randn(50, 8, generator=generator)
+    targets = torch.tensor([17, 1_500] * 25)
+    with torch.inference_mode():
+        scores = score_hidden_states(hidden, head, targets, with_entropy=False, with_target_rank=False)
+        logits = (hidden.double() @ head.weight.double().T + head.bias.double()).numpy()
+    expected = log_softmax(logits, axis=1)[np.arange(50), targets.numpy()]
+    np.testing.assert_allclose(scores.log_prob_nats.numpy(), expected, atol=2e-4 if offset > 0 else 1e-5)
+
+
+def test_excluded_tokens_have_no_part_in_the_entropy():
+    softmax = OnlineSoftmax(torch.tensor([0.0]), with_entropy=True, with_target_rank=True)
+    softmax.add_tile(torch.tensor([[0.0, -torch.inf, 0.0]]), torch.tensor([0]))
+    scores = softmax.finish()
+    np.testing.assert_allclose(scores.log_prob_nats.numpy(), -np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(scores.entropy_nats.numpy(), np.log(2), rtol=1e-6)

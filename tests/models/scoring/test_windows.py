@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trailhouse.models.scoring.windows import Window, group_documents, group_windows, plan_windows
+
+
+@st.composite
+def window_plans(draw):
+    context_length = draw(st.integers(1, 40))
+    return draw(st.integers(0, 200)), context_length, draw(st.integers(1, context_length))
+
+
+@given(window_plans())
+def test_every_position_but_the_first_is_predicted_exactly_once_in_order(plan):
+    token_count, context_length, stride = plan
+    predicted = [
+        position
+        for window in plan_windows(0, token_count, context_length, stride)
+        for position in range(window.first_target, window.end)
+    ]
+    assert predicted == list(range(1, token_count))
+
+
+@given(window_plans())
+def test_no_window_reads_more_than_the_context_or_less_than_the_overlap(plan):
+    token_count, context_length, stride = plan
+    for window in plan_windows(0, token_count, context_length, stride):
+        assert 0 <= window.start < window.first_target < window.end <= token_count
+        assert window.input_length <= context_length
+        for position in range(window.first_target, window.end):
+            assert position - window.start >= min(position, context_length - stride + 1)
+
+
+@given(window_plans(), st.integers(0, 50))
+def test_appended_tokens_change_no_earlier_context(plan, appended):
+    token_count, context_length, stride = plan
+
+    def find_contexts(count):
+        windows = plan_windows(0, count, context_length, stride)
+        return {position: window.start for window in windows for position in range(window.first_target, window.end)}
+
+    shorter, longer = find_contexts(token_count), find_contexts(token_count + appended)
+    assert shorter.items() <= longer.items()
+
+
+def test_the_example_of_the_docstring():
+    assert [tuple(window) for window in plan_windows(7, 9, 4, 2)] == [(7, 0, 1, 5), (7, 2, 5, 7), (7, 4, 7, 9)]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(2, 60), max_size=30), st.integers(1, 200))
+def test_batches_hold_every_window_once_within_the_budget_longest_first(token_counts, max_batch_tokens):
+    windows = [window for index, count in enumerate(token_counts) for window in plan_windows(index, count, 20, 10)]
+    batches = list(group_windows(windows, max_batch_tokens))
+    assert sorted(window for batch in batches for window in batch) == sorted(windows)
+    widths = [batch[0].input_length for batch in batches]
+    assert widths == sorted(widths, reverse=True)
+    for batch in batches:
+        assert batch[0].input_length == max(window.input_length for window in batch)
+        assert len(batch) == 1 or len(batch) * batch[0].input_length <= max_batch_tokens
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.integers(1, 60))
+def test_sections_are_consecutive_and_bounded(token_counts, max_positions):
+    sections = list(group_documents(token_counts, max_positions))
+    assert [index for section in sections for index in section] == list(range(len(token_counts)))
+    for section in sections:
+        assert len(section) == 1 or np.sum([token_counts[index] for index in section]) <= max_positions
+
+
+def test_a_batch_that_is_enough_ends_before_padding_begins():
+    windows = [Window(index, 0, 1, length + 1) for index, length in enumerate((100, 98, 97, 96, 40, 39, 20))]
+    lengths = [[window.input_length for window in batch] for batch in group_windows(windows, 400, 150)]
+    assert lengths == [[100, 98, 97, 96], [40, 39, 20]]
+    assert [len(batch) for batch in group_windows(windows, 400)] == [4, 3]
+    assert [len(batch) for batch in group_windows(windows[2:], 400, 150)] == [2, 3]
+    assert [len(batch) for batch in group_windows(windows[2:], 400, 200)] == [3, 2]

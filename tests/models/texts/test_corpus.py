@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trailhouse.errors import BadInputError, UsageError
+from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table, read_corpus
+
+
+def read_names_and_texts(*paths):
+    return [(document.document_name, document.text) for document in read_corpus("c", list(paths)).documents]
+
+
+def test_text_files_are_a_document_each_and_directories_are_walked_in_order(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "two.txt").write_text("second\n")
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfna\xc3\xafve")
+    (tmp_path / "notes.md").write_text("not read")
+    assert read_names_and_texts(tmp_path) == [("a.txt", "naïve"), ("two.txt", "second\n")]
+
+
+def test_generated_texts_are_marked_in_every_row(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    tables = [document_table(read_corpus("c", [tmp_path], **given)) for given in ({}, {"kind": "generated"})]
+    assert [table["kind"].to_pylist() for table in tables] == [["human"], ["generated"]]
+
+
+def test_jsonl_rows_are_named_by_their_id_or_their_row(tmp_path):
+    path = tmp_path / "d.jsonl"
+    path.write_text('{"text": "one", "id": "x"}\n\n{"text": "two\\u2028", "more": 1}\n{"text": "three", "id": 7}\n')
+    assert read_names_and_texts(path) == [("x", "one"), ("d.jsonl:3", "two\u2028"), ("7", "three")]
+
+
+def test_parquet_rows_are_named_by_their_id_or_their_row(tmp_path):
+    pq.write_table(pa.table({"text": ["one", "two"], "other": [1, 2]}), tmp_path / "d.parquet")
+    pq.write_table(pa.table({"id": [5, None], "text": pa.array(["a", "b"], pa.large_string())}), tmp_path / "e.parquet")
+    assert read_names_and_texts(tmp_path) == [
+        ("d.parquet:1", "one"),
+        ("d.parquet:2", "two"),
+        ("5", "a"),
+        ("e.parquet:2", "b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("d.txt", b"one\n\xff", "line 2: not UTF-8"),
+        ("d.txt", b" \n", "the document is empty"),
+        ("d.jsonl", b"", "holds no documents"),
+        ("d.jsonl", b'{"text": "a"}\n{"text": "', "row 2: not a JSON object"),
+        ("d.jsonl", b'{"text": "a"}\n["text"]', "row 2: not a JSON object"),
+        ("d.jsonl", b'{"text": "a"}\n{"txt": "b"}', "row 2, text: this field is missing"),
+        ("d.jsonl", b'{"text": 3}', "row 1, text: is not text"),
+        ("d.jsonl", b'{"text": ""}', "row 1, text: the document is empty"),
+        ("d.jsonl", b'{"text": "\\ud83d"}', "row 1, text: holds half a surrogate pair"),
+        ("d.jsonl", b'{"text": "a", "id": [1]}', "row 1, id: is neither text nor a number"),
+        ("d.jsonl", b'{"text": "a"}\n\xff', "row 2: not UTF-8"),
+        ("d.jsonl", b"[" * 100_000, "row 1: not a JSON object"),
+        ("d.parquet", b"PAR1 no", "cannot be read as Parquet"),
+        ("d.csv", b"text\na", "files of this kind are not read"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_row(tmp_path, name, content, expected):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInputError, match=f"{name}.*{expected}") as caught:
+        read_corpus("c", [tmp_path / name])
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (pa.table({"txt": ["a"]}), "column text: there is no such column"),
+        (pa.table({"text": [1]}), "column text: holds int64, not text"),
+        (pa.table({"text": pa.array([], pa.string())}), "holds no documents"),
+        (pa.table({"text": ["a", None]}), "row 2, text: is null"),
+        (pa.table({"text": ["a", " "]}), "row 2, text: the document is empty"),
+    ],
+)
+def test_a_mistake_in_parquet_is_named_with_its_column_and_row(tmp_path, table, expected):
+    pq.write_table(table, tmp_path / "d.parquet")
+    with pytest.raises(BadInputError, match=rf"d\.parquet, .*{expected}|d\.parquet: {expected}"):
+        read_corpus("c", [tmp_path / "d.parquet"])
+
+
+def test_missing_and_empty_paths_are_named(tmp_path):
+    with pytest.raises(BadInputError, match="there is no such file"):
+        read_corpus("c", [tmp_path / "gone.txt"])
+    with pytest.raises(BadInputError, match=r"holds no \.txt"):
+        read_corpus("c", [tmp_path])
+    with pytest.raises(UsageError):
+        read_corpus("c", [])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60))
+def test_no_jsonl_file_gives_anything_but_documents_or_a_named_mistake(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("corpus") / "d.jsonl"
+    path.write_bytes(content)
+    with contextlib.suppress(BadInputError):
+        read_corpus("c", [path])
+
+
+def test_the_document_table_holds_the_rows_of_raw_document():
+    corpus = Corpus("c", "", "", (Document("a", "naïve"), Document("b", "x", "generated", '{"seed": 1}', 5)))
+    rows = document_table(corpus).to_pylist()
+    assert rows[1] == {
+        "corpus_id": "c",
+        "document_id": 1,
+        "document_name": "b",
+        "text": "x",
+        "document_sha256": hashlib.sha256(b"x").hexdigest(),
+        "kind": "generated",
+        "provenance": '{"seed": 1}',
+        "scored_from_position": 5,
+    }
+    assert json.loads(rows[0]["provenance"]) == {}
+    assert corpus_record(corpus)["byte_count"] == 7
+    assert corpus_record(corpus)["document_count"] == 2
+
+
+def test_the_identity_of_a_corpus_follows_texts_order_and_prompts_and_nothing_else():
+    one, two = Document("a", "one"), Document("b", "two")
+
+    def identify(*documents, name="c"):
+        return Corpus(name, "", "", documents).corpus_sha256
+
+    assert identify(one, two) == identify(Document("z", "one"), two, name="d")
+    assert len({identify(one, two), identify(two, one), identify(one), identify(Document("", "onetwo"))}) == 4
+    assert identify(one) != identify(Document("a", "one", scored_from_position=3))
+
+
+@pytest.mark.parametrize("column", ["id", "text"])
+def test_a_parquet_row_that_is_not_utf8_is_named(tmp_path, column):
+    bad = pa.array([b"good", b"\xff bad"]).view(pa.string())
+    good = pa.array(["one", "two"])
+    table = pa.table({"id": bad if column == "id" else good, "text": bad if column == "text" else good})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(BadInputError, match=rf"a\.parquet, row 2, {column}: cannot be read"):
+        read_corpus("c", [tmp_path / "a.parquet"])

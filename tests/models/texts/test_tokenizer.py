@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.miniature.vocabulary import train_tokenizer
+from trailhouse.models.texts.corpus import Corpus, Document
+from trailhouse.models.texts.tokenizer import (
+    identify_tokenizer,
+    identify_tokenizer_of,
+    load_tokenizer,
+    token_table,
+    tokenize_corpus,
+)
+
+TEXTS = [
+    "The cat sat on the mat, the cat's own mat.",
+    "naïve café, 東京 and 東京都",
+    "def f(x):\n\n    return x + 1\n",
+] * 3
+UNICODE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+MIXED = st.lists(
+    st.sampled_from([" ", "\n", "the cat", "👩‍🚀", "東京", "é", "e\u0301", "\u3000", "x"]), min_size=1
+).map("".join)
+
+
+def wrap(tokenizer):
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
+def build_byte_level():
+    return train_tokenizer(TEXTS)
+
+
+def build_byte_level_with_prefix_space():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator(TEXTS, trainer)
+    return wrap(tokenizer)
+
+
+def build_sentencepiece_like():
+    """A BPE over ▁-joined words with byte fallback, as Llama's tokenizer is."""
+    byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    trained.train_from_iterator(
+        TEXTS, trainers.BpeTrainer(vocab_size=400, special_tokens=byte_tokens, show_progress=False)
+    )
+    model = json.loads(trained.to_str())["model"]
+    merges = [tuple(merge) for merge in model["merges"]]
+    tokenizer = Tokenizer(models.BPE(vocab=model["vocab"], merges=merges, byte_fallback=True))
+    tokenizer.pre_tokenizer = trained.pre_tokenizer
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()])
+    return wrap(tokenizer)
+
+
+def build_normalising_word_level():
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "the": 1, "cat": 2, "naive": 3}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return wrap(tokenizer)
+
+
+BYTE_LEVEL = build_byte_level()
+PREFIX_SPACE = build_byte_level_with_prefix_space()
+SENTENCEPIECE = build_sentencepiece_like()
+
+
+def make_corpus(*texts):
+    return Corpus("c", "", "", tuple(Document(str(index), text) for index, text in enumerate(texts)))
+
+
+def read_rows(tokenizer, *texts):
+    corpus = make_corpus(*texts)
+    return token_table(tokenizer, corpus, tokenize_corpus(tokenizer, corpus)).to_pylist()
+
+
+@settings(max_examples=150, deadline=None)
+@given(UNICODE | MIXED)
+@example("👩‍🚀 naïve 東京")
+def test_byte_level_spans_tile_the_bytes_of_the_text(text):
+    for tokenizer in (BYTE_LEVEL, PREFIX_SPACE):
+        rows = read_rows(tokenizer, text)
+        edges = [0, *(row["byte_end"] for row in rows)]
+        assert [row["byte_start"] for row in rows] == edges[:-1]
+        assert edges[-1] == len(text.encode())
+        assert edges == sorted(edges)
+
+
+@settings(max_examples=150, deadline=None)
+@given(MIXED | UNICODE.filter(lambda text: "▁" not in text))
+@example("👩‍🚀 naïve 東京")
+def test_sentencepiece_spans_tile_the_bytes_of_the_text(text):
+    rows = read_rows(SENTENCEPIECE, text)
+    edges = [0, *(row["byte_end"] for row in rows)]
+    assert [row["byte_start"] for row in rows] == edges[:-1]
+    assert edges[-1] == len(text.encode())
+
+
+@settings(max_examples=100, deadline=None)
+@given(UNICODE | MIXED)
+def test_character_spans_cover_exactly_the_characters_a_token_has_a_part_in(text):
+    for row in read_rows(BYTE_LEVEL, text):
+        before = len(text.encode()[: row["byte_start"]].decode("utf-8", "ignore"))
+        assert row["character_start"] == before
+        through = text[: row["character_end"]].encode()
+        assert len(through) >= row["byte_end"]
+        assert len(text[: row["character_end"] - 1].encode()) < row["byte_end"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(UNICODE | MIXED)
+def test_every_word_is_begun_by_one_token_and_words_come_in_order(text):
+    rows = read_rows(BYTE_LEVEL, text)
+    words = text.split()
+    # str.split and str.isspace agree but for the separators that only one of them knows
+    if any(character.isspace() != (not character.split()) for character in text):
+        return
+    indexes = [row["word_index"] for row in rows]
+    assert indexes == sorted(indexes)
+    initial = [row["word_index"] for row in rows if row["is_word_initial"]]
+    assert initial == sorted(set(initial))
+    joins = sum(len(row["token_text"].split()) > 1 for row in rows)
+    if joins == 0:
+        assert initial == list(range(len(words)))
+
+
+def test_a_token_with_a_leading_space_begins_its_word():
+    rows = read_rows(BYTE_LEVEL, "the cat\n\nsat  ")
+    spelled = [(row["token_text"], row["word_index"], row["is_word_initial"]) for row in rows]
+    assert "".join(text for text, _, _ in spelled) == "the cat\n\nsat  "
+    assert ("the", 0, True) in spelled
+    assert (" cat", 1, True) in spelled
+    assert all(not is_initial for text, _, is_initial in spelled if not text.strip())
+    assert {index for text, index, _ in spelled if text == "\n" or text == "\n\n"} == {2}
+    assert spelled[-1][1] == 2  # whitespace at the end belongs to the last word
+
+
+def test_parts_of_a_character_share_its_character_span_and_show_as_replacement():
+    rows = read_rows(BYTE_LEVEL, "a👩b")
+    parts = [row for row in rows if row["token_text"].startswith("\ufffd")]
+    assert len(parts) == 4
+    assert {(row["character_start"], row["character_end"]) for row in parts} == {(1, 2)}
+    assert [row["byte_start"] for row in parts] == [1, 2, 3, 4]
+
+
+def test_a_tokenizer_that_changes_the_text_gives_its_own_offsets():
+    rows = read_rows(build_normalising_word_level(), "The naïve  cat")
+    assert [(row["byte_start"], row["byte_end"], row["token_text"]) for row in rows] == [
+        (0, 3, "The"),
+        (4, 10, "naïve"),
+        (12, 15, "cat"),
+    ]
+    assert [(row["character_start"], row["word_index"]) for row in rows] == [(0, 0), (4, 1), (11, 2)]
+
+
+def test_tokens_are_those_of_the_tokenizer_without_special_tokens():
+    tokenized = tokenize_corpus(BYTE_LEVEL, make_corpus(*TEXTS))
+    for text, token_ids in zip(TEXTS, tokenized.token_ids, strict=True):
+        assert token_ids.dtype == np.int32
+        assert token_ids.tolist() == BYTE_LEVEL(text, add_special_tokens=False)["input_ids"]
+    rows = read_rows(BYTE_LEVEL, *TEXTS)
+    assert [row["token_id"] for row in rows] == np.concatenate(tokenized.token_ids).tolist()
+    assert {row["tokenizer_id"] for row in rows} == {tokenized.tokenizer_id}
+
+
+def test_a_tokenizer_keeps_its_identity_on_disk_whatever_the_formatting(tmp_path):
+    BYTE_LEVEL.save_pretrained(tmp_path / "a")
+    BYTE_LEVEL.save_pretrained(tmp_path / "b")
+    content = (tmp_path / "b" / "tokenizer.json").read_text()
+    (tmp_path / "b" / "tokenizer.json").write_text(content.replace("\n", " "))
+    identities = {
+        identify_tokenizer(BYTE_LEVEL),
+        identify_tokenizer(load_tokenizer(tmp_path / "a")),
+        identify_tokenizer_of(tmp_path / "a"),
+        identify_tokenizer_of(tmp_path / "b"),
+    }
+    assert len(identities) == 1
+    assert len(identities.pop()) == 16
+    assert identify_tokenizer(PREFIX_SPACE) != identify_tokenizer(BYTE_LEVEL)
+
+
+def test_a_directory_without_a_tokenizer_is_named(tmp_path):
+    with pytest.raises(BadInputError, match="holds no tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"model": 3}', '{"version": "1.0", "model": {"type": "Pickle"}}'])
+def test_a_broken_tokenizer_is_named(tmp_path, content):
+    (tmp_path / "tokenizer.json").write_text(content)
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    with pytest.raises(BadInputError, match="the tokenizer does not load"):
+        load_tokenizer(tmp_path)

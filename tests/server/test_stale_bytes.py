@@ -1,0 +1,64 @@
+"""A failed query's bytes are never part of another query's answer."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from tests.support.failing_queries import FAILING, FORMATS, without_timings
+
+_FAULT_AND_CURE = f"""
+import sys
+from pathlib import Path
+from trailhouse.server.engine.engine import Engine
+from trailhouse.server.errors import ServerError
+
+engine = Engine(Path(sys.argv[1]), memory_limit_bytes=4 << 30)
+
+def fail_then_ask(wash):
+    handle = engine.acquire(is_readonly=False)
+    try:
+        handle.run("{FAILING}", "TabSeparated")
+    except ServerError:
+        pass
+    if wash:
+        handle.wash()
+    answer = handle.run("SELECT 42", "TabSeparated")[0]
+    handle.close()
+    return answer
+
+print(len(fail_then_ask(False)) > 3, fail_then_ask(True) == b"42\\n")
+engine.close()
+"""
+
+
+def test_a_washed_handle_forgets_a_failed_query_which_an_unwashed_one_does_not(tmp_path):
+    # the first half documents chDB's fault: when it turns False, the fault is gone and the hint may go too
+    run = subprocess.run(
+        [sys.executable, "-c", _FAULT_AND_CURE, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert run.stdout.split() == ["True", "True"], run.stderr
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+@pytest.mark.parametrize("session", [None, "stale"])
+@pytest.mark.parametrize("wait_end_of_query", ["0", "1"])
+def test_the_query_after_a_failed_one_gets_only_its_own_answer(http, output_format, session, wait_end_of_query):
+    options = {"wait_end_of_query": wait_end_of_query} | ({"session_id": session} if session else {})
+    canary = http.post("/", params=options, content=f"SELECT 42 AS x FORMAT {output_format}").content
+    for _ in range(2):
+        with contextlib.suppress(httpx.RemoteProtocolError):  # a result that had begun is cut off
+            assert http.post("/", params=options, content=f"{FAILING} FORMAT {output_format}").status_code == 500
+        again = http.post("/", params=options, content=f"SELECT 42 AS x FORMAT {output_format}").content
+        assert without_timings(again) == without_timings(canary)
+
+
+def test_a_failed_direct_statement_leaves_its_session_clean(http):
+    for statement in ["EXPLAIN SELECT * FROM nowhere", "INSERT INTO nowhere SELECT 1", "SELECT nothing"]:
+        assert http.post("/", params={"session_id": "direct"}, content=statement).status_code == 404
+        answer = http.post("/", params={"session_id": "direct"}, content="EXPLAIN SYNTAX SELECT 42")
+        assert answer.text == "SELECT 42\\nFROM system.one\n"

@@ -1,0 +1,61 @@
+"""A directory in which commands are run as a user would run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.settings import Settings
+from trailhouse.warehouse.connection import connect
+
+COMMAND = [sys.executable, "-m", "trailhouse.cli.main"]
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A directory in which commands are run as a user would run them."""
+
+    directory: Path
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(data_directory=self.directory / "data")
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRAILHOUSE_", "PREFECT_"))}
+        return {**kept, **variables}
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.directory,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=560,
+        )
+
+    def start(
+        self, *arguments: str, stderr: int | IO[bytes] = subprocess.DEVNULL, **variables: str
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.directory,
+            env=self.environment(**variables),
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+
+    def query(self, sql: str) -> list[tuple]:
+        with connect(resolve_address(self.settings)) as client:
+            return client.query(sql).result_rows
+
+    def command(self, sql: str) -> None:
+        with connect(resolve_address(self.settings)) as client:
+            client.command(sql)

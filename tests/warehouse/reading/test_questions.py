@@ -1,0 +1,91 @@
+"""Named questions and ad-hoc SQL."""
+
+import pytest
+
+from trailhouse.errors import BadInputError, UsageError
+from trailhouse.warehouse.reading.query import read_columns, run_sql
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, parse_question, read_questions
+
+TEXT = """-- Counts up to a limit.
+-- parameter limit UInt32 = 3: how far
+-- parameter greeting String: what to say
+select number, {greeting:String} as greeting from numbers({limit:UInt32})
+"""
+
+
+def test_a_question_is_parsed_with_its_parameters():
+    question = parse_question("count_up", TEXT)
+    assert question.description == "Counts up to a limit."
+    assert [(p.name, p.type, p.default, p.description) for p in question.parameters] == [
+        ("limit", "UInt32", "3", "how far"),
+        ("greeting", "String", None, "what to say"),
+    ]
+
+
+def test_defaults_are_filled_in_and_values_are_bound_not_pasted(client):
+    rows = ask_question(client, parse_question("count_up", TEXT), {"greeting": "it's; drop table x --"})
+    assert rows.to_pydict() == {"number": [0, 1, 2], "greeting": ["it's; drop table x --"] * 3}
+
+
+def test_a_missing_parameter_is_named(client):
+    with pytest.raises(UsageError, match="needs parameter greeting"):
+        ask_question(client, parse_question("count_up", TEXT), {})
+
+
+def test_an_unknown_parameter_is_named_with_the_known_ones(client):
+    with pytest.raises(UsageError, match=r"no parameter corpus .*limit, greeting"):
+        ask_question(client, parse_question("count_up", TEXT), {"corpus": "x"})
+
+
+def test_a_question_must_say_what_it_answers():
+    with pytest.raises(BadInputError, match=r"silent\.sql does not say"):
+        parse_question("silent", "select 1")
+
+
+def test_every_packaged_question_uses_each_of_its_parameters():
+    questions = read_questions(packaged_questions())
+    assert questions
+    for question in questions.values():
+        for parameter in question.parameters:
+            assert f"{{{parameter.name}:{parameter.type}}}" in question.sql, question.name
+
+
+def test_every_packaged_question_is_described_in_one_sentence():
+    for question in read_questions(packaged_questions()).values():
+        assert question.description.endswith("."), question.name
+        assert question.description.count(". ") == 0, question.name
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["select 1 as x", "  -- comment\n select 1 as x;", "with 1 as y select y as x", "/* a */ (select 1 as x)"],
+)
+def test_statements_with_a_result_return_it(client, statement):
+    assert run_sql(client, statement).to_pydict() == {"x": [1]}
+
+
+def test_statements_without_a_result_return_an_empty_table(client):
+    assert run_sql(client, "create table t (x Int32) engine = Memory").num_columns == 0
+    assert run_sql(client, "select count() as n from t").to_pydict() == {"n": [0]}
+
+
+def test_a_wrong_statement_is_refused_in_one_line_with_the_engines_reason(client):
+    with pytest.raises(BadInputError, match="no_such_table") as refusal:
+        run_sql(client, "select * from no_such_table")
+    assert "\n" not in refusal.value.message
+
+
+def test_an_empty_statement_is_refused(client):
+    with pytest.raises(BadInputError, match="empty"):
+        run_sql(client, " -- nothing\n")
+
+
+def test_columns_are_read_in_order_and_filtered(client):
+    client.command("create table t (b Int32, a String, c Int64) engine = Memory")
+    client.command("insert into t (b, a, c) values (2, 'x', 1), (1, 'x', 1), (3, 'y', 1), (4, 'x', 2)")
+    assert read_columns(client, "t", ["b", "a"], {"a": "x", "c": 1}).to_pydict() == {"b": [1, 2], "a": ["x", "x"]}
+
+
+def test_a_missing_mart_says_to_transform(client):
+    with pytest.raises(BadInputError, match="trailhouse transform"):
+        read_columns(client, "fct_nothing", ["a"])

@@ -1,0 +1,228 @@
+"""Backups: what comes back is what was there, whole or not at all, and damage is found before it does harm."""
+
+import json
+import multiprocessing
+import re
+import shutil
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.load_path import load_everything
+from tests.support.paths import ROOT
+from trailhouse.errors import BadInputError, UsageError
+from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.schema.cluster import refuse_cluster
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.upkeep import backup as backup_module
+from trailhouse.warehouse.upkeep.backup import back_up, read_manifest
+from trailhouse.warehouse.upkeep.digest import list_stored_tables
+from trailhouse.warehouse.upkeep.restore import rename_references, restore
+
+DEPLOYMENT = ROOT / "docs" / "deployment.md"
+
+
+def read_everything(address):
+    """Every row of every table, as the client sees it."""
+    with connect(address) as client:
+        return {
+            table: sorted(map(repr, client.query(f"select * from {table} final").result_rows))
+            if engine == "ReplacingMergeTree"
+            else sorted(map(repr, client.query(f"select * from {table}").result_rows))
+            for table, engine in list_stored_tables(client).items()
+        }
+
+
+@pytest.fixture(scope="module")
+def filled(embedded_server):
+    """A database with a corpus, two scored checkpoints, awkward values and a view."""
+    address = WarehouseAddress.parse(
+        embedded_server.url, f"kept_{uuid.uuid4().hex}", user=embedded_server.user, password=embedded_server.password
+    )
+    apply_migrations(address, read_migrations(packaged_migrations()))
+    load_everything(address)
+    with connect(address) as client:
+        client.command(
+            "create table odd (k Int64, s LowCardinality(String), u Nullable(UUID), a Array(Nullable(Float64)),"
+            " d DateTime64(3, 'UTC'), f FixedString(4), m Map(String, Int32), derived String alias concat(s, 'x'))"
+            " engine = MergeTree partition by k order by s comment 'it''s odd'"
+        )
+        client.command(
+            "insert into odd select number, ['', 'a\\tb', '日本'][number % 3 + 1],"
+            " if(number % 2, null, generateUUIDv4()),"
+            " [nan, null, inf], now64(3), 'ab', map('k', number) from numbers(7)"
+        )
+        client.command(f"create view v as select k, s from {address.database}.odd where s != '{address.database}.odd'")
+        yield address
+        client.command(f"drop database {address.database} sync")
+
+
+@pytest.fixture(scope="module")
+def whole_copy(filled, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("backups") / "copy"
+    with connect(filled) as client:
+        back_up(client, directory)
+    return directory
+
+
+@pytest.fixture
+def copy(whole_copy, tmp_path):
+    """A backup of it that a test may damage."""
+    return Path(shutil.copytree(whole_copy, tmp_path / "copy"))
+
+
+@pytest.fixture
+def other(filled):
+    """A second database, which does not exist yet."""
+    address = replace(filled, database=f"other_{uuid.uuid4().hex}")
+    yield address
+    with connect(filled) as client:
+        client.command(f"drop database if exists {address.database} sync")
+
+
+def databases(address):
+    with connect(address, needs_database=False) as client:
+        return {name for (name,) in client.query("select name from system.databases").result_rows}
+
+
+def test_a_restored_database_holds_just_what_was_backed_up(filled, copy, other):
+    before = databases(filled)
+    restore(other, copy)
+    assert read_everything(other) == read_everything(filled)
+    with connect(other) as client:
+        assert client.query("select count() from v").result_rows == [(7,)]
+        assert client.query("select comment from system.tables where name = 'odd'").result_rows[0] == ("it's odd",)
+        assert client.query("select derived from odd where s = 'a\\tb' limit 1").result_rows == [("a\tbx",)]
+    assert databases(filled) - before == {other.database}
+
+
+def test_a_backup_of_a_restored_database_is_the_same_again(copy, other, tmp_path):
+    restore(other, copy)
+    with connect(other) as client:
+        again = back_up(client, tmp_path / "again")
+    assert [table.digest for table in again.tables] == [table.digest for table in read_manifest(copy).tables]
+
+
+def test_a_filled_database_is_replaced_only_when_told_to(filled, copy):
+    expected = read_everything(filled)
+    with connect(filled) as client:
+        client.command("truncate table raw_token_score")
+    with pytest.raises(UsageError, match="is not empty"):
+        restore(filled, copy)
+    restore(filled, copy, replaces=True)
+    assert read_everything(filled) == expected
+    assert not [name for name in databases(filled) if name.startswith(("restored_", "replaced_"))]
+
+
+def test_the_raw_tables_without_rows_count_as_empty(copy, other):
+    apply_migrations(other, read_migrations(packaged_migrations()))
+    restore(other, copy)
+    assert len(read_everything(other)["raw_token_score"]) == 12000
+
+
+def flip_byte(path, position):
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+
+
+def damages(copy):
+    """Ways to damage a backup, by name."""
+    manifest = read_manifest(copy)
+    largest = copy / max(manifest.files, key=lambda file: file.size_bytes).path
+    return {
+        "a byte of a file": lambda: flip_byte(largest, largest.stat().st_size // 2),
+        "the end of a file": lambda: largest.write_bytes(largest.read_bytes()[:-1]),
+        "a file": largest.unlink,
+        "a byte of the manifest": lambda: flip_byte(copy / "manifest.json", 300),
+        "the manifest": (copy / "manifest.json").unlink,
+        "half of the manifest": lambda: (copy / "manifest.json").write_bytes(b'{"format": 1'),
+        "the files' hashes, consistently": lambda: forge_manifest(copy, largest),
+    }
+
+
+def forge_manifest(copy, path):
+    """Cut a file and write its hash into the manifest: only the restored table shows it."""
+    manifest = read_manifest(copy)
+    smaller = replace(manifest, files=tuple(file for file in manifest.files if copy / file.path != path))
+    (copy / "manifest.json").unlink()
+    backup_module.write_manifest(copy, smaller)
+
+
+@pytest.mark.parametrize("damage", range(7))
+def test_a_damaged_backup_is_named_and_replaces_nothing(filled, copy, damage):
+    before, names = read_everything(filled), databases(filled)
+    what, harm = list(damages(copy).items())[damage]
+    harm()
+    with pytest.raises(BadInputError) as refusal:
+        restore(filled, copy, replaces=True)
+    assert str(copy) in refusal.value.message or "after restoring" in refusal.value.message, what
+    assert read_everything(filled) == before
+    assert databases(filled) == names
+
+
+def test_a_warehouse_that_changes_during_its_backup_is_not_backed_up(filled, tmp_path, monkeypatch):
+    def copy_and_change(client, *arguments):
+        client.command("insert into odd (k, s) values (100, 'new')")
+        return copy_partition(client, *arguments)
+
+    copy_partition = backup_module.copy_partition
+    monkeypatch.setattr(backup_module, "copy_partition", copy_and_change)
+    with connect(filled) as client, pytest.raises(UsageError, match="changed during the backup: odd"):
+        back_up(client, tmp_path / "copy")
+    assert list(tmp_path.iterdir()) == []
+    with connect(filled) as client:
+        client.command("alter table odd drop partition 100")
+
+
+def test_a_directory_that_exists_is_not_overwritten(filled, tmp_path):
+    with connect(filled) as client, pytest.raises(UsageError, match="exists"):
+        back_up(client, tmp_path)
+
+
+def back_up_to(address, directory):
+    with connect(address) as client:
+        back_up(client, directory)
+
+
+def test_a_killed_backup_leaves_nothing_that_looks_like_one(filled, tmp_path):
+    before = read_everything(filled)
+    process = multiprocessing.get_context("spawn").Process(target=back_up_to, args=(filled, tmp_path / "copy"))
+    process.start()
+    while not list(tmp_path.glob(".copy.*/data/*")):
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    assert not (tmp_path / "copy").exists()
+    (partial,) = tmp_path.iterdir()
+    with pytest.raises(BadInputError, match="holds no backup"):
+        restore(filled, partial, replaces=True)
+    assert read_everything(filled) == before
+
+
+def test_a_warehouse_on_a_cluster_is_left_to_the_cluster(copy, other):
+    with pytest.raises(UsageError, match="its tables are made on many"):
+        restore(replace(other, cluster="many"), copy)
+    with connect(other, needs_database=False) as client:
+        refuse_cluster(client, other.database)
+        commands = re.findall(r"^(?:BACKUP|RESTORE)[^;]*;", DEPLOYMENT.read_text(), re.MULTILINE)
+        assert len(commands) == 2
+        for command in commands:
+            question = "select formatQuerySingleLine({s:String})"
+            parsed = client.query(question, parameters={"s": command.rstrip(";")}).result_rows[0][0]
+            assert "ON CLUSTER trailhouse" in parsed
+
+
+def test_only_references_to_the_database_are_renamed_in_views():
+    definition = "CREATE VIEW d.v AS SELECT d.x, `d`.y, 'd.z', ad.b FROM d.t"
+    assert rename_references(definition, "d", "e") == "CREATE VIEW `e`.v AS SELECT `e`.x, `e`.y, 'd.z', ad.b FROM `e`.t"
+
+
+def test_the_manifest_says_what_is_in_the_backup(copy):
+    content = json.loads((copy / "manifest.json").read_text())
+    rows = {table["name"]: table["row_count"] for table in content["tables"]}
+    assert (rows["raw_token_score"], rows["odd"], rows["raw_suite"]) == (12000, 7, 1)
+    assert len([file for file in content["files"] if file["table"] == "raw_token_score"]) == 2

@@ -1,0 +1,1 @@
+"""What all rooms may use: files, locks, processes, secrets, quoting, declarations and progress."""

@@ -1,0 +1,1 @@
+"""Results and samples files of lm-evaluation-harness."""

@@ -1,0 +1,135 @@
+"""Tasks that are known from samples files: the items of all of them together, as long as they agree.
+
+A run may have seen the first hundred documents alone, or others than an earlier one. Where two files say the same
+of the documents they share, the task is the union of both. Where they differ, it is another task.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.warehouse.imports.lm_eval.samples import SampledItem, SampleSettings
+from trailhouse.warehouse.loading.catalogue import Record
+
+# A slash is in no name of one's own tasks
+PREFIX = "lm-eval/"
+FORMAT = "lm-evaluation-harness samples"
+
+ItemContent = tuple[tuple[str, bool], ...]
+"""The texts of an item's options, and whether each is right."""
+
+
+@dataclass(frozen=True)
+class SampledTask:
+    """A task as samples files show it."""
+
+    task_id: str
+    task_version: str
+    task_sha256: str
+    questions: Mapping[int, str]
+    contents: Mapping[int, ItemContent]
+
+    def find_difference(self, version: str, items: Sequence[SampledItem]) -> SampledItem | None:
+        """Return the first item that is not as this task has it; the first of all where the version differs."""
+        if version != self.task_version:
+            return items[0]
+        return next((item for item in items if self.contents.get(item.item_id, describe(item)) != describe(item)), None)
+
+    def join(self, items: Sequence[SampledItem]) -> SampledTask:
+        """Return the task with these items as well; its identity stays."""
+        return SampledTask(
+            self.task_id,
+            self.task_version,
+            self.task_sha256,
+            {**{item.item_id: item.question for item in items}, **self.questions},
+            {**{item.item_id: describe(item) for item in items}, **self.contents},
+        )
+
+
+def describe(item: SampledItem) -> ItemContent:
+    """Return what makes an item the same item in two files."""
+    return tuple((option.text, option.is_correct) for option in item.options)
+
+
+def name_task(task_name: str) -> str:
+    """Return the task_id of a task of the harness."""
+    return f"{PREFIX}{task_name}"
+
+
+def begin_task(settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
+    """Return the task that a samples file shows."""
+    task_id = name_task(settings.task_name)
+    contents = {item.item_id: describe(item) for item in items}
+    identity = json.dumps([task_id, settings.task_version, sorted(contents.items())], separators=(",", ":"))
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+    return SampledTask(
+        task_id, settings.task_version, digest, {item.item_id: item.question for item in items}, contents
+    )
+
+
+def read_sampled_task(client: Client, task_id: str) -> SampledTask | None:
+    """Return a task as the warehouse holds it, None where it holds none of this name."""
+    task = client.query(
+        "select toString(task_sha256), prompt_format from raw_task final where task_id = {task_id:String}",
+        parameters={"task_id": task_id},
+    ).result_rows
+    if not task:
+        return None
+    task_sha256, prompt_format = task[0]
+    rows = client.query(
+        "select item_id, any(input), arraySort(groupArray((option_index, option_text, is_correct))) as options"
+        " from raw_task_item where task_id = {task_id:String} and task_sha256 = {task_sha256:String} group by item_id",
+        parameters={"task_id": task_id, "task_sha256": task_sha256},
+    ).result_rows
+    return SampledTask(
+        task_id,
+        str(json.loads(prompt_format).get("task_version", "")),
+        task_sha256,
+        {item_id: question for item_id, question, _ in rows},
+        {item_id: tuple((text, bool(is_correct)) for _, text, is_correct in options) for item_id, _, options in rows},
+    )
+
+
+def task_record(task: SampledTask, settings: SampleSettings) -> Record:
+    """Return the row of raw_task without ``updated_at``."""
+    form = {
+        "task_version": task.task_version,
+        "task_prefix": settings.description,
+        "example_output_prefix": settings.target_delimiter,
+        "few_shot_example_separator": settings.fewshot_delimiter,
+    }
+    return {
+        "task_id": task.task_id,
+        "parent_task_id": task.task_id,
+        "description": f"{settings.task_name} of lm-evaluation-harness, known from its samples",
+        "keywords": [],
+        "preferred_metric": "acc",
+        "format": FORMAT,
+        "source": "lm_eval --log_samples",
+        "prompt_format": json.dumps(form, ensure_ascii=False),
+        "item_count": len(task.contents),
+        "option_count": sum(len(content) for content in task.contents.values()),
+        "task_sha256": task.task_sha256,
+    }
+
+
+def task_item_rows(task: SampledTask) -> list[dict[str, object]]:
+    """Return the rows of raw_task_item without ``task_id``: one per option, in order."""
+    return [
+        {
+            "item_id": item_id,
+            "option_index": option_index,
+            "input": task.questions[item_id],
+            "option_text": text,
+            "target_score": float(is_correct),
+            "is_correct": is_correct,
+            "task_sha256": task.task_sha256,
+        }
+        for item_id, content in sorted(task.contents.items())
+        for option_index, (text, is_correct) in enumerate(content)
+    ]

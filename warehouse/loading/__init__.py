@@ -1,0 +1,1 @@
+"""Writing to the raw tables: bulk loads, ledgers and the catalogue."""

@@ -1,0 +1,94 @@
+"""The catalogue: suites, models, checkpoints, corpora, documents and tokens; writing it again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.warehouse.connection import answering_promptly, read_row
+from trailhouse.warehouse.loading.load import Partition, replace_partition
+from trailhouse.warehouse.loading.row_versions import next_version
+from trailhouse.warehouse.schema.migrations import as_text
+
+Record = Mapping[str, object]
+
+# Columns that say when a row was written, not what it says.
+VOLATILE_COLUMNS = frozenset({"updated_at", "discovered_at"})
+
+
+def upsert(
+    client: Client, table: str, key: Sequence[str], records: Sequence[Record], written_at: str = "updated_at"
+) -> int:
+    """Write the records that are new or differ from what the table says; the latest row of a key counts.
+
+    ``table`` is one of the ReplacingMergeTree tables, ``written_at`` its column that says which row is the latest. A
+    record that the table holds already is not written again, so ``discovered_at`` keeps the first date.
+
+    Returns the number of rows written.
+    """
+    if not records:
+        return 0
+    columns = list(records[0])
+    compared = [column for column in columns if column not in VOLATILE_COLUMNS]
+    present = read_records(client, table, compared, key)
+    changed = [
+        record
+        for record in records
+        if present.get(tuple(record[name] for name in key)) != tuple(record[name] for name in compared)
+    ]
+    if changed:
+        with answering_promptly(client):
+            version = next_version(client, table, written_at)
+            rows = [[*(record[name] for name in columns), version] for record in changed]
+            client.insert(table, rows, column_names=[*columns, written_at])
+    return len(changed)
+
+
+def read_records(
+    client: Client, table: str, columns: Sequence[str], key: Sequence[str]
+) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """Read the latest rows of a table by key."""
+    with answering_promptly(client):
+        result = client.query(f"select {', '.join(columns)} from {table} final")
+    positions = [columns.index(name) for name in key]
+    rows = [tuple(as_text(value) if isinstance(value, bytes) else value for value in row) for row in result.result_rows]
+    return {tuple(row[position] for position in positions): row for row in rows}
+
+
+def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
+    """Write a corpus and its documents, unless the warehouse holds just this corpus.
+
+    ``record`` is a row of raw_corpus, ``documents`` rows of raw_document. Returns whether anything was written.
+    """
+    corpus_id = str(record["corpus_id"])
+    with answering_promptly(client):
+        known = read_row(
+            client,
+            "select count() from raw_corpus final"
+            " where corpus_id = {corpus_id:String} and corpus_sha256 = {corpus_sha256:String}"
+            " and document_count = (select count() from raw_document where corpus_id = {corpus_id:String})",
+            {"corpus_id": corpus_id, "corpus_sha256": record["corpus_sha256"]},
+        )[0]
+    if known:
+        return False
+    replace_partition(client, Partition("raw_document", (("corpus_id", corpus_id),)), [documents])
+    upsert(client, "raw_corpus", ["corpus_id"], [record])
+    return True
+
+
+def load_tokens(client: Client, tokenizer_id: str, corpus_id: str, tokens: pa.Table) -> bool:
+    """Write the tokens of a corpus under one tokenizer, unless the warehouse holds just these.
+
+    Returns whether anything was written.
+    """
+    partition = Partition("raw_token", (("tokenizer_id", tokenizer_id), ("corpus_id", corpus_id)))
+    with answering_promptly(client):
+        stored = client.query_arrow(
+            f"select token_id from raw_token where {partition.condition} order by document_id, position"
+        )
+    if stored.num_rows == tokens.num_rows and stored["token_id"].cast(pa.int32()).equals(tokens["token_id"]):
+        return False
+    replace_partition(client, partition, [tokens])
+    return True

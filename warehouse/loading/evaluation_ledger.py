@@ -1,0 +1,162 @@
+"""Tasks and the scores of their options; what is evaluated says a ledger that is written after the scores.
+
+The scores of one checkpoint are one partition of ``raw_option_score``. Adding evaluations replaces it by what it
+held and what is new, so that an evaluation is visible whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.support.quoting import quote_literal
+from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.loading.catalogue import Record, upsert
+from trailhouse.warehouse.loading.load import Partition, replace_partition
+from trailhouse.warehouse.loading.row_versions import next_version
+from trailhouse.warehouse.reading.query import ARROW_SETTINGS
+from trailhouse.warehouse.schema.migrations import as_text
+
+EvaluationPlace = tuple[str, int, str, int, int]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the scores of one checkpoint on one task are made from; equal evaluation keys mean equal scores."""
+
+    model_id: str
+    step: int
+    task_id: str
+    shot_count: int
+    seed: int
+    weights_sha256: str
+    task_sha256: str
+    tokenizer_id: str
+    settings: Mapping[str, object]
+
+    @property
+    def place(self) -> EvaluationPlace:
+        """Where the scores are stored; one evaluation has one place."""
+        return self.model_id, self.step, self.task_id, self.shot_count, self.seed
+
+    @property
+    def evaluation_key(self) -> str:
+        """SHA-256 over everything that decides a score, as 64 hexadecimal digits."""
+        parts = [self.weights_sha256, self.task_sha256, self.tokenizer_id, str(self.shot_count), str(self.seed)]
+        return hashlib.sha256("\n".join([*parts, self.settings_json]).encode()).hexdigest()
+
+    @property
+    def settings_json(self) -> str:
+        """The settings in canonical form: keys sorted, no spaces."""
+        return json.dumps(dict(self.settings), sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class EvaluationScores:
+    """The scores of one evaluation and the time they took."""
+
+    evaluation: Evaluation
+    scores: pa.RecordBatch
+    duration_seconds: float
+
+
+def load_task(client: Client, record: Record, items: pa.Table) -> bool:
+    """Write a task and its items, unless the warehouse holds just this task.
+
+    ``record`` is a row of raw_task, ``items`` rows of raw_task_item. Returns whether anything was written.
+    """
+    task_id = str(record["task_id"])
+    stored_count = read_row(
+        client,
+        "select count() from raw_task_item where task_id = {task_id:String} and task_sha256 = {task_sha256:String}",
+        {"task_id": task_id, "task_sha256": record["task_sha256"]},
+    )[0]
+    is_new = stored_count != items.num_rows
+    if is_new:
+        replace_partition(client, Partition("raw_task_item", (("task_id", task_id),)), [items])
+    return upsert(client, "raw_task", ["task_id"], [record]) > 0 or is_new
+
+
+def read_evaluation_keys(client: Client, suite_id: str) -> dict[EvaluationPlace, str]:
+    """Evaluation keys of the complete evaluations of a suite's models, by place.
+
+    An evaluation counts only if all of its rows are there: two processes that wrote to one checkpoint at the
+    same time may have lost each other's, which are then made again.
+    """
+    rows = client.query(
+        "select ledger.model_id, ledger.step, ledger.task_id, ledger.shot_count, ledger.seed, ledger.evaluation_key"
+        " from (select * from raw_evaluation_ledger final where is_complete"
+        " and startsWith(model_id, {prefix:String})) as ledger"
+        " inner join (select model_id, step, task_id, shot_count, seed, count() as stored_count from raw_option_score"
+        " where startsWith(model_id, {prefix:String})"
+        " group by model_id, step, task_id, shot_count, seed) as stored"
+        " using (model_id, step, task_id, shot_count, seed)"
+        " where stored.stored_count = ledger.option_count",
+        parameters={"prefix": f"{suite_id}/"},
+    ).result_rows
+    return {(model, step, task, shots, seed): as_text(key) for model, step, task, shots, seed, key in rows}
+
+
+def load_evaluations(client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID) -> int:
+    """Add the scores of one checkpoint to its partition, then enter them into the ledger; returns their number.
+
+    Killed at any point, the warehouse holds either no ledger entry for a key (the evaluation is done again and
+    replaces what is there) or the entry and all of its rows.
+    """
+    model_id, step = finished[0].evaluation.model_id, finished[0].evaluation.step
+    if {(one.evaluation.model_id, one.evaluation.step) for one in finished} != {(model_id, step)}:
+        raise ValueError("evaluations of several checkpoints cannot be loaded as one partition")
+    partition = Partition("raw_option_score", (("model_id", model_id), ("step", step)))
+    _write_entries(client, partition, finished, scoring_run_id, is_complete=False)
+    kept = _read_others(client, partition, [one.evaluation for one in finished])
+    replace_partition(client, partition, [kept, pa.Table.from_batches([one.scores for one in finished])])
+    _write_entries(client, partition, finished, scoring_run_id, is_complete=True)
+    return sum(one.scores.num_rows for one in finished)
+
+
+def _read_others(client: Client, partition: Partition, evaluations: Sequence[Evaluation]) -> pa.Table:
+    """Read the rows of a partition that belong to other evaluations."""
+    replaced = ", ".join(
+        f"({quote_literal(evaluation.task_id)}, {evaluation.shot_count}, {evaluation.seed})"
+        for evaluation in evaluations
+    )
+    return client.query_arrow(
+        f"select * from raw_option_score where {partition.condition}"
+        f" and (task_id, shot_count, seed) not in ({replaced})",
+        settings=ARROW_SETTINGS,
+    )
+
+
+def _write_entries(
+    client: Client,
+    partition: Partition,
+    finished: Sequence[EvaluationScores],
+    scoring_run_id: UUID,
+    *,
+    is_complete: bool,
+) -> None:
+    """Append a ledger row for every evaluation; the latest row of a place counts."""
+    now = next_version(client, "raw_evaluation_ledger", "evaluated_at", partition.condition)
+    rows = [
+        {
+            **dict(zip(("model_id", "step", "task_id", "shot_count", "seed"), one.evaluation.place, strict=True)),
+            "evaluation_key": one.evaluation.evaluation_key,
+            "weights_sha256": one.evaluation.weights_sha256,
+            "task_sha256": one.evaluation.task_sha256,
+            "tokenizer_id": one.evaluation.tokenizer_id,
+            "settings": one.evaluation.settings_json,
+            "option_count": one.scores.num_rows,
+            "scoring_run_id": scoring_run_id,
+            "duration_seconds": one.duration_seconds,
+            "is_complete": is_complete,
+            "evaluated_at": now,
+        }
+        for one in finished
+    ]
+    client.insert("raw_evaluation_ledger", [list(row.values()) for row in rows], column_names=list(rows[0]))

@@ -1,0 +1,1 @@
+"""Reading the warehouse: ad-hoc SQL and named questions."""

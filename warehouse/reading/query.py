@@ -1,0 +1,133 @@
+"""Reading the warehouse: ad-hoc SQL, columns of a mart, and what is in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from trailhouse.errors import BadInputError
+from trailhouse.support.quoting import quote_identifier
+from trailhouse.warehouse.connection import read_row
+
+# Strings as Arrow strings, not as binary.
+ARROW_SETTINGS = {
+    "output_format_arrow_string_as_string": 1,
+    "output_format_arrow_low_cardinality_as_dictionary": 0,
+}
+
+
+# Statements that have a result.
+READING_WORDS = frozenset({"select", "with", "show", "describe", "desc", "explain", "exists", "values"})
+COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
+
+
+def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+    """Run one statement and return its result as an Arrow table; empty for a statement without a result.
+
+    Raises BadInputError with the engine's own words if the statement is refused.
+    """
+    text = sql.strip().rstrip(";")
+    first_word = COMMENTS.sub("", text).split(None, 1)[:1]
+    if not first_word:
+        raise BadInputError("the statement is empty", "give one SQL statement")
+    try:
+        if first_word[0].lower() in READING_WORDS:
+            return client.query_arrow(text, parameters=dict(parameters or {}), settings=ARROW_SETTINGS)
+        client.command(text, parameters=dict(parameters or {}))
+    except DatabaseError as error:
+        raise BadInputError(f"the warehouse refused the statement: {first_line(error)}", "correct the SQL") from error
+    return pa.table({})
+
+
+def first_line(error: Exception) -> str:
+    """The engine's message without version and stack."""
+    text = str(error).partition("server response: ")[2] or str(error)
+    text = text.partition("(version ")[0]
+    return " ".join(text.split())
+
+
+def read_columns(
+    client: Client,
+    table: str,
+    columns: Sequence[str],
+    equals: Mapping[str, str | int] | None = None,
+    *,
+    only_latest: bool = False,
+) -> pa.Table:
+    """Read columns of a table or mart, ordered by them; ``equals`` keeps rows with these values.
+
+    ``only_latest`` reads the latest row of each key of a ReplacingMergeTree table.
+
+    Raises BadInputError if the table does not exist yet.
+    """
+    names = ", ".join(quote_identifier(column) for column in columns)
+    conditions = [
+        f"{quote_identifier(column)} = {{{column}:{sql_type(value)}}}" for column, value in (equals or {}).items()
+    ]
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    final = " final" if only_latest else ""
+    if not read_row(client, f"exists table {quote_identifier(table)}")[0]:
+        raise BadInputError(f"the warehouse has no table {table}", "run `trailhouse transform`")
+    return client.query_arrow(
+        f"select {names} from {quote_identifier(table)}{final}{where} order by {names}",
+        parameters=dict(equals or {}),
+        settings=ARROW_SETTINGS,
+    )
+
+
+def sql_type(value: str | int) -> str:
+    """ClickHouse type of a parameter."""
+    return "Int64" if isinstance(value, int) else "String"
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """Rows and compressed bytes of one table."""
+
+    table: str
+    row_count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ScoredModel:
+    """How far one model is scored on one corpus."""
+
+    suite_id: str
+    model_id: str
+    corpus_id: str
+    checkpoint_count: int
+    scored_count: int
+    score_count: int
+    last_scored_at: str
+
+
+def read_table_sizes(client: Client) -> list[TableSize]:
+    """Sizes of all tables of the database, by name."""
+    rows = client.query(
+        "select table, toInt64(sum(rows)), toInt64(sum(bytes_on_disk)) from system.parts"
+        " where active and database = currentDatabase() group by table order by table"
+    ).result_rows
+    return [TableSize(*row) for row in rows]
+
+
+def read_scored_models(client: Client) -> list[ScoredModel]:
+    """One row per (model, corpus): checkpoints known, checkpoints scored, scores held, and when the last came."""
+    rows = client.query(
+        "select model.suite_id, model.model_id, ledger.corpus_id, toInt64(checkpoint.known_count),"
+        " toInt64(ledger.scored_count), toInt64(ledger.score_count),"
+        " if(ledger.scored_count = 0, '', toString(toDateTime(ledger.last_scored_at, 'UTC')))"
+        " from raw_model as model final"
+        " left join (select model_id, count() as known_count from raw_checkpoint final group by model_id) as checkpoint"
+        " on checkpoint.model_id = model.model_id"
+        " left join (select model_id, corpus_id, count() as scored_count, sum(score_count) as score_count,"
+        " max(scored_at) as last_scored_at from raw_score_ledger final where is_complete"
+        " group by model_id, corpus_id) as ledger on ledger.model_id = model.model_id"
+        " order by model.suite_id, model.parameter_count, ledger.corpus_id"
+    ).result_rows
+    return [ScoredModel(*row) for row in rows]

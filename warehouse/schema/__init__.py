@@ -1,0 +1,1 @@
+"""The raw tables: numbered migrations, on one server or on a cluster."""

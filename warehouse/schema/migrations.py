@@ -1,0 +1,185 @@
+"""Schema migrations: numbered SQL files, applied once, in order, and remembered with their checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.errors import BadInputError, UsageError
+from trailhouse.support.quoting import quote_identifier
+from trailhouse.warehouse.connection import WarehouseAddress, connect, read_row
+from trailhouse.warehouse.schema.cluster import ClusterSchema
+
+CREATE_LEDGER = """
+create table if not exists schema_migration (
+    version Int32 comment 'Number of the migration',
+    name String comment 'What the migration does',
+    migration_sha256 FixedString(64) comment 'SHA-256 of the file that was applied',
+    statement_count Int32 comment 'Statements applied so far; all of them once the migration is done',
+    is_complete Bool comment 'False while the migration runs, and after it failed',
+    applied_at DateTime64(3, 'UTC') default now64(3) comment 'When this row was written; the latest one counts'
+)
+engine = ReplacingMergeTree(applied_at)
+order by version
+comment 'One row per schema migration that was begun'
+"""
+FILE_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One numbered migration file."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file's text, as 64 hexadecimal digits."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def statements(self) -> list[str]:
+        """The statements of the file; each ends with a semicolon at the end of a line."""
+        return [part.strip() for part in re.split(r";[ \t]*(?:\n|$)", self.text) if part.strip()]
+
+
+@dataclass(frozen=True)
+class AppliedMigration:
+    """What the warehouse remembers of a migration."""
+
+    sha256: str
+    statement_count: int
+    is_complete: bool
+
+
+def packaged_migrations() -> Traversable:
+    """The folder of migrations that Trailhouse ships."""
+    return resources.files("trailhouse") / "sql" / "migrations"
+
+
+def read_migrations(folder: Traversable) -> list[Migration]:
+    """Read the migrations of a folder in order of their number.
+
+    Raises BadInputError for a file whose name has no number, and for a number used twice.
+    """
+    migrations: dict[int, Migration] = {}
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if not file.name.endswith(".sql"):
+            continue
+        match = FILE_NAME.fullmatch(file.name)
+        if match is None:
+            raise BadInputError(f"migration {file.name} has no number", "name it NNNN_what_it_does.sql")
+        version = int(match.group(1))
+        if version in migrations:
+            raise BadInputError(f"migrations {migrations[version].name} and {file.name} share a number", "renumber one")
+        migrations[version] = Migration(version, match.group(2), file.read_text(encoding="utf-8"))
+    return list(migrations.values())
+
+
+def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migration]:
+    """List the migrations the warehouse does not have yet; nothing is written.
+
+    Raises UsageError if an applied migration differs from its file, or if the warehouse has one that this
+    version of Trailhouse does not know.
+    """
+    applied = read_applied(client)
+    known = {migration.version for migration in migrations}
+    unknown = sorted(set(applied) - known)
+    if unknown:
+        raise UsageError(
+            f"the warehouse has migration {unknown[0]:04d}, which is newer than this Trailhouse", "upgrade"
+        )
+    for migration in migrations:
+        state = applied.get(migration.version)
+        if state is not None and state.sha256 != migration.sha256:
+            raise UsageError(
+                f"migration {migration.version:04d}_{migration.name} was changed after it was applied",
+                "restore the file and put the change into a new migration",
+            )
+    return [m for m in migrations if m.version not in applied or not applied[m.version].is_complete]
+
+
+def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> list[Migration]:
+    """Create the database and apply what is missing; applying again changes nothing.
+
+    Each statement is remembered after it ran, so that a migration that was cut off goes on where it stopped. Where
+    the address names a cluster, the tables are made there, see :mod:`trailhouse.warehouse.schema.cluster`.
+
+    Returns the migrations that were applied by this call.
+    """
+    schema = read_schema(address, migrations)
+    with connect(address, needs_database=False) as client:
+        on_cluster = f" {schema.on_cluster}" if schema is not None else ""
+        client.command(f"create database if not exists {quote_identifier(address.database)}{on_cluster}")
+    with connect(address) as client:
+        for form in write_forms(CREATE_LEDGER.strip(), schema):
+            client.command(form)
+        pending = pending_migrations(client, migrations)
+        for migration in pending:
+            apply_migration(client, migration, schema)
+    return pending
+
+
+def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> ClusterSchema | None:
+    """How the schema lies on the cluster the address names; None for one server."""
+    if not address.cluster:
+        return None
+    statements = [statement for migration in migrations for statement in migration.statements]
+    return ClusterSchema.read(address.cluster, address.database, statements)
+
+
+def write_forms(statement: str, schema: ClusterSchema | None) -> list[str]:
+    """The statement itself on one server, its forms on a cluster."""
+    repeatable = make_repeatable(statement)
+    return [repeatable] if schema is None else schema.write(repeatable)
+
+
+def apply_migration(client: Client, migration: Migration, schema: ClusterSchema | None) -> None:
+    """Run the statements of one migration that have not run yet."""
+    done = read_applied(client).get(migration.version)
+    first = done.statement_count if done is not None else 0
+    for index, statement in enumerate(migration.statements):
+        if index >= first:
+            for form in write_forms(statement, schema):
+                client.command(form)
+            remember(client, migration, index + 1)
+
+
+def make_repeatable(statement: str) -> str:
+    """Let a table that a killed run created, but did not remember, be met without an error."""
+    return re.sub(r"\A(create (?:table|view|materialized view)) (?!if not exists)", r"\1 if not exists ", statement)
+
+
+def remember(client: Client, migration: Migration, statement_count: int) -> None:
+    """Write the ledger row of a migration."""
+    client.insert(
+        "schema_migration",
+        [[migration.version, migration.name, migration.sha256, statement_count,
+          statement_count == len(migration.statements)]],
+        column_names=["version", "name", "migration_sha256", "statement_count", "is_complete"],
+    )  # fmt: skip
+
+
+def read_applied(client: Client) -> dict[int, AppliedMigration]:
+    """Read the ledger, by version; empty where the warehouse was never initialised."""
+    if not read_row(client, "exists table schema_migration")[0]:
+        return {}
+    rows = client.query(
+        "select version, migration_sha256, statement_count, is_complete from schema_migration final order by version"
+    ).result_rows
+    return {
+        version: AppliedMigration(as_text(sha256), statement_count, is_complete)
+        for version, sha256, statement_count, is_complete in rows
+    }
+
+
+def as_text(value: str | bytes) -> str:
+    """FixedString columns arrive as bytes."""
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,1 @@
+"""Keeping a warehouse in shape: backups, health checks and comparisons."""

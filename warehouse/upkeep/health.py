@@ -1,0 +1,173 @@
+"""What may be wrong with a warehouse: each check is one finding, with a hint where it is not good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.errors import TrailhouseError
+from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.loading.load import STAGE_PREFIX
+from trailhouse.warehouse.schema.migrations import Migration, pending_migrations
+
+Verdict = Literal["ok", "warning", "problem"]
+
+LITTLE_SPACE_FRACTION = 0.1
+# the sums of the ledger and of the table are taken in another order
+SUM_TOLERANCE_NATS_PER_SCORE = 1e-6
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found, and what to do about it."""
+
+    check: str
+    verdict: Verdict
+    found: str
+    hint: str = ""
+
+
+def examine_warehouse(client: Client, migrations: list[Migration]) -> list[Finding]:
+    """Every check that looks at the warehouse; one that cannot be done is a problem of its own."""
+    checks: list[tuple[str, Callable[[], Finding]]] = [
+        ("engine", lambda: check_engine(client)),
+        ("migrations", lambda: check_migrations(client, migrations)),
+        ("disk", lambda: check_disk(client)),
+        ("ledger and scores", lambda: check_ledger(client)),
+        ("scores without ledger", lambda: check_unvouched_scores(client)),
+        ("abandoned stages", lambda: check_stages(client)),
+        ("abandoned restores", lambda: check_restores(client)),
+        ("marts", lambda: check_marts(client)),
+    ]
+    findings = []
+    for name, examine in checks:
+        try:
+            findings.append(examine())
+        except TrailhouseError as error:
+            findings.append(Finding(name, "problem", error.message, error.hint))
+        except Exception as error:
+            text = " ".join(str(error).split())[:200]
+            findings.append(Finding(name, "problem", f"the check failed: {text}", "run `trailhouse init`"))
+    return findings
+
+
+def check_engine(client: Client) -> Finding:
+    """Which engine answers, and whether it computes."""
+    version, answer = read_row(client, "select version(), sum(number) from numbers(10)")
+    if answer != 45:
+        return Finding("engine", "problem", f"ClickHouse {version} computes wrongly", "use another server")
+    return Finding("engine", "ok", f"ClickHouse {version}")
+
+
+def check_migrations(client: Client, migrations: list[Migration]) -> Finding:
+    """Whether the schema is that of this version."""
+    pending = pending_migrations(client, migrations)
+    if pending:
+        return Finding("migrations", "problem", f"{len(pending)} of {len(migrations)} missing", "run `trailhouse init`")
+    return Finding("migrations", "ok", f"{len(migrations)} applied")
+
+
+def check_disk(client: Client) -> Finding:
+    """How much space is left where the tables lie."""
+    free_bytes, total_bytes = read_row(client, "select min(free_space), min(total_space) from system.disks")
+    found = f"{free_bytes / 1e9:.1f} GB free"
+    if total_bytes > 0 and free_bytes < LITTLE_SPACE_FRACTION * total_bytes:
+        return Finding("disk", "warning", f"{found} of {total_bytes / 1e9:.1f} GB", "free some space")
+    return Finding("disk", "ok", found)
+
+
+def check_ledger(client: Client) -> Finding:
+    """Whether every partition that the ledger vouches for holds just the scores it says."""
+    rows = client.query(
+        "select ledger.model_id, ledger.corpus_id, ledger.step, ledger.score_count, score.score_count"
+        " from raw_score_ledger as ledger final left join ("
+        "  select model_id, corpus_id, step, count() as score_count, sum(toFloat64(log_prob_nats)) as log_prob_sum_nats"
+        "  from raw_token_score group by model_id, corpus_id, step) as score"
+        " on ledger.model_id = score.model_id and ledger.corpus_id = score.corpus_id and ledger.step = score.step"
+        " where ledger.is_complete and (ledger.score_count != score.score_count"
+        "  or abs(ledger.log_prob_sum_nats - score.log_prob_sum_nats) > {tolerance:Float64} * ledger.score_count)"
+        " order by all",
+        parameters={"tolerance": SUM_TOLERANCE_NATS_PER_SCORE},
+    ).result_rows
+    (entry_count,) = read_row(client, "select count() from raw_score_ledger final where is_complete")
+    if not rows:
+        return Finding("ledger and scores", "ok", f"{entry_count} checkpoints as the ledger says")
+    examples = ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step, *_ in rows[:_EXAMPLES])
+    return Finding(
+        "ledger and scores",
+        "problem",
+        f"{len(rows)} of {entry_count} checkpoints do not hold the scores the ledger says: {examples}",
+        "restore a backup; or delete them from raw_score_ledger and run `trailhouse score` again",
+    )
+
+
+def check_unvouched_scores(client: Client) -> Finding:
+    """Partitions of scores that no ledger entry vouches for: a load that was cut off after the data."""
+    rows = client.query(
+        "select distinct model_id, corpus_id, step from raw_token_score"
+        " where (model_id, corpus_id, step) not in"
+        " (select model_id, corpus_id, step from raw_score_ledger final where is_complete) order by all"
+    ).result_rows
+    if not rows:
+        return Finding("scores without ledger", "ok", "none")
+    examples = ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step in rows[:_EXAMPLES])
+    return Finding(
+        "scores without ledger",
+        "warning",
+        f"{len(rows)} checkpoints, which nothing is derived from: {examples}",
+        "run `trailhouse score` again",
+    )
+
+
+def check_stages(client: Client) -> Finding:
+    """Staging tables that are left: loads that run, or were killed."""
+    (count, size_bytes) = read_row(
+        client,
+        "select count(), sum(total_bytes) from system.tables where database = currentDatabase()"
+        " and startsWith(name, {prefix:String})",
+        {"prefix": STAGE_PREFIX},
+    )
+    if count == 0:
+        return Finding("abandoned stages", "ok", "none")
+    return Finding(
+        "abandoned stages",
+        "warning",
+        f"{count} staging tables with {(size_bytes or 0) / 1e6:.1f} MB",
+        "none if a load is running; `trailhouse score` drops those older than a day",
+    )
+
+
+def check_restores(client: Client) -> Finding:
+    """Databases that a killed restore left."""
+    rows = client.query(
+        "select name from system.databases where startsWith(name, concat('restored_', currentDatabase(), '_'))"
+        " or startsWith(name, concat('replaced_', currentDatabase(), '_')) order by name"
+    ).result_rows
+    if not rows:
+        return Finding("abandoned restores", "ok", "none")
+    names = ", ".join(str(name) for (name,) in rows)
+    return Finding("abandoned restores", "warning", f"{names} of a restore that was killed", "drop them")
+
+
+def check_marts(client: Client) -> Finding:
+    """Whether the marts know what the ledger knows."""
+    if not read_row(client, "exists table fct_validation_perplexity_by_checkpoint")[0]:
+        return Finding("marts", "warning", "nothing is derived yet", "run `trailhouse transform`")
+    stale_count, scored_count = read_row(
+        client,
+        "select countIf(toDateTime(scored_at) > (select max(metadata_modification_time) from system.tables"
+        " where database = currentDatabase() and name = 'fct_validation_perplexity_by_checkpoint')), count()"
+        " from raw_score_ledger final where is_complete",
+    )
+    if stale_count:
+        return Finding(
+            "marts",
+            "warning",
+            f"{stale_count} of {scored_count} checkpoints were scored after the marts were derived",
+            "run `trailhouse transform`",
+        )
+    return Finding("marts", "ok", f"derived after the last of {scored_count} checkpoints was scored")
