@@ -1,15 +1,17 @@
-"""Names and values as SQL text, for the statements that take no parameters: DDL and partitions."""
+"""Names and values as SQL text, for the statements that take no parameters: DDL, settings and partitions."""
 
 from __future__ import annotations
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\0": "\\0"})
 
 
 def quote_identifier(*names: str) -> str:
     """Quote a database, table or column name for SQL; several names are joined by dots."""
-    return ".".join("`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`" for name in names)
+    return ".".join("`" + name.translate(_ESCAPES).replace("`", "\\`") + "`" for name in names)
 
 
 def quote_literal(value: str | int) -> str:
     """Write a string or an integer as a SQL literal."""
     if isinstance(value, int):
         return str(value)
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "'" + value.translate(_ESCAPES).replace("'", "\\'") + "'"

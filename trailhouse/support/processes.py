@@ -1,0 +1,128 @@
+"""Services that a command starts and leaves running: starting, recording, finding and ending them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trailhouse.errors import UnreachableError
+from trailhouse.support.files import write_whole
+from trailhouse.support.secrets import OWNER_ONLY
+
+LOOPBACK = "127.0.0.1"
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class ServiceRecord:
+    """The process of a running service, and where it answers."""
+
+    pid: int
+    url: str
+
+
+def write_record(path: Path, record: ServiceRecord) -> None:
+    """Write down where a service runs, for those who look for it."""
+    write_whole(path, json.dumps({"pid": record.pid, "url": record.url}), mode=OWNER_ONLY)
+
+
+def read_record(path: Path) -> ServiceRecord | None:
+    """Return the record of a service whose process is alive; None where there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        record = ServiceRecord(int(content["pid"]), str(content["url"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return record if is_alive(record.pid) else None
+
+
+def start_service(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, out of reach of Ctrl-C; its output goes to ``log``, owner only."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as output:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def wait_until_ready(
+    process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, seconds: float, log: Path
+) -> None:
+    """Wait until a service that was just started answers; the service then runs on after this process.
+
+    Raises UnreachableError with the last line of ``log`` where the service ends before that or takes longer than
+    ``seconds``; in the latter case it is killed.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise UnreachableError(f"{name} did not start: {read_last_line(log)}", f"see {log}")
+        if is_ready():
+            process.returncode = 0  # keeps Python from warning that the process still runs
+            return
+        time.sleep(_POLL_SECONDS)
+    process.kill()
+    process.wait()
+    raise UnreachableError(f"{name} did not answer within {seconds:.0f} s: {read_last_line(log)}", f"see {log}")
+
+
+def end_service(pid: int, *, name: str, seconds: float) -> None:
+    """Send SIGTERM to a process and wait until it is gone.
+
+    Raises UnreachableError where it is still there after ``seconds``.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    while is_alive(pid):
+        if time.monotonic() > deadline:
+            raise UnreachableError(
+                f"{name} (process {pid}) did not end within {seconds:.0f} s", f"end it with kill -9 {pid}"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process is running; a child of this process that has ended is not."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # the process of another user
+        return True
+    return True
+
+
+def find_free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def read_last_line(log: Path) -> str:
+    """Return the last line of a log, which names the reason where a service did not start."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no reason given"

@@ -1,0 +1,48 @@
+"""Generated secrets, each in a file that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from trailhouse.errors import UsageError
+
+OWNER_ONLY = 0o600
+
+
+def generate_secret(byte_count: int = 24) -> str:
+    """Return ``byte_count`` random bytes as text that needs no quoting in a URL or a shell."""
+    return secrets.token_urlsafe(byte_count)
+
+
+def ensure_secret(path: Path, byte_count: int = 24) -> None:
+    """Write a generated secret to ``path``, unless there is a file already.
+
+    Two processes at once keep the same secret.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(generate_secret(byte_count) + "\n")
+
+
+def read_secret(path: Path, how_to_make_it: str) -> str:
+    """Return the secret of a file.
+
+    Raises UsageError where the file is missing, empty or readable by other users; ``how_to_make_it`` is the hint
+    for a file that is missing.
+    """
+    try:
+        mode = path.stat().st_mode
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(f"cannot read the secret in {path}: {error.strerror}", how_to_make_it) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(f"{path} holds a secret and is open to other users", f"chmod 600 {path}")
+    if not secret:
+        raise UsageError(f"{path} is empty", f"write a password into it, or delete it and {how_to_make_it}")
+    return secret
