@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: a reader never sees half of one, and a killed writer leaves the old one."""
+"""Files that are written whole or not at all: no reader sees half a file, and a killed writer leaves the old one."""
 
 from __future__ import annotations
 
