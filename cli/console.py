@@ -1,4 +1,4 @@
-"""The terminal: data on stdout, messages and progress bars on stderr."""
+"""Output on the terminal: data on stdout, messages and progress bars on stderr."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from trailhouse.support.files import replacing
 from trailhouse.support.progress import listening
 
-# A pipe or file has no width of its own: tables are not folded there.
+# A pipe or file has no width of its own, so tables get a fixed one.
 data = Console(width=None if sys.stdout.isatty() else 200)
 messages = Console(stderr=True)
 SECONDS_BETWEEN_LINES = 15.0
@@ -38,7 +39,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(rows: pa.Table, title: str | None = None) -> None:
-    """Print an Arrow table for reading; text from the warehouse is shown as it is, never as markup."""
+    """Print an Arrow table for people. Text from the warehouse is never interpreted as markup."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for field in rows.schema:
         is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
@@ -49,7 +50,7 @@ def print_table(rows: pa.Table, title: str | None = None) -> None:
 
 
 def format_value(value: Any) -> str:  # noqa: ANN401  # whatever a column holds
-    """Write one value short enough for a column."""
+    """Return one value as the text of a table cell."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -60,7 +61,7 @@ def format_value(value: Any) -> str:  # noqa: ANN401  # whatever a column holds
 
 
 def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.Table:
-    """Turn long rows into a table with one line per ``index`` and one column per value of ``column``."""
+    """Turn rows in long format into a table with one row per ``index`` and one column per value of ``column``."""
     names = list(dict.fromkeys(str(name) for name in rows[column].to_pylist()))
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows.to_pylist():
@@ -80,11 +81,10 @@ def to_csv(rows: pa.Table) -> str:
 
 
 def print_rows(rows: pa.Table, *, as_json: bool, as_csv: bool = False, parquet: Path | None = None) -> None:
-    """Give the rows to the user in the form that was asked for."""
+    """Print the rows as a table, JSON or CSV, or write them to a Parquet file."""
     if parquet is not None:
-        partial = parquet.with_name(parquet.name + ".partial")
-        pq.write_table(rows, partial, compression="zstd")
-        partial.replace(parquet)
+        with replacing(parquet) as temporary:
+            pq.write_table(rows, temporary, compression="zstd")
         say(f"wrote {rows.num_rows} rows to {parquet}")
     elif as_json:
         print_json(rows.to_pylist())
@@ -95,32 +95,32 @@ def print_rows(rows: pa.Table, *, as_json: bool, as_csv: bool = False, parquet: 
 
 
 class ProgressBars:
-    """Shows one bar per named piece of work."""
+    """Shows one progress bar per named piece of work."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.tasks: dict[str, TaskID] = {}
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
-        """Move the bar of ``name``; it appears at the first call."""
+        """Move the progress bar of ``name``, which appears at the first call."""
         if name not in self.tasks:
             self.tasks[name] = self.progress.add_task(name, total=total, detail=detail)
         self.progress.update(self.tasks[name], completed=done, total=total, detail=detail)
 
     def note(self, message: str) -> None:
-        """Print a message, on a terminal above the bars."""
+        """Print a message above the progress bars."""
         say(message)
 
 
 class ProgressLines:
-    """Writes a line about each named piece of work now and then, for logs; nothing about work that is soon done."""
+    """Writes the progress of each named piece of work as a line every 15 s, for logs; short work is not mentioned."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.said_at: dict[str, float] = {}
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
-        """Say how far ``name`` is, unless that was said a moment ago."""
+        """Write the progress of ``name``, unless a line was written less than 15 s ago."""
         now = self.clock()
         if now - self.said_at.setdefault(name, now) >= SECONDS_BETWEEN_LINES:
             self.said_at[name] = now
@@ -133,7 +133,7 @@ class ProgressLines:
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """Show progress on stderr while inside: as bars on a terminal, elsewhere as a line now and then."""
+    """Show progress on stderr inside the block: bars on a terminal, elsewhere a line every 15 s."""
     if not messages.is_terminal:
         with listening(ProgressLines()):
             yield

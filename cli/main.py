@@ -1,4 +1,4 @@
-"""The ``trailhouse`` command: it gathers the commands, and turns errors into one line and an exit code."""
+"""The ``trailhouse`` command: its subcommands, and errors as two lines on stderr with an exit code."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def accept_global_options(
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Options before the command."""
+    """Accept the options that stand before the command."""
 
 
 for command in (
@@ -112,8 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code. Only ``--debug`` shows a traceback."""
-    logging.getLogger().addHandler(logging.NullHandler())  # before a library of dbt's prints to the terminal
+    """Run the command line and return the exit code. A traceback is shown with ``--debug`` only."""
+    logging.getLogger().addHandler(logging.NullHandler())  # keeps a library of dbt from printing to the terminal
     try:
         result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
     except TrailhouseError as error:
@@ -121,10 +121,10 @@ def run(arguments: list[str]) -> int:
             say(f"failed: {line}")
         return report_error(f"error: {error.message}", f"  hint: {error.hint}", error.exit_code, arguments)
     except (Abort, KeyboardInterrupt):
-        return report_error("interrupted", "  hint: run it again, it goes on where it stopped", EXIT_INTERRUPTED, [])
+        return report_error("interrupted", "  hint: run it again: it resumes where it stopped", EXIT_INTERRUPTED, [])
     except TyperException as error:
         return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
-    except Exception as error:  # the last line of defence: a defect of ours, said in one line
+    except Exception as error:  # anything else is a defect of Trailhouse
         from trailhouse.warehouse.failures import explain_failure  # the client library is slow to import
 
         if (failure := explain_failure(error)) is not None:
@@ -136,7 +136,7 @@ def run(arguments: list[str]) -> int:
 
 
 def report_error(message: str, hint: str, exit_code: int, arguments: list[str]) -> int:
-    """Say what was wrong and what to do next on stderr."""
+    """Print what was wrong and what to do next on stderr."""
     if "--debug" in arguments:
         messages.print(traceback.format_exc(), markup=False, highlight=False)
     say(message)

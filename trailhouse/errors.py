@@ -1,4 +1,4 @@
-"""The errors a person can do something about: what was wrong, what to do next, and the exit code."""
+"""Errors that a user can correct: what was wrong, what to do next, and the exit code of the command line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 
 class TrailhouseError(Exception):
-    """Something a person can mend: a one-line message that names the thing, and the hint.
+    """An error that a user can correct: one line that names the file, field or row, and a hint what to do next.
 
-    The command line prints both and exits with ``exit_code``; anything that is not a TrailhouseError is a
-    defect of ours and exits 1.
+    The command line prints both and exits with ``exit_code``. Any other exception is a defect of Trailhouse and
+    exits with 1.
     """
 
     exit_code = 1

@@ -23,7 +23,7 @@ def ask(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Ask one of the named questions, with parameters; without a name, list them."""
+    """Run a named question with parameters; without a name, list the questions."""
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.questions import (
@@ -57,7 +57,7 @@ def ask(
     for caveat in caveats:
         say(f"note: {caveat}")
     if rows_found.num_rows == 0:
-        say("no rows: `trailhouse status` shows what is scored, `trailhouse ask --list` the parameters")
+        say("no rows: `trailhouse status` shows what is scored, `trailhouse ask --list` shows the parameters")
     print_rows(rows_found, as_json=as_json, as_csv=as_csv, parquet=parquet)
 
 

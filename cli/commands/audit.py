@@ -15,14 +15,16 @@ from trailhouse.flows.settings import load_settings
 
 def audit(
     suite: Annotated[str, typer.Argument(help="Suite, see `trailhouse suite list`.")],
-    skip_values: Annotated[bool, typer.Option("--skip-values", help="Do not search local weights for NaN.")] = False,
+    skip_values: Annotated[
+        bool, typer.Option("--skip-values", help="Do not search local weights for NaN and infinity.")
+    ] = False,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Look for what is missing, damaged, doubled or changed among the checkpoints of a suite.
+    """Find checkpoints of a suite that are missing, damaged, duplicated or changed.
 
-    Of a suite on the hub only metadata is read. Exits with 4 if something is wrong.
+    For a suite on the hub only metadata is read. Exits with 4 if a checkpoint is wrong.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     from trailhouse.flows.audit_checkpoints import audit_checkpoints

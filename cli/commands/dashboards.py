@@ -24,7 +24,7 @@ def start(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Start Superset unless it runs, publish the dashboards and say where they are."""
+    """Start Superset if it is not running, publish the dashboards and print their address."""
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, superset_port=port)
     run_publication(settings, as_json=as_json)
     if settings.superset_url is None:
@@ -34,7 +34,7 @@ def start(
 
 @dashboards_app.command()
 def stop(data_directory: DataDirectoryOption = None) -> None:
-    """Stop the local Superset; dashboards, users and what people made stay."""
+    """Stop the local Superset; its dashboards and users are kept."""
     from trailhouse.dashboards.superset.process import stop_superset
     from trailhouse.flows.services.superset import locate_installation
 
@@ -44,7 +44,7 @@ def stop(data_directory: DataDirectoryOption = None) -> None:
 
 @dashboards_app.command()
 def status(as_json: JsonOption = False, data_directory: DataDirectoryOption = None) -> None:
-    """Say whether Superset runs, and where."""
+    """Print the address of the local Superset, if it is running."""
     from trailhouse.flows.services.superset import find_running_superset
 
     superset = find_running_superset(load_settings(data_directory=data_directory))
@@ -58,10 +58,10 @@ def add_user(
     name: Annotated[str, typer.Argument(help="Name to log in with.")],
     role: Annotated[
         Literal["stakeholder", "researcher"],
-        typer.Option(help="stakeholder sees dashboards; researcher also asks SQL and makes charts."),
+        typer.Option(help="A stakeholder sees dashboards; a researcher can also run SQL and make charts."),
     ] = "stakeholder",
     group: Annotated[
-        list[str] | None, typer.Option(help="Group of the access file: only its suites are seen. Repeatable.")
+        list[str] | None, typer.Option(help="Group of the access file; the user sees only its suites. May be repeated.")
     ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,

@@ -18,15 +18,15 @@ from trailhouse.flows.settings import load_settings, prepare_prefect
 
 def demo(
     size: Annotated[
-        Literal["full", "reduced"], typer.Option(help="reduced trains smaller models, in seconds.")
+        Literal["full", "reduced"], typer.Option(help="With reduced, smaller models are trained, in seconds.")
     ] = "full",
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Run the whole job on models trained on the spot: train, score, derive, summarise, draw.
+    """Run the main job on the miniature suite: train, score, evaluate, derive, summarise and draw.
 
-    Needs no network and no GPU. What is done already is not done again.
+    Needs no network and no GPU. Steps that are done already are skipped.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)

@@ -1,4 +1,4 @@
-"""``trailhouse doctor``: what is wrong with an installation, and what to do about it."""
+"""``trailhouse doctor``: find problems of an installation, with a hint for each."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def doctor(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Check the installation and the warehouse; every finding comes with its hint. Exits 4 if there is a problem.
+    """Check the installation and the warehouse. Exits with 4 if there is a problem; each problem has a hint.
 
-    With --compare, 2,000 answers of the warehouse and of another ClickHouse server are compared byte for byte; the
-    user and password of the other server stand in its URL, or in TRAILHOUSE_WAREHOUSE_USER and _PASSWORD.
+    With --compare, 2,000 queries are run on the warehouse and on another ClickHouse server, and the answers are
+    compared byte for byte. The user and password of the other server are read from its URL, or from
+    TRAILHOUSE_WAREHOUSE_USER and TRAILHOUSE_WAREHOUSE_PASSWORD.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     if compare is not None:
@@ -41,7 +42,7 @@ def doctor(
 
 
 def report_differences(settings: Settings, url: str, *, as_json: bool) -> None:
-    """Print the answers that differ, and fail if there are any."""
+    """Print the answers that differ. Raises PartialError if there are any."""
     from trailhouse.flows.examine_installation import compare_servers
 
     with progress_bars():

@@ -29,7 +29,7 @@ def evaluate(
     ] = None,
     seed: Annotated[
         list[int] | None,
-        typer.Option("--seed", help="Seed the exemplars are drawn with; may be repeated. [default: 0]"),
+        typer.Option("--seed", help="Seed for drawing the exemplars; may be repeated. [default: 0]"),
     ] = None,
     repeat_task_prefix: RepeatPrefixOption = False,
     device: DeviceOption = None,
@@ -40,7 +40,7 @@ def evaluate(
 ) -> None:
     """Evaluate every checkpoint of a suite on multiple-choice tasks, except what is evaluated already.
 
-    Interrupted or killed, run it again: it goes on where it stopped.
+    If the command is interrupted or killed, run it again: it resumes where it stopped.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
     prepare_prefect(settings)
@@ -53,7 +53,7 @@ def evaluate(
     if as_json:
         print_json(asdict(report))
     for file in report.skipped_files:
-        say(f"skipped {file}: it asks for free text, not for a choice")
+        say(f"skipped {file}: it is not a multiple-choice task")
     say(
         f"{report.evaluated_count} of {report.evaluation_count} evaluations done, {report.already_evaluated_count} were"
         f" done already: {report.item_count} items at {report.items_per_second:.0f} per second"

@@ -17,13 +17,13 @@ from trailhouse.flows.settings import load_settings
 
 
 def figures(
-    suite: Annotated[str, typer.Option(help="Suite to draw.")],
+    suite: Annotated[str, typer.Option(help="Suite whose figures are drawn.")],
     corpus: CorpusOption,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Draw the figures of the papers from the marts, as PNG, SVG and PDF, a passage, and a page of all.
+    """Draw the figures of the papers from the marts as PNG, SVG and PDF, with one HTML page that shows them all.
 
     Example: trailhouse figures --suite opt-published --corpus pg19-validation
     """

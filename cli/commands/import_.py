@@ -19,20 +19,26 @@ import_app = typer.Typer(no_args_is_help=True, help="Imports: results that other
 def import_lm_eval(
     paths: Annotated[list[Path], typer.Argument(help="Result or samples files, or directories of them.")],
     model: Annotated[
-        str | None, typer.Option(help="Model they are about: its name, or SUITE/NAME. [default: as each file says]")
+        str | None, typer.Option(help="Model of these results: its name, or SUITE/NAME. [default: as each file says]")
     ] = None,
-    step: Annotated[int | None, typer.Option(min=0, help="Step they are about. [default: as each file says]")] = None,
+    step: Annotated[
+        int | None, typer.Option(min=0, help="Step of the checkpoint. [default: as each file says]")
+    ] = None,
     pattern: Annotated[
         str | None,
-        typer.Option(help=r"Regular expression for their paths, like 'runs/(?P<model>[^/]+)/(?P<step>\d+)\.json'."),
+        typer.Option(
+            help=r"Regular expression that finds model and step in the path of a file, like 'runs/(?P<model>[^/]+)/(?P<step>\d+)\.json'."
+        ),
     ] = None,
-    parameters: Annotated[int | None, typer.Option(min=1, help="Parameters of a model that is new.")] = None,
+    parameters: Annotated[
+        int | None, typer.Option(min=1, help="Parameter count, for a model that is not in the warehouse yet.")
+    ] = None,
     batch_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of an optimizer step of a model that is new.")
+        int | None, typer.Option(min=1, help="Tokens per optimizer step, for a model that is not in the warehouse yet.")
     ] = None,
     tokenizer: Annotated[
         Path | None,
-        typer.Option(help="Directory of the tokenizer that counts tokens in samples. [default: as each file says]"),
+        typer.Option(help="Directory of the tokenizer that counts the tokens of samples. [default: as each file says]"),
     ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
@@ -40,11 +46,12 @@ def import_lm_eval(
 ) -> None:
     """Import result files of lm-evaluation-harness, so that its metrics become trajectories.
 
-    Samples files (--log_samples) beside a result file are imported with it: multiple-choice tasks become tasks of the
+    Samples files (--log_samples) beside a result file are imported too: multiple-choice tasks become tasks of the
     warehouse, with the log-probability of every option.
 
-    A file is joined to the registered model of its name; a model nobody has registered is entered under the suite
-    that declares it, or under the suite `imported`. Importing twice changes nothing; `trailhouse transform` derives.
+    Each file is joined to the registered model with its name. A model that is not registered is entered under the
+    suite that declares it, or else under the suite `imported`. Importing a file twice changes nothing. Run
+    `trailhouse transform` afterwards.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)
@@ -69,6 +76,8 @@ def import_lm_eval(
     if report.other_samples_file_count:
         say(f"{report.other_samples_file_count} samples files are not of multiple choice and were left out")
     for task_id in report.replaced_tasks:
-        say(f"{task_id} differs from what was imported before, whose scores count no more")
+        say(
+            f"{task_id} differs from the task of the same name imported before; the scores of that one are no longer used"
+        )
     if report.not_finite_count:
         say(f"{report.not_finite_count} metrics are NaN or infinite and were left out")

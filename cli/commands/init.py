@@ -13,7 +13,9 @@ from trailhouse.flows.settings import load_settings
 
 
 def init(
-    check: Annotated[bool, typer.Option("--check", help="Only say what is missing; exit 2 if anything is.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only list missing migrations; exit with 2 if there are any.")
+    ] = False,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,

@@ -12,13 +12,13 @@ from trailhouse.cli.options import JsonOption
 
 
 def init_env(
-    file: Annotated[Path, typer.Option(help="Where to write the variables.")] = Path(".env"),
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there, and its passwords.")] = False,
+    file: Annotated[Path, typer.Option(help="File to write the variables to.")] = Path(".env"),
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file and its passwords.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Generate the passwords of a deployment into `.env`, which `docker compose up` reads.
 
-    The compose files have no default passwords and do not start without this file. Only its owner can read it.
+    The compose files have no default passwords and need this file. Only its owner can read it.
     """
     from trailhouse.flows.services.environment_file import write_environment_file
 

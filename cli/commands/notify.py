@@ -17,7 +17,7 @@ def notify(
     step: Annotated[int | None, typer.Option(help="Step of the checkpoint, for the record.")] = None,
     data_directory: DataDirectoryOption = None,
 ) -> None:
-    """Tell the standing service that a checkpoint was pushed, so that it looks at once.
+    """Tell the standing service that a checkpoint was saved, so that it polls the suite at once.
 
     For the end of a training script's save; anything that can emit the Prefect event trailhouse.checkpoint.pushed
     for the resource trailhouse.suite.NAME does as well.

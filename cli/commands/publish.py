@@ -14,14 +14,16 @@ from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
 
 
 def publish(
-    check: Annotated[bool, typer.Option("--check", help="Only say what differs; exit 4 if anything does.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only list the differences; exit with 4 if there are any.")
+    ] = False,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Make Superset hold the dashboards of this version; running it again changes nothing.
+    """Publish the dashboards of this version to Superset; running it again changes nothing.
 
-    Dashboards, charts and datasets that people made themselves stay as they are.
+    Dashboards, charts and datasets that people made themselves are not touched.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     if check:
@@ -31,7 +33,7 @@ def publish(
 
 
 def run_publication(settings: Settings, *, as_json: bool) -> None:
-    """Publish, and say what changed and where to look."""
+    """Publish the dashboards, and report what changed and where they are."""
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import publish_dashboards
 
@@ -49,7 +51,7 @@ def run_publication(settings: Settings, *, as_json: bool) -> None:
 
 
 def report_drift(settings: Settings, *, as_json: bool) -> None:
-    """Say how Superset differs from the source; raises PartialError if it does."""
+    """List the differences between Superset and the source. Raises PartialError if there are any."""
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import check_dashboards, describe_assets
 
@@ -68,4 +70,4 @@ def report_drift(settings: Settings, *, as_json: bool) -> None:
         raise PartialError(
             f"{count} assets, roles or rules of Superset differ from the source", "run `trailhouse publish`"
         )
-    say(f"{drift.unchanged_count} assets are as in the source, and so is who may see them")
+    say(f"{drift.unchanged_count} assets and their access rights equal the source")

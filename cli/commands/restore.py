@@ -20,7 +20,7 @@ def restore(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Make the warehouse what a backup says; the backup is verified before anything is replaced."""
+    """Replace the content of the warehouse by a backup, which is verified first."""
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.upkeep import restore as restoring
 

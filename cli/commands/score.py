@@ -25,21 +25,23 @@ def score(
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     with_entropy: Annotated[
-        bool | None, typer.Option("--entropy/--no-entropy", help="Keep the entropy of every distribution, too.")
+        bool | None,
+        typer.Option("--entropy/--no-entropy", help="Also store the entropy of every predicted distribution."),
     ] = None,
     with_target_rank: Annotated[
-        bool | None, typer.Option("--rank/--no-rank", help="Keep how many tokens beat the target, too.")
+        bool | None,
+        typer.Option("--rank/--no-rank", help="Also store how many tokens were more probable than the target."),
     ] = None,
     is_compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the models with torch.compile.")
     ] = None,
     context_length: Annotated[
         int | None,
-        typer.Option(help="Tokens a model reads at most. [default: those of its training, within its limit]"),
+        typer.Option(help="Context length in tokens. [default: that of the model's training, within its limit]"),
     ] = None,
     stride: Annotated[
         int | None,
-        typer.Option(help="Tokens that each further window of a long text scores. [default: half the context]"),
+        typer.Option(help="New tokens scored by each further window of a long document. [default: half the context]"),
     ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
@@ -47,7 +49,7 @@ def score(
 ) -> None:
     """Score every checkpoint of a suite on a corpus, except what is scored already.
 
-    Interrupted or killed, run it again: it goes on where it stopped.
+    If the command is interrupted or killed, run it again: it resumes where it stopped.
     """
     settings = load_settings(
         data_directory=data_directory,

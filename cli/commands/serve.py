@@ -15,7 +15,8 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8123,
     memory_gib: Annotated[
-        float | None, typer.Option(min=0.5, help="Memory of all queries together; unset, 60 % of the machine's.")
+        float | None,
+        typer.Option(min=0.5, help="Memory limit for all queries together. [default: 60 % of the machine's memory]"),
     ] = None,
     data_directory: DataDirectoryOption = None,
 ) -> None:
@@ -29,7 +30,7 @@ def serve(
     settings = load_settings(data_directory=data_directory, warehouse_memory_gib=memory_gib)
 
     def announce(url: str) -> None:
-        say(f"serving {settings.warehouse_directory} at {url}; users admin and reader, Ctrl-C ends it")
+        say(f"serving {settings.warehouse_directory} at {url}; users admin and reader, stop it with Ctrl-C")
 
     serve_embedded(
         settings.warehouse_directory,

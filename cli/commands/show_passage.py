@@ -18,10 +18,13 @@ def show_passage(
     model: Annotated[str, typer.Option(help="Model whose trends are shown, by its id or its name.")],
     start: Annotated[int, typer.Option(min=0, max=90, help="Start of the trend, % of training: 0, 10, ... 90.")] = 10,
     suite: Annotated[str | None, typer.Option(help="Suite of the model, where its name is not enough.")] = None,
-    corpus: Annotated[str | None, typer.Option(help="Corpus. [default: the one with trends]")] = None,
-    convention: Annotated[str | None, typer.Option(help="How trends are estimated. [default: the default one]")] = None,
+    corpus: Annotated[str | None, typer.Option(help="Corpus. [default: the only corpus with trends]")] = None,
+    convention: Annotated[
+        str | None, typer.Option(help="Convention by which trends are estimated. [default: the default convention]")
+    ] = None,
     html: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write one HTML file; hover a token for its series.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Write one HTML file, in which hovering over a token shows its series."),
     ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,

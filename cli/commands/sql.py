@@ -20,7 +20,7 @@ def sql(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Ask the warehouse anything.
+    """Run one SQL statement against the warehouse.
 
     Example: trailhouse sql "select model_id, count() from raw_token_score group by model_id"
     """

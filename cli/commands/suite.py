@@ -12,6 +12,7 @@ from trailhouse.cli.console import print_json, print_rows, say
 from trailhouse.cli.options import JsonOption
 from trailhouse.errors import UsageError
 from trailhouse.flows.settings import load_settings
+from trailhouse.support.files import replacing
 
 suite_app = typer.Typer(no_args_is_help=True, help="Suites: families of models whose checkpoints are scored.")
 
@@ -71,13 +72,11 @@ def add_declaration(
     target = directory / f"{suite.suite_id}.yaml"
     if target.exists() and target.read_bytes() != file.read_bytes():
         raise UsageError(f"{target} exists and differs", "give the suite another name, or edit that file")
-    directory.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    partial.write_bytes(file.read_bytes())
-    if load_suite(partial).models != suite.models:
-        partial.unlink()
-        raise UsageError(
-            f"{file} has a relative location, which means another place in {directory}", "make it absolute"
-        )
-    partial.replace(target)
+    with replacing(target) as temporary:
+        temporary.write_bytes(file.read_bytes())
+        if load_suite(temporary).models != suite.models:
+            raise UsageError(
+                f"{file} has a relative location, which would mean another directory in {directory}",
+                "make the location absolute",
+            )
     say(f"suite {suite.suite_id} with {len(suite.models)} models is in {target}")

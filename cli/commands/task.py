@@ -17,12 +17,14 @@ from trailhouse.cli.options import (
 )
 from trailhouse.errors import UsageError
 
-task_app = typer.Typer(no_args_is_help=True, help="Tasks: multiple-choice questions that models are asked.")
+task_app = typer.Typer(
+    no_args_is_help=True, help="Multiple-choice tasks: list them, and show the prompts that models see."
+)
 
 
 @task_app.command("list")
 def list_tasks(tasks: TasksOption = None, as_json: JsonOption = False) -> None:
-    """List tasks with their size and the accuracy of choosing at random."""
+    """List tasks with their number of items and the accuracy of random choice."""
     from trailhouse.models.few_shot.tasks.discovery import find_tasks
 
     found = find_tasks(tasks or DEFAULT_TASKS)
@@ -39,20 +41,20 @@ def list_tasks(tasks: TasksOption = None, as_json: JsonOption = False) -> None:
     ]
     print_rows(pa.Table.from_pylist(rows), as_json=as_json)
     for file in found.skipped:
-        say(f"skipped {file}: it asks for free text, not for a choice")
+        say(f"skipped {file}: it is not a multiple-choice task")
 
 
 @task_app.command("show")
 def show_prompt(
     name: Annotated[str, typer.Argument(help="Name of the task, see `trailhouse task list`.")],
     tasks: TasksOption = None,
-    item: Annotated[int, typer.Option(min=0, help="Ordinal of the item.")] = 0,
+    item: Annotated[int, typer.Option(min=0, help="Index of the item, from 0.")] = 0,
     shots: Annotated[int, typer.Option(min=0, help="Exemplars before the question.")] = 2,
-    seed: Annotated[int, typer.Option(help="Seed the exemplars are drawn with.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed for drawing the exemplars.")] = 0,
     repeat_task_prefix: RepeatPrefixOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the prompt of one item as a model sees it, and its options with what each is worth."""
+    """Print the prompt of one item as a model sees it, and its options with their target scores."""
     from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
     from trailhouse.models.few_shot.tasks.discovery import find_tasks
 

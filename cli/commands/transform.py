@@ -18,12 +18,14 @@ from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
 
 def transform(
     select: Annotated[list[str] | None, typer.Option("--select", "-s", help="dbt node selection.")] = None,
-    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Derive everything again.")] = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Rebuild all marts from the raw tables.")
+    ] = False,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Derive the marts from the raw tables and test them (`dbt build`); only what changed is derived again."""
+    """Derive the marts from the raw tables and test them (`dbt build`). Unchanged marts are not derived again."""
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)
     from trailhouse.flows.build_marts import build_marts
@@ -40,7 +42,7 @@ def transform(
 
 
 def warm_dashboards(settings: Settings) -> None:
-    """Let dashboards that are open show the new marts: where Superset runs, its cache is filled again."""
+    """Refill the chart cache of a running Superset, so that its dashboards show the new marts."""
     from trailhouse.flows.services.superset import find_running_superset
 
     if find_running_superset(settings) is None:
@@ -50,4 +52,4 @@ def warm_dashboards(settings: Settings) -> None:
     with progress_bars():
         chart_count = warm_running_dashboards(settings)
     if chart_count > 0:
-        say(f"{chart_count} charts of the dashboards are warm")
+        say(f"{chart_count} charts of the dashboards refreshed")

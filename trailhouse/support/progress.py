@@ -1,4 +1,4 @@
-"""Progress of long work, told to whoever listens: a bar on a terminal, nothing in a worker's log."""
+"""Progress of long work: whoever does it reports it, and a listener shows it, such as the command line."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Protocol
 
 
 class ProgressListener(Protocol):
-    """Hears how far a named piece of work is."""
+    """Receives the progress of named pieces of work."""
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
         """``done`` of ``total`` units of the work called ``name`` are finished."""
 
     def note(self, message: str) -> None:
-        """Something happened that a person would want to know while the work goes on."""
+        """Show a message while the work goes on."""
 
 
 listener: ContextVar[ProgressListener | None] = ContextVar("listener", default=None)
 
 
 def report_progress(name: str, done: float, total: float, detail: str = "") -> None:
-    """Tell the present listener how far the work is."""
+    """Report to the current listener that ``done`` of ``total`` units of ``name`` are finished."""
     present = listener.get()
     if present is not None:
         present.advance(name, done, total, detail)
 
 
 def report_note(message: str) -> None:
-    """Tell the present listener something, once."""
+    """Report a message to the current listener."""
     present = listener.get()
     if present is not None:
         present.note(message)
@@ -37,7 +37,7 @@ def report_note(message: str) -> None:
 
 @contextmanager
 def listening(new_listener: ProgressListener) -> Iterator[None]:
-    """Let a listener hear the progress of everything done inside."""
+    """Make ``new_listener`` the current listener inside the block."""
     token = listener.set(new_listener)
     try:
         yield
