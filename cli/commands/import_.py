@@ -27,7 +27,8 @@ def import_lm_eval(
     pattern: Annotated[
         str | None,
         typer.Option(
-            help=r"Regular expression that finds model and step in the path of a file, like 'runs/(?P<model>[^/]+)/(?P<step>\d+)\.json'."
+            help="Regular expression that finds model and step in the path of a file,"
+            r" like 'runs/(?P<model>[^/]+)/(?P<step>\d+)\.json'."
         ),
     ] = None,
     parameters: Annotated[
@@ -76,8 +77,6 @@ def import_lm_eval(
     if report.other_samples_file_count:
         say(f"{report.other_samples_file_count} samples files are not of multiple choice and were left out")
     for task_id in report.replaced_tasks:
-        say(
-            f"{task_id} differs from the task of the same name imported before; the scores of that one are no longer used"
-        )
+        say(f"{task_id} replaces the task of that name imported before, whose scores are no longer used")
     if report.not_finite_count:
         say(f"{report.not_finite_count} metrics are NaN or infinite and were left out")
