@@ -24,7 +24,7 @@ import yaml
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
-from trailhouse.dashboards.bundle.declaration import read_folders
+from trailhouse.dashboards.bundle.dashboard_declaration import read_folders
 from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations

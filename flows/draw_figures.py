@@ -10,9 +10,9 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.dashboards.figures.figure import Companion, Figure, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
-from trailhouse.dashboards.figures.page import save_rows, write_gallery
+from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.passage_table import NAME, save_passage
-from trailhouse.dashboards.passages.page import write_page
+from trailhouse.dashboards.passages.passage_page import write_page
 from trailhouse.errors import BadInputError
 from trailhouse.flows.read_passage import read_passage
 from trailhouse.flows.services.warehouse import resolve_address

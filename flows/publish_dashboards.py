@@ -11,8 +11,8 @@ from prefect import flow
 
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
 from trailhouse.dashboards.publish.access import find_access_drift, grant_access, read_access
-from trailhouse.dashboards.publish.assets import Asset, AssetKey, read_bundle
 from trailhouse.dashboards.publish.client import PublishingClient
+from trailhouse.dashboards.publish.normalised_assets import Asset, AssetKey, read_bundle
 from trailhouse.dashboards.publish.publication import Drift, find_drift, publish_bundle
 from trailhouse.dashboards.publish.rights import RightsDrift
 from trailhouse.dashboards.publish.warming import ChartFailure, warm_dashboards

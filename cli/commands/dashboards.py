@@ -35,7 +35,7 @@ def start(
 @dashboards_app.command()
 def stop(data_directory: DataDirectoryOption = None) -> None:
     """Stop the local Superset; its dashboards and users are kept."""
-    from trailhouse.dashboards.superset.process import stop_superset
+    from trailhouse.dashboards.superset.superset_process import stop_superset
     from trailhouse.flows.services.superset import locate_installation
 
     was_running = stop_superset(locate_installation(load_settings(data_directory=data_directory)))

@@ -34,7 +34,7 @@ def show_passage(
 
     Without colours (NO_COLOR, or into a file) marks stand for them: {=learned}, {+forgetting}, {-still learning}.
     """
-    from trailhouse.dashboards.passages.page import write_page
+    from trailhouse.dashboards.passages.passage_page import write_page
     from trailhouse.dashboards.passages.terminal import render_passage
     from trailhouse.flows.read_passage import read_passage
     from trailhouse.flows.services.warehouse import resolve_address

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from trailhouse.dashboards.bundle.charts import compile_chart
-from trailhouse.dashboards.bundle.check import find_problems
+from trailhouse.dashboards.bundle.check_declarations import find_problems
+from trailhouse.dashboards.bundle.dashboard_declaration import Folder, read_folders
 from trailhouse.dashboards.bundle.datasets import DATABASE, VERSION, compile_database, compile_dataset
-from trailhouse.dashboards.bundle.declaration import Folder, read_folders
 from trailhouse.dashboards.bundle.layout import compile_dashboard
 from trailhouse.dashboards.bundle.marts import Mart, read_marts
 from trailhouse.errors import BadInputError

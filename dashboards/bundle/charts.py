@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Filter, Folder, Metric
 from trailhouse.dashboards.bundle.datasets import VERSION
-from trailhouse.dashboards.bundle.declaration import Chart, Filter, Folder, Metric
 from trailhouse.dashboards.bundle.forms import compile_form
 from trailhouse.dashboards.bundle.identity import make_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart

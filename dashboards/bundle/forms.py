@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from trailhouse.dashboards.bundle.declaration import Chart
+from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.marts import Mart
 
 Form = dict[str, Any]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from trailhouse.dashboards.bundle.charts import is_filtered
+from trailhouse.dashboards.bundle.dashboard_declaration import Filter, Folder, Section, Tabs
 from trailhouse.dashboards.bundle.datasets import VERSION
-from trailhouse.dashboards.bundle.declaration import Filter, Folder, Section, Tabs
 from trailhouse.dashboards.bundle.forms import COLOR_SCHEME
 from trailhouse.dashboards.bundle.identity import make_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trailhouse.dashboards.bundle.declaration import Chart
+from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.forms import read_order
 
 Query = dict[str, Any]

@@ -11,7 +11,7 @@ import pyarrow as pa
 from matplotlib import style
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.style import STYLE_SHEET
+from trailhouse.dashboards.figures.line_styles import STYLE_SHEET
 
 FORMATS = ("png", "svg", "pdf")
 # Neither the date nor a random id goes into a file, so that the same marts give the same files.

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import add_legend, new_canvas
-from trailhouse.dashboards.figures.style import assign_styles
 
 PANEL_COUNT = 8
 ROW_COUNT = 2

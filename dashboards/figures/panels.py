@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from trailhouse.dashboards.figures.style import STYLE_SHEET, assign_styles
+from trailhouse.dashboards.figures.line_styles import STYLE_SHEET, assign_styles
 
 
 def new_canvas(panel_count: int, title: str, row_count: int = 1) -> tuple[Canvas, list[Axes]]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from trailhouse.dashboards.figures.figure import add_caveats, save_formats
-from trailhouse.dashboards.figures.style import STYLE_SHEET
+from trailhouse.dashboards.figures.line_styles import STYLE_SHEET
 from trailhouse.dashboards.passages.passage import CATEGORIES, Passage, make_visible
 
 NAME = "table_03_passage"

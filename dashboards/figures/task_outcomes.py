@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullFormatter
 
 from trailhouse.dashboards.figures.figure import Companion, Figure
+from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_models,
@@ -19,7 +20,6 @@ from trailhouse.dashboards.figures.panels import (
     new_canvas,
     scale_logarithmically,
 )
-from trailhouse.dashboards.figures.style import assign_styles
 
 SHOT_COUNT = 2
 COMPUTE = ("train_flops_palm", "Training compute (FLOPs)")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from trailhouse.dashboards.publish.assets import Asset, AssetKey
 from trailhouse.dashboards.publish.client import PublishingClient
+from trailhouse.dashboards.publish.normalised_assets import Asset, AssetKey
 from trailhouse.dashboards.publish.rights import Rights, RightsDrift, Rule, compare_rights
 from trailhouse.errors import UsageError
 

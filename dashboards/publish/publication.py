@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trailhouse.dashboards.publish.assets import (
+from trailhouse.dashboards.publish.client import PublishingClient
+from trailhouse.dashboards.publish.normalised_assets import (
     KINDS,
     Asset,
     AssetKey,
@@ -13,7 +14,6 @@ from trailhouse.dashboards.publish.assets import (
     unzip_bundle,
     zip_bundle,
 )
-from trailhouse.dashboards.publish.client import PublishingClient
 
 RESOURCES = {"databases": "database", "datasets": "dataset", "charts": "chart", "dashboards": "dashboard"}
 

@@ -1,6 +1,6 @@
 """Configuration that Superset reads at start, in its own environment; everything else is Superset's default.
 
-What differs between a laptop and a deployment comes from the environment, set by ``process.py`` or by compose:
+What differs between a laptop and a deployment comes from the environment, set by ``superset_process.py`` or by compose:
 the directory of secrets and state, the metadata database, the cache, and where the warehouse is. No secret is
 stored in Superset's metadata: the published connection names the host ``warehouse``, and the real address and
 the reader's password are put in when a connection is opened.

@@ -12,7 +12,7 @@ from trailhouse.dashboards.superset.installation import (
     describe_warehouse_server,
     read_secret,
 )
-from trailhouse.dashboards.superset.process import ensure_superset, find_superset
+from trailhouse.dashboards.superset.superset_process import ensure_superset, find_superset
 from trailhouse.errors import UsageError
 from trailhouse.flows.settings import Settings, inherited_environment
 

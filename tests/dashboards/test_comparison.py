@@ -9,7 +9,7 @@ import yaml
 from tests.support.paths import DBT_MODELS
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
 from trailhouse.dashboards.publish.access import Access, build_rules
-from trailhouse.dashboards.publish.assets import read_bundle
+from trailhouse.dashboards.publish.normalised_assets import read_bundle
 from trailhouse.dashboards.publish.rights import Rights, compare_rights
 
 INSPECTOR = "dashboards/inspector.yaml"

@@ -14,11 +14,11 @@ from pyarrow import csv
 
 from trailhouse.dashboards.figures.figure import FORMATS, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
+from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.imported_metrics import draw_imported_metrics
-from trailhouse.dashboards.figures.page import save_rows, write_gallery
+from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import draw_models, new_canvas, scale_logarithmically
 from trailhouse.dashboards.figures.passage_table import LINE_CHARACTERS, LINE_COUNT, draw_passage, save_passage
-from trailhouse.dashboards.figures.style import assign_styles
 from trailhouse.dashboards.figures.task_outcomes import (
     draw_breakthroughness_tasks,
     draw_groups,

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from trailhouse.dashboards.passages.page import write_page
 from trailhouse.dashboards.passages.passage import ModelSeries, Passage, PassageToken
+from trailhouse.dashboards.passages.passage_page import write_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from trailhouse.dashboards.passages.page import render_page, write_page
 from trailhouse.dashboards.passages.passage import ModelSeries, Passage, PassageToken
+from trailhouse.dashboards.passages.passage_page import render_page, write_page
 from trailhouse.dashboards.passages.terminal import render_passage
 
 SERIES = (ModelSeries("s/small", (0, 10, 20), (90.0, 8.0, 9.0)), ModelSeries("s/large", (0, 10, 20), (80.0, 6.0, 3.0)))

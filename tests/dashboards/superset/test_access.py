@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from trailhouse.dashboards.publish.access import Access, find_access_drift, grant_access, read_access
-from trailhouse.dashboards.publish.assets import read_bundle
+from trailhouse.dashboards.publish.normalised_assets import read_bundle
 from trailhouse.errors import UsageError
 from trailhouse.flows.publish_dashboards import compile_assets
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.reliability.proxy import FaultyProxy
-from trailhouse.dashboards.publish.assets import read_bundle, unzip_bundle
+from trailhouse.dashboards.publish.normalised_assets import read_bundle, unzip_bundle
 from trailhouse.dashboards.publish.publication import find_drift, publish_bundle
 from trailhouse.flows.publish_dashboards import compile_assets
 

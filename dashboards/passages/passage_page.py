@@ -9,7 +9,7 @@ import math
 from html import escape
 from pathlib import Path
 
-from trailhouse.dashboards.figures.style import COLOURS
+from trailhouse.dashboards.figures.line_styles import COLOURS
 from trailhouse.dashboards.passages.passage import CATEGORIES, ModelSeries, Passage, PassageToken, make_visible
 
 PLOT_WIDTH, PLOT_HEIGHT = 240, 90  # pixels

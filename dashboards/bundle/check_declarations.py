@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from trailhouse.dashboards.bundle.declaration import Chart, Folder
+from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Folder
 from trailhouse.dashboards.bundle.marts import Mart
 
 TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.|'')*'")
