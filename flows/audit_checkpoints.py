@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from trailhouse.errors import PartialError
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
@@ -14,7 +14,7 @@ from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
 from trailhouse.models.checkpoints.audit.finding import Finding
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.loading.audits import read_scored_identities, write_audit
+from trailhouse.warehouse.loading.audits import AuditFinding, read_scored_identities, write_audit
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,24 @@ def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool =
         write_audit(
             client,
             declared.suite_id,
-            [asdict(finding) for finding in findings],
+            [to_row(finding) for finding in findings],
             checkpoint_count=count,
             wrong_count=report.wrong_count,
             are_values_read=are_values_read,
         )
     return report
+
+
+def to_row(finding: Finding) -> AuditFinding:
+    """Return a finding as the warehouse stores it."""
+    return AuditFinding(
+        model_id=finding.model_id,
+        step=finding.step,
+        check_name=finding.check_name,
+        status=finding.status,
+        message=finding.message,
+        hint=finding.hint,
+        location=finding.place,
+        commit_hash=finding.commit_hash,
+        weights_sha256=finding.weights_sha256,
+    )

@@ -52,7 +52,7 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
     load_task,
     read_evaluation_keys,
 )
-from trailhouse.warehouse.loading.load import drop_abandoned_stages
+from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_tables
 
 # A killed run loses at most about this much work of a checkpoint that takes long.
 KEEP_AFTER_SECONDS = 60
@@ -219,7 +219,7 @@ def evaluate_tasks(
         scoring_run_id=uuid.uuid4(),
     )
     with connect(job.address) as client:
-        drop_abandoned_stages(client)
+        drop_abandoned_staging_tables(client)
         for one in found_tasks.tasks:
             load_task(client, task_record(one), task_item_table(one))
         register_suite(client, declared, found.checkpoints)
@@ -227,7 +227,7 @@ def evaluate_tasks(
     pending = [
         (checkpoint, missing)
         for checkpoint, evaluations in planned
-        if (missing := [one for one in evaluations if ledger.get(one.place) != one.evaluation_key])
+        if (missing := [one for one in evaluations if ledger.get(one.ledger_key) != one.evaluation_key])
     ]
     outcomes = evaluate_pending(pending, job)
     report = summarise(declared.suite_id, found_tasks, planned, pending, outcomes, started_at)

@@ -17,7 +17,7 @@ from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
 from trailhouse.warehouse.upkeep.health import LITTLE_SPACE_FRACTION, Finding, examine_warehouse
-from trailhouse.warehouse.upkeep.parity import Difference, choose_formats, compare_answers, generate_queries
+from trailhouse.warehouse.upkeep.server_comparison import Difference, choose_formats, compare_answers, generate_queries
 
 _TIMEOUT_SECONDS = 10
 

@@ -18,21 +18,21 @@ from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite, list_suites
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.imports.checkpoint_mention import compile_pattern, recognise_model, recognise_step
-from trailhouse.warehouse.imports.imported_results import (
+from trailhouse.warehouse.imports.checkpoint_from_name import compile_path_pattern, parse_model_name, parse_step
+from trailhouse.warehouse.imports.eval_results import (
     load_results,
     match_model,
     read_registered_models,
     register_imported_model,
 )
 from trailhouse.warehouse.imports.json_files import read_json
-from trailhouse.warehouse.imports.lm_eval.results import (
+from trailhouse.warehouse.imports.lm_eval.result_files import (
     ResultFile,
     is_result_file,
     list_result_files,
     parse_result_file,
 )
-from trailhouse.warehouse.imports.lm_eval.samples import find_result_file, list_samples_files
+from trailhouse.warehouse.imports.lm_eval.samples_files import find_result_file, list_samples_files
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 IMPORTED_SUITE = "imported"
@@ -140,7 +140,7 @@ def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[Na
 
     Files of a directory that hold no results at all are passed over; such a file that is given by name is wrong.
     """
-    pattern = None if naming.pattern is None else compile_pattern(naming.pattern)
+    pattern = None if naming.pattern is None else compile_path_pattern(naming.pattern)
     samples_files = {path for path in paths if path.suffix == ".jsonl" and path.is_file()}
     paths = tuple(find_own_results(path) if path in samples_files else path for path in paths)
     files = list_result_files(paths)
@@ -203,14 +203,14 @@ def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Na
 
     Raises BadInputError naming the file if either stays unknown.
     """
-    model = naming.model or from_path.get("model") or result.model_name or recognise_model(str(result.file.parent))
+    model = naming.model or from_path.get("model") or result.model_name or parse_model_name(str(result.file.parent))
     stated_step = from_path.get("step")
     if stated_step is not None and not (stated_step.isdecimal() and len(stated_step) < 19):
         raise BadInputError(
             f"{result.file}: the group `step` of --pattern found {stated_step!r}", "let it match digits alone"
         )
     steps = (naming.step, None if stated_step is None else int(stated_step), result.step)
-    step = next((candidate for candidate in steps if candidate is not None), recognise_step(str(result.file)))
+    step = next((candidate for candidate in steps if candidate is not None), parse_step(str(result.file)))
     if model is None:
         raise BadInputError(f"{result.file}, field config.model_args: names no model", "say which with --model")
     if step is None:

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.errors import BadInputError, TrailhouseError
 from trailhouse.models.few_shot.option_scores import OPTION_SCORE_SCHEMA
 from trailhouse.models.few_shot.tasks.task import TASK_ITEM_SCHEMA
-from trailhouse.warehouse.imports.lm_eval.results import HARNESS
+from trailhouse.warehouse.imports.lm_eval.result_files import HARNESS
 from trailhouse.warehouse.imports.lm_eval.sampled_tasks import (
     SampledTask,
     begin_task,
@@ -23,7 +23,7 @@ from trailhouse.warehouse.imports.lm_eval.sampled_tasks import (
     task_item_rows,
     task_record,
 )
-from trailhouse.warehouse.imports.lm_eval.samples import (
+from trailhouse.warehouse.imports.lm_eval.samples_files import (
     SampledItem,
     SampleSettings,
     read_sample_settings,
@@ -31,7 +31,7 @@ from trailhouse.warehouse.imports.lm_eval.samples import (
 )
 from trailhouse.warehouse.loading.evaluation_ledger import (
     Evaluation,
-    EvaluationPlace,
+    EvaluationLedgerKey,
     EvaluationScores,
     load_evaluations,
     load_task,
@@ -79,8 +79,8 @@ class SamplesImport:
         self._client = client
         self._scoring_run_id = uuid.uuid4()
         self._tasks: dict[str, SampledTask] = {}
-        self._keys: dict[str, dict[EvaluationPlace, str]] = {}
-        self._done: set[EvaluationPlace] = set()
+        self._keys: dict[str, dict[EvaluationLedgerKey, str]] = {}
+        self._done: set[EvaluationLedgerKey] = set()
 
     def add(self, samples: CheckpointSamples) -> None:
         """Import the files of one run; what is wrong with one of them is reported and does not stop the others."""
@@ -118,10 +118,10 @@ class SamplesImport:
             tokenizer_id=name_tokenizer(samples.tokenizer_directory),
             settings={"harness": HARNESS, "samples_sha256": hashlib.sha256(file.read_bytes()).hexdigest()},
         )
-        if evaluation.place in self._done:
+        if evaluation.ledger_key in self._done:
             return None
-        self._done.add(evaluation.place)
-        if self._read_keys(samples.model_id).get(evaluation.place) == evaluation.evaluation_key:
+        self._done.add(evaluation.ledger_key)
+        if self._read_keys(samples.model_id).get(evaluation.ledger_key) == evaluation.evaluation_key:
             return None
         token_counts = count_option_tokens(items, samples.tokenizer_directory)
         return EvaluationScores(evaluation, build_scores(task.task_id, settings, items, token_counts), 0.0)
@@ -135,7 +135,7 @@ class SamplesImport:
         known = self._tasks.get(task_id) or read_sampled_task(self._client, task_id)
         different = known.find_difference(settings.task_version, items) if known is not None else None
         if different is not None and task_id in self._tasks:
-            raise different.place.fail(
+            raise different.line.fail(
                 f"the task is not as a newer file has it: version, options or target of document {different.item_id}",
                 f"import the scores of one version of {settings.task_name}",
             )
@@ -147,7 +147,7 @@ class SamplesImport:
         load_task(self._client, task_record(task, settings), table)
         return task
 
-    def _read_keys(self, model_id: str) -> dict[EvaluationPlace, str]:
+    def _read_keys(self, model_id: str) -> dict[EvaluationLedgerKey, str]:
         suite_id = model_id.partition("/")[0]
         if suite_id not in self._keys:
             self._keys[suite_id] = read_evaluation_keys(self._client, suite_id)

@@ -53,8 +53,8 @@ from trailhouse.models.texts.tokenizer import load_tokenizer, token_table, token
 from trailhouse.support.progress import report_note, report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.loading.catalogue import load_tokens, upsert
-from trailhouse.warehouse.loading.load import Partition, drop_abandoned_stages
-from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, read_score_keys, retract_scores
+from trailhouse.warehouse.loading.partition_load import Partition, drop_abandoned_staging_tables
+from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, read_score_keys, invalidate_scores
 
 Outcome = ScoredCheckpoint | LedgerEntry | PassedOver | BaseException
 
@@ -99,12 +99,12 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     raise_failures(list(found.errors) if not found.checkpoints else [], 0)
     address = resolve_address(settings)
     with connect(address) as client:
-        drop_abandoned_stages(client)
+        drop_abandoned_staging_tables(client)
         registered = read_registered_corpus(client, corpus)
         vocabulary_sizes = register_suite(client, declared, found.checkpoints)
         ledger = read_score_keys(client, corpus)
         damaged = find_damaged_places(declared, ledger)
-        retract_scores(client, [(*place, corpus) for place in damaged])
+        invalidate_scores(client, [(*place, corpus) for place in damaged])
     scoring = choose_scoring(settings)
     planned = plan_partitions(declared, found.checkpoints, registered, scoring)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]

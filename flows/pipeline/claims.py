@@ -22,7 +22,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
-from trailhouse.warehouse.loading.load import Partition
+from trailhouse.warehouse.loading.partition_load import Partition
 
 # Renewed after three quarters of it: what is left is the time that a busy host and a busy server have for that
 LEASE_SECONDS = 120.0

@@ -10,7 +10,7 @@ from tests.support.paths import SHARED
 from trailhouse.flows.import_results import Naming, find_declared_model, name_result
 from trailhouse.models.checkpoints.suite import list_suites
 from trailhouse.warehouse.imports.json_files import JsonField
-from trailhouse.warehouse.imports.lm_eval.results import parse_result_file
+from trailhouse.warehouse.imports.lm_eval.result_files import parse_result_file
 
 METRICS = {"results": {"piqa": {"acc": 0.5, "acc_stderr": 0.1}}, "versions": {"piqa": 0}}
 

@@ -11,7 +11,7 @@ from tests.reliability.bench import Bench
 from tests.reliability.check import Outcome
 from tests.support.failing_queries import FAILING, FORMATS, without_timings
 from tests.support.parity_queries import answer_in_process, require_answers
-from trailhouse.warehouse.upkeep.parity import choose_formats, generate_queries
+from trailhouse.warehouse.upkeep.server_comparison import choose_formats, generate_queries
 
 _PLAIN_ANSWERS = 2000
 _PLAIN_FORMATS = 4

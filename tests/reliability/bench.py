@@ -27,7 +27,7 @@ from trailhouse.server.access.credentials import read_credentials
 from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
-from trailhouse.warehouse.upkeep.digest import TableDigest
+from trailhouse.warehouse.upkeep.table_digest import TableDigest
 
 _SENTENCE = "The parser reads the file and returns a tuple — naïve, but 東京 and 🙂 work as well.\n"
 

@@ -26,7 +26,7 @@ from trailhouse.warehouse.connection import PROMPT_TIMEOUT_SECONDS, WarehouseAdd
 from trailhouse.warehouse.failures import explain_failure
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.upkeep.backup import back_up, read_manifest, verify_files
-from trailhouse.warehouse.upkeep.digest import TableDigest
+from trailhouse.warehouse.upkeep.table_digest import TableDigest
 
 MAX_SECONDS = 30.0
 _WAYS = ("lose_reply", "unavailable", "reset", "cut_reply")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.upkeep.digest import TableDigest, list_stored_tables, read_digest
+from trailhouse.warehouse.upkeep.table_digest import TableDigest, list_stored_tables, read_digest
 
 VOLATILE = frozenset({
     "applied_at", "updated_at", "discovered_at", "scored_at", "scoring_run_id", "duration_seconds", "evaluated_at",

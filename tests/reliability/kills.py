@@ -23,7 +23,7 @@ from tests.reliability.load_path import find_torn, load_everything
 from tests.reliability.proxy import FaultyProxy
 from trailhouse.errors import TrailhouseError
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.upkeep.digest import TableDigest
+from trailhouse.warehouse.upkeep.table_digest import TableDigest
 
 MAX_RESTART_SECONDS = 5.0
 _ORPHAN_SECONDS = 10.0

@@ -19,7 +19,7 @@ from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.checkpoints.suite import load_suite, packaged_suites_directory
 from trailhouse.models.few_shot.tasks.discovery import find_tasks
 from trailhouse.models.texts.corpus import read_corpus
-from trailhouse.warehouse.imports.lm_eval.results import read_result_file
+from trailhouse.warehouse.imports.lm_eval.result_files import read_result_file
 
 Reader = Callable[[Path], object]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.parity_queries import answer_in_process, require_answers
-from trailhouse.warehouse.upkeep.parity import FORMATS, choose_formats, generate_queries
+from trailhouse.warehouse.upkeep.server_comparison import FORMATS, choose_formats, generate_queries
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The catalogue: suites, models, checkpoints, corpora, documents and tokens; writing it again changes nothing."""
+"""The catalogue: suites, models, checkpoints, corpora, documents and tokens. Writing it again changes nothing."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.warehouse.connection import answering_promptly, read_row
-from trailhouse.warehouse.loading.load import Partition, replace_partition
+from trailhouse.warehouse.loading.partition_load import Partition, replace_partition
 from trailhouse.warehouse.loading.row_versions import next_version
 from trailhouse.warehouse.schema.migrations import as_text
 
 Record = Mapping[str, object]
+"""One row of a raw table, by column."""
 
-# Columns that say when a row was written, not what it says.
+# Columns that say when a row was written. They are not compared, so they alone do not make a row new.
 VOLATILE_COLUMNS = frozenset({"updated_at", "discovered_at"})
 
 
 def upsert(
     client: Client, table: str, key: Sequence[str], records: Sequence[Record], written_at: str = "updated_at"
 ) -> int:
-    """Write the records that are new or differ from what the table says; the latest row of a key counts.
+    """Write the records that are new or differ from the stored row of the same key; returns how many were written.
 
-    ``table`` is one of the ReplacingMergeTree tables, ``written_at`` its column that says which row is the latest. A
-    record that the table holds already is not written again, so ``discovered_at`` keeps the first date.
-
-    Returns the number of rows written.
+    ``table`` is a ReplacingMergeTree table, ``written_at`` its version column: the latest row of a key is the valid
+    one. A record that is stored already is not written again, so ``discovered_at`` keeps its first value.
     """
     if not records:
         return 0
@@ -49,16 +48,16 @@ def upsert(
 def read_records(
     client: Client, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> dict[tuple[object, ...], tuple[object, ...]]:
-    """Read the latest rows of a table by key."""
+    """Return the valid rows of a ReplacingMergeTree table: the values of ``columns`` by the values of ``key``."""
     with answering_promptly(client):
         result = client.query(f"select {', '.join(columns)} from {table} final")
-    positions = [columns.index(name) for name in key]
+    key_indices = [columns.index(name) for name in key]
     rows = [tuple(as_text(value) if isinstance(value, bytes) else value for value in row) for row in result.result_rows]
-    return {tuple(row[position] for position in positions): row for row in rows}
+    return {tuple(row[index] for index in key_indices): row for row in rows}
 
 
 def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
-    """Write a corpus and its documents, unless the warehouse holds just this corpus.
+    """Write a corpus and its documents, unless the warehouse already has them with the same SHA-256.
 
     ``record`` is a row of raw_corpus, ``documents`` rows of raw_document. Returns whether anything was written.
     """
@@ -79,9 +78,9 @@ def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
 
 
 def load_tokens(client: Client, tokenizer_id: str, corpus_id: str, tokens: pa.Table) -> bool:
-    """Write the tokens of a corpus under one tokenizer, unless the warehouse holds just these.
+    """Write the tokens of a corpus under one tokenizer, unless the warehouse already has the same token ids.
 
-    Returns whether anything was written.
+    ``tokens`` are rows of raw_token, ordered by (document_id, position). Returns whether anything was written.
     """
     partition = Partition("raw_token", (("tokenizer_id", tokenizer_id), ("corpus_id", corpus_id)))
     with answering_promptly(client):

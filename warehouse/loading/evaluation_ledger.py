@@ -1,13 +1,14 @@
-"""Tasks and the scores of their options; what is evaluated says a ledger that is written after the scores.
+"""Tasks, option scores and the evaluation ledger.
 
-The scores of one checkpoint are one partition of ``raw_option_score``. Adding evaluations replaces it by what it
-held and what is new, so that an evaluation is visible whole or not at all.
+The ledger has one row per evaluation: one checkpoint on one task with one number of shots and one seed. The row is
+written after the scores. The scores of a checkpoint are one partition of ``raw_option_score``; adding evaluations
+replaces that partition by its other rows and the new ones, so that readers see an evaluation with all of its scores
+or not at all.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,18 +18,21 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.support.quoting import quote_literal
 from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.loading.canonical_json import write_canonical_json
 from trailhouse.warehouse.loading.catalogue import Record, upsert
-from trailhouse.warehouse.loading.load import Partition, replace_partition
+from trailhouse.warehouse.loading.partition_load import Partition, replace_partition
 from trailhouse.warehouse.loading.row_versions import next_version
 from trailhouse.warehouse.reading.query import ARROW_SETTINGS
 from trailhouse.warehouse.schema.migrations import as_text
 
-EvaluationPlace = tuple[str, int, str, int, int]
+LEDGER_KEY_COLUMNS = ("model_id", "step", "task_id", "shot_count", "seed")
+EvaluationLedgerKey = tuple[str, int, str, int, int]
+"""Values of LEDGER_KEY_COLUMNS."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the scores of one checkpoint on one task are made from; equal evaluation keys mean equal scores."""
+    """What the scores of one checkpoint on one task are computed from; equal evaluation keys mean equal scores."""
 
     model_id: str
     step: int
@@ -41,8 +45,8 @@ class Evaluation:
     settings: Mapping[str, object]
 
     @property
-    def place(self) -> EvaluationPlace:
-        """Where the scores are stored; one evaluation has one place."""
+    def ledger_key(self) -> EvaluationLedgerKey:
+        """The key of the ledger row. The ledger holds one evaluation for each."""
         return self.model_id, self.step, self.task_id, self.shot_count, self.seed
 
     @property
@@ -53,13 +57,13 @@ class Evaluation:
 
     @property
     def settings_json(self) -> str:
-        """The settings in canonical form: keys sorted, no spaces."""
-        return json.dumps(dict(self.settings), sort_keys=True, separators=(",", ":"))
+        """The settings as the ledger stores them."""
+        return write_canonical_json(self.settings)
 
 
 @dataclass(frozen=True)
 class EvaluationScores:
-    """The scores of one evaluation and the time they took."""
+    """The option scores of one evaluation, and the seconds they took."""
 
     evaluation: Evaluation
     scores: pa.RecordBatch
@@ -67,7 +71,7 @@ class EvaluationScores:
 
 
 def load_task(client: Client, record: Record, items: pa.Table) -> bool:
-    """Write a task and its items, unless the warehouse holds just this task.
+    """Write a task and its items, unless the warehouse already has them with the same SHA-256.
 
     ``record`` is a row of raw_task, ``items`` rows of raw_task_item. Returns whether anything was written.
     """
@@ -83,11 +87,12 @@ def load_task(client: Client, record: Record, items: pa.Table) -> bool:
     return upsert(client, "raw_task", ["task_id"], [record]) > 0 or is_new
 
 
-def read_evaluation_keys(client: Client, suite_id: str) -> dict[EvaluationPlace, str]:
-    """Evaluation keys of the complete evaluations of a suite's models, by place.
+def read_evaluation_keys(client: Client, suite_id: str) -> dict[EvaluationLedgerKey, str]:
+    """Return the evaluation keys of the complete evaluations of a suite's models, by ledger key.
 
-    An evaluation counts only if all of its rows are there: two processes that wrote to one checkpoint at the
-    same time may have lost each other's, which are then made again.
+    An evaluation is complete if its ledger row says so and all of its option scores are stored. Two processes that
+    add evaluations to one checkpoint at the same time may remove each other's scores; such evaluations are not
+    complete, so they are repeated.
     """
     rows = client.query(
         "select ledger.model_id, ledger.step, ledger.task_id, ledger.shot_count, ledger.seed, ledger.evaluation_key"
@@ -104,24 +109,26 @@ def read_evaluation_keys(client: Client, suite_id: str) -> dict[EvaluationPlace,
 
 
 def load_evaluations(client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID) -> int:
-    """Add the scores of one checkpoint to its partition, then enter them into the ledger; returns their number.
+    """Add evaluations of one checkpoint to its partition, then write their ledger rows; returns the number of scores.
 
-    Killed at any point, the warehouse holds either no ledger entry for a key (the evaluation is done again and
-    replaces what is there) or the entry and all of its rows.
+    If the process is killed, the warehouse holds either no complete ledger row for an evaluation, which is then to be
+    repeated, or the ledger row and all of its scores.
+
+    Raises ValueError if the evaluations are of several checkpoints.
     """
     model_id, step = finished[0].evaluation.model_id, finished[0].evaluation.step
     if {(one.evaluation.model_id, one.evaluation.step) for one in finished} != {(model_id, step)}:
         raise ValueError("evaluations of several checkpoints cannot be loaded as one partition")
     partition = Partition("raw_option_score", (("model_id", model_id), ("step", step)))
     _write_entries(client, partition, finished, scoring_run_id, is_complete=False)
-    kept = _read_others(client, partition, [one.evaluation for one in finished])
+    kept = _read_other_scores(client, partition, [one.evaluation for one in finished])
     replace_partition(client, partition, [kept, pa.Table.from_batches([one.scores for one in finished])])
     _write_entries(client, partition, finished, scoring_run_id, is_complete=True)
     return sum(one.scores.num_rows for one in finished)
 
 
-def _read_others(client: Client, partition: Partition, evaluations: Sequence[Evaluation]) -> pa.Table:
-    """Read the rows of a partition that belong to other evaluations."""
+def _read_other_scores(client: Client, partition: Partition, evaluations: Sequence[Evaluation]) -> pa.Table:
+    """Read the scores of a partition that belong to none of the given evaluations."""
     replaced = ", ".join(
         f"({quote_literal(evaluation.task_id)}, {evaluation.shot_count}, {evaluation.seed})"
         for evaluation in evaluations
@@ -141,11 +148,11 @@ def _write_entries(
     *,
     is_complete: bool,
 ) -> None:
-    """Append a ledger row for every evaluation; the latest row of a place counts."""
+    """Append a ledger row for every evaluation; the latest row of a ledger key is the valid one."""
     now = next_version(client, "raw_evaluation_ledger", "evaluated_at", partition.condition)
     rows = [
         {
-            **dict(zip(("model_id", "step", "task_id", "shot_count", "seed"), one.evaluation.place, strict=True)),
+            **dict(zip(LEDGER_KEY_COLUMNS, one.evaluation.ledger_key, strict=True)),
             "evaluation_key": one.evaluation.evaluation_key,
             "weights_sha256": one.evaluation.weights_sha256,
             "task_sha256": one.evaluation.task_sha256,

@@ -1,4 +1,4 @@
-"""Versions of rows: in a ReplacingMergeTree the row with the latest timestamp counts, whatever the clock says."""
+"""Versions of rows: of the rows with one key, ReplacingMergeTree keeps the row with the latest timestamp."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from trailhouse.warehouse.connection import read_row
 
 
 def next_version(client: Client, table: str, column: str, condition: str = "true") -> datetime:
-    """Now, or just after the latest timestamp of the rows that meet the condition, where the clock was turned back."""
+    """Return a timestamp that is later than ``column`` in every row of ``table`` that meets the condition.
+
+    It is the present time, or one millisecond after the latest row where the clock of this machine is behind.
+    """
     latest: datetime = read_row(client, f"select max({column}) from {table} where {condition}")[0]
     return max(datetime.now(UTC), latest.replace(tzinfo=UTC) + timedelta(milliseconds=1))

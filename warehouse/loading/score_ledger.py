@@ -1,14 +1,13 @@
-"""The score ledger: which checkpoint was scored on which corpus, with what. It is written after the data.
+"""The score ledger: which checkpoint was scored on which corpus, from which weights and with which settings.
 
-A checkpoint counts as scored when the ledger holds its score key and ``is_complete``. Scores that are about to
-be replaced by scores of another key are marked incomplete first, so that at no moment does the ledger vouch for
-rows that it does not describe.
+A checkpoint counts as scored when its ledger row has the expected score key and ``is_complete`` is true. The row is
+written after the scores. Before scores are replaced by scores of another key, the row is marked incomplete, so that
+a complete row always describes the scores that are stored.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,14 +18,15 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.connection import answering_promptly, read_row
-from trailhouse.warehouse.loading.load import Partition, copy_partition, replace_partition
+from trailhouse.warehouse.loading.canonical_json import write_canonical_json
+from trailhouse.warehouse.loading.partition_load import Partition, copy_partition, replace_partition
 from trailhouse.warehouse.loading.row_versions import next_version
 from trailhouse.warehouse.schema.migrations import as_text
 
 
 @dataclass(frozen=True)
 class ScoredPartition:
-    """What one partition of raw_token_score was made from; equal score keys mean equal scores."""
+    """What one partition of raw_token_score is computed from; equal score keys mean equal scores."""
 
     model_id: str
     corpus_id: str
@@ -36,22 +36,22 @@ class ScoredPartition:
     tokenizer_id: str
     settings: Mapping[str, object]
     window: Mapping[str, int] = field(default_factory=dict)
-    """Context length and stride as numbers: they follow from the settings and the model, so the key lacks them."""
+    """Context length and stride in tokens. They follow from the settings and the model, so the key omits them."""
 
     @property
     def score_key(self) -> str:
         """SHA-256 over everything that decides a score, as 64 hexadecimal digits."""
-        parts = [self.weights_sha256, self.corpus_sha256, self.tokenizer_id, write_canonical(self.settings)]
+        parts = [self.weights_sha256, self.corpus_sha256, self.tokenizer_id, write_canonical_json(self.settings)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def settings_json(self) -> str:
-        """What the ledger says about the settings: those of the key, with the numbers that were used."""
-        return write_canonical({**self.settings, **self.window})
+        """The settings of the key and the window, as the ledger stores them."""
+        return write_canonical_json({**self.settings, **self.window})
 
     @property
     def partition(self) -> Partition:
-        """Where the scores are stored."""
+        """The partition of raw_token_score that holds the scores."""
         return Partition(
             "raw_token_score",
             (("model_id", self.model_id), ("corpus_id", self.corpus_id), ("step", self.step)),
@@ -60,7 +60,7 @@ class ScoredPartition:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One row of the ledger: a partition, how many scores it holds and who wrote it when."""
+    """One row of the ledger: a partition, how many scores it holds, and which run wrote it."""
 
     scored: ScoredPartition
     scoring_run_id: UUID
@@ -70,13 +70,8 @@ class LedgerEntry:
     is_complete: bool = False
 
 
-def write_canonical(settings: Mapping[str, object]) -> str:
-    """Settings as JSON with sorted keys and no spaces."""
-    return json.dumps(dict(settings), sort_keys=True, separators=(",", ":"))
-
-
 def read_score_keys(client: Client, corpus_id: str) -> dict[tuple[str, int], str]:
-    """Score keys of the complete partitions of a corpus, by (model_id, step)."""
+    """Return the score keys of the complete partitions of a corpus, by (model_id, step)."""
     with answering_promptly(client):
         rows = client.query(
             "select model_id, step, score_key from raw_score_ledger final"
@@ -87,7 +82,7 @@ def read_score_keys(client: Client, corpus_id: str) -> dict[tuple[str, int], str
 
 
 def read_latest_scoring(client: Client) -> str | None:
-    """Return when the ledger was last written to, as text; None where nothing was ever scored."""
+    """Return the time of the latest ledger row as text; None where the ledger is empty."""
     count, latest = read_row(client, "select count(), toString(max(scored_at)) from raw_score_ledger")
     return str(latest) if count else None
 
@@ -99,26 +94,38 @@ def load_scores(
     scoring_run_id: UUID,
     started_at: datetime,
 ) -> LedgerEntry:
-    """Make the batches the content of the partition, then enter it into the ledger.
+    """Replace the partition by the rows of the batches, then write its ledger row.
 
-    Killed at any point, the warehouse holds either no ledger entry for this key (the load is done again and
-    replaces what is there) or the entry and all of its rows.
+    If the process is killed, the warehouse holds either no complete ledger row with this key, and the load is to be
+    repeated, or the ledger row and all of its scores.
     """
-    withdraw(client, scored, scoring_run_id)
+    invalidate_other_key(client, scored, scoring_run_id)
     score_count = replace_partition(client, scored.partition, batches)
-    return vouch(client, scored, score_count, scoring_run_id, started_at)
+    return commit_scores(client, scored, score_count, scoring_run_id, started_at)
 
 
 def copy_scores(client: Client, origin: tuple[str, int], scored: ScoredPartition) -> LedgerEntry:
-    """Give a checkpoint the scores that ``origin``, a (model_id, step), has under the same score key.
+    """Copy the scores of ``origin``, a (model_id, step), to a checkpoint with the same score key.
 
-    Equal keys mean equal weights, configuration, tokenizer, corpus and settings, so the model would say the same
-    again. The entry names the run that computed the scores. Killed at any point, the warehouse is as after a load
-    that was killed there.
+    Equal keys mean equal weights, configuration, tokenizer, corpus and settings, so the model would compute the
+    same scores again. The ledger row names the run that computed them. If the process is killed, the warehouse is as
+    after a killed ``load_scores``.
 
-    Raises BadInputError if the ledger does not vouch for the origin.
+    Raises BadInputError if the ledger has no complete row for the origin with this score key.
     """
     started_at = datetime.now(UTC)
+    scoring_run_id = read_scoring_run(client, origin, scored)
+    invalidate_other_key(client, scored, scoring_run_id)
+    source = replace(scored, model_id=origin[0], step=origin[1]).partition
+    row_count = copy_partition(client, source, scored.partition)
+    return commit_scores(client, scored, row_count, scoring_run_id, started_at)
+
+
+def read_scoring_run(client: Client, origin: tuple[str, int], scored: ScoredPartition) -> UUID:
+    """Return the run that computed the scores of ``origin`` under the score key of ``scored``.
+
+    Raises BadInputError if the ledger has no complete row for it.
+    """
     model_id, step = origin
     runs = client.query(
         "select scoring_run_id from raw_score_ledger final where model_id = {model_id:String} and step = {step:Int64}"
@@ -133,19 +140,16 @@ def copy_scores(client: Client, origin: tuple[str, int], scored: ScoredPartition
     if not runs:
         raise BadInputError(
             f"{scored.model_id} step {scored.step} has the weights of {model_id} step {step}, which was not scored",
-            "mend that one, and run the same command again",
+            f"correct what keeps {model_id} step {step} from being scored, and run the same command again",
         )
-    scoring_run_id: UUID = runs[0][0]
-    withdraw(client, scored, scoring_run_id)
-    source = replace(scored, model_id=model_id, step=step).partition
-    row_count = copy_partition(client, source, scored.partition)
-    return vouch(client, scored, row_count, scoring_run_id, started_at)
+    run_id: UUID = runs[0][0]
+    return run_id
 
 
-def vouch(
+def commit_scores(
     client: Client, scored: ScoredPartition, score_count: int, scoring_run_id: UUID, started_at: datetime
 ) -> LedgerEntry:
-    """Enter a partition that holds its scores into the ledger."""
+    """Write the complete ledger row of a partition whose scores are stored, and return it."""
     with answering_promptly(client):
         log_prob_sum_nats = read_row(
             client, f"select sum(toFloat64(log_prob_nats)) from raw_token_score where {scored.partition.condition}"
@@ -162,12 +166,12 @@ def vouch(
     return entry
 
 
-def retract_scores(client: Client, partitions: Iterable[tuple[str, int, str]]) -> int:
-    """Withdraw the ledger's word for partitions, given as (model_id, step, corpus_id); returns how many it held.
+def invalidate_scores(client: Client, partitions: Iterable[tuple[str, int, str]]) -> int:
+    """Mark the ledger rows of partitions, given as (model_id, step, corpus_id), as incomplete.
 
-    Their rows stay where they are; nothing is derived from them any more.
+    The scores stay stored, but nothing is derived from them any more. Returns how many rows were complete before.
     """
-    retracted = 0
+    invalidated_count = 0
     for model_id, step, corpus_id in partitions:
         rows = client.query(
             "select * from raw_score_ledger final where model_id = {model_id:String}"
@@ -177,19 +181,19 @@ def retract_scores(client: Client, partitions: Iterable[tuple[str, int, str]]) -
         for row in rows.named_results():
             kept = {**row, "is_complete": False, "scored_at": next_version(client, "raw_score_ledger", "scored_at")}
             client.insert("raw_score_ledger", [list(kept.values())], column_names=list(kept))
-            retracted += 1
-    return retracted
+            invalidated_count += 1
+    return invalidated_count
 
 
-def withdraw(client: Client, scored: ScoredPartition, scoring_run_id: UUID) -> None:
-    """Mark an entry of another key as incomplete before its rows are replaced."""
+def invalidate_other_key(client: Client, scored: ScoredPartition, scoring_run_id: UUID) -> None:
+    """Mark the ledger row of a partition as incomplete where it has another score key, before its rows are replaced."""
     present = read_score_keys(client, scored.corpus_id).get((scored.model_id, scored.step))
     if present is not None and present != scored.score_key:
         write_entry(client, LedgerEntry(scored, scoring_run_id))
 
 
 def write_entry(client: Client, entry: LedgerEntry) -> None:
-    """Append a ledger row; the latest row of a partition counts."""
+    """Append a ledger row; the latest row of a partition is the valid one."""
     scored = entry.scored
     row = {
         "model_id": scored.model_id,

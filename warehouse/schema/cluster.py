@@ -112,7 +112,7 @@ class ShardedTable:
             f" as {quote_identifier(self.database, local)}\nengine = Distributed({arguments})"
         )
 
-    def create_stage(self, stage: str) -> list[str]:
+    def create_staging_table(self, stage: str) -> list[str]:
         """Create a stage of the same shape: rows sent to it go to the shards they will stay on."""
         local = quote_identifier(self.database, stage + LOCAL_SUFFIX)
         return [
@@ -136,7 +136,7 @@ class ShardedTable:
             f" replace partition {expression} from {source} settings alter_sync = 2{allowed}",
         ]
 
-    def drop_stage(self, stage: str) -> list[str]:
+    def drop_staging_table(self, stage: str) -> list[str]:
         """Drop a stage, or what is left of it, on every node."""
         names = [quote_identifier(self.database, name) for name in (stage, stage + LOCAL_SUFFIX)]
         return [f"drop table if exists {name} on cluster {quote_identifier(self.cluster)} sync" for name in names]

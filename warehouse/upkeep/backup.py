@@ -25,7 +25,7 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.schema.cluster import refuse_cluster
-from trailhouse.warehouse.upkeep.digest import (
+from trailhouse.warehouse.upkeep.table_digest import (
     TableDigest,
     final_clause,
     list_stored_columns,

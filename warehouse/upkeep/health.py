@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import TrailhouseError
 from trailhouse.warehouse.connection import read_row
-from trailhouse.warehouse.loading.load import STAGE_PREFIX
+from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
 from trailhouse.warehouse.schema.migrations import Migration, pending_migrations
 
 Verdict = Literal["ok", "warning", "problem"]
@@ -129,7 +129,7 @@ def check_stages(client: Client) -> Finding:
         client,
         "select count(), sum(total_bytes) from system.tables where database = currentDatabase()"
         " and startsWith(name, {prefix:String})",
-        {"prefix": STAGE_PREFIX},
+        {"prefix": STAGING_PREFIX},
     )
     if count == 0:
         return Finding("abandoned stages", "ok", "none")

@@ -15,7 +15,7 @@ from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.cluster import refuse_cluster
 from trailhouse.warehouse.upkeep.backup import BackupTable, Manifest, Progress, read_manifest, verify_files
-from trailhouse.warehouse.upkeep.digest import read_digest
+from trailhouse.warehouse.upkeep.table_digest import read_digest
 
 _INSERT_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
 _PIECE_BYTES = 1 << 20

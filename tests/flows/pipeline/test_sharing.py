@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from trailhouse.warehouse.loading.load import Partition
+from trailhouse.warehouse.loading.partition_load import Partition
 
 HOLD = (
     "import sys; from pathlib import Path\n"

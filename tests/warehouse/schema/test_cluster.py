@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from trailhouse.warehouse.connection import WarehouseAddress
-from trailhouse.warehouse.loading.load import Partition, create_stage, drop_stage, swap_partition
+from trailhouse.warehouse.loading.partition_load import Partition, create_staging_table, drop_staging_table, swap_partition
 from trailhouse.warehouse.schema.cluster import (
     CLUSTER_TABLE,
     LOCAL_SUFFIX,
@@ -129,9 +129,9 @@ def test_a_table_of_one_server_is_not_a_sharded_one(client):
 def test_a_load_stages_and_swaps_on_every_shard(client):
     partition = Partition("raw_token_score", (("model_id", "s/m"), ("corpus_id", "c"), ("step", 5)))
     statements = [
-        *create_stage(STAGE, "raw_token_score", SCORES),
+        *create_staging_table(STAGE, "raw_token_score", SCORES),
         *SCORES.replace_partition(STAGE, partition.expression, (26, 6)),
-        *drop_stage(STAGE, SCORES),
+        *drop_staging_table(STAGE, SCORES),
     ]
     parsed = [parse(client, statement) for statement in statements]
     local = STAGE + LOCAL_SUFFIX

@@ -11,7 +11,7 @@ from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.loading.score_ledger import load_scores
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.upkeep.health import examine_warehouse
-from trailhouse.warehouse.upkeep.parity import Difference, choose_formats, compare_answers, generate_queries
+from trailhouse.warehouse.upkeep.server_comparison import Difference, choose_formats, compare_answers, generate_queries
 
 MIGRATIONS = read_migrations(packaged_migrations())
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.warehouse.imports.lm_eval.samples import SampledItem, SampleSettings
+from trailhouse.warehouse.imports.lm_eval.samples_files import SampledItem, SampleSettings
 from trailhouse.warehouse.loading.catalogue import Record
 
 # A slash is in no name of one's own tasks

@@ -13,13 +13,13 @@ NO_MODEL = re.compile(r"(?:hf|main|model|checkpoints?|final|latest|\.|)", re.IGN
 MAXIMUM_STEP = 2**63 - 1
 
 
-def recognise_step(text: str) -> int | None:
+def parse_step(text: str) -> int | None:
     """Return the step that a revision or path speaks of: the last `step1000`, `step-1000`, `checkpoint-1000`."""
     found = STEP.findall(text)
     return int(found[-1]) if found else None
 
 
-def recognise_model(text: str) -> str | None:
+def parse_model_name(text: str) -> str | None:
     """Return the model that a hub repository or a path speaks of: its last part that is no step."""
     for part in reversed(PurePath(text.replace("\\", "/")).parts):
         name = STEP.sub("", part).strip("-_. /")
@@ -28,7 +28,7 @@ def recognise_model(text: str) -> str | None:
     return None
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
+def compile_path_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a pattern for paths with the groups ``model``, ``step`` or both; raises UsageError if it has neither."""
     hint = r"write it like 'results/(?P<model>[^/]+)/step(?P<step>\d+)'"
     try:

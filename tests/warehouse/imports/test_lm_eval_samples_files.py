@@ -10,7 +10,7 @@ import pytest
 from tests.support.json_values import mutate_text
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.imports.lm_eval.sampled_tasks import begin_task
-from trailhouse.warehouse.imports.lm_eval.samples import (
+from trailhouse.warehouse.imports.lm_eval.samples_files import (
     SampledOption,
     SampleSettings,
     find_result_file,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
-from trailhouse.warehouse.imports.lm_eval.results import HARNESS, ResultFile
+from trailhouse.warehouse.imports.lm_eval.result_files import HARNESS, ResultFile
 from trailhouse.warehouse.loading.catalogue import Record, upsert
 
 RESULT_KEY = ("harness", "model_id", "step", "task_id", "task_version", "shot_count", "metric")

@@ -18,13 +18,13 @@ from trailhouse.errors import BadInputError
 from trailhouse.support.quoting import quote_literal
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.catalogue import upsert
-from trailhouse.warehouse.loading.load import Partition, drop_abandoned_stages, replace_partition
+from trailhouse.warehouse.loading.partition_load import Partition, drop_abandoned_staging_tables, replace_partition
 from trailhouse.warehouse.loading.score_ledger import (
     ScoredPartition,
     copy_scores,
     load_scores,
     read_score_keys,
-    retract_scores,
+    invalidate_scores,
 )
 
 
@@ -192,19 +192,19 @@ def test_scores_of_other_weights_or_settings_are_never_copied(client):
 
 def test_retracted_scores_are_vouched_for_no_more_and_may_be_loaded_again(client):
     load(client, scored_partition(), [score_batch(0, 3)])
-    assert retract_scores(client, [("suite/model", 100, "corpus"), ("suite/model", 7, "corpus")]) == 1
+    assert invalidate_scores(client, [("suite/model", 100, "corpus"), ("suite/model", 7, "corpus")]) == 1
     assert read_score_keys(client, "corpus") == {}
-    assert retract_scores(client, [("suite/model", 100, "corpus")]) == 0
+    assert invalidate_scores(client, [("suite/model", 100, "corpus")]) == 0
     load(client, scored_partition(), [score_batch(0, 3)])
     assert len(read_score_keys(client, "corpus")) == 1
 
 
 def test_stages_of_dead_loads_are_dropped_after_a_day_and_fresh_ones_are_kept(client, monkeypatch):
     client.command("create table stage_raw_token_score_x as raw_token_score")
-    assert drop_abandoned_stages(client) == []
+    assert drop_abandoned_staging_tables(client) == []
     time.sleep(2.1)
-    monkeypatch.setattr("trailhouse.warehouse.loading.load.STAGE_LIFETIME_HOURS", 0)
-    assert drop_abandoned_stages(client) == ["stage_raw_token_score_x"]
+    monkeypatch.setattr("trailhouse.warehouse.loading.partition_load.STAGING_LIFETIME_HOURS", 0)
+    assert drop_abandoned_staging_tables(client) == ["stage_raw_token_score_x"]
 
 
 @pytest.mark.parametrize("hours", [2, 24 * 365])

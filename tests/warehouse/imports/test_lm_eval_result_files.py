@@ -11,15 +11,15 @@ import pytest
 from tests.support.json_values import mutate_text
 from tests.support.paths import SHARED
 from trailhouse.errors import BadInputError, TrailhouseError, UsageError
-from trailhouse.warehouse.imports.checkpoint_mention import compile_pattern, recognise_model, recognise_step
-from trailhouse.warehouse.imports.imported_results import (
+from trailhouse.warehouse.imports.checkpoint_from_name import compile_path_pattern, parse_model_name, parse_step
+from trailhouse.warehouse.imports.eval_results import (
     RegisteredModel,
     load_results,
     match_model,
     read_registered_models,
     register_imported_model,
 )
-from trailhouse.warehouse.imports.lm_eval.results import Metric, list_result_files, read_result_file
+from trailhouse.warehouse.imports.lm_eval.result_files import Metric, list_result_files, read_result_file
 
 PYTHIA = SHARED / "data" / "lm_eval_pythia_70m"
 needs_pythia = pytest.mark.skipif(not PYTHIA.is_dir(), reason="the result files of pythia-70m are not here")
@@ -112,13 +112,13 @@ def test_the_newer_format_states_filters_directions_and_items_and_skips_what_is_
     ],
 )
 def test_model_and_step_are_recognised_in_names(text, model, step):
-    assert (recognise_model(text), recognise_step(text)) == (model, step)
+    assert (parse_model_name(text), parse_step(text)) == (model, step)
 
 
 @pytest.mark.parametrize("pattern", ["[", "no groups", r"(\d+)"])
 def test_a_pattern_without_its_groups_is_refused(pattern):
     with pytest.raises(UsageError, match="--pattern"):
-        compile_pattern(pattern)
+        compile_path_pattern(pattern)
 
 
 def change(content: dict, path: tuple[str, ...], value: object) -> dict:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailhouse.warehouse.imports.json_files import JsonField, read_json, read_json_lines
-from trailhouse.warehouse.imports.lm_eval.results import find_below, read_shots, read_version
+from trailhouse.warehouse.imports.lm_eval.result_files import find_below, read_shots, read_version
 
 STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)$")
 HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -63,7 +63,7 @@ class SampledOption:
 class SampledItem:
     """One document of a task with its options, in the order of the harness."""
 
-    place: JsonField
+    line: JsonField
     """The line it stands on."""
     item_id: int
     question: str
@@ -169,8 +169,8 @@ def _read_item(line: JsonField, item_id: int, requests: list[JsonField], setting
         )
         for index in range(count)
     )
-    place = JsonField(line.file, "", None, line=line.line)
-    return SampledItem(place, item_id, _cut_question(shared, settings), options)
+    location = JsonField(line.file, "", None, line=line.line)
+    return SampledItem(location, item_id, _cut_question(shared, settings), options)
 
 
 def _read_requests(arguments: JsonField) -> list[JsonField]:

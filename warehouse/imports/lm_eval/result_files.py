@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
-from trailhouse.warehouse.imports.checkpoint_mention import MAXIMUM_STEP, recognise_model, recognise_step
+from trailhouse.warehouse.imports.checkpoint_from_name import MAXIMUM_STEP, parse_model_name, parse_step
 from trailhouse.warehouse.imports.json_files import JsonField, read_json
 
 HARNESS = "lm-evaluation-harness"
@@ -93,15 +93,15 @@ def parse_result_file(top: JsonField) -> ResultFile:
     arguments = read_model_arguments(config)
     model = next((arguments[name] for name in MODEL_ARGUMENTS if name in arguments), None) or read_name(top)
     revision = arguments.get("revision") or read_revision(config)
-    step = recognise_step(revision) if revision else None
-    step = recognise_step(model) if step is None and model else step
+    step = parse_step(revision) if revision else None
+    step = parse_step(model) if step is None and model else step
     if step is not None and step > MAXIMUM_STEP:
         raise top.fail(f"step {step} is too large", "give --step")
     parameters = config.find("model_num_parameters") if config else None
     date = top.find("date")
     return ResultFile(
         file=top.file,
-        model_name=recognise_model(model) if model else None,
+        model_name=parse_model_name(model) if model else None,
         revision=revision,
         step=step,
         parameter_count=parameters.read_integer(0, MAXIMUM_STEP) if parameters and parameters.is_number else None,

@@ -1,0 +1,212 @@
+"""Bulk load: rows go into a staging table, which then replaces one partition of the target table in one step.
+
+create staging table -> insert batches -> check the count -> replace partition -> drop staging table
+
+A load that is killed before the partition is replaced changes nothing that a reader can see. A load that is killed
+afterwards has stored all of its rows. In both cases the load can be repeated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.errors import BadInputError
+from trailhouse.support.quoting import quote_identifier, quote_literal
+from trailhouse.warehouse.connection import answering_patiently, answering_promptly, read_row
+from trailhouse.warehouse.schema.cluster import LOCAL_SUFFIX, ShardedTable, find_sharded_table
+
+STAGING_PREFIX = "stage_"
+# A staging table that is older than this belongs to a load that was killed.
+STAGING_LIFETIME_HOURS = 24
+# On a cluster, distributed_foreground_insert makes an insert return only when the shards have stored the rows.
+LOAD_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 1, "distributed_foreground_insert": 1}
+
+PartitionValue = str | int
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition of a table: the columns of its partition key with their values, in order."""
+
+    table: str
+    key: tuple[tuple[str, PartitionValue], ...]
+
+    @property
+    def expression(self) -> str:
+        """The partition as ALTER TABLE expects it, for example ``tuple('suite/model', 5)``."""
+        values = ", ".join(quote_literal(value) for _, value in self.key)
+        return f"tuple({values})"
+
+    @property
+    def condition(self) -> str:
+        """The partition as a WHERE condition."""
+        return " and ".join(f"{quote_identifier(column)} = {quote_literal(value)}" for column, value in self.key)
+
+
+def replace_partition(client: Client, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]) -> int:
+    """Replace the content of one partition by the rows of the batches; returns the number of rows.
+
+    Columns of the partition key are added to batches that lack them. Repeating a load changes nothing.
+
+    Raises BadInputError, with nothing changed, if there are no rows: an empty partition is always a mistake of the
+    caller.
+    """
+    with open_staging_table(client, partition) as (staging, sharded):
+        row_count = fill_staging_table(client, staging, partition, batches)
+        if row_count == 0:
+            raise BadInputError(f"nothing to load into {partition.table} {partition.expression}", "check the corpus")
+        check_staging_table(client, staging, partition, row_count)
+        run_statements(client, swap_partition(client, staging, partition, sharded))
+    return row_count
+
+
+def copy_partition(client: Client, source: Partition, target: Partition) -> int:
+    """Replace the target partition by the rows of the source partition, with the target's key; returns their number.
+
+    The rows are copied within the server. Raises BadInputError, with nothing changed, if the source is empty.
+    """
+    row_count = read_row(client, f"select count() from {quote_identifier(source.table)} where {source.condition}")[0]
+    if row_count == 0:
+        raise BadInputError(f"nothing to copy from {source.table} {source.expression}", "score it first")
+    with open_staging_table(client, target) as (staging, sharded):
+        with answering_patiently(client):
+            client.command(
+                write_copy(staging, source, target, list_insertable_columns(client, target.table)),
+                settings={"distributed_foreground_insert": 1},
+            )
+        check_staging_table(client, staging, target, row_count)
+        run_statements(client, swap_partition(client, staging, target, sharded))
+    return int(row_count)
+
+
+def write_copy(staging: str, source: Partition, target: Partition, columns: list[str]) -> str:
+    """Write the INSERT that fills a staging table with the source's rows under the target's key."""
+    constants = {column: quote_literal(value) for column, value in target.key}
+    return (
+        f"insert into {quote_identifier(staging)} ({', '.join(map(quote_identifier, columns))})"
+        f" select {', '.join(constants.get(name, quote_identifier(name)) for name in columns)}"
+        f" from {quote_identifier(source.table)} where {source.condition}"
+    )
+
+
+def list_insertable_columns(client: Client, table: str) -> list[str]:
+    """List the columns of a table, in order, without aliases, which are computed when they are read."""
+    rows = client.query(
+        "select name from system.columns where database = currentDatabase() and table = {table:String}"
+        " and default_kind != 'ALIAS' order by position",
+        parameters={"table": table},
+    ).result_rows
+    return [str(name) for (name,) in rows]
+
+
+@contextlib.contextmanager
+def open_staging_table(client: Client, partition: Partition) -> Iterator[tuple[str, ShardedTable | None]]:
+    """Create a staging table for one load, and drop it when the block ends, also after an error.
+
+    Yields its name, and on a cluster the sharded table that the rows are for; None on one server.
+    """
+    staging = f"{STAGING_PREFIX}{partition.table}_{uuid.uuid4().hex}"
+    with answering_promptly(client):
+        sharded = find_sharded_table(client, partition.table)
+    # On a cluster every statement waits for the slowest replica, so it gets no short timeout.
+    with answering_promptly(client) if sharded is None else contextlib.nullcontext():
+        try:
+            run_statements(client, create_staging_table(staging, partition.table, sharded))
+            yield staging, sharded
+        finally:
+            run_statements(client, drop_staging_table(staging, sharded))
+
+
+def create_staging_table(staging: str, table: str, sharded: ShardedTable | None) -> list[str]:
+    """Write the statements that create a staging table with the columns of ``table``."""
+    if sharded is not None:
+        return sharded.create_staging_table(staging)
+    return [f"create table if not exists {quote_identifier(staging)} as {quote_identifier(table)}"]
+
+
+def swap_partition(client: Client, staging: str, partition: Partition, sharded: ShardedTable | None) -> list[str]:
+    """Write the statements that replace the partition by the content of the staging table."""
+    if sharded is not None:
+        major, minor = (int(number) for number in str(client.server_version).split(".")[:2])
+        return sharded.replace_partition(staging, partition.expression, (major, minor))
+    table, source = quote_identifier(partition.table), quote_identifier(staging)
+    return [f"alter table {table} replace partition {partition.expression} from {source}"]
+
+
+def drop_staging_table(staging: str, sharded: ShardedTable | None) -> list[str]:
+    """Write the statements that drop a staging table, also one that was created in part."""
+    if sharded is not None:
+        return sharded.drop_staging_table(staging)
+    return [f"drop table if exists {quote_identifier(staging)} sync"]
+
+
+def run_statements(client: Client, statements: Iterable[str]) -> None:
+    """Run statements one after the other."""
+    for statement in statements:
+        client.command(statement)
+
+
+def fill_staging_table(
+    client: Client, staging: str, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]
+) -> int:
+    """Insert the batches and return their number of rows.
+
+    Each batch has a deduplication token of its own, so that a request that is sent again is stored once.
+    """
+    row_count = 0
+    for index, batch in enumerate(batches):
+        table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+        if table.num_rows == 0:
+            continue
+        settings = {**LOAD_SETTINGS, "insert_deduplication_token": f"{staging}:{index}"}
+        client.insert_arrow(staging, add_key_columns(table, partition), settings=settings)
+        row_count += table.num_rows
+    return row_count
+
+
+def add_key_columns(table: pa.Table, partition: Partition) -> pa.Table:
+    """Add the columns of the partition key, each with one constant value.
+
+    Strings are dictionary-encoded, which was the fastest to load.
+    """
+    for column, value in partition.key:
+        if column in table.column_names:
+            continue
+        if isinstance(value, int):
+            constant: pa.Array = pa.repeat(pa.scalar(value, pa.int64()), table.num_rows)
+        else:
+            indices = pa.repeat(pa.scalar(0, pa.int32()), table.num_rows)
+            constant = pa.DictionaryArray.from_arrays(indices, pa.array([value]))
+        table = table.append_column(column, constant)
+    return table
+
+
+def check_staging_table(client: Client, staging: str, partition: Partition, row_count: int) -> None:
+    """Raise RuntimeError unless the staging table holds ``row_count`` rows, all of them of the partition."""
+    query = f"select count(), countIf({partition.condition}) from {quote_identifier(staging)}"
+    stored_count, matching_count = read_row(client, query)
+    if (stored_count, matching_count) != (row_count, row_count):
+        raise RuntimeError(
+            f"{staging} holds {stored_count} rows, {matching_count} of them in {partition.expression};"
+            f" {row_count} were sent"
+        )
+
+
+def drop_abandoned_staging_tables(client: Client) -> list[str]:
+    """Drop the staging tables that killed loads left more than a day ago; returns their names."""
+    rows = client.query(
+        "select name from system.tables where database = currentDatabase() and startsWith(name, {prefix:String})"
+        " and metadata_modification_time < now() - toIntervalHour({hours:UInt32})",
+        parameters={"prefix": STAGING_PREFIX, "hours": STAGING_LIFETIME_HOURS},
+    ).result_rows
+    abandoned = sorted({str(name).removesuffix(LOCAL_SUFFIX) for (name,) in rows})
+    for staging in abandoned:
+        table = staging.removeprefix(STAGING_PREFIX).rpartition("_")[0]
+        run_statements(client, drop_staging_table(staging, find_sharded_table(client, table)))
+    return abandoned
