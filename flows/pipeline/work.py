@@ -33,12 +33,12 @@ from trailhouse.flows.pipeline.claims import claim_partition, hold_devices
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.download_cache import CheckpointCache
 from trailhouse.models.checkpoints.sources.source import CheckpointSource
+from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.score_corpus import (
     PreTrainedModel,
     ScoringSettings,
     attention_implementation,
     device_name,
-    is_out_of_memory,
     list_devices,
     load_model,
     score_corpus,

@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
 
-from trailhouse.errors import BadInputError, UsageError
+from trailhouse.errors import BadInputError
 from trailhouse.models.few_shot.option_batches import (
     Row,
     ScoredSequence,
@@ -25,8 +25,9 @@ from trailhouse.models.few_shot.option_batches import (
 from trailhouse.models.few_shot.option_encoding import EncodedItem, EncodedTask, Tokens
 from trailhouse.models.few_shot.option_scores import OPTION_SCORE_SCHEMA
 from trailhouse.models.few_shot.shared_prefix import build_inputs, find_branch_limit, score_inputs
-from trailhouse.models.scoring.forward import inspect_output_path
+from trailhouse.models.scoring.forward import inspect_forward_pass
 from trailhouse.models.scoring.load_model import find_context_length
+from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
 from trailhouse.models.scoring.score_corpus import ACCELERATOR_BATCH_TOKENS, DEFAULT_BATCH_TOKENS, ScoringSettings
 
 BATCH_POLICY = "a prompt once with its options behind it where the model can read that, rows of like length"
@@ -57,17 +58,16 @@ class Evaluator:
         self.context_length = find_context_length(model.config, settings)
         self._device = next(model.parameters()).device
         wanted = settings.max_batch_tokens or DEFAULT_BATCH_TOKENS.get(self._device.type, ACCELERATOR_BATCH_TOKENS)
-        self._max_batch_tokens = wanted
         self._alone: dict[bytes, float] = {}
         embedding = model.get_input_embeddings()
         assert isinstance(embedding.weight, torch.Tensor)
         vocabulary_size = embedding.weight.shape[0]
         probe = torch.arange(1, min(vocabulary_size, 33), device=self._device)
         with torch.inference_mode():
-            self._path = inspect_output_path(model, probe, self.context_length)
+            self._path = inspect_forward_pass(model, probe, self.context_length)
             self._branch_limit = find_branch_limit(self._path, probe, self.context_length)
         self._vocabulary_size = min(vocabulary_size, self._path.vocabulary_size)
-        self._max_batch_tokens = min(wanted, self._path.max_batch_tokens or wanted)
+        self._batch_size = ShrinkingBatch(min(wanted, self._path.max_batch_tokens or wanted), self._device)
 
     def score(self, encoded: EncodedTask, progress: Callable[[int], None] | None = None) -> pa.RecordBatch:
         """Return the scores of all options of a task, in order of item and option.
@@ -124,37 +124,25 @@ class Evaluator:
     def _score_rows(self, rows: Sequence[Row], place_count: int, report: Callable[[int], None]) -> Scores:
         """Return the sum of the scores of every place."""
         sums = np.zeros(place_count)
-        for batch in group_rows(rows, self._max_batch_tokens, MAX_MASK_ENTRIES):
-            self._score_batch(batch, sums)
-            report(len({place for row in batch for place in row.places.tolist()}))
+        for batch in group_rows(rows, self._batch_size.max_tokens, MAX_MASK_ENTRIES):
+            for part, scores in self._batch_size.run(batch, _count_tokens, self._run_batch):
+                np.add.at(sums, np.concatenate([row.places for row in part]), scores)
+                report(len({place for row in part for place in row.places.tolist()}))
         return sums
 
-    def _score_batch(self, batch: list[Row], sums: Scores) -> None:
-        """Add the scores of a batch to the sums of their places; halve it where memory runs out."""
-        try:
-            scores = self._run_batch(batch)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            # The CPU allocator raises a plain RuntimeError
-            if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
-                raise
-            if len(batch) == 1:
-                raise UsageError(
-                    f"{batch[0].length} tokens at once do not fit the memory of {self._device}",
-                    "use a smaller context length or another device",
-                ) from error
-            self._score_batch(batch[: len(batch) // 2], sums)
-            self._score_batch(batch[len(batch) // 2 :], sums)
-        else:
-            np.add.at(sums, np.concatenate([row.places for row in batch]), scores)
-
     @torch.inference_mode()
-    def _run_batch(self, batch: list[Row]) -> Scores:
+    def _run_batch(self, batch: Sequence[Row]) -> Scores:
         width = max(row.length for row in batch)
         outputs = np.concatenate([row.outputs + index * width for index, row in enumerate(batch)])
         targets = np.concatenate([row.targets for row in batch])
         inputs = build_inputs(batch, self._device, self._model.dtype)
         scores = score_inputs(self._path, inputs, torch.from_numpy(outputs), torch.from_numpy(targets))
         return scores.double().cpu().numpy()
+
+
+def _count_tokens(batch: Sequence[Row]) -> int:
+    """Count the tokens of a batch that is padded to its longest row."""
+    return max(row.length for row in batch) * len(batch)
 
 
 def _build_record_batch(encoded: EncodedTask, log_probs: Scores, alone: Scores) -> pa.RecordBatch:

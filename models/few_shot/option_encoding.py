@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
 from trailhouse.models.few_shot.tasks.task import Task
+from trailhouse.models.texts.untrusted_tokenizers import encode_texts
 
 Tokens = npt.NDArray[np.int32]
 
@@ -115,8 +116,8 @@ def encode_task(
 def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
     """Return the tokens of every prompt and of the option behind it, counted as they are where they are scored."""
     prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
-    contexts = dict(zip(prompts, _encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
-    wholes = _encode_texts(tokenizer, [prompt + option for prompt, option in requests])
+    contexts = dict(zip(prompts, encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
+    wholes = encode_texts(tokenizer, [prompt + option for prompt, option in requests])
     borders = [_find_border(contexts[prompt], together) for (prompt, _), together in zip(requests, wholes, strict=True)]
     return [(border, len(together) - border) for border, together in zip(borders, wholes, strict=True)]
 
@@ -136,13 +137,13 @@ def _draft(task: Task, item_id: int, exemplar_ids: tuple[int, ...], seed: int) -
 def _encode_drafts(
     tokenizer: PreTrainedTokenizerBase, task: Task, drafts: Sequence[_Draft], start: int | None
 ) -> list[EncodedItem]:
-    contexts = iter(_encode_texts(tokenizer, [draft.context for draft in drafts]))
+    contexts = iter(encode_texts(tokenizer, [draft.context for draft in drafts]))
     endings = [draft.white_space + option for draft in drafts for option in task.items[draft.item_id].options]
     wholes = [
         draft.context + draft.white_space + option for draft in drafts for option in task.items[draft.item_id].options
     ]
-    alone = iter(_encode_texts(tokenizer, endings))
-    together = iter(_encode_texts(tokenizer, wholes))
+    alone = iter(encode_texts(tokenizer, endings))
+    together = iter(encode_texts(tokenizer, wholes))
     items = []
     for draft in drafts:
         context = next(contexts)
@@ -190,15 +191,6 @@ def _truncate(item: EncodedItem, excess: int, task: Task, item_id: int) -> Encod
         EncodedOption(option.token_ids[excess:], option.first_target - excess, option.alone) for option in item.options
     )
     return EncodedItem(options, item.exemplar_count, excess)
-
-
-def _encode_texts(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[Tokens]:
-    if tokenizer.is_fast:
-        encodings = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [np.asarray(encoding.ids, np.int32) for encoding in encodings]
-    return [
-        np.asarray(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], np.int32) for text in texts
-    ]
 
 
 def _count_common(left: Tokens, right: Tokens) -> int:

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.checkpoints.quiet_libraries import hide_progress_bars
+from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 # For models without a limit of their own (Mamba, RWKV): windows bound the memory of long documents.
@@ -55,13 +56,6 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
     refuse_non_finite_weights(directory, model)
     model.eval()  # type: ignore[no-untyped-call]
     return model
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that something did not fit the memory of its device."""
-    # The CPU allocator raises a plain RuntimeError, and what C++ code below it raises comes as one
-    is_told = any(words in str(error) for words in ("allocate memory", "std::bad_alloc"))
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or is_told
 
 
 def refuse_non_finite_weights(directory: Path, model: PreTrainedModel) -> None:

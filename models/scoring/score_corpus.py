@@ -6,8 +6,8 @@ The door to scoring: the settings, loading a model, and the scores as Arrow reco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +16,17 @@ import torch
 from transformers import PreTrainedModel
 
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.models.scoring.forward import OutputPath, inspect_output_path, packed_for_cpu
+from trailhouse.models.scoring.forward import ForwardPass, inspect_forward_pass
 from trailhouse.models.scoring.load_model import (
     attention_implementation,
     device_name,
     find_context_length,
     find_input_device,
-    is_out_of_memory,
     library_versions,
     list_devices,
     load_model,
 )
+from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
 from trailhouse.models.scoring.quantisation import quantise_log_probs, restore_log_probs
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.softmax import TargetScores
@@ -40,7 +40,6 @@ __all__ = [
     "ScoringSettings",
     "attention_implementation",
     "device_name",
-    "is_out_of_memory",
     "library_versions",
     "list_devices",
     "load_model",
@@ -96,16 +95,15 @@ def score_corpus(
     if settings.is_compiled:
         (path.body or model.base_model).compile(dynamic=True)
     token_counts = [len(tokens) for tokens in corpus.token_ids]
-    with nullcontext(path) if settings.is_compiled else packed_for_cpu(path) as ready:
-        scorer = _Scorer(ready, settings, progress or (lambda _: None))
-        for section in group_documents(token_counts, MAX_SECTION_POSITIONS):
-            windows = [
-                window
-                for document_id in section
-                for window in plan_windows(document_id, token_counts[document_id], context_length, stride)
-            ]
-            scores = scorer.score_section(corpus.token_ids, section, windows)
-            yield from _build_record_batches(scores, section, token_counts, settings)
+    scorer = _Scorer(path, settings, progress or (lambda _: None))
+    for section in group_documents(token_counts, MAX_SECTION_POSITIONS):
+        windows = [
+            window
+            for document_id in section
+            for window in plan_windows(document_id, token_counts[document_id], context_length, stride)
+        ]
+        scores = scorer.score_section(corpus.token_ids, section, windows)
+        yield from _build_record_batches(scores, section, token_counts, settings)
 
 
 @dataclass(frozen=True)
@@ -120,13 +118,13 @@ class _SectionScores:
 class _Scorer:
     """Runs windows through a model in batches; what it learns about the memory holds for later batches."""
 
-    def __init__(self, path: OutputPath, settings: ScoringSettings, progress: Callable[[int], None]) -> None:
+    def __init__(self, path: ForwardPass, settings: ScoringSettings, progress: Callable[[int], None]) -> None:
         self._path = path
         self._settings = settings
         self._progress = progress
         self._device = find_input_device(path.model)
         wanted = settings.max_batch_tokens or DEFAULT_BATCH_TOKENS.get(self._device.type, ACCELERATOR_BATCH_TOKENS)
-        self._max_batch_tokens = min(wanted, path.max_batch_tokens or wanted)
+        self._batch_size = ShrinkingBatch(min(wanted, path.max_batch_tokens or wanted), self._device)
 
     def score_section(
         self, token_ids: Sequence[npt.NDArray[np.int32]], section: range, windows: list[Window]
@@ -140,48 +138,16 @@ class _Scorer:
             np.zeros(size, np.int32) if self._settings.with_target_rank else None,
         )
         enough_tokens = ENOUGH_TOKENS.get(self._device.type, ACCELERATOR_ENOUGH_TOKENS)
-        for batch in group_windows(windows, self._max_batch_tokens, enough_tokens):
-            starts = [int(offsets[window.document_id - section.start]) + window.first_target - 1 for window in batch]
-            self._score_batch(token_ids, batch, np.asarray(starts), scores)
+        for batch in group_windows(windows, self._batch_size.max_tokens, enough_tokens):
+            for part, result in self._batch_size.run(batch, _count_tokens, partial(self._run_batch, token_ids)):
+                starts = [int(offsets[window.document_id - section.start]) + window.first_target - 1 for window in part]
+                counts = [window.end - window.first_target for window in part]
+                _store_scores(result, _expand_ranges(np.asarray(starts), counts), scores)
+                self._progress(sum(counts))
         return scores
 
-    def _score_batch(
-        self,
-        token_ids: Sequence[npt.NDArray[np.int32]],
-        batch: list[Window],
-        starts: npt.NDArray[np.int64],
-        scores: _SectionScores,
-    ) -> None:
-        """Score a batch into ``scores``, each window from its start on; halve it where memory runs out."""
-        too_large = len(batch) > 1 and batch[0].input_length * len(batch) > self._max_batch_tokens
-        if not too_large:
-            try:
-                result = self._run_batch(token_ids, batch)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                self._shrink_batches(batch)
-            else:
-                counts = [window.end - window.first_target for window in batch]
-                _store_scores(result, _expand_ranges(starts, counts), scores)
-                self._progress(sum(counts))
-                return
-        half = len(batch) // 2
-        self._score_batch(token_ids, batch[:half], starts[:half], scores)
-        self._score_batch(token_ids, batch[half:], starts[half:], scores)
-
-    def _shrink_batches(self, batch: list[Window]) -> None:
-        if len(batch) == 1:
-            raise UsageError(
-                f"{batch[0].input_length} tokens at once do not fit the memory of {self._device}",
-                "use a smaller context length or another device",
-            )
-        self._max_batch_tokens = max(1, batch[0].input_length * len(batch) // 2)
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-
     @torch.inference_mode()
-    def _run_batch(self, token_ids: Sequence[npt.NDArray[np.int32]], batch: list[Window]) -> TargetScores:
+    def _run_batch(self, token_ids: Sequence[npt.NDArray[np.int32]], batch: Sequence[Window]) -> TargetScores:
         width = batch[0].input_length
         inputs = np.zeros((len(batch), width), np.int64)  # (B, T)
         for index, window in enumerate(batch):
@@ -201,14 +167,19 @@ class _Scorer:
 @torch.inference_mode()
 def _inspect(
     model: PreTrainedModel, corpus: TokenizedCorpus, longest: npt.NDArray[np.int32], context_length: int
-) -> OutputPath:
+) -> ForwardPass:
     embedding = model.get_input_embeddings()
     assert isinstance(embedding.weight, torch.Tensor)
     refuse_large_token_ids(corpus, embedding.weight.shape[0])
     tokens = torch.from_numpy(longest[:context_length].astype(np.int64)).to(find_input_device(model))
-    path = inspect_output_path(model, tokens, context_length)
+    path = inspect_forward_pass(model, tokens, context_length)
     refuse_large_token_ids(corpus, path.vocabulary_size)
     return path
+
+
+def _count_tokens(batch: Sequence[Window]) -> int:
+    """Count the tokens of a batch that is padded to its first and longest window."""
+    return batch[0].input_length * len(batch)
 
 
 def _find_offsets(token_counts: Sequence[int]) -> npt.NDArray[np.int64]:

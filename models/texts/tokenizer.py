@@ -94,13 +94,7 @@ def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> Token
     Errors: BadInputError where the tokenizer gives up on a text.
     """
     texts = [document.text for document in corpus.documents]
-    if tokenizer.is_fast:
-        token_ids = encode_texts(tokenizer, texts)
-    else:
-        token_ids = [tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] for text in texts]
-    return TokenizedCorpus(
-        corpus.corpus_id, identify_tokenizer(tokenizer), tuple(np.asarray(ids, np.int32) for ids in token_ids)
-    )
+    return TokenizedCorpus(corpus.corpus_id, identify_tokenizer(tokenizer), tuple(encode_texts(tokenizer, texts)))
 
 
 def token_table(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, tokenized: TokenizedCorpus) -> pa.Table:

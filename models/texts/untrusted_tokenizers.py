@@ -1,4 +1,4 @@
-"""Tokenizers from strangers: files too large to be one, texts that grow without end, expressions that never end."""
+"""Tokenizers that are not trusted: huge files, normalizers that multiply a text, endless regular expressions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
@@ -14,6 +16,8 @@ from trailhouse.errors import BadInputError
 MAXIMUM_TOKENIZER_FILE_BYTES = 128 << 20
 # How many times longer a normalizer may make a text
 MAXIMUM_GROWTH = 1024
+
+TokenIds = npt.NDArray[np.int32]
 
 
 def refuse_untrusted_tokenizer_files(paths: Iterable[Path]) -> None:
@@ -30,22 +34,28 @@ def refuse_untrusted_tokenizer_files(paths: Iterable[Path]) -> None:
                 )
 
 
-def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
-    """Return the token ids of every text under a fast tokenizer, without special tokens.
+def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[TokenIds]:
+    """Return the token ids of every text, without special tokens; all texts are encoded by this function.
 
-    Errors: BadInputError where the tokenizer gives up: its regular expressions have a limit of attempts.
+    Raises BadInputError if the tokenizer gives up: the regular expressions of a tokenizer have a limit of attempts.
     """
     try:
+        if not tokenizer.is_fast:
+            return [_as_array(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) for text in texts]
         encodings = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [_as_array(encoding.ids) for encoding in encodings]
     except BaseException as error:
-        # a panic of the tokenizer's Rust code is no Exception, and its class cannot be imported
+        # A panic of the tokenizer's Rust code is no Exception, and its class cannot be imported.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             problem = (str(error).splitlines() or [type(error).__name__])[0]
             raise BadInputError(
                 f"the tokenizer gives up on a text: {problem}", "copy the model's own tokenizer"
             ) from error
         raise
-    return [encoding.ids for encoding in encodings]
+
+
+def _as_array(token_ids: Sequence[int]) -> TokenIds:
+    return np.asarray(token_ids, np.int32)
 
 
 def _measure_growth(path: Path) -> int:
