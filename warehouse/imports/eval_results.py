@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
+from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.imports.lm_eval.result_files import HARNESS, ResultFile
 from trailhouse.warehouse.loading.catalogue import Record, upsert
 
@@ -51,6 +52,12 @@ def register_imported_model(client: Client, suite: Record, model: Record) -> Non
     if suite["suite_id"] not in known:
         upsert(client, "raw_suite", ["suite_id"], [suite])
     upsert(client, "raw_model", ["model_id"], [model])
+
+
+def read_latest_import(client: Client) -> str | None:
+    """Return the time of the latest imported result as text, or None if nothing was imported."""
+    count, latest = read_row(client, "select count(), toString(max(imported_at)) from raw_eval_result")
+    return str(latest) if count else None
 
 
 def load_results(client: Client, results: Sequence[tuple[ResultFile, str, int]]) -> int:

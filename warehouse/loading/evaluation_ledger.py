@@ -87,25 +87,38 @@ def load_task(client: Client, record: Record, items: pa.Table) -> bool:
     return upsert(client, "raw_task", ["task_id"], [record]) > 0 or is_new
 
 
-def read_evaluation_keys(client: Client, suite_id: str) -> dict[EvaluationLedgerKey, str]:
+def read_evaluation_keys(
+    client: Client, suite_id: str, checkpoint: tuple[str, int] | None = None
+) -> dict[EvaluationLedgerKey, str]:
     """Return the evaluation keys of the complete evaluations of a suite's models, by ledger key.
 
+    With ``checkpoint``, a (model_id, step), only its evaluations are read.
     An evaluation is complete if its ledger row says so and all of its option scores are stored. Two processes that
     add evaluations to one checkpoint at the same time may remove each other's scores; such evaluations are not
     complete, so they are repeated.
     """
+    condition = "startsWith(model_id, {prefix:String})"
+    parameters: dict[str, str | int] = {"prefix": f"{suite_id}/"}
+    if checkpoint is not None:
+        condition += " and model_id = {model_id:String} and step = {step:Int64}"
+        parameters |= {"model_id": checkpoint[0], "step": checkpoint[1]}
     rows = client.query(
         "select ledger.model_id, ledger.step, ledger.task_id, ledger.shot_count, ledger.seed, ledger.evaluation_key"
-        " from (select * from raw_evaluation_ledger final where is_complete"
-        " and startsWith(model_id, {prefix:String})) as ledger"
+        f" from (select * from raw_evaluation_ledger final where is_complete and {condition}) as ledger"
         " inner join (select model_id, step, task_id, shot_count, seed, count() as stored_count from raw_option_score"
-        " where startsWith(model_id, {prefix:String})"
+        f" where {condition}"
         " group by model_id, step, task_id, shot_count, seed) as stored"
         " using (model_id, step, task_id, shot_count, seed)"
         " where stored.stored_count = ledger.option_count",
-        parameters={"prefix": f"{suite_id}/"},
+        parameters=parameters,
     ).result_rows
     return {(model, step, task, shots, seed): as_text(key) for model, step, task, shots, seed, key in rows}
+
+
+def read_latest_evaluation(client: Client) -> str | None:
+    """Return the time of the latest ledger row of an evaluation as text, or None if there is none."""
+    count, latest = read_row(client, "select count(), toString(max(evaluated_at)) from raw_evaluation_ledger")
+    return str(latest) if count else None
 
 
 def load_evaluations(client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID) -> int:
