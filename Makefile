@@ -10,7 +10,7 @@ SUPERSET_READY := $(SUPERSET_VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo dashboards dashboards-stop screenshots test reliability lint format serve clean
+.PHONY: help environment demo dashboards dashboards-stop screenshots test check mutants reliability lint format serve clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +64,14 @@ screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs
 
 test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --durations=25 \
-	  --junitxml=test-artifacts/tests.xml
+	  --cov=trailhouse --cov-report=term:skip-covered
+
+check: $(READY) ## Check style and types, and run the tests that need no server: the inner loop
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest --numprocesses 2 --quiet -m "not server"
+
+mutants: $(READY) ## Change the code at random places, and print how many changes the narrowest tests notice
+	$(BIN)/python -m tests.mutants --sample $(or $(SAMPLE),60) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 reliability: $(READY) $(SUPERSET_READY) chromium ## Kill, cut, fill, attack and soak it; print what was asked, done and passed
 	$(BIN)/python -m tests.reliability --size $(or $(SIZE),ci) --seed $(or $(SEED),1) $(if $(AFTER_TESTS),--after-tests)

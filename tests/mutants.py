@@ -1,0 +1,214 @@
+"""``python -m tests.mutants``: change the code a little, at random places, and count how many changes the tests notice.
+
+Works on a copy of the tree. Each mutant is one small change of one file (a comparison, an operator, a condition, a
+constant) by an operator of Cosmic Ray; the narrowest test files of that file are run against it. A mutant that no
+test notices is printed as a diff: either a test is missing, or the change is equivalent to the original.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cosmic_ray import plugins
+from cosmic_ray.ast import Visitor, get_ast_from_path
+from cosmic_ray.mutating import mutate_code
+from rich.console import Console
+from rich.table import Table
+
+from tests.support.paths import ROOT
+
+ROOMS = ("models", "server", "warehouse")
+TARGET_SHARE = 0.9
+TEST_SECONDS = 240
+MAXIMUM_TEST_FILES = 3
+# Changes that a reader would call a mistake; left out: identity comparisons, and `|` in annotations.
+OPERATORS = (
+    *(f"core/ReplaceComparisonOperator_{pair}" for pair in ("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is")),
+    *(f"core/ReplaceComparisonOperator_{pair}" for pair in ("Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Lt_Gt", "GtE_Lt")),
+    *(f"core/ReplaceBinaryOperator_{pair}" for pair in ("Add_Sub", "Sub_Add", "Mul_Div", "FloorDiv_Mul", "Mod_Add")),
+    "core/ReplaceAndWithOr",
+    "core/ReplaceOrWithAnd",
+    "core/ReplaceTrueWithFalse",
+    "core/ReplaceFalseWithTrue",
+    "core/ReplaceUnaryOperator_Delete_Not",
+    "core/ReplaceBreakWithContinue",
+    "core/ZeroIterationForLoop",
+    "core/NumberReplacer",
+    "core/AddNot",
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One small change of one file; ``path`` is relative to the tree."""
+
+    path: Path
+    operator: str
+    occurrence: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the tests made of a mutant."""
+
+    mutant: Mutant
+    diff: str
+    tests: tuple[str, ...]
+    is_noticed: bool
+
+
+class PositionCounter(Visitor):
+    """Counts the positions of a syntax tree that an operator can change."""
+
+    def __init__(self, operator: object) -> None:
+        self.operator = operator
+        self.count = 0
+
+    def visit(self, node: object) -> object:
+        """Count the positions of one node, and leave it as it is."""
+        self.count += len(list(self.operator.mutation_positions(node)))  # type: ignore[attr-defined]
+        return node
+
+
+def draw_mutants(tree: Path, generator: random.Random) -> Iterator[Mutant]:
+    """Yield mutants without end: files in proportion to their lines, then an operator, then a position."""
+    files = [path for room in ROOMS for path in sorted((tree / room).rglob("*.py")) if path.name != "__init__.py"]
+    line_counts = [len(path.read_text(encoding="utf-8").splitlines()) for path in files]
+    while True:
+        (file,) = generator.choices(files, line_counts)
+        operator = generator.choice(OPERATORS)
+        count = count_positions(file, operator)
+        if count > 0:
+            yield Mutant(file.relative_to(tree), operator, generator.randrange(count))
+
+
+@cache
+def count_positions(file: Path, operator: str) -> int:
+    """Return how many positions of a file an operator can change."""
+    counter = PositionCounter(plugins.get_operator(operator)())
+    counter.walk(get_ast_from_path(file))
+    return counter.count
+
+
+def find_tests(path: Path, tree: Path) -> tuple[str, ...]:
+    """Return the narrowest test files of a module: the one of its name, then those of its room that import it."""
+    tests = sorted((tree / "tests" / path.parts[0]).rglob("test_*.py"))
+    module = ".".join(("trailhouse", *path.with_suffix("").parts))
+    parent, _, name = module.rpartition(".")
+    own = [file for file in tests if file.stem == f"test_{path.stem}"]
+    importing = [
+        file
+        for file in tests
+        if file not in own
+        and (f"{module} import" in (text := file.read_text(encoding="utf-8")) or f"from {parent} import {name}" in text)
+    ]
+    neighbours = [file for file in tests if file.parent.name == path.parent.name]
+    chosen = [*own, *sorted(importing, key=lambda file: file.stat().st_size)] or neighbours
+    return tuple(str(file.relative_to(tree)) for file in chosen[:MAXIMUM_TEST_FILES])
+
+
+def run_tests(tree: Path, tests: tuple[str, ...]) -> bool:
+    """Return whether all tests pass; tests that never end do not."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        result = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=TEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return result.returncode == 0
+
+
+def try_mutant(mutant: Mutant, tree: Path, passing: dict[tuple[str, ...], bool]) -> Verdict | None:
+    """Run the narrowest tests of a mutant; None where there are none, or they fail without it too."""
+    tests = find_tests(mutant.path, tree)
+    if tests not in passing:
+        passing[tests] = bool(tests) and run_tests(tree, tests)
+    if not passing[tests]:
+        return None
+    file = tree / mutant.path
+    original = file.read_text(encoding="utf-8")
+    mutated = mutate_code(original, plugins.get_operator(mutant.operator)(), mutant.occurrence)
+    try:
+        file.write_text(mutated, encoding="utf-8")
+        is_noticed = not run_tests(tree, tests)
+    finally:
+        file.write_text(original, encoding="utf-8")
+    lines = difflib.unified_diff(original.splitlines(), mutated.splitlines(), lineterm="", n=1)
+    return Verdict(mutant, "\n".join(list(lines)[2:]), tests, is_noticed)
+
+
+def copy_tree(directory: Path) -> Path:
+    """Copy the files that git tracks or would track, links as links."""
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        source = ROOT / name
+        if source.is_symlink() or source.is_file():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, directory / name, follow_symlinks=False)
+    return directory
+
+
+def main() -> int:
+    """Try mutants until the sample is full or the time is over; returns 1 where too few were noticed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--sample", type=int, default=60, help="mutants to try (default: 60)")
+    parser.add_argument("--minutes", type=float, default=60, help="time limit (default: 60)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the sample (default: a new one)")
+    arguments = parser.parse_args()
+    seed = random.randrange(10**6) if arguments.seed is None else arguments.seed
+    console = Console(stderr=True, width=140)
+    deadline = time.monotonic() + 60 * arguments.minutes
+    verdicts: list[Verdict] = []
+    passing: dict[tuple[str, ...], bool] = {}
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
+        tree = copy_tree(Path(directory))
+        for mutant in draw_mutants(tree, random.Random(seed)):
+            if len(verdicts) == arguments.sample or time.monotonic() > deadline:
+                break
+            if (verdict := try_mutant(mutant, tree, passing)) is None:
+                continue
+            verdicts.append(verdict)
+            console.print(f"{'noticed ' if verdict.is_noticed else 'SURVIVED'} {mutant.path} {mutant.operator[5:]}")
+            if not verdict.is_noticed:
+                console.print(verdict.diff, markup=False, highlight=False)
+    return summarise(verdicts, passing, seed)
+
+
+def summarise(verdicts: list[Verdict], passing: dict[tuple[str, ...], bool], seed: int) -> int:
+    """Print the share of noticed mutants by room; returns the exit code."""
+    table = Table(title=f"Mutants noticed by the narrowest tests, seed {seed}", title_justify="left")
+    for column in ("room", "tried", "noticed", "share"):
+        table.add_column(column, justify="left" if column == "room" else "right")
+    for room in (*ROOMS, "all"):
+        tried = [verdict for verdict in verdicts if room in (verdict.mutant.path.parts[0], "all")]
+        noticed_count = sum(verdict.is_noticed for verdict in tried)
+        share = f"{noticed_count / len(tried):.0%}" if tried else ""
+        table.add_row(room, str(len(tried)), str(noticed_count), share)
+    console = Console(width=140)
+    console.print(table)
+    for tests in (tests for tests, is_passing in passing.items() if tests and not is_passing):
+        console.print(f"left out, since they fail without any change: {', '.join(tests)}")
+    is_enough = bool(verdicts) and sum(verdict.is_noticed for verdict in verdicts) >= TARGET_SHARE * len(verdicts)
+    return 0 if is_enough else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
