@@ -1,4 +1,4 @@
-"""What tests of several rooms share: one embedded server with a database per test, and one demonstration."""
+"""Fixtures of several rooms: one embedded server with a database per test, and one demonstration for all."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
-# Tests of these folders look at one demonstration, made by the real command.
+# Tests of these folders share one demonstration, made by the real command.
 SHARES_WORKPLACE = ("tests/flows/", "tests/dashboards/superset/")
 
 
@@ -68,8 +68,15 @@ def demo(workplace) -> dict:
     return json.loads(result.stdout)
 
 
+# Fixtures that start a server, each of which costs seconds; `make check` leaves their tests out.
+SERVER_FIXTURES = {"embedded_server", "server", "workplace", "prefect_server", "superset", "reduced_suite_directory"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the worker with the longest share start first."""
+    """Mark the tests that need a server, and start the longest share of one worker first."""
+    for item in items:
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
     items.sort(key=lambda item: "workplace" not in getattr(item, "fixturenames", ()))
 
 
