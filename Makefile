@@ -68,7 +68,7 @@ test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite
 
 check: $(READY) ## Check style and types, and run the tests that need no server: the inner loop
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest --numprocesses 2 --quiet -m "not server"
+	$(BIN)/python -m pytest --numprocesses 2 --quiet -m "not server and not slow"
 
 mutants: $(READY) ## Change the code at random places, and print how many changes the narrowest tests notice
 	$(BIN)/python -m tests.mutants --sample $(or $(SAMPLE),60) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))

@@ -9,6 +9,8 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY trailhouse ./trailhouse
 COPY models ./models
 COPY warehouse ./warehouse
+COPY server ./server
+COPY cli ./cli
 COPY flows ./flows
 COPY dashboards ./dashboards
 COPY sql ./sql
