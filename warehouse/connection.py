@@ -1,4 +1,4 @@
-"""Connections to the warehouse: one clickhouse-connect client for the embedded server and for real ones."""
+"""Connections to the warehouse: clickhouse-connect clients, for the embedded server and for ClickHouse alike."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from trailhouse.errors import UnreachableError, UsageError
 
 CONNECT_TIMEOUT_SECONDS = 10
 QUERY_TIMEOUT_SECONDS = 3600
-# for statements whose answer comes at once: a network that says nothing for ever is noticed by nothing else
+# For statements that answer at once. Without it, a network that drops all packets would block a load for an hour.
 PROMPT_TIMEOUT_SECONDS = 25
 
 
 @dataclass(frozen=True)
 class WarehouseAddress:
-    """Where the warehouse is and who asks: everything a client, dbt or a dashboard needs to connect."""
+    """Server, database and user of a warehouse: everything that a client, dbt or a dashboard needs to connect."""
 
     host: str
     port: int
@@ -36,11 +36,11 @@ class WarehouseAddress:
 
     @classmethod
     def parse(cls, url: str, database: str, user: str = "", password: str = "", cluster: str = "") -> WarehouseAddress:
-        """Read an address from ``http[s]://[user[:password]@]host[:port]``; arguments win over the URL.
+        """Parse ``http[s]://[user[:password]@]host[:port]``; ``user`` and ``password`` override those of the URL.
 
-        ``cluster`` names the ClickHouse cluster the tables are made on; empty means this one server.
+        ``cluster`` is the ClickHouse cluster on which tables are created; empty for a single server.
 
-        Raises UsageError if the URL has no host, another scheme or a port that is not a number.
+        Raises UsageError if the URL has no host, another scheme, or a port that is not a number.
         """
         parts = urlsplit(url)
         hint = "write it as http://host:8123 or https://user@host:8443"
@@ -49,7 +49,7 @@ class WarehouseAddress:
         try:
             port = parts.port
         except ValueError as error:
-            raise UsageError(f"the warehouse URL {redact_url(url)!r} has a port that is no number", hint) from error
+            raise UsageError(f"the warehouse URL {redact_url(url)!r} has a port that is not a number", hint) from error
         is_secure = parts.scheme == "https"
         return cls(
             host=parts.hostname,
@@ -63,7 +63,7 @@ class WarehouseAddress:
 
     @property
     def url(self) -> str:
-        """The address without credentials, fit for messages."""
+        """The address without credentials, for messages."""
         return f"{'https' if self.is_secure else 'http'}://{self.host}:{self.port}"
 
 
@@ -74,11 +74,12 @@ def redact_url(url: str) -> str:
 
 
 def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client:
-    """Open a client; with ``needs_database=False`` the database may not exist yet.
+    """Open a client; with ``needs_database=False`` the database may be missing.
 
-    The client has no session, so that it never holds a lock on the server. Each thread opens its own.
+    The client uses no ClickHouse session, since the server runs only one query of a session at a time. A client is
+    for one thread.
 
-    Raises UnreachableError if nothing answers, the credentials are refused or the database is missing.
+    Raises UnreachableError if no server answers, the credentials are refused or the database is missing.
     """
     try:
         client = clickhouse_connect.get_client(
@@ -100,9 +101,10 @@ def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client
 
 @contextlib.contextmanager
 def answering_promptly(client: Client) -> Iterator[None]:
-    """Give every statement on this client only seconds for its answer; not for a client that threads share.
+    """Let every statement in the block fail if its answer takes longer than PROMPT_TIMEOUT_SECONDS.
 
-    Inserts, staging and the ledger answer at once; a query may take an hour (``answering_patiently``).
+    This is for inserts, staging tables and the ledger, which answer at once. Long queries inside the block use
+    ``answering_patiently``. The timeout belongs to the client, so the client must not be shared between threads.
     """
     with _answering_within(client, PROMPT_TIMEOUT_SECONDS):
         yield
@@ -110,7 +112,7 @@ def answering_promptly(client: Client) -> Iterator[None]:
 
 @contextlib.contextmanager
 def answering_patiently(client: Client) -> Iterator[None]:
-    """Give a long statement among prompt ones its time."""
+    """Let statements in the block take up to QUERY_TIMEOUT_SECONDS, inside ``answering_promptly``."""
     with _answering_within(client, QUERY_TIMEOUT_SECONDS):
         yield
 
@@ -132,7 +134,7 @@ def _wait_at_most(client: Client, seconds: float) -> Timeout:
 
 
 def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableError:
-    """Turn a failed connection into one line that says which of the three usual reasons it was."""
+    """Return the error of a failed connection: no database, wrong credentials, untrusted certificate or no server."""
     text = str(error)
     if "UNKNOWN_DATABASE" in text:
         return UnreachableError(
@@ -146,7 +148,7 @@ def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableE
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return UnreachableError(
             f"the certificate of the warehouse at {address.url} is not trusted",
-            "set SSL_CERT_FILE to the file of the authority that signed it",
+            "set SSL_CERT_FILE to the certificate of the authority that signed it",
         )
     return UnreachableError(
         f"no warehouse answers at {address.url}",
@@ -155,7 +157,7 @@ def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableE
 
 
 def read_row(client: Client, query: str, parameters: Mapping[str, object] | None = None) -> tuple[Any, ...]:
-    """Run a query that always has exactly one row, and return it."""
+    """Run a query whose result has exactly one row, and return that row; raises RuntimeError otherwise."""
     rows = client.query(query, parameters=dict(parameters or {})).result_rows
     if len(rows) != 1:
         raise RuntimeError(f"expected one row, got {len(rows)}: {query}")

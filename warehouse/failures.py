@@ -1,4 +1,4 @@
-"""What a person can do when a statement fails for a reason that is not in the statement."""
+"""Failures of the warehouse itself, such as a full disk or a lost connection, with a hint for the user."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from urllib3.exceptions import HTTPError
 
 from trailhouse.errors import TrailhouseError, UnreachableError
 
-# Words of the engine's message, what they mean, and the hint; the first that fits counts.
+# Words of the engine's message, their meaning, and the hint; the first match is used.
 _REASONS = (
     (("NOT_ENOUGH_SPACE", "No space left on device", "errno: 28"),
      "the disk of the warehouse is full", "free some space and run the same command again"),
     (("MEMORY_LIMIT_EXCEEDED", "CANNOT_ALLOCATE_MEMORY"),
-     "the warehouse has too little memory for this", "give it more memory, or ask for less at once"),
+     "the warehouse has too little memory for this", "give it more memory, or select fewer rows"),
     (("TABLE_IS_READ_ONLY", "Read-only file system", "errno: 30", "Permission denied", "errno: 13", "READONLY"),
-     "the warehouse cannot write", "make its directory writable, and use a user who may write"),
+     "the warehouse cannot write", "make its directory writable, and use a user with write access"),
     (("TOO_MANY_SIMULTANEOUS_QUERIES", "TIMEOUT_EXCEEDED", "QUERY_WAS_CANCELLED"),
      "the warehouse is too busy", "run the same command again later"),
 )  # fmt: skip
 
 
 def explain_failure(error: BaseException) -> TrailhouseError | None:
-    """Name what was wrong with the warehouse; None where the statement itself was, which is a defect of ours."""
+    """Return an error that names what is wrong with the warehouse.
+
+    Returns None for other errors: a statement that the engine refuses is a defect of Trailhouse, to be reported as such.
+    """
     text = " ".join(str(error).split())
     if isinstance(error, DatabaseError | StreamFailureError):
         for words, meaning, hint in _REASONS:
@@ -29,6 +32,7 @@ def explain_failure(error: BaseException) -> TrailhouseError | None:
                 return UnreachableError(f"{meaning}: {text.partition(' (version ')[0][-300:]}", hint)
     if isinstance(error, OperationalError | StreamFailureError | ConnectionError | HTTPError):
         return UnreachableError(
-            f"the warehouse stopped answering: {text[:300]}", "run the same command again, it goes on where it stopped"
+            f"the warehouse stopped answering: {text[:300]}",
+            "run the same command again; it continues where it stopped",
         )
     return None

@@ -37,6 +37,7 @@ def ask(
     if name is None or only_list:
         rows = [
             {
+                "subject": question.subject,
                 "question": question.name,
                 "answers": question.description,
                 "parameters": ", ".join(

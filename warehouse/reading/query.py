@@ -1,4 +1,4 @@
-"""Reading the warehouse: ad-hoc SQL, columns of a mart, and what is in it."""
+"""Reading the warehouse: ad-hoc SQL, columns of a mart, table sizes and which models are scored."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from trailhouse.errors import BadInputError
 from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import read_row
 
-# Strings as Arrow strings, not as binary.
+# Return strings as Arrow strings instead of binary and dictionaries.
 ARROW_SETTINGS = {
     "output_format_arrow_string_as_string": 1,
     "output_format_arrow_low_cardinality_as_dictionary": 0,
 }
 
-
-# Statements that have a result.
+# First words of statements that return rows.
 READING_WORDS = frozenset({"select", "with", "show", "describe", "desc", "explain", "exists", "values"})
 COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
 
 
 def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
-    """Run one statement and return its result as an Arrow table; empty for a statement without a result.
+    """Run one statement and return its rows; a table without columns for a statement that returns none.
 
-    Raises BadInputError with the engine's own words if the statement is refused.
+    Raises BadInputError with the engine's message if the statement is refused.
     """
     text = sql.strip().rstrip(";")
     first_word = COMMENTS.sub("", text).split(None, 1)[:1]
@@ -45,7 +44,7 @@ def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = 
 
 
 def first_line(error: Exception) -> str:
-    """The engine's message without version and stack."""
+    """Return the engine's message on one line, without version and stack trace."""
     text = str(error).partition("server response: ")[2] or str(error)
     text = text.partition("(version ")[0]
     return " ".join(text.split())
@@ -59,11 +58,12 @@ def read_columns(
     *,
     only_latest: bool = False,
 ) -> pa.Table:
-    """Read columns of a table or mart, ordered by them; ``equals`` keeps rows with these values.
+    """Return columns of a table or mart, ordered by these columns.
 
-    ``only_latest`` reads the latest row of each key of a ReplacingMergeTree table.
+    ``equals`` selects the rows that have the given value in each of its columns. ``only_latest`` reads a
+    ReplacingMergeTree table with FINAL, that is the latest row of each key.
 
-    Raises BadInputError if the table does not exist yet.
+    Raises BadInputError if the table does not exist.
     """
     names = ", ".join(quote_identifier(column) for column in columns)
     conditions = [
@@ -81,7 +81,7 @@ def read_columns(
 
 
 def sql_type(value: str | int) -> str:
-    """ClickHouse type of a parameter."""
+    """Return the ClickHouse type of a query parameter."""
     return "Int64" if isinstance(value, int) else "String"
 
 
@@ -96,7 +96,7 @@ class TableSize:
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """How far one model is scored on one corpus."""
+    """How many checkpoints of one model are scored on one corpus; a model without scores has an empty corpus_id."""
 
     suite_id: str
     model_id: str
@@ -108,7 +108,7 @@ class ScoredModel:
 
 
 def read_table_sizes(client: Client) -> list[TableSize]:
-    """Sizes of all tables of the database, by name."""
+    """Return the sizes of all tables of the database, ordered by name."""
     rows = client.query(
         "select table, toInt64(sum(rows)), toInt64(sum(bytes_on_disk)) from system.parts"
         " where active and database = currentDatabase() group by table order by table"
@@ -117,7 +117,7 @@ def read_table_sizes(client: Client) -> list[TableSize]:
 
 
 def read_scored_models(client: Client) -> list[ScoredModel]:
-    """One row per (model, corpus): checkpoints known, checkpoints scored, scores held, and when the last came."""
+    """Return one ScoredModel per (model, corpus), ordered by suite, parameter count and corpus."""
     rows = client.query(
         "select model.suite_id, model.model_id, ledger.corpus_id, toInt64(checkpoint.known_count),"
         " toInt64(ledger.scored_count), toInt64(ledger.score_count),"

@@ -1,13 +1,13 @@
-"""Named questions: documented, parameterised SQL files, run by name.
+"""Named questions: SQL files with a description and parameters, run by name with ``trailhouse ask``.
 
-A question is a file of sql/questions/. Its head is made of comments:
+A question is a file ``sql/questions/<subject>/<name>.sql``. It begins with comments:
 
-    -- First comment line: what it answers, in one sentence.
+    -- What the question answers, in one sentence.
     -- caveats fct_trend_caveat
     -- parameter corpus_id String = python-docs-validation: what the parameter means
 
-The caveats are those of a mart about the suite and corpus that are asked about: what the answer does not say of itself.
-Its body is one SELECT that uses the parameters as {corpus_id:String}.
+The rest is one SELECT that uses the parameters as {corpus_id:String}. The line ``caveats`` is optional. It names a
+mart of caveats; those about the suite and corpus of the question are printed with the answer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PARAMETER = re.compile(r"-- parameter (\w+) (\w+)(?: = (.*?))?: (.+)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a question; without a default it must be given."""
+    """A parameter of a question. The user must give its value where ``default`` is None."""
 
     name: str
     type: str
@@ -42,51 +42,70 @@ class Parameter:
 class Question:
     """A named question with its SQL."""
 
+    subject: str
+    """Folder of the question, for example ``perplexity``."""
     name: str
     description: str
     parameters: tuple[Parameter, ...]
     sql: str
     caveat_mart: str | None = None
+    """Mart with the caveats to print beside the answer."""
 
 
 def packaged_questions() -> Traversable:
-    """The folder of questions that Trailhouse ships."""
+    """Return the folder of questions that Trailhouse ships."""
     return resources.files("trailhouse") / "sql" / "questions"
 
 
 def read_questions(folder: Traversable) -> dict[str, Question]:
-    """Read the questions of a folder, which has one folder per subject; returns them by name."""
+    """Return the questions of a folder that has one folder per subject, by name, ordered by subject and name.
+
+    Raises BadInputError if two subjects have a question of the same name.
+    """
+    questions: dict[str, Question] = {}
     subjects = [subject for subject in folder.iterdir() if subject.is_dir()]
-    files = [file for subject in subjects for file in subject.iterdir() if file.name.endswith(".sql")]
-    questions = [parse_question(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")) for file in files]
-    return {question.name: question for question in sorted(questions, key=lambda question: question.name)}
+    for subject in sorted(subjects, key=lambda subject: subject.name):
+        for file in sorted(subject.iterdir(), key=lambda file: file.name):
+            if not file.name.endswith(".sql"):
+                continue
+            name = file.name.removesuffix(".sql")
+            if name in questions:
+                raise BadInputError(
+                    f"the question {name} is in {questions[name].subject} and in {subject.name}",
+                    "rename one of the two",
+                )
+            questions[name] = parse_question(subject.name, name, file.read_text(encoding="utf-8"))
+    return questions
 
 
-def parse_question(name: str, text: str) -> Question:
-    """Split a file into its documented head and its statement.
+def parse_question(subject: str, name: str, text: str) -> Question:
+    """Parse the comments of a question's file; the whole text is the statement.
 
-    Raises BadInputError if the file does not say what it answers.
+    Raises BadInputError if there is no description.
     """
     comments = [line for line in text.splitlines() if line.startswith("--")]
     parameters = tuple(Parameter(*match.groups()) for match in map(PARAMETER.fullmatch, comments) if match)
     marts = [line.removeprefix(CAVEATS).strip() for line in comments if line.startswith(CAVEATS)]
-    heads = ("-- parameter ", CAVEATS)
-    prose = [line.removeprefix("--").strip() for line in comments if not line.startswith(heads)]
-    if not prose:
+    prefixes = ("-- parameter ", CAVEATS)
+    description = [line.removeprefix("--").strip() for line in comments if not line.startswith(prefixes)]
+    if not description:
         raise BadInputError(f"question {name}.sql does not say what it answers", "begin it with a comment line")
-    return Question(name, " ".join(prose), parameters, text, marts[0] if marts else None)
+    return Question(subject, name, " ".join(description), parameters, text, marts[0] if marts else None)
 
 
 def ask_question(client: Client, question: Question, values: Mapping[str, str]) -> pa.Table:
-    """Run a question with the given parameter values, defaults filled in.
+    """Run a question with the given parameter values and the defaults of the others.
 
-    Raises UsageError naming a parameter that is unknown or missing.
+    Raises UsageError naming a parameter that is unknown or has no value.
     """
     return run_sql(client, question.sql, fill_parameters(question, values))
 
 
 def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, str | None]:
-    """Give every parameter its value; raises UsageError naming one that is unknown or missing."""
+    """Return the value of every parameter: the given one or its default.
+
+    Raises UsageError naming a parameter that is unknown or has no value.
+    """
     known = {parameter.name: parameter for parameter in question.parameters}
     for name in values:
         if name not in known:
@@ -101,12 +120,12 @@ def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, 
 
 
 def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str) -> list[str]:
-    """What a mart of caveats says about the models of a suite on a corpus, one line for each caveat.
+    """Return the caveats of a mart about the models of a suite on a corpus, one line per caveat.
 
-    The line begins with the names of the models that it is about, the smallest first.
+    A line is the names of the models that it concerns, smallest model first, and the caveat.
     """
-    place = {"suite_id": suite_id, "corpus_id": corpus_id}
-    rows = read_columns(client, mart, ["parameter_count", "model_id", "caveat"], place).to_pylist()
+    about = {"suite_id": suite_id, "corpus_id": corpus_id}
+    rows = read_columns(client, mart, ["parameter_count", "model_id", "caveat"], about).to_pylist()
     models: dict[str, list[str]] = {}
     for row in rows:
         models.setdefault(row["caveat"], []).append(row["model_id"].partition("/")[2])
@@ -114,7 +133,7 @@ def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str) -> li
 
 
 def read_answer_caveats(client: Client, question: Question, values: Mapping[str, str]) -> list[str]:
-    """What a reader of the answer has to know besides; nothing for a question without caveats."""
+    """Return the caveats to print with the answer of a question; empty for a question that names no mart of them."""
     if question.caveat_mart is None:
         return []
     filled = fill_parameters(question, values)

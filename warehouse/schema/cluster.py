@@ -1,9 +1,9 @@
-"""The schema on a cluster: what one server keeps in one table is sharded and replicated there.
+"""The schema on a cluster: tables are replicated, and the large ones are sharded as well.
 
-Tables that grow with the number of checkpoints are partitioned by model first. On a cluster they become
-``<name>_local``, replicated within each shard, behind a Distributed table of the old name; all rows of a model and
-corpus lie on one shard, so that a series is never put together from two. All other tables are small, and a replica
-of the whole table lies on every node, so that joins and views stay local.
+Tables that grow with the number of checkpoints have model_id as the first column of their partition key. On a cluster
+such a table becomes ``<name>_local``, which is replicated within each shard, and a Distributed table ``<name>`` over
+it. All rows of a model and corpus are on one shard, so that a token's scores over training are read from one shard.
+All other tables are small. Every node has a replica of the whole table, so that joins and views need no other node.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from trailhouse.errors import UsageError
 from trailhouse.support.quoting import quote_identifier, quote_literal
 
 LOCAL_SUFFIX = "_local"
-# {uuid}, {shard} and {replica} are macros of the server; the table's own identity keeps a copy's path apart
+# {uuid}, {shard} and {replica} are macros of the server. {uuid} is unique to a table, so that a table of the same name
+# in another database has another path in Keeper.
 SHARD_REPLICA = ("'/clickhouse/tables/{uuid}/{shard}'", "'{replica}'")
 WHOLE_REPLICA = ("'/clickhouse/tables/{uuid}/all'", "'{shard}-{replica}'")
 
@@ -37,7 +38,7 @@ _DISTRIBUTED = re.compile(
 
 @dataclass(frozen=True)
 class ClusterSchema:
-    """How the statements of a schema are written for the cluster that holds ``database``."""
+    """Writes the statements of a schema for a cluster; ``sharded`` names the tables that are sharded."""
 
     cluster: str
     database: str
@@ -45,19 +46,20 @@ class ClusterSchema:
 
     @classmethod
     def read(cls, cluster: str, database: str, statements: Iterable[str]) -> ClusterSchema:
-        """Find the tables to shard among all statements of all migrations: those partitioned by model."""
+        """Find the tables to shard in the statements of all migrations: those partitioned by model first."""
         found = [(_CREATE.match(statement), _SHARDED.search(statement)) for statement in statements]
         return cls(cluster, database, frozenset(match["name"] for match, partition in found if match and partition))
 
     @property
     def on_cluster(self) -> str:
-        """The clause that runs a statement on every node."""
+        """The ON CLUSTER clause, which runs a statement on every node."""
         return f"on cluster {quote_identifier(self.cluster)}"
 
     def write(self, statement: str) -> list[str]:
-        """The forms of one statement: one where the table is whole on every node, two where it is sharded.
+        """Translate one statement for the cluster: one statement for a replicated table, two for a sharded one.
 
-        Raises ValueError for a statement that has no form for a cluster: the migration has to be written otherwise.
+        Raises ValueError for a statement other than CREATE TABLE, ALTER TABLE and DROP TABLE, which migrations for
+        clusters cannot use.
         """
         if (created := _CREATE.match(statement)) is not None:
             return self._create(created["create"], created["name"], statement[created.end() :])
@@ -66,19 +68,22 @@ class ClusterSchema:
             names = [name + LOCAL_SUFFIX, name] if name in self.sharded else [name]
             rest = f"{self.on_cluster}{statement[changed.end() :]}"
             return [f"{changed['verb']} {quote_identifier(self.database, each)} {rest}" for each in names]
-        raise ValueError(f"no form for a cluster: {statement[:80]}")
+        raise ValueError(f"cannot be translated for a cluster: {statement[:80]}")
 
     def _create(self, create: str, name: str, definition: str) -> list[str]:
         if name not in self.sharded:
-            whole = f"{create} {quote_identifier(self.database, name)} {self.on_cluster}"
-            return [whole + replicate_engine(definition, WHOLE_REPLICA)]
+            replicated = f"{create} {quote_identifier(self.database, name)} {self.on_cluster}"
+            return [replicated + replicate_engine(definition, WHOLE_REPLICA)]
         local = f"{create} {quote_identifier(self.database, name + LOCAL_SUFFIX)} {self.on_cluster}"
         table = ShardedTable(self.cluster, self.database, name + LOCAL_SUFFIX, sharding_key(definition))
         return [local + replicate_engine(definition, SHARD_REPLICA), table.distribute(create, name, table.local)]
 
 
 def replicate_engine(definition: str, replica: tuple[str, str]) -> str:
-    """Put ``Replicated`` before the engine of a CREATE TABLE, and the replica's path before its arguments."""
+    """Replace the MergeTree engine of a CREATE TABLE by its Replicated variant.
+
+    ``replica`` is the path in Keeper and the replica's name; they become the first two arguments of the engine.
+    """
     match = _ENGINE.search(definition)
     if match is None:
         raise ValueError(f"no MergeTree engine on a line of its own: {definition[:80]}")
@@ -87,7 +92,10 @@ def replicate_engine(definition: str, replica: tuple[str, str]) -> str:
 
 
 def sharding_key(definition: str) -> str:
-    """The columns that decide the shard: the partition's, but for the step, so that a series lies on one shard."""
+    """Return the sharding expression of a table: a hash of its partition columns without the step.
+
+    Leaving the step out puts all steps of a model and corpus on one shard.
+    """
     match = _SHARDED.search(definition)
     if match is None:
         raise ValueError(f"not partitioned by model: {definition[:80]}")
@@ -97,7 +105,7 @@ def sharding_key(definition: str) -> str:
 
 @dataclass(frozen=True)
 class ShardedTable:
-    """Where the rows behind a Distributed table lie."""
+    """A sharded table: its cluster, the local table that holds the rows, and the sharding expression."""
 
     cluster: str
     database: str
@@ -105,30 +113,34 @@ class ShardedTable:
     key: str
 
     def distribute(self, create: str, name: str, local: str) -> str:
-        """Create a Distributed table over ``local``, with its columns and the sharding key of this one."""
+        """Write the statement that creates a Distributed table ``name`` over ``local``, with this sharding key."""
         arguments = ", ".join([*map(quote_literal, (self.cluster, self.database, local)), self.key])
         return (
             f"{create} {quote_identifier(self.database, name)} on cluster {quote_identifier(self.cluster)}"
             f" as {quote_identifier(self.database, local)}\nengine = Distributed({arguments})"
         )
 
-    def create_staging_table(self, stage: str) -> list[str]:
-        """Create a stage of the same shape: rows sent to it go to the shards they will stay on."""
-        local = quote_identifier(self.database, stage + LOCAL_SUFFIX)
+    def create_staging_table(self, staging: str) -> list[str]:
+        """Write the statements that create a staging table that is sharded like this table.
+
+        Its rows are then on the shards where they stay after the partition is replaced.
+        """
+        local = quote_identifier(self.database, staging + LOCAL_SUFFIX)
         return [
             f"create table {local} on cluster {quote_identifier(self.cluster)}"
             f" as {quote_identifier(self.database, self.local)}",
-            self.distribute("create table", stage, stage + LOCAL_SUFFIX),
+            self.distribute("create table", staging, staging + LOCAL_SUFFIX),
         ]
 
-    def replace_partition(self, stage: str, expression: str, server_version: tuple[int, int]) -> list[str]:
-        """Swap one partition on every shard, once every replica has all rows of the stage.
+    def replace_partition(self, staging: str, expression: str, server_version: tuple[int, int]) -> list[str]:
+        """Write the statements that replace one partition on every shard by the content of the staging table.
 
-        A shard that has no rows in the stage drops those it had: nothing stays behind where shards were added.
+        They first wait until every replica has all rows of the staging table. A shard without such rows drops its
+        rows of the partition, so that no old rows remain where the number of shards was changed.
         """
         on_cluster = f"on cluster {quote_identifier(self.cluster)}"
-        source = quote_identifier(self.database, stage + LOCAL_SUFFIX)
-        # from 26.6 on the server refuses a source without rows unless told otherwise; older ones do not know the word
+        source = quote_identifier(self.database, staging + LOCAL_SUFFIX)
+        # Servers from 26.6 on need this setting to accept a source without rows; older servers do not know it.
         allowed = ", allow_replace_partition_from_empty_source = 1" if server_version >= (26, 6) else ""
         return [
             f"system sync replica {on_cluster} {source}",
@@ -136,14 +148,14 @@ class ShardedTable:
             f" replace partition {expression} from {source} settings alter_sync = 2{allowed}",
         ]
 
-    def drop_staging_table(self, stage: str) -> list[str]:
-        """Drop a stage, or what is left of it, on every node."""
-        names = [quote_identifier(self.database, name) for name in (stage, stage + LOCAL_SUFFIX)]
+    def drop_staging_table(self, staging: str) -> list[str]:
+        """Write the statements that drop a staging table on every node, also one that was created in part."""
+        names = [quote_identifier(self.database, name) for name in (staging, staging + LOCAL_SUFFIX)]
         return [f"drop table if exists {name} on cluster {quote_identifier(self.cluster)} sync" for name in names]
 
 
 def find_sharded_table(client: Client, table: str) -> ShardedTable | None:
-    """Say where the rows of a table lie, if it is a Distributed one; None for a table of this server."""
+    """Return how a table is sharded; None for a table that is not a Distributed one."""
     rows = client.query(
         "select engine_full from system.tables where database = currentDatabase() and name = {table:String}"
         " and engine = 'Distributed'",
@@ -153,18 +165,24 @@ def find_sharded_table(client: Client, table: str) -> ShardedTable | None:
 
 
 def refuse_cluster(client: Client, database: str, cluster: str = "") -> None:
-    """Raise UsageError where tables of the database lie on a cluster, or are to be made on the one named."""
+    """Raise UsageError if the database has tables on a cluster, or ``cluster`` names one to create them on.
+
+    Backup and restore read through one node, which has only its own shard.
+    """
     rows = client.query(CLUSTER_TABLE, parameters={"database": database}).result_rows
     if rows or cluster:
         reason = f"{rows[0][0]} is spread over its nodes" if rows else f"its tables are made on {cluster}"
         raise UsageError(
-            f"the database {database} is on a cluster: {reason}, and a copy through one node would miss the others",
-            "let the cluster do it, with BACKUP and RESTORE ... ON CLUSTER: see docs/deployment.md",
+            f"the database {database} is on a cluster: {reason}, and a copy through one node would miss rows of others",
+            "use the cluster's own BACKUP and RESTORE ... ON CLUSTER: see docs/deployment.md",
         )
 
 
 def read_engine(engine_full: str) -> ShardedTable:
-    """Read the definition of a Distributed table as the server states it."""
+    """Parse the engine of a Distributed table as ``system.tables.engine_full`` states it.
+
+    Raises ValueError for another engine, and for a Distributed table without a sharding key.
+    """
     match = _DISTRIBUTED.match(engine_full)
     if match is None:
         raise ValueError(f"not a Distributed table with a sharding key: {engine_full}")

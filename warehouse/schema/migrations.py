@@ -1,4 +1,7 @@
-"""Schema migrations: numbered SQL files, applied once, in order, and remembered with their checksum."""
+"""Schema migrations: numbered SQL files that are applied once, in order.
+
+The table ``schema_migration`` holds which migrations were applied, with the SHA-256 of each file.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class AppliedMigration:
-    """What the warehouse remembers of a migration."""
+    """The row of a migration in ``schema_migration``."""
 
     sha256: str
     statement_count: int
@@ -60,14 +63,14 @@ class AppliedMigration:
 
 
 def packaged_migrations() -> Traversable:
-    """The folder of migrations that Trailhouse ships."""
+    """Return the folder of migrations that Trailhouse ships."""
     return resources.files("trailhouse") / "sql" / "migrations"
 
 
 def read_migrations(folder: Traversable) -> list[Migration]:
-    """Read the migrations of a folder in order of their number.
+    """Read the migrations of a folder, in the order of their numbers.
 
-    Raises BadInputError for a file whose name has no number, and for a number used twice.
+    Raises BadInputError if the name of a file has no number, and if two files have the same number.
     """
     migrations: dict[int, Migration] = {}
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
@@ -84,9 +87,9 @@ def read_migrations(folder: Traversable) -> list[Migration]:
 
 
 def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migration]:
-    """List the migrations the warehouse does not have yet; nothing is written.
+    """Return the migrations that were not applied yet, or in part only; nothing is written.
 
-    Raises UsageError if an applied migration differs from its file, or if the warehouse has one that this
+    Raises UsageError if the file of an applied migration was changed, or if the warehouse has a migration that this
     version of Trailhouse does not know.
     """
     applied = read_applied(client)
@@ -94,7 +97,7 @@ def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migr
     unknown = sorted(set(applied) - known)
     if unknown:
         raise UsageError(
-            f"the warehouse has migration {unknown[0]:04d}, which is newer than this Trailhouse", "upgrade"
+            f"the warehouse has migration {unknown[0]:04d}, which is newer than this Trailhouse", "upgrade Trailhouse"
         )
     for migration in migrations:
         state = applied.get(migration.version)
@@ -107,20 +110,19 @@ def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migr
 
 
 def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> list[Migration]:
-    """Create the database and apply what is missing; applying again changes nothing.
+    """Create the database and apply the missing migrations; returns those that this call applied.
 
-    Each statement is remembered after it ran, so that a migration that was cut off goes on where it stopped. Where
-    the address names a cluster, the tables are made there, see :mod:`trailhouse.warehouse.schema.cluster`.
-
-    Returns the migrations that were applied by this call.
+    The number of finished statements is stored after each statement, so that a migration that was interrupted
+    continues where it stopped. If the address names a cluster, the tables are created there; see
+    :mod:`trailhouse.warehouse.schema.cluster`.
     """
     schema = read_schema(address, migrations)
     with connect(address, needs_database=False) as client:
         on_cluster = f" {schema.on_cluster}" if schema is not None else ""
         client.command(f"create database if not exists {quote_identifier(address.database)}{on_cluster}")
     with connect(address) as client:
-        for form in write_forms(CREATE_LEDGER.strip(), schema):
-            client.command(form)
+        for translated in translate(CREATE_LEDGER.strip(), schema):
+            client.command(translated)
         pending = pending_migrations(client, migrations)
         for migration in pending:
             apply_migration(client, migration, schema)
@@ -128,37 +130,40 @@ def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> 
 
 
 def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> ClusterSchema | None:
-    """How the schema lies on the cluster the address names; None for one server."""
+    """Return how the schema is translated for the cluster that the address names; None for one server."""
     if not address.cluster:
         return None
     statements = [statement for migration in migrations for statement in migration.statements]
     return ClusterSchema.read(address.cluster, address.database, statements)
 
 
-def write_forms(statement: str, schema: ClusterSchema | None) -> list[str]:
-    """The statement itself on one server, its forms on a cluster."""
+def translate(statement: str, schema: ClusterSchema | None) -> list[str]:
+    """Return the statements to run for one statement of a migration: itself, or its translation for a cluster."""
     repeatable = make_repeatable(statement)
     return [repeatable] if schema is None else schema.write(repeatable)
 
 
 def apply_migration(client: Client, migration: Migration, schema: ClusterSchema | None) -> None:
-    """Run the statements of one migration that have not run yet."""
+    """Run the statements of one migration that were not run yet."""
     done = read_applied(client).get(migration.version)
     first = done.statement_count if done is not None else 0
     for index, statement in enumerate(migration.statements):
         if index >= first:
-            for form in write_forms(statement, schema):
-                client.command(form)
-            remember(client, migration, index + 1)
+            for translated in translate(statement, schema):
+                client.command(translated)
+            write_progress(client, migration, index + 1)
 
 
 def make_repeatable(statement: str) -> str:
-    """Let a table that a killed run created, but did not remember, be met without an error."""
+    """Add IF NOT EXISTS to a CREATE statement.
+
+    A run that was killed may have created the table without storing that it did.
+    """
     return re.sub(r"\A(create (?:table|view|materialized view)) (?!if not exists)", r"\1 if not exists ", statement)
 
 
-def remember(client: Client, migration: Migration, statement_count: int) -> None:
-    """Write the ledger row of a migration."""
+def write_progress(client: Client, migration: Migration, statement_count: int) -> None:
+    """Write to ``schema_migration`` how many statements of a migration were run."""
     client.insert(
         "schema_migration",
         [[migration.version, migration.name, migration.sha256, statement_count,
@@ -168,7 +173,7 @@ def remember(client: Client, migration: Migration, statement_count: int) -> None
 
 
 def read_applied(client: Client) -> dict[int, AppliedMigration]:
-    """Read the ledger, by version; empty where the warehouse was never initialised."""
+    """Return the rows of ``schema_migration`` by version; empty where the warehouse was never initialised."""
     if not read_row(client, "exists table schema_migration")[0]:
         return {}
     rows = client.query(
@@ -181,5 +186,5 @@ def read_applied(client: Client) -> dict[int, AppliedMigration]:
 
 
 def as_text(value: str | bytes) -> str:
-    """FixedString columns arrive as bytes."""
+    """Return the text of a FixedString column, which the client returns as bytes."""
     return value.decode() if isinstance(value, bytes) else value

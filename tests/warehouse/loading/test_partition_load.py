@@ -22,9 +22,9 @@ from trailhouse.warehouse.loading.partition_load import Partition, drop_abandone
 from trailhouse.warehouse.loading.score_ledger import (
     ScoredPartition,
     copy_scores,
+    invalidate_scores,
     load_scores,
     read_score_keys,
-    invalidate_scores,
 )
 
 

@@ -19,8 +19,8 @@ from trailhouse.warehouse.schema.cluster import refuse_cluster
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.upkeep import backup as backup_module
 from trailhouse.warehouse.upkeep.backup import back_up, read_manifest
-from trailhouse.warehouse.upkeep.table_digest import list_stored_tables
 from trailhouse.warehouse.upkeep.restore import rename_references, restore
+from trailhouse.warehouse.upkeep.table_digest import list_stored_tables
 
 DEPLOYMENT = ROOT / "docs" / "deployment.md"
 
