@@ -1,1 +1,1 @@
-"""The figures of the papers, drawn from marts."""
+"""The figures of the papers, drawn from marts with matplotlib."""

@@ -1,4 +1,4 @@
-"""What a figure is: the mart it reads, and how it is drawn."""
+"""The definition of a figure, the marts it reads, and writing it in every format."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from matplotlib import style
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.line_styles import STYLE_SHEET
+from trailhouse.support.files import replacing
 
 FORMATS = ("png", "svg", "pdf")
-# Neither the date nor a random id goes into a file, so that the same marts give the same files.
+# Neither the date nor the software is written, so that the same marts give the same bytes.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+CHARACTERS_PER_INCH = 15
+PUBLISHED_SUITE = "opt-published"
 
 
 @dataclass(frozen=True)
 class Companion:
-    """A second mart that a figure shows beside its own; ``suite_id`` is that of a published suite, if it is one.
+    """A second mart that a figure shows beside its own.
 
-    ``equals`` keeps the rows that have these values.
+    ``equals`` keeps the rows with these values. ``suite_id`` names the published suite whose rows are read; None
+    reads the rows of the figure's own suite and corpus.
     """
 
     mart: str
@@ -33,10 +37,10 @@ class Companion:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a paper, as one mart shows it.
+    """A figure of a paper, drawn from a mart.
 
-    ``draw`` takes the rows of the mart and then those of each companion; what ``caveat_mart`` says about the suite
-    is written below. ``equals`` keeps the rows of the mart that have these values.
+    ``draw`` takes the rows of ``mart`` and then those of each companion. ``equals`` keeps the rows of the mart with
+    these values. The caveats that ``caveat_mart`` holds about the suite are written below the panels.
     """
 
     name: str
@@ -49,13 +53,13 @@ class Figure:
     caveat_mart: str | None = None
     equals: tuple[tuple[str, str], ...] = ()
     is_of_corpus: bool = True
-    """Whether the mart says something about a suite on a corpus, or about the suite alone."""
+    """Whether the mart has rows per suite and corpus, or per suite only."""
 
 
 def save_figure(
     figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table, caveats: Sequence[str] = ()
 ) -> list[Path]:
-    """Draw a figure from the rows of its marts and write it in every format; returns the files."""
+    """Draw a figure from the rows of its marts and write it in every format; return the files."""
     with style.context(STYLE_SHEET):
         canvas = figure.draw(rows, *companions)
         add_caveats(canvas, caveats)
@@ -63,23 +67,20 @@ def save_figure(
 
 
 def add_caveats(canvas: Canvas, caveats: Sequence[str]) -> None:
-    """Write caveats below the panels."""
+    """Write caveats below the panels, wrapped to the width of the figure."""
     if caveats:
-        width = int(15 * canvas.get_figwidth())
+        width = int(CHARACTERS_PER_INCH * canvas.get_figwidth())
         lines = [line for caveat in caveats for line in textwrap.wrap(caveat, width)]
         canvas.supxlabel("\n".join(lines), fontsize=8, x=0.01, ha="left", parse_math=False)
 
 
 def save_formats(canvas: Canvas, directory: Path, name: str) -> list[Path]:
-    """Write a canvas in every format; a file appears whole or not at all."""
-    directory.mkdir(parents=True, exist_ok=True)
-    return [save_canvas(canvas, directory, name, file_format) for file_format in FORMATS]
+    """Write a canvas in every format; return the files."""
+    return [save_canvas(canvas, directory / f"{name}.{file_format}", file_format) for file_format in FORMATS]
 
 
-def save_canvas(canvas: Canvas, directory: Path, name: str, file_format: str) -> Path:
-    """Write a canvas in one format."""
-    file = directory / f"{name}.{file_format}"
-    partial = file.with_suffix(f".{file_format}.partial")
-    canvas.savefig(partial, format=file_format, metadata=METADATA[file_format])
-    partial.replace(file)
+def save_canvas(canvas: Canvas, file: Path, file_format: str) -> Path:
+    """Write a canvas to a file, whole or not at all; return the file."""
+    with replacing(file) as temporary:
+        canvas.savefig(temporary, format=file_format, metadata=METADATA[file_format])
     return file

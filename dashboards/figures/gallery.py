@@ -1,10 +1,12 @@
-"""All figures, in the order of the papers."""
+"""The list of all figures, in the order of the papers."""
 
 from __future__ import annotations
 
 from trailhouse.dashboards.figures import (
     imported_metrics,
-    task_outcomes,
+    option_perplexity,
+    task_accuracy,
+    task_groups,
     token_sets,
     trend_shares,
     validation_perplexity,
@@ -15,6 +17,8 @@ FIGURES: tuple[Figure, ...] = (
     validation_perplexity.FIGURE,
     trend_shares.FIGURE,
     *token_sets.FIGURES,
-    *task_outcomes.FIGURES,
+    option_perplexity.FIGURE,
+    *task_accuracy.FIGURES,
+    *task_groups.FIGURES,
     imported_metrics.FIGURE,
 )

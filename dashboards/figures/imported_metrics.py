@@ -1,4 +1,4 @@
-"""Trajectories of metrics that another harness measured: the tasks that changed most."""
+"""Trajectories of metrics that another evaluation harness measured, for the tasks that changed most."""
 
 from __future__ import annotations
 
@@ -9,40 +9,44 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.figure import Figure
 from trailhouse.dashboards.figures.line_styles import assign_styles
-from trailhouse.dashboards.figures.panels import add_legend, new_canvas
+from trailhouse.dashboards.figures.panels import add_legend, list_models, new_canvas, order_by_size
 
 PANEL_COUNT = 8
 ROW_COUNT = 2
 METRIC = "acc"
+INTERVAL_STANDARD_ERRORS = 1.96  # half the width of a 95% interval
+SMALLEST_ERROR = 1e-6
 
 
 def choose_tasks(rows: pa.Table) -> list[str]:
-    """The tasks whose value changed most from the first step to the last, in standard errors where these are known."""
+    """Return the tasks whose metric changed most from the first step to the last.
+
+    Changes are measured in standard errors where the harness reports them.
+    """
     changes: dict[str, float] = {}
     for task in dict.fromkeys(rows["task_id"].to_pylist()):
         series = rows.filter(pc.equal(rows["task_id"], task)).sort_by("step").to_pylist()
-        error = max(1e-6, *(row["standard_error"] or 0.0 for row in series))
+        error = max(SMALLEST_ERROR, *(row["standard_error"] or 0.0 for row in series))
         changes[task] = abs(series[-1]["metric_value"] - series[0]["metric_value"]) / error
     return sorted(changes, key=lambda task: (-changes[task], task))[:PANEL_COUNT]
 
 
 def draw_task(panel: Axes, rows: pa.Table, task: str) -> None:
-    """Draw one task: a line per model with its 95% interval, step 0 at the left end."""
-    models = list(dict.fromkeys(rows.sort_by([("parameter_count", "ascending")])["model_id"].to_pylist()))
-    for model_id, line in assign_styles(models).items():
+    """Draw one task: a line per model with its 95% interval, against steps on a logarithmic axis that includes 0."""
+    for model_id, line in assign_styles(list_models(order_by_size(rows))).items():
         series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by("step").to_pylist()
         steps, values = [row["step"] for row in series], [row["metric_value"] for row in series]
-        errors = [1.96 * (row["standard_error"] or 0.0) for row in series]
+        margins = [INTERVAL_STANDARD_ERRORS * (row["standard_error"] or 0.0) for row in series]
         panel.plot(steps, values, label=model_id, color=line.color, marker=line.marker, linestyle=line.linestyle)
-        lower = [value - error for value, error in zip(values, errors, strict=True)]
-        upper = [value + error for value, error in zip(values, errors, strict=True)]
+        lower = [value - margin for value, margin in zip(values, margins, strict=True)]
+        upper = [value + margin for value, margin in zip(values, margins, strict=True)]
         panel.fill_between(steps, lower, upper, color=line.color, alpha=0.2, linewidth=0)
     panel.set_xscale("symlog", linthresh=1)
     panel.set(title=task, xlabel="Step")
 
 
 def draw_imported_metrics(rows: pa.Table) -> Canvas:
-    """Draw the accuracies that changed most; without accuracies, the first metric there is."""
+    """Draw the tasks whose accuracy changed most; without accuracies, those of the alphabetically first metric."""
     metrics = rows["metric"].to_pylist()
     metric = METRIC if METRIC in metrics else min(metrics)
     shown = rows.filter(pc.equal(rows["metric"], metric))

@@ -1,4 +1,4 @@
-"""One look for all figures: readable for the colour-blind, and in grey."""
+"""How the line of each model is drawn, readable for the colour-blind and in greyscale."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-# Okabe and Ito's palette, darkest first; markers and dashes carry the same information without colour.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+from trailhouse.dashboards.colours import MODEL_COLOURS, choose_model_color
+
+# Markers and dashes carry the same information as the colours.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
@@ -16,7 +17,7 @@ STYLE_SHEET = Path(__file__).with_name("trailhouse.mplstyle")
 
 @dataclass(frozen=True)
 class LineStyle:
-    """Colour, marker and dash pattern of one series."""
+    """Colour, marker and dash pattern of one line."""
 
     color: str
     marker: str
@@ -24,12 +25,15 @@ class LineStyle:
 
 
 def assign_styles(names: Iterable[str]) -> dict[str, LineStyle]:
-    """Give every series, in the order given, a style of its own; after seven they repeat with other dashes."""
+    """Return a style for every name, in the given order.
+
+    After seven names the colours and markers repeat with other dashes, so 49 names have different styles.
+    """
     return {
         name: LineStyle(
-            COLOURS[index % len(COLOURS)],
+            choose_model_color(index),
             MARKERS[index % len(MARKERS)],
-            DASHES[(index + index // len(COLOURS)) % len(DASHES)],
+            DASHES[(index + index // len(MODEL_COLOURS)) % len(DASHES)],
         )
         for index, name in enumerate(names)
     }

@@ -1,116 +1,127 @@
-"""Figures 3, 4 and 10 to 12 of Xia et al. 2023: sets of tokens, chosen on one model and followed in all."""
+"""Figures 3, 4 and 10 to 12 of Xia et al. 2023: sets of tokens, chosen in one model and followed in all models.
+
+A token set holds the tokens of one trend category, after one start, in the model ``set_model_id``.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.figure import Companion, Figure
+from trailhouse.dashboards.colours import REFERENCE
+from trailhouse.dashboards.figures.axes import (
+    COMPUTE,
+    VALIDATION,
+    HorizontalAxis,
+    keep_positive,
+    scale_logarithmically,
+)
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_models,
     draw_published,
+    list_models,
     new_canvas,
-    scale_logarithmically,
+    order_by_size,
 )
 
 START_PERCENT = 10
 LATE_START_PERCENT = 40
-COMPUTE = ("train_flops_palm", "Training compute (FLOPs)")
-VALIDATION = ("validation_perplexity", "Validation perplexity")
-NAMES = {
-    "stagnated": "stagnated tokens",
-    "upward": "upward-trend tokens (forgetting)",
-    "downward": "downward-trend tokens",
-    "other": "tokens without a clear trend",
-}
+NAMES = {"stagnated": "stagnated tokens", "upward": "upward-trend tokens (forgetting)"}
+CATEGORIES_AT_EQUAL_PERPLEXITY = ("stagnated", "upward", "downward")
 
 
 def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: str | None = None) -> pa.Table:
-    """Rows of one set, the models in order of size; without a model every model's own set."""
+    """Return the rows of one token set, sorted by model size; without ``set_model_id``, of every model's own set."""
     kept = pc.and_(pc.equal(rows["category"], category), pc.equal(rows["start_percent"], start_percent))
     chosen = rows["model_id"] if set_model_id is None else pa.scalar(set_model_id)
-    kept = pc.and_(kept, pc.equal(rows["set_model_id"], chosen))
-    return rows.filter(kept).sort_by([("parameter_count", "ascending"), ("model_id", "ascending")])
+    return order_by_size(rows.filter(pc.and_(kept, pc.equal(rows["set_model_id"], chosen))))
 
 
-def list_models(rows: pa.Table) -> list[str]:
-    """Models by which sets were chosen, in order of size."""
-    own = rows.filter(pc.equal(rows["model_id"], rows["set_model_id"]))
-    ordered = own.sort_by([("parameter_count", "ascending"), ("model_id", "ascending")])
-    return list(dict.fromkeys(ordered["model_id"].to_pylist()))
+def list_set_models(rows: pa.Table) -> list[str]:
+    """Return the models that have token sets, sorted by size."""
+    return list_models(order_by_size(rows.filter(pc.equal(rows["model_id"], rows["set_model_id"]))))
+
+
+def find_ends(models: list[str]) -> list[str]:
+    """Return the smallest and the largest of models sorted by size; a single model once."""
+    return list(dict.fromkeys((models[0], models[-1])))
 
 
 def find_start(rows: pa.Table, start_percent: int) -> int:
-    """The start that is asked for if there are sets of it, else the next one: a published set has but one."""
+    """Return ``start_percent`` if there are sets for it, else the next later start: a published suite has only one."""
     starts = pc.unique(rows["start_percent"]).to_pylist()
-    return (
-        start_percent
-        if start_percent in starts
-        else min([s for s in starts if s > start_percent], default=start_percent)
-    )
+    if start_percent in starts:
+        return start_percent
+    return min((start for start in starts if start > start_percent), default=start_percent)
 
 
-def draw_set(panel: Axes, rows: pa.Table, title: str, axis: tuple[str, str] = COMPUTE) -> None:
-    """Draw the perplexity of a set, one line per model; an empty panel says why.
+def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COMPUTE) -> None:
+    """Draw the perplexity of a token set, one line per model, on two logarithmic axes.
 
-    What has no logarithm of compute, as step 0, is left out.
+    Rows without a logarithm, such as step 0, are left out. A panel with nothing to draw says why.
     """
-    column, label = axis
-    panel.set(title=title, xlabel=label)
-    drawn = rows.filter(pc.greater(rows[column], 0))
+    panel.set(title=title, xlabel=axis.label)
+    drawn = keep_positive(rows, axis.column)
     if drawn.num_rows == 0:
         reason = "only step 0, or no known compute" if rows.num_rows else "no such tokens"
         panel.text(0.5, 0.5, reason, ha="center", va="center", transform=panel.transAxes)
         return
-    rows = drawn
-    draw_models(panel, rows, x=column, y="perplexity")
+    draw_models(panel, drawn, x=axis.column, y="perplexity")
     scale_logarithmically(panel, "xy")
     if axis == VALIDATION:
         panel.invert_xaxis()
 
 
 def describe_set(rows: pa.Table, set_model_id: str) -> str:
-    """Title of a set: whose it is, and how large."""
+    """Return the title of a set: its model, and the share of tokens in it where that is known."""
     name = set_model_id.rpartition("/")[2]
     share = pc.max(rows["token_share"]).as_py()
     return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}%)"
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
-    """Shade, for every model, where 95% of random sets of the same size lie.
+    """Shade, for every model, the range in which 95% of random token sets of the same size lie.
 
-    There are random sets of whole percents: on the logarithmic scale an interval's distance from the corpus goes
-    with one over the square root of the size of the set.
+    The mart has random sets of whole percents p of the corpus only, and the set has the share s. An interval's
+    distance from the corpus, in log perplexity, shrinks with the square root of the size of the set. So each end is
+
+        corpus * (end of p / corpus) ** sqrt(p / 100s).
     """
     if rows.num_rows == 0 or random_rows.num_rows == 0:
         return
     share = pc.max(rows["token_share"]).as_py()
     percent = max(1, round(100 * share))
     width_ratio = math.sqrt(percent / (100 * share))
-    kept = pc.and_(pc.equal(random_rows["set_percent"], percent), pc.greater(random_rows[COMPUTE[0]], 0))
-    sized = random_rows.filter(kept).sort_by(COMPUTE[0])
-    for model_id in dict.fromkeys(rows["model_id"].to_pylist()):
+    same_size = random_rows.filter(pc.equal(random_rows["set_percent"], percent))
+    sized = keep_positive(same_size, COMPUTE.column).sort_by(COMPUTE.column)
+    for model_id in list_models(rows):
         band = sized.filter(pc.equal(sized["model_id"], model_id))
         corpus = band["validation_perplexity"]
         ends = [
             pc.multiply(corpus, pc.power(pc.divide(band[end], corpus), width_ratio)).to_pylist()
             for end in ("perplexity_lower", "perplexity_upper")
         ]
-        compute = band[COMPUTE[0]].to_pylist()
-        panel.fill_between(compute, *ends, color="#999999", alpha=0.25, linewidth=0, label="random sets (95%)")
+        compute = band[COMPUTE.column].to_pylist()
+        panel.fill_between(compute, *ends, color=REFERENCE, alpha=0.25, linewidth=0, label="random sets (95%)")
 
 
 def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, category: str) -> Canvas:
-    """Draw own sets, the smallest and the largest model's set in all models over random sets, a published one."""
-    models = list_models(rows)
+    """Draw figure 3 or 4: the token sets of one category, each followed in all models.
+
+    The panels show every model's own set, the set of the smallest and the set of the largest model, both over
+    random sets, and a published set.
+    """
+    models = list_set_models(rows)
     start = find_start(rows, START_PERCENT)
-    followed = list(dict.fromkeys((models[0], models[-1])))
+    followed = find_ends(models)
     published = published.filter(pc.equal(published["category"], category))
     own_count = int(len(models) > 1)
     panel_count = own_count + len(followed) + (published.num_rows > 0)
@@ -127,16 +138,16 @@ def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, ca
 
 
 def draw_published_set(panel: Axes, rows: pa.Table) -> None:
-    """Draw a published set, in grey; its title says whose it is and when it was chosen."""
-    panel.set(xlabel=COMPUTE[1])
+    """Draw a published set in grey; the title names its model and start."""
+    panel.set(xlabel=COMPUTE.label)
     name, start = rows["set_model_id"][0].as_py(), rows["start_percent"][0].as_py()
-    draw_published(panel, rows.sort_by("parameter_count"), x=COMPUTE[0], y="perplexity")
+    draw_published(panel, rows.sort_by("parameter_count"), x=COMPUTE.column, y="perplexity")
     panel.set(title=f"Published: set of {name.rpartition('/')[2]}, after {start}%")
     scale_logarithmically(panel, "xy")
 
 
 def draw_others(rows: pa.Table) -> Canvas:
-    """Draw each model's own tokens without a trend, after two starts."""
+    """Draw figure 10: each model's own tokens without a clear trend, after two starts."""
     canvas, panels = new_canvas(2, "Perplexity of each model's own tokens without a clear trend")
     for panel, start in zip(panels, (START_PERCENT, LATE_START_PERCENT), strict=True):
         draw_set(panel, select_set(rows, "other", start), f"After {start}% of training")
@@ -144,36 +155,35 @@ def draw_others(rows: pa.Table) -> Canvas:
 
 
 def draw_upward_sets(rows: pa.Table) -> Canvas:
-    """Draw the upward-trend sets of the models between the smallest and the largest, after two starts."""
-    models = list_models(rows)
+    """Draw figure 11: the upward-trend sets of the models between the smallest and the largest, after two starts."""
+    models = list_set_models(rows)
     middle = models[1:-1] or models
     row_count = 1 if len(middle) == 1 else 2
     canvas, panels = new_canvas(2 * len(middle), f"Perplexity of {NAMES['upward']}", row_count)
-    places = [(start, name) for start in (START_PERCENT, LATE_START_PERCENT) for name in middle]
-    for panel, (start, set_model_id) in zip(panels, places, strict=True):
+    sets = [(start, name) for start in (START_PERCENT, LATE_START_PERCENT) for name in middle]
+    for panel, (start, set_model_id) in zip(panels, sets, strict=True):
         chosen = select_set(rows, "upward", start, set_model_id)
         draw_set(panel, chosen, f"{describe_set(chosen, set_model_id)}\nafter {start}% of training")
     return finish(canvas, panels)
 
 
 def draw_against_validation(rows: pa.Table) -> Canvas:
-    """Draw the sets of the smallest and the largest model, by category, against validation perplexity."""
-    models = list_models(rows)
+    """Draw figure 12: the sets of the smallest and the largest model, by category, against validation perplexity."""
     start = find_start(rows, START_PERCENT)
-    known = pc.unique(rows["category"]).to_pylist()
-    categories = [category for category in ("stagnated", "upward", "downward") if category in known] or ["stagnated"]
-    followed = list(dict.fromkeys((models[0], models[-1])))
+    present = pc.unique(rows["category"]).to_pylist()
+    categories = [category for category in CATEGORIES_AT_EQUAL_PERPLEXITY if category in present] or ["stagnated"]
+    followed = find_ends(list_set_models(rows))
     title = f"Token sets, chosen after {start}% of training, at equal validation perplexity"
     canvas, panels = new_canvas(len(followed) * len(categories), title, row_count=len(followed))
-    places = [(name, category) for name in followed for category in categories]
-    for panel, (set_model_id, category) in zip(panels, places, strict=True):
+    sets = [(name, category) for name in followed for category in categories]
+    for panel, (set_model_id, category) in zip(panels, sets, strict=True):
         chosen = select_set(rows, category, start, set_model_id)
         draw_set(panel, chosen, f"{describe_set(chosen, set_model_id)}: {category}", VALIDATION)
     return finish(canvas, panels)
 
 
 def finish(canvas: Canvas, panels: list[Axes]) -> Canvas:
-    """Name the vertical axis and the lines."""
+    """Label the vertical axis of the first panel and add the legend."""
     panels[0].set_ylabel("Perplexity of the set")
     add_legend(canvas, panels)
     return canvas
@@ -197,21 +207,9 @@ RANDOM_SETS = Companion(
 PUBLISHED_SETS = Companion(
     "fct_published_token_set_trajectory",
     ("set_model_id", "start_percent", "category", "model_id", "parameter_count", "train_flops_palm", "perplexity"),
-    suite_id="opt-published",
+    suite_id=PUBLISHED_SUITE,
 )
-BESIDE = (RANDOM_SETS, PUBLISHED_SETS)
-
-
-def draw_stagnated(rows: pa.Table, random_rows: pa.Table, published: pa.Table) -> Canvas:
-    """Draw figure 3."""
-    return draw_transfer(rows, random_rows, published, "stagnated")
-
-
-def draw_upward(rows: pa.Table, random_rows: pa.Table, published: pa.Table) -> Canvas:
-    """Draw figure 4."""
-    return draw_transfer(rows, random_rows, published, "upward")
-
-
+SHOWN_WITH = (RANDOM_SETS, PUBLISHED_SETS)
 OWN_SETS = "fct_token_set_trajectory"
 COMPARABLE_SETS = "fct_comparable_token_set_trajectory"
 
@@ -224,15 +222,20 @@ def define_figure(
     mart: str = OWN_SETS,
     companions: tuple[Companion, ...] = (),
 ) -> Figure:
-    """Describe a figure from a mart of token sets."""
+    """Return the definition of a figure that is drawn from a mart of token sets."""
     source = f"Xia et al. 2023, Figure {number}"
     caveat_mart = "fct_trend_caveat"
     return Figure(f"figure_{number:02d}_{name}", title, source, mart, COLUMNS, draw, companions, caveat_mart)
 
 
+draw_stagnated = partial(draw_transfer, category="stagnated")
+draw_upward = partial(draw_transfer, category="upward")
+
 FIGURES = (
-    define_figure(3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, COMPARABLE_SETS, BESIDE),
-    define_figure(4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, COMPARABLE_SETS, BESIDE),
+    define_figure(
+        3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, COMPARABLE_SETS, COMPARISONS
+    ),
+    define_figure(4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, COMPARABLE_SETS, SHOWN_WITH),
     define_figure(10, "other_tokens", "Perplexity of tokens without a clear trend", draw_others),
     define_figure(11, "upward_tokens_by_model", "Perplexity of other models' upward-trend tokens", draw_upward_sets),
     define_figure(

@@ -1,4 +1,4 @@
-"""Figure 2 of Xia et al. 2023: share of tokens that stagnate, rise or fall, by start of the trend."""
+"""Figure 2 of Xia et al. 2023: share of tokens in each trend category, by start of the trend."""
 
 from __future__ import annotations
 
@@ -6,31 +6,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.figure import Companion, Figure
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, mark_points, new_canvas
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
+from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas, ring_points
 
+# The trend conventions of the paper: for suites scored here, and for published trends.
 CONVENTIONS = ("paper", "published")
 UNFITTED = "no trend can be fitted"
 PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downward", "Downward (still learning)"))
 
 
+def express_percent(rows: pa.Table) -> pa.Table:
+    """Return the rows with the column ``token_percent``."""
+    return rows.append_column("token_percent", pc.multiply(rows["token_share"], 100))
+
+
 def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
     """Draw one panel per category and one line per model, under the paper's convention; published models in grey.
 
-    Starts with too few checkpoints for a fit are marked.
+    A circle marks a start with too few checkpoints to fit a trend.
     """
     paper = rows.filter(pc.is_in(rows["convention_id"], pa.array(CONVENTIONS))).sort_by("parameter_count")
-    percent = paper.append_column("token_percent", pc.multiply(paper["token_share"], 100))
+    paper = express_percent(paper)
     canvas, panels = new_canvas(len(PANELS), "Trends of token perplexity")
     for panel, (category, title) in zip(panels, PANELS, strict=True):
-        drawn = percent.filter(pc.equal(percent["category"], category))
+        drawn = paper.filter(pc.equal(paper["category"], category))
         draw_models(panel, drawn, x="start_percent", y="token_percent")
         unfitted = drawn.filter(pc.invert(drawn["is_fitted"]))
-        mark_points(panel, unfitted, x="start_percent", y="token_percent", label=UNFITTED)
+        ring_points(panel, unfitted, x="start_percent", y="token_percent", label=UNFITTED)
         if published is not None:
             shown = published.filter(pc.equal(published["category"], category)).sort_by("parameter_count")
-            shown = shown.append_column("token_percent", pc.multiply(shown["token_share"], 100))
-            draw_published(panel, shown, x="start_percent", y="token_percent")
+            draw_published(panel, express_percent(shown), x="start_percent", y="token_percent")
         panel.set(title=title, xlabel="Start of the trend (% of training)", ylim=(0, None))
     panels[0].set_ylabel("Tokens (%)")
     add_legend(canvas, panels)
@@ -48,7 +53,7 @@ FIGURE = Figure(
         Companion(
             "fct_published_trend_share",
             ("model_id", "parameter_count", "start_percent", "category", "token_share"),
-            suite_id="opt-published",
+            suite_id=PUBLISHED_SUITE,
         ),
     ),
     caveat_mart="fct_trend_caveat",

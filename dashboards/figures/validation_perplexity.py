@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.figure import Companion, Figure
-from trailhouse.dashboards.figures.panels import (
-    add_legend,
-    draw_models,
-    draw_published,
-    new_canvas,
-    scale_logarithmically,
-)
+from trailhouse.dashboards.figures.axes import COMPUTE, keep_positive, scale_logarithmically
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
+from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+
+COLUMNS = ("model_id", "parameter_count", "train_flops_palm", "perplexity")
 
 
 def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw one line per model, both axes logarithmic; what has no logarithm of compute, as step 0, is left out.
+    """Draw one line per model on two logarithmic axes; step 0, which has no logarithm of compute, is left out.
 
-    Published models have a panel of their own, for their compute may be a million times as large.
+    Published models have a panel of their own, because their compute may be a million times as large.
     """
-    started = rows.filter(pc.greater(rows["train_flops_palm"], 0)).sort_by("parameter_count")
+    trained = keep_positive(rows, COMPUTE.column).sort_by("parameter_count")
     panel_count = 1 if published is None else 2
     canvas, panels = new_canvas(panel_count, "Validation perplexity along training")
-    draw_models(panels[0], started, x="train_flops_palm", y="perplexity")
+    draw_models(panels[0], trained, x=COMPUTE.column, y="perplexity")
     if published is not None:
-        draw_published(panels[1], published.sort_by("parameter_count"), x="train_flops_palm", y="perplexity")
+        draw_published(panels[1], published.sort_by("parameter_count"), x=COMPUTE.column, y="perplexity")
         panels[1].set_title("Published")
     for panel in panels:
-        panel.set(xlabel="Training compute (FLOPs)")
+        panel.set(xlabel=COMPUTE.label)
         scale_logarithmically(panel, "xy")
     panels[0].set_ylabel("Perplexity")
     add_legend(canvas, panels)
@@ -41,13 +37,7 @@ FIGURE = Figure(
     title="Validation perplexity against training compute",
     source="Xia et al. 2023, Figure 1",
     mart="fct_comparable_validation_perplexity",
-    columns=("model_id", "parameter_count", "train_flops_palm", "perplexity"),
+    columns=COLUMNS,
     draw=draw_validation_perplexity,
-    companions=(
-        Companion(
-            "fct_published_validation_perplexity",
-            ("model_id", "parameter_count", "train_flops_palm", "perplexity"),
-            suite_id="opt-published",
-        ),
-    ),
+    companions=(Companion("fct_published_validation_perplexity", COLUMNS, suite_id=PUBLISHED_SUITE),),
 )

@@ -1,4 +1,4 @@
-"""What a passage is: a document as one model learned it (Xia et al. 2023, table 3)."""
+"""A passage: one document with the trend of every token in one model (Xia et al. 2023, table 3)."""
 
 from __future__ import annotations
 
@@ -6,28 +6,14 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
+from trailhouse.dashboards.colours import CATEGORIES
 
-@dataclass(frozen=True)
-class Category:
-    """How a trend is shown: in a colour, and with a mark where there are no colours."""
-
-    name: str
-    meaning: str
-    mark: str
-    color: str
-
-
-# Okabe and Ito's colours, which the colour-blind tell apart.
-CATEGORIES = (
-    Category("stagnated", "already learned", "=", "#0072B2"),
-    Category("upward", "forgetting", "+", "#D55E00"),
-    Category("downward", "still learning", "-", "#009E73"),
-)
+WITHOUT_TREND = "without a trend"
 
 
 @dataclass(frozen=True)
 class ModelSeries:
-    """Perplexity of one token under the checkpoints of one model, in the order of the steps."""
+    """Perplexity of one token at the checkpoints of one model, in the order of the steps."""
 
     model_id: str
     steps: tuple[int, ...]
@@ -36,7 +22,11 @@ class ModelSeries:
 
 @dataclass(frozen=True)
 class PassageToken:
-    """A token with its trend; ``category`` is None where it has none: the first token, a prompt, a late start."""
+    """A token with its trend.
+
+    ``category`` is None for tokens without a trend: the first token of a document, the tokens of a prompt, and all
+    tokens if too few checkpoints follow the start.
+    """
 
     position: int
     text: str
@@ -48,7 +38,7 @@ class PassageToken:
 
 @dataclass(frozen=True)
 class Passage:
-    """A document under one model, start and convention."""
+    """A document with the trends of its tokens in one model, after one start, under one convention."""
 
     corpus_id: str
     document_id: int
@@ -60,27 +50,30 @@ class Passage:
 
     @property
     def title(self) -> str:
-        """Which document, and whose trends from where on."""
+        """Name the document, the model, the start and the convention."""
         return (
             f"{self.corpus_id}, document {self.document_id} ({self.document_name}): trends of {self.model_id}"
             f" after {self.start_percent}% of training, convention {self.convention_id}"
         )
 
     def count_categories(self) -> dict[str, int]:
-        """Tokens in each category, in the order of the legend; the last two have no colour."""
-        counts = Counter(token.category or "without a trend" for token in self.tokens)
+        """Return the number of tokens by category, in the order of the legend; the last two have no colour."""
+        counts = Counter(token.category or WITHOUT_TREND for token in self.tokens)
         names = [category.name for category in CATEGORIES]
-        return {name: counts[name] for name in (*names, "other", "without a trend")}
+        return {name: counts[name] for name in (*names, "other", WITHOUT_TREND)}
 
 
 def make_visible(text: str) -> str:
-    """Spell out control and formatting characters, so that a text cannot steer what shows it; newlines stay."""
+    """Return a text with control and formatting characters written out, except newlines.
+
+    So a text of the warehouse cannot change how a terminal or browser shows the rest.
+    """
     return "".join(
-        character if character == "\n" or unicodedata.category(character)[0] != "C" else escape_character(character)
+        character if character == "\n" or unicodedata.category(character)[0] != "C" else write_code_point(character)
         for character in text
     )
 
 
-def escape_character(character: str) -> str:
-    """Write a character as its code point; a tab as an arrow."""
+def write_code_point(character: str) -> str:
+    """Return a character as its code point, for example ``\\u{1b}``; a tab as an arrow."""
     return "⇥" if character == "\t" else f"\\u{{{ord(character):x}}}"

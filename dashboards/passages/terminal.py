@@ -1,46 +1,44 @@
-"""A passage in a terminal: coloured where there are colours, with marks where there are none."""
+"""A passage as text for a terminal: in colours, or with marks where there are no colours."""
 
 from __future__ import annotations
 
 from rich.text import Text
 
-from trailhouse.dashboards.passages.passage import CATEGORIES, Passage, make_visible
-
-STYLES = {"stagnated": "bright_blue", "upward": "bold red", "downward": "green"}
-CATEGORY_BY_NAME = {category.name: category for category in CATEGORIES}
+from trailhouse.dashboards.colours import CATEGORY_BY_NAME
+from trailhouse.dashboards.passages.passage import Passage, make_visible
 
 
 def render_passage(passage: Passage, *, has_colors: bool) -> Text:
-    """Lay out title, text and legend; without colours a stagnated ``the`` reads ``{=the}``."""
+    """Return title, text and legend; without colours a stagnated token ``the`` is written ``{=the}``."""
     text = Text(make_visible(passage.title) + "\n\n", end="")
     for token in passage.tokens:
         append_token(text, token.text, token.category, has_colors=has_colors)
     text.append("\n\n")
-    counts = passage.count_categories()
     total = max(1, len(passage.tokens))
-    for name, count in counts.items():
+    for name, count in passage.count_categories().items():
         append_legend_line(text, name, f"{count:>8} {100 * count / total:5.1f}%", has_colors=has_colors)
     return text
 
 
-def append_token(text: Text, token_text: str, category: str | None, *, has_colors: bool) -> None:
-    """Append one token; a newline shows as an arrow before it breaks the line."""
+def append_token(text: Text, token_text: str, category_name: str | None, *, has_colors: bool) -> None:
+    """Append one token; a newline is shown as an arrow followed by a line break."""
     visible = make_visible(token_text).replace("\n", "⏎\n")
-    if category not in STYLES:
+    category = CATEGORY_BY_NAME.get(category_name or "")
+    if category is None:
         text.append(visible)
     elif has_colors:
-        text.append(visible, style=STYLES[category])
+        text.append(visible, style=category.terminal_style)
     else:
-        text.append(f"{{{CATEGORY_BY_NAME[category].mark}{visible}}}")
+        text.append(f"{{{category.mark}{visible}}}")
 
 
 def append_legend_line(text: Text, name: str, numbers: str, *, has_colors: bool) -> None:
-    """Append what one colour or mark means, and how many tokens have it."""
+    """Append the numbers of one category, its name, and its colour or mark."""
     category = CATEGORY_BY_NAME.get(name)
     if category is None:
         text.append(f"{numbers}  {name}\n")
         return
     label = f"{name} ({category.meaning})" if has_colors else f"{{{category.mark}...}} {name} ({category.meaning})"
     text.append(f"{numbers}  ")
-    text.append(label, style=STYLES[name] if has_colors else "")
+    text.append(label, style=category.terminal_style if has_colors else "")
     text.append("\n")

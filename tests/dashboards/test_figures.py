@@ -12,20 +12,17 @@ import pytest
 from matplotlib.colors import to_rgba
 from pyarrow import csv
 
+from trailhouse.dashboards.figures.axes import scale_logarithmically
 from trailhouse.dashboards.figures.figure import FORMATS, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.imported_metrics import draw_imported_metrics
 from trailhouse.dashboards.figures.line_styles import assign_styles
-from trailhouse.dashboards.figures.panels import draw_models, new_canvas, scale_logarithmically
+from trailhouse.dashboards.figures.option_perplexity import draw_option_scaling
+from trailhouse.dashboards.figures.panels import draw_models, new_canvas
 from trailhouse.dashboards.figures.passage_table import LINE_CHARACTERS, LINE_COUNT, draw_passage, save_passage
-from trailhouse.dashboards.figures.task_outcomes import (
-    draw_breakthroughness_tasks,
-    draw_groups,
-    draw_linearity_tasks,
-    draw_mean_accuracy,
-    draw_option_scaling,
-)
+from trailhouse.dashboards.figures.task_accuracy import draw_groups, draw_mean_accuracy
+from trailhouse.dashboards.figures.task_groups import FIGURES as TASK_GROUP_FIGURES
 from trailhouse.dashboards.figures.token_sets import (
     draw_against_validation,
     draw_stagnated,
@@ -349,6 +346,7 @@ def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve()
     def titles(rows, draw):
         return [panel.get_title() for panel in draw(rows, TASKS).axes if panel.axison]
 
+    draw_linearity_tasks, draw_breakthroughness_tasks = (figure.draw for figure in TASK_GROUP_FIGURES)
     published = ["Published: last checkpoints", "Published: even"]
     assert titles(TASKS, draw_linearity_tasks) == ["One's own: last checkpoints", "even", *published]
     assert titles(TASKS, draw_breakthroughness_tasks)[:2] == ["One's own: last checkpoints", "sudden"]

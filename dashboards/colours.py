@@ -1,0 +1,66 @@
+"""The colours of figures, passages and dashboards, and the categories that they mark.
+
+Superset's configuration loads this file in another Python environment, so it imports only the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The palette of Okabe and Ito (2008), which people with colour blindness can tell apart.
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+PURPLE = "#CC79A7"
+SKY_BLUE = "#56B4E9"
+ORANGE = "#E69F00"
+BLACK = "#000000"
+
+MODEL_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, SKY_BLUE, ORANGE, BLACK)
+"""Colours of models, in the order in which a figure lists them; with more models they repeat."""
+
+TEXT = BLACK
+HIGHLIGHT = "#FFEE99"
+"""Background of the token under the mouse pointer."""
+RING = "#666666"
+"""Circle around a point that needs caution."""
+REFERENCE = "#999999"
+"""What models are compared with: chance accuracy and random token sets."""
+
+
+@dataclass(frozen=True)
+class Category:
+    """How a trend category is shown: by colour, and by a mark where there are no colours."""
+
+    name: str
+    """As the marts name it."""
+    meaning: str
+    mark: str
+    color: str
+    terminal_style: str
+    """Colour in a terminal, as Rich names it."""
+
+
+CATEGORIES = (
+    Category("stagnated", "already learned", "=", BLUE, "bright_blue"),
+    Category("upward", "forgetting", "+", VERMILLION, "bold red"),
+    Category("downward", "still learning", "-", GREEN, "green"),
+)
+CATEGORY_BY_NAME = {category.name: category for category in CATEGORIES}
+
+
+def choose_model_color(index: int) -> str:
+    """Return the colour of the model at ``index`` in a figure's order."""
+    return MODEL_COLOURS[index % len(MODEL_COLOURS)]
+
+
+def choose_grey(index: int, count: int, first: float, last: float) -> str:
+    """Return grey number ``index`` of ``count`` evenly spaced ones from ``first`` to ``last`` (0 black, 1 white)."""
+    lightness = first + (last - first) * index / max(1, count - 1)
+    return f"{lightness:.2f}"
+
+
+def write_css_variables() -> str:
+    """Return the CSS rule that names the colours, such as ``--upward``, for the styles of pages and dashboards."""
+    colors = {category.name: category.color for category in CATEGORIES} | {"text": TEXT, "highlight": HIGHLIGHT}
+    return ":root { " + " ".join(f"--{name}: {color};" for name, color in colors.items()) + " }"

@@ -1,0 +1,78 @@
+"""The axes of a panel: what runs along them, logarithmic scales, and tick labels that do not overlap."""
+
+from __future__ import annotations
+
+from math import log10
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+
+class HorizontalAxis(NamedTuple):
+    """A column of a mart and its label."""
+
+    column: str
+    label: str
+
+
+COMPUTE = HorizontalAxis("train_flops_palm", "Training compute (FLOPs)")
+VALIDATION = HorizontalAxis("validation_perplexity", "Validation perplexity")
+
+
+def keep_positive(rows: pa.Table, column: str) -> pa.Table:
+    """Return the rows that have a logarithm of ``column``; step 0, with no compute, has none."""
+    return rows.filter(pc.greater(rows[column], 0))
+
+
+def finish_axis(panel: Axes, axis: HorizontalAxis, title: str) -> None:
+    """Label the horizontal axis and make it logarithmic; validation perplexity falls from left to right."""
+    panel.set(title=title, xlabel=axis.label)
+    scale_logarithmically(panel, "x")
+    if axis == VALIDATION:
+        panel.invert_xaxis()
+
+
+def finish_size_axis(panel: Axes, parameter_counts: list[int]) -> None:
+    """Make the horizontal axis a logarithmic one of model sizes, with one tick per size."""
+    panel.set(xscale="log", xlabel="Parameters")
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    sizes = sorted(set(parameter_counts))
+    panel.set_xticks(sizes, labels=[describe_size(size) for size in sizes])
+    panel.tick_params(axis="x", labelrotation=45)
+
+
+def describe_size(parameter_count: int) -> str:
+    """Write a number of parameters as 157k, 70M or 1.3B."""
+    scales = ((10**9, "B"), (10**6, "M"), (10**3, "k"), (1, ""))
+    scale, unit = next((entry for entry in scales if parameter_count >= entry[0]), scales[-1])
+    return f"{parameter_count / scale:.3g}{unit}"
+
+
+def scale_logarithmically(panel: Axes, directions: str) -> None:
+    """Make the axes named in ``directions`` (``x``, ``y`` or ``xy``) logarithmic; call it after the lines are drawn.
+
+    On an axis shorter than a decade, matplotlib would label every minor tick and the labels would overlap.
+    """
+    for direction in directions:
+        axis = panel.xaxis if direction == "x" else panel.yaxis
+        panel.set(**{f"{direction}scale": "log"})
+        lowest, highest = sorted(axis.get_view_interval())
+        decades = log10(highest / lowest)
+        if decades < 1:
+            axis.set_major_locator(MaxNLocator(nbins=4))
+        elif decades < 2:
+            axis.set_major_locator(LogLocator(subs=(1, 3)))
+        axis.set_major_formatter(FuncFormatter(write_tick))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def write_tick(value: float, _position: int | None = None) -> str:
+    """Write a tick label: plain digits from 0.001 to 99,999, else a factor times a power of ten."""
+    if 1e-3 <= value < 1e5:
+        return f"{value:g}"
+    factor, _, exponent = f"{value:e}".partition("e")
+    shown = "" if float(factor) == 1 else rf"{float(factor):g} \times "
+    return rf"${shown}10^{{{int(exponent)}}}$"

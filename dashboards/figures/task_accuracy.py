@@ -1,0 +1,104 @@
+"""Figures 8 and 9 of Xia et al. 2023: few-shot accuracy along training, over all tasks and by group of tasks."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from trailhouse.dashboards.colours import REFERENCE
+from trailhouse.dashboards.figures.axes import COMPUTE, VALIDATION, HorizontalAxis, finish_axis, keep_positive
+from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.option_perplexity import draw_options
+from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+from trailhouse.dashboards.figures.task_rows import (
+    ACCURACY,
+    CORRECT_OPTIONS,
+    GROUPS,
+    INCORRECT_OPTIONS,
+    MEASURE_COLUMNS,
+    MEASURES,
+    PUBLISHED_ACCURACY,
+    choose_shots,
+    express_percent,
+    select_subject,
+)
+
+
+def draw_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, title: str) -> None:
+    """Draw accuracy in percent, one line per model, and a dotted line at the accuracy of random choice."""
+    rows = keep_positive(express_percent(rows, "measure_value"), axis.column)
+    draw_models(panel, rows, x=axis.column, y="percent")
+    if rows.num_rows and rows["chance_value"].null_count < rows.num_rows:
+        chance = 100 * pc.mean(rows["chance_value"]).as_py()
+        panel.axhline(chance, color=REFERENCE, linestyle=":", label="chance")
+    finish_axis(panel, axis, title)
+
+
+def draw_published_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, title: str) -> None:
+    """Draw the accuracy of published models in percent, in grey."""
+    rows = keep_positive(express_percent(rows, "measure_value"), axis.column)
+    draw_published(panel, rows, x=axis.column, y="percent")
+    finish_axis(panel, axis, title)
+
+
+def draw_mean_accuracy(rows: pa.Table, published: pa.Table) -> Canvas:
+    """Draw figure 8: mean accuracy over all tasks against compute and validation perplexity.
+
+    The suite's own tasks come first, the published ones second.
+    """
+    canvas, panels = new_canvas(4, "Few-shot accuracy, mean over all tasks")
+    own, others = (select_subject(choose_shots(table), "all") for table in (rows, published))
+    for panel, axis in zip(panels[:2], (COMPUTE, VALIDATION), strict=True):
+        draw_accuracy(panel, own, axis, "One's own tasks")
+    for panel, axis in zip(panels[2:], (COMPUTE, VALIDATION), strict=True):
+        draw_published_accuracy(panel, others, axis, "Published: 74 BIG-Bench tasks")
+    panels[0].set_ylabel("Accuracy (%)")
+    add_legend(canvas, panels)
+    return canvas
+
+
+def draw_groups(rows: pa.Table, correct: pa.Table, incorrect: pa.Table, published: pa.Table) -> Canvas:
+    """Draw figure 9: accuracy and option perplexity against validation perplexity, by group of tasks.
+
+    For a suite that has tasks of neither group, the panels show all of its tasks.
+    """
+    rows, correct, incorrect = (choose_shots(table) for table in (rows, correct, incorrect))
+    present = set(rows["subject"].to_pylist())
+    groups = [group for group in GROUPS if group in present] or ["all"]
+    canvas, panels = new_canvas(2 * len(groups) + len(GROUPS), "Accuracy and option perplexity by group of tasks")
+    for index, group in enumerate(groups):
+        name = f"{group} tasks"
+        draw_accuracy(panels[index], select_subject(rows, group), VALIDATION, name)
+        options = (select_subject(correct, group), select_subject(incorrect, group))
+        draw_options(panels[len(groups) + index], *options, title=f"{name}: options")
+    for panel, group in zip(panels[2 * len(groups) :], GROUPS, strict=True):
+        draw_published_accuracy(panel, select_subject(published, group), VALIDATION, f"Published: {group} tasks")
+    panels[0].set_ylabel("Accuracy (%)")
+    add_legend(canvas, panels)
+    return canvas
+
+
+FIGURES = (
+    Figure(
+        name="figure_08_task_accuracy",
+        title="Few-shot accuracy against compute and validation perplexity",
+        source="Xia et al. 2023, Figure 8",
+        mart=MEASURES,
+        columns=MEASURE_COLUMNS,
+        draw=draw_mean_accuracy,
+        companions=(PUBLISHED_ACCURACY,),
+        equals=ACCURACY,
+    ),
+    Figure(
+        name="figure_09_task_groups",
+        title="Accuracy and option perplexity by group of tasks",
+        source="Xia et al. 2023, Figure 9",
+        mart=MEASURES,
+        columns=MEASURE_COLUMNS,
+        draw=draw_groups,
+        companions=(CORRECT_OPTIONS, INCORRECT_OPTIONS, PUBLISHED_ACCURACY),
+        equals=ACCURACY,
+    ),
+)

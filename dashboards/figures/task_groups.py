@@ -1,0 +1,101 @@
+"""Figures 17 and 18 of Xia et al. 2023: scaling curve and trajectories of every task of a group."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import ceil
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from trailhouse.dashboards.colours import REFERENCE, choose_grey
+from trailhouse.dashboards.figures.axes import COMPUTE, finish_axis, finish_size_axis, keep_positive
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
+from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas, order_by_size
+from trailhouse.dashboards.figures.task_rows import choose_shots, express_percent, keep_last, select_group
+
+COLUMN_COUNT = 5
+DARKEST_TASK, LIGHTEST_TASK = 0.15, 0.7
+
+
+def draw_scaling(panel: Axes, rows: pa.Table, title: str) -> None:
+    """Draw the accuracy of every model's last checkpoint against model size, one grey line per task."""
+    tasks = list(dict.fromkeys(rows["task_set"].to_pylist()))
+    for index, task in enumerate(tasks):
+        last = keep_last(rows.filter(pc.equal(rows["task_set"], task)))
+        shade = choose_grey(index, len(tasks), DARKEST_TASK, LIGHTEST_TASK)
+        panel.plot(last["parameter_count"].to_pylist(), last["percent"].to_pylist(), color=shade, marker=".")
+    panel.set_title(title)
+    finish_size_axis(panel, rows["parameter_count"].to_pylist())
+
+
+def draw_own_task(panel: Axes, rows: pa.Table, task: str) -> None:
+    """Draw the accuracy of a task of the suite along training, and a dotted line at the accuracy of random choice."""
+    shown = rows.filter(pc.equal(rows["task_set"], task))
+    draw_models(panel, keep_positive(shown, COMPUTE.column), x=COMPUTE.column, y="percent")
+    panel.axhline(100 * pc.mean(shown["chance_accuracy_ratio"]).as_py(), color=REFERENCE, linestyle=":")
+    finish_axis(panel, COMPUTE, task)
+
+
+def draw_published_task(panel: Axes, rows: pa.Table, task: str) -> None:
+    """Draw the accuracy of a task in a published suite along training."""
+    draw_published(panel, rows.filter(pc.equal(rows["task_set"], task)), x=COMPUTE.column, y="percent")
+    finish_axis(panel, COMPUTE, f"Published: {task}")
+
+
+def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
+    """Draw the scaling curve and the trajectory of every task of a group: the suite's own tasks, then published ones.
+
+    Tasks that are in no published group at all are drawn with the linearity tasks.
+    """
+    own = select_group(choose_shots(rows), group, has_fallback=group == "linearity")
+    others = select_group(published, group, has_fallback=False)
+    own, others = (express_percent(order_by_size(table), "accuracy_ratio") for table in (own, others))
+    own_tasks, published_tasks = (sorted(set(table["task_set"].to_pylist())) for table in (own, others))
+    panel_count = sum(1 + len(tasks) for tasks in (own_tasks, published_tasks) if tasks)
+    row_count = max(1, ceil(panel_count / COLUMN_COUNT))
+    title = f"Scaling curves and trajectories of {group} tasks"
+    canvas, panels = new_canvas(COLUMN_COUNT * row_count, title, row_count)
+    remaining = iter(panels)
+    if own_tasks:
+        draw_scaling(next(remaining), own, "One's own: last checkpoints")
+    for task in own_tasks:
+        draw_own_task(next(remaining), own, task)
+    if published_tasks:
+        draw_scaling(next(remaining), others, "Published: last checkpoints")
+    for task in published_tasks:
+        draw_published_task(next(remaining), others, task)
+    for panel in remaining:
+        panel.set_axis_off()
+    for panel in panels[::COLUMN_COUNT]:
+        panel.set_ylabel("Accuracy (%)")
+    add_legend(canvas, panels)
+    return canvas
+
+
+PUBLISHED_TASKS = Companion(
+    "fct_published_task_accuracy",
+    ("task_set", "published_groups", "model_id", "parameter_count", "step", "train_flops_palm", "accuracy_ratio"),
+    suite_id=PUBLISHED_SUITE,
+    equals=(("task_set_kind", "task"),),
+)
+
+
+def define_figure(number: int, group: str) -> Figure:
+    """Return the definition of the figure of one group of tasks."""
+    return Figure(
+        name=f"figure_{number}_{group}_tasks",
+        title=f"Scaling curves and trajectories of {group} tasks",
+        source=f"Xia et al. 2023, Figure {number}",
+        mart="fct_task_accuracy_by_checkpoint",
+        columns=(*PUBLISHED_TASKS.columns, "shot_count", "chance_accuracy_ratio"),
+        draw=partial(draw_task_group, group=group),
+        companions=(PUBLISHED_TASKS,),
+        equals=(("task_set_kind", "task"), ("normalisation", "token")),
+        is_of_corpus=False,
+    )
+
+
+FIGURES = (define_figure(17, "linearity"), define_figure(18, "breakthroughness"))

@@ -1,0 +1,75 @@
+"""Rows of the marts about tasks: which of them the figures of task accuracy and option perplexity show."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion
+from trailhouse.dashboards.figures.panels import order_by_size
+
+SHOT_COUNT = 2  # as in the paper
+GROUPS = ("linearity", "breakthroughness")
+"""The groups of tasks of Xia et al. 2023: accuracy that grows steadily with size, and suddenly."""
+
+MEASURES = "fct_trajectory_measure"
+MEASURE_COLUMNS = (
+    "subject",
+    "variant",
+    "model_id",
+    "parameter_count",
+    "step",
+    "measure_value",
+    "chance_value",
+    "train_flops_palm",
+    "validation_perplexity",
+)
+ACCURACY = (("measure", "task accuracy"),)
+CORRECT = (("measure", "correct option loss"),)
+INCORRECT = (("measure", "incorrect option loss"),)
+PUBLISHED_ACCURACY = Companion(MEASURES, MEASURE_COLUMNS, suite_id=PUBLISHED_SUITE, equals=ACCURACY)
+CORRECT_OPTIONS = Companion(MEASURES, MEASURE_COLUMNS, equals=CORRECT)
+INCORRECT_OPTIONS = Companion(MEASURES, MEASURE_COLUMNS, equals=INCORRECT)
+
+
+def choose_shots(rows: pa.Table) -> pa.Table:
+    """Return the rows with as many shots as the paper has, or else with the largest number there is."""
+    if "variant" in rows.column_names:
+        digits = pc.replace_substring(rows["variant"].cast(pa.string()), "-shot", "")
+        rows = rows.append_column("shot_count", digits.cast(pa.int64()))
+    if rows.num_rows == 0:
+        return rows
+    counts = set(rows["shot_count"].to_pylist())
+    return rows.filter(pc.equal(rows["shot_count"], SHOT_COUNT if SHOT_COUNT in counts else max(counts)))
+
+
+def select_subject(rows: pa.Table, subject: str) -> pa.Table:
+    """Return the rows about one task or group of tasks, sorted by model size."""
+    return order_by_size(rows.filter(pc.equal(rows["subject"], subject)))
+
+
+def select_group(rows: pa.Table, group: str, *, has_fallback: bool) -> pa.Table:
+    """Return the rows of the tasks in a published group.
+
+    With ``has_fallback``, all rows are returned if no task is in any group.
+    """
+    in_group = rows.filter(pc.match_substring(rows["published_groups"], group))
+    grouped = [pc.any(pc.match_substring(rows["published_groups"], name)).as_py() for name in GROUPS]
+    return rows if has_fallback and not any(grouped) else in_group
+
+
+def keep_last(rows: pa.Table) -> pa.Table:
+    """Return one row per model, that of its last checkpoint, sorted by model size."""
+    last = {row["model_id"]: row for row in rows.sort_by("step").to_pylist()}
+    kept = sorted(last.values(), key=lambda row: (row["parameter_count"], row["model_id"]))
+    return pa.Table.from_pylist(kept, schema=rows.schema)
+
+
+def express_percent(rows: pa.Table, column: str) -> pa.Table:
+    """Return the rows with the column ``percent``, 100 times ``column``."""
+    return rows.append_column("percent", pc.multiply(rows[column].cast(pa.float64()), 100))
+
+
+def express_perplexity(rows: pa.Table) -> pa.Table:
+    """Return rows of losses in nats with the column ``perplexity``."""
+    return rows.append_column("perplexity", pc.exp(rows["measure_value"]))
