@@ -28,7 +28,7 @@ from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
-SERIES = ("staging", "int_series_fingerprint", "int_token_series", "int_series_grid", "int_log_prob_by_checkpoint")
+SERIES = ("staging", "int_series_fingerprint", "int_token_series", "int_scored_step_set", "int_log_prob_by_checkpoint")
 DESIGN = ("int_trend_regressor", "int_trend_design", "int_trend_fingerprint", "int_trend_moment")
 TRENDS = (*DESIGN, "int_token_trend_by_start", "int_token_trend_robust_by_start")
 SETS = ("int_token_category", "int_token_set_pair", "int_token_set_log_prob", "int_trend_pair", "int_trend_agreement")

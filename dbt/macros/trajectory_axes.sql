@@ -1,6 +1,6 @@
 {#
-    The axes that a trajectory can be drawn against, one row each: an array of (name, value) to be joined by
-    arrayJoin. The names are what a person picks in a dashboard.
+    The axes that a trajectory can be drawn against, as an array of (name, value) for arrayJoin. Readers choose an axis
+    by its name in the dashboards.
 #}
 {% macro trajectory_axes(validation_perplexity) -%}
     cast(
@@ -15,8 +15,25 @@
 {%- endmacro %}
 
 {#
-    Rows with one point for every axis on which they have a place: the columns `axis` and `axis_value`.
+    The rows of a relation, once for every corpus on which their checkpoint is scored, with its validation perplexity
+    there. Where the checkpoint is scored on no corpus, the corpus is empty and the perplexity null.
 #}
+{% macro with_validation_perplexity(relation) -%}
+    select
+        {{ relation }}.*,
+        ifNull(validation.corpus_id, '') as corpus_id,
+        nullIf(ifNull(validation.validation_perplexity, 0), 0) as validation_perplexity
+    from {{ relation }}
+    left join
+        (
+            select model_id, step, corpus_id, perplexity as validation_perplexity
+            from {{ ref("fct_validation_perplexity_by_checkpoint") }}
+        ) as validation
+        on {{ relation }}.model_id = validation.model_id
+        and {{ relation }}.step = validation.step
+{%- endmacro %}
+
+{# The rows of a relation, once for every axis on which they have a value: the columns `axis` and `axis_value`. #}
 {% macro points_on_axes(relation) -%}
     select
         *,
@@ -28,8 +45,72 @@
 {%- endmacro %}
 
 {#
-    Whether the curve was measured at the place, and not only drawn through it.
+    The CTE `value_on_axis` of the marts by axis: the trajectories of a relation with one row per checkpoint, at every
+    axis value at which any model of the suite has a checkpoint. A line chart needs them all, since it breaks the line
+    of a model where a value is missing.
+
+    Where the model has a checkpoint itself, the value is the measured one. Elsewhere it is `value_at_equal_perplexity`,
+    on the other axes too; outside the trajectory there is no row. `keys` tell the trajectories of a model and corpus
+    apart, `measures` are the columns to draw, all of them perplexities or none.
 #}
-{% macro is_measured_at_place() -%}
-    cast(has(arrayMap(point -> point .1, curve.points), place.axis_value) as Bool)
+{% macro values_on_axes(relation, keys, measures, are_perplexities=false) -%}
+    {%- set keys = (["suite_id", "model_id", "corpus_id"] + keys) | join(", ") -%}
+    point as ({{ points_on_axes(relation) }}),
+
+    curve as (
+        select
+            {{ keys }},
+            any(parameter_count) as parameter_count,
+            axis,
+            {% for measure in measures %}
+                arrayMap(
+                    entry -> (entry .2, entry .3),
+                    arraySort(groupArray((step, axis_value, toFloat64({{ measure }}))))
+                ) as {{ measure }}_curve {{- "," if not loop.last }}
+            {% endfor %}
+        from point
+        group by {{ keys }}, axis
+    ),
+
+    axis_location as (select distinct suite_id, corpus_id, axis, axis_value from point),
+
+    located as (
+        select
+            *,
+            indexOf(arrayMap(entry -> entry .1, {{ measures[0] }}_curve), axis_value) as measured_index,
+            if(
+                measured_index > 0,
+                measured_index,
+                {{
+                    first_index_at_level(
+                        measures[0] ~ "_curve", "axis_value", "axis= 'validation perplexity'"
+                    )
+                }}
+            ) as checkpoint_index
+        from curve
+        inner join axis_location using (suite_id, corpus_id, axis)
+    ),
+
+    valued as (
+        select
+            *
+            {%- for measure in measures %}
+                ,
+                {{ value_at_equal_perplexity(measure ~ "_curve", "axis_value", "checkpoint_index", are_perplexities) }}
+                as {{ measure }}_there
+            {%- endfor %}
+        from located
+    ),
+
+    value_on_axis as (
+        select
+            {{ keys }},
+            parameter_count,
+            axis,
+            axis_value,
+            {% for measure in measures %} assumeNotNull({{ measure }}_there) as {{ measure }}, {% endfor %}
+            toBool(measured_index > 0) as is_measured
+        from valued
+        where {{ measures[0] }}_there is not null
+    )
 {%- endmacro %}

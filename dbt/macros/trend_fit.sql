@@ -1,8 +1,9 @@
 {#
-    Closed forms of the trend fit. A fit covers the last m checkpoints of a series; every sum it needs is a
-    cumulative sum over the series read backwards, so that one pass serves all start points.
+    Sums of the fits of all start points at once. A fit covers the last m checkpoints of a series, so every sum it
+    needs is element m of a cumulative sum over the series in reverse order.
+
+    Returns an array with that element for each start point, where m is `fit_point_counts` of the start point.
 #}
-{# The m-th element of a cumulated array for each start point, where m is the start point's number of points. #}
 {% macro at_starts(cumulated) -%}
     array(
         {%- for _ in var("trend_start_percents") -%}
@@ -11,81 +12,5 @@
     )
 {%- endmacro %}
 
-{#
-    Two-sided p-value of Student's t with nu degrees of freedom, from the correlation r alone: with
-    t = r sqrt(nu) / sqrt(1 - r^2) the distribution function is a finite sum for integer nu (Abramowitz and
-    Stegun 1964, equations 26.7.3 and 26.7.4; cos^2 theta = 1 - r^2 = u):
-
-        even nu:  p = 1 - r S                              S = sum over k < nu / 2 of c_k u^k
-        odd nu:   p = 1 - 2 / pi (asin r + r sqrt(u) S)    S = sum over k < (nu - 1) / 2 of c_k u^k
-
-        c_0 = 1,  c_k / c_(k-1) = (2 k - 1 + odd) / (2 k + odd),  odd = nu mod 2
-
-    S is summed in blocks of eight terms: the head of a block by the gamma function, the other seven by
-    Horner's rule, terms beyond the last as 0. asin r is written as atan2(r, sqrt(u)), which keeps its
-    precision when r is close to 1.
-
-    That form cancels where p is small. The infinite sum is 1, so p is also what the finite one leaves, all terms
-    positive:
-
-        p = r / sqrt(pi) sum over k >= 0 of u^h gamma(h + 1/2) / gamma(h + 1),  h = nu / 2 + k
-
-    Below 1e-8 it is that tail, up to the term that is below 1e-8 of the sum; above, the first form is as exact
-    and the tail an empty sum.
-#}
-{% macro student_t_p_value(correlation, residual_share, degrees_of_freedom) %}
-    {%- set r, u, nu = correlation, residual_share, degrees_of_freedom -%}
-    {%- set odd = "(" ~ nu ~ " % 2)" -%}
-    {%- set terms = "intDiv(" ~ nu ~ ", 2)" -%}
-    {%- set horner = namespace(tail="1") -%}
-    {%- for i in range(7, 0, -1) -%}
-        {%- set horner.tail -%}
-            1 + (k + {{ i }} < {{ terms }}) * (2 * k + {{ 2 * i - 1 }} + {{ odd }}) / (2 * k + {{ 2 * i }} + {{ odd }}) * {{ u }} * ({{ horner.tail }})
-        {%- endset -%}
-    {%- endfor -%}
-    {%- set series_sum -%}
-        exp(lgamma(1 + {{ odd }} / 2) - lgamma(0.5 + {{ odd }} / 2)) * arraySum(
-            k -> exp(
-                k * log(greatest({{ u }}, 1e-300)) + lgamma(k + 0.5 + {{ odd }} / 2) - lgamma(k + 1 + {{ odd }} / 2)
-            ) * ({{ horner.tail }}),
-            range(0, greatest(0, {{ terms }}), 8)
-        )
-    {%- endset -%}
-    {#- both branches are evaluated for every row: where there is no correlation, log u must not be 0 -#}
-    {%- set log_u = "log(least(greatest(" ~ u ~ ", 1e-300), 0.9999999))" -%}
-    {%- set tail = namespace(terms="1") -%}
-    {%- for i in range(7, 0, -1) -%}
-        {%- set tail.terms -%}
-            1 + (2 * h + {{ 2 * i - 1 }}) / (2 * h + {{ 2 * i }}) * {{ u }} * ({{ tail.terms }})
-        {%- endset -%}
-    {%- endfor -%}
-    arrayMap(
-        p -> if(
-            p < 1e-8,
-            {{ r }}
-            / sqrt(pi())
-            * arraySum(
-                h -> exp(h * {{ log_u }} + lgamma(h + 0.5) - lgamma(h + 1)) * ({{ tail.terms }}),
-                arrayMap(
-                    k -> {{ nu }} / 2 + k,
-                    range(
-                        0,
-                        if(p < 1e-8, toUInt32(1 + log(1e-8 * greatest(1 - {{ u }}, 1e-7)) / {{ log_u }}), 0),
-                        8
-                    )
-                )
-            ),
-            p
-        ),
-        [
-            if(
-                {{ odd }} = 0,
-                1 - {{ r }} * {{ series_sum }},
-                1 - 2 / pi() * (atan2({{ r }}, sqrt({{ u }})) + {{ r }} * sqrt({{ u }}) * {{ series_sum }})
-            )
-        ]
-    )[1]
-{%- endmacro %}
-
-{# A Float32 that holds the largest finite value instead of infinity. #}
+{# The value as Float32; beyond the range of Float32 its largest finite value instead of infinity. #}
 {% macro saturate_float32(value) -%} toFloat32(greatest(-3.4e38, least(3.4e38, {{ value }}))) {%- endmacro %}

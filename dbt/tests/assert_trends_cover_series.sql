@@ -11,7 +11,8 @@ with
             sum(token_count) as expected_count
         from {{ ref("int_trend_design") }} as trend_design
         array join start_percents as start_percent, fit_point_counts as fit_point_count
-        inner join {{ ref("int_series_grid") }} as series_grid using (model_id, corpus_id, grid_id)
+        inner join
+            {{ ref("int_scored_step_set") }} as scored_step_set using (model_id, corpus_id, step_set_id)
         where fit_point_count > 0
         group by convention_id, model_id, corpus_id, start_percent
         having expected_count > 0

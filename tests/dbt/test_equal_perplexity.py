@@ -77,7 +77,7 @@ def test_a_model_is_read_between_the_checkpoints_where_it_first_reaches_a_perple
                 value = np.interp(number * 0.1, losses[pair], values[pair])
                 expected[*key, number] = (curve["step"][after - 1], curve["step"][after], value)
     rows = built.rows(
-        "select set_model_id, start_percent, category, model_id, toInt64(round(log(grid_perplexity) * 10)),"
+        "select set_model_id, start_percent, category, model_id, toInt64(round(log(perplexity_level) * 10)),"
         " step_before, step_after, measure_value from fct_equal_perplexity_alignment where corpus_id = 'books'"
     )
     assert len(rows) == len(expected) > 1000

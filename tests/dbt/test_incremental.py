@@ -7,7 +7,7 @@ STEPS = [0, 100, 200, 300, 400, 500]
 TRAJECTORIES = ("+fct_validation_perplexity_by_checkpoint", "+fct_trend_share_by_start", "int_token_category")
 INCREMENTAL = (
     "int_token_series",
-    "int_series_grid",
+    "int_scored_step_set",
     "int_log_prob_by_checkpoint",
     "int_token_trend_by_start",
     "int_trend_count_by_start",

@@ -19,13 +19,13 @@ with
 
 select
     set_model_id,
-    grid_perplexity as validation_perplexity,
+    perplexity_level as validation_perplexity,
     uniqExact(model_id) as model_count,
     min(exp(measure_value)) as lowest_perplexity,
     max(exp(measure_value)) as highest_perplexity,
     max(measure_value) - min(measure_value) as spread_nats,
     argMin(model_id, measure_value) as lowest_model_id
 from aligned
-group by set_model_id, grid_perplexity
+group by set_model_id, perplexity_level
 having model_count > 1
-order by set_model_id, grid_perplexity desc
+order by set_model_id, perplexity_level desc

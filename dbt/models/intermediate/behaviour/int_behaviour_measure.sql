@@ -1,8 +1,4 @@
-{{
-    config(
-        engine="MergeTree()", order_by=["measure", "subject", "variant", "model_id", "corpus_id", "step"]
-    )
-}}
+{{ config(order_by=["measure", "subject", "variant", "model_id", "corpus_id", "step"]) }}
 
 -- what is followed over training, in one shape: a new behaviour is one more branch
 with

@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id", "step"]) }}
+{{ config(order_by=["model_id", "corpus_id", "step"]) }}
 
 with
     log_prob as (select * from {{ ref("int_log_prob_by_checkpoint") }}),

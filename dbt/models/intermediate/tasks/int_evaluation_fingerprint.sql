@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id"]) }}
+{{ config(order_by=["model_id"]) }}
 
 with
     evaluation as (select * from {{ ref("stg_tasks__evaluation") }}),

@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["model_id"],
         order_by=["comparison", "task_id", "shot_count", "normalisation", "seed", "step"],
         pre_hook="{{ drop_vanished_pairs(ref('int_evaluation_fingerprint'), 'model_id') }}",

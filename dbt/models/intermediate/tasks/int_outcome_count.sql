@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["model_id", "task_id", "shot_count", "normalisation", "seed", "step"],
     )
 }}

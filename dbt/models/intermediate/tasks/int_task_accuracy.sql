@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["model_id", "task_set_kind", "task_set", "shot_count", "normalisation", "step"],
     )
 }}

@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["task_set_kind", "task_set", "task_id"]) }}
+{{ config(order_by=["task_set_kind", "task_set", "task_id"]) }}
 
 with
     task as (

@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["model_id", "corpus_id"],
         order_by=["set_percent", "step"],
         pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",

@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["set_model_id", "model_id", "corpus_id"],
         order_by=["start_percent", "category", "step"],
         query_settings={"join_use_nulls": 0, "max_bytes_before_external_group_by": 4000000000},
@@ -27,7 +24,7 @@ with
     ),
 
     token_series as (
-        select model_id, corpus_id, document_id, position, grid_id, steps, log_prob_nats
+        select model_id, corpus_id, document_id, position, step_set_id, steps, log_prob_nats
         from {{ ref("int_token_series") }}
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
@@ -37,7 +34,7 @@ with
             stale_pair.set_model_id as set_model_id,
             token_series.model_id as model_id,
             token_series.corpus_id as corpus_id,
-            grid_id,
+            step_set_id,
             steps,
             arrayMap(score -> toDecimal64(toFloat64(score), 9), log_prob_nats) as scores,
             category_code,
@@ -63,12 +60,12 @@ with
             model_id,
             corpus_id,
             category_code,
-            any(paired_series.steps) as grid_steps,
+            any(paired_series.steps) as scored_steps,
             sumForEach(scores) as score_sums,
             count() as token_count,
             any(paired_series.pair_fingerprint) as fingerprint
         from paired_series
-        group by set_model_id, model_id, corpus_id, category_code, grid_id
+        group by set_model_id, model_id, corpus_id, category_code, step_set_id
     ),
 
     summed as (
@@ -86,7 +83,7 @@ with
         array join
             {{ var("trend_start_percents") }} as start,
             arrayEnumerate({{ var("trend_start_percents") }}) as start_ordinal
-        array join grid_steps as step, score_sums as score_sum
+        array join scored_steps as step, score_sums as score_sum
         where category != ''
         group by set_model_id, model_id, corpus_id, start_percent, category, step
     )

@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["tokenizer_id", "corpus_id"]) }}
+{{ config(order_by=["tokenizer_id", "corpus_id"]) }}
 
 with
     token as (select * from {{ ref("stg_corpora__token") }}),

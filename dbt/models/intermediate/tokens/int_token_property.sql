@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["tokenizer_id", "corpus_id"],
         order_by=["document_id", "position"],
         contract={"enforced": true},

@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id"]) }}
+{{ config(order_by=["model_id", "corpus_id"]) }}
 
 with
     trend_fingerprint as (select * from {{ ref("int_trend_fingerprint") }}),

@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["model_id", "corpus_id"],
         order_by=["convention_id", "start_percent", "property", "property_value", "category"],
         pre_hook="{{ drop_vanished_pairs(ref('int_token_property_pair')) }}",

@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["model_id", "corpus_id"],
         order_by=["convention_id", "start_percent", "document_id", "position"],
         projections=[pair_projection("trend_fingerprint")],
@@ -80,21 +77,11 @@ with
         from adjusted
     ),
 
-    -- significance first: a significant series inside the band is a trend
     categorised as (
         select
             *,
             coalesce(decisive_p_value < significance_level, false) as is_significant,
-            multiIf(
-                is_significant and slope * rising_perplexity_slope_sign > 0,
-                'upward',
-                is_significant and slope * rising_perplexity_slope_sign < 0,
-                'downward',
-                start_to_average between stagnation_lower and stagnation_upper
-                and end_to_average between stagnation_lower and stagnation_upper,
-                'stagnated',
-                'other'
-            ) as trend
+            {{ trend_category("slope * rising_perplexity_slope_sign") }} as trend
         from test_result
     )
 

@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["model_id", "corpus_id"],
         order_by=["start_percent", "document_id", "position"],
         projections=[pair_projection("trend_fingerprint")],
@@ -50,7 +47,7 @@ with
             ) as concordances,
             arrayMap(occurrence -> occurrence - 1, arrayEnumerateUniq(newest_first)) as later_ties
         from token_series
-        inner join trend_design using (model_id, corpus_id, grid_id)
+        inner join trend_design using (model_id, corpus_id, step_set_id)
     ),
 
     -- a tie group that grows from t to t + 1 adds t pairs, and 6 t (t + 2) to its t (t - 1) (2 t + 5)
@@ -119,17 +116,6 @@ select
     toInt32(kendall_score) as kendall_score,
     cast(if(pair_count > tied_pair_count, tau_b, null) as Nullable(Float32)) as kendall_tau_b,
     cast(if(fit_point_count >= 4, normal_p_value, null) as Nullable(Float32)) as p_value,
-    toLowCardinality(
-        multiIf(
-            is_significant and kendall_score > 0,
-            'upward',
-            is_significant and kendall_score < 0,
-            'downward',
-            start_to_average between stagnation_lower and stagnation_upper
-            and end_to_average between stagnation_lower and stagnation_upper,
-            'stagnated',
-            'other'
-        )
-    ) as category,
+    toLowCardinality({{ trend_category("kendall_score") }}) as category,
     trend_fingerprint
 from tested

@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id", "grid_id", "convention_id"]) }}
+{{ config(order_by=["model_id", "corpus_id", "step_set_id", "convention_id"]) }}
 
 with
     regressor as (select * from {{ ref("int_trend_regressor") }}),
@@ -23,9 +23,9 @@ with
         from regressor
     ),
 
-    -- newest first, relative to the newest: a fit over the last m checkpoints reads the first m elements; m
+    -- Newest first, relative to the newest: a fit over the last m checkpoints reads the first m elements. m
     -- is 0
-    -- where training has not come as far as the start
+    -- where training has not reached the start.
     fit_window as (
         select
             *,
@@ -47,7 +47,7 @@ with
             convention_id,
             model_id,
             corpus_id,
-            grid_id,
+            step_set_id,
             series_fingerprint,
             response,
             rising_perplexity_slope_sign,
@@ -68,7 +68,8 @@ with
         from fit_window
     )
 
--- the fingerprint covers what the fits of the pair depend on: the scores, every grid and every convention
+-- The fingerprint covers all that the fits depend on: the scores, every set of scored steps, every
+-- convention.
 select
     *,
     cityHash64(

@@ -20,7 +20,7 @@ with
                 arrayMap(log_ratio -> - log_ratio, log_ratios)
             ) as responses
         from token_series
-        inner join trend_design using (model_id, corpus_id, grid_id)
+        inner join trend_design using (model_id, corpus_id, step_set_id)
     ),
 
     suffix_sum as (

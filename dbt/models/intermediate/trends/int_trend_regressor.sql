@@ -3,46 +3,46 @@
 with
     trend_convention as (select * from {{ ref("trend_convention") }}),
 
-    series_grid as (select * from {{ ref("int_series_grid") }}),
+    scored_step_set as (select * from {{ ref("int_scored_step_set") }}),
 
     model as (select model_id, planned_steps, batch_tokens from {{ ref("stg_registry__model") }}),
 
     checkpoint as (select model_id, step, tokens_seen from {{ ref("stg_registry__checkpoint") }}),
 
-    grid_checkpoint as (
-        select model_id, corpus_id, grid_id, series_fingerprint, step
-        from series_grid
+    scored_checkpoint as (
+        select model_id, corpus_id, step_set_id, series_fingerprint, step
+        from scored_step_set
         array join steps as step
     ),
 
     -- a checkpoint that is scored but not registered has seen its steps' worth of tokens
-    grid as (
+    step_set as (
         select
-            grid_checkpoint.model_id as model_id,
-            grid_checkpoint.corpus_id as corpus_id,
-            grid_checkpoint.grid_id as grid_id,
-            any(grid_checkpoint.series_fingerprint) as series_fingerprint,
+            scored_checkpoint.model_id as model_id,
+            scored_checkpoint.corpus_id as corpus_id,
+            scored_checkpoint.step_set_id as step_set_id,
+            any(scored_checkpoint.series_fingerprint) as series_fingerprint,
             any(model.planned_steps) as declared_steps,
-            arraySort(groupArray(grid_checkpoint.step)) as steps,
+            arraySort(groupArray(scored_checkpoint.step)) as steps,
             arraySort(
                 (tokens, step) -> step,
-                groupArray(if(tokens_seen > 0, tokens_seen, grid_checkpoint.step * batch_tokens)),
-                groupArray(grid_checkpoint.step)
+                groupArray(if(tokens_seen > 0, tokens_seen, scored_checkpoint.step * batch_tokens)),
+                groupArray(scored_checkpoint.step)
             ) as token_counts
-        from grid_checkpoint
-        left join model on grid_checkpoint.model_id = model.model_id
+        from scored_checkpoint
+        left join model on scored_checkpoint.model_id = model.model_id
         left join
             checkpoint
-            on grid_checkpoint.model_id = checkpoint.model_id
-            and grid_checkpoint.step = checkpoint.step
-        group by model_id, corpus_id, grid_id
+            on scored_checkpoint.model_id = checkpoint.model_id
+            and scored_checkpoint.step = checkpoint.step
+        group by model_id, corpus_id, step_set_id
     ),
 
     -- what has no logarithm (step 0) is no part of a series under a logarithmic regressor
     regressor as (
         select
             trend_convention.*,
-            grid.* except (declared_steps, token_counts),
+            step_set.* except (declared_steps, token_counts),
             if(declared_steps > 0, declared_steps, steps[-1]) as planned_steps,
             multiIf(
                 trend_convention.regressor = 'log_step',
@@ -56,7 +56,7 @@ with
                 arrayMap(ordinal -> toFloat64(ordinal), arrayEnumerate(steps)),
                 arrayMap(usable -> if(usable > 0, log(usable), 0), usable_counts)
             ) as regressors
-        from grid
+        from step_set
         cross join trend_convention
     )
 

@@ -1,16 +1,13 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["model_id", "corpus_id"],
         order_by=["start_percent", "category", "robust_category"],
         pre_hook="{{ drop_vanished_pairs(ref('int_trend_fingerprint')) }}",
     )
 }}
 
-{%- set categories = "['downward', 'other', 'stagnated', 'upward']" %}
+{%- set categories = var("trend_categories") %}
 
 with
     stale_pair as ({{ select_stale_pairs(ref("int_trend_fingerprint"), "trend_fingerprint") }}),

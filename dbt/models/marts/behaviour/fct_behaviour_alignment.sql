@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["suite_id", "corpus_id", "measure", "subject", "variant", "axis"],
         query_settings={"join_use_nulls": 1},
     )
@@ -15,7 +14,7 @@ with
 
     point as ({{ trajectory_points("trajectory") }}),
 
-    -- equal values share the mean of their ranks
+    -- ranks for Spearman's correlation: equal values get the mean of their ranks
     ranked as (
         select
             *,
@@ -46,15 +45,15 @@ with
         group by suite_id, corpus_id, measure, subject, variant, axis
     ),
 
-    -- the models at one perplexity, each against the mean of all that have reached it
+    -- the deviation of each model from the mean of all models that have reached the same perplexity level
     centred as (
         select
             *,
-            measure_value - avg(measure_value) over grid as value_deviation,
-            log(parameter_count) - avg(log(parameter_count)) over grid as size_deviation
+            measure_value - avg(measure_value) over level as value_deviation,
+            log(parameter_count) - avg(log(parameter_count)) over level as size_deviation
         from aligned
-        window grid as (partition by suite_id, corpus_id, measure, subject, variant, grid_perplexity)
-        qualify count() over grid > 1
+        window level as (partition by suite_id, corpus_id, measure, subject, variant, perplexity_level)
+        qualify count() over level > 1
     ),
 
     compared as (
@@ -65,7 +64,7 @@ with
             subject,
             variant,
             toLowCardinality('validation perplexity') as axis,
-            toInt64(uniqExact(grid_perplexity)) as equal_perplexity_count,
+            toInt64(uniqExact(perplexity_level)) as equal_perplexity_count,
             sqrt(avg(pow(value_deviation, 2))) as equal_perplexity_deviation,
             if(
                 sum(pow(size_deviation, 2)) > 1e-12,

@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["suite_id", "corpus_id", "measure", "subject", "variant", "axis"],
     )
 }}

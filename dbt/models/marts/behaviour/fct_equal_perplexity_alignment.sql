@@ -1,59 +1,61 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=[
             "suite_id",
             "corpus_id",
             "measure",
             "subject",
             "variant",
-            "grid_perplexity",
+            "perplexity_level",
             "model_id",
         ],
     )
 }}
 
-{%- set grid_nats = var("perplexity_grid_nats", 0.1) %}
+{%- set spacing_nats = var("perplexity_level_spacing_nats", 0.1) %}
 
 with
     trajectory as (
-        select * except (validation_perplexity), log(assumeNotNull(validation_perplexity)) as loss
+        select * except (validation_perplexity), assumeNotNull(validation_perplexity) as perplexity
         from {{ ref("fct_trajectory_measure") }}
         where validation_perplexity is not null
     ),
 
-    -- the step to a checkpoint from the one before it, and the lowest loss of all before it
-    segment as (
+    curve as (
         select
-            *,
-            lagInFrame(step) over run as previous_step,
-            lagInFrame(loss) over run as previous_loss,
-            lagInFrame(measure_value) over run as previous_value,
-            min(loss) over (
-                partition by corpus_id, measure, subject, variant, model_id
-                order by step
-                rows between unbounded preceding and 1 preceding
-            ) as best_loss,
-            row_number() over run as ordinal
+            suite_id,
+            corpus_id,
+            measure,
+            subject,
+            variant,
+            set_model_id,
+            start_percent,
+            category,
+            model_id,
+            any(parameter_count) as parameter_count,
+            arraySort(groupArray(step)) as steps,
+            arrayMap(
+                entry -> (entry .2, entry .3), arraySort(groupArray((step, perplexity, measure_value)))
+            ) as points
         from trajectory
-        window
-            run as (
-                partition by corpus_id, measure, subject, variant, model_id
-                order by step
-                rows between unbounded preceding and current row
-            )
+        group by
+            suite_id, corpus_id, measure, subject, variant, set_model_id, start_percent, category, model_id
     ),
 
-    -- every point of the grid that is reached for the first time
-    crossing as (
+    -- the levels from the lowest perplexity of the model up to its first one
+    levelled as (
         select
             *,
+            arrayMap(point -> log(point .1), points) as losses,
             arrayJoin(
-                range(toInt64(ceil(loss / {{ grid_nats }})), toInt64(ceil(best_loss / {{ grid_nats }})))
-            ) as grid_number,
-            grid_number * {{ grid_nats }} as grid_loss
-        from segment
-        where ordinal > 1 and loss < best_loss
+                range(
+                    toInt64(ceil(arrayMin(losses) / {{ spacing_nats }})),
+                    toInt64(ceil(losses[1] / {{ spacing_nats }}))
+                )
+            ) as level_number,
+            exp(level_number * {{ spacing_nats }}) as perplexity_level,
+            {{ first_index_at_level("points", "perplexity_level") }} as index
+        from curve
     ),
 
     aligned as (
@@ -66,16 +68,16 @@ with
             set_model_id,
             start_percent,
             category,
-            exp(grid_loss) as grid_perplexity,
+            perplexity_level,
             model_id,
             parameter_count,
-            previous_step as step_before,
-            step as step_after,
-            previous_value
-            + (measure_value - previous_value)
-            * (previous_loss - grid_loss)
-            / (previous_loss - loss) as measure_value
-        from crossing
+            steps[index - 1] as step_before,
+            steps[index] as step_after,
+            assumeNotNull(
+                {{ value_at_equal_perplexity("points", "perplexity_level", "index") }}
+            ) as measure_value
+        from levelled
+        where index > 1
     )
 
 select *

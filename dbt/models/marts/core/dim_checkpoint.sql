@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id", "step"]) }}
+{{ config(order_by=["model_id", "step"]) }}
 
 with
     checkpoint as (select * from {{ ref("stg_registry__checkpoint") }}),

@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["corpus_id"]) }}
+{{ config(order_by=["corpus_id"]) }}
 
 with
     corpus as (select * from {{ ref("stg_corpora__corpus") }}),

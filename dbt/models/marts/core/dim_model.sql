@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id"]) }}
+{{ config(order_by=["model_id"]) }}
 
 with
     model as (select * from {{ ref("stg_registry__model") }}),

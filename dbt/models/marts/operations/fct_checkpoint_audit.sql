@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["suite_id", "model_id", "step", "check_name"],
         query_settings={"join_use_nulls": 1},
     )

@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["corpus_id", "model_id", "step"],
         query_settings={"join_use_nulls": 1},
     )

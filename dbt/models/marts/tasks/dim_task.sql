@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["task_id"]) }}
+{{ config(order_by=["task_id"]) }}
 
 with
     task as (select * from {{ ref("stg_tasks__task") }}),

@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["suite_id", "task_set_kind", "task_set", "shot_count", "model_id", "step", "is_correct"],
         query_settings={"join_use_nulls": 1},
     )

@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=[
             "suite_id",
             "task_set_kind",

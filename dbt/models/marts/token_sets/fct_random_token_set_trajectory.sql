@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id", "set_percent", "step"]) }}
+{{ config(order_by=["model_id", "corpus_id", "set_percent", "step"]) }}
 
 with
     interval as (select * from {{ ref("int_random_token_set") }}),

@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["set_model_id", "corpus_id", "start_percent", "category", "model_id"],
     )
 }}
@@ -31,7 +30,7 @@ with
             model_id,
             corpus_id,
             start_percent,
-            arrayJoin(['downward', 'other', 'stagnated', 'upward']) as trend,
+            arrayJoin({{ var("trend_categories") }}) as trend,
             toInt64(sumIf(token_count, set_category = trend)) as set_token_count,
             toInt64(sumIf(token_count, category = trend)) as model_token_count,
             toInt64(sumIf(token_count, set_category = trend and category = trend)) as shared_token_count,

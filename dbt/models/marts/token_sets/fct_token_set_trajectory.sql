@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["set_model_id", "corpus_id", "start_percent", "category", "model_id", "step"],
         query_settings={"join_use_nulls": 0},
     )

@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id", "minimum_rise_nats"]) }}
+{{ config(order_by=["model_id", "corpus_id", "minimum_rise_nats"]) }}
 
 with
     token_double_descent as (select * from {{ ref("int_token_double_descent") }}),

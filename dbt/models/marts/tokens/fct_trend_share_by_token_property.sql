@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=[
             "convention_id",
             "model_id",
@@ -28,7 +27,7 @@ with
             property,
             property_value,
             toInt64(sum(trend_count.token_count)) as property_token_count,
-            arrayJoin(['downward', 'other', 'stagnated', 'upward']) as category
+            arrayJoin({{ var("trend_categories") }}) as category
         from trend_count
         group by convention_id, model_id, corpus_id, start_percent, property, property_value
     ),

@@ -1,9 +1,9 @@
-{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id", "caveat"]) }}
+{{ config(order_by=["model_id", "corpus_id", "caveat"]) }}
 
 with
     series as (select model_id, corpus_id, checkpoint_count from {{ ref("int_series_fingerprint") }}),
 
-    series_grid as (select * from {{ ref("int_series_grid") }}),
+    scored_step_set as (select * from {{ ref("int_scored_step_set") }}),
 
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
@@ -25,9 +25,11 @@ with
         select
             model_id,
             corpus_id,
-            sum(series_grid.token_count) as token_count,
-            sumIf(series_grid.token_count, length(steps) < series.checkpoint_count) as incomplete_token_count
-        from series_grid
+            sum(scored_step_set.token_count) as token_count,
+            sumIf(
+                scored_step_set.token_count, length(steps) < series.checkpoint_count
+            ) as incomplete_token_count
+        from scored_step_set
         inner join series using (model_id, corpus_id)
         group by model_id, corpus_id
     ),

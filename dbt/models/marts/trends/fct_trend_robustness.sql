@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["model_id", "corpus_id", "start_percent", "category", "robust_category"],
     )
 }}
@@ -23,9 +22,9 @@ with
 
     -- a pair of categories that no token is in has a share of 0, not none
     cell as (
-        select *, category, arrayJoin(['downward', 'other', 'stagnated', 'upward']) as robust_category
+        select *, category, arrayJoin({{ var("trend_categories") }}) as robust_category
         from start_total
-        array join ['downward', 'other', 'stagnated', 'upward'] as category
+        array join {{ var("trend_categories") }} as category
     ),
 
     shared as (

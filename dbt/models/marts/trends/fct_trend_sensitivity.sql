@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["model_id", "corpus_id", "start_percent", "category", "convention_id"],
     )
 }}

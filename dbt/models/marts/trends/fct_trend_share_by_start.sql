@@ -1,6 +1,5 @@
 {{
     config(
-        engine="MergeTree()",
         order_by=["convention_id", "model_id", "corpus_id", "start_percent", "category"],
     )
 }}
@@ -27,9 +26,7 @@ with
     ),
 
     -- a category that no token is in has a share of 0, not none
-    start_category as (
-        select *, arrayJoin(['downward', 'other', 'stagnated', 'upward']) as category from start_total
-    ),
+    start_category as (select *, arrayJoin({{ var("trend_categories") }}) as category from start_total),
 
     shared as (
         select

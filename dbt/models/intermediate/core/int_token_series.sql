@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["model_id", "corpus_id"],
         order_by=["document_id", "position"],
         settings={"index_granularity": 512},
@@ -61,7 +58,7 @@ with
             series.position as position,
             toBool(series.position < coalesce(document.scored_from_position, 0)) as is_prompt,
             token.byte_count as byte_count,
-            cityHash64(series.steps) as grid_id,
+            cityHash64(series.steps) as step_set_id,
             series.steps as steps,
             series.log_prob_nats as log_prob_nats,
             stale_pair.series_fingerprint as series_fingerprint

@@ -1,4 +1,4 @@
-{{ config(engine="MergeTree()", order_by=["model_id", "corpus_id"]) }}
+{{ config(order_by=["model_id", "corpus_id"]) }}
 
 with
     score_ledger as (select * from {{ ref("stg_scoring__score_ledger") }} where is_complete),

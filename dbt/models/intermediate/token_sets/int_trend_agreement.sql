@@ -1,9 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="insert_overwrite",
-        on_schema_change="fail",
-        engine="MergeTree()",
         partition_by=["set_model_id", "model_id", "corpus_id"],
         order_by=["start_percent", "set_category", "category"],
         pre_hook="{{ drop_vanished_pairs(ref('int_trend_pair'), 'set_model_id, model_id, corpus_id') }}",

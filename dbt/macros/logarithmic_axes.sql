@@ -1,0 +1,29 @@
+{#
+    The checkpoints of a trajectory on every axis, with the logarithm of the axis as `coordinate`. Step 0 and unknown
+    values have no logarithm and are left out.
+#}
+{% macro trajectory_points(trajectory) -%}
+    select
+        suite_id,
+        corpus_id,
+        measure,
+        subject,
+        variant,
+        set_model_id,
+        start_percent,
+        category,
+        model_id,
+        measure_value,
+        cityHash64(suite_id, corpus_id, measure, subject, variant, axis) as panel_id,
+        toLowCardinality(axis_and_value .1) as axis,
+        log(axis_and_value .2) as coordinate
+    from {{ trajectory }}
+    array join
+        [
+            ('parameters', toFloat64(parameter_count)),
+            ('tokens seen', toFloat64(coalesce(tokens_seen, 0))),
+            ('training FLOPs', coalesce(train_flops_palm, 0)),
+            ('validation perplexity', coalesce(validation_perplexity, 0))
+        ] as axis_and_value
+    where step > 0 and axis_and_value .2 > 0
+{%- endmacro %}

@@ -1,0 +1,46 @@
+{#
+    Definition of a token's trend category (Xia et al. 2023, section 3.1). The perplexity
+
+        upward:     rises significantly              (forgetting)
+        downward:   falls significantly              (still learning)
+        stagnated:  does neither, and
+                    lower <= PPL_start / PPL_average <= upper and
+                    lower <= PPL_last / PPL_average <= upper        (already learned)
+        other:      anything else
+
+    `direction` is positive where the perplexity rises. Significance is tested first: a significant trend inside the
+    band is a trend. The list of categories is the variable `trend_categories` in dbt_project.yml.
+#}
+{% macro trend_category(direction) -%}
+    multiIf(
+        is_significant and {{ direction }} > 0,
+        'upward',
+        is_significant and {{ direction }} < 0,
+        'downward',
+        start_to_average between stagnation_lower and stagnation_upper
+        and end_to_average between stagnation_lower and stagnation_upper,
+        'stagnated',
+        'other'
+    )
+{%- endmacro %}
+
+{#
+    The categories of one token at all start points as one number, three bits for each start: the index of the category
+    in `trend_categories`, from 1, or 0 where training has not reached the start. Tokens with the same number have the
+    same categories at every start, so a sum by category is taken by number first, which has few values.
+#}
+{% macro encode_categories(start_percent, category) -%}
+    sum(
+        bitShiftLeft(
+            toUInt64(indexOf({{ var("trend_categories") }}, {{ category }})),
+            3 * (indexOf({{ var("trend_start_percents") }}, {{ start_percent }}) - 1)
+        )
+    )
+{%- endmacro %}
+
+{# Category at a start point, given as its ordinal from 1; empty where training has not reached the start. #}
+{% macro decode_category(category_code, start_ordinal) -%}
+    {{ var("trend_categories") }} [
+        bitAnd(bitShiftRight({{ category_code }}, 3 * ({{ start_ordinal }} - 1)), 7)
+    ]
+{%- endmacro %}
