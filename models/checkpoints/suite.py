@@ -6,43 +6,24 @@ business of ``sources``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.models.checkpoints.step_pattern import find_pattern_problem
-from trailhouse.support.declarations import DeclarationMapping, read_declaration
-
-SUITE_FIELDS = {"suite", "description", "source", "shared", "models"}
-MODEL_FIELDS = {"name", "batch_tokens", "planned_steps", "context_length", "seed"}
-FOUND_MODEL_FIELDS = {"location", "step_pattern", "expected_steps", "known_damage", "allow_pickle"}
-SOURCE_SUITE_FIELDS: dict[str, set[str]] = {
-    "folder": set(),
-    "trainer": set(),
-    "hub": set(),
-    "manifest": set(),
-    "miniature": {"checkpoint_steps"},
-}
-SOURCE_MODEL_FIELDS = {
-    "folder": FOUND_MODEL_FIELDS,
-    "trainer": FOUND_MODEL_FIELDS,
-    "hub": FOUND_MODEL_FIELDS | {"final_revision"},
-    "manifest": FOUND_MODEL_FIELDS - {"step_pattern"} | {"repository"},
-    "miniature": {"hidden_size", "layer_count", "head_count", "architecture"},
-}
-DEFAULT_STEP_PATTERNS = {
-    "folder": r"(?:checkpoint|step)-?(\d+)",
-    "trainer": r"checkpoint-(\d+)",
-    "hub": r"(?:checkpoint|step)-?(\d+)",
-    "manifest": r"(\d+)",
-}
-REPOSITORY_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
+from trailhouse.models.checkpoints.suite_declaration import (
+    AnyExistingModel,
+    HubModel,
+    ManifestModel,
+    MiniatureModel,
+    MiniatureSuite,
+    expand_steps,
+    parse_suite_file,
+)
+from trailhouse.support.declarations import read_declaration_text
 
 DEFAULT_ARCHITECTURE = "gpt_neox"
-ARCHITECTURES = {DEFAULT_ARCHITECTURE, "mamba2", "rwkv"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +35,7 @@ class TrainingRecipe:
     head_count: int
     checkpoint_steps: tuple[int, ...]
     architecture: str = DEFAULT_ARCHITECTURE
-    """Family of the model: one of ARCHITECTURES."""
+    """Architecture of the model, as ``suite_declaration.MiniatureModel`` lists them."""
 
 
 @dataclass(frozen=True)
@@ -119,28 +100,13 @@ def load_suite(path: Path) -> Suite:
 
     Errors: BadInputError naming file, line, field and hint for anything that is missing, unknown or wrong.
     """
-    text, mapping = read_declaration(path)
-    source = mapping.read_choice("source", set(SOURCE_SUITE_FIELDS))
-    mapping.refuse_unknown(SUITE_FIELDS | SOURCE_SUITE_FIELDS[source])
-    suite_id = mapping.read_name("suite")
-    known = MODEL_FIELDS | SOURCE_MODEL_FIELDS[source]
-    shared = mapping.read_optional_mapping("shared")
-    if shared is not None:
-        shared.refuse_unknown(known - {"name"})
-    declared = [model.inherit(shared) for model in mapping.read_mappings("models")]
-    for model in declared:
-        model.refuse_unknown(known)
-        model.read_name("name")
-    if source == "miniature":
-        checkpoint_steps = mapping.read_integers("checkpoint_steps", minimum=0)
-        models = [_read_miniature_model(model, suite_id, checkpoint_steps) for model in declared]
+    text = read_declaration_text(path)
+    declared = parse_suite_file(path, text)
+    if isinstance(declared, MiniatureSuite):
+        models = [_build_miniature_model(model, declared) for model in declared.models]
     else:
-        models = [_read_found_model(model, source, path.parent) for model in declared]
-    names = [model.model_name for model in models]
-    for name in names:
-        if names.count(name) > 1:
-            raise mapping.fail("models", f"two models are called {name!r}", "give every model its own name")
-    return Suite(suite_id, mapping.read_text("description"), source, tuple(models), text)
+        models = [_build_existing_model(model, declared.source, path.parent) for model in declared.models]
+    return Suite(declared.suite, declared.description, declared.source, tuple(models), text)
 
 
 def list_suites(directories: Iterable[Path]) -> list[Suite]:
@@ -178,81 +144,45 @@ def _iterate_suite_files(directories: Iterable[Path]) -> Iterable[Path]:
             yield from sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
 
 
-def _read_miniature_model(
-    mapping: DeclarationMapping, suite_id: str, checkpoint_steps: tuple[int, ...]
-) -> ModelDeclaration:
-    model_name = mapping.read_name("name")
+def _build_miniature_model(model: MiniatureModel, suite: MiniatureSuite) -> ModelDeclaration:
     recipe = TrainingRecipe(
-        hidden_size=mapping.read_integer("hidden_size", minimum=1),
-        layer_count=mapping.read_integer("layer_count", minimum=1),
-        head_count=mapping.read_integer("head_count", minimum=1),
-        checkpoint_steps=checkpoint_steps,
-        architecture=(
-            mapping.read_choice("architecture", ARCHITECTURES)
-            if "architecture" in mapping.nodes
-            else DEFAULT_ARCHITECTURE
-        ),
+        hidden_size=model.hidden_size,
+        layer_count=model.layer_count,
+        head_count=model.head_count,
+        checkpoint_steps=suite.checkpoint_steps,
+        architecture=model.architecture,
     )
-    model = _read_model(mapping, f"{suite_id}/{model_name}", r"step-(\d+)", recipe)
-    if recipe.hidden_size % recipe.head_count:
-        raise mapping.fail("head_count", "does not divide hidden_size", "choose a divisor of hidden_size")
-    if model.batch_tokens % model.context_length:
-        raise mapping.fail("batch_tokens", "is no multiple of context_length", "choose a multiple of it")
-    if checkpoint_steps[-1] != model.planned_steps:
-        raise mapping.fail("planned_steps", "is not the last of checkpoint_steps", "make the two agree")
-    return replace(model, source="miniature", expected_steps=checkpoint_steps)
-
-
-def _read_found_model(mapping: DeclarationMapping, source: str, directory: Path) -> ModelDeclaration:
-    """Read a model whose checkpoints exist already; ``directory`` is that of the suite's file."""
-    pattern = mapping.read_text("step_pattern", DEFAULT_STEP_PATTERNS[source])
-    problem = find_pattern_problem(pattern)
-    if problem is not None:
-        raise mapping.fail("step_pattern", problem, r"write it like step-(\d+) or step(?P<step>\d+)")
-    damage = tuple(_read_known_damage(entry) for entry in mapping.read_optional_mappings("known_damage"))
-    return replace(
-        _read_model(mapping, _read_location(mapping, source, directory), pattern, None),
-        source=source,
-        expected_steps=mapping.read_number_grid("expected_steps", minimum=0),
-        known_damage=damage,
-        allow_pickle=mapping.read_flag("allow_pickle"),
-        final_revision=mapping.read_text("final_revision") if "final_revision" in mapping.nodes else "",
-        repository=_read_repository(mapping, "repository") if "repository" in mapping.nodes else "",
-    )
-
-
-def _read_location(mapping: DeclarationMapping, source: str, directory: Path) -> str:
-    if source == "hub":
-        return _read_repository(mapping, "location")
-    return str((directory / Path(mapping.read_text("location")).expanduser()).resolve())
-
-
-def _read_repository(mapping: DeclarationMapping, key: str) -> str:
-    repository = mapping.read_text(key)
-    if not REPOSITORY_PATTERN.fullmatch(repository):
-        raise mapping.fail(key, f"{repository!r} is no repository of the hub", "write it like owner/name")
-    return repository
-
-
-def _read_known_damage(mapping: DeclarationMapping) -> KnownDamage:
-    mapping.refuse_unknown({"steps", "problem"})
-    mapping.read_text("problem")
-    steps = mapping.read_number_grid("steps", minimum=0)
-    if not steps:
-        raise mapping.fail("steps", "this field is missing", "list the steps that are damaged")
-    return KnownDamage(steps, mapping.read_text("problem"))
-
-
-def _read_model(
-    mapping: DeclarationMapping, location: str, step_pattern: str, recipe: TrainingRecipe | None
-) -> ModelDeclaration:
     return ModelDeclaration(
-        model_name=mapping.read_name("name"),
-        location=location,
-        step_pattern=step_pattern,
-        batch_tokens=mapping.read_integer("batch_tokens", minimum=1),
-        planned_steps=mapping.read_integer("planned_steps", minimum=1),
-        context_length=mapping.read_integer("context_length", minimum=1),
-        seed=mapping.read_optional_integer("seed", minimum=0),
+        model_name=model.name,
+        location=f"{suite.suite}/{model.name}",
+        step_pattern=r"step-(\d+)",
+        batch_tokens=model.batch_tokens,
+        planned_steps=model.planned_steps,
+        context_length=model.context_length,
+        seed=model.seed,
         recipe=recipe,
+        source=suite.source,
+        expected_steps=suite.checkpoint_steps,
+    )
+
+
+def _build_existing_model(model: AnyExistingModel, source: str, directory: Path) -> ModelDeclaration:
+    """Return a model whose checkpoints exist already; ``directory`` is that of the suite's file."""
+    location = model.location
+    if not isinstance(model, HubModel):
+        location = str((directory / Path(location).expanduser()).resolve())
+    return ModelDeclaration(
+        model_name=model.name,
+        location=location,
+        step_pattern=model.step_pattern,
+        batch_tokens=model.batch_tokens,
+        planned_steps=model.planned_steps,
+        context_length=model.context_length,
+        seed=model.seed,
+        source=source,
+        expected_steps=expand_steps(model.expected_steps),
+        known_damage=tuple(KnownDamage(expand_steps(one.steps), one.problem) for one in model.known_damage),
+        allow_pickle=model.allow_pickle,
+        final_revision=model.final_revision if isinstance(model, HubModel) else "",
+        repository=(model.repository or "") if isinstance(model, ManifestModel) else "",
     )

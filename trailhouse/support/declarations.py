@@ -1,186 +1,107 @@
-"""Reading a YAML declaration so that every mistake is reported with its file, line and field.
+"""Reading a YAML declaration into a pydantic model, so that every mistake is named with its file, line and field.
 
-Owns the mapping from YAML nodes to checked Python values; knows nothing of suites.
+A model derives from ``Declaration``. Its validators raise ``mistake(...)`` for what types cannot express.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
+from typing import Annotated, TypeVar
 
 import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from trailhouse.errors import BadInputError
 
 MAXIMUM_DECLARATION_BYTES = 1 << 20
-MAXIMUM_RANGE_NUMBERS = 100_000
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MAXIMUM_DEPTH = 32
+MAXIMUM_NODES = 100_000
+"""Values of a file, where a value that is repeated by an alias counts each time."""
 MAXIMUM_INTEGER = 2**63 - 1
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[str | int, ...]
+Explanation = tuple[str, str]  # problem and hint
 
 
-@dataclass(frozen=True)
-class DeclarationMapping:
-    """One mapping of a YAML file: its values by key, each with the line it stands on."""
+class Declaration(BaseModel):
+    """Base class of declarations: unknown fields are refused and values are not converted, so "12" is no number.
 
-    path: Path
-    line: int
-    field: str
-    nodes: dict[str, yaml.Node]
-
-    def fail(self, key: str, problem: str, hint: str) -> BadInputError:
-        """Return the error for one key, to be raised by the caller."""
-        node = self.nodes.get(key)
-        line = self.line if node is None else node.start_mark.line + 1
-        return BadInputError(f"{self.path}, line {line}, {self._name_field(key)}: {problem}", hint)
-
-    def refuse_unknown(self, known: set[str]) -> None:
-        """Raise BadInputError for the first key that is not one of ``known``."""
-        for key in self.nodes:
-            if key not in known:
-                raise self.fail(key, "this field is not known", f"remove it; known are {_enumerate(known)}")
-
-    def read_text(self, key: str, default: str | None = None) -> str:
-        """Return a non-empty text."""
-        node = self._find(key, required=default is None)
-        if node is None:
-            return default or ""
-        if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str" or not node.value.strip():
-            raise self.fail(key, "a text is expected here", "write it as text, in quotation marks if need be")
-        return str(node.value).strip()
-
-    def read_name(self, key: str) -> str:
-        """Return a text that can be part of an identifier and of a path."""
-        name = self.read_text(key)
-        if not NAME_PATTERN.fullmatch(name):
-            raise self.fail(
-                key,
-                f"{name!r} is no name",
-                "use letters, digits, dots, hyphens and underscores, a letter or digit first",
-            )
-        return name
-
-    def read_choice(self, key: str, choices: set[str]) -> str:
-        """Return a text that is one of ``choices``."""
-        value = self.read_text(key)
-        if value not in choices:
-            raise self.fail(key, f"{value!r} is not known", f"use one of {_enumerate(choices)}")
-        return value
-
-    def read_integer(self, key: str, minimum: int) -> int:
-        """Return a whole number of at least ``minimum``."""
-        node = self._find(key, required=True)
-        assert node is not None
-        return self._convert_integer(key, node, minimum)
-
-    def read_optional_integer(self, key: str, minimum: int) -> int | None:
-        """Return a whole number of at least ``minimum``, or None where the key is absent or null."""
-        node = self._find(key, required=False)
-        if node is None or node.tag == "tag:yaml.org,2002:null":
-            return None
-        return self._convert_integer(key, node, minimum)
-
-    def read_integers(self, key: str, minimum: int) -> tuple[int, ...]:
-        """Return a list of strictly increasing whole numbers."""
-        items = self._read_sequence(key)
-        values = tuple(self._convert_integer(key, item, minimum) for item in items)
-        if any(left >= right for left, right in pairwise(values)):
-            raise self.fail(key, "the numbers do not increase", "write each number once, in increasing order")
-        return values
-
-    def read_flag(self, key: str) -> bool:
-        """Return true or false; false where the key is absent."""
-        node = self._find(key, required=False)
-        if node is None:
-            return False
-        if node.tag != "tag:yaml.org,2002:bool":
-            raise self.fail(key, "true or false is expected here", "write one of the two")
-        return str(node.value).lower() in ("true", "yes", "on")
-
-    def read_number_grid(self, key: str, minimum: int) -> tuple[int, ...]:
-        """Return the numbers of a list of whole numbers and ranges ``{from: a, to: b, every: c}``, b included.
-
-        They are sorted and distinct; none where the key is absent.
-        """
-        if key not in self.nodes:
-            return ()
-        numbers: set[int] = set()
-        for index, item in enumerate(self._read_sequence(key)):
-            if isinstance(item, yaml.MappingNode):
-                span = _read_mapping(self.path, item, f"{self._name_field(key)}[{index}]")
-                span.refuse_unknown({"from", "to", "every"})
-                first, every = span.read_integer("from", minimum), span.read_integer("every", 1)
-                last = span.read_integer("to", first)
-                if (last - first) // every > MAXIMUM_RANGE_NUMBERS:
-                    raise span.fail("every", f"gives more than {MAXIMUM_RANGE_NUMBERS} numbers", "use a larger number")
-                numbers.update(range(first, last + 1, every))
-            else:
-                numbers.add(self._convert_integer(key, item, minimum))
-        return tuple(sorted(numbers))
-
-    def read_optional_mappings(self, key: str) -> Iterator[DeclarationMapping]:
-        """Yield the mappings of a list; none where the key is absent."""
-        if key in self.nodes:
-            yield from self.read_mappings(key)
-
-    def read_optional_mapping(self, key: str) -> DeclarationMapping | None:
-        """Return the mapping below a key, or None where the key is absent."""
-        return _read_mapping(self.path, self.nodes[key], self._name_field(key)) if key in self.nodes else None
-
-    def inherit(self, shared: DeclarationMapping | None) -> DeclarationMapping:
-        """Return this mapping with the fields of ``shared`` that it does not state itself."""
-        return self if shared is None else replace(self, nodes={**shared.nodes, **self.nodes})
-
-    def read_mappings(self, key: str) -> Iterator[DeclarationMapping]:
-        """Yield the mappings of a non-empty list."""
-        for index, item in enumerate(self._read_sequence(key)):
-            yield _read_mapping(self.path, item, f"{self._name_field(key)}[{index}]")
-
-    def _find(self, key: str, *, required: bool) -> yaml.Node | None:
-        node = self.nodes.get(key)
-        if node is None and required:
-            raise self.fail(key, "this field is missing", "add it")
-        return node
-
-    def _read_sequence(self, key: str) -> list[yaml.Node]:
-        node = self._find(key, required=True)
-        if not isinstance(node, yaml.SequenceNode) or not node.value:
-            raise self.fail(key, "a list with at least one entry is expected here", "write it as a YAML list")
-        return list(node.value)
-
-    def _convert_integer(self, key: str, node: yaml.Node, minimum: int) -> int:
-        if isinstance(node, yaml.ScalarNode) and re.fullmatch(r"[-+]?\d[\d_]{0,30}", node.value) and not node.style:
-            value = int(node.value)
-            if minimum <= value <= MAXIMUM_INTEGER:
-                return value
-        raise self.fail(key, f"a whole number of at least {minimum} is expected here", "correct the number")
-
-    def _name_field(self, key: str) -> str:
-        return f"{self.field}.{key}" if self.field else key
-
-
-def read_declaration(path: Path) -> tuple[str, DeclarationMapping]:
-    """Return the text of a YAML file and its top mapping.
-
-    Errors: BadInputError where the file cannot be read, is not UTF-8, not YAML or not a mapping.
+    Lists are read as tuples: declare them as ``tuple[X, ...]``.
     """
-    text = read_declaration_text(path)
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_fields(cls, content: object) -> object:
+        known = list_field_names(cls)
+        for field in content if isinstance(content, dict) else ():
+            if field not in known:
+                raise unknown_field(field, known)
+        return content
+
+
+def list_field_names(model: type[BaseModel]) -> set[str]:
+    """Return the names of a model's fields as they are written in YAML."""
+    return {info.alias or name for name, info in model.model_fields.items()}
+
+
+def mistake(problem: str, hint: str, *field: str | int) -> PydanticCustomError:
+    """Return an error for a validator to raise; ``field`` leads from the value that is validated to the wrong one."""
+    return PydanticCustomError("mistake", "{problem}", {"problem": problem, "hint": hint, "field": field})
+
+
+def unknown_field(field: str, known: set[str]) -> PydanticCustomError:
+    """Return the error for a field that is not one of ``known``."""
+    return mistake("this field is not known", f"remove it; known are {', '.join(sorted(known))}", field)
+
+
+def _check_name(name: str) -> str:
+    if not NAME_PATTERN.fullmatch(name):
+        hint = "use letters, digits, dots, hyphens and underscores, a letter or digit first"
+        raise mistake(f"{name!r} is no name", hint)
+    return name
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Name = Annotated[Text, AfterValidator(_check_name)]
+"""A text that can be part of an identifier and of a path."""
+Count = Annotated[int, Field(ge=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
+
+
+def read_declaration(path: Path, model: type[Model]) -> Model:
+    """Return what a YAML file declares.
+
+    Raises BadInputError "FILE, line N, FIELD: problem" for the first mistake: a file that cannot be read, is no
+    YAML or is too large, and a field that is unknown, missing, repeated or wrong.
+    """
+    return parse_declaration(path, read_declaration_text(path), model)
+
+
+def parse_declaration(path: Path, text: str, model: type[Model], *, heirs: str = "", shared: str = "") -> Model:
+    """Return what a YAML text declares; ``path`` is named in errors, which are those of ``read_declaration``.
+
+    Each mapping in the list ``heirs`` takes over the fields of the mapping ``shared`` that it does not state.
+    """
+    root = _compose(path, text)
+    _inherit(root, heirs, shared)
+    content = _ContentBuilder(path).build(root, ())
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = "" if mark is None else f", line {mark.line + 1}"
-        problem = getattr(error, "problem", None) or "characters that YAML does not allow"
-        raise BadInputError(f"{path}{line}: not valid YAML: {problem}", "correct the line") from error
-    except RecursionError as error:
-        raise BadInputError(f"{path}: nested too deeply", "write a plain declaration") from error
-    return text, _read_mapping(path, node, "")
+        return model.model_validate(content, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        (problem, hint), location, field = _explain(first)
+        raise _fail(path, *_find_field(root, location, field), problem, hint) from error
 
 
 def read_declaration_text(path: Path) -> str:
-    """Return the text of a declaration; BadInputError where it cannot be read, is too large or not UTF-8."""
+    """Return the text of a declaration. Raises BadInputError if it cannot be read, exceeds 1 MiB or is not UTF-8."""
     try:
         with path.open("rb") as file:
             content = file.read(MAXIMUM_DECLARATION_BYTES + 1)
@@ -195,25 +116,163 @@ def read_declaration_text(path: Path) -> str:
         raise BadInputError(f"{path}, line {line}: not UTF-8", "save the file as UTF-8") from error
 
 
-def _read_mapping(path: Path, node: yaml.Node | None, field: str) -> DeclarationMapping:
-    line = 1 if node is None else node.start_mark.line + 1
-    if not isinstance(node, yaml.MappingNode):
-        place = f"{field}: " if field else ""
-        raise BadInputError(
-            f"{path}, line {line}: {place}fields with values are expected here", "write `field: value` lines"
-        )
-    nodes: dict[str, yaml.Node] = {}
+def _compose(path: Path, text: str) -> yaml.Node | None:
+    """Parse a text to YAML nodes, which know their lines.
+
+    PyYAML's C parser would be faster, but crashes the process on deeply nested lists.
+    """
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = "" if mark is None else f", line {mark.line + 1}"
+        problem = getattr(error, "problem", None) or "characters that YAML does not allow"
+        raise BadInputError(f"{path}{line}: not valid YAML: {problem}", "correct the line") from error
+    except RecursionError as error:
+        raise BadInputError(f"{path}: nested too deeply", "write a plain declaration") from error
+
+
+def _inherit(root: yaml.Node | None, heirs: str, shared: str) -> None:
+    fields = _list_fields(root) if isinstance(root, yaml.MappingNode) else {}
+    entries, inherited = fields.get(heirs), fields.get(shared)
+    if not isinstance(entries, yaml.SequenceNode) or not isinstance(inherited, yaml.MappingNode):
+        return
+    for entry in entries.value:
+        if isinstance(entry, yaml.MappingNode):
+            own = _list_fields(entry)
+            entry.value = [*entry.value, *(pair for pair in inherited.value if pair[0].value not in own)]
+
+
+class _ContentBuilder:
+    """Converts YAML nodes to dictionaries, tuples and scalars, within limits of depth and number."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._node_count = 0
+
+    def build(self, node: yaml.Node | None, location: Location) -> object:
+        self._node_count += 1
+        if len(location) > MAXIMUM_DEPTH or self._node_count > MAXIMUM_NODES:
+            line = 1 if node is None else node.start_mark.line + 1
+            raise _fail(self._path, line, "", "nested too deeply or repeated too often", "write a plain declaration")
+        if isinstance(node, yaml.MappingNode):
+            self._check_keys(node, location)
+            return {key: self.build(value, (*location, key)) for key, value in _list_fields(node).items()}
+        if isinstance(node, yaml.SequenceNode):
+            return tuple(self.build(item, (*location, index)) for index, item in enumerate(node.value))
+        return None if node is None else _read_scalar(node)
+
+    def _check_keys(self, node: yaml.MappingNode, location: Location) -> None:
+        seen = set()
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise _fail(
+                    self._path, line, _name_field(location), "a field name must be plain text", "correct the name"
+                )
+            if key.value in seen:
+                field = _name_field((*location, key.value))
+                raise _fail(self._path, line, field, "this field occurs twice", "remove one of the two")
+            seen.add(key.value)
+
+
+def _list_fields(node: yaml.MappingNode, depth: int = 0) -> dict[str, yaml.Node]:
+    """Return the values of a mapping by key, with those that a merge key (``<<: *other``) takes over."""
+    fields: dict[str, yaml.Node] = {}
+    merged = None
     for key, value in node.value:
-        key_line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            raise BadInputError(f"{path}, line {key_line}: a field name must be plain text", "correct the name")
-        if key.value in nodes:
-            raise BadInputError(
-                f"{path}, line {key_line}, {key.value}: this field occurs twice", "remove one of the two"
-            )
-        nodes[key.value] = value
-    return DeclarationMapping(path, line, field, nodes)
+        if key.tag == "tag:yaml.org,2002:merge" and isinstance(value, yaml.MappingNode):
+            merged = value
+        elif isinstance(key, yaml.ScalarNode):
+            fields[key.value] = value
+    if merged is None or depth > MAXIMUM_DEPTH:
+        return fields
+    return {**_list_fields(merged, depth + 1), **fields}
 
 
-def _enumerate(names: set[str]) -> str:
-    return ", ".join(sorted(names))
+def _read_scalar(node: yaml.Node) -> str | int | float | bool | None:
+    """Return a scalar by its YAML type; whatever is not a plain decimal number, a boolean or null is text."""
+    text, kind = str(node.value), node.tag.rpartition(":")[2]
+    if getattr(node, "style", None):
+        return text
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return BOOLEANS.get(text.lower(), text)
+    if kind == "int" and re.fullmatch(r"[-+]?\d[\d_]{0,30}", text) and abs(int(text)) <= MAXIMUM_INTEGER:
+        return int(text)
+    if kind == "float" and re.fullmatch(r"[-+]?[\d_]*\.?[\d_]*(e[-+]?\d+)?", text, re.IGNORECASE):
+        return float(text.replace("_", ""))
+    return text
+
+
+def _explain(error: ErrorDetails) -> tuple[Explanation, Location, Location]:
+    """Return problem and hint of an error, the location that pydantic states, and the field below it."""
+    location, context = error["loc"], error.get("ctx", {})
+    if error["type"] == "mistake":
+        return (context["problem"], context["hint"]), location, context["field"]
+    if error["type"] == "missing":
+        return ("this field is missing", "add it"), location[:-1], location[-1:]
+    if error["type"] == "union_tag_not_found" and context["discriminator"].startswith("'"):
+        return ("this field is missing", "add it"), location, (context["discriminator"].strip("'"),)
+    if error["type"] == "union_tag_invalid":
+        explanation = (f"{context['tag']!r} is not known", f"use one of {context['expected_tags']}")
+        return explanation, location, (context["discriminator"].strip("'"),)
+    return _explain_value(error), location, ()
+
+
+def _explain_value(error: ErrorDetails) -> Explanation:
+    context = error.get("ctx", {})
+    number = "a whole number" if isinstance(error["input"], int) else "a number"
+    explanations: dict[str, Explanation] = {
+        "string_type": ("a text is expected here", "write it as text, in quotation marks if need be"),
+        "string_too_short": ("a text is expected here", "write it as text, in quotation marks if need be"),
+        "int_type": ("a whole number is expected here", "correct the number"),
+        "float_type": ("a number is expected here", "correct the number"),
+        "greater_than_equal": (f"{number} of at least {context.get('ge')} is expected here", "correct the number"),
+        "less_than_equal": (f"{number} of at most {context.get('le')} is expected here", "correct the number"),
+        "bool_type": ("true or false is expected here", "write one of the two"),
+        "literal_error": (f"{error['input']!r} is not known", f"use one of {context.get('expected')}"),
+        "tuple_type": ("a list is expected here", "write it as a YAML list"),
+        "too_short": (f"the number of entries must be at least {context.get('min_length')}", "add what is missing"),
+        "model_type": ("fields with values are expected here", "write `field: value` lines"),
+        "model_attributes_type": ("fields with values are expected here", "write `field: value` lines"),
+        "dict_type": ("fields with values are expected here", "write `field: value` lines"),
+    }
+    return explanations.get(error["type"], (error["msg"].removeprefix("Value error, "), "correct the value"))
+
+
+def _find_field(root: yaml.Node | None, location: Location, field: Location) -> tuple[int, str]:
+    """Return the line of a value, or of what it is missing from, and the name of its field.
+
+    Parts of ``location`` that lead nowhere are labels that pydantic gives to the members of a union.
+    """
+    node, found = root, []
+    for part in location:
+        child = _get_child(node, part)
+        if child is not None:
+            node = child
+            found.append(part)
+    for part in field:
+        node = _get_child(node, part) or node
+    return 1 if node is None else node.start_mark.line + 1, _name_field((*found, *field))
+
+
+def _get_child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return _list_fields(node).get(str(part))
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        child = node.value[part]
+        return child if isinstance(child, yaml.Node) else None
+    return None
+
+
+def _name_field(location: Location) -> str:
+    names = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return names.removeprefix(".")
+
+
+def _fail(path: Path, line: int, field: str, problem: str, hint: str) -> BadInputError:
+    return BadInputError(
+        f"{path}, line {line}, {field}: {problem}" if field else f"{path}, line {line}: {problem}", hint
+    )

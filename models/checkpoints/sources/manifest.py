@@ -10,22 +10,73 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
-from trailhouse.support.declarations import DeclarationMapping, read_declaration, read_declaration_text
-
-MAXIMUM_NUMBER = 2**63 - 1
+from trailhouse.support.declarations import (
+    MAXIMUM_INTEGER,
+    Count,
+    Declaration,
+    Text,
+    mistake,
+    read_declaration,
+    read_declaration_text,
+)
 
 
 @dataclass(frozen=True)
 class ManifestEntry:
-    """One checkpoint of a manifest: a path, absolute or beside the manifest, or a revision of the repository."""
+    """One checkpoint of a manifest."""
 
-    place: str
+    location: str
+    """An absolute path, or a revision of the repository."""
     position: TrainingPosition
+
+
+class PathRow(Declaration):
+    """A checkpoint in a directory; a relative path starts at the manifest's directory."""
+
+    path: Text
+    step: Count
+    tokens: Count | None = None
+
+
+class RevisionRow(Declaration):
+    """A checkpoint in a revision of the repository."""
+
+    revision: Text
+    step: Count
+    tokens: Count | None = None
+
+
+class YamlManifest(Declaration):
+    """A manifest as a YAML file."""
+
+    @field_validator("checkpoints", check_fields=False)
+    @classmethod
+    def _check_steps(cls, rows: tuple[PathRow | RevisionRow, ...]) -> tuple[PathRow | RevisionRow, ...]:
+        repeated = _find_repeated([row.step for row in rows])
+        if repeated is not None:
+            raise mistake(f"{rows[repeated].step} occurs twice", "remove one of the two", repeated, "step")
+        return rows
+
+
+class PathManifest(YamlManifest):
+    """A YAML manifest of directories."""
+
+    checkpoints: Annotated[tuple[PathRow, ...], Field(min_length=1)]
+
+
+class RevisionManifest(YamlManifest):
+    """A YAML manifest of revisions."""
+
+    checkpoints: Annotated[tuple[RevisionRow, ...], Field(min_length=1)]
 
 
 def read_manifest(path: Path, batch_tokens: int, *, has_revisions: bool) -> list[ManifestEntry]:
@@ -33,67 +84,82 @@ def read_manifest(path: Path, batch_tokens: int, *, has_revisions: bool) -> list
 
     Tokens that are not stated are step x batch_tokens.
 
-    Errors: BadInputError naming file, line and field for whatever is missing, unknown or wrong.
+    Raises BadInputError naming file, line and field for whatever is missing, unknown or wrong.
     """
-    place = "revision" if has_revisions else "path"
     if path.suffix == ".csv":
-        rows = _read_csv(path, place)
+        rows = _read_csv(path, has_revisions=has_revisions)
     elif path.suffix in (".yaml", ".yml"):
-        rows = _read_yaml(path, place)
+        model = RevisionManifest if has_revisions else PathManifest
+        rows = read_declaration(path, model).checkpoints
     else:
         raise BadInputError(f"{path}: a manifest is a .csv or .yaml file", "give it one of these endings")
-    entries: dict[int, ManifestEntry] = {}
-    for line, name, step, tokens in rows:
-        if step in entries:
-            raise BadInputError(f"{path}, line {line}, step: {step} occurs twice", "remove one of the two")
-        position = TrainingPosition(step, step * batch_tokens if tokens is None else tokens)
-        entries[step] = ManifestEntry(name if has_revisions else str((path.parent / name).resolve()), position)
-    if not entries:
-        raise BadInputError(f"{path}: lists no checkpoints", f"add lines with {place} and step")
-    return [entries[step] for step in sorted(entries)]
+    return [_build_entry(row, path.parent, batch_tokens) for row in sorted(rows, key=lambda row: row.step)]
 
 
-ManifestRow = tuple[int, str, int, int | None]
+def _build_entry(row: PathRow | RevisionRow, directory: Path, batch_tokens: int) -> ManifestEntry:
+    location = row.revision if isinstance(row, RevisionRow) else str((directory / row.path).resolve())
+    return ManifestEntry(
+        location, TrainingPosition(row.step, row.step * batch_tokens if row.tokens is None else row.tokens)
+    )
 
 
-def _read_yaml(path: Path, place: str) -> list[ManifestRow]:
-    _, mapping = read_declaration(path)
-    mapping.refuse_unknown({"checkpoints"})
-    return [_read_yaml_row(entry, place) for entry in mapping.read_mappings("checkpoints")]
+def _find_repeated(steps: Iterable[int]) -> int | None:
+    """Return the index of the first step that occurred before, or None."""
+    seen: set[int] = set()
+    for index, step in enumerate(steps):
+        if step in seen:
+            return index
+        seen.add(step)
+    return None
 
 
-def _read_yaml_row(entry: DeclarationMapping, place: str) -> ManifestRow:
-    entry.refuse_unknown({place, "step", "tokens"})
-    name, step = entry.read_text(place), entry.read_integer("step", minimum=0)
-    return entry.line, name, step, entry.read_optional_integer("tokens", minimum=0)
-
-
-def _read_csv(path: Path, place: str) -> list[ManifestRow]:
+def _read_csv(path: Path, *, has_revisions: bool) -> tuple[PathRow | RevisionRow, ...]:
     reader = csv.DictReader(io.StringIO(read_declaration_text(path)), strict=True)
-    rows: list[ManifestRow] = []
+    rows: list[PathRow | RevisionRow] = []
+    lines: list[int] = []
+    key = "revision" if has_revisions else "path"
     try:
-        header = reader.fieldnames or []
-        for column in (place, "step"):
-            if column not in header:
-                raise BadInputError(f"{path}, line 1: has no column {column!r}", f"begin it with {place},step,tokens")
-        for column in header:
-            if column not in {place, "step", "tokens"}:
-                raise BadInputError(f"{path}, line 1: column {column!r} is not known", "remove it")
-        for row in reader:
-            line = f"{path}, line {reader.line_num}"
-            if None in row or None in row.values():
-                raise BadInputError(f"{line}: does not have {len(header)} fields", "write one field for each column")
-            if not row[place].strip():
-                raise BadInputError(f"{line}, {place}: is empty", "add it")
-            tokens = _read_number(row["tokens"], f"{line}, tokens") if row.get("tokens", "").strip() else None
-            rows.append((reader.line_num, row[place].strip(), _read_number(row["step"], f"{line}, step"), tokens))
+        header = list(reader.fieldnames or [])
+        _check_header(path, header, key)
+        for record in reader:
+            where = f"{path}, line {reader.line_num}"
+            if None in record or None in record.values():
+                raise BadInputError(f"{where}: does not have {len(header)} fields", "write one field for each column")
+            rows.append(_read_csv_row(record, where, key))
+            lines.append(reader.line_num)
     except csv.Error as error:
         raise BadInputError(f"{path}, line {reader.reader.line_num}: not CSV: {error}", "correct the line") from error
-    return rows
+    if not rows:
+        raise BadInputError(f"{path}: lists no checkpoints", f"add lines with {key} and step")
+    repeated = _find_repeated(row.step for row in rows)
+    if repeated is not None:
+        where = f"{path}, line {lines[repeated]}, step"
+        raise BadInputError(f"{where}: {rows[repeated].step} occurs twice", "remove one of the two")
+    return tuple(rows)
 
 
-def _read_number(text: str, place: str) -> int:
+def _check_header(path: Path, header: list[str], key: str) -> None:
+    for column in (key, "step"):
+        if column not in header:
+            raise BadInputError(f"{path}, line 1: has no column {column!r}", f"begin it with {key},step,tokens")
+    for column in header:
+        if column not in {key, "step", "tokens"}:
+            raise BadInputError(f"{path}, line 1: column {column!r} is not known", "remove it")
+
+
+def _read_csv_row(record: dict[str, str], where: str, key: str) -> PathRow | RevisionRow:
+    location = record[key].strip()
+    if not location:
+        raise BadInputError(f"{where}, {key}: is empty", "add it")
+    step = _read_number(record["step"], f"{where}, step")
+    tokens = _read_number(record["tokens"], f"{where}, tokens") if record.get("tokens", "").strip() else None
+    if key == "revision":
+        return RevisionRow(revision=location, step=step, tokens=tokens)
+    return PathRow(path=location, step=step, tokens=tokens)
+
+
+def _read_number(text: str, where: str) -> int:
     digits = text.strip().replace("_", "")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= MAXIMUM_NUMBER):
-        raise BadInputError(f"{place}: {text!r} is no whole number", "write it in digits")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= MAXIMUM_INTEGER):
+        raise BadInputError(f"{where}: {text!r} is no whole number", "write it in digits")
     return int(digits)

@@ -42,10 +42,10 @@ def _open_manifest(
 ) -> CheckpointSource:
     entries = read_manifest(Path(model.location), model.batch_tokens, has_revisions=bool(model.repository))
     if model.repository:
-        revisions = tuple((entry.place, entry.position) for entry in entries)
+        revisions = tuple((entry.location, entry.position) for entry in entries)
         return HubSource(suite, model, HubRepository(model.repository, hub_endpoint), cache_directory, revisions)
-    missing = [entry.place for entry in entries if not Path(entry.place).is_dir()]
+    missing = [entry.location for entry in entries if not Path(entry.location).is_dir()]
     if missing:
         raise BadInputError(f"{missing[0]}: there is no such directory", f"correct it in {model.location}")
-    located = [LocatedCheckpoint(entry.position, Path(entry.place)) for entry in entries]
+    located = [LocatedCheckpoint(entry.position, Path(entry.location)) for entry in entries]
     return LocalSource(suite, model, located, memory or HashMemory())

@@ -9,7 +9,8 @@ import shutil
 import pytest
 
 from tests.support.fake_hub import SUITE, FakeHub, serve_hub
-from tests.support.tiny_suite import make_template, nudge_weights
+from tests.support.nudged_weights import nudge_weights
+from tests.support.tiny_suite import make_template
 from trailhouse.errors import BadInputError, UnreachableError
 from trailhouse.models.checkpoints.sources import hub_repository
 from trailhouse.models.checkpoints.sources.hub import HubSource

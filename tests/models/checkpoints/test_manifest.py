@@ -15,7 +15,7 @@ YAML = "checkpoints:\n  - {path: runs/a, step: 20}\n  - {path: /runs/b, step: 3,
 def test_both_forms_say_the_same(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     entries = read_manifest(tmp_path / name, 10, has_revisions=False)
-    assert [(e.place, e.position.step, e.position.tokens_seen) for e in entries] == [
+    assert [(e.location, e.position.step, e.position.tokens_seen) for e in entries] == [
         ("/runs/b", 3, 5000),
         (str(tmp_path / "runs/a"), 20, 200),
     ]
