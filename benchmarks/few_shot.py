@@ -29,8 +29,8 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 from trailhouse.models.few_shot.evaluator import Evaluator
 from trailhouse.models.few_shot.option_encoding import encode_task
 from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
+from trailhouse.models.few_shot.tasks.miniature_tasks import miniature_tasks
 from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem
-from trailhouse.models.miniature.tasks import miniature_tasks
 from trailhouse.models.miniature.text import split_documentation
 from trailhouse.models.scoring.score_corpus import ScoringSettings, load_model
 from trailhouse.models.texts.tokenizer import load_tokenizer

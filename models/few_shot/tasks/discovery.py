@@ -10,8 +10,8 @@ from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.few_shot.tasks.bigbench import FILE_NAME, read_bigbench_task
 from trailhouse.models.few_shot.tasks.harness import PREFIX, read_harness_tasks
 from trailhouse.models.few_shot.tasks.jsonl import read_jsonl_task
+from trailhouse.models.few_shot.tasks.miniature_tasks import miniature_tasks
 from trailhouse.models.few_shot.tasks.task import Task
-from trailhouse.models.miniature.tasks import miniature_tasks
 
 PACKAGED_SET = "miniature"
 

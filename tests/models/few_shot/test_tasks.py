@@ -13,8 +13,8 @@ from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
 from trailhouse.models.few_shot.tasks.bigbench import read_bigbench_task
 from trailhouse.models.few_shot.tasks.discovery import find_tasks
 from trailhouse.models.few_shot.tasks.jsonl import read_jsonl_task
+from trailhouse.models.few_shot.tasks.miniature_tasks import miniature_tasks
 from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem, task_item_table
-from trailhouse.models.miniature.tasks import miniature_tasks
 
 EXAMPLE = {"input": "Is it?", "target_scores": {"yes": 1, "no": 0}}
 CONTENT = {
