@@ -6,7 +6,7 @@ import json
 import math
 import random
 
-STRANGE_VALUES = (
+STRANGE_VALUES: tuple[object, ...] = (
     None, True, -1, 1e308, 10**400, math.nan, math.inf, "", " ", "N/A", "nan", "step9", "\0", "\ud800",
     [], {}, [{}], [[[[]]]], {"": {}},
 )  # fmt: skip

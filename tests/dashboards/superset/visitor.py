@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 DASHBOARDS = ("overview", "token_trends", "tasks", "operations", "inspector")
 FLAGS = [
@@ -30,7 +34,7 @@ CHART = '[data-test="chart-container"]'
 class Visitor:
     """One person's browser window, and what the server answered to its charts."""
 
-    page: object
+    page: Page
     url: str
     answers: dict[int, list] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -118,7 +122,7 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def visit(chromium: object, url: str, user: str, password: str) -> Iterator[Visitor]:
+def visit(chromium: Browser, url: str, user: str, password: str) -> Iterator[Visitor]:
     """A window of its own, logged in."""
     context = chromium.new_context(viewport=VIEWPORT)
     context.set_default_timeout(WAIT_MILLISECONDS)
