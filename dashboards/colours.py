@@ -16,12 +16,15 @@ SKY_BLUE = "#56B4E9"
 ORANGE = "#E69F00"
 BLACK = "#000000"
 
+COLOUR_SCHEME = "trailhouse"
+"""Name under which Superset knows MODEL_COLOURS."""
 MODEL_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, SKY_BLUE, ORANGE, BLACK)
 """Colours of models, in the order in which a figure lists them; with more models they repeat."""
 
 TEXT = BLACK
 HIGHLIGHT = "#FFEE99"
 """Background of the token under the mouse pointer."""
+GRID = "#DDDDDD"
 RING = "#666666"
 """Circle around a point that needs caution."""
 REFERENCE = "#999999"

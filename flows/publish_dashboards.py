@@ -10,7 +10,8 @@ from pathlib import Path
 from prefect import flow
 
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
-from trailhouse.dashboards.publish.access import find_access_drift, grant_access, read_access
+from trailhouse.dashboards.publish.access import find_access_drift, grant_access
+from trailhouse.dashboards.publish.access_file import read_access
 from trailhouse.dashboards.publish.client import PublishingClient
 from trailhouse.dashboards.publish.normalised_assets import Asset, AssetKey, read_bundle
 from trailhouse.dashboards.publish.publication import Drift, find_drift, publish_bundle

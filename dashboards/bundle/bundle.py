@@ -1,11 +1,10 @@
-"""The bundle: all assets as the files that Superset imports, made of the declarations and the marts."""
+"""Compile all dashboards: from their declarations and the marts to the files that Superset imports (the bundle)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -15,18 +14,19 @@ from trailhouse.dashboards.bundle.dashboard_declaration import Folder, read_fold
 from trailhouse.dashboards.bundle.datasets import DATABASE, VERSION, compile_database, compile_dataset
 from trailhouse.dashboards.bundle.layout import compile_dashboard
 from trailhouse.dashboards.bundle.marts import Mart, read_marts
+from trailhouse.dashboards.bundle.superset_document import Document
 from trailhouse.errors import BadInputError
 
 ASSETS = Path(__file__).parent.parent / "assets"
-# The same assets give the same bytes: no file says when it was made.
+# The timestamp is constant, so that the same assets give the same bytes.
 METADATA = {"version": VERSION, "type": "assets", "timestamp": "2026-01-01T00:00:00+00:00"}
 
 
 def check_assets(assets: Path, dbt_models: Path) -> list[str]:
-    """Walk dashboard, chart, dataset, mart and column, without a server; returns what is wrong, a sentence each.
+    """Return the problems of the dashboards' declarations, one sentence each; no server is needed.
 
-    ``assets`` holds a folder per dashboard, ``dbt_models`` is the dbt project's directory of models. Raises
-    BadInputError for files that are no declarations at all.
+    Every reference is followed: from dashboard to chart, to mart, to column. ``assets`` holds a folder per dashboard;
+    ``dbt_models`` is the directory of models of the dbt project. Raises BadInputError if a file is not a declaration.
     """
     folders, marts = read_folders(assets), read_marts(dbt_models)
     problems = find_problems(folders, marts)
@@ -34,14 +34,14 @@ def check_assets(assets: Path, dbt_models: Path) -> list[str]:
 
 
 def compile_bundle(assets: Path, dbt_models: Path, *, database_uri: str, schema: str) -> dict[str, str]:
-    """Compile all declarations; returns YAML text by path within the bundle, the same for the same input.
+    """Return the bundle: YAML text by path, the same for the same declarations and marts.
 
-    ``database_uri`` is the warehouse as SQLAlchemy addresses it, ``schema`` the database of the marts. Raises
-    BadInputError with the first problem if the assets are not sound.
+    ``database_uri`` is the SQLAlchemy URL of the warehouse, ``schema`` the database that holds the marts. Raises
+    BadInputError with the first problem that check_assets finds.
     """
     problems = check_assets(assets, dbt_models)
     if problems:
-        raise BadInputError(f"{assets}: {problems[0]}", f"mend it; {len(problems)} problem(s) in all")
+        raise BadInputError(f"{assets}: {problems[0]}", f"correct it; there are {len(problems)} problem(s) in all")
     files = compile_files(read_folders(assets), read_marts(dbt_models), database_uri, schema)
     return {
         path: yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
@@ -51,11 +51,11 @@ def compile_bundle(assets: Path, dbt_models: Path, *, database_uri: str, schema:
 
 def compile_files(
     folders: list[Folder], marts: Mapping[str, Mart], database_uri: str, schema: str
-) -> dict[str, dict[str, Any]]:
-    """All files of a bundle, not yet written as YAML."""
+) -> dict[str, Document]:
+    """Return the content of every file of the bundle, by path."""
     shown = {chart.mart for folder in folders for chart in folder.charts.values()}
     shown |= {native.mart for folder in folders for native in folder.dashboard.filters}
-    files: dict[str, dict[str, Any]] = {
+    files: dict[str, Document] = {
         "metadata.yaml": METADATA,
         f"databases/{DATABASE}.yaml": compile_database(database_uri),
     }
@@ -69,19 +69,19 @@ def compile_files(
     return files
 
 
-def find_bundle_problems(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What is wrong with a compiled bundle: a UUID that two files have, or a reference to none."""
+def find_bundle_problems(files: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Return the problems of a compiled bundle: a UUID of two files, or a reference to a UUID of no file."""
     uuids = Counter(content["uuid"] for content in files.values() if "uuid" in content)
     problems = [f"the UUID {uuid} belongs to {count} assets" for uuid, count in uuids.items() if count > 1]
     for path, content in files.items():
         problems += [
-            f"{path} refers to {uuid}, which is not there" for uuid in sorted({*find_references(content)} - {*uuids})
+            f"{path} refers to {uuid}, which no file has" for uuid in sorted({*find_references(content)} - {*uuids})
         ]
     return problems
 
 
 def find_references(content: object) -> Iterator[str]:
-    """UUIDs of other assets that a file names, wherever they stand in it."""
+    """Yield the UUIDs of other files that ``content`` refers to, at any depth."""
     if isinstance(content, Mapping):
         for key, value in content.items():
             if key in ("dataset_uuid", "database_uuid", "datasetUuid") or (key == "uuid" and "chartId" in content):

@@ -1,12 +1,12 @@
-"""Charts: the form that Superset draws a chart from, and the query it asks; both say the same.
+"""Compile a chart: its form, from which Superset draws it, and its query, which Superset sends to the mart.
 
-The query is what Superset's own pages would ask for the form, so that what is warmed is what is found in the cache.
+The query is the one that Superset's own page would make from the form, so that warming the cache with this query
+serves the page.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Filter, Folder, Metric
 from trailhouse.dashboards.bundle.datasets import VERSION
@@ -14,17 +14,18 @@ from trailhouse.dashboards.bundle.forms import compile_form
 from trailhouse.dashboards.bundle.identity import make_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.queries import compile_query
+from trailhouse.dashboards.bundle.superset_document import Document
 
 
-def compile_chart(folder: Folder, key: str, mart: Mart) -> dict[str, Any]:
-    """One chart of a dashboard's folder; its query is what the dashboard asks before a person chooses anything."""
+def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
+    """Return the file of one chart; its query has the filter values that hold when the dashboard is opened."""
     chart = folder.charts[key]
     metrics = [compile_metric(metric, chart.mart) for metric in chart.metrics]
     form = compile_form(chart, mart, metrics)
     query_context = {
-        "datasource": {"id": 0, "type": "table"},  # the importer puts the dataset's number in
+        "datasource": {"id": 0, "type": "table"},  # Superset replaces 0 by the id of the dataset at import
         "force": False,
-        "queries": [compile_query(chart, metrics) | {"filters": compile_defaults(folder, chart, mart)}],
+        "queries": [compile_query(chart, metrics) | {"filters": compile_default_filters(folder, chart, mart)}],
         "form_data": {**form, "datasource": "0__table"},
         "result_format": "json",
         "result_type": "full",
@@ -44,8 +45,8 @@ def compile_chart(folder: Folder, key: str, mart: Mart) -> dict[str, Any]:
     }
 
 
-def compile_defaults(folder: Folder, chart: Chart, mart: Mart) -> list[dict[str, Any]]:
-    """The values that filters have from the start, where they apply to the chart."""
+def compile_default_filters(folder: Folder, chart: Chart, mart: Mart) -> list[Document]:
+    """Return the default values of the dashboard's filters that apply to the chart, as clauses of a query."""
     return [
         {"col": native.column, "op": "IN", "val": list(native.default)}
         for native in folder.dashboard.filters
@@ -54,12 +55,12 @@ def compile_defaults(folder: Folder, chart: Chart, mart: Mart) -> list[dict[str,
 
 
 def is_filtered(chart: Chart, native: Filter, mart: Mart) -> bool:
-    """Whether a filter applies to a chart: its mart has the column, and the chart does not ignore it."""
+    """Return whether a filter applies to a chart: the mart has its column and the chart does not ignore it."""
     return native.column in mart.columns and native.column not in chart.ignores
 
 
-def compile_metric(metric: Metric, mart: str) -> dict[str, Any]:
-    """A metric of the chart itself, in SQL."""
+def compile_metric(metric: Metric, mart: str) -> Document:
+    """Return a metric as Superset stores one that is defined in SQL."""
     return {
         "expressionType": "SQL",
         "sqlExpression": metric.expression,

@@ -1,4 +1,4 @@
-"""What is wrong with the assets, found without any server: every chain from a dashboard to a column is walked."""
+"""Find mistakes in the declarations of dashboards, without a server, by following every reference to its column."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ SQL_WORDS = frozenset(
     | {"distinct", "true", "false", "asc", "desc", "interval"}
 )
 TEMPLATE_NAME = re.compile(r"{{\s*#?(?:if|unless)?\s*(?:this\.)?([a-z_]+)\s*}}")
-# What Handlebars itself gives a name to, and the rows that Superset hands it.
+# Words of Handlebars, and the name under which Superset passes the rows.
 TEMPLATE_WORDS = frozenset({"else", "data", "this"})
 ROW_WIDTH = 12
 
 
 def find_problems(folders: list[Folder], marts: Mapping[str, Mart]) -> list[str]:
-    """Every problem as a sentence that names the folder, the item and what it lacks; none for sound assets."""
+    """Return every problem as a sentence that names the folder and the chart or filter."""
     problems: list[str] = []
     titles = Counter(folder.dashboard.title for folder in folders)
-    problems += [f"two dashboards are called {title!r}" for title, count in titles.items() if count > 1]
+    problems += [f"two dashboards have the title {title!r}" for title, count in titles.items() if count > 1]
     for folder in folders:
         problems += [f"{folder.name}: {problem}" for problem in find_folder_problems(folder, marts)]
     return problems
 
 
 def find_folder_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[str]:
-    """The problems of one dashboard: its layout, its filters, its charts."""
+    """Yield the problems of one dashboard's layout, charts and filters."""
     placed = Counter(key for section in folder.dashboard.sections for row in section.all_rows() for key in row)
-    yield from (f"chart {key} is placed, and not in charts.yaml" for key in placed if key not in folder.charts)
-    yield from (f"chart {key} is in charts.yaml, and placed nowhere" for key in folder.charts if key not in placed)
-    yield from (f"chart {key} is placed {count} times" for key, count in placed.items() if count > 1)
+    yield from (f"chart {key} is in a row, and not in charts.yaml" for key in placed if key not in folder.charts)
+    yield from (f"chart {key} is in charts.yaml, and in no row" for key in folder.charts if key not in placed)
+    yield from (f"chart {key} is in {count} rows" for key, count in placed.items() if count > 1)
     for section in folder.dashboard.sections:
         for row in section.all_rows():
             if sum(row.values()) > ROW_WIDTH or min(row.values(), default=1) < 1:
-                yield f"the row {', '.join(row)} is {sum(row.values())} wide, of {ROW_WIDTH}"
+                yield f"the row {', '.join(row)} is {sum(row.values())} wide, and {ROW_WIDTH} is the limit"
     for key, chart in folder.charts.items():
         yield from (f"chart {key}: {problem}" for problem in find_chart_problems(chart, marts))
     yield from find_filter_problems(folder, marts)
 
 
 def find_filter_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[str]:
-    """Filters whose values come from nowhere, or that change nothing."""
+    """Yield the problems of filters: a mart, column or parent that does not exist, or no chart that they change."""
     names = Counter(native.name for native in folder.dashboard.filters)
-    yield from (f"two filters are called {name!r}" for name, count in names.items() if count > 1)
+    yield from (f"two filters have the name {name!r}" for name, count in names.items() if count > 1)
     for native in folder.dashboard.filters:
         if native.mart not in marts:
-            yield f"filter {native.name}: {native.mart} is no mart"
+            yield f"filter {native.name}: {native.mart} is not a mart"
         elif native.column not in marts[native.mart].columns:
             yield f"filter {native.name}: {native.mart} has no column {native.column}"
         else:
@@ -69,23 +69,23 @@ def find_filter_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[
             for chart in folder.charts.values()
             if chart.mart in marts
         ):
-            yield f"filter {native.name}: no chart is changed by its column {native.column}"
+            yield f"filter {native.name}: it changes no chart, for none has its column {native.column}"
 
 
 def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str]:
-    """A chart that shows what is no mart, a column that its mart lacks, or that says nothing."""
+    """Yield the problems of one chart: a mart or column that does not exist, a missing field, no explanation."""
     if not chart.explanation.rstrip().endswith((".", "!", "?")):
-        yield "its explanation is no sentence"
+        yield "its explanation is not a sentence"
     yield from find_shape_problems(chart)
     if chart.mart not in marts:
-        yield f"{chart.mart} is no mart"
+        yield f"{chart.mart} is not a mart"
         return
     missing = sorted(name for name in find_columns(chart) if name not in marts[chart.mart].columns)
     yield from (f"{chart.mart} has no column {name}" for name in missing)
 
 
 def find_columns(chart: Chart) -> set[str]:
-    """Every column that a chart names, in SQL and in a template too."""
+    """Return every column that a chart names, also in its SQL and its template."""
     names = {*chart.series, *chart.columns, *chart.ignores, *(order.rpartition(" ")[0] for order in chart.order)}
     if chart.x is not None:
         names.add(chart.x)
@@ -94,13 +94,13 @@ def find_columns(chart: Chart) -> set[str]:
 
 
 def find_names(conditions: Iterable[str]) -> set[str]:
-    """The columns that SQL expressions name: words that are neither texts, nor functions, nor SQL's own."""
+    """Return the columns in SQL expressions: words that are not literals, functions or SQL keywords."""
     names = {name for sql in conditions for name in NAME.findall(TEXT_LITERAL.sub("", sql))}
     return {name for name in names if name.lower() not in SQL_WORDS}
 
 
 def find_shape_problems(chart: Chart) -> Iterator[str]:
-    """A kind of chart without what it is drawn from."""
+    """Yield what a chart lacks, or must not have, for its kind."""
     if chart.kind in ("line", "scatter", "bar", "heatmap") and not (chart.x and chart.metrics):
         yield f"a {chart.kind} needs x and metrics"
     if chart.kind == "heatmap" and len(chart.series) != 1:
@@ -111,9 +111,9 @@ def find_shape_problems(chart: Chart) -> Iterator[str]:
         yield f"a {chart.kind} needs columns or metrics, and not both"
     if chart.kind == "template":
         if not chart.template:
-            yield "a template needs a text"
+            yield "a template chart needs a template"
         if "{{{" in chart.template or "{{&" in chart.template:
-            yield "its template holds {{{ or {{&, which show text of the warehouse as markup"
+            yield "its template holds {{{ or {{&, which show texts of the warehouse as markup"
     for order in chart.order:
         if order.rpartition(" ")[2] not in ("asc", "desc"):
             yield f"the order {order!r} lacks a direction: asc or desc"

@@ -1,18 +1,17 @@
-"""The database and the datasets: one per mart that a chart or a filter shows."""
+"""Compile the connection to the warehouse, and one dataset per mart that a chart or filter reads."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from trailhouse.dashboards.bundle.identity import make_uuid
 from trailhouse.dashboards.bundle.marts import Column, Mart
+from trailhouse.dashboards.bundle.superset_document import Document
 
 VERSION = "1.0.0"
 DATABASE = "Trailhouse"
 
 
-def compile_database(database_uri: str) -> dict[str, Any]:
-    """The connection that every dataset is read over; it may be asked in SQL Lab, and never written to."""
+def compile_database(database_uri: str) -> Document:
+    """Return the file of the connection that all datasets use: SQL Lab may read over it, nobody may write."""
     return {
         "database_name": DATABASE,
         "sqlalchemy_uri": database_uri,
@@ -30,8 +29,8 @@ def compile_database(database_uri: str) -> dict[str, Any]:
     }
 
 
-def compile_dataset(mart: Mart, schema: str) -> dict[str, Any]:
-    """A mart as Superset knows it; descriptions are those of dbt."""
+def compile_dataset(mart: Mart, schema: str) -> Document:
+    """Return the file of a dataset that shows a mart, with the descriptions of dbt."""
     return {
         "table_name": mart.name,
         "main_dttm_col": None,
@@ -69,8 +68,8 @@ def compile_dataset(mart: Mart, schema: str) -> dict[str, Any]:
     }
 
 
-def compile_column(column: Column) -> dict[str, Any]:
-    """One column; all may be filtered and grouped by."""
+def compile_column(column: Column) -> Document:
+    """Return one column of a dataset; every column can be filtered and grouped by."""
     return {
         "column_name": column.name,
         "verbose_name": column.label,

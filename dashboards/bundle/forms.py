@@ -1,17 +1,15 @@
-"""Forms: what Superset's editor of a chart would hold, one shape per kind of chart."""
+"""Compile the form of a chart: the settings that Superset's chart editor would hold, for each kind of chart."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.marts import Mart
+from trailhouse.dashboards.bundle.superset_document import Document
+from trailhouse.dashboards.colours import COLOUR_SCHEME
 
-Form = dict[str, Any]
-
-COLOR_SCHEME = "trailhouse"
 VIZ_TYPES = {
     "line": "echarts_timeseries_line",
     "scatter": "echarts_timeseries_scatter",
@@ -23,8 +21,8 @@ VIZ_TYPES = {
 }
 
 
-def compile_form(chart: Chart, mart: Mart, metrics: list[Form]) -> Form:
-    """The form of a chart, whatever its kind."""
+def compile_form(chart: Chart, mart: Mart, metrics: list[Document]) -> Document:
+    """Return the form of a chart of any kind."""
     return {
         "viz_type": VIZ_TYPES[chart.kind],
         "adhoc_filters": [
@@ -37,15 +35,15 @@ def compile_form(chart: Chart, mart: Mart, metrics: list[Form]) -> Form:
     }
 
 
-def compile_formats(chart: Chart, mart: Mart) -> Form:
-    """How a table writes its numbers."""
+def compile_formats(chart: Chart, mart: Mart) -> Document:
+    """Return the number format of every numeric column of a table."""
     formats = {name: mart.columns[name].number_format for name in chart.columns}
     formats |= {metric.label: metric.format for metric in chart.metrics}
     return {name: {"d3NumberFormat": number_format} for name, number_format in formats.items() if number_format}
 
 
-def compile_series_form(chart: Chart, metrics: list[Form]) -> Form:
-    """Lines, points and bars over an axis."""
+def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
+    """Return the form of a line, scatter or bar chart."""
     form = {
         "x_axis": chart.x,
         "xAxisForceCategorical": chart.kind == "bar",
@@ -57,7 +55,7 @@ def compile_series_form(chart: Chart, metrics: list[Form]) -> Form:
         "order_desc": True,
         "truncate_metric": True,
         "show_empty_columns": True,
-        "color_scheme": COLOR_SCHEME,
+        "color_scheme": COLOUR_SCHEME,
         "markerEnabled": chart.has_markers and chart.kind != "bar",
         "markerSize": 5,
         "show_legend": bool(chart.series) or len(metrics) > 1,
@@ -86,8 +84,8 @@ def compile_series_form(chart: Chart, metrics: list[Form]) -> Form:
     return form
 
 
-def compile_table_form(chart: Chart, metrics: list[Form]) -> Form:
-    """A table of rows as they are, or of metrics by series; what a cell holds is text, never markup."""
+def compile_table_form(chart: Chart, metrics: list[Document]) -> Document:
+    """Return the form of a table: of unchanged rows, or of metrics by series. Cells never show text as markup."""
     shared = {
         "allow_render_html": False,
         "allow_rearrange_columns": False,
@@ -120,8 +118,8 @@ def compile_table_form(chart: Chart, metrics: list[Form]) -> Form:
     }
 
 
-def compile_number_form(chart: Chart, metrics: list[Form]) -> Form:
-    """One large number."""
+def compile_number_form(chart: Chart, metrics: list[Document]) -> Document:
+    """Return the form of a chart that shows one large number."""
     return {
         "metric": metrics[0],
         "header_font_size": 0.6,
@@ -131,8 +129,8 @@ def compile_number_form(chart: Chart, metrics: list[Form]) -> Form:
     }
 
 
-def compile_heatmap_form(chart: Chart, metrics: list[Form]) -> Form:
-    """A grid of numbers, shaded."""
+def compile_heatmap_form(chart: Chart, metrics: list[Document]) -> Document:
+    """Return the form of a heatmap."""
     return {
         "x_axis": chart.x,
         "groupby": chart.series[0],
@@ -154,8 +152,11 @@ def compile_heatmap_form(chart: Chart, metrics: list[Form]) -> Form:
     }
 
 
-def compile_template_form(chart: Chart, metrics: list[Form]) -> Form:
-    """Rows in a Handlebars template; what stands between double braces is escaped, and triple ones are refused."""
+def compile_template_form(chart: Chart, _metrics: list[Document]) -> Document:
+    """Return the form of a chart that writes rows with a Handlebars template.
+
+    Handlebars escapes values in double braces; check_declarations refuses triple braces, which do not escape.
+    """
     return {
         "query_mode": "raw",
         "all_columns": list(chart.columns),
@@ -164,22 +165,22 @@ def compile_template_form(chart: Chart, metrics: list[Form]) -> Form:
         "metrics": [],
         "percent_metrics": [],
         "handlebarsTemplate": chart.template,
-        "styleTemplate": "",  # Superset takes styles out of templates; they belong to the dashboard
+        "styleTemplate": "",  # Superset strips styles from templates, so the dashboard's CSS has them
     }
 
 
 def order_clauses(chart: Chart) -> list[str]:
-    """``step desc`` as Superset writes it: ``["step", false]``."""
+    """Return the order of rows as Superset writes it: ``step desc`` becomes ``["step", false]``."""
     return [json.dumps([column, is_ascending]) for column, is_ascending in read_order(chart)]
 
 
 def read_order(chart: Chart) -> list[tuple[str, bool]]:
-    """The columns a chart is ordered by, each with whether it ascends."""
+    """Return the columns by which rows are ordered, each with whether the order is ascending."""
     orders = [order.rpartition(" ") for order in chart.order]
     return [(column, direction == "asc") for column, _, direction in orders]
 
 
-COMPILERS: dict[str, Callable[[Chart, list[Form]], Form]] = {
+COMPILERS: dict[str, Callable[[Chart, list[Document]], Document]] = {
     "line": compile_series_form,
     "scatter": compile_series_form,
     "bar": compile_series_form,

@@ -1,4 +1,4 @@
-"""Stable names: the same asset has the same UUID on every machine."""
+"""UUIDs and keys that depend only on names, so that an asset has the same ones on every machine."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/trailhouse/trailh
 
 
 def make_uuid(*names: str) -> str:
-    """The UUID of the asset with this path of names, for example ``chart``, ``overview``, ``model_count``."""
+    """Return the UUID of an asset, for example of ``chart``, ``overview``, ``model_count``."""
     return str(uuid.uuid5(NAMESPACE, json.dumps(names)))
 
 
 def make_key(prefix: str, *names: str) -> str:
-    """The key of a component within a dashboard, for example ``ROW-3f2c1a9b0d``."""
+    """Return the key of a component of a dashboard, for example ``ROW-3f2c1a9b0d``."""
     return f"{prefix}-{uuid.uuid5(NAMESPACE, json.dumps(names)).hex[:10]}"

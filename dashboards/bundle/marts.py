@@ -1,4 +1,4 @@
-"""What may be shown: the marts and their columns, as dbt describes them; no server is asked."""
+"""Read the marts and their columns from the YAML files of the dbt project; no server is needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOCS_REFERENCE = re.compile(r"{{\s*doc\(\s*['\"](\w+)['\"]\s*\)\s*}}")
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a mart: its ClickHouse type and what it means."""
+    """A column of a mart, with its ClickHouse type and its description."""
 
     name: str
     data_type: str
@@ -24,12 +24,12 @@ class Column:
 
     @property
     def is_temporal(self) -> bool:
-        """Whether the column holds times."""
+        """Whether the column holds dates or times."""
         return re.match(r"(Nullable\(|LowCardinality\()*Date", self.data_type) is not None
 
     @property
     def number_format(self) -> str | None:
-        """How numbers of the column are written, in d3's language; None for what is no number."""
+        """The d3 format of the column's numbers; None if it does not hold numbers."""
         if re.search(r"\bU?Int\d+\b", self.data_type):
             return ".3~s" if self.name.endswith("_bytes") else ",d"
         if re.search(r"\bFloat\d+\b", self.data_type):
@@ -38,14 +38,14 @@ class Column:
 
     @property
     def label(self) -> str:
-        """The name as people read it: ``model_id`` is a model, ``train_flops_palm`` the train flops palm."""
+        """The column's name for readers: ``Model`` for ``model_id``, ``Token share`` for ``token_share``."""
         words = self.name.removesuffix("_id").replace("_", " ")
         return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart: its grain and its columns, in their order."""
+    """A mart with its description and its columns, by name and in order."""
 
     name: str
     description: str
@@ -53,9 +53,10 @@ class Mart:
 
 
 def read_marts(dbt_models: Path) -> dict[str, Mart]:
-    """Read the marts of a dbt project from its ``models`` directory: those that have both SQL and a description.
+    """Return the marts of a dbt project by name, from its ``models`` directory.
 
-    Raises BadInputError for a description that refers to a text that is not there.
+    A mart is a model below ``marts/`` that has both an SQL file and a YAML description. Raises BadInputError if a
+    description refers to a docs block that does not exist.
     """
     texts = {
         name: " ".join(text.split())
@@ -79,14 +80,14 @@ def read_marts(dbt_models: Path) -> dict[str, Mart]:
 
 
 def resolve_description(description: str, texts: dict[str, str], file: Path) -> str:
-    """Put the shared texts of the project in place of their names, on one line."""
+    """Return a description on one line, with ``{{ doc(...) }}`` replaced by the docs block of that name."""
 
     def find_text(reference: re.Match[str]) -> str:
         try:
             return texts[reference.group(1)]
         except KeyError:
             raise BadInputError(
-                f"{file}: no text called {reference.group(1)!r}", "write it in dbt/models/_docs"
+                f"{file}: there is no docs block {reference.group(1)!r}", "write it in dbt/models/_docs"
             ) from None
 
     return " ".join(DOCS_REFERENCE.sub(find_text, description).split())

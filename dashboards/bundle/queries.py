@@ -1,18 +1,15 @@
-"""Queries: what a chart asks its mart, as Superset's pages would ask it for the chart's form."""
+"""Compile the query of a chart, equal to the one that Superset's page makes from the chart's form."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.forms import read_order
+from trailhouse.dashboards.bundle.superset_document import Document
 
-Query = dict[str, Any]
 
-
-def compile_query(chart: Chart, metrics: list[Query]) -> Query:
-    """The query of a chart, whatever its kind."""
-    shared: Query = {
+def compile_query(chart: Chart, metrics: list[Document]) -> Document:
+    """Return the query of a chart of any kind."""
+    shared: Document = {
         "extras": {"having": "", "where": " AND ".join(f"({condition})" for condition in chart.where)},
         "applied_time_extras": {},
         "annotation_layers": [],
@@ -45,8 +42,8 @@ def compile_query(chart: Chart, metrics: list[Query]) -> Query:
     return shared | rows | ({} if chart.kind == "template" else {"post_processing": [], "time_offsets": []})
 
 
-def axis_column(name: str | None) -> Query:
-    """The column of the horizontal axis."""
+def axis_column(name: str | None) -> Document:
+    """Return the column of the horizontal axis as queries write it."""
     return {
         "columnType": "BASE_AXIS",
         "sqlExpression": name,
@@ -56,8 +53,8 @@ def axis_column(name: str | None) -> Query:
     }
 
 
-def compile_series_query(chart: Chart, metrics: list[Query]) -> Query:
-    """A column of values per series, which Superset makes by turning the rows over."""
+def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
+    """Return what a line, scatter or bar chart adds to its query: Superset pivots the rows to one column per series."""
     labels = [metric["label"] for metric in metrics]
     pivot = {
         "operation": "pivot",
@@ -80,8 +77,8 @@ def compile_series_query(chart: Chart, metrics: list[Query]) -> Query:
     }
 
 
-def compile_heatmap_query(chart: Chart, metrics: list[Query]) -> Query:
-    """One number per cell of the grid, with its rank for the shade."""
+def compile_heatmap_query(chart: Chart, metrics: list[Document]) -> Document:
+    """Return what a heatmap adds to its query: one number per cell, and its rank, which decides the shade."""
     rank = {"operation": "rank", "options": {"metric": metrics[0]["label"], "group_by": None}}
     return {
         "columns": [axis_column(chart.x), chart.series[0]],

@@ -11,7 +11,7 @@ import pyarrow as pa
 from matplotlib import style
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.line_styles import STYLE_SHEET
+from trailhouse.dashboards.figures.line_styles import STYLE
 from trailhouse.support.files import replacing
 
 FORMATS = ("png", "svg", "pdf")
@@ -60,7 +60,7 @@ def save_figure(
     figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table, caveats: Sequence[str] = ()
 ) -> list[Path]:
     """Draw a figure from the rows of its marts and write it in every format; return the files."""
-    with style.context(STYLE_SHEET):
+    with style.context(STYLE):
         canvas = figure.draw(rows, *companions)
         add_caveats(canvas, caveats)
         return save_formats(canvas, directory, figure.name)

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trailhouse.dashboards.colours import MODEL_COLOURS, choose_model_color
+from trailhouse.dashboards.colours import GRID, MODEL_COLOURS, choose_model_color
 
 # Markers and dashes carry the same information as the colours.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
-STYLE_SHEET = Path(__file__).with_name("trailhouse.mplstyle")
+STYLE = [Path(__file__).with_name("trailhouse.mplstyle"), {"grid.color": GRID}]
+"""The matplotlib style of all figures."""
 
 
 @dataclass(frozen=True)

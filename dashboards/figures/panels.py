@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import RING, choose_grey
-from trailhouse.dashboards.figures.line_styles import STYLE_SHEET, assign_styles
+from trailhouse.dashboards.figures.line_styles import STYLE, assign_styles
 
 PANEL_INCHES, LEGEND_INCHES = 3.4, 1.2
 LIGHTEST_PUBLISHED, DARKEST_PUBLISHED = 0.8, 0.3
@@ -18,7 +18,7 @@ LIGHTEST_PUBLISHED, DARKEST_PUBLISHED = 0.8, 0.3
 
 def new_canvas(panel_count: int, title: str, row_count: int = 1) -> tuple[Canvas, list[Axes]]:
     """Return an empty canvas and its panels, row by row; ``panel_count`` is a multiple of ``row_count``."""
-    with style.context(STYLE_SHEET):
+    with style.context(STYLE):
         column_count = panel_count // row_count
         size = (PANEL_INCHES * column_count + LEGEND_INCHES, PANEL_INCHES * row_count)
         canvas = Canvas(figsize=size, layout="constrained")

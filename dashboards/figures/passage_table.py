@@ -12,7 +12,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from trailhouse.dashboards.colours import CATEGORY_BY_NAME, TEXT
 from trailhouse.dashboards.figures.figure import add_caveats, save_formats
-from trailhouse.dashboards.figures.line_styles import STYLE_SHEET
+from trailhouse.dashboards.figures.line_styles import STYLE
 from trailhouse.dashboards.passages.passage import Passage, make_visible
 
 NAME = "table_03_passage"
@@ -30,7 +30,7 @@ ColoredLine = list[tuple[str, str]]
 
 def save_passage(passage: Passage, directory: Path) -> list[Path]:
     """Draw a passage and write it in every format; return the files."""
-    with style.context(STYLE_SHEET):
+    with style.context(STYLE):
         return save_formats(draw_passage(passage), directory, NAME)
 
 

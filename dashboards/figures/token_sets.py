@@ -209,7 +209,7 @@ PUBLISHED_SETS = Companion(
     ("set_model_id", "start_percent", "category", "model_id", "parameter_count", "train_flops_palm", "perplexity"),
     suite_id=PUBLISHED_SUITE,
 )
-SHOWN_WITH = (RANDOM_SETS, PUBLISHED_SETS)
+RANDOM_AND_PUBLISHED = (RANDOM_SETS, PUBLISHED_SETS)
 OWN_SETS = "fct_token_set_trajectory"
 COMPARABLE_SETS = "fct_comparable_token_set_trajectory"
 
@@ -233,9 +233,11 @@ draw_upward = partial(draw_transfer, category="upward")
 
 FIGURES = (
     define_figure(
-        3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, COMPARABLE_SETS, COMPARISONS
+        3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, COMPARABLE_SETS, RANDOM_AND_PUBLISHED
     ),
-    define_figure(4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, COMPARABLE_SETS, SHOWN_WITH),
+    define_figure(
+        4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, COMPARABLE_SETS, RANDOM_AND_PUBLISHED
+    ),
     define_figure(10, "other_tokens", "Perplexity of tokens without a clear trend", draw_others),
     define_figure(11, "upward_tokens_by_model", "Perplexity of other models' upward-trend tokens", draw_upward_sets),
     define_figure(

@@ -75,5 +75,5 @@ def make_visible(text: str) -> str:
 
 
 def write_code_point(character: str) -> str:
-    """Return a character as its code point, for example ``\\u{1b}``; a tab as an arrow."""
+    """Return a character as its code point in hexadecimal digits; a tab as an arrow."""
     return "⇥" if character == "\t" else f"\\u{{{ord(character):x}}}"

@@ -1,1 +1,1 @@
-"""Publishing: what is in Superset becomes what the source says, and nothing of anybody else's is touched."""
+"""Publish the dashboards to Superset, without touching what other people made there."""

@@ -1,17 +1,22 @@
-"""superset-client made safe: every status is checked, every request has a time limit, TLS verification always stays.
+"""A client of Superset's API for publishing: superset-client, with a session that checks every answer.
 
-superset-client 1.0 resends a request with ``verify=False`` after a token ran out, insists on OAuth's https even on
-the loopback interface, and its ``assets.import_file`` opens the wrong path and answers False for a missing file. Its
-addresses, login and CSRF token are used; its session is replaced by ours, and files are sent by ours.
+superset-client provides the addresses, the login, the CSRF token, the reading of errors and the deletion of assets. Two
+of its parts are replaced. Its session resends a request with ``verify=False`` after a token has expired, and refuses
+http on the loopback interface; ours logs in again, and limits the time of every request but the login. Its
+``assets.import_file`` opens only the base name of a path and returns False for a missing file; ours sends bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
+from supersetapiclient.base import raise_for_status
 from supersetapiclient.client import SupersetClient
 from supersetapiclient.exceptions import BadRequestError, ComplexBadRequestError
 
@@ -19,22 +24,27 @@ from trailhouse.errors import BadInputError, TrailhouseError, UnreachableError, 
 
 REQUEST_SECONDS = 180
 PAGE_SIZE = 100
+REASON_CHARACTERS = 500
+
+Row = dict[str, Any]
+"""A JSON object of Superset's API, with the API's own keys."""
 
 
 class CheckedSession(requests.Session):
-    """A session that logs in again when its token ran out, and turns every failure into one line and a hint."""
+    """A session that returns only successful answers, and that logs in again when its token has expired."""
 
     def __init__(self, log_in: Callable[[], dict[str, str]]) -> None:
         super().__init__()
         self.log_in = log_in
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
-        """Send one request; the answer is one of success.
+        """Send one request and return the answer.
 
-        Raises UnreachableError, UsageError (refused credentials) or BadInputError (Superset refused what was sent).
+        Raises UnreachableError if Superset does not answer, UsageError if it refuses the user, and BadInputError if
+        it refuses what was sent.
         """
         kwargs.setdefault("timeout", REQUEST_SECONDS)
-        kwargs.setdefault("allow_redirects", False)  # the API never redirects, a login page does
+        kwargs.setdefault("allow_redirects", False)  # the API never redirects; a redirect leads to the login page
         try:
             response = super().request(method, url, *args, **kwargs)
             if response.status_code == requests.codes.unauthorized:
@@ -49,20 +59,20 @@ class CheckedSession(requests.Session):
 
 
 class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has no types
-    """An administrator at one Superset."""
+    """A client of one Superset, logged in as an administrator at its first request."""
 
     @cached_property
     def session(self) -> CheckedSession:
-        """The session of every request, logged in."""
+        """The session of all requests."""
         session = CheckedSession(self.log_in)
         session.headers.update(self.log_in())
         session.headers.update({"X-CSRFToken": self.csrf_token(session), "Referer": self.base_url})
         return session
 
     def log_in(self) -> dict[str, str]:
-        """Headers of a fresh token.
+        """Log in and return the headers that carry the token.
 
-        Raises UsageError where Superset refuses the user, UnreachableError where nothing answers.
+        Raises UsageError if Superset refuses the user, UnreachableError if it does not answer.
         """
         try:
             token = self.authenticate()["access_token"]
@@ -77,66 +87,70 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
             ) from error
         return {"Authorization": f"Bearer {token}"}
 
-    def address(self, *parts: str) -> str:
-        """URL of a part of the API."""
-        return "/".join([str(self.base_url), *parts])
+    def find_url(self, *parts: object) -> str:
+        """Return the URL of a resource of the API, for example of ``chart`` and ``7``."""
+        return str(self.join_urls(self.base_url, *parts))
 
-    def read(self, *parts: str, query: str | None = None) -> Any:  # noqa: ANN401  # JSON
-        """The JSON that the API has there; ``query`` is in Rison."""
-        return self.session.get(self.address(*parts), params=None if query is None else {"q": query}).json()
+    def read(self, *parts: object, query: str | None = None) -> Row:
+        """Return the JSON object of a resource; ``query`` is written in Rison."""
+        answer: Row = self.get(self.find_url(*parts), params=None if query is None else {"q": query}).json()
+        return answer
 
-    def read_all(self, resource: str, columns: str = "") -> list[dict[str, Any]]:
-        """Every row of a list, page by page."""
+    def read_all(self, resource: str, columns: str = "") -> list[Row]:
+        """Return all rows of a list of the API, which answers in pages; ``columns`` are separated by commas."""
         selected = f",columns:!({columns})" if columns else ""
-        rows: list[dict[str, Any]] = []
-        for page in range(1_000_000):
+        rows: list[Row] = []
+        for page in count():
             answer = self.read(resource, "", query=f"(page:{page},page_size:{PAGE_SIZE}{selected})")
             rows += answer["result"]
             if len(rows) >= answer["count"] or not answer["result"]:
-                return rows
-        raise AssertionError("unreachable")
+                break
+        return rows
 
     def import_assets(self, archive: bytes) -> None:
-        """Send a ZIP of assets; what is there with the same UUID is overwritten, all or nothing."""
-        answer = self.session.post(
-            self.assets.import_url, files={"bundle": ("assets.zip", archive, "application/zip")}
-        ).json()
+        """Send a ZIP of assets. Superset imports all or none, and overwrites those with the same UUID."""
+        files = {"bundle": ("assets.zip", archive, "application/zip")}
+        answer = self.post(self.assets.import_url, files=files).json()
         if answer.get("message") != "OK":
             raise BadInputError(f"Superset did not import the assets: {answer}", "see the log of Superset")
 
     def export_assets(self) -> bytes:
-        """A ZIP of everything that Superset holds."""
-        return bytes(self.session.get(self.assets.export_url).content)
+        """Return a ZIP of all assets that Superset has."""
+        with TemporaryDirectory() as directory:
+            archive = Path(directory) / "assets.zip"
+            self.assets.export(archive)
+            return archive.read_bytes()
 
 
 def check_response(response: requests.Response) -> requests.Response:
-    """The response if it is one of success; else the error that says what Superset said."""
-    if response.ok and not response.is_redirect:
-        return response
-    place = f"{response.request.method} {response.url.partition('?')[0]}"
-    raise refuse(response.status_code, place, read_reason(response))
+    """Return a successful response.
 
-
-def refuse(status: int, place: str, reason: str) -> TrailhouseError:
-    """The error for a status."""
-    if status in (requests.codes.unauthorized, requests.codes.forbidden) or 300 <= status < 400:
-        return UsageError(f"Superset refused {place} ({status}): {reason}", "publish as an administrator of Superset")
-    if status >= 500:
-        return UnreachableError(f"Superset failed at {place} ({status}): {reason}", "see the log of Superset")
-    return BadInputError(f"Superset refused {place} ({status}): {reason}", "correct the asset it names")
-
-
-def read_reason(response: requests.Response) -> str:
-    """What Superset says about a failure, in one line of at most 500 characters."""
+    Raises the error that fits the status of any other, with the reason that Superset gives.
+    """
     try:
-        answer = response.json()
-    except requests.JSONDecodeError:
-        return "no reason given"  # a page for people
-    if errors := answer.get("errors"):
-        reason = "; ".join(f"{error.get('message')} {error.get('extra', '')}" for error in errors)
+        raise_for_status(response)
+    except BadRequestError as error:
+        reason = str(error.message)
+    except ComplexBadRequestError as error:
+        reason = "; ".join(f"{part.get('message')} {part.get('extra', '')}" for part in error.errors)
+    except requests.HTTPError:
+        is_page = "html" in response.headers.get("Content-Type", "html")
+        reason = "no reason given" if is_page else response.text
     else:
-        reason = str(answer.get("message", answer))
-    return " ".join(reason.split())[:500]
+        if not response.is_redirect:
+            return response
+        reason = "no reason given"
+    request = f"{response.request.method} {response.url.partition('?')[0]}"
+    raise choose_error(response.status_code, request, " ".join(reason.split())[:REASON_CHARACTERS])
+
+
+def choose_error(status: int, request: str, reason: str) -> TrailhouseError:
+    """Return the error that fits an HTTP status which is not a success."""
+    if status in (requests.codes.unauthorized, requests.codes.forbidden) or 300 <= status < 400:
+        return UsageError(f"Superset refused {request} ({status}): {reason}", "publish as an administrator of Superset")
+    if status >= 500:
+        return UnreachableError(f"Superset failed at {request} ({status}): {reason}", "see the log of Superset")
+    return BadInputError(f"Superset refused {request} ({status}): {reason}", "correct the asset that it names")
 
 
 def _origin(url: str | bytes) -> str:

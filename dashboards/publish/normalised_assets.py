@@ -1,4 +1,7 @@
-"""Assets as Superset imports and exports them: YAML files in a ZIP, compared without what Superset adds."""
+"""Read assets from a bundle or an export of Superset, in a form in which equal assets compare equal.
+
+Superset adds ids, cached state and default values to what it exports; normalising removes them.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ import yaml
 
 KINDS = ("databases", "datasets", "charts", "dashboards")
 ZIP_ROOT = "trailhouse"
-# A ZIP of the same assets has the same bytes.
+# The time is constant, so that a ZIP of the same assets has the same bytes.
 ZIP_TIME = (2026, 1, 1, 0, 0, 0)
 
-# Values that Superset fills in where a file says nothing.
+# The values that Superset gives to fields that a file leaves out.
 DEFAULTS: dict[str, Mapping[str, object]] = {
     "databases": {"configuration_method": "sqlalchemy_form", "impersonate_user": False},
     "datasets": {
@@ -30,30 +33,40 @@ DEFAULTS: dict[str, Mapping[str, object]] = {
     "dashboards": {},
 }
 COLUMN_DEFAULTS = {"is_dttm": False, "is_active": True, "groupby": True, "filterable": True}
-# Superset writes these into a dashboard's metadata when somebody looks at it.
+# Superset writes these into the metadata of a dashboard when a user opens it.
 CACHED_METADATA = {
     "color_scheme_domain",
     "default_filters",
     "map_label_colors",
     "shared_label_colors",
 }
-# How Superset writes that a click in a chart reaches what the dashboard says for all charts, and that this is all.
+# A chart has the scope of its dashboard by default; the dashboard's own scope is all charts by default.
 SCOPE_BY_DEFAULT = "global"
 SCOPE_OF_ALL = {"rootPath": ["ROOT_ID"], "excluded": list[str]()}
 CHART_PARAMETERS_OF_ONE_INSTALLATION = {"datasource", "slice_id", "dashboards", "viz_type"}
 
 
+Content = dict[str, Any]
+"""The content of an asset's file, or a part of it, with Superset's own keys."""
+
+
 @dataclass(frozen=True, order=True)
 class AssetKey:
-    """What an asset is, wherever it is called what."""
+    """The identity of an asset, which stays when the asset is renamed."""
 
     kind: str
+    """One of KINDS."""
     uuid: str
+
+    @property
+    def resource(self) -> str:
+        """The name of the kind in Superset's API, such as ``chart``."""
+        return self.kind.removesuffix("s")
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One asset, normalised: equal contents mean that publishing would change nothing."""
+    """One asset with its normalised content."""
 
     key: AssetKey
     name: str
@@ -61,7 +74,7 @@ class Asset:
 
 
 def read_bundle(files: Mapping[str, str]) -> dict[AssetKey, Asset]:
-    """The assets of a bundle (path inside the ZIP to YAML), normalised."""
+    """Return the assets of a bundle, which maps paths to YAML texts."""
     assets = {}
     for path, text in files.items():
         kind = PurePosixPath(path).parts[0]
@@ -72,14 +85,14 @@ def read_bundle(files: Mapping[str, str]) -> dict[AssetKey, Asset]:
     return assets
 
 
-def parse_yaml(text: str) -> Any:  # noqa: ANN401  # whatever the file holds
-    """Plain YAML, by the parser in C where PyYAML has it: ten times as fast."""
+def parse_yaml(text: str) -> Any:  # noqa: ANN401  # any YAML
+    """Return the content of a YAML text, read by PyYAML's parser in C if there is one: it is ten times as fast."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(text, Loader=loader)  # noqa: S506  # both are safe loaders
 
 
 def unzip_bundle(archive: bytes) -> dict[str, str]:
-    """The YAML files of an export, their paths without the folder around them."""
+    """Return the YAML files of an export by path, without the top folder of the archive."""
     with zipfile.ZipFile(io.BytesIO(archive)) as bundle:
         return {
             str(PurePosixPath(*PurePosixPath(name).parts[1:])): bundle.read(name).decode()
@@ -89,7 +102,10 @@ def unzip_bundle(archive: bytes) -> dict[str, str]:
 
 
 def zip_bundle(files: Mapping[str, str]) -> bytes:
-    """A ZIP that Superset imports; every asset is marked as managed from outside, so that it is not edited there."""
+    """Return a bundle as a ZIP that Superset imports.
+
+    Every asset is marked as managed externally, so Superset does not let users edit it.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for path, text in sorted(files.items()):
@@ -100,7 +116,7 @@ def zip_bundle(files: Mapping[str, str]) -> bytes:
 
 
 def name_asset(kind: str, content: Mapping[str, Any]) -> str:
-    """What people call the asset."""
+    """Return the name of an asset that users see."""
     field = {
         "databases": "database_name",
         "datasets": "table_name",
@@ -110,8 +126,8 @@ def name_asset(kind: str, content: Mapping[str, Any]) -> str:
     return str(content[field])
 
 
-def normalise(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content without ids of one installation, cached state, defaults and order that means nothing."""
+def normalise(kind: str, content: Mapping[str, Any]) -> Content:
+    """Return the content of an asset without ids of one installation, cached state, defaults and arbitrary order."""
     known = {key: value for key, value in content.items() if key not in ("version", "is_managed_externally")}
     if kind == "databases" and "allow_file_upload" in known:  # the name it had in older versions
         known["allow_csv_upload"] = known.pop("allow_file_upload")
@@ -127,8 +143,8 @@ def normalise(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def without_defaults(content: Mapping[str, Any], defaults: Mapping[str, object]) -> dict[str, Any]:
-    """Drop what is empty or what Superset would fill in anyway."""
+def without_defaults(content: Mapping[str, Any], defaults: Mapping[str, object]) -> Content:
+    """Return the content without empty values and default values."""
     return {
         key: value
         for key, value in content.items()
@@ -136,8 +152,8 @@ def without_defaults(content: Mapping[str, Any], defaults: Mapping[str, object])
     }
 
 
-def normalise_chart(content: dict[str, Any]) -> None:
-    """Drop the ids of one installation from parameters and query context."""
+def normalise_chart(content: Content) -> None:
+    """Remove the ids of one installation from the parameters and the query context of a chart."""
     parameters = content.get("params", {})
     content["params"] = {
         key: value
@@ -154,8 +170,8 @@ def normalise_chart(content: dict[str, Any]) -> None:
         content["query_context"] = {**context, "datasource": None, "form_data": form_data}
 
 
-def normalise_dashboard(content: dict[str, Any]) -> None:
-    """Drop what Superset caches in the metadata; charts are named by UUID, not by the id of one installation."""
+def normalise_dashboard(content: Content) -> None:
+    """Remove cached state from the metadata of a dashboard, and name its charts by UUID instead of by id."""
     position = content["position"]
     metas = [block["meta"] for block in position.values() if isinstance(block, dict) and "meta" in block]
     uuids = {meta["chartId"]: str(meta["uuid"]) for meta in metas if "chartId" in meta and "uuid" in meta}
@@ -174,8 +190,8 @@ def normalise_dashboard(content: dict[str, Any]) -> None:
     content["metadata"] = without_defaults(metadata, {})
 
 
-def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> dict[str, Any]:
-    """What a click in each chart leaves alone, by UUID; Superset adds the charts of which the source says nothing."""
+def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
+    """Return the scope of the clicks in every chart, by UUID, without the default scopes that Superset adds."""
     scopes = {
         uuids[int(number)]: entry.get("crossFilters", {}).get("scope", SCOPE_BY_DEFAULT)
         for number, entry in configuration.items()
@@ -188,20 +204,20 @@ def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int
     }
 
 
-def normalise_filter(native: Mapping[str, Any], uuids: Mapping[int, str]) -> dict[str, Any]:
-    """A filter whose scope names the charts it leaves out by UUID."""
+def normalise_filter(native: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
+    """Return a filter whose scope names the excluded charts by UUID."""
     kept = {key: value for key, value in native.items() if key not in ("chartsInScope", "tabsInScope")}
     return {**kept, "scope": name_excluded(kept.get("scope", {}), uuids)}
 
 
-def name_excluded(scope: Mapping[str, Any], uuids: Mapping[int, str]) -> dict[str, Any]:
-    """A scope whose excluded charts are named by UUID, in an order of their own."""
+def name_excluded(scope: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
+    """Return a scope whose excluded charts are named by UUID and sorted."""
     excluded = sorted(uuids.get(chart_id, str(chart_id)) for chart_id in scope.get("excluded", []))
     return {**scope, "excluded": excluded}
 
 
-def drop_chart_id(block: Mapping[str, Any]) -> dict[str, Any]:
-    """A block of a dashboard's layout without the id that its chart has in one installation."""
+def drop_chart_id(block: Mapping[str, Any]) -> Content:
+    """Return a block of a dashboard's layout without the id of its chart in one installation."""
     if "meta" not in block:
         return dict(block)
     return {**block, "meta": {key: value for key, value in block["meta"].items() if key != "chartId"}}

@@ -1,4 +1,4 @@
-"""Making Superset hold what the source says: import what differs, remove what is gone, leave the rest alone."""
+"""Publish a bundle: import the assets that differ, delete those that are gone, and leave other people's alone."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from trailhouse.dashboards.publish.normalised_assets import (
     zip_bundle,
 )
 
-RESOURCES = {"databases": "database", "datasets": "dataset", "charts": "chart", "dashboards": "dashboard"}
-
 
 @dataclass(frozen=True)
 class Drift:
-    """How Superset differs from the source; empty means that publishing changes nothing."""
+    """How Superset differs from the bundle."""
 
     missing: tuple[Asset, ...]
     changed: tuple[Asset, ...]
@@ -29,12 +27,15 @@ class Drift:
 
     @property
     def count(self) -> int:
-        """Number of assets that differ."""
+        """Number of assets that differ; 0 means that publishing would change nothing."""
         return len(self.missing) + len(self.changed) + len(self.superfluous)
 
 
 def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
-    """Compare the bundle with what Superset holds; nothing is changed."""
+    """Return how Superset differs from the bundle, without changing it.
+
+    An asset that somebody took out of Trailhouse's management counts as changed.
+    """
     wanted = read_bundle(files)
     present = read_bundle(unzip_bundle(client.export_assets()))
     owned = find_owned(client, set(wanted))
@@ -51,49 +52,55 @@ def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
 
 
 def publish_bundle(client: PublishingClient, files: Mapping[str, str]) -> Drift:
-    """Bring Superset to the state of the bundle; returns how it differed before. Twice changes nothing."""
+    """Bring Superset to the state of the bundle; return how it differed before. A second call changes nothing."""
     drift = find_drift(client, files)
     if drift.missing or drift.changed:
         client.import_assets(zip_bundle(files))
-    for kind in reversed(KINDS):
-        remove_assets(client, [asset for asset in drift.superfluous if asset.key.kind == kind])
+    for kind in reversed(KINDS):  # dashboards before the charts that they show
+        remove_assets(client, kind, [asset for asset in drift.superfluous if asset.key.kind == kind])
     return drift
 
 
-def remove_assets(client: PublishingClient, assets: list[Asset]) -> None:
+def remove_assets(client: PublishingClient, kind: str, assets: list[Asset]) -> None:
     """Delete assets of one kind."""
     if not assets:
         return
-    resource = RESOURCES[assets[0].key.kind]
-    ids = {str(row["uuid"]): row["id"] for row in client.read_all(resource, "id,uuid")}
+    ids = {str(row["uuid"]): int(row["id"]) for row in client.read_all(assets[0].key.resource, "id,uuid")}
     for asset in assets:
-        client.session.delete(client.address(resource, str(ids[asset.key.uuid])))
+        getattr(client, kind).delete(ids[asset.key.uuid])
 
 
 def find_owned(client: PublishingClient, wanted: set[AssetKey]) -> set[AssetKey]:
-    """The assets that Trailhouse published: marked as managed from outside, and on the databases of the bundle.
+    """Return the assets in Superset that Trailhouse published.
 
-    The mark alone would take in what other tools manage, the database alone what people made on our datasets.
+    These are marked as managed externally and belong to a database of the bundle. The mark alone would include what
+    other tools manage; the database alone would include the charts that people made on Trailhouse's datasets.
     """
     uuids = {key.uuid for key in wanted if key.kind == "databases"}
     database_ids = {row["id"]: row["uuid"] for row in client.read_all("database", "id,uuid") if row["uuid"] in uuids}
-    owned = {AssetKey("databases", uuid) for uuid in database_ids.values()}
     datasets = {
         row["id"]: AssetKey("datasets", row["uuid"])
         for row in client.read_all("dataset", "id,uuid,database.id")
         if row["database"]["id"] in database_ids
     }
+    owned = {AssetKey("databases", uuid) for uuid in database_ids.values()}
     owned |= {
         key
         for dataset_id, key in datasets.items()
-        if key in wanted or client.read("dataset", str(dataset_id))["result"]["is_managed_externally"]
+        if key in wanted or client.read("dataset", dataset_id)["result"]["is_managed_externally"]
     }
     charts = client.read_all("chart", "id,uuid,is_managed_externally,datasource_id")
     our_charts = {row["id"] for row in charts if row["is_managed_externally"] and row["datasource_id"] in datasets}
     owned |= {AssetKey("charts", row["uuid"]) for row in charts if row["id"] in our_charts}
+    return owned | find_owned_dashboards(client, our_charts)
+
+
+def find_owned_dashboards(client: PublishingClient, our_charts: set[int]) -> set[AssetKey]:
+    """Return the dashboards that are managed externally and show only our charts, at least one."""
+    owned = set()
     for row in client.read_all("dashboard", "id,uuid,is_managed_externally"):
         if row["is_managed_externally"]:
-            shown = {chart["id"] for chart in client.read("dashboard", str(row["id"]), "charts")["result"]}
+            shown = {chart["id"] for chart in client.read("dashboard", row["id"], "charts")["result"]}
             if shown and shown <= our_charts:
                 owned.add(AssetKey("dashboards", row["uuid"]))
     return owned

@@ -1,4 +1,4 @@
-"""Rights compared: the roles and rules of row-level security that Trailhouse owns, wanted against present."""
+"""Compare the roles and rules of row-level security that Superset has with those that it should have."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of row-level security; those of one group key are joined by OR, so people in two groups see both."""
+    """One rule of row-level security.
+
+    Superset joins the rules of one group key by OR, so a user in two groups sees the rows of both.
+    """
 
     filter_type: str
-    """``Base`` holds for all but the roles, ``Regular`` for the roles."""
+    """``Base``: the rule holds for everybody without one of the roles. ``Regular``: for users with one of them."""
     tables: frozenset[int]
-    """Ids of datasets."""
+    """Ids of the datasets that the rule restricts."""
     roles: frozenset[str]
     clause: str
+    """The SQL condition of the rows that are shown."""
     group_key: str
 
 
 @dataclass(frozen=True)
 class Rights:
-    """Ids of permissions by the name of the role, and rules by name."""
+    """Roles, as ids of their permissions by name, and rules by name."""
 
     roles: Mapping[str, frozenset[int]]
     rules: Mapping[str, Rule]
@@ -29,7 +33,7 @@ class Rights:
 
 @dataclass(frozen=True)
 class RightsDrift:
-    """Roles and rules (``role Stakeholder``) that differ from what the source says."""
+    """Roles and rules that differ from what they should be, each named like ``role Stakeholder``."""
 
     missing: tuple[str, ...]
     changed: tuple[str, ...]
@@ -42,9 +46,9 @@ class RightsDrift:
 
 
 def compare_rights(present: Rights, wanted: Rights) -> RightsDrift:
-    """Say how ``present`` differs; a role differs by any permission, a rule by anything it says."""
-    there: dict[str, object] = name_all(present)
-    asked: dict[str, object] = name_all(wanted)
+    """Return how ``present`` differs from ``wanted``, in any permission of a role and any field of a rule."""
+    there = name_all(present)
+    asked = name_all(wanted)
     return RightsDrift(
         missing=tuple(name for name in asked if name not in there),
         changed=tuple(name for name, content in asked.items() if name in there and there[name] != content),
@@ -53,6 +57,6 @@ def compare_rights(present: Rights, wanted: Rights) -> RightsDrift:
 
 
 def name_all(rights: Rights) -> dict[str, object]:
-    """Roles and rules by what people call them."""
-    roles = {f"role {name}": content for name, content in rights.roles.items()}
-    return {**roles, **{f"rule {name}": rule for name, rule in rights.rules.items()}}
+    """Return roles and rules together, each under a name like ``role Stakeholder``."""
+    roles: dict[str, object] = {f"role {name}": content for name, content in rights.roles.items()}
+    return roles | {f"rule {name}": rule for name, rule in rights.rules.items()}

@@ -1,7 +1,7 @@
-"""The cache of chart results: dropped when the marts changed, and filled before somebody looks.
+"""Empty the cache of chart results after the marts changed, and fill it before a user opens a dashboard.
 
-Superset's own warm-up leaves out filters whose value is found when a page opens ("the first suite"), so it fills the
-cache with queries that nobody asks. Here every chart is asked what its dashboard asks when it is opened.
+Superset's own warm-up ignores filters that take their first value when a page opens ("the first suite"), so it caches
+queries that no page sends. Here every chart runs the query that its dashboard sends when it is opened.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trailhouse.dashboards.publish.client import PublishingClient
+from trailhouse.dashboards.publish.client import PublishingClient, Row
 from trailhouse.errors import BadInputError, UnreachableError
 
 Clause = dict[str, Any]
+"""A filter clause of a query: column, operator and values."""
 
 
 @dataclass(frozen=True)
 class ChartFailure:
-    """A chart whose query failed, and what the warehouse or Superset said."""
+    """A chart whose query failed, with the message of the warehouse or of Superset."""
 
     dashboard: str
     chart: str
@@ -28,18 +29,36 @@ class ChartFailure:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """How many charts were filled into the cache, and which failed."""
+    """The number of charts that were run, and the failures among them."""
 
     chart_count: int
     failures: tuple[ChartFailure, ...]
 
 
+@dataclass(frozen=True)
+class OpeningFilter:
+    """A filter that has a value when its dashboard is opened."""
+
+    clause: Clause
+    excluded_charts: frozenset[int]
+
+
+@dataclass(frozen=True)
+class DashboardChart:
+    """A chart on a dashboard, with the ids of both."""
+
+    dashboard_id: int
+    dashboard: str
+    chart_id: int
+    chart: str
+
+
 def warm_dashboards(
     client: PublishingClient, database_uuid: str, report: Callable[[int, int, str], None] = lambda *_: None
 ) -> WarmUp:
-    """Drop what is cached of our datasets, then run every chart of every dashboard that Trailhouse published.
+    """Drop the cached results of our datasets, then run every chart of every dashboard that Trailhouse published.
 
-    ``report`` hears how many charts are done, of how many, and the name of the next.
+    ``report`` is called with the number of charts that are done, the number of all charts, and the title of the next.
     """
     datasets = {
         row["uuid"]: int(row["id"])
@@ -47,39 +66,48 @@ def warm_dashboards(
         if row["database"]["uuid"] == database_uuid
     }
     body = {"datasource_uids": [f"{dataset}__table" for dataset in sorted(datasets.values())]}
-    client.session.post(client.address("cachekey", "invalidate"), json=body)
+    client.post(client.find_url("cachekey/invalidate"), json=body)
+    charts = list_charts(client, set(datasets.values()))
+    filters: dict[int, list[OpeningFilter]] = {}
+    failures = []
+    for index, chart in enumerate(charts):
+        report(index, len(charts), chart.chart)
+        try:
+            if chart.dashboard_id not in filters:
+                filters[chart.dashboard_id] = find_opening_filters(client, chart.dashboard_id, datasets)
+            opening = filters[chart.dashboard_id]
+            clauses = [native.clause for native in opening if chart.chart_id not in native.excluded_charts]
+            warm_chart(client, chart.chart_id, clauses)
+        except (BadInputError, UnreachableError) as error:
+            failures.append(ChartFailure(chart.dashboard, chart.chart, error.message))
+    report(len(charts), len(charts), "")
+    return WarmUp(len(charts), tuple(failures))
+
+
+def list_charts(client: PublishingClient, datasets: set[int]) -> list[DashboardChart]:
+    """Return the charts on our datasets that are on dashboards, both managed externally."""
     owned = {
         row["id"]
         for row in client.read_all("chart", "id,is_managed_externally,datasource_id")
-        if row["is_managed_externally"] and row["datasource_id"] in datasets.values()
+        if row["is_managed_externally"] and row["datasource_id"] in datasets
     }
-    work = [
-        (dashboard, chart)
+    return [
+        DashboardChart(dashboard["id"], dashboard["dashboard_title"], chart["id"], chart["slice_name"])
         for dashboard in client.read_all("dashboard", "id,dashboard_title,is_managed_externally")
         if dashboard["is_managed_externally"]
-        for chart in client.read("dashboard", str(dashboard["id"]), "charts")["result"]
+        for chart in client.read("dashboard", dashboard["id"], "charts")["result"]
         if chart["id"] in owned
     ]
-    filters: dict[int, list[tuple[set[int], Clause]]] = {}
-    failures = []
-    for index, (dashboard, chart) in enumerate(work):
-        report(index, len(work), chart["slice_name"])
-        try:
-            if dashboard["id"] not in filters:
-                filters[dashboard["id"]] = find_opening_filters(client, dashboard["id"], datasets)
-            clauses = [clause for excluded, clause in filters[dashboard["id"]] if chart["id"] not in excluded]
-            warm_chart(client, chart["id"], clauses)
-        except (BadInputError, UnreachableError) as error:
-            failures.append(ChartFailure(dashboard["dashboard_title"], chart["slice_name"], error.message))
-    report(len(work), len(work), "")
-    return WarmUp(len(work), tuple(failures))
 
 
 def find_opening_filters(
     client: PublishingClient, dashboard_id: int, datasets: Mapping[str, int]
-) -> list[tuple[set[int], Clause]]:
-    """The filters that apply when a dashboard is opened, in its order, each with the charts it leaves out."""
-    metadata = json.loads(client.read("dashboard", str(dashboard_id))["result"]["json_metadata"])
+) -> list[OpeningFilter]:
+    """Return the filters that have a value when a dashboard is opened, in the dashboard's order.
+
+    ``datasets`` has the ids of our datasets by UUID.
+    """
+    metadata = client.dashboards.get(dashboard_id).json_metadata
     found: dict[str, Clause] = {}
     opening = []
     for native in metadata.get("native_filter_configuration", []):
@@ -95,14 +123,14 @@ def find_opening_filters(
         else:
             continue
         found[native["id"]] = clause
-        opening.append((set(native["scope"]["excluded"]), clause))
+        opening.append(OpeningFilter(clause, frozenset(native["scope"]["excluded"])))
     return opening
 
 
 def find_first_value(
     client: PublishingClient, native: Mapping[str, Any], parents: list[Clause], datasets: Mapping[str, int]
 ) -> object:
-    """The value that a filter takes by itself, or None where there is none."""
+    """Return the first value of a filter's column under the clauses of its parents; None if there is no value."""
     target = native["targets"][0]
     dataset = target.get("datasetId") or datasets[target["datasetUuid"]]
     column = target["column"]["name"]
@@ -115,23 +143,23 @@ def find_first_value(
         "extras": {"having": "", "where": " AND ".join(f"({condition})" for condition in conditions)},
         "row_limit": 1,
     }
-    rows = ask_superset(client, {"datasource": {"id": dataset, "type": "table"}, "queries": [query]})[0]["data"]
+    rows = run_queries(client, {"datasource": {"id": dataset, "type": "table"}, "queries": [query]})[0]["data"]
     return rows[0][column] if rows else None
 
 
 def warm_chart(client: PublishingClient, chart_id: int, clauses: list[Clause]) -> None:
-    """Ask what a chart asks under these filters, past the cache and into it."""
-    context = json.loads(client.read("chart", str(chart_id))["result"]["query_context"])
+    """Run the queries of a chart under these filters; the results replace those in the cache."""
+    context = json.loads(client.read("chart", chart_id)["result"]["query_context"])
     queries = [{**query, "filters": clauses} for query in context["queries"]]
-    ask_superset(client, {**context, "queries": queries, "force": True})
+    run_queries(client, {**context, "queries": queries, "force": True})
 
 
-def ask_superset(client: PublishingClient, context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The results of a query context.
+def run_queries(client: PublishingClient, context: Mapping[str, Any]) -> list[Row]:
+    """Run the queries of a query context and return their results.
 
-    Raises BadInputError with what the warehouse said where a query fails.
+    Raises BadInputError with the message of the warehouse if a query fails.
     """
-    results: list[dict[str, Any]] = client.session.post(client.address("chart", "data"), json=context).json()["result"]
+    results: list[Row] = client.post(client.find_url("chart/data"), json=context).json()["result"]
     for result in results:
         if result.get("error"):
             reason = " ".join(str(result["error"]).split())

@@ -1,15 +1,17 @@
-"""Configuration that Superset reads at start, in its own environment; everything else is Superset's default.
+"""The settings of Superset, which it loads at start in its own Python environment.
 
-What differs between a laptop and a deployment comes from the environment, set by ``superset_process.py`` or by compose:
-the directory of secrets and state, the metadata database, the cache, and where the warehouse is. No secret is
-stored in Superset's metadata: the published connection names the host ``warehouse``, and the real address and
-the reader's password are put in when a connection is opened.
+Every setting that is not here has Superset's default. What differs between a laptop and a deployment comes from
+environment variables, set by ``superset_process.py`` or by compose: the directory of secrets and state, the metadata
+database, the cache, and the address of the warehouse. Superset's metadata holds no secret of the warehouse: the
+published connection names the host ``warehouse``, and ``DB_CONNECTION_MUTATOR`` replaces it by the real address and
+the reader's password whenever a connection is opened.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import socket
 import subprocess
 from pathlib import Path
@@ -22,6 +24,10 @@ IS_HTTPS = os.environ.get("TRAILHOUSE_SUPERSET_HTTPS", "false") == "true"
 WAREHOUSE_HOST = "warehouse"
 MINUTE_SECONDS = 60
 DAY_SECONDS = 24 * 60 * MINUTE_SECONDS
+# In the container colours.py is copied beside this file; in the repository it is one folder up.
+COLOURS_FILE = next(
+    file for file in (Path(__file__).parent / "colours.py", Path(__file__).parents[1] / "colours.py") if file.is_file()
+)
 
 SECRET_KEY = (DIRECTORY / "secret.key").read_text().strip()
 SQLALCHEMY_DATABASE_URI = os.environ.get(
@@ -29,7 +35,7 @@ SQLALCHEMY_DATABASE_URI = os.environ.get(
 )
 APP_NAME = "Trailhouse"
 
-# Every form and every write carries a token; pages carry a content security policy.
+# Forms and API writes need a CSRF token; pages carry a content security policy.
 WTF_CSRF_ENABLED = True
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
@@ -40,16 +46,16 @@ TALISMAN_CONFIG = {
         "worker-src": ["'self'", "blob:"],
         "connect-src": ["'self'"],
         "object-src": "'none'",
-        "style-src": ["'self'", "'unsafe-inline'"],  # Superset's interface writes its styles at run time
-        # Only scripts that Superset signed with the page's nonce; the coloured passage compiles its template.
+        "style-src": ["'self'", "'unsafe-inline'"],  # Superset's interface writes styles while it runs
+        # Only scripts with the page's nonce run; Handlebars needs 'unsafe-eval' to compile the passage's template.
         "script-src": ["'self'", "'strict-dynamic'", "'unsafe-eval'"],
     },
     "content_security_policy_nonce_in": ["script-src"],
-    "force_https": False,  # a proxy in front does that
+    "force_https": False,  # the proxy in front of Superset does that
     "session_cookie_secure": IS_HTTPS,
 }
 HTML_SANITIZATION = True
-# Classes, so that a stylesheet can colour tokens; neither style attributes nor scripts are let through.
+# Class names are allowed, so that the dashboard's CSS can colour tokens; scripts and style attributes are not.
 HTML_SANITIZATION_SCHEMA_EXTENSIONS = {"attributes": {"*": ["className"]}}
 SESSION_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -63,7 +69,7 @@ SQLALCHEMY_EXAMPLES_URI = f"sqlite:///{DIRECTORY / 'examples.db'}"
 
 FEATURE_FLAGS = {
     "RLS_IN_SQLLAB": True,
-    "ENABLE_TEMPLATE_PROCESSING": False,  # Jinja in SQL could read what the person asking may not
+    "ENABLE_TEMPLATE_PROCESSING": False,  # Jinja in SQL could read data that the user may not see
 }
 
 ROW_LIMIT = 10_000
@@ -71,9 +77,9 @@ SQL_MAX_ROW = 100_000
 SQLLAB_TIMEOUT = MINUTE_SECONDS
 SUPERSET_WEBSERVER_TIMEOUT = 2 * MINUTE_SECONDS
 
-# The functions that reach beyond the warehouse, read a table by a name that rules of row-level security do not see, or
-# hold a thread. The engine of clickhouse-connect is called "clickhousedb"; Superset's own list stands under
-# "clickhouse", which is never asked. A test lists the engine's table functions that are left.
+# Functions that reach files or other hosts, that read a table past row-level security, or that block a thread.
+# The key is the engine name of clickhouse-connect, "clickhousedb"; Superset's own list has the key "clickhouse", which
+# is never looked up. A test compares this list with the table functions of the engine.
 DISALLOWED_SQL_FUNCTIONS = {
     "clickhousedb": {
         *("arrowFlight", "arrowstream", "azureBlobStorage", "azureBlobStorageCluster", "bigquery", "catboostEvaluate"),
@@ -94,19 +100,20 @@ DISALLOWED_SQL_FUNCTIONS = {
     }
 }
 
+COLOURS = runpy.run_path(str(COLOURS_FILE))
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {
-        "id": "trailhouse",
+        "id": COLOURS["COLOUR_SCHEME"],
         "label": "Trailhouse",
-        "description": "Okabe and Ito: told apart by the colour-blind",
+        "description": "Colours of Okabe and Ito, which people with colour blindness can tell apart",
         "isDefault": True,
-        "colors": ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"],
+        "colors": list(COLOURS["MODEL_COLOURS"]),
     }
 ]
 
 
 def configure_cache(name: str, timeout_seconds: int) -> dict[str, Any]:
-    """The cache: in Redis where there is one, in files beside the metadata otherwise."""
+    """Return the settings of one cache: in Redis if it is configured, else in files of Superset's directory."""
     common = {"CACHE_DEFAULT_TIMEOUT": timeout_seconds, "CACHE_KEY_PREFIX": f"trailhouse_{name}_"}
     if REDIS_URL is not None:
         return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": REDIS_URL, **common}
@@ -118,8 +125,8 @@ def configure_cache(name: str, timeout_seconds: int) -> dict[str, Any]:
     }
 
 
-# Publishing and transforming drop what is cached and warm it again, so it may live long. Superset drops entries
-# only from the first of these caches: results of charts must lie in the same one.
+# `trailhouse publish` and `trailhouse transform` empty and refill the cache, so entries may live for a day. Superset
+# invalidates entries of CACHE_CONFIG only, so results of charts have to be in that cache too.
 CACHE_CONFIG = configure_cache("data", DAY_SECONDS)
 DATA_CACHE_CONFIG = CACHE_CONFIG
 FILTER_STATE_CACHE_CONFIG = configure_cache("filter_state", 30 * DAY_SECONDS)
@@ -128,7 +135,7 @@ STORE_CACHE_KEYS_IN_METADATA_DB = True
 
 
 class CeleryConfig:
-    """What runs beside the web server, where there is a Redis: the queue, and what keeps the metadata small."""
+    """Settings of Celery, which runs with Redis only: asynchronous queries, and the pruning of old metadata."""
 
     broker_url = REDIS_URL
     result_backend = REDIS_URL
@@ -144,14 +151,14 @@ if REDIS_URL is not None:
     CELERY_CONFIG = CeleryConfig
 
 
-def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name Superset looks for
+def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Superset expects
     uri: Any,  # noqa: ANN401  # SQLAlchemy's URL, a package this repository's environment has in another version
     params: dict[str, Any],
-    username: str,
-    security_manager: object,
-    source: object,
+    username: str,  # noqa: ARG001
+    security_manager: object,  # noqa: ARG001
+    source: object,  # noqa: ARG001
 ) -> tuple[Any, dict[str, Any]]:
-    """Put the real address and the reader's password into the published connection, at every connection."""
+    """Return the URL and parameters of a connection, with the real address and password if it is the warehouse's."""
     if uri.host != WAREHOUSE_HOST:
         return uri, params
     url, user, password = find_warehouse()
@@ -165,13 +172,16 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name Superset looks for
         database=os.environ["TRAILHOUSE_DATABASE"],
         query=query,
     )
-    # A session would hold a lock on the server, and charts are loaded in parallel.
+    # Queries of one ClickHouse session exclude each other, and charts load in parallel.
     params.setdefault("connect_args", {})["autogenerate_session_id"] = False
     return uri, params
 
 
 def find_warehouse() -> tuple[str, str, str]:
-    """URL, read-only user and password: of the configured server, or of the embedded one, started if it sleeps."""
+    """Return URL, read-only user and password of the configured server, or else of the embedded one.
+
+    The embedded server is started if it does not run. Raises RuntimeError if it does not start.
+    """
     url = os.environ.get("TRAILHOUSE_WAREHOUSE_URL")
     if url is not None:
         return url, os.environ["TRAILHOUSE_READER_USER"], os.environ["TRAILHOUSE_READER_PASSWORD"]
@@ -186,7 +196,7 @@ def find_warehouse() -> tuple[str, str, str]:
 
 
 def read_embedded_url(directory: Path) -> str | None:
-    """Where the embedded server of a directory says that it listens."""
+    """Return the URL in the record of the embedded server; None if there is no record."""
     try:
         return str(json.loads((directory / "server.json").read_text())["url"])
     except (OSError, ValueError, KeyError):
@@ -194,7 +204,7 @@ def read_embedded_url(directory: Path) -> str | None:
 
 
 def is_listening(url: str) -> bool:
-    """Whether somebody accepts connections there."""
+    """Return whether a server accepts connections at ``url``."""
     address = urlsplit(url)
     try:
         socket.create_connection((address.hostname or "", address.port or 80), timeout=2).close()

@@ -8,9 +8,10 @@ import yaml
 
 from tests.support.paths import DBT_MODELS
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
-from trailhouse.dashboards.publish.access import Access, build_rules
+from trailhouse.dashboards.publish.access_file import Access
 from trailhouse.dashboards.publish.normalised_assets import read_bundle
 from trailhouse.dashboards.publish.rights import Rights, compare_rights
+from trailhouse.dashboards.publish.row_level_security import build_rules
 
 INSPECTOR = "dashboards/inspector.yaml"
 

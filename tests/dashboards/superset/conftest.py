@@ -43,7 +43,7 @@ class RunningSuperset:
         """Drop what is cached of every dataset."""
         client = self.client()
         uids = [f"{row['id']}__table" for row in client.read_all("dataset", "id")]
-        client.session.post(client.address("cachekey", "invalidate"), json={"datasource_uids": uids})
+        client.post(client.find_url("cachekey", "invalidate"), json={"datasource_uids": uids})
 
     def api(self) -> requests.Session:
         """The session of a browser of this user: logged in, with the token that forms carry."""

@@ -5,7 +5,8 @@ import json
 import pytest
 import requests
 
-from trailhouse.dashboards.publish.access import Access, find_access_drift, grant_access, read_access
+from trailhouse.dashboards.publish.access import find_access_drift, grant_access
+from trailhouse.dashboards.publish.access_file import Access, read_access
 from trailhouse.dashboards.publish.normalised_assets import read_bundle
 from trailhouse.errors import UsageError
 from trailhouse.flows.publish_dashboards import compile_assets
@@ -162,12 +163,12 @@ def test_a_role_widened_by_hand_and_a_deleted_rule_are_found_and_mended(superset
     grant_access(client, assets, access)
 
     roles = {row["name"]: row["id"] for row in client.read_all("security/roles")}
-    place = client.address("security/roles", str(roles["Stakeholder"]), "permissions")
-    held = [row["id"] for row in client.session.get(f"{place}/").json()["result"]]
+    place = client.find_url("security/roles", str(roles["Stakeholder"]), "permissions")
+    held = [row["id"] for row in client.get(f"{place}/").json()["result"]]
     extra = next(row["id"] for row in client.read_all("security/permissions-resources") if row["id"] not in held)
-    client.session.post(place, json={"permission_view_menu_ids": [*held, extra]})
+    client.post(place, json={"permission_view_menu_ids": [*held, extra]})
     rules = {row["name"]: row["id"] for row in client.read_all("rowlevelsecurity")}
-    client.session.delete(client.address("rowlevelsecurity", str(rules[rule])))
+    client.delete(client.find_url("rowlevelsecurity", str(rules[rule])))
 
     variables = {**superset.variables, "TRAILHOUSE_ACCESS_FILE": str(file)}
     check = workplace.run("publish", "--check", "--json", **variables)

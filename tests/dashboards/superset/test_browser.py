@@ -152,6 +152,9 @@ def untrusted_document(workplace):
     write_tokens(workplace, tokenizer_id, corpus_id, [row[0] for row in rows[: len(UNTRUSTED_TOKENS)]])
 
 
+@pytest.mark.proves_reliability(
+    table="Security", row="token text as XSS, in a browser", ci=40, release=40, count=len(UNTRUSTED_TOKENS)
+)
 def test_untrusted_token_text_is_shown_as_text(visitor, untrusted_document, superset):
     superset.forget_results()
     visitor.open_dashboard("inspector")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.reliability.proxy import FaultyProxy
+from tests.support.faulty_proxy import FaultyProxy
 from trailhouse.dashboards.publish.normalised_assets import read_bundle, unzip_bundle
 from trailhouse.dashboards.publish.publication import find_drift, publish_bundle
 from trailhouse.flows.publish_dashboards import compile_assets
@@ -26,6 +26,7 @@ def ids(client, resource, name_column):
     return {row[name_column]: row["id"] for row in client.read_all(resource, f"id,{name_column}")}
 
 
+@pytest.mark.proves_reliability(table="Reliability", row="publish twice", ci=1, release=1, count=1)
 def test_publishing_again_changes_nothing(superset, files):
     before = superset.client().export_assets()
     again = superset.run("publish", "--json")
@@ -38,12 +39,13 @@ def test_publishing_again_changes_nothing(superset, files):
     }
 
 
+@pytest.mark.proves_reliability(table="Reliability", row="kill -9 of a publication", ci=2, release=2, count=1)
 @pytest.mark.parametrize("moment", ["while Superset imports", "before the cache is warm"])
 def test_a_publication_that_was_killed_is_completed_by_the_next(superset, files, moment):
     client = superset.client()
     before = ids(client, "chart", "slice_name")
     chart_id = before[min(before)]
-    client.session.put(client.address("chart", str(chart_id)), json={"slice_name": "changed by hand"})
+    client.put(client.find_url("chart", str(chart_id)), json={"slice_name": "changed by hand"})
     has_imported, victim = False, []
 
     def kill_at(_: int, text: bytes) -> str:
@@ -96,7 +98,7 @@ def test_a_chart_that_somebody_changed_is_found_and_mended(superset):
     client = superset.client()
     charts = ids(client, "chart", "slice_name")
     name, chart_id = sorted(charts.items())[0]
-    client.session.put(client.address("chart", str(chart_id)), json={"slice_name": "changed by hand"})
+    client.put(client.find_url("chart", str(chart_id)), json={"slice_name": "changed by hand"})
 
     check = superset.run("publish", "--check", "--json")
     assert check.returncode == 4
@@ -111,11 +113,11 @@ def test_a_chart_that_somebody_changed_is_found_and_mended(superset):
 def test_what_the_source_no_longer_has_is_removed_and_the_work_of_others_stays(superset, files):
     client = superset.client()
     dataset_id = client.read_all("dataset", "id")[0]["id"]
-    own = client.session.post(
-        client.address("chart", ""),
+    own = client.post(
+        client.find_url("chart", ""),
         json={"slice_name": "mine", "viz_type": "table", "datasource_id": dataset_id, "datasource_type": "table"},
     ).json()["id"]
-    client.session.post(client.address("dashboard", ""), json={"dashboard_title": "mine as well"})
+    client.post(client.find_url("dashboard", ""), json={"dashboard_title": "mine as well"})
 
     removed = next(path for path in files if path.startswith("dashboards/"))
     drift = publish_bundle(client, {path: text for path, text in files.items() if path != removed})
@@ -127,8 +129,8 @@ def test_what_the_source_no_longer_has_is_removed_and_the_work_of_others_stays(s
 
     assert [asset.key.kind for asset in publish_bundle(client, files).missing] == ["dashboards"]
     assert find_drift(client, files).count == 0
-    client.session.delete(client.address("chart", str(own)))
-    client.session.delete(client.address("dashboard", str(titles["mine as well"])))
+    client.delete(client.find_url("chart", str(own)))
+    client.delete(client.find_url("dashboard", str(titles["mine as well"])))
 
 
 def test_secrets_are_readable_by_their_owner_alone_and_not_in_the_metadata(superset, workplace):

@@ -1,0 +1,87 @@
+"""Compile the filters of a dashboard, and which charts a click in another chart filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trailhouse.dashboards.bundle.charts import is_filtered
+from trailhouse.dashboards.bundle.dashboard_declaration import Filter, Folder
+from trailhouse.dashboards.bundle.identity import make_key, make_uuid
+from trailhouse.dashboards.bundle.marts import Mart
+from trailhouse.dashboards.bundle.superset_document import Document
+
+
+def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], marts: Mapping[str, Mart]) -> Document:
+    """Return a filter; the charts to which it does not apply are excluded from its scope.
+
+    ``numbers`` has the number of every chart within the dashboard, by key.
+    """
+    default = {
+        "extraFormData": {"filters": [{"col": native.column, "op": "IN", "val": list(native.default)}]},
+        "filterState": {"value": list(native.default), "label": ", ".join(map(str, native.default))},
+    }
+    return {
+        "id": make_filter_key(folder, native.name),
+        "type": "NATIVE_FILTER",
+        "name": native.name,
+        "description": native.description,
+        "filterType": "filter_select",
+        "targets": [{"datasetUuid": make_uuid("dataset", native.mart), "column": {"name": native.column}}],
+        "controlValues": {
+            "enableEmptyFilter": native.is_first_chosen or bool(native.default),
+            "defaultToFirstItem": native.is_first_chosen,
+            "multiSelect": native.is_multiple,
+            "searchAllOptions": False,
+            "inverseSelection": False,
+            "sortAscending": not native.is_descending,
+        },
+        "requiredFirst": native.is_first_chosen,
+        **compile_conditions(native),
+        "defaultDataMask": default if native.default else {"extraFormData": {}, "filterState": {}},
+        "cascadeParentIds": [make_filter_key(folder, parent) for parent in native.parents],
+        "scope": {
+            "rootPath": ["ROOT_ID"],
+            "excluded": [
+                numbers[key]
+                for key, chart in folder.charts.items()
+                if not is_filtered(chart, native, marts[chart.mart])
+            ],
+        },
+    }
+
+
+def compile_conditions(native: Filter) -> Document:
+    """Return the SQL conditions that narrow the values offered by a filter; an empty mapping without any."""
+    if not native.where:
+        return {}
+    return {
+        "adhoc_filters": [
+            {"expressionType": "SQL", "sqlExpression": condition, "clause": "WHERE", "isExtra": False}
+            for condition in native.where
+        ]
+    }
+
+
+def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Document:
+    """Return, for every chart, the charts that a click in it does not filter.
+
+    A click in a passive chart filters no other chart. A click in any other chart filters those that do not ignore
+    a column that it shows.
+    """
+    configuration = {}
+    for key, chart in folder.charts.items():
+        shown = {*chart.columns, *chart.series}
+        excluded = [
+            numbers[other_key]
+            for other_key, other in folder.charts.items()
+            if other_key != key and (chart.is_passive or shown & set(other.ignores))
+        ]
+        if excluded:
+            scope = {"rootPath": ["ROOT_ID"], "excluded": [numbers[key], *excluded]}
+            configuration[str(numbers[key])] = {"id": numbers[key], "crossFilters": {"scope": scope}}
+    return configuration
+
+
+def make_filter_key(folder: Folder, name: str) -> str:
+    """Return the key of a filter within its dashboard."""
+    return make_key("NATIVE_FILTER", folder.name, name)

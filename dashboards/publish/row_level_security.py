@@ -1,0 +1,76 @@
+"""Row-level security: the rules by which a group of readers sees only the rows of its suites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trailhouse.dashboards.publish.access_file import Access
+from trailhouse.dashboards.publish.client import PublishingClient
+from trailhouse.dashboards.publish.rights import RightsDrift, Rule
+from trailhouse.dashboards.publish.roles import GROUP_PREFIX, RESEARCHER, read_role_ids
+
+RULE_PREFIX = "Trailhouse suites: "
+RULE_GROUP = "trailhouse_suite"
+SUITE_COLUMN = "suite_id"
+NO_ROW = "1 = 0"
+
+
+def build_rules(managed: set[int], by_suite: set[int], access: Access) -> dict[str, Rule]:
+    """Return the rules that the access file asks for, by name; none if it names no group.
+
+    ``managed`` are the ids of all published datasets, ``by_suite`` of those with a suite column. A base rule hides
+    all rows from everybody but administrators, researchers and groups. One rule per group then shows it the rows of
+    its suites. Datasets without a suite column are hidden from groups altogether.
+    """
+    if not access.suites_by_group or not managed:
+        return {}
+    unrestricted = frozenset(("Admin", RESEARCHER))
+    groups = {GROUP_PREFIX + group for group in access.suites_by_group}
+    with_suite = frozenset(by_suite)
+    rules = {
+        "nobody else": Rule("Base", with_suite, unrestricted | groups, NO_ROW, ""),
+        "tables of all suites": Rule("Base", frozenset(managed - by_suite), unrestricted, NO_ROW, ""),
+    }
+    for group, suites in sorted(access.suites_by_group.items()):
+        names = ", ".join(f"'{suite}'" for suite in suites)
+        clause = f"{SUITE_COLUMN} in ({names})"
+        rules[group] = Rule("Regular", with_suite, frozenset((GROUP_PREFIX + group,)), clause, RULE_GROUP)
+    return {RULE_PREFIX + name: rule for name, rule in rules.items() if rule.tables}
+
+
+def find_rules(client: PublishingClient) -> dict[str, Rule]:
+    """Return the rules that Superset has under Trailhouse's prefix, by name."""
+    names = {number: name for name, number in read_role_ids(client).items()}
+    return {
+        row["name"]: Rule(
+            filter_type=row["filter_type"],
+            tables=frozenset(table["id"] for table in row["tables"]),
+            roles=frozenset(names[role["id"]] for role in row["roles"]),
+            clause=row["clause"],
+            group_key=row["group_key"] or "",
+        )
+        for row in client.read_all("rowlevelsecurity")
+        if str(row["name"]).startswith(RULE_PREFIX)
+    }
+
+
+def restrict_suites(client: PublishingClient, drift: RightsDrift, wanted: Mapping[str, Rule]) -> None:
+    """Create, change and delete the rules that differ from the wanted ones."""
+    role_ids = read_role_ids(client)
+    ids = {str(row["name"]): int(row["id"]) for row in client.read_all("rowlevelsecurity")}
+    for name, number in ids.items():
+        if f"rule {name}" in drift.superfluous:
+            client.delete(client.find_url("rowlevelsecurity", number))
+    for name, rule in wanted.items():
+        body = {
+            "name": name,
+            "filter_type": rule.filter_type,
+            "tables": sorted(rule.tables),
+            "roles": sorted(role_ids[role] for role in rule.roles),
+            "clause": rule.clause,
+            "group_key": rule.group_key,
+        }
+        if f"rule {name}" in drift.missing:
+            client.post(client.find_url("rowlevelsecurity/"), json=body)
+        elif f"rule {name}" in drift.changed:
+            client.put(client.find_url("rowlevelsecurity", ids[name]), json=body)
