@@ -96,8 +96,11 @@
             *
             {%- for measure in measures %}
                 ,
-                {{ value_at_equal_perplexity(measure ~ "_curve", "axis_value", "checkpoint_index", are_perplexities) }}
-                as {{ measure }}_there
+                {{
+                    value_at_equal_perplexity(
+                        measure ~ "_curve", "axis_value", "checkpoint_index", are_perplexities
+                    )
+                }} as {{ measure }}_there
             {%- endfor %}
         from located
     ),

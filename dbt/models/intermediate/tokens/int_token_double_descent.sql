@@ -10,19 +10,11 @@
 with
     {{ stale_token_series() }},
 
-    -- the largest rise of the loss above the lowest one before it; the earliest of equal ones
     turning_point as (
         select
             *,
             arrayMap(score -> - toFloat64(score), log_prob_nats) as losses,
-            arrayReduceInRanges(
-                'min', arrayMap(ordinal -> (1, ordinal), arrayEnumerate(losses)), losses
-            ) as lowest_so_far,
-            arrayMap((loss, lowest) -> loss - lowest, losses, lowest_so_far) as rises,
-            indexOf(rises, arrayMax(rises)) as peak,
-            indexOf(losses, lowest_so_far[peak]) as early,
-            arraySlice(losses, peak) as later_losses,
-            peak - 1 + indexOf(later_losses, arrayMin(later_losses)) as late
+            {{ double_descent_turning_points("losses") }}
         from token_series
         where not is_prompt
     ),

@@ -67,7 +67,7 @@ with
             status,
             message,
             hint,
-            place,
+            location,
             commit_hash,
             weights_sha256,
             audited_at
@@ -107,7 +107,7 @@ with
             toBool(toString(together.status) = 'wrong') as is_wrong,
             message,
             hint,
-            place,
+            location,
             commit_hash,
             weights_sha256,
             toNullable(audited_at) as audited_at

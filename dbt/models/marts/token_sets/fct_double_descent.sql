@@ -23,19 +23,11 @@ with
         group by set_model_id, start_percent, category, suite_id, model_id, parameter_count, corpus_id
     ),
 
-    -- the largest rise: the checkpoint that lies highest above the lowest one before it, and the lowest one
-    -- after
     turning_point as (
         select
             *,
-            arrayMap(
-                i -> arrayMin(arraySlice(perplexities, 1, i)), arrayEnumerate(perplexities)
-            ) as lowest_so_far,
-            arrayMap((value, lowest) -> value / lowest, perplexities, lowest_so_far) as rises,
-            indexOf(rises, arrayMax(rises)) as peak,
-            indexOf(perplexities, lowest_so_far[peak]) as early,
-            arraySlice(perplexities, peak) as later_perplexities,
-            peak - 1 + indexOf(later_perplexities, arrayMin(later_perplexities)) as late
+            arrayMap(perplexity -> log(perplexity), perplexities) as losses,
+            {{ double_descent_turning_points("losses") }}
         from curve
     ),
 

@@ -20,7 +20,7 @@ with
             status,
             message,
             cure as hint,
-            place,
+            place as location,
             commit_hash,
             weights_sha256,
             audit_run.audited_at as found_at,
@@ -39,7 +39,7 @@ with
             check_name,
             weights_sha256,
             argMax(
-                (status, message, hint, place, commit_hash, found_at),
+                (status, message, hint, location, commit_hash, found_at),
                 (weights_sha256 != '' and status != 'unchecked', found_at)
             ) as latest
         from finished_finding
@@ -63,7 +63,7 @@ with
             ) as status,
             latest .2 as message,
             latest .3 as hint,
-            latest .4 as place,
+            latest .4 as location,
             latest .5 as commit_hash,
             weights_sha256,
             latest .6 as audited_at

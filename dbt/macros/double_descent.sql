@@ -1,0 +1,20 @@
+{#
+    The turning points of a double descent: the largest rise of a loss above an earlier minimum, and the fall after it.
+    With the losses l_1, ..., l_n of a series in the order of training and m_i = min(l_1, ..., l_i):
+
+        peak  = first i with the largest rise l_i - m_i
+        early = first i with l_i = m_peak                      (the minimum before the rise)
+        late  = first i >= peak with the smallest l_i
+
+    It is a double descent where l_peak > l_early and l_late < l_early.
+#}
+{% macro double_descent_turning_points(losses) -%}
+    arrayReduceInRanges(
+        'min', arrayMap(ordinal -> (1, ordinal), arrayEnumerate({{ losses }})), {{ losses }}
+    ) as lowest_so_far,
+    arrayMap((loss, lowest) -> loss - lowest, {{ losses }}, lowest_so_far) as rises,
+    indexOf(rises, arrayMax(rises)) as peak,
+    indexOf({{ losses }}, lowest_so_far[peak]) as early,
+    arraySlice({{ losses }}, peak) as later_losses,
+    peak - 1 + indexOf(later_losses, arrayMin(later_losses)) as late
+{%- endmacro %}
