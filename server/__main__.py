@@ -1,4 +1,4 @@
-"""``python -m trailhouse.server DIRECTORY``: serve it until told to stop."""
+"""``python -m trailhouse.server DIRECTORY`` serves the directory until told to stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trailhouse.server.serve import serve
 
 
 def main() -> int:
-    """Serve, and return the exit code."""
+    """Read the arguments, serve, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m trailhouse.server")
     parser.add_argument("directory", type=Path)
     parser.add_argument("--host", default="127.0.0.1")
@@ -41,5 +41,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     if any(thread.name.startswith("statement") and thread.is_alive() for thread in threading.enumerate()):
-        os._exit(code)  # a statement that does not stop must not keep the process
+        os._exit(code)  # do not wait for a statement that does not stop
     sys.exit(code)

@@ -1,33 +1,31 @@
-"""Finding the server of a data directory, or starting one."""
+"""Finding, starting and stopping the server process of a data directory."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import fcntl
 import http.client
-import json
-import os
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from trailhouse.errors import UnreachableError, UsageError
-from trailhouse.server.access.credentials import Role, read_credentials
+from filelock import FileLock
 
+from trailhouse.errors import UsageError
+from trailhouse.server.access.credentials import Role, read_credentials
+from trailhouse.server.data_directory import SERVER_FILE, prepare_directory
+from trailhouse.support.processes import end_service, read_record, start_service, wait_until_ready
+from trailhouse.support.secrets import OWNER_ONLY
+
+_NAME = "the warehouse server"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
-_POLL_SECONDS = 0.05
+_ANSWER_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server answers, and as whom."""
+    """The URL of a server, and the user and password to use it with."""
 
     url: str
     user: str
@@ -37,120 +35,68 @@ class Endpoint:
 def ensure_running(
     directory: Path, *, idle_timeout_seconds: float = 900, memory_limit_bytes: int | None = None
 ) -> Endpoint:
-    """The server of ``directory``: the one that runs, or a new one that ends when idle for so long.
+    """Return the server of ``directory``; if none runs, one is started that stops when idle for the timeout.
 
-    The limit is one of all queries of a new server together; without one, it is a share of the machine's memory.
-
-    Two callers at once get the same server. Raises UnreachableError where it does not answer within 30 s.
+    ``memory_limit_bytes`` limits all queries of a new server together; the default is 60 % of the machine's memory.
+    Two callers at once get the same server. Raises UnreachableError if it does not answer within 30 s.
     """
     directory = directory.expanduser().resolve()
     if (endpoint := find_running(directory)) is not None:
         return endpoint
-    with _starting(directory):
+    prepare_directory(directory)
+    # a second caller waits here, and then finds the server of the first
+    with FileLock(directory / "start.lock", mode=OWNER_ONLY):
         if (endpoint := find_running(directory)) is not None:
             return endpoint
         return _start(directory, idle_timeout_seconds, memory_limit_bytes)
 
 
 def find_running(directory: Path) -> Endpoint | None:
-    """The live server of ``directory``, or None; alive means that it answers a query with our password."""
+    """Return the server of ``directory`` if it answers a query with the admin's password, else None."""
     directory = directory.expanduser().resolve()
-    record = _read_server_file(directory)
-    if record is None or not _is_alive(record[0]):
+    record = read_record(directory / SERVER_FILE)
+    if record is None:
         return None
     try:
-        endpoint = Endpoint(record[1], Role.ADMIN.value, read_credentials(directory).admin_password)
+        endpoint = Endpoint(record.url, Role.ADMIN.value, read_credentials(directory).admin_password)
     except UsageError:
         return None
     return endpoint if _answers(endpoint) else None
 
 
 def stop(directory: Path) -> bool:
-    """End the server of ``directory`` with SIGTERM and wait for it; False where none ran.
+    """Stop the server of ``directory`` by SIGTERM, wait for its end, and return whether one ran.
 
-    Raises UnreachableError where it is still there after 15 s.
+    Raises UnreachableError if it is still there after 15 s.
     """
     directory = directory.expanduser().resolve()
-    record = _read_server_file(directory)
+    record = read_record(directory / SERVER_FILE)
     if record is None or find_running(directory) is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(record[0], signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_SECONDS
-    while _is_alive(record[0]):
-        if time.monotonic() > deadline:
-            raise UnreachableError(
-                f"the warehouse server (process {record[0]}) did not end within {_STOP_SECONDS:.0f} s",
-                f"end it with kill -9 {record[0]}",
-            )
-        time.sleep(_POLL_SECONDS)
+    end_service(record.pid, name=_NAME, seconds=_STOP_SECONDS)
     return True
 
 
 def _start(directory: Path, idle_timeout_seconds: float, memory_limit_bytes: int | None) -> Endpoint:
-    log = directory / "server.log"
     command = [sys.executable, "-m", "trailhouse.server", str(directory), "--port", "0"]
     command += ["--idle-timeout-seconds", str(idle_timeout_seconds)]
     if memory_limit_bytes is not None:
         command += ["--memory-limit-bytes", str(memory_limit_bytes)]
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as output:
-        server = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            reason = log.read_text(errors="replace").strip().splitlines()
-            raise UnreachableError(
-                f"the warehouse server did not start: {reason[-1] if reason else 'no reason given'}", f"see {log}"
-            )
+    log = directory / "server.log"
+    found: list[Endpoint] = []
+
+    def is_ready() -> bool:
         if (endpoint := find_running(directory)) is not None:
-            server.returncode = 0  # it lives on without us: no warning that it still runs
-            return endpoint
-        time.sleep(_POLL_SECONDS)
-    server.kill()
-    server.wait()
-    raise UnreachableError(f"the warehouse server did not answer within {_START_SECONDS:.0f} s", f"see {log}")
+            found.append(endpoint)
+        return bool(found)
 
-
-@contextlib.contextmanager
-def _starting(directory: Path) -> Iterator[None]:
-    """One starter at a time; the others wait and then find its server."""
-    from trailhouse.server.serve import prepare_directory
-
-    prepare_directory(directory)
-    descriptor = os.open(directory / "start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _read_server_file(directory: Path) -> tuple[int, str] | None:
-    try:
-        record = json.loads((directory / "server.json").read_text())
-        return int(record["pid"]), str(record["url"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _is_alive(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # a child of ours that ended is not alive
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    wait_until_ready(start_service(command, log), is_ready, name=_NAME, seconds=_START_SECONDS, log=log)
+    return found[0]
 
 
 def _answers(endpoint: Endpoint) -> bool:
     address = urlsplit(endpoint.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_ANSWER_SECONDS)
     credentials = base64.b64encode(f"{endpoint.user}:{endpoint.password}".encode()).decode()
     try:
         connection.request("POST", "/", b"SELECT 1", {"Authorization": f"Basic {credentials}"})

@@ -1,1 +1,1 @@
-"""Who may use the server, and what its process may open."""
+"""The passwords of the two users, and the files that the server's process may open."""

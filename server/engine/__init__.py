@@ -1,1 +1,1 @@
-"""The chDB engine: its configuration, its handles, sessions and running statements."""
+"""The chDB engine: its configuration, connections, sessions and running statements."""

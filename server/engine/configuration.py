@@ -1,6 +1,6 @@
-"""The engine's restrictive configuration: what SQL from a client may touch, and with how much memory.
+"""The engine's configuration: what SQL from a client may reach, and how much memory it may take.
 
-A chDB handle opened without it reads and writes the server's files and connects to other hosts.
+Without it, any handle of chDB reads and writes the server's files and connects to other hosts.
 """
 
 from __future__ import annotations
@@ -9,27 +9,11 @@ import os
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-TABLE_ENGINES = (
-    "MergeTree",
-    "ReplacingMergeTree",
-    "AggregatingMergeTree",
-    "SummingMergeTree",
-    "CollapsingMergeTree",
-    "VersionedCollapsingMergeTree",
-    "CoalescingMergeTree",
-    "Memory",
-    "Null",
-    "Log",
-    "TinyLog",
-    "StripeLog",
-    "Set",
-    "Join",
-    "View",
-    "MaterializedView",
-    "Merge",
-    "GenerateRandom",
-)
-# no SOURCES (file, url, s3, remote, ...), no SYSTEM, no access management, no dictionaries, no functions
+from trailhouse.server.sql.allowed_engines import TABLE_ENGINES
+from trailhouse.support.files import write_whole
+from trailhouse.support.secrets import OWNER_ONLY
+
+# Not granted: SOURCES (file, url, s3, remote, ...), SYSTEM, access management, dictionaries and functions.
 _PRIVILEGES = (
     "SELECT",
     "INSERT",
@@ -53,7 +37,7 @@ _PRIVILEGES = (
     "KILL QUERY",
 )
 _PROFILE_SETTINGS = {
-    # every acknowledged insert is on disk, and a staged load is one part per block
+    # an insert is acknowledged when it is on disk, and a staged load makes one part per block
     "async_insert": "0",
     "max_bytes_ratio_before_external_group_by": "0.5",
     "max_bytes_ratio_before_external_sort": "0.5",
@@ -63,7 +47,7 @@ _PROFILE_SETTINGS = {
     "send_logs_level": "none",
     "log_queries": "0",
 }
-# settings that name the server's files or other hosts, whatever the grants say
+# Settings that no statement may change: they name the server's files or other hosts, whatever the grants say.
 _FROZEN_SETTINGS = (
     "output_format_schema",
     "format_schema",
@@ -92,7 +76,7 @@ _FROZEN_SETTINGS = (
     "table_function_remote_max_addresses",
     "async_insert",
     "send_logs_level",
-    # settings whose value is SQL, or that change what language a query is in: the guard never sees those
+    # their value is SQL, or they change the language of a query: the guard would not see that SQL
     "additional_table_filters",
     "additional_result_filter",
     "parallel_replicas_custom_key",
@@ -116,20 +100,20 @@ _FROZEN_SETTINGS = (
 
 
 def write_configuration(directory: Path, *, memory_limit_bytes: int) -> Path:
-    """Write the engine's configuration below ``directory`` and return its path."""
+    """Write the engine's configuration to ``directory/.server`` and return the path of its main file."""
     folder = directory / ".server"
     folder.mkdir(mode=0o700, exist_ok=True)
     empty = folder / "files"
     empty.mkdir(mode=0o700, exist_ok=True)
     users = folder / "users.xml"
-    _write_private(users, _format_users(memory_limit_bytes))
+    write_whole(users, _format_users(memory_limit_bytes), mode=OWNER_ONLY)
     engine = folder / "engine.xml"
-    _write_private(engine, _format_engine(users, empty, memory_limit_bytes))
+    write_whole(engine, _format_engine(users, empty, memory_limit_bytes), mode=OWNER_ONLY)
     return engine
 
 
 def default_memory_limit_bytes() -> int:
-    """60% of this machine's memory."""
+    """Return 60 % of this machine's memory."""
     return int(0.6 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
@@ -183,11 +167,3 @@ def _format_users(memory_limit_bytes: int) -> str:
   </users>
 </clickhouse>
 """
-
-
-def _write_private(path: Path, text: str) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    temporary.replace(path)

@@ -1,8 +1,7 @@
-"""One process per data directory: the lock file, and who holds it."""
+"""One process per data directory: a lock file, and a second file that says who holds the lock."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -10,62 +9,64 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from filelock import FileLock, Timeout
+
 from trailhouse.errors import UnreachableError, UsageError
+from trailhouse.support.files import write_whole
+from trailhouse.support.secrets import OWNER_ONLY
 
 
 class DirectoryLock:
-    """Holds ``<directory>/server.lock`` for the life of the process.
+    """The lock ``<directory>/server.lock``, which a process holds as long as it lives.
 
-    The kernel drops the lock when the process ends, however it ends, so a killed server never leaves a
-    directory locked. The file's text only tells others who the holder is.
+    The kernel releases the lock when the process ends, even by kill -9. ``<directory>/server.holder.json`` only tells
+    other processes who the holder is.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / "server.lock"
-        self._file_descriptor: int | None = None
+        self._directory = directory
+        self._lock = FileLock(directory / "server.lock", mode=OWNER_ONLY, thread_local=False)
 
     def acquire(self) -> Self:
-        """Take the lock, or say who has it.
+        """Take the lock.
 
-        Raises UnreachableError where another process holds it, UsageError where the directory cannot be
-        written.
+        Raises UnreachableError, which names the holder, if another process has it, and UsageError if the directory
+        cannot be written.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise UsageError(
-                f"cannot write to the warehouse directory {self._path.parent}: {error.strerror}",
-                "make it writable for this user, or name another directory",
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = _describe_holder(os.pread(descriptor, 4096, 0))
-            os.close(descriptor)
+            self._lock.acquire(blocking=False)
+            write_whole(self._holder_path, json.dumps(_describe_this_process()), mode=OWNER_ONLY)
+        except Timeout as error:
             raise UnreachableError(
-                f"the warehouse directory {self._path.parent} is in use by {holder}",
+                f"the warehouse directory {self._directory} is in use by {self._read_holder()}",
                 "use that server, or end it with `trailhouse stop`",
             ) from error
-        record = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(record).encode(), 0)
-        self._file_descriptor = descriptor
+        except OSError as error:
+            raise UsageError(
+                f"cannot write to the warehouse directory {self._directory}: {error.strerror}",
+                "make it writable for this user, or name another directory",
+            ) from error
         return self
 
     def release(self) -> None:
-        """Give the directory back."""
-        if self._file_descriptor is not None:
-            os.close(self._file_descriptor)
-            self._file_descriptor = None
+        """Release the lock."""
+        self._lock.release()
+
+    @property
+    def _holder_path(self) -> Path:
+        return self._directory / "server.holder.json"
+
+    def _read_holder(self) -> str:
+        try:
+            record = json.loads(self._holder_path.read_text(encoding="utf-8"))
+            return f"process {record['pid']} on {record['host']} since {record['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another process"
 
 
-def _describe_holder(text: bytes) -> str:
-    try:
-        record = json.loads(text)
-        return f"process {record['pid']} on {record['host']} since {record['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
+def _describe_this_process() -> dict[str, int | str]:
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

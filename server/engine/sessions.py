@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from trailhouse.server.access.credentials import Role
-from trailhouse.server.engine.engine import Engine, Handle
-from trailhouse.server.errors import ServerError
+from trailhouse.server.clickhouse_errors import ServerError
+from trailhouse.server.engine.engine import Engine
+from trailhouse.server.engine.handle import Handle
 
 MAX_SESSIONS = 1000
 
 
 @dataclass
 class Session:
-    """One user's named session, and when it ends unless it is used again."""
+    """A user's named session; ``expires_at`` is on the monotonic clock, and holds while the session is not busy."""
 
     handle: Handle
     is_busy: bool = False
@@ -27,7 +28,7 @@ class Session:
 
 
 class SessionTable:
-    """All live sessions. Only the event loop touches it."""
+    """All live sessions. Used from the event loop only."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -42,10 +43,11 @@ class SessionTable:
         must_exist: bool,
         has_answered: Callable[[], bool],
     ) -> Session:
-        """Take a session for one query, opening it if need be.
+        """Return the session for one query; it is opened if it does not exist.
 
-        Raises ServerError 373 while another query runs in it, 372 where it must exist and does not. A query
-        whose client already has its whole answer (``has_answered``) is waited for.
+        Raises ServerError 373 if another query runs in it, and 372 if ``must_exist`` is true and it does not exist.
+        ``has_answered`` says whether this query's client has its whole answer: the next query then waits for the
+        release, which follows at once, instead of failing.
         """
         session = self._sessions.get((role, session_id))
         while session is not None and session.is_busy:
@@ -61,26 +63,26 @@ class SessionTable:
         session.timeout_seconds = timeout_seconds
         return session
 
-    def release(self, role: Role, session_id: str, *, close: bool = False) -> None:
-        """Give the session back and start its timeout; ``close`` ends it now."""
+    def release(self, role: Role, session_id: str) -> None:
+        """Give the session back and start its timeout; a timeout of 0 closes it now."""
         session = self._sessions[role, session_id]
         session.is_busy = False
         session.released.set()
         session.expires_at = time.monotonic() + session.timeout_seconds
-        if close or session.timeout_seconds == 0:
-            self._end(role, session_id)
+        if session.timeout_seconds == 0:
+            self._close_session(role, session_id)
 
-    def end_expired(self) -> None:
-        """Close what nobody used in time."""
+    def close_expired(self) -> None:
+        """Close the sessions that nobody used in time."""
         now = time.monotonic()
         for (role, session_id), session in list(self._sessions.items()):
             if not session.is_busy and session.expires_at <= now:
-                self._end(role, session_id)
+                self._close_session(role, session_id)
 
     def close(self) -> None:
-        """End every session."""
+        """Close every session."""
         for role, session_id in list(self._sessions):
-            self._end(role, session_id)
+            self._close_session(role, session_id)
 
     def _open(self, role: Role, session_id: str, *, must_exist: bool) -> Session:
         if must_exist:
@@ -91,5 +93,5 @@ class SessionTable:
         self._sessions[role, session_id] = session
         return session
 
-    def _end(self, role: Role, session_id: str) -> None:
+    def _close_session(self, role: Role, session_id: str) -> None:
         self._sessions.pop((role, session_id)).handle.close()

@@ -1,1 +1,1 @@
-"""ClickHouse's HTTP interface: requests, bodies, encodings and responses."""
+"""ClickHouse's HTTP interface: requests, authentication, bodies, encodings and responses."""

@@ -1,4 +1,4 @@
-"""The HTTP interface as an ASGI application: one request in, one statement run, one response out."""
+"""The HTTP interface as an ASGI application: each request runs one statement and gets one response."""
 
 from __future__ import annotations
 
@@ -9,67 +9,72 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from trailhouse.server.access.access import authenticate, refuse_foreign_origin
+from starlette.types import Receive, Scope, Send
+
 from trailhouse.server.access.credentials import Credentials
+from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.engine import Engine
 from trailhouse.server.engine.sessions import SessionTable
-from trailhouse.server.errors import ServerError
-from trailhouse.server.http.body import ClientGoneError, Receive, RequestBody, choose_decoders
-from trailhouse.server.http.query import QueryRunner
+from trailhouse.server.http.authentication import authenticate
+from trailhouse.server.http.query_runner import QueryRunner
 from trailhouse.server.http.request import parse_request
-from trailhouse.server.http.response import Responder, Send
+from trailhouse.server.http.request_body import ClientGoneError, RequestBody, choose_decompressor
+from trailhouse.server.http.request_origin import refuse_foreign_origin
+from trailhouse.server.http.response import Responder
 
 MAX_URL_BYTES = 1 << 20
 _MAX_RUNNING = 128
 _MAX_REQUESTS = 512
-_REAP_SECONDS = 1.0
+_SESSION_CHECK_SECONDS = 1.0
 _STATEMENT_NICENESS = 5
 
 
 class Application:
-    """Serves one engine; counts what runs, so that an idle server can end."""
+    """Serves one engine, and knows for how long it has been idle.
+
+    ``allowed_hosts`` are the names that a Host header may have; None allows any.
+    """
 
     def __init__(self, engine: Engine, credentials: Credentials, *, allowed_hosts: frozenset[str] | None) -> None:
         self._engine = engine
         self._credentials = credentials
         self._allowed_hosts = allowed_hosts
-        self._executor = ThreadPoolExecutor(_MAX_RUNNING, thread_name_prefix="statement", initializer=_give_way)
+        self._executor = ThreadPoolExecutor(_MAX_RUNNING, thread_name_prefix="statement", initializer=_lower_priority)
         self.sessions = SessionTable(engine)
         self._query_ids: set[str] = set()
         self._active_count = 0
         self._last_used_at = time.monotonic()
-        self._reaper: asyncio.Task[None] | None = None
+        self._session_closer: asyncio.Task[None] | None = None
 
     @property
     def idle_seconds(self) -> float:
-        """How long no request has been running."""
+        """The seconds since the last request ended; 0 while one runs."""
         return 0.0 if self._active_count else time.monotonic() - self._last_used_at
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Serve one ASGI event stream."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection: a request, or the lifespan of the server."""
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._reaper = asyncio.get_running_loop().create_task(self._reap())
+        self._session_closer = asyncio.get_running_loop().create_task(self._close_expired_sessions())
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._reaper.cancel()
+        self._session_closer.cancel()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _reap(self) -> None:
+    async def _close_expired_sessions(self) -> None:
         while True:
-            await asyncio.sleep(_REAP_SECONDS)
-            self.sessions.end_expired()
+            await asyncio.sleep(_SESSION_CHECK_SECONDS)
+            self.sessions.close_expired()
 
-    async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method, query_string = scope["path"], scope["method"], scope["query_string"]
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if path in ("/ping", "/replicas_status") or (path == "/" and not query_string and method in ("GET", "HEAD")):
@@ -85,10 +90,10 @@ class Application:
     async def _answer(
         self, path: str, method: str, query_string: bytes, headers: dict[str, str], receive: Receive, send: Send
     ) -> None:
-        body = RequestBody(receive, [])
+        body = RequestBody(receive)
         responder = Responder(send, query_id="", timezone=self._engine.timezone, version=self._engine.version)
         try:
-            if path not in ("/", "/query"):
+            if path != "/":
                 raise ServerError(404, "NOT_FOUND", f"There is no handle {path}", status=404)
             if len(query_string) > MAX_URL_BYTES:
                 raise ServerError(161, "QUERY_IS_TOO_LARGE", "The URL is longer than 1 MiB", status=414)
@@ -97,7 +102,7 @@ class Application:
             responder.describe_request(request.query_id, sends_progress=request.is_on("send_progress_in_http_headers"))
             _require_length(method, headers)
             role = authenticate(request, self._credentials)
-            body = RequestBody(receive, choose_decoders(request))
+            body = RequestBody(receive, choose_decompressor(request))
             runner = QueryRunner(self._engine, self._executor, self.sessions, request, role, body, responder)
             with self._register(request.query_id):
                 await runner.run()
@@ -128,7 +133,7 @@ class Application:
 
 
 def _require_length(method: str, headers: dict[str, str]) -> None:
-    """Refuse a POST that does not say where its body ends: it would be read as an empty one."""
+    """Refuse a POST without a length, whose body would be read as empty."""
     if method == "POST" and "content-length" not in headers and "transfer-encoding" not in headers:
         raise ServerError(
             381,
@@ -137,9 +142,9 @@ def _require_length(method: str, headers: dict[str, str]) -> None:
         )
 
 
-def _give_way() -> None:
-    """Let this thread, and those that the engine starts from it, run behind the one that answers requests."""
-    if sys.platform == "linux":  # elsewhere a niceness is a process's, not a thread's
+def _lower_priority() -> None:
+    """Lower the priority of this thread, and of those that the engine starts from it, below the event loop's."""
+    if sys.platform == "linux":  # elsewhere the whole process has one priority
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _STATEMENT_NICENESS)
 
 

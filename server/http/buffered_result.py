@@ -1,4 +1,4 @@
-"""A result held back until its status is known: in memory, and beyond 64 MiB in a temporary file."""
+"""A result that is held back until its status is known: in memory, and beyond 64 MiB in a temporary file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _MEMORY_BYTES = 64 << 20
 _PIECE_BYTES = 1 << 20
 
 
-class HeldResult:
-    """Pieces of a result, in order."""
+class BufferedResult:
+    """The pieces of a result, in order."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -21,25 +21,25 @@ class HeldResult:
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether ``take`` has it all."""
+        """Whether ``join`` can return the result."""
         return self._file is None
 
     async def append(self, data: bytes) -> None:
-        """Keep one more piece."""
+        """Add one piece."""
         self.size_bytes += len(data)
         self._parts.append(data)
         if self.size_bytes > _MEMORY_BYTES:
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed when it is sent, or dropped
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed by stream, or with this object
             await asyncio.to_thread(self._file.writelines, self._parts)
             self._parts = []
 
-    def take(self) -> bytes:
-        """The whole result, where it is in memory."""
+    def join(self) -> bytes:
+        """Return the whole result, which must be in memory."""
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The pieces again."""
+        """Yield the result in pieces, once."""
         if self._file is not None:
             self._file.seek(0)
             while data := await asyncio.to_thread(self._file.read, _PIECE_BYTES):

@@ -1,4 +1,4 @@
-"""Multipart requests: the query and its parameters as form fields, and external tables as files."""
+"""External tables: rows that a multipart request sends beside its query, which sees them as tables."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import IO
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException
 
-from trailhouse.server.engine.engine import Handle, format_settings, quote_identifier
-from trailhouse.server.errors import ServerError, parse_engine_error
-from trailhouse.server.http.body import RequestBody
-from trailhouse.server.http.form import BoundedFormParser
-from trailhouse.server.http.request import QueryRequest
+from trailhouse.server.clickhouse_errors import ServerError, parse_engine_error
+from trailhouse.server.engine.handle import Handle
+from trailhouse.server.http.multipart_form import BoundedFormParser
+from trailhouse.server.http.request import ExternalOptions, QueryRequest
+from trailhouse.server.http.request_body import RequestBody
 from trailhouse.server.sql.guard import ONLY_LITERALS
+from trailhouse.server.sql.settings_clause import format_settings
+from trailhouse.support.quoting import quote_identifier
 
 _PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class ExternalTable:
-    """Rows sent beside the query, which sees them as a table."""
+    """The name, columns and rows of an external table."""
 
     name: str
     structure: str
@@ -29,18 +31,18 @@ class ExternalTable:
 
     @property
     def definition(self) -> bytes:
-        """The statement that makes the table."""
+        """The statement that creates the table."""
         create = f"CREATE TEMPORARY TABLE {quote_identifier(self.name)} ({self.structure}) ENGINE = Memory"
         return create.encode(errors="surrogateescape")
 
 
 def is_multipart(request: QueryRequest) -> bool:
-    """Whether the body is a form."""
+    """Return whether the body is a form."""
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTable]:
-    """Take the form's fields into ``request`` and return its files. Raises ServerError."""
+    """Add the form's fields to ``request`` and return its files as tables. Raises ServerError if it is malformed."""
     parser = BoundedFormParser(Headers({"content-type": request.headers["content-type"]}), body.stream())
     try:
         form = await parser.parse()
@@ -51,15 +53,14 @@ async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTa
         if isinstance(value, UploadFile):
             files[name] = value.file
         else:
-            request.absorb_field(name, value.encode(errors="surrogateescape"))
-    request.absorb_external_options(set(files))
-    return [_describe_table(name, file, request.external_options.get(name, {})) for name, file in files.items()]
+            request.add_field(name, value.encode(errors="surrogateescape"))
+    return [_describe_table(name, file, request.take_external_options(name)) for name, file in files.items()]
 
 
 def load_table(handle: Handle, table: ExternalTable) -> None:
-    """Make the table on this handle, for as long as the handle lives; blocks. Raises ServerError.
+    """Create the table on this handle, where it lives as long as the handle. Blocks. Raises ServerError.
 
-    The definition has to have passed the guard; rows in the Values format may hold literals, and no expressions.
+    The guard must have accepted the definition. Rows in the Values format may hold literals only.
     """
     handle.run(table.definition)
     sql = f"INSERT INTO {quote_identifier(table.name)} SETTINGS {format_settings(ONLY_LITERALS)}"
@@ -73,26 +74,26 @@ def load_table(handle: Handle, table: ExternalTable) -> None:
 
 
 def drop_table(handle: Handle, table: ExternalTable) -> None:
-    """Take the table away again, where the handle lives on; blocks."""
+    """Drop the table from a handle that a session keeps. Blocks."""
     handle.run(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
 
 
-def _describe_table(name: str, file: IO[bytes], options: dict[str, str]) -> ExternalTable:
-    structure = options.get("structure", "")
-    if not structure and "types" in options:
-        types = _split_types(options["types"])
+def _describe_table(name: str, file: IO[bytes], options: ExternalOptions) -> ExternalTable:
+    structure = options.structure
+    if not structure and options.types:
+        types = _split_types(options.types)
         structure = ", ".join(f"`_{number}` {column}" for number, column in enumerate(types, start=1))
     if not structure:
         raise ServerError(
             36, "BAD_ARGUMENTS", f"Neither {name}_structure nor {name}_types have not been provided for external table"
         )
-    row_format = options.get("format", "TabSeparated")
-    if not row_format.isalnum():
-        raise ServerError(73, "UNKNOWN_FORMAT", f"Unknown format {row_format}")
-    return ExternalTable(name, structure, row_format, file)
+    if not options.format.isalnum():
+        raise ServerError(73, "UNKNOWN_FORMAT", f"Unknown format {options.format}")
+    return ExternalTable(name, structure, options.format, file)
 
 
 def _split_types(text: str) -> list[str]:
+    """Return the types of a list such as ``Int32, Array(String)``, split at the commas outside parentheses."""
     types, depth, start = [], 0, 0
     for index, character in enumerate(text + ","):
         if character == "," and depth == 0:

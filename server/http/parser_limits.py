@@ -1,4 +1,4 @@
-"""The HTTP parser's limits: how long a request's head may be, and how slowly it may come."""
+"""Limits on the head of a request, its URL and headers: how long it may be, and how long it may take to arrive."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ _HEAD_SECONDS = 30.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which itself bounds neither."""
+    """uvicorn's protocol with these limits, of which it has none itself."""
 
     _head_bytes = 0
     _is_in_head = True
     _head_deadline: TimerHandle | None = None
+    _counted_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock: a connection that says nothing is closed too."""
+        """Start the clock, so that a connection that sends nothing is closed too."""
         super().connection_made(transport)
         self._start_clock()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, unless the head has grown too long."""
+        """Parse the data, unless the head is too long."""
         if self._is_in_head:
             if self._head_deadline is None:
                 self._start_clock()
@@ -35,25 +36,25 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """A new head."""
+        """Begin to count a new head."""
         self._is_in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Collect the URL, up to its limit."""
+        """Collect a piece of the URL."""
         self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header, or a trailer, up to the limit of all together."""
+        """Collect a header, or a trailer after the body."""
         self._count(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the clock, and pass on a query string of any length."""
+        """Stop the clock, and split the query string from the URL."""
         self._is_in_head = False
         self._stop_clock()
-        # httptools parses URLs of up to 64 KiB only; the query string needs no parsing
+        # uvicorn would parse the URL with httptools, which refuses more than 64 KiB
         self.url, _, query_string = self.url.partition(b"?")
         super().on_headers_complete()
         self.scope["query_string"] = query_string.partition(b"#")[0]
@@ -63,12 +64,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_clock()
         super().connection_lost(exc)
 
-    _counted_bytes = 0
-
     def _count(self, length: int) -> None:
         self._counted_bytes = length + (self._counted_bytes if self.headers or self.url else 0)
         if self._counted_bytes > _MAX_HEAD_BYTES:
-            raise ValueError("the request's head is too long")  # uvicorn answers 400 and closes
+            raise ValueError("the request's head is too long")  # uvicorn answers 400 and closes the connection
 
     def _start_clock(self) -> None:
         self._head_deadline = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)

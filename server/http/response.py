@@ -1,4 +1,4 @@
-"""Response headers, the late-error block, and bodies in the client's encoding."""
+"""The response: its headers, its body in the client's encoding, and errors before and after the body has begun."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import asyncio
 import json
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
 
-from trailhouse.server.engine.engine import Statistics
-from trailhouse.server.errors import ServerError
-from trailhouse.server.http.body import ClientGoneError
-from trailhouse.server.http.compression import Compressor
+from starlette.types import Send
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+from trailhouse.server.clickhouse_errors import ServerError
+from trailhouse.server.engine.statistics import Statistics
+from trailhouse.server.http.request_body import ClientGoneError
+from trailhouse.server.http.response_compression import Compressor
 
 KEEP_ALIVE_SECONDS = 30
 _SEND_SECONDS = 120.0
@@ -44,7 +42,7 @@ _CONTENT_TYPES = {
 
 
 def content_type(output_format: str | None) -> str:
-    """The media type ClickHouse gives a format."""
+    """Return the media type that ClickHouse gives to a format; None stands for a response without rows."""
     if output_format is None:
         return "text/plain; charset=UTF-8"
     if output_format.startswith(("TabSeparated", "TSV")):
@@ -53,7 +51,7 @@ def content_type(output_format: str | None) -> str:
 
 
 class Responder:
-    """Writes one response."""
+    """Writes the response to one request."""
 
     def __init__(self, send: Send, *, query_id: str, timezone: str, version: str) -> None:
         self._send = send
@@ -63,27 +61,26 @@ class Responder:
         self._sends_progress = False
         self.has_started = False
         self.has_finished = False
-        self._headers: Headers = [
+        self._headers: list[tuple[bytes, bytes]] = [
             (b"x-clickhouse-server-display-name", _HOST),
-            (b"x-clickhouse-query-id", _header_bytes(query_id)),
+            (b"x-clickhouse-query-id", _encode_header(query_id)),
             (b"x-clickhouse-timezone", timezone.encode()),
             (b"x-clickhouse-exception-tag", self._tag.encode()),
             (b"keep-alive", f"timeout={KEEP_ALIVE_SECONDS}".encode()),
         ]
 
     def describe_request(self, query_id: str, *, sends_progress: bool) -> None:
-        """Echo the query's id, and say how far it came where that was asked."""
-        self._headers[1] = (b"x-clickhouse-query-id", _header_bytes(query_id))
+        """Set the query id that is echoed, and whether a progress header is sent."""
+        self._headers[1] = (b"x-clickhouse-query-id", _encode_header(query_id))
         self._sends_progress = sends_progress
 
-    def use_compressor(self, compressor: Compressor, encoding: str | None) -> None:
-        """Encode what follows; ``encoding`` None leaves Content-Encoding out (native blocks)."""
+    def use_compressor(self, compressor: Compressor, encoding: str) -> None:
+        """Encode the body from now on."""
         self._compressor = compressor
-        if encoding is not None:
-            self._headers.append((b"content-encoding", encoding.encode()))
+        self._headers.append((b"content-encoding", encoding.encode()))
 
     async def begin(self, output_format: str | None, statistics: Statistics, *, length: int | None) -> None:
-        """Send a success's headers; ``length`` is the plain body's, None where it is not known yet."""
+        """Send status 200 and the headers; ``length`` is that of the plain body, or None if it is not known yet."""
         summary = format_summary(statistics).encode()
         headers = [
             *self._headers,
@@ -100,7 +97,7 @@ class Responder:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the body; waits while the client is slow."""
+        """Send a piece of the body. Raises ClientGoneError if the client takes none of it for two minutes."""
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data)
         if data:
@@ -114,17 +111,17 @@ class Responder:
         """Send the last piece and end the body."""
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data) if data else b""
-            data += await self._run_compression(lambda _: self._compressor_end(), b"")
+            data += await self._run_compression(lambda _: self._finish_compression(), b"")
         self.has_finished = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def fail(self, error: ServerError) -> None:
-        """Say what went wrong: by status where nothing was sent yet, else in the body, which is cut short."""
+        """Send the error: as status and body, or, if the body has begun, as its last block without a regular end."""
         body = error.format_body(self._version).encode(errors="replace")
         if self.has_started:
             await self.write(self._format_late_error(body))
             if self._compressor is not None:
-                await self._send({"type": "http.response.body", "body": self._compressor_end(), "more_body": True})
+                await self._send({"type": "http.response.body", "body": self._finish_compression(), "more_body": True})
             return
         headers = [
             *(header for header in self._headers if header[0] != b"content-encoding"),
@@ -138,7 +135,7 @@ class Responder:
         await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def _compressor_end(self) -> bytes:
+    def _finish_compression(self) -> bytes:
         return self._compressor.finish() if self._compressor is not None else b""
 
     def _format_late_error(self, message: bytes) -> bytes:
@@ -152,9 +149,9 @@ class Responder:
 
 
 def format_summary(statistics: Statistics) -> str:
-    """X-ClickHouse-Summary: JSON whose values are strings.
+    """Return the value of X-ClickHouse-Summary: JSON whose values are strings.
 
-    chDB says neither how much memory a query took nor how many rows it was going to read: those two are "0".
+    memory_usage and total_rows_to_read are "0", as chDB does not report them.
     """
     values = {
         "read_rows": statistics.read_rows,
@@ -170,5 +167,5 @@ def format_summary(statistics: Statistics) -> str:
     return json.dumps({name: str(value) for name, value in values.items()}, separators=(",", ":"))
 
 
-def _header_bytes(text: str) -> bytes:
+def _encode_header(text: str) -> bytes:
     return "".join(character for character in text if " " <= character <= "~").encode()

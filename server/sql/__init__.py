@@ -1,1 +1,1 @@
-"""What the server must know of a statement: its tokens, its clauses, and whether it is allowed."""
+"""SQL as text: tokens, clauses, and what a client may not say. Runs no SQL."""

@@ -1,10 +1,9 @@
-"""What SQL from a client may not say, because no grant of the engine covers it.
+"""The guard: refuses SQL that would reach files, other hosts or hidden SQL, where no grant of the engine does.
 
-Measured on chDB 4.4 (engine 26.9): the scalar function ``file`` reads any file whatever the grants,
-``eval`` runs a string as SQL, ``disk(...)`` makes directories and connects out, some table engines need no
-grant, and INTO OUTFILE works even in readonly mode. Some table functions parse a string as SQL: ``format`` its rows,
-others a table's structure with the expressions of its defaults. Everything else is closed by the configuration's
-grants.
+Measured on chDB 4.4 (engine 26.9), whatever the grants say: the scalar function ``file`` reads any file; ``eval`` runs
+a string as SQL; ``disk(...)`` makes directories and connects to hosts; some table engines need no grant; INTO OUTFILE
+writes even in readonly mode. Some table functions parse a string as SQL: ``format`` its rows, others the structure of a
+table with the default expressions of its columns. The grants in ``engine/configuration.py`` close everything else.
 """
 
 from __future__ import annotations
@@ -12,32 +11,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from trailhouse.server.engine.configuration import TABLE_ENGINES
-from trailhouse.server.engine.default_database import DEFAULT_DATABASE
-from trailhouse.server.errors import ServerError
+from trailhouse.server.clickhouse_errors import ServerError
+from trailhouse.server.sql.allowed_engines import DATABASE_ENGINES, TABLE_ENGINES
 from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 
-_DENIED_CALLS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK", "FUZZJSON", "LOOP"})
-# table functions whose first argument is a table's structure
-_STRUCTURED_CALLS = frozenset({"GENERATERANDOM", "INPUT", "NULL", "SQLSTANDARDVALUES", "VALUES"})
-_BEFORE_TABLES = frozenset({"AS", "DESC", "DESCRIBE", "EXISTS", "FROM", "FUNCTION", "IN", "JOIN", "TABLE"})
-_PLAIN = frozenset({b"(", b")", b"[", b"]", b"-", b"+", b".", b"NULL", b"TRUE", b"FALSE"})
-_EXPRESSION_OF_A_COLUMN = re.compile(rb"default|alias|materialized|ephemeral|\\[^'\"`\\]", re.IGNORECASE)
-_DENIED_ANYWHERE = frozenset({"OUTFILE", "INFILE"})
+DEFAULT_DATABASE = "default"  # every connection starts in it, so it may not be dropped
+
+_FORBIDDEN_FUNCTIONS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK", "FUZZJSON", "LOOP"})
+# table functions whose first argument is the structure of a table
+_STRUCTURE_FUNCTIONS = frozenset({"GENERATERANDOM", "INPUT", "NULL", "SQLSTANDARDVALUES", "VALUES"})
+_WORDS_BEFORE_TABLES = frozenset({"AS", "DESC", "DESCRIBE", "EXISTS", "FROM", "FUNCTION", "IN", "JOIN", "TABLE"})
+# what a structure may hold besides literals
+_STRUCTURE_TOKENS = frozenset({b"(", b")", b"[", b"]", b"-", b"+", b".", b"NULL", b"TRUE", b"FALSE"})
+_COLUMN_EXPRESSION = re.compile(rb"default|alias|materialized|ephemeral|\\[^'\"`\\]", re.IGNORECASE)
 # statements that read or write files, or manage the server
-_DENIED_STATEMENTS = frozenset(
+_FORBIDDEN_STATEMENTS = frozenset(
     {"BACKUP", "COPY", "EXECUTE", "GRANT", "MOVE", "RESTORE", "REVOKE", "SNAPSHOT", "SYSTEM"}
 )
 _CREATED_KINDS = frozenset({"DATABASE", "INDEX", "MATERIALIZED", "OR", "TABLE", "TEMPORARY", "VIEW"})
-_DATABASE_ENGINES = frozenset({"ATOMIC", "MEMORY"})
-_TABLE_ENGINES = frozenset(engine.upper() for engine in TABLE_ENGINES)
+_TABLE_ENGINE_NAMES = frozenset(engine.upper() for engine in TABLE_ENGINES)
+_DATABASE_ENGINE_NAMES = frozenset(engine.upper() for engine in DATABASE_ENGINES)
 _SUSPICIOUS = re.compile(
     rb"file|eval|python|executable|disk|engine|fuzz|random|\\[^'\"`\\]"
     rb"|(?:format|input|null|values)(?:[\"`\s]|\xe2\x80\x9d)*(?:\(|--|/[*/]|\#)",
     re.IGNORECASE,
 )
-_STRANGE_ESCAPE = re.compile(rb"\\[^'\"`\\]")
-# with these, rows in the Values format are no SQL
+_UNUSUAL_ESCAPE = re.compile(rb"\\[^'\"`\\]")
+# settings with which the rows of the Values format are literals and never SQL
 ONLY_LITERALS = {
     "input_format_values_interpret_expressions": "0",
     "input_format_values_deduce_templates_of_expressions": "0",
@@ -45,136 +45,144 @@ ONLY_LITERALS = {
 
 
 def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
-    """Raise ServerError where the statement reaches for the server's files, other hosts or hidden SQL."""
-    for token in tokens:
-        if token.kind is TokenKind.UNTERMINATED:
-            raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
-    first = tokens[0].word if tokens else ""
-    second = tokens[1].word if len(tokens) > 1 else ""
-    if first in _DENIED_STATEMENTS or (first == "CREATE" and second not in _CREATED_KINDS):
-        raise _denied(f"{first} {second}".strip())
-    if first in ("DROP", "DETACH", "RENAME") and second == "DATABASE":
-        names = [identifier_name(text, token) for token in tokens]
-        if DEFAULT_DATABASE.upper() in names:
-            raise _denied(f"{first} DATABASE {DEFAULT_DATABASE}, which every connection starts in,")
-    if first == "ATTACH" and any(token.word == "FROM" for token in tokens):
-        raise _denied("ATTACH ... FROM")
-    if first in ("CREATE", "ATTACH", "REPLACE"):
-        _refuse_engines(text, tokens)
+    """Raise ServerError if the statement may reach files, other hosts or hidden SQL, or leaves a quote open."""
+    if any(token.kind is TokenKind.UNTERMINATED for token in tokens):
+        raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
+    _refuse_kind_of_statement(text, tokens)
     for index, token in enumerate(tokens):
-        name = identifier_name(text, token)
-        if not name:
-            continue
-        following = tokens[index + 1] if index + 1 < len(tokens) else None
-        is_call = following is not None and text[following.start : following.end] == b"("
-        if token.word in _DENIED_ANYWHERE:
-            raise _denied("INTO OUTFILE and FROM INFILE")
-        if token.word == "PARALLEL" and following is not None and following.word == "WITH":
-            raise _denied("PARALLEL WITH")
-        if name == "FILE" and not _follows_dot(text, tokens, index):
-            raise _denied("the name `file` (it is a function that reads files; write a column as `table.file`)")
-        if is_call and name in _DENIED_CALLS:
-            raise _denied(f"the function {name.lower()}")
-        if is_call and name == "FORMAT" and not _is_pattern(text, tokens[index + 2 : index + 4]):
-            raise _denied("the table function format (and the function format without a pattern as it stands)")
-        if is_call and name in _STRUCTURED_CALLS:
-            _refuse_computed_structure(text, tokens, index)
+        name = read_identifier(text, token)
+        if name:
+            _refuse_clause(tokens, index)
+            _refuse_function(text, tokens, index, name)
 
 
-def needs_second_opinion(text: bytes) -> bool:
-    """Whether the engine's own parser should confirm what our lexer saw.
+def mentions_forbidden_word(text: bytes) -> bool:
+    """Return whether a word that matters stands anywhere in the bytes, even inside what looks like a quote.
 
-    True where a word that matters stands in the bytes at all, even inside what looks like a quote.
+    Such statements are also read by the engine's own parser, in case our lexer divides them otherwise.
     """
     return _SUSPICIOUS.search(text) is not None
 
 
 def refuse_forbidden_values(data: bytes) -> None:
-    """Refuse rows of the Values format whose expressions reach for files; they are SQL that the engine runs."""
-    if _SUSPICIOUS.search(data) is not None:
+    """Raise ServerError if rows of the Values format call a forbidden function: they are SQL that the engine runs."""
+    if mentions_forbidden_word(data):
         refuse_forbidden_clauses(data, list(scan_tokens(data)))
 
 
-def identifier_name(text: bytes, token: Token) -> str:
-    """The upper-case name a token stands for, quoted or not; empty where it is no identifier."""
+def read_identifier(text: bytes, token: Token) -> str:
+    """Return the name of an identifier in upper case, without its quotation marks; empty if it is none.
+
+    Raises ServerError if the quoted name has escape sequences, which the engine decodes and the guard does not.
+    """
     if token.kind is TokenKind.WORD:
         return token.word
     if token.kind is not TokenKind.QUOTED:
         return ""
-    quoted = text[token.start : token.end]
+    quoted = token.written_in(text)
     if quoted[:1] in (b'"', b"`"):
-        if _STRANGE_ESCAPE.search(quoted):
-            raise _denied("escape sequences in quoted names")
+        if _UNUSUAL_ESCAPE.search(quoted):
+            raise _forbid("escape sequences in quoted names")
         return quoted[1:-1].decode(errors="replace").upper()
     if quoted.startswith(b"\xe2\x80\x9c"):
         return quoted[3:-3].decode(errors="replace").upper()
     return ""
 
 
-def _is_pattern(text: bytes, argument: Sequence[Token]) -> bool:
-    """Whether a call of ``format`` begins with a pattern, so that it is the function and not the table function."""
-    if len(argument) < 2 or argument[0].kind is not TokenKind.QUOTED:
+def _refuse_kind_of_statement(text: bytes, tokens: Sequence[Token]) -> None:
+    first = tokens[0].word if tokens else ""
+    second = tokens[1].word if len(tokens) > 1 else ""
+    if first in _FORBIDDEN_STATEMENTS or (first == "CREATE" and second not in _CREATED_KINDS):
+        raise _forbid(f"{first} {second}".strip())
+    removes_database = first in ("DROP", "DETACH", "RENAME") and second == "DATABASE"
+    if removes_database and DEFAULT_DATABASE.upper() in [read_identifier(text, token) for token in tokens]:
+        raise _forbid(f"{first} DATABASE {DEFAULT_DATABASE}, which every connection starts in,")
+    if first == "ATTACH" and any(token.word == "FROM" for token in tokens):
+        raise _forbid("ATTACH ... FROM")
+    if first in ("CREATE", "ATTACH", "REPLACE"):
+        _refuse_engines(text, tokens)
+
+
+def _refuse_clause(tokens: Sequence[Token], index: int) -> None:
+    word = tokens[index].word
+    if word in ("OUTFILE", "INFILE"):
+        raise _forbid("INTO OUTFILE and FROM INFILE")
+    if word == "PARALLEL" and index + 1 < len(tokens) and tokens[index + 1].word == "WITH":
+        raise _forbid("PARALLEL WITH")
+
+
+def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str) -> None:
+    is_qualified = index > 0 and tokens[index - 1].written_in(text) == b"."
+    if name == "FILE" and not is_qualified:  # a function can be passed by its name alone, as in arrayMap(file, ...)
+        raise _forbid("the name `file` (it is a function that reads files; write a column as `table.file`)")
+    if index + 1 >= len(tokens) or tokens[index + 1].written_in(text) != b"(":
+        return
+    if name in _FORBIDDEN_FUNCTIONS:
+        raise _forbid(f"the function {name.lower()}")
+    if name == "FORMAT" and not _begins_with_pattern(text, tokens[index + 2 : index + 4]):
+        raise _forbid("the table function format (and the scalar function format, unless its pattern is a literal)")
+    if name in _STRUCTURE_FUNCTIONS:
+        _refuse_computed_structure(text, tokens, index)
+
+
+def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
+    """Return whether a call of ``format`` has a pattern such as '{}' first: then it is the harmless scalar function."""
+    if len(arguments) < 2 or arguments[0].kind is not TokenKind.QUOTED:
         return False
-    literal, end = (text[token.start : token.end] for token in argument)
-    return literal[:1] in (b"'", b"$") and b"{" in literal and end in (b",", b")")
+    literal, after = (token.written_in(text) for token in arguments)
+    return literal[:1] in (b"'", b"$") and b"{" in literal and after in (b",", b")")
 
 
 def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int) -> None:
-    """Refuse a structure that is no literal, or whose columns have expressions: the engine runs them."""
-    name = identifier_name(text, tokens[index]).lower()
-    before = text[tokens[index - 1].start : tokens[index - 1].end].upper() if index else b""
-    is_table = name != "values" or before == b"," or before.decode(errors="replace") in _BEFORE_TABLES
-    for token in _first_argument(text, tokens, index + 2):
-        written = text[token.start : token.end]
-        if _EXPRESSION_OF_A_COLUMN.search(written) is not None:
-            raise _denied(f"a structure with expressions in the table function {name}")
+    """Refuse a structure that is not a literal, or whose columns have default expressions: the engine runs them."""
+    name = read_identifier(text, tokens[index]).lower()
+    before = tokens[index - 1].written_in(text).upper() if index else b""
+    # VALUES (...) after anything else holds the rows of an INSERT
+    is_table = name != "values" or before == b"," or before.decode(errors="replace") in _WORDS_BEFORE_TABLES
+    for token in _read_first_argument(text, tokens, index + 2):
+        written = token.written_in(text)
+        if _COLUMN_EXPRESSION.search(written) is not None:
+            raise _forbid(f"a structure with expressions in the table function {name}")
         is_literal = (token.kind is TokenKind.QUOTED and written[:1] in (b"'", b"$")) or written[:1].isdigit()
-        if is_table and not is_literal and written.upper() not in _PLAIN:
-            raise _denied(f"a computed structure in the table function {name}")
+        if is_table and not is_literal and written.upper() not in _STRUCTURE_TOKENS:
+            raise _forbid(f"a computed structure in the table function {name}")
 
 
-def _first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[Token]:
-    """The tokens up to the comma or the parenthesis that ends the argument."""
+def _read_first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[Token]:
+    """Yield the tokens up to the comma or the parenthesis that ends the argument."""
     depth = 0
     for token in tokens[start:]:
-        if depth == 0 and (token.kind is TokenKind.CLOSING or text[token.start : token.end] == b","):
+        is_comma = token.written_in(text) == b","
+        if depth == 0 and (token.kind is TokenKind.CLOSING or is_comma):
             return
-        if depth == 1 and text[token.start : token.end] == b",":
-            return  # a row of several values is no structure
+        if depth == 1 and is_comma:
+            return  # a row of several values, which is not a structure
         depth += (token.kind is TokenKind.OPENING) - (token.kind is TokenKind.CLOSING)
         yield token
 
 
 def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
-    allowed = _DATABASE_ENGINES if _creates_database(tokens) else _TABLE_ENGINES
+    creates_database = any(token.word == "DATABASE" for token in tokens[1:4])
+    allowed = _DATABASE_ENGINE_NAMES if creates_database else _TABLE_ENGINE_NAMES
     for index, token in enumerate(tokens):
         if token.word == "SELECT":
             return
         if token.word != "ENGINE" or index + 1 >= len(tokens):
             continue
-        named = index + 1
-        if text[tokens[named].start : tokens[named].end] == b"=" and named + 1 < len(tokens):
-            named += 1
-        elif tokens[named].kind is not TokenKind.WORD:
+        name = index + 1
+        if tokens[name].written_in(text) == b"=" and name + 1 < len(tokens):
+            name += 1
+        elif tokens[name].kind is not TokenKind.WORD:
             continue  # a column called engine
-        if identifier_name(text, tokens[named]) not in allowed and not _is_column(text, tokens, index):
-            raise _denied(f"the engine {text[tokens[named].start : tokens[named].end].decode(errors='replace')}")
+        if read_identifier(text, tokens[name]) not in allowed and not _is_column(text, tokens, index):
+            raise _forbid(f"the engine {tokens[name].written_in(text).decode(errors='replace')}")
 
 
 def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
-    """Whether the word ENGINE at ``index`` names a column: inside the list of columns, never after it."""
-    before = text[tokens[index - 1].start : tokens[index - 1].end]
-    after = text[tokens[index + 1].start : tokens[index + 1].end]
+    """Return whether the word ENGINE at ``index`` names a column: it stands in the list of columns, without ``=``."""
+    before, after = tokens[index - 1].written_in(text), tokens[index + 1].written_in(text)
     return before in (b"(", b",") and after != b"="
 
 
-def _creates_database(tokens: Sequence[Token]) -> bool:
-    return any(token.word == "DATABASE" for token in tokens[1:4])
-
-
-def _follows_dot(text: bytes, tokens: Sequence[Token], index: int) -> bool:
-    return index > 0 and text[tokens[index - 1].start : tokens[index - 1].end] == b"."
-
-
-def _denied(what: str) -> ServerError:
+def _forbid(what: str) -> ServerError:
     return ServerError(497, "ACCESS_DENIED", f"Not enough privileges: {what} cannot be used over HTTP")

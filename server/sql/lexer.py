@@ -1,4 +1,4 @@
-"""ClickHouse's tokens: where quotes, comments and words begin and end, and nothing more."""
+"""The lexer of ClickHouse's SQL: where words, quotes and comments begin and end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 
 class TokenKind(Enum):
-    """What the server must tell apart to find the clauses of a statement."""
+    """The kinds of tokens that the server has to tell apart to find the clauses of a statement."""
 
     WORD = auto()
     QUOTED = auto()
@@ -22,12 +22,16 @@ class TokenKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token, with its place in the query's bytes."""
+    """One token, and the bytes ``start`` to ``end`` (exclusive) of the query that it covers."""
 
     kind: TokenKind
     start: int
     end: int
-    word: str  # upper case; empty unless kind is WORD
+    word: str  # in upper case; empty unless kind is WORD
+
+    def written_in(self, text: bytes) -> bytes:
+        """Return the token as it is written in the query ``text``."""
+        return text[self.start : self.end]
 
 
 _PATTERN = re.compile(
@@ -49,51 +53,47 @@ _PATTERN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_QUOTES = frozenset({"heredoc", "curly", "single", "double", "back"})
+_KINDS = {
+    "word": TokenKind.WORD,
+    "opening": TokenKind.OPENING,
+    "closing": TokenKind.CLOSING,
+    "semicolon": TokenKind.SEMICOLON,
+}
 _COMMENT_EDGE = re.compile(rb"/\*|\*/")
 
 
 def scan_tokens(text: bytes) -> Iterator[Token]:
-    """The tokens of ``text``, without white space and comments.
+    """Yield the tokens of ``text``, without white space and comments.
 
-    Quotes know backslash escapes and doubling; comments are ``--``, ``//``, ``# ``, ``#!`` and nested
-    ``/* */``; here-documents and typographic quotes count as quotes, as in ClickHouse's own lexer.
+    Quotes may hold backslash escapes and doubled quotation marks. Comments are ``--``, ``//``, ``# ``, ``#!`` to the
+    end of the line, and ``/* */``, which nest. Here-documents and typographic quotation marks count as quotes. A
+    quote or comment that is not closed becomes one UNTERMINATED token, the last.
     """
     position = 0
     while position < len(text):
         match = _PATTERN.match(text, position)
         assert match is not None  # the last alternative matches any byte
-        group = match.lastgroup
+        group = match.lastgroup or ""
         start, position = position, match.end()
         if group in ("space", "line_comment"):
             continue
         if group == "block_comment":
-            position = _end_of_block_comment(text, start)
-            if position < 0:
-                yield Token(TokenKind.UNTERMINATED, start, len(text), "")
-                return
-            continue
-        if group == "word":
-            yield Token(TokenKind.WORD, start, position, match["word"].decode().upper())
-            continue
-        if group in ("heredoc", "curly", "single", "double", "back"):
-            end = _end_of_quote(text, match, group)
-            if end < 0:
-                yield Token(TokenKind.UNTERMINATED, start, len(text), "")
-                return
-            position = end
-            yield Token(TokenKind.QUOTED, start, end, "")
-            continue
-        yield Token(_PLAIN_KINDS.get(group or "", TokenKind.OTHER), start, position, "")
+            position = _find_comment_end(text, start)
+        elif group in _QUOTES:
+            position = _find_quote_end(text, match, group)
+        if position < 0:
+            yield Token(TokenKind.UNTERMINATED, start, len(text), "")
+            return
+        if group in _QUOTES:
+            yield Token(TokenKind.QUOTED, start, position, "")
+        elif group != "block_comment":
+            word = match[0].decode().upper() if group == "word" else ""
+            yield Token(_KINDS.get(group, TokenKind.OTHER), start, position, word)
 
 
-_PLAIN_KINDS = {
-    "opening": TokenKind.OPENING,
-    "closing": TokenKind.CLOSING,
-    "semicolon": TokenKind.SEMICOLON,
-}
-
-
-def _end_of_block_comment(text: bytes, start: int) -> int:
+def _find_comment_end(text: bytes, start: int) -> int:
+    """Return the position after the ``/* */`` comment that begins at ``start``, or -1 where it is not closed."""
     depth = 0
     for edge in _COMMENT_EDGE.finditer(text, start):
         depth += 1 if edge[0] == b"/*" else -1
@@ -102,12 +102,13 @@ def _end_of_block_comment(text: bytes, start: int) -> int:
     return -1
 
 
-def _end_of_quote(text: bytes, match: re.Match[bytes], group: str) -> int:
+def _find_quote_end(text: bytes, match: re.Match[bytes], group: str) -> int:
+    """Return the position after the quote that ``match`` begins, or -1 where it is not closed."""
     if group == "heredoc":
-        end = text.find(match[0], match.end())
-        return end + len(match[0]) if end >= 0 else -1
-    if group == "curly":
+        closing = match[0]
+    elif group == "curly":
         closing = b"\xe2\x80\x99" if match[0] == b"\xe2\x80\x98" else b"\xe2\x80\x9d"
-        end = text.find(closing, match.end())
-        return end + len(closing) if end >= 0 else -1
-    return match.end() if match[f"{group}_end"] else -1
+    else:
+        return match.end() if match[f"{group}_end"] else -1
+    end = text.find(closing, match.end())
+    return end + len(closing) if end >= 0 else -1

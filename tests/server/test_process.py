@@ -20,6 +20,8 @@ from trailhouse.errors import UnreachableError, UsageError
 from trailhouse.server.process import ensure_running, find_running, stop
 from trailhouse.server.serve import serve
 
+pytestmark = pytest.mark.server
+
 
 def ask(endpoint, query, **options) -> httpx.Response:
     return httpx.post(endpoint.url, auth=(endpoint.user, endpoint.password), content=query, timeout=60, **options)
@@ -158,3 +160,20 @@ def test_the_memory_of_all_queries_can_be_limited(tmp_path):
         assert ask(endpoint, "SELECT 1").text == "1\n"
     finally:
         stop(tmp_path)
+
+
+def test_importing_the_process_module_does_not_start_an_engine():
+    code = "import trailhouse.server.process, sys; print('chdb' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_a_directory_that_others_could_look_into_is_closed_with_all_that_is_made_in_it(tmp_path):
+    directory = tmp_path / "open"
+    directory.mkdir(mode=0o755)
+    endpoint = ensure_running(directory)
+    for statement in ("CREATE TABLE t (a Int64) ENGINE = MergeTree ORDER BY a", "INSERT INTO t VALUES (1)"):
+        ask(endpoint, statement).raise_for_status()
+    stop(directory)
+    made = [path for path in (directory, *directory.rglob("*")) if not path.is_symlink()]
+    assert len(made) > 10
+    assert [path for path in made if path.stat().st_mode & 0o077] == []

@@ -11,22 +11,22 @@ import pytest
 
 from tests.support.failing_queries import FAILING, FORMATS, without_timings
 
-_FAULT_AND_CURE = f"""
+_FAIL_AND_ASK_AGAIN = f"""
 import sys
 from pathlib import Path
 from trailhouse.server.engine.engine import Engine
-from trailhouse.server.errors import ServerError
+from trailhouse.server.clickhouse_errors import ServerError
 
 engine = Engine(Path(sys.argv[1]), memory_limit_bytes=4 << 30)
 
-def fail_then_ask(wash):
+def fail_then_ask(discards):
     handle = engine.acquire(is_readonly=False)
     try:
         handle.run("{FAILING}", "TabSeparated")
     except ServerError:
         pass
-    if wash:
-        handle.wash()
+    if discards:
+        handle.discard_leftovers()
     answer = handle.run("SELECT 42", "TabSeparated")[0]
     handle.close()
     return answer
@@ -36,10 +36,10 @@ engine.close()
 """
 
 
-def test_a_washed_handle_forgets_a_failed_query_which_an_unwashed_one_does_not(tmp_path):
-    # the first half documents chDB's fault: when it turns False, the fault is gone and the hint may go too
+def test_a_handle_returns_the_rows_of_a_failed_query_unless_they_are_discarded(tmp_path):
+    # the first value shows chDB's fault: when it turns False, discard_leftovers can be deleted
     run = subprocess.run(
-        [sys.executable, "-c", _FAULT_AND_CURE, str(tmp_path)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _FAIL_AND_ASK_AGAIN, str(tmp_path)], capture_output=True, text=True, timeout=60
     )
     assert run.stdout.split() == ["True", "True"], run.stderr
 

@@ -1,4 +1,8 @@
-"""From a request's URL and body to the statement it asks for, checked twice."""
+"""Reading one request's statement from its URL and body, and the rows that follow an INSERT.
+
+Each statement is checked twice: by the guard on our lexer's tokens, and, if it mentions a forbidden word, by the guard
+on the statement as the engine's own parser writes it.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
+from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.engine import Engine
-from trailhouse.server.errors import ServerError
-from trailhouse.server.sql.guard import needs_second_opinion, refuse_forbidden_values
-from trailhouse.server.sql.statement import (
-    InsertHead,
-    Statement,
-    find_insert_head,
-    is_insert,
-    parse_statement,
-)
+from trailhouse.server.sql.guard import mentions_forbidden_word, refuse_forbidden_values
+from trailhouse.server.sql.insert_head import InsertHead, find_insert_head, is_insert
+from trailhouse.server.sql.statement import Statement, parse_statement
 
 MAX_STATEMENT_BYTES = 1 << 20
 _MAX_CHECKED_VALUES_BYTES = 4 << 20
@@ -24,7 +23,7 @@ _INLINE_PARSE_BYTES = 1 << 13
 
 
 class StatementReader:
-    """Reads one request's statement, and for an INSERT the rows that follow it."""
+    """Reads the statement ``query`` + line end + ``pieces``, where ``pieces`` is the request's body."""
 
     def __init__(
         self, engine: Engine, executor: ThreadPoolExecutor, query: bytes, pieces: AsyncIterator[bytes]
@@ -36,7 +35,7 @@ class StatementReader:
         self._rows = b""
 
     async def read(self) -> Statement | InsertHead:
-        """The statement. Raises ServerError where it is too long, forbidden, or more than one."""
+        """Return the statement. Raises ServerError if it is too long, forbidden, or more than one."""
         head = None
         if self._buffer.strip() and not is_insert(self._buffer):
             await self._read_to_end()
@@ -45,18 +44,18 @@ class StatementReader:
         if head is not None:
             self._rows = self._buffer[head.data_start :]
             settings = b" SETTINGS " + head.settings if head.settings else b""
-            await self._confirm(head.text + settings + b" FORMAT Null")
+            await self._check_normalized(head.text + settings + b" FORMAT Null")
             return head
         return await self.check(self._buffer)
 
     async def check(self, text: bytes) -> Statement:
-        """Parse one statement, and let the engine's parser confirm what it says. Raises ServerError."""
+        """Return the parsed statement after both checks. Raises ServerError as ``read``."""
         statement = await self._parse(text)
-        await self._confirm(statement.text)
+        await self._check_normalized(statement.text)
         return statement
 
     async def stream_rows(self) -> AsyncIterator[bytes]:
-        """The rows of an INSERT, in pieces of about a mebibyte."""
+        """Yield the rows of an INSERT, in pieces of about a mebibyte."""
         parts, size = [self._rows], len(self._rows)
         async for piece in self._pieces:
             parts.append(piece)
@@ -68,9 +67,9 @@ class StatementReader:
             yield b"".join(parts)
 
     async def check_values(self) -> bool:
-        """Look at rows in the Values format, whose expressions the engine runs.
+        """Check rows in the Values format, whose expressions the engine runs. Raises ServerError if one is forbidden.
 
-        Returns False where there are too many to look at: then only literals may be let through.
+        Returns False if there are too many rows to check: then they may hold literals only.
         """
         async for piece in self._pieces:
             self._rows += piece
@@ -88,20 +87,19 @@ class StatementReader:
     async def _read_insert_head(self) -> InsertHead | None:
         async for piece in self._pieces:
             self._buffer += piece
-            if (head := self._find_insert_head(is_whole=False)) is not None:
+            if (head := self._find_insert_head(is_complete=False)) is not None:
                 return head
             if len(self._buffer) > MAX_STATEMENT_BYTES:
                 raise _too_large()
-        return self._find_insert_head(is_whole=True)
+        return self._find_insert_head(is_complete=True)
 
-    def _find_insert_head(self, *, is_whole: bool) -> InsertHead | None:
-        return find_insert_head(self._buffer, is_whole=is_whole) if is_insert(self._buffer) else None
+    def _find_insert_head(self, *, is_complete: bool) -> InsertHead | None:
+        return find_insert_head(self._buffer, is_complete=is_complete) if is_insert(self._buffer) else None
 
-    async def _confirm(self, text: bytes) -> None:
-        """Let the engine's parser rewrite what mentions a forbidden word, and check that too."""
-        if needs_second_opinion(text):
-            normal = await asyncio.get_running_loop().run_in_executor(self._executor, self._engine.normalize, text)
-            await self._parse(normal)
+    async def _check_normalized(self, text: bytes) -> None:
+        if mentions_forbidden_word(text):
+            normalized = await asyncio.get_running_loop().run_in_executor(self._executor, self._engine.normalize, text)
+            await self._parse(normalized)
 
     async def _parse(self, text: bytes) -> Statement:
         if len(text) < _INLINE_PARSE_BYTES:

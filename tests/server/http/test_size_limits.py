@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import random
 
-import cramjam
 import pytest
 
-from trailhouse.server.http import form
-from trailhouse.server.http.compression import MAX_SNAPPY_BYTES
+from trailhouse.server.http import multipart_form as form
 
 
 def assert_refused(http, answer) -> None:
     assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (413, "161"), answer.text
     assert http.post("/", content="SELECT 6 * 7").text == "42\n"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        random.Random(1).randbytes(MAX_SNAPPY_BYTES + (4 << 20)),  # no snappy, but that shows at its end only
-        bytes(cramjam.snappy.compress_raw(b"0" * (MAX_SNAPPY_BYTES + 1))),
-    ],
-    ids=["sent", "expanded"],
-)
-def test_a_snappy_body_has_a_limit(http, body):
-    assert_refused(http, http.post("/", content=body, headers={"Content-Encoding": "snappy"}))
-
-
-@pytest.mark.parametrize(("accept", "chosen"), [("snappy", None), ("snappy, gzip;q=0.5", "gzip")])
-@pytest.mark.parametrize("waits", ["0", "1"])
-def test_a_large_result_is_not_collected_for_snappy(http, accept, chosen, waits):
-    options = {"enable_http_compression": "1", "wait_end_of_query": waits}
-    query = f"SELECT repeat('x', 1023) FROM numbers({(MAX_SNAPPY_BYTES >> 10) + 1})"
-    answer = http.post("/", params=options, headers={"Accept-Encoding": accept}, content=query)
-    assert answer.headers.get("Content-Encoding") == chosen
-    assert answer.content == (b"x" * 1023 + b"\n") * ((MAX_SNAPPY_BYTES >> 10) + 1)
 
 
 def test_forms_have_a_limited_number_of_fields_and_files(http):

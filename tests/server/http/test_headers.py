@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.credentials import basic
-from trailhouse.server.errors import status_of_error
+from trailhouse.server.clickhouse_errors import status_of_error
 
 
 def exchange(server, head: bytes) -> socket.socket:

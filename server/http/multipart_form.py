@@ -1,4 +1,4 @@
-"""Multipart bodies, read within bounds: fields lie in memory, files on the temporary disk."""
+"""Multipart bodies of bounded size: fields are kept in memory, files in temporary files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
-from trailhouse.server.errors import ServerError
+from trailhouse.server.clickhouse_errors import ServerError
 
 MAX_FIELDS = 1000
 MAX_FILES = 100
@@ -18,7 +18,10 @@ MAX_FILES_BYTES = 256 << 20
 
 
 class BoundedFormParser(MultiPartParser):
-    """starlette's parser, which bounds each field but neither all of them nor the files; raises ServerError 413."""
+    """starlette's parser with limits on the number and the total size of fields and files.
+
+    Raises ServerError 161 (status 413) as soon as one is exceeded.
+    """
 
     def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]) -> None:
         super().__init__(headers, stream, max_files=math.inf, max_fields=math.inf)
@@ -26,23 +29,23 @@ class BoundedFormParser(MultiPartParser):
         self._files_bytes = 0
 
     def on_headers_finished(self) -> None:
-        """Count the part."""
+        """Check the number of parts."""
         super().on_headers_finished()
         if self._current_fields > MAX_FIELDS or self._current_files > MAX_FILES:
             raise _too_large(f"more than {MAX_FIELDS} fields or {MAX_FILES} files")
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        """Collect a part's header, on the account of the fields."""
+        """Collect the value of a part's header; its size counts as a field's."""
         self._count_field_bytes(end - start)
         super().on_header_value(data, start, end)
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        """Collect the name of a part's header, on the account of the fields."""
+        """Collect the name of a part's header; its size counts as a field's."""
         self._count_field_bytes(end - start)
         super().on_header_field(data, start, end)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """Collect a piece of a field, or of a file."""
+        """Collect a piece of a field or of a file."""
         if self._current_part.file is None:
             self._count_field_bytes(end - start)
             if len(self._current_part.data) + end - start > MAX_FIELD_BYTES:

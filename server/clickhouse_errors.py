@@ -1,10 +1,10 @@
-"""Errors as ClickHouse's HTTP interface shows them: code, name and status."""
+"""Errors as ClickHouse's HTTP interface shows them to clients: code, name and HTTP status."""
 
 from __future__ import annotations
 
 import re
 
-# ClickHouse's HTTP handler maps error names to statuses; everything it does not name is a 500.
+# The statuses that ClickHouse's HTTP handler gives to names of errors; every other name is a 500.
 _STATUS_OF_NAME = (
     {
         "REQUIRED_PASSWORD": 401,
@@ -64,10 +64,12 @@ _STATUS_OF_NAME = (
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[\s.]*(?:\(version [^)]*(?:\([^)]*\))?\)[\s.]*)?$")
 _VERSION = re.compile(r"\s*\(version [\d.]+(?: \([^)]*\))?\)\.?")
+# the clause with which the server redirects a statement to a pipe, and whatever follows it
+_HIDDEN_FILE = re.compile(r"(?:(?:into\s+)?outfile|(?:from\s+)?infile)\s+'/dev/fd/\d+'.*", re.IGNORECASE | re.DOTALL)
 
 
 class ServerError(Exception):
-    """An error a client sees: ClickHouse's code and name, and the HTTP status they imply."""
+    """An error that a client sees: ClickHouse's code and name, and the HTTP status that follows from the name."""
 
     def __init__(self, code: int, name: str, text: str, *, status: int | None = None) -> None:
         super().__init__(text)
@@ -77,43 +79,43 @@ class ServerError(Exception):
         self.status = status if status is not None else status_of_error(name)
 
     def format_body(self, version: str) -> str:
-        """The error as the server's response body words it."""
+        """Return the error as the body of a response."""
         return f"Code: {self.code}. DB::Exception: {self.text} ({self.name}) (version {version})\n"
 
 
 def status_of_error(name: str) -> int:
-    """The HTTP status that ClickHouse gives an error of this name."""
+    """Return the HTTP status that ClickHouse gives to an error of this name."""
     if name.startswith("CANNOT_PARSE_"):
         return 400
     return _STATUS_OF_NAME.get(name, 500)
 
 
-_HIDDEN_FILE = re.compile(r"(?:(?:into\s+)?outfile|(?:from\s+)?infile)\s+'/dev/fd/\d+'.*", re.IGNORECASE | re.DOTALL)
-
-
 def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
-    """The engine's own message as a ServerError, without ``hidden``, the text the server added to the query.
+    """Return the engine's message as a ServerError; ``hidden`` is text of the server's own, and is removed from it.
 
-    The engine wraps some errors in a second "Code: N. DB::Exception:"; the inner one is what went wrong.
+    The engine puts a second "Code: N. DB::Exception:" around some errors; the inner one says what went wrong.
     """
     starts = list(_CODE.finditer(message))
     if not starts:
         return ServerError(1001, "STD_EXCEPTION", message.strip())
-    code, text = int(starts[0][1]), message[starts[0].end() :]
-    if len(starts) > 1 and not message[starts[0].end() : starts[1].start()].strip():
-        code, text = int(starts[1][1]), message[starts[1].end() :]
-    text = _VERSION.sub("", text).strip()
+    start = starts[0]
+    if len(starts) > 1 and not message[start.end() : starts[1].start()].strip():
+        start = starts[1]
+    text, name = _split_name(_VERSION.sub("", message[start.end() :]).strip())
+    return ServerError(int(start[1]), name, _remove_hidden_text(text, hidden) if hidden else text)
+
+
+def _split_name(text: str) -> tuple[str, str]:
+    """Return the text without the error's name at its end, which the engine may repeat, and the name."""
     name = "UNKNOWN_EXCEPTION"
     while found := _NAME.search(text):
         name, text = found[1], text[: found.start()].rstrip()
-        if not text.endswith(f"({name})") and not text.endswith(f"({name})."):
+        if not text.endswith((f"({name})", f"({name}).")):
             break
-    if hidden:
-        text = _remove_hidden_text(text, hidden)
-    return ServerError(code, name, text)
+    return text, name
 
 
 def _remove_hidden_text(text: str, hidden: str) -> str:
     text = text.replace(hidden, "")
-    # the parser quotes the rest of the query from the token it stumbled over, which may lie inside our text
+    # a syntax error quotes the query from the wrong token on, which may lie inside the hidden text
     return _HIDDEN_FILE.sub("end of query.", text)

@@ -1,0 +1,66 @@
+"""The address that the server listens on."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from pathlib import Path
+
+from trailhouse.errors import UnreachableError, UsageError
+from trailhouse.server.access.credentials import Role, password_path
+
+_MAX_PORT = 65535
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address.
+
+    Raises UnreachableError if the port is in use, and UsageError if the port or the host does not exist.
+    """
+    if not 0 <= port <= _MAX_PORT:
+        raise UsageError(f"there is no port {port}", f"name one from 0 (any free one) to {_MAX_PORT}")
+    listener = None
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # asyncio switches Nagle's delay off only for sockets whose protocol is given as TCP
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UnreachableError(
+                f"port {port} on {host} is in use by another program", "stop it, or serve on another port"
+            ) from error
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}", "name an address of this machine"
+        ) from error
+    return listener
+
+
+def format_url(host: str, port: int) -> str:
+    """Return the server's URL."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach the host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def refuse_open_address(directory: Path, host: str) -> None:
+    """Raise UsageError if the host is open to the network and a password file was not written beforehand."""
+    if is_loopback(host):
+        return
+    missing = [path for role in Role if not (path := password_path(directory, role)).exists()]
+    if missing:
+        raise UsageError(
+            f"serving on {host} opens the warehouse to the network, and {missing[0]} does not exist",
+            "write both password files (mode 600) first, or serve on 127.0.0.1",
+        )

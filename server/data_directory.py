@@ -1,0 +1,49 @@
+"""Preparing the directory that a server keeps its data in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from trailhouse.errors import UsageError
+
+SERVER_FILE = "server.json"  # the process and the URL of the server that runs
+
+
+def prepare_directory(directory: Path) -> Path:
+    """Return the directory's absolute path; it is created if it does not exist.
+
+    Raises UsageError if it cannot be created or written, or if chDB cannot take its path.
+    """
+    directory = directory.expanduser().resolve()
+    if set("?&#") & set(str(directory)):
+        raise UsageError(f"the warehouse directory {directory} has ?, & or # in its path", "name another one")
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the warehouse directory {directory}: {error.strerror}", "name another directory"
+        ) from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"the warehouse directory {directory} is not writable",
+            "make it writable for this user, or name another directory",
+        )
+    return directory
+
+
+def close_to_other_users(directory: Path) -> None:
+    """Close the directory, and every file that this process will make, to the other users of this machine.
+
+    Raises UsageError if the directory is another user's and open to more than its owner.
+    """
+    os.umask(0o077)
+    if directory.stat().st_mode & 0o077 == 0:
+        return
+    try:
+        directory.chmod(0o700)
+    except PermissionError as error:
+        raise UsageError(
+            f"other users of this machine can look into the warehouse directory {directory}",
+            "let its owner close it (chmod 700), or name a directory of your own",
+        ) from error

@@ -1,0 +1,65 @@
+"""A handle: one chDB connection, with its current database and settings.
+
+A handle whose statement failed is closed and never used again: chDB 4.4 returns the rows of a failed query as the
+answer to the next one. A session has to keep its handle, and discards those rows by throw-away queries instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trailhouse.server.clickhouse_errors import parse_engine_error
+from trailhouse.server.engine.statistics import Statistics, read_statistics
+from trailhouse.server.sql.guard import DEFAULT_DATABASE
+from trailhouse.support.quoting import quote_identifier
+
+
+class Handle:
+    """One chDB connection, for one thread at a time."""
+
+    def __init__(self, connection: Any, *, is_readonly: bool) -> None:  # noqa: ANN401  chDB has no types
+        self.connection = connection
+        self.is_readonly = is_readonly
+        self.database = DEFAULT_DATABASE
+        self._is_busy = False
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[Any]:
+        """Yield the connection, and keep ``close`` from closing it while the block runs."""
+        self._is_busy = True
+        try:
+            yield self.connection
+        finally:
+            self._is_busy = False
+
+    def run(
+        self, sql: bytes | str, output_format: str = "TabSeparated", parameters: Mapping[str, str] | None = None
+    ) -> tuple[bytes, Statistics]:
+        """Run one statement and return its whole output. Raises ServerError if it fails."""
+        try:
+            with self.in_use() as connection:
+                result = connection.query(sql, output_format, params=dict(parameters or {}))
+                return result.bytes() or b"", read_statistics(result)
+        except RuntimeError as error:
+            raise parse_engine_error(str(error)) from None
+
+    def use_database(self, database: str) -> None:
+        """Make ``database`` the current one. Raises ServerError 81 if it does not exist."""
+        if database != self.database:
+            self.run(f"USE {quote_identifier(database)}")
+            self.database = database
+
+    def discard_leftovers(self) -> None:
+        """Discard the rows that a failed query may have left in the connection, by two throw-away queries."""
+        for _ in range(2):
+            try:
+                self.connection.query("SELECT 1", "Null")
+            except RuntimeError:
+                continue
+
+    def close(self) -> None:
+        """Close the connection, unless a thread still works with it: closing would wait for that thread."""
+        if not self._is_busy:
+            self.connection.close()

@@ -1,0 +1,38 @@
+"""What a request that may only read is refused: the reader's requests, and every method but POST."""
+
+from __future__ import annotations
+
+from trailhouse.server.clickhouse_errors import ServerError
+from trailhouse.server.engine.execution import Execution
+from trailhouse.server.sql.insert_head import InsertHead
+from trailhouse.server.sql.statement import Kind, Statement
+
+_READING_WORDS = frozenset({"SET", "USE", "EXPLAIN", "VALUES", "TABLE", ""})
+
+
+def refuse_writing(statement: Statement | InsertHead) -> None:
+    """Raise ServerError 164 for a statement that may write, on a session's handle that can write."""
+    if isinstance(statement, InsertHead) or (
+        statement.kind is Kind.DIRECT and statement.first_word not in _READING_WORDS
+    ):
+        raise ServerError(
+            164,
+            "READONLY",
+            "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
+            "You should use method POST for modifying queries",
+        )
+
+
+def restrict_to_reading(execution: Execution, statement: Statement) -> None:
+    """Let a statement that should only read do no more, on a handle that can write too.
+
+    Raises ServerError 164 if it kills queries or sets readonly itself.
+    """
+    if statement.first_word == "KILL":
+        raise ServerError(164, "READONLY", "Cannot execute query in readonly mode.")
+    if execution.handle.is_readonly:
+        return
+    if b"readonly" in statement.settings.lower():
+        raise ServerError(164, "READONLY", "Cannot modify 'readonly' setting in readonly mode.")
+    if execution.settings.get("readonly", "0") == "0":
+        execution.settings["readonly"] = "2"

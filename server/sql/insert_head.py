@@ -1,0 +1,90 @@
+"""The head of an INSERT whose rows follow in the request's body: everything before the first byte of data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trailhouse.server.sql.guard import refuse_forbidden_clauses
+from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
+from trailhouse.server.sql.statement import begins_settings
+
+
+@dataclass(frozen=True)
+class InsertHead:
+    """``text`` is the INSERT without SETTINGS and FORMAT; ``data_start`` is the index of its first byte of rows."""
+
+    text: bytes
+    settings: bytes
+    format: str
+    data_start: int
+
+
+def is_insert(buffer: bytes) -> bool:
+    """Return whether the first word is INSERT."""
+    first = next(scan_tokens(buffer), None)
+    return first is not None and first.word == "INSERT"
+
+
+def find_insert_head(buffer: bytes, *, is_complete: bool) -> InsertHead | None:
+    """Return the head of the INSERT in ``buffer``, or None.
+
+    ``INSERT INTO t (a, b) [SETTINGS ...] FORMAT Name`` ends at the line break after the format's name; with VALUES the
+    rows begin at once. None means that the head has not arrived yet (``is_complete`` says that nothing more comes), or
+    that the statement is no such INSERT: INSERT ... SELECT has no rows in the body. Raises ServerError if the guard
+    forbids the head.
+    """
+    depth = 0
+    before: list[Token] = []
+    for token in scan_tokens(buffer):
+        if token.kind is TokenKind.UNTERMINATED or (token.end == len(buffer) and not is_complete):
+            return None  # the last token may go on in the next piece
+        if token.kind is TokenKind.OPENING:
+            depth += 1
+        elif token.kind is TokenKind.CLOSING:
+            depth -= 1
+        elif depth == 0 and (token.kind is TokenKind.SEMICOLON or token.word in ("SELECT", "WITH")):
+            return None
+        elif depth == 0 and (head := _make_head_at(buffer, before, token)) is not None:
+            may_go_on = head.data_start == len(buffer) and not is_complete  # the line end may still come
+            return None if may_go_on else head
+        before.append(token)
+    return None
+
+
+def _make_head_at(buffer: bytes, before: list[Token], token: Token) -> InsertHead | None:
+    """Return the head if ``token`` is VALUES or the name of a format, which end it."""
+    if token.kind is not TokenKind.WORD or len(before) < 2:
+        return None
+    previous = before[-1]
+    if token.word == "VALUES" and previous.word != "FORMAT":
+        return _make_head(buffer, before, "Values", token.end)
+    if previous.word == "FORMAT" and len(before) > 2:
+        name = token.written_in(buffer).decode()
+        return _make_head(buffer, before[:-1], name, _find_data_start(buffer, token.end, name))
+    return None
+
+
+def _make_head(buffer: bytes, tokens: list[Token], format_name: str, data_start: int) -> InsertHead:
+    end = tokens[-1].end
+    refuse_forbidden_clauses(buffer[:end], tokens)
+    depth = 0
+    for index, token in enumerate(tokens):
+        depth += (token.kind is TokenKind.OPENING) - (token.kind is TokenKind.CLOSING)
+        if depth == 0 and begins_settings(tokens, index, buffer):
+            return InsertHead(buffer[: token.start], buffer[token.end : end], format_name, data_start)
+    return InsertHead(buffer[:end], b"", format_name, data_start)
+
+
+def _find_data_start(buffer: bytes, position: int, format_name: str) -> int:
+    """Return where the rows begin after a format's name: after a semicolon, blanks, and one line end, if any."""
+    if buffer[position : position + 1] == b";":
+        position += 1
+    if format_name.lower() == "values":
+        return position
+    while buffer[position : position + 1] in (b" ", b"\t", b"\f"):
+        position += 1
+    if buffer[position : position + 1] == b"\r":
+        position += 1
+    if buffer[position : position + 1] == b"\n":
+        position += 1
+    return position

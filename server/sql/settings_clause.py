@@ -1,0 +1,12 @@
+"""Settings as SQL text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trailhouse.support.quoting import quote_literal
+
+
+def format_settings(settings: Mapping[str, str]) -> str:
+    """Return ``name = 'value', ...``, as SET and SETTINGS take it."""
+    return ", ".join(f"{name} = {quote_literal(value)}" for name, value in settings.items())
