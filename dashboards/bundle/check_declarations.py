@@ -69,7 +69,7 @@ def find_filter_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[
             for chart in folder.charts.values()
             if chart.mart in marts
         ):
-            yield f"filter {native.name}: it changes no chart, for none has its column {native.column}"
+            yield f"filter {native.name}: every chart lacks or ignores its column {native.column}"
 
 
 def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str]:

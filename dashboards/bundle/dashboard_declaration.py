@@ -1,47 +1,40 @@
-"""What a dashboard is declared by: the YAML of one folder, read strictly.
+"""Read the declarations of dashboards: one folder per dashboard, with the files below.
 
-``<folder>/dashboard.yaml`` holds a Dashboard, ``<folder>/charts.yaml`` a mapping of keys to Charts.
+``dashboard.yaml`` declares a Dashboard; ``charts.yaml`` maps keys to Charts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Discriminator, Field, RootModel, Tag
 
 from trailhouse.errors import BadInputError
+from trailhouse.support.declarations import Declaration, Text, read_declaration
 
 Kind = Literal["line", "scatter", "bar", "table", "number", "heatmap", "template"]
 
 
-class Declaration(BaseModel):
-    """A mapping that holds these keys and no others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Metric(Declaration):
-    """An aggregate of a mart's columns, as SQL, with the name people read and a d3 number format."""
+    """An aggregate of a mart's columns in SQL, with the label that readers see and a d3 number format."""
 
-    label: str = Field(min_length=1)
-    expression: str = Field(min_length=1)
+    label: Text
+    expression: Text
     format: str = ".3~r"
 
 
 class Chart(Declaration):
-    """One chart: a question to one mart, how it is drawn, and a sentence that says what one sees.
+    """One chart: what it reads from a mart, how that is drawn, and an explanation for readers.
 
-    ``columns`` are shown as they are, row by row, by tables and templates; every other kind shows ``metrics``, for
-    each ``x`` and each combination of ``series``. ``where`` holds SQL conditions, ``order`` columns, each with a
-    direction. Filters of the columns it ``ignores`` leave a chart alone; what is clicked in a table filters the other
-    charts, unless the table ``is_passive``.
+    A table or template shows either the rows of ``columns`` or ``metrics``; every other kind shows ``metrics``, for
+    each value of ``x`` and each combination of ``series``. ``where`` are SQL conditions on the rows; ``order`` are
+    columns with a direction, such as ``step desc``. Filters on the columns in ``ignores`` do not change the chart. A
+    click in a table filters the other charts, unless the table ``is_passive``.
     """
 
-    title: str = Field(min_length=1)
+    title: Text
     explanation: str = Field(min_length=20)
     mart: str
     kind: Kind
@@ -63,16 +56,17 @@ class Chart(Declaration):
     has_markers: bool = True
     template: str = ""
     style: str = ""
-    height: int = Field(default=44, ge=6, le=200, description="In units of 8 pixels")
+    height: int = Field(default=44, ge=6, le=200)
+    """In units of 8 pixels."""
 
 
 class Filter(Declaration):
-    """A native filter: the values of one column, applied to every chart whose mart has the column.
+    """A filter of a dashboard by the values of one column; it applies to every chart whose mart has the column.
 
-    ``where`` narrows the values to choose from; so do the filters called ``parents``.
+    The values on offer are narrowed by the SQL conditions ``where`` and by the filters named in ``parents``.
     """
 
-    name: str = Field(min_length=1)
+    name: Text
     mart: str
     column: str
     default: tuple[str | int, ...] = ()
@@ -85,25 +79,34 @@ class Filter(Declaration):
 
 
 class Tabs(Declaration):
-    """Rows of which one is seen at a time, by the names on their tabs."""
+    """Rows of charts of which one is visible at a time, by the labels of their tabs."""
 
     tabs: dict[str, dict[str, int]] = Field(min_length=2)
 
 
+def _tell_row(entry: object) -> str:
+    """Return whether an entry of a section's rows is a row of charts or one of tabs."""
+    return "tabs" if isinstance(entry, Tabs) or (isinstance(entry, dict) and "tabs" in entry) else "charts"
+
+
+Row = Annotated[Annotated[dict[str, int], Tag("charts")] | Annotated[Tabs, Tag("tabs")], Discriminator(_tell_row)]
+"""A row maps the keys of its charts to their widths in twelfths of the page, or holds tabs of such rows."""
+
+
 class Section(Declaration):
-    """A heading, a text, and rows of charts: each row maps chart keys to widths in twelfths, or is one of tabs."""
+    """A heading, a text, and rows of charts."""
 
     title: str
     text: str
-    rows: tuple[dict[str, int] | Tabs, ...]
+    rows: tuple[Row, ...]
 
     def all_rows(self) -> list[dict[str, int]]:
-        """Every row, those in tabs too."""
+        """Return every row, also those in tabs."""
         return [row for entry in self.rows for row in (entry.tabs.values() if isinstance(entry, Tabs) else [entry])]
 
 
 class Dashboard(Declaration):
-    """One dashboard, read from top to bottom; ``order`` is its place among the others."""
+    """One dashboard, with its sections from top to bottom; dashboards are listed by ``order``."""
 
     title: str
     description: str
@@ -112,59 +115,33 @@ class Dashboard(Declaration):
     sections: tuple[Section, ...]
 
 
+class Charts(RootModel[dict[str, Chart]]):
+    """The charts of a dashboard by key."""
+
+
 @dataclass(frozen=True)
 class Folder:
-    """A dashboard with its charts; the folder's name is the dashboard's address."""
+    """A dashboard with its charts by key; the folder's name is part of the dashboard's URL."""
 
     name: str
     dashboard: Dashboard
     charts: dict[str, Chart]
 
 
-class UniqueKeyLoader(yaml.CSafeLoader):
-    """Refuses a mapping that says a key twice, of which the usual loader keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Build a mapping whose keys are all different."""
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is said twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def read_folders(assets: Path) -> list[Folder]:
-    """Read every dashboard below a directory, in the order people see them.
+    """Return every dashboard below a directory, in the order in which they are listed.
 
-    Raises BadInputError, naming file and field, for what is not a declaration.
+    Raises BadInputError with file, line and field for the first mistake in a declaration.
     """
     directories = sorted(file.parent for file in assets.glob("*/dashboard.yaml"))
     if not directories:
-        raise BadInputError(f"{assets} holds no dashboard", "give a directory of folders with a dashboard.yaml")
+        raise BadInputError(f"{assets} holds no dashboard", "name a directory of folders that have a dashboard.yaml")
     folders = [
         Folder(
             directory.name,
-            read_declaration(directory / "dashboard.yaml", TypeAdapter(Dashboard)),
-            read_declaration(directory / "charts.yaml", TypeAdapter(dict[str, Chart])),
+            read_declaration(directory / "dashboard.yaml", Dashboard),
+            read_declaration(directory / "charts.yaml", Charts).root,
         )
         for directory in directories
     ]
     return sorted(folders, key=lambda folder: (folder.dashboard.order, folder.name))
-
-
-Declared = TypeVar("Declared")
-
-
-def read_declaration(file: Path, shape: TypeAdapter[Declared]) -> Declared:
-    """Read one YAML file as what it should be."""
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), UniqueKeyLoader)  # noqa: S506 - a safe loader
-        return shape.validate_python(content)
-    except FileNotFoundError:
-        raise BadInputError(f"{file} is missing", "every dashboard's folder holds a charts.yaml") from None
-    except yaml.YAMLError as error:
-        raise BadInputError(f"{file} is no YAML: {' '.join(str(error).split())}", "mend the file") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BadInputError(f"{file}: {place}: {first['msg']}", "see docs/dashboards.md for the fields") from None

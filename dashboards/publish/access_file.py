@@ -1,4 +1,8 @@
-"""The access file: which groups of readers see which suites."""
+"""The access file: which groups of readers see which suites.
+
+groups:
+partners: [suite-1, suite-2]
+"""
 
 from __future__ import annotations
 
@@ -6,40 +10,52 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import yaml
+from pydantic import AfterValidator
 
-from trailhouse.errors import UsageError
+from trailhouse.errors import BadInputError, UsageError
+from trailhouse.support.declarations import Declaration, Text, mistake, read_declaration
 
-_SUITE_NAME = re.compile(r"[\w.-]+")
+HINT = "write the file as `groups: {readers: [suite-1, suite-2]}`"
+SUITE_NAME = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True)
 class Access:
-    """Groups of readers, and the suites each may see; without groups everybody sees all."""
+    """The suites that each group of readers may see; without groups, everybody sees all suites."""
 
     suites_by_group: Mapping[str, tuple[str, ...]]
 
 
-def read_access(path: Path) -> Access:
-    """Read the access file; one that is absent restricts nobody.
+def check_suite(name: str) -> str:
+    """Return the name of a suite; other texts are refused, because names go into the SQL of a rule."""
+    if not SUITE_NAME.fullmatch(name):
+        raise mistake(f"{name!r} is not the name of a suite", HINT)
+    return name
 
-    Raises UsageError naming the group or suite that is wrong.
+
+def check_suites(suites: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the suites of a group, of which there must be at least one."""
+    if not suites:
+        raise mistake("a group must list the suites that it sees", HINT)
+    return suites
+
+
+class AccessDeclaration(Declaration):
+    """The content of the access file."""
+
+    groups: dict[Text, Annotated[tuple[Annotated[str, AfterValidator(check_suite)], ...], AfterValidator(check_suites)]]
+
+
+def read_access(path: Path) -> Access:
+    """Return what the access file says; a file that does not exist restricts nobody.
+
+    Raises UsageError with file, line and field for the first mistake.
     """
     if not path.exists():
         return Access({})
-    hint = f"write {path} as `groups: {{readers: [suite-1, suite-2]}}`"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}", hint) from error
-    groups = content.get("groups") if isinstance(content, dict) else None
-    if not isinstance(groups, dict) or set(content) != {"groups"}:
-        raise UsageError(f"{path} must hold `groups` and nothing else", hint)
-    for group, suites in groups.items():
-        if not isinstance(group, str) or not isinstance(suites, list) or not suites:
-            raise UsageError(f"{path}: group {group!r} must list the suites it sees", hint)
-        for suite in suites:
-            if not isinstance(suite, str) or not _SUITE_NAME.fullmatch(suite):
-                raise UsageError(f"{path}: group {group!r}: {suite!r} is not the name of a suite", hint)
-    return Access({group: tuple(suites) for group, suites in groups.items()})
+        return Access(read_declaration(path, AccessDeclaration).groups)
+    except BadInputError as error:  # the file is configuration, not input
+        raise UsageError(error.message, error.hint) from error

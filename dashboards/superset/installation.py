@@ -1,11 +1,8 @@
-"""One Superset: its environment, its directory with secrets and state, and the variables its processes get."""
+"""One local Superset: its Python environment, its directory, its secrets, and the variables of its processes."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,44 +10,48 @@ from importlib import resources
 from pathlib import Path
 
 from trailhouse.errors import UsageError
+from trailhouse.support.secrets import ensure_secret, read_secret
 
 CONFIGURATION_FILE = Path(__file__).with_name("superset_config.py")
 LOCK_FILE = Path(__file__).with_name("requirements.lock")
 ADMIN_USER = "admin"
+START_HINT = "run `trailhouse dashboards start`"
 
 
 @dataclass(frozen=True)
 class SupersetInstallation:
-    """Where Superset is installed, where it keeps its state, and how it finds the warehouse.
+    """A local Superset.
 
-    ``inherited_variables`` is the environment its processes start from; ``warehouse_variables`` are those that
-    ``superset_config.py`` reads about the warehouse, and may hold a password.
+    The processes get ``inherited_variables``, the environment of this process, and ``warehouse_variables``, by which
+    ``superset_config.py`` finds the warehouse; the latter may hold a password.
     """
 
     environment: Path
+    """The virtual environment in which Superset is installed."""
     directory: Path
+    """Where Superset keeps secrets, metadata, caches and logs."""
     warehouse_variables: Mapping[str, str] = field(repr=False)
     inherited_variables: Mapping[str, str] = field(repr=False)
 
     @property
     def secret_key_file(self) -> Path:
-        """Signs sessions and tokens."""
+        """The file of the key that signs sessions and tokens."""
         return self.directory / "secret.key"
 
     @property
     def admin_password_file(self) -> Path:
-        """The password of the user ``admin``."""
+        """The file of the password of the user ``admin``."""
         return self.directory / "admin.password"
 
     @property
     def log_file(self) -> Path:
-        """What Superset said since it was started last."""
+        """The log of the server, since its last start."""
         return self.directory / "server.log"
 
     def find_program(self, name: str) -> Path:
-        """A program of Superset's environment.
+        """Return the path of a program in Superset's environment.
 
-        Raises UsageError where the environment is not there.
+        Raises UsageError if the environment is not installed.
         """
         program = self.environment / "bin" / name
         if not program.exists():
@@ -61,8 +62,15 @@ class SupersetInstallation:
             )
         return program
 
+    def read_admin_password(self) -> str:
+        """Return the password of the user ``admin``.
+
+        Raises UsageError if its file is missing, empty or open to other users.
+        """
+        return read_secret(self.admin_password_file, START_HINT)
+
     def child_environment(self) -> dict[str, str]:
-        """The environment of a process of this Superset."""
+        """Return the environment variables of a process of this Superset."""
         return {
             **self.inherited_variables,
             "SUPERSET_CONFIG_PATH": str(CONFIGURATION_FILE),
@@ -72,37 +80,18 @@ class SupersetInstallation:
 
 
 def ensure_secrets(installation: SupersetInstallation) -> None:
-    """Generate what is missing: the key and the administrator's password, in files that only the owner reads."""
+    """Generate the key and the administrator's password if they are missing, in files that only the owner reads.
+
+    Raises UsageError if a file that is there is empty or open to other users.
+    """
     installation.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path, byte_count in ((installation.secret_key_file, 48), (installation.admin_password_file, 18)):
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            read_secret(path)
-            continue
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(byte_count) + "\n")
-
-
-def read_secret(path: Path) -> str:
-    """A secret from its file.
-
-    Raises UsageError where the file is missing, empty or readable by other users.
-    """
-    try:
-        mode = path.stat().st_mode
-        secret = path.read_text().strip()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "run `trailhouse dashboards start`") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"{path} is open to other users", f"chmod 600 {path}")
-    if not secret:
-        raise UsageError(f"{path} is empty", f"delete {path}, or write a password into it")
-    return secret
+        ensure_secret(path, byte_count)
+        read_secret(path, START_HINT)
 
 
 def describe_embedded_warehouse(directory: Path, database: str) -> dict[str, str]:
-    """How Superset reaches the embedded warehouse of a data directory, and wakes it where it sleeps."""
+    """Return the variables by which Superset reaches the embedded warehouse, and starts it if it does not run."""
     code = (
         "import sys; from pathlib import Path; from trailhouse.server.process import ensure_running;"
         " ensure_running(Path(sys.argv[1]))"
@@ -117,7 +106,7 @@ def describe_embedded_warehouse(directory: Path, database: str) -> dict[str, str
 
 
 def describe_warehouse_server(url: str, database: str, user: str, password: str) -> dict[str, str]:
-    """How Superset reaches a ClickHouse server as its read-only user."""
+    """Return the variables by which Superset reaches a ClickHouse server as its read-only user."""
     return {
         "TRAILHOUSE_DATABASE": database,
         "TRAILHOUSE_WAREHOUSE_URL": url,

@@ -1,7 +1,7 @@
-"""Bring Superset's metadata database up to date: schema, permissions, administrator. Run by Superset's own Python.
+"""Bring Superset's metadata database up to date: schema, permissions and administrator; run by Superset's own Python.
 
-One process instead of three commands, because each start of Superset takes seconds; and the password stays off the
-command line. Running it again changes nothing.
+One program replaces three commands of Superset, because each of them takes seconds to start. The password is read
+from standard input, so that it does not show in the list of processes. A second run changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def prepare_metadata(admin_user: str, admin_password: str) -> None:
-    """Migrate the schema, write roles and permissions, and create the administrator or set its password."""
+    """Migrate the schema, update roles and permissions, and create the administrator or set its password."""
     from flask_migrate import upgrade
     from superset.app import create_app
 

@@ -1,20 +1,15 @@
-"""Starting, finding and stopping the Superset of a data directory: gunicorn on the loopback interface."""
+"""Start, find and stop the Superset of a data directory: gunicorn on the loopback interface."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-import json
-import os
-import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock
 
 from trailhouse.dashboards.superset.installation import (
     ADMIN_USER,
@@ -22,30 +17,42 @@ from trailhouse.dashboards.superset.installation import (
     LOCK_FILE,
     SupersetInstallation,
     ensure_secrets,
-    read_secret,
 )
 from trailhouse.errors import UnreachableError, UsageError
+from trailhouse.support.files import write_whole
+from trailhouse.support.processes import (
+    LOOPBACK,
+    ServiceRecord,
+    end_service,
+    find_free_port,
+    read_last_line,
+    read_record,
+    start_service,
+    wait_until_ready,
+    write_record,
+)
+from trailhouse.support.secrets import OWNER_ONLY
 
-HOST = "127.0.0.1"
 THREAD_COUNT = 8
+_PREPARE_PROGRAM = Path(__file__).with_name("prepare_metadata.py")
 _PREPARE_SECONDS = 600.0
 _START_SECONDS = 180.0
 _STOP_SECONDS = 30.0
-_POLL_SECONDS = 0.2
 _REQUEST_SECONDS = 130
+_HEALTH_SECONDS = 10.0
 
 
 def ensure_superset(installation: SupersetInstallation, port: int) -> str:
-    """URL of the running Superset; it is prepared and started where it does not run. Port 0 takes a free one.
+    """Return the URL of the running Superset, which is prepared and started if it does not run.
 
-    Two callers at once get the same server. Raises UsageError where the environment is missing or the port is
-    taken, UnreachableError where Superset does not come up.
+    Port 0 takes a free port. Two callers at once get the same server. Raises UsageError if Superset's environment is
+    missing or the port is taken, UnreachableError if Superset does not start.
     """
     if (url := find_superset(installation)) is not None:
         return url
     gunicorn = installation.find_program("gunicorn")
     ensure_secrets(installation)
-    with _starting(installation.directory):
+    with FileLock(installation.directory / "start.lock", mode=OWNER_ONLY):
         if (url := find_superset(installation)) is not None:
             return url
         prepare_superset(installation)
@@ -53,56 +60,40 @@ def ensure_superset(installation: SupersetInstallation, port: int) -> str:
 
 
 def find_superset(installation: SupersetInstallation) -> str | None:
-    """URL of the Superset of this directory if it runs and answers, else None."""
-    record = _read_record(installation)
-    if record is None or not _is_alive(record[0]) or not _is_healthy(record[1]):
-        return None
-    return record[1]
+    """Return the URL of the Superset of this directory if it runs and answers, else None."""
+    record = read_record(_record_file(installation))
+    return record.url if record is not None and _is_healthy(record.url) else None
 
 
 def stop_superset(installation: SupersetInstallation) -> bool:
-    """End Superset with SIGTERM and wait for it; False where none ran.
+    """End Superset and wait until it is gone; return False if it did not run.
 
-    Raises UnreachableError where it is still there after 30 s.
+    Raises UnreachableError if it is still there after 30 s.
     """
-    record = _read_record(installation)
-    if record is None or not _is_alive(record[0]):
+    record = read_record(_record_file(installation))
+    if record is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(record[0], signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_SECONDS
-    while _is_alive(record[0]):
-        if time.monotonic() > deadline:
-            raise UnreachableError(
-                f"Superset (process {record[0]}) did not end within {_STOP_SECONDS:.0f} s",
-                f"end it with kill -9 {record[0]}",
-            )
-        time.sleep(_POLL_SECONDS)
+    end_service(record.pid, name="Superset", seconds=_STOP_SECONDS)
     _record_file(installation).unlink(missing_ok=True)
     return True
 
 
 def prepare_superset(installation: SupersetInstallation) -> None:
-    """Bring the metadata database up to date; skipped where this version, lock and configuration did it already.
+    """Bring the metadata database up to date, unless that was done with the same versions and configuration.
 
-    Raises UnreachableError with Superset's own last line where that fails.
+    Raises UnreachableError with the last line of Superset's log if that fails.
     """
     mark = installation.directory / "prepared"
-    state = hashlib.sha256(
-        LOCK_FILE.read_bytes()
-        + CONFIGURATION_FILE.read_bytes()
-        + Path(__file__).with_name("prepare_metadata.py").read_bytes()
-        + installation.admin_password_file.read_bytes()
-    ).hexdigest()
+    inputs = (LOCK_FILE, CONFIGURATION_FILE, _PREPARE_PROGRAM, installation.admin_password_file)
+    state = hashlib.sha256(b"".join(file.read_bytes() for file in inputs)).hexdigest()
     if mark.exists() and mark.read_text() == state:
         return
-    python = installation.find_program("python")
     log = installation.directory / "prepare.log"
     with log.open("wb") as output:
-        log.chmod(0o600)
+        log.chmod(OWNER_ONLY)
         result = subprocess.run(
-            [python, Path(__file__).with_name("prepare_metadata.py"), ADMIN_USER],
-            input=read_secret(installation.admin_password_file).encode() + b"\n",
+            [installation.find_program("python"), _PREPARE_PROGRAM, ADMIN_USER],
+            input=installation.read_admin_password().encode() + b"\n",
             env=installation.child_environment(),
             cwd=installation.directory,
             stdout=output,
@@ -111,103 +102,53 @@ def prepare_superset(installation: SupersetInstallation) -> None:
             check=False,
         )
     if result.returncode != 0:
-        raise UnreachableError(f"Superset's metadata could not be prepared: {_last_line(log)}", f"see {log}")
-    mark.write_text(state)
+        raise UnreachableError(f"Superset's metadata could not be prepared: {read_last_line(log)}", f"see {log}")
+    write_whole(mark, state)
 
 
 def _start(installation: SupersetInstallation, gunicorn: Path, port: int) -> str:
-    port = port or _find_free_port()
+    port = port or find_free_port()
     _refuse_taken_port(port)
-    command = [str(gunicorn), "--workers", "1", "--worker-class", "gthread", "--threads", str(THREAD_COUNT)]
-    command += ["--timeout", str(_REQUEST_SECONDS), "--bind", f"{HOST}:{port}", "--no-control-socket"]
-    descriptor = os.open(installation.log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as output:
-        server = subprocess.Popen(
-            [*command, "superset.app:create_app()"],
-            env=installation.child_environment(),
-            cwd=installation.directory,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    url = f"http://{HOST}:{port}"
-    _record_file(installation).write_text(json.dumps({"pid": server.pid, "url": url}))
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            break
-        if _is_healthy(url):
-            server.returncode = 0  # it lives on without us: no warning that it still runs
-            return url
-        time.sleep(_POLL_SECONDS)
-    server.kill()
-    server.wait()
-    log = installation.log_file
-    raise UnreachableError(f"Superset did not come up at {url}: {_last_line(log)}", f"see {log}")
-
-
-@contextlib.contextmanager
-def _starting(directory: Path) -> Iterator[None]:
-    """One starter at a time; the others wait and then find its server."""
-    descriptor = os.open(directory / "start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    command = [gunicorn, "--workers", "1", "--worker-class", "gthread", "--threads", str(THREAD_COUNT)]
+    command += ["--timeout", str(_REQUEST_SECONDS), "--bind", f"{LOOPBACK}:{port}", "--no-control-socket"]
+    server = start_service(
+        [*command, "superset.app:create_app()"],
+        installation.log_file,
+        environment=installation.child_environment(),
+        directory=installation.directory,
+    )
+    url = f"http://{LOOPBACK}:{port}"
+    write_record(_record_file(installation), ServiceRecord(server.pid, url))
+    wait_until_ready(
+        server,
+        lambda: _is_healthy(url),
+        name=f"Superset at {url}",
+        seconds=_START_SECONDS,
+        log=installation.log_file,
+    )
+    return url
 
 
 def _record_file(installation: SupersetInstallation) -> Path:
     return installation.directory / "server.json"
 
 
-def _read_record(installation: SupersetInstallation) -> tuple[int, str] | None:
-    try:
-        record = json.loads(_record_file(installation).read_text())
-        return int(record["pid"]), str(record["url"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _is_alive(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # a child of ours that ended is not alive
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _is_healthy(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=10) as response:  # noqa: S310  # our own http URL
+        with urllib.request.urlopen(f"{url}/health", timeout=_HEALTH_SECONDS) as response:  # noqa: S310  # our own URL
             return bool(response.read() == b"OK")
     except (OSError, urllib.error.URLError, ValueError):
         return False
 
 
-def _find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
 def _refuse_taken_port(port: int) -> None:
+    """Raise UsageError if another process listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((LOOPBACK, port))
         except OSError as error:
             raise UsageError(
-                f"port {port} of {HOST} is taken: {error.strerror}",
+                f"port {port} of {LOOPBACK} is taken: {error.strerror}",
                 "choose another with `trailhouse dashboards start --port N` or TRAILHOUSE_SUPERSET_PORT",
             ) from error
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no reason given"

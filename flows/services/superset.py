@@ -10,7 +10,6 @@ from trailhouse.dashboards.superset.installation import (
     SupersetInstallation,
     describe_embedded_warehouse,
     describe_warehouse_server,
-    read_secret,
 )
 from trailhouse.dashboards.superset.superset_process import ensure_superset, find_superset
 from trailhouse.errors import UsageError
@@ -64,7 +63,7 @@ def resolve_superset(settings: Settings) -> SupersetAddress:
         return configured_superset(settings, settings.superset_url)
     installation = describe_installation(settings)
     url = ensure_superset(installation, settings.superset_port)
-    return SupersetAddress(url, ADMIN_USER, read_secret(installation.admin_password_file))
+    return SupersetAddress(url, ADMIN_USER, installation.read_admin_password())
 
 
 def find_running_superset(settings: Settings) -> SupersetAddress | None:
@@ -73,7 +72,7 @@ def find_running_superset(settings: Settings) -> SupersetAddress | None:
         return configured_superset(settings, settings.superset_url)
     installation = locate_installation(settings)
     url = find_superset(installation)
-    return None if url is None else SupersetAddress(url, ADMIN_USER, read_secret(installation.admin_password_file))
+    return None if url is None else SupersetAddress(url, ADMIN_USER, installation.read_admin_password())
 
 
 def configured_superset(settings: Settings, url: str) -> SupersetAddress:

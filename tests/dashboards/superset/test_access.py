@@ -8,7 +8,6 @@ import requests
 from trailhouse.dashboards.publish.access import find_access_drift, grant_access
 from trailhouse.dashboards.publish.access_file import Access, read_access
 from trailhouse.dashboards.publish.normalised_assets import read_bundle
-from trailhouse.errors import UsageError
 from trailhouse.flows.publish_dashboards import compile_assets
 
 pytestmark = pytest.mark.slow
@@ -181,21 +180,3 @@ def test_a_role_widened_by_hand_and_a_deleted_rule_are_found_and_mended(superset
     assert workplace.run("publish", "--check", **variables).returncode == 0
     assert superset.run("publish").returncode == 0  # without the access file: the group and its rules are removed
     assert superset.run("publish", "--check").returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("groups: [a]", "must hold `groups`"),
-        ("groups: {a: []}", "group 'a' must list"),
-        ('groups: {a: ["x\' or 1=1"]}', "is not the name of a suite"),
-        ("rules: {}", "must hold `groups`"),
-        ("groups: {a: [", "is not YAML"),
-    ],
-)
-def test_a_wrong_access_file_is_named(tmp_path, text, reason):
-    path = tmp_path / "access.yaml"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=r"access\.yaml") as error:
-        read_access(path)
-    assert reason in error.value.message
