@@ -99,7 +99,7 @@ def to_row(finding: Finding) -> AuditFinding:
         status=finding.status,
         message=finding.message,
         hint=finding.hint,
-        location=finding.place,
+        location=finding.location,
         commit_hash=finding.commit_hash,
         weights_sha256=finding.weights_sha256,
     )

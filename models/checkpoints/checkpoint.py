@@ -1,7 +1,7 @@
 """A checkpoint: the weights of one model after one optimizer step, and its identity.
 
-Owns what ``raw_checkpoint`` says, and reading it from a directory. Nothing here loads weights, and nothing is
-written into a checkpoint directory.
+Owns the content of ``raw_checkpoint`` and reading it from a directory. Nothing here loads weights or writes into a
+checkpoint's directory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.checkpoints.hash_cache import HashMemory
+from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 from trailhouse.models.checkpoints.weight_files import (
@@ -27,14 +27,14 @@ MAXIMUM_CONFIGURATION_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The weights of one model after one optimizer step, with the identity of everything they need."""
+    """The weights of one model after one optimizer step, and the identity of everything needed to run it."""
 
     suite_id: str
     model_id: str
     step: int
     tokens_seen: int
     directory: Path
-    """Holds configuration and tokenizer; the weights, too, unless the checkpoint is remote."""
+    """Holds config.json, the tokenizer and, unless the checkpoint is remote, the weights."""
     weights_sha256: str
     """Identity of the weights, see ``weight_files.combine_weight_hashes``."""
     config_sha256: str
@@ -51,8 +51,13 @@ class Checkpoint:
 
     @property
     def is_remote(self) -> bool:
-        """Whether the weights must be fetched before they can be loaded."""
+        """Whether the weights must be downloaded before they can be loaded."""
         return bool(self.commit_hash)
+
+    @property
+    def location(self) -> str:
+        """Revision of the hub, or local directory, for messages."""
+        return self.revision or str(self.directory)
 
 
 def read_checkpoint(
@@ -60,22 +65,22 @@ def read_checkpoint(
     suite: Suite,
     position: TrainingPosition,
     directory: Path,
-    memory: HashMemory | None = None,
+    hash_cache: HashCache | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Checkpoint:
     """Check and hash one checkpoint directory.
 
-    ``progress`` is called with the bytes hashed since its last call.
+    ``progress`` is called with the number of bytes hashed since its last call.
 
-    Errors: BadInputError naming the directory that lacks or misstates its weights, configuration or tokenizer.
+    Raises BadInputError if weights, config.json or tokenizer are missing or damaged.
     """
-    memory = memory or HashMemory()
+    hash_cache = hash_cache or HashCache()
     config = directory / "config.json"
-    refuse_wrong_configuration_file(config)
+    check_config_file(config)
     paths = list_weight_files(directory, allow_pickle=model.allow_pickle)
     for path in paths:
         check_weight_file(path)
-    files = tuple(WeightFile(path.name, path.stat().st_size, memory.hash_file(path, progress)) for path in paths)
+    files = tuple(WeightFile(path.name, path.stat().st_size, hash_cache.hash_file(path, progress)) for path in paths)
     return Checkpoint(
         suite_id=suite.suite_id,
         model_id=f"{suite.suite_id}/{model.model_name}",
@@ -83,7 +88,7 @@ def read_checkpoint(
         tokens_seen=position.tokens_seen,
         directory=directory,
         weights_sha256=combine_weight_hashes(files),
-        config_sha256=memory.hash_file(config),
+        config_sha256=hash_cache.hash_file(config),
         tokenizer_id=identify_tokenizer_of(directory),
         size_bytes=sum(file.size_bytes for file in files),
         source=str(directory),
@@ -92,8 +97,8 @@ def read_checkpoint(
     )
 
 
-def refuse_wrong_configuration_file(config: Path) -> None:
-    """Raise BadInputError where config.json is missing or too large to be one."""
+def check_config_file(config: Path) -> None:
+    """Raise BadInputError if config.json is missing or larger than 4 MiB."""
     if not config.is_file():
         raise BadInputError(
             f"{config.parent}: holds no config.json", "copy it beside the weights, or remove the directory"

@@ -1,25 +1,23 @@
-"""Room on disk for checkpoints that were fetched: a limit, and the least recently used make way."""
+"""The disk cache of downloaded checkpoints: it has a size limit, and the least recently used are removed first."""
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-
-LOCK_SUFFIX = ".lock"
-PARTIAL_SUFFIX = ".partial"
+from trailhouse.models.checkpoints.whole_directories import PARTIAL_SUFFIX
 
 
 class CheckpointCache:
-    """Directories of fetched checkpoints, one per identity, together not larger than a limit.
+    """Directories of downloaded checkpoints, one for each identity, together at most ``limit_bytes`` large.
 
-    Whoever uses a directory holds a lock on it, which ends with the process at the latest; what is locked is never
-    removed, so the limit yields where the checkpoints in use are larger than it.
+    A directory is locked while it is used, and a locked directory is never removed. Therefore the cache exceeds its
+    limit while the checkpoints in use do. The lock of a killed process is released by the operating system.
     """
 
     def __init__(self, directory: Path, limit_bytes: int) -> None:
@@ -28,45 +26,39 @@ class CheckpointCache:
 
     @contextmanager
     def reserve(self, checkpoint: Checkpoint) -> Iterator[Path]:
-        """Make room for a checkpoint, and keep its place from others while the block lasts.
+        """Free the space a checkpoint needs, and keep its directory locked while the block runs.
 
-        Yields where it belongs: a directory that holds it already, or does not exist.
+        Yields the directory of the checkpoint. It holds the checkpoint already, or does not exist yet.
         """
-        place = self._directory / f"{checkpoint.weights_sha256}-{checkpoint.config_sha256[:8]}"
+        target = self._directory / f"{checkpoint.weights_sha256}-{checkpoint.config_sha256[:8]}"
         self._directory.mkdir(parents=True, exist_ok=True)
-        with _lock_path(place).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not place.is_dir():
-                self._make_room(place, checkpoint.size_bytes)
-            yield place
-            if place.is_dir():
-                place.touch()
+        with _lock_of(target):
+            if not target.is_dir():
+                self._free_space(target, checkpoint.size_bytes)
+            yield target
+            if target.is_dir():
+                target.touch()
 
-    def _make_room(self, place: Path, needed_bytes: int) -> None:
+    def _free_space(self, target: Path, needed_bytes: int) -> None:
         """Remove the least recently used directories until ``needed_bytes`` more fit the limit."""
-        partial = place.with_name(place.name + PARTIAL_SUFFIX)  # a download that was cut short goes on
+        partial = target.with_name(target.name + PARTIAL_SUFFIX)  # an interrupted download of this checkpoint
         others = [path for path in self._directory.iterdir() if path.is_dir() and path != partial]
         sizes = {path: _measure_directory(path) for path in sorted(others, key=lambda path: path.stat().st_mtime)}
         total_bytes = sum(sizes.values()) + needed_bytes
         for path, size_bytes in sizes.items():
             if total_bytes <= self._limit_bytes:
                 return
-            with _lock_path(path).open("w") as lock:
-                if _try_lock(lock):
+            try:
+                with _lock_of(path).acquire(blocking=False):
                     shutil.rmtree(path)
-                    total_bytes -= size_bytes
+            except Timeout:
+                continue  # in use
+            total_bytes -= size_bytes
 
 
-def _lock_path(place: Path) -> Path:
-    return place.with_name(place.name.removesuffix(PARTIAL_SUFFIX) + LOCK_SUFFIX)
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _lock_of(directory: Path) -> FileLock:
+    """Return the lock of a checkpoint's directory, which its interrupted download shares."""
+    return FileLock(directory.with_name(directory.name.removesuffix(PARTIAL_SUFFIX) + ".lock"), mode=0o600)
 
 
 def _measure_directory(directory: Path) -> int:

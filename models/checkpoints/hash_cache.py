@@ -1,25 +1,25 @@
-"""Remembering the SHA-256 of files that have not changed, so that looking again costs no reading.
+"""A cache of SHA-256 hashes, so that weight files that have not changed are not read again.
 
-A file counts as unchanged while path, inode, size and both times are the same: writing to it moves its change
-time, which no ordinary program can set back.
+A file counts as unchanged while its path, inode, size, modification time and change time are the same. Every write
+moves the change time, and ordinary programs cannot set it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
+from trailhouse.support.files import write_whole
 
 HASH_BLOCK_BYTES = 1 << 20
 Signature = list[int]
 
 
-class HashMemory:
-    """SHA-256 by file; without a path nothing is kept beyond this object."""
+class HashCache:
+    """SHA-256 of files by path; without a ``path`` of its own the cache lasts as long as this object."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -29,16 +29,16 @@ class HashMemory:
     def hash_file(self, path: Path, progress: Callable[[int], None] | None = None) -> str:
         """Return the SHA-256 of a file's content, as 64 hexadecimal digits.
 
-        ``progress`` is called with the bytes dealt with since its last call.
+        ``progress`` is called with the number of bytes hashed, or found in the cache, since its last call.
 
-        Errors: BadInputError where the file cannot be read, or changed while it was.
+        Raises BadInputError if the file cannot be read, or changed while it was read.
         """
         try:
             before = sign_file(path)
             known = self.entries.get(str(path.resolve()))
             if known is not None and known[0] == before:
                 if progress is not None:
-                    progress(before[1])
+                    progress(before[1])  # the size
                 return known[1]
             digest = _hash_content(path, progress)
             after = sign_file(path)
@@ -51,18 +51,15 @@ class HashMemory:
         return digest
 
     def save(self) -> None:
-        """Write what was learned to the memory's file, whole or not at all."""
+        """Write the cache to its file if it has one and anything is new."""
         if self.path is None or not self.is_changed:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(self.entries), encoding="utf-8")
-        partial.replace(self.path)
+        write_whole(self.path, json.dumps(self.entries))
         self.is_changed = False
 
 
 def sign_file(path: Path) -> Signature:
-    """Return what changes whenever a file's content does: inode, size, modification and change time."""
+    """Return [inode, size, modification time, change time] of a file: equal while its content is the same."""
     status = path.stat()
     return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
@@ -78,7 +75,7 @@ def _hash_content(path: Path, progress: Callable[[int], None] | None) -> str:
 
 
 def _read_entries(path: Path | None) -> dict[str, tuple[Signature, str]]:
-    """Read the memory's file; one that is damaged is forgotten, since everything in it can be computed again."""
+    """Read the cache's file. A damaged one counts as empty, since all of it can be computed again."""
     if path is None or not path.is_file():
         return {}
     try:

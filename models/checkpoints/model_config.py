@@ -1,9 +1,9 @@
-"""What a model is, read from its configuration without loading its weights: the row of ``raw_model``."""
+"""The record of a model in ``raw_model``, read from its config.json without loading weights."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.suite import ModelDeclaration
 
-# A configuration beyond these is a mistake or an attack: building it would take for ever even without weights
+# Larger values are mistakes or attacks: building such a model would take forever, even without weights
 CONFIGURATION_LIMITS = {
     "hidden_size": 1 << 20,
     "num_hidden_layers": 4_096,
@@ -34,18 +34,39 @@ CONFIGURATION_LIMITS = {
 }
 
 
-def refuse_undescribable(checkpoint: Checkpoint) -> None:
-    """Raise BadInputError where config.json describes no causal language model; no weights are read."""
+@dataclass(frozen=True)
+class ModelRecord:
+    """A row of ``raw_model`` without ``updated_at``."""
+
+    model_id: str
+    suite_id: str
+    model_name: str
+    architecture: str
+    parameter_count: int
+    """Tied parameters count once."""
+    non_embedding_parameter_count: int
+    layer_count: int
+    hidden_size: int
+    head_count: int
+    """Attention heads; 0 for an architecture without attention."""
+    head_dimension: int
+    vocabulary_size: int
+    context_length: int
+    batch_tokens: int
+    planned_steps: int
+    seed: int | None
+    tokenizer_id: str
+
+
+def check_model_config(checkpoint: Checkpoint) -> None:
+    """Raise BadInputError if config.json describes no causal language model. No weights are read."""
     _build_without_storage(read_config(checkpoint), checkpoint)
 
 
-def describe_model(model: ModelDeclaration, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the row of ``raw_model`` without ``updated_at``.
+def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
+    """Return the record of a model. Parameters are counted on torch's meta device, which allocates none.
 
-    Parameters are counted on a model without storage; tied ones count once. Attention heads are 0 for
-    architectures without attention.
-
-    Errors: BadInputError where config.json describes no causal language model.
+    Raises BadInputError if config.json describes no causal language model.
     """
     config = read_config(checkpoint)
     network = _build_without_storage(config, checkpoint)
@@ -53,33 +74,33 @@ def describe_model(model: ModelDeclaration, checkpoint: Checkpoint) -> dict[str,
     head_count = getattr(text_config, "num_attention_heads", None) or 0
     hidden_size = text_config.hidden_size
     head_dimension = getattr(text_config, "head_dim", None) or hidden_size // head_count if head_count else 0
-    return {
-        "model_id": checkpoint.model_id,
-        "suite_id": checkpoint.suite_id,
-        "model_name": model.model_name,
-        "architecture": config.model_type,
-        "parameter_count": sum(parameter.numel() for parameter in network.parameters()),
-        "non_embedding_parameter_count": _count_non_embedding_parameters(network),
-        "layer_count": text_config.num_hidden_layers,
-        "hidden_size": hidden_size,
-        "head_count": head_count,
-        "head_dimension": head_dimension,
-        "vocabulary_size": _count_embeddings(network),
-        "context_length": model.context_length,
-        "batch_tokens": model.batch_tokens,
-        "planned_steps": model.planned_steps,
-        "seed": model.seed,
-        "tokenizer_id": checkpoint.tokenizer_id,
-    }
+    return ModelRecord(
+        model_id=checkpoint.model_id,
+        suite_id=checkpoint.suite_id,
+        model_name=model.model_name,
+        architecture=config.model_type,
+        parameter_count=sum(parameter.numel() for parameter in network.parameters()),
+        non_embedding_parameter_count=_count_non_embedding_parameters(network),
+        layer_count=text_config.num_hidden_layers,
+        hidden_size=hidden_size,
+        head_count=head_count,
+        head_dimension=head_dimension,
+        vocabulary_size=_count_embeddings(network),
+        context_length=model.context_length,
+        batch_tokens=model.batch_tokens,
+        planned_steps=model.planned_steps,
+        seed=model.seed,
+        tokenizer_id=checkpoint.tokenizer_id,
+    )
 
 
 def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
-    """Return the configuration of a checkpoint; BadInputError where config.json describes no model."""
+    """Return the configuration of a checkpoint. Raises BadInputError if config.json describes no model."""
     path = checkpoint.directory / "config.json"
     try:
         _refuse_absurd_sizes(json.loads(path.read_bytes()))
         config = AutoConfig.from_pretrained(checkpoint.directory, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # whatever transformers trips over, it is the file's content
+    except Exception as error:  # transformers raises errors of many kinds for a wrong file
         problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise BadInputError(f"{path}: describes no model: {problem}", "copy the file again") from error
     assert isinstance(config, PretrainedConfig)

@@ -1,4 +1,4 @@
-"""Keeping transformers from drawing progress bars: what a person sees is the business of the command line."""
+"""Hiding the progress bars of transformers; the command line draws its own."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""Reading how far a checkpoint was trained from the name of its directory or branch, by a declared pattern.
+r"""Step patterns: reading how far a checkpoint was trained from the name of its directory or branch.
 
-A pattern is a regular expression that matches the whole name. Its groups say what the digits mean:
+A suite declares a step pattern, a regular expression that matches the whole name. Named groups say what their digits
+count:
 
-    step(?P<step>\\d+)                              step143000
-    stage1-step(?P<step>\\d+)-tokens(?P<tokens_billions>\\d+)B    stage1-step1000-tokens5B
-    checkpoint-(\\d+)                               a first group without a name is the step
+    step(?P<step>\d+)                                             step143000
+    stage1-step(?P<step>\d+)-tokens(?P<tokens_billions>\d+)B      stage1-step1000-tokens5B
+
+In a pattern without named groups, the first group is the step: checkpoint-(\d+).
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class TrainingPosition:
 
 
 def find_pattern_problem(pattern: str) -> str | None:
-    """Return what is wrong with a pattern, or None."""
+    """Return what is wrong with a step pattern, or None."""
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -47,12 +49,15 @@ def find_pattern_problem(pattern: str) -> str | None:
 
 
 def read_training_position(pattern: str, name: str, batch_tokens: int) -> TrainingPosition | None:
-    """Return the step and tokens that a name states; None where the pattern does not match the whole name.
+    """Return the step and the tokens seen that a name states; None if the pattern does not match the whole name.
 
-    Tokens are step x batch_tokens. Where the name states other tokens, beyond its own rounding, the name is
-    believed. A name without a step gives the step nearest to its tokens.
+        tokens seen = step x batch_tokens      if the name states a step
+        step = tokens / batch_tokens, rounded  if the name states tokens only
 
-    Errors: BadInputError where the pattern matches and finds no number.
+    Names usually state rounded tokens. Where the stated tokens differ from step x batch_tokens by more than one unit
+    of the name's own counting, the stated ones are taken.
+
+    Raises BadInputError if the pattern matches but captures no number.
     """
     match = re.fullmatch(pattern, name)
     if match is None:
@@ -68,7 +73,7 @@ def read_training_position(pattern: str, name: str, batch_tokens: int) -> Traini
 
 
 def _read_tokens(named: dict[str, str], name: str) -> tuple[int, int]:
-    """Return the tokens a name states and the unit it counts them in; zeros where it states none."""
+    """Return the tokens that a name states and the unit it counts them in; zeros if it states none."""
     for group, unit in TOKEN_UNITS.items():
         if group in named:
             return _read_number(named[group], name) * unit, unit
@@ -78,6 +83,6 @@ def _read_tokens(named: dict[str, str], name: str) -> tuple[int, int]:
 def _read_number(text: str, name: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise BadInputError(
-            f"{name}: step_pattern finds {text!r} and no step in this name", "let its groups match digits only"
+            f"{name}: step_pattern captures {text!r}, which is no number", "let its groups match digits only"
         )
     return int(text)

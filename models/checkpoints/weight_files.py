@@ -1,6 +1,6 @@
-"""Weight files of a checkpoint: which there are, and whether their headers tell the truth.
+"""Weight files of a checkpoint: finding them, checking their headers, and their combined hash.
 
-Safetensors, unless a suite's declaration allows pickles for a model by name.
+Weight files are safetensors, or pickles if the suite allows them for the model.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ class WeightFile:
 def combine_weight_hashes(weight_files: Iterable[WeightFile]) -> str:
     """Return the identity of a checkpoint's weights, as 64 hexadecimal digits.
 
-    A single file's own SHA-256; for shards the SHA-256 over their SHA-256s, one per line, in name order. So the
-    metadata of the hub, which has the SHA-256 of every file, suffices.
+        one file:  its SHA-256
+        shards:    the SHA-256 of their SHA-256s, one a line, in name order
+
+    The hub's metadata states the SHA-256 of every file, so the identity is known before anything is downloaded.
     """
     hashes = [file.sha256 for file in sorted(weight_files, key=lambda file: file.name)]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(f"{one}\n" for one in hashes).encode()).hexdigest()
 
 
 def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Path]:
-    """Return the files that make up a checkpoint's weights, in name order.
+    """Return the weight files of a checkpoint, in name order. Pickles are taken only if there are no safetensors.
 
-    Pickles count only where they are allowed and there are no safetensors.
-
-    Errors: BadInputError where there are none, only pickled ones that are not allowed, or the index names files
-    that are not there.
+    Raises BadInputError if there are none, if there are only pickles and they are not allowed, or if the index
+    names files that are missing.
     """
-    if (directory / SINGLE_NAME).is_file():  # transformers, too, reads it before the index
+    if (directory / SINGLE_NAME).is_file():  # transformers reads it before the index, too
         return [_refuse_escape(directory, directory / SINGLE_NAME)]
     if (directory / INDEX_NAME).is_file():
         return _read_index(directory, INDEX_NAME, ".safetensors")
@@ -66,18 +66,18 @@ def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Pa
         raise BadInputError(
             f"{directory}: the weights are pickled ({pickled[0]}), and reading a pickle can run code",
             "convert them to safetensors: load them where you trust them and save_pretrained;"
-            f" or say `allow_pickle: true` in the suite, to read {PICKLED_SINGLE_NAME} as plain tensors",
+            f" or write `allow_pickle: true` in the suite, to read {PICKLED_SINGLE_NAME} as plain tensors",
         )
     shards = sorted(path.name for path in directory.glob("model-*-of-*.safetensors"))
     if shards:
-        raise BadInputError(f"{directory}: holds shards and no {INDEX_NAME}", "copy the index, too")
+        raise BadInputError(f"{directory}: holds shards and no {INDEX_NAME}", "copy the index as well")
     raise BadInputError(f"{directory}: holds no {SINGLE_NAME}", "copy the weights into it, or remove the directory")
 
 
 def check_weight_file(path: Path) -> None:
-    """Read the header of a safetensors file and compare it with the size of the file; a pickle is left alone.
+    """Raise BadInputError if a safetensors file is truncated, or its header is invalid or contradicts its size.
 
-    Errors: BadInputError where the file is truncated, or its header is no header or lies.
+    A pickle is not opened.
     """
     if path.suffix == ".bin":
         return
@@ -86,24 +86,24 @@ def check_weight_file(path: Path) -> None:
 
 
 def read_tensor_shapes(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Return type and shape of every tensor that the header of a safetensors file names.
+    """Return the type and shape of every tensor in the header of a safetensors file.
 
-    Errors: BadInputError where the header does not describe the file.
+    Raises BadInputError if the header does not describe the file.
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # no dictionary
+            views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
             return {name: (str(view.get_dtype()), tuple(view.get_shape())) for name, view in views.items()}
     except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError) as error:
         raise BadInputError(
-            f"{path}: no whole safetensors file: {error}", "copy the file again; it is damaged or was cut short"
+            f"{path}: no complete safetensors file: {error}", "copy the file again; it is damaged or was cut short"
         ) from error
 
 
 def choose_weight_names(names: Iterable[str], *, allow_pickle: bool) -> list[str]:
-    """Return which files of a repository are the weights, from the names alone, in name order.
+    """Return the names of the weight files among the names of a repository's files, in name order.
 
-    Errors: ValueError saying what is missing where they are not all there.
+    Raises ValueError, saying what is missing, if they are incomplete.
     """
     present = set(names)
     for single, stem, suffix in ((SINGLE_NAME, "model", "safetensors"), (PICKLED_SINGLE_NAME, "pytorch_model", "bin")):
@@ -146,7 +146,10 @@ def _read_index(directory: Path, index_name: str, suffix: str) -> list[Path]:
 
 
 def _refuse_escape(directory: Path, path: Path) -> Path:
-    """Refuse a link that leads out of the checkpoint, except into the blobs of a Hugging Face cache."""
+    """Return ``path``. Raises BadInputError if it is a link to a file outside the checkpoint.
+
+    Links into the blobs of a Hugging Face cache are allowed: MODEL/snapshots/COMMIT/FILE -> MODEL/blobs/HASH.
+    """
     real, home = path.resolve(), directory.resolve()
     blobs = home.parent.parent / "blobs"
     if real.is_relative_to(home) or (home.parent.name == "snapshots" and real.is_relative_to(blobs)):

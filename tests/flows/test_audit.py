@@ -68,7 +68,7 @@ def test_a_planted_duplicate_gap_nan_and_truncated_shard_are_all_named(audit, ma
     assert set(noted) == {(10, "duplicate"), (20, "presence"), (30, "duplicate"), (40, "values"), (50, "completeness")}
     assert noted[30, "duplicate"] == ("wrong", "has the same weights as step 10")
     assert "embed" in noted[40, "values"][1] or "tensor" in noted[40, "values"][1]
-    assert "model-00002-of-00002.safetensors: no whole safetensors file" in noted[50, "completeness"][1]
+    assert "model-00002-of-00002.safetensors: no complete safetensors file" in noted[50, "completeness"][1]
     assert "5 checkpoints of planted audited, 5 with something wrong" in err
     stored = client.query(
         "select step, check_name from raw_checkpoint_audit where status = 'wrong' order by all"

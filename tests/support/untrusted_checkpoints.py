@@ -193,7 +193,7 @@ def _shift_offsets(shift: int) -> Inflict:
 DOUBLING = {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}] * 40}
 ENDLESS = {"type": "Split", "pattern": {"Regex": "([a-z ]+[a-z ]+)+#"}, "behavior": "Isolated", "invert": False}
 CAUSAL = {"AutoConfig": "evil.Evil", "AutoModelForCausalLM": "evil.Evil"}
-NO_SAFETENSORS = "no whole safetensors file"
+NO_SAFETENSORS = "no complete safetensors file"
 PICKLED = "the weights are pickled"
 NO_MODEL = "describes no"
 

@@ -1,4 +1,4 @@
-"""Comparing the checkpoints of a model with each other, by their identities alone."""
+"""Comparing the checkpoints of a model with each other by their hashes; no file is read."""
 
 from __future__ import annotations
 
@@ -7,53 +7,54 @@ from collections.abc import Callable, Hashable, Sequence
 
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 
-Place = tuple[str, int]
+CheckpointKey = tuple[str, int]
+"""(model_id, step)"""
 
 
-def place_of(checkpoint: Checkpoint) -> Place:
+def key_of(checkpoint: Checkpoint) -> CheckpointKey:
     """Return (model_id, step)."""
     return checkpoint.model_id, checkpoint.step
 
 
-def find_duplicates(checkpoints: Sequence[Checkpoint]) -> dict[Place, list[Place]]:
-    """Return the other checkpoints that have the same weights, for each that has such."""
-    groups: dict[str, list[Place]] = defaultdict(list)
+def find_duplicates(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, list[CheckpointKey]]:
+    """Return, for each checkpoint that shares its weights with others, those others."""
+    groups: dict[str, list[CheckpointKey]] = defaultdict(list)
     for checkpoint in checkpoints:
-        groups[checkpoint.weights_sha256].append(place_of(checkpoint))
+        groups[checkpoint.weights_sha256].append(key_of(checkpoint))
     return {
-        place: [other for other in group if other != place]
-        for group in groups.values()
-        if len(group) > 1
-        for place in group
+        key: [other for other in group if other != key] for group in groups.values() if len(group) > 1 for key in group
     }
 
 
-def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[Place, tuple[str, int]]:
-    """Return (name of the shard, step it belongs to) for checkpoints of one model with a shard of a later one.
+def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, tuple[str, int]]:
+    """Return, for each checkpoint of one model that has a shard of a later one, the shard's name and that step.
 
-    Two checkpoints that share one shard and differ in others cannot both be whole. The later one is taken for
-    the owner: uploads are known to go wrong by putting the final model's files on earlier branches.
+    If two checkpoints share one shard and differ in another, one of them holds a wrong file. The later one is
+    assumed to be right, because a known mistake of uploads is to put files of the final model on earlier branches.
+    Checkpoints that share all shards are duplicates, see ``find_duplicates``.
     """
-    owners: dict[str, Checkpoint] = {}
+    latest: dict[str, Checkpoint] = {}
     for checkpoint in sorted(checkpoints, key=lambda one: one.step):
         for file in checkpoint.weight_files:
-            owners[file.sha256] = checkpoint
-    foreign: dict[Place, tuple[str, int]] = {}
+            latest[file.sha256] = checkpoint
+    foreign: dict[CheckpointKey, tuple[str, int]] = {}
     for checkpoint in checkpoints:
         for file in checkpoint.weight_files if len(checkpoint.weight_files) > 1 else ():
-            owner = owners[file.sha256]
+            owner = latest[file.sha256]
             if owner.step > checkpoint.step and owner.weights_sha256 != checkpoint.weights_sha256:
-                foreign.setdefault(place_of(checkpoint), (file.name, owner.step))
+                foreign.setdefault(key_of(checkpoint), (file.name, owner.step))
     return foreign
 
 
-def find_deviants(checkpoints: Sequence[Checkpoint], read: Callable[[Checkpoint], Hashable]) -> dict[Place, Hashable]:
-    """Return what most checkpoints of a model have, for each that has something else.
+def find_deviants(
+    checkpoints: Sequence[Checkpoint], read: Callable[[Checkpoint], Hashable]
+) -> dict[CheckpointKey, Hashable]:
+    """Return, for each checkpoint whose value differs from the most frequent one, the most frequent value.
 
-    Where two values are equally frequent, that of the latest checkpoint counts as the usual one.
+    Of two equally frequent values, that of the latest checkpoint is taken.
     """
     values = [read(checkpoint) for checkpoint in sorted(checkpoints, key=lambda one: -one.step)]
     if not values:
         return {}
     usual = Counter(values).most_common(1)[0][0]
-    return {place_of(checkpoint): usual for checkpoint in checkpoints if read(checkpoint) != usual}
+    return {key_of(checkpoint): usual for checkpoint in checkpoints if read(checkpoint) != usual}

@@ -1,4 +1,4 @@
-"""What an audit says: one finding for every checkpoint and check."""
+"""The result of an audit: one finding for every checkpoint and check."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Literal
 
 Status = Literal["ok", "wrong", "known", "unchecked"]
 
-# Every check with what it asks, in the order in which they are reported
+# Every check with the condition it tests, in the order of the report
 CHECKS = {
     "declaration": "the suite does not name the step as damaged",
     "presence": "every declared step has a checkpoint",
     "writing": "nothing is still being written",
-    "completeness": "all files are there, whole, and describe a model",
+    "completeness": "all files are there, complete, and describe a model",
     "values": "no weight is NaN or infinite",
     "shapes": "the tensors are those of the model's other checkpoints, and fit config.json",
     "configuration": "config.json is that of the model's other checkpoints",
@@ -32,13 +32,13 @@ class Finding:
     check_name: str
     status: Status
     message: str = ""
-    """What was found; empty where all is well."""
+    """What is wrong; empty if nothing is."""
     hint: str = ""
-    place: str = ""
+    location: str = ""
     """Directory or revision."""
     commit_hash: str = ""
     weights_sha256: str = ""
 
-    def forgive(self, problem: str) -> Finding:
-        """Return this finding as one that the suite's declaration knows of."""
+    def mark_known(self, problem: str) -> Finding:
+        """Return this finding with status "known": the suite declares the damage ``problem`` for this step."""
         return replace(self, status="known", message=f"{self.message} ({problem})" if self.message else problem)

@@ -1,4 +1,4 @@
-"""Looking into weight files: NaN and infinity, tensor by tensor in bounded memory, and shapes."""
+"""Reading weight files: NaN and infinity, block by block in bounded memory, and the shapes of tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.weight_files import read_tensor_shapes
 
-# Numbers looked at in one go: 64 MiB as float32
+# Numbers read at a time: 64 MiB as float32
 BLOCK_NUMBERS = 1 << 24
 WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "word_embed_proj_dim")
 
@@ -24,7 +24,7 @@ Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = None) -> str | None:
     """Return the name of the first tensor of a safetensors file with NaN or infinity, or None.
 
-    ``progress`` is called with the bytes looked at since its last call.
+    ``progress`` is called with the bytes read since its last call.
     """
     with safe_open(path, framework="pt") as file:
         for name in sorted(file.keys()):
@@ -45,7 +45,7 @@ def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = 
 
 
 def read_shapes(checkpoint: Checkpoint) -> Shapes:
-    """Return name and shape of every tensor of a local checkpoint, sorted by name; none for pickles."""
+    """Return name and shape of every tensor of a local checkpoint, sorted by name; an empty tuple for pickles."""
     if checkpoint.is_pickled:
         return ()
     shapes: dict[str, tuple[int, ...]] = {}
@@ -55,7 +55,10 @@ def read_shapes(checkpoint: Checkpoint) -> Shapes:
 
 
 def find_configuration_mismatch(checkpoint: Checkpoint, shapes: Shapes) -> str | None:
-    """Return how the weights contradict vocabulary and width of config.json, or None."""
+    """Return how config.json contradicts the weights, or None.
+
+    The vocabulary size and one of the widths that config.json states must be the shape of some matrix.
+    """
     try:
         config = json.loads((checkpoint.directory / "config.json").read_bytes())
     except (OSError, ValueError, RecursionError) as error:
@@ -68,7 +71,7 @@ def find_configuration_mismatch(checkpoint: Checkpoint, shapes: Shapes) -> str |
     matrices = {shape for _, shape in shapes if len(shape) == 2}
     if any((vocabulary, width) in matrices for width in widths):
         return None
-    return f"config.json speaks of a vocabulary of {vocabulary} and a width of {widths[0]}, and no tensor is so large"
+    return f"config.json states a vocabulary of {vocabulary} and a width of {widths[0]}, and no tensor has that shape"
 
 
 def _is_finite(block: torch.Tensor) -> bool:

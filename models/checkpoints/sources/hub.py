@@ -1,8 +1,8 @@
 """Checkpoints in branches of a repository of the Hugging Face hub.
 
-Listing reads metadata only: every weight file's SHA-256 is in it. Configuration and tokenizer, which are small,
-are downloaded once for each distinct content. Nothing but safetensors (or pickles that were allowed by name),
-config.json and the tokenizer's files is ever downloaded.
+Listing reads metadata only, which includes the SHA-256 of every weight file. config.json and the tokenizer's files
+are small and are downloaded once for each distinct content. Besides these only weights are ever downloaded:
+safetensors, or pickles if the suite allows them.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from trailhouse.errors import BadInputError, TrailhouseError
+from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import (
     MAXIMUM_CONFIGURATION_BYTES,
     Checkpoint,
-    refuse_wrong_configuration_file,
+    check_config_file,
 )
-from trailhouse.models.checkpoints.hash_cache import HashMemory
+from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.sources.hub_repository import HubFile, HubRepository
 from trailhouse.models.checkpoints.sources.source import ByteProgress, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition, read_training_position
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 from trailhouse.models.checkpoints.weight_files import WeightFile, choose_weight_names, combine_weight_hashes
+from trailhouse.models.checkpoints.whole_directories import creating_directory
 from trailhouse.models.texts.tokenizer import TOKENIZER_FILE_PATTERNS, identify_tokenizer_of
 from trailhouse.models.texts.untrusted_tokenizers import MAXIMUM_TOKENIZER_FILE_BYTES
 
@@ -35,7 +36,7 @@ LISTING_THREADS = 8
 
 @dataclass(frozen=True)
 class Revision:
-    """A branch that stands for a checkpoint, pinned to the commit it points at."""
+    """A branch that holds a checkpoint, and the commit it points at."""
 
     name: str
     commit_hash: str
@@ -43,11 +44,11 @@ class Revision:
 
 
 @dataclass(frozen=True)
-class RevisionContent:
-    """What of a revision's files matters."""
+class RevisionFiles:
+    """The files of a revision that make up the checkpoint."""
 
     weights: tuple[HubFile, ...]
-    description: tuple[HubFile, ...]
+    small: tuple[HubFile, ...]
     """config.json, the tokenizer's files, and the index of the shards."""
 
 
@@ -59,44 +60,43 @@ class HubSource:
     model: ModelDeclaration
     repository: HubRepository
     cache_directory: Path
-    """Where small files are kept, one directory per distinct content."""
+    """Where small files are stored, one directory for each distinct content."""
     revisions: tuple[tuple[str, TrainingPosition], ...] | None = None
-    """Revisions of a manifest; None for all branches that match the model's pattern."""
+    """Revisions of a manifest; None for all branches that match the model's step pattern."""
 
-    def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
+    def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:  # noqa: ARG002 - nothing is hashed
         """Read the branches and the metadata of their files."""
         listing = Listing()
         revisions = self._list_revisions(listing)
         with ThreadPoolExecutor(LISTING_THREADS) as pool:
-            contents = list(pool.map(self._read_content, revisions))
-        for revision, content in zip(revisions, contents, strict=True):
+            found = list(pool.map(self._list_files, revisions))
+        for revision, files in zip(revisions, found, strict=True):
             try:
-                if isinstance(content, TrailhouseError):
-                    raise content
-                listing.checkpoints.append(self._describe(revision, content))
+                if isinstance(files, BadInputError):
+                    raise files
+                listing.checkpoints.append(self._build_checkpoint(revision, files))
             except BadInputError as error:
                 listing.failures.append(FailedCheckpoint(revision.position, revision.name, error))
         return listing
 
     def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
-        """Download the weights of the pinned commit beside configuration and tokenizer, verify, then rename."""
+        """Download and verify the weights of the listed commit, and copy the small files beside them."""
         if target.is_dir():
             return target
-        partial = target.with_name(f"{target.name}.partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        for file in checkpoint.weight_files:
-            wanted = HubFile(file.name, file.size_bytes, "", file.sha256)
-            self.repository.download(wanted, checkpoint.commit_hash, partial)
-            if progress is not None:
-                progress(file.size_bytes)
-        for path in checkpoint.directory.iterdir():
-            if path.is_file():
-                shutil.copyfile(path, partial / path.name)
-        shutil.rmtree(partial / ".cache", ignore_errors=True)
-        partial.replace(target)
+        with creating_directory(target) as directory:
+            for file in checkpoint.weight_files:
+                wanted = HubFile(file.name, file.size_bytes, "", file.sha256)
+                self.repository.download(wanted, checkpoint.commit_hash, directory)
+                if progress is not None:
+                    progress(file.size_bytes)
+            for path in checkpoint.directory.iterdir():
+                if path.is_file():
+                    shutil.copyfile(path, directory / path.name)
+            _remove_download_records(directory)
         return target
 
     def _list_revisions(self, listing: Listing) -> list[Revision]:
+        """Return the revisions in order of their steps; those of a manifest that do not exist become failures."""
         branches = self.repository.list_branches()
         wanted = self._match_branches(branches) if self.revisions is None else self.revisions
         found = []
@@ -114,6 +114,7 @@ class HubSource:
         return sorted(found, key=lambda revision: revision.position.step)
 
     def _match_branches(self, branches: Iterable[str]) -> list[tuple[str, TrainingPosition]]:
+        """Return the branches that match the step pattern; ``final_revision`` replaces another of the same step."""
         model, matched = self.model, dict[int, tuple[str, TrainingPosition]]()
         for name in sorted(branches):
             position = read_training_position(model.step_pattern, name, model.batch_tokens)
@@ -131,65 +132,69 @@ class HubSource:
                 matched[position.step] = (name, position)
         return list(matched.values())
 
-    def _read_content(self, revision: Revision) -> RevisionContent | TrailhouseError:
-        """Return what matters of a revision, or what is wrong with it; errors of the hub itself are raised."""
+    def _list_files(self, revision: Revision) -> RevisionFiles | BadInputError:
+        """Return the files of a revision, or what is wrong with them; errors of the hub itself are raised."""
         files = {file.name: file for file in self.repository.list_files(revision.commit_hash)}
-        place = f"{self.repository.name} at {revision.name}"
+        location = f"{self.repository.name} at {revision.name}"
         try:
             names = choose_weight_names(files, allow_pickle=self.model.allow_pickle)
         except ValueError as error:
             hint = "wait for the owner to upload it, or name this step under known_damage"
             if "pickle" in str(error):
-                hint = "say `allow_pickle: true` in the suite, to read them as plain tensors"
-            return BadInputError(f"{place}: {error}", hint)
+                hint = "write `allow_pickle: true` in the suite, to read them as plain tensors"
+            return BadInputError(f"{location}: {error}", hint)
         weights = tuple(files[name] for name in names)
         without_hash = [file.name for file in weights if not file.sha256]
         if without_hash:
-            return BadInputError(f"{place}: the hub has no SHA-256 of {without_hash[0]}", "upload it through LFS")
-        description = [file for name, file in sorted(files.items()) if _is_description(name, names)]
-        for file in description:
+            return BadInputError(f"{location}: the hub has no SHA-256 of {without_hash[0]}", "upload it through LFS")
+        small = tuple(file for name, file in sorted(files.items()) if _is_small_file(name, names))
+        for file in small:
             limit = MAXIMUM_CONFIGURATION_BYTES if file.name == "config.json" else MAXIMUM_TOKENIZER_FILE_BYTES
             if file.size_bytes > limit:
-                return BadInputError(f"{place}: {file.name} is larger than {limit >> 20} MiB", "upload the right file")
-        return RevisionContent(weights, tuple(description))
+                problem = f"{location}: {file.name} is larger than {limit >> 20} MiB"
+                return BadInputError(problem, "upload the right file")
+        return RevisionFiles(weights, small)
 
-    def _describe(self, revision: Revision, content: RevisionContent) -> Checkpoint:
-        directory = self._fetch_description(revision, content)
-        refuse_wrong_configuration_file(directory / "config.json")
-        files = tuple(WeightFile(file.name, file.size_bytes, file.sha256) for file in content.weights)
+    def _build_checkpoint(self, revision: Revision, files: RevisionFiles) -> Checkpoint:
+        directory = self._fetch_small_files(revision, files)
+        check_config_file(directory / "config.json")
+        weights = tuple(WeightFile(file.name, file.size_bytes, file.sha256) for file in files.weights)
         return Checkpoint(
             suite_id=self.suite.suite_id,
             model_id=f"{self.suite.suite_id}/{self.model.model_name}",
             step=revision.position.step,
             tokens_seen=revision.position.tokens_seen,
             directory=directory,
-            weights_sha256=combine_weight_hashes(files),
-            config_sha256=HashMemory().hash_file(directory / "config.json"),
+            weights_sha256=combine_weight_hashes(weights),
+            config_sha256=HashCache().hash_file(directory / "config.json"),
             tokenizer_id=identify_tokenizer_of(directory),
-            size_bytes=sum(file.size_bytes for file in files),
+            size_bytes=sum(file.size_bytes for file in weights),
             source=self.repository.name,
             revision=revision.name,
             commit_hash=revision.commit_hash,
-            weight_files=files,
-            is_pickled=files[0].name.endswith(".bin"),
+            weight_files=weights,
+            is_pickled=weights[0].name.endswith(".bin"),
         )
 
-    def _fetch_description(self, revision: Revision, content: RevisionContent) -> Path:
-        """Bring the small files into a directory named by their content, once for all revisions that share it."""
-        identity = hashlib.sha256("".join(f"{f.name} {f.blob_id} {f.sha256}\n" for f in content.description).encode())
+    def _fetch_small_files(self, revision: Revision, files: RevisionFiles) -> Path:
+        """Download the small files into a directory named by their content, which other revisions may share."""
+        identity = hashlib.sha256("".join(f"{f.name} {f.blob_id} {f.sha256}\n" for f in files.small).encode())
         target = self.cache_directory / "descriptions" / identity.hexdigest()[:32]
         if target.is_dir():
             return target
-        partial = target.with_name(f"{target.name}.partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        for file in content.description:
-            self.repository.download(file, revision.commit_hash, partial)
-        shutil.rmtree(partial / ".cache", ignore_errors=True)
-        partial.replace(target)
+        with creating_directory(target) as directory:
+            for file in files.small:
+                self.repository.download(file, revision.commit_hash, directory)
+            _remove_download_records(directory)
         return target
 
 
-def _is_description(name: str, weight_names: list[str]) -> bool:
+def _remove_download_records(directory: Path) -> None:
+    """Remove what huggingface_hub needs to continue an interrupted download."""
+    shutil.rmtree(directory / ".cache", ignore_errors=True)
+
+
+def _is_small_file(name: str, weight_names: list[str]) -> bool:
     is_index = name in (f"{stem}.index.json" for stem in ("model.safetensors", "pytorch_model.bin"))
     return (
         name == "config.json"

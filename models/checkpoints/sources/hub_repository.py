@@ -1,7 +1,8 @@
-"""One repository of the Hugging Face hub: its branches, what lies in them, and single files of them.
+"""One repository of the Hugging Face hub: its branches, the files in them, and downloading single files.
 
-Everything goes through huggingface_hub's own client, so proxies, tokens and mirrors (HF_TOKEN, HF_ENDPOINT) work
-as everywhere. Revisions are pinned by commit. Only the files that are asked for by name are ever downloaded.
+All requests go through huggingface_hub's own client, so proxies, tokens and mirrors (HF_TOKEN, HF_ENDPOINT) work
+as usual. Files are read from a commit, never from a branch, which may move. Only files asked for by name are
+downloaded.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoFile
 
 from trailhouse.errors import BadInputError, TrailhouseError, UnreachableError
-from trailhouse.models.checkpoints.hash_cache import HashMemory
+from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.quiet_libraries import hide_progress_bars
 
-# The HTTP library that huggingface_hub is built on changes with its version; its errors are the base of the client's
+# huggingface_hub changed its HTTP library between versions; the base classes of its own error name the current one
 REQUEST_ERRORS: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, EntryNotFoundError)
 RETRY_DELAYS_SECONDS = (0.5, 2.0)
 Result = TypeVar("Result")
@@ -35,31 +36,31 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of a revision, as the hub's metadata has it."""
+    """The hub's metadata of one file of a revision."""
 
     name: str
     size_bytes: int
     blob_id: str
-    """Git's identity of the content."""
+    """Git's hash of the content."""
     sha256: str
     """SHA-256 of the content for large files (LFS); empty for small ones."""
 
 
 @dataclass(frozen=True)
 class HubRepository:
-    """A repository; ``endpoint`` None means huggingface_hub's own, HF_ENDPOINT or huggingface.co."""
+    """A repository; without an ``endpoint``, huggingface_hub uses HF_ENDPOINT or huggingface.co."""
 
     name: str
     endpoint: str | None = None
 
     def list_branches(self) -> dict[str, str]:
         """Return the commit of every branch by name."""
-        refs = self._ask(lambda api: api.list_repo_refs(self.name))
+        refs = self._request(lambda api: api.list_repo_refs(self.name))
         return {branch.name: branch.target_commit for branch in refs.branches}
 
     def list_files(self, commit_hash: str) -> list[HubFile]:
         """Return the files in the top directory of a commit."""
-        entries = self._ask(lambda api: list(api.list_repo_tree(self.name, revision=commit_hash)))
+        entries = self._request(lambda api: list(api.list_repo_tree(self.name, revision=commit_hash)))
         return [
             HubFile(entry.path, entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs is not None else "")
             for entry in entries
@@ -67,17 +68,17 @@ class HubRepository:
         ]
 
     def download(self, file: HubFile, commit_hash: str, directory: Path) -> Path:
-        """Bring one file into a directory, going on where an earlier download was cut off, and verify it.
+        """Download one file into a directory and verify it; an interrupted download is continued.
 
-        Errors: BadInputError where its content is not what the metadata says, twice; otherwise as for any request.
+        Raises BadInputError if the content differs from the metadata twice, and whatever ``_request`` raises.
         """
         for attempt in range(2):
-            path = self._ask(lambda _: self._download_once(file, commit_hash, directory, force=attempt > 0))  # noqa: B023
-            if path.stat().st_size == file.size_bytes and _is_content(path, file):
+            path = self._request(lambda _: self._download_once(file, commit_hash, directory, force=attempt > 0))  # noqa: B023
+            if path.stat().st_size == file.size_bytes and _has_expected_hash(path, file):
                 return path
             path.unlink()
         raise BadInputError(
-            f"{self.name} at {commit_hash[:12]}: {file.name} came with another content than the hub's metadata says",
+            f"{self.name} at {commit_hash[:12]}: {file.name} came with another content than the hub's metadata states",
             "try again later; a proxy or mirror on the way may be damaged",
         )
 
@@ -93,11 +94,14 @@ class HubRepository:
             )
         return Path(path)
 
-    def _ask(self, request: Callable[[HfApi], Result]) -> Result:
-        """Make a request; what may pass by itself is tried three times."""
+    def _request(self, call: Callable[[HfApi], Result]) -> Result:
+        """Make a request, up to three times if the hub is unreachable.
+
+        Raises BadInputError if the hub refuses, UnreachableError if it does not answer.
+        """
         for delay_seconds in (*RETRY_DELAYS_SECONDS, None):
             try:
-                return request(HfApi(endpoint=self.endpoint))
+                return call(HfApi(endpoint=self.endpoint))
             except REQUEST_ERRORS as error:
                 explained = _explain(self.name, error)
                 if delay_seconds is None or not isinstance(explained, UnreachableError):
@@ -106,16 +110,16 @@ class HubRepository:
         raise AssertionError("unreachable")
 
 
-def _is_content(path: Path, file: HubFile) -> bool:
+def _has_expected_hash(path: Path, file: HubFile) -> bool:
     if file.sha256:
-        return HashMemory().hash_file(path) == file.sha256
-    content = path.read_bytes()  # a small file: git's identity is the SHA-1 of a header and the content
-    git_identity = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
-    return git_identity == file.blob_id
+        return HashCache().hash_file(path) == file.sha256
+    content = path.read_bytes()  # of small files the hub states git's hash: the SHA-1 of a header and the content
+    git_hash = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
+    return git_hash == file.blob_id
 
 
 def _explain(name: str, error: Exception) -> TrailhouseError:
-    """Turn what the client raised into one line with its hint."""
+    """Return the error to show for an error of the client."""
     if isinstance(error, GatedRepoError):
         return BadInputError(
             f"the hub repository {name} is gated",

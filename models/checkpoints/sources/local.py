@@ -10,14 +10,14 @@ from pathlib import Path
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint, read_checkpoint
-from trailhouse.models.checkpoints.hash_cache import HashMemory
+from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.sources.source import ByteProgress, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition, read_training_position
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 
-# What trainers call a directory or file they are still writing, apart from names that begin with a dot
+# Names that trainers give to a directory or file they are still writing, besides names that begin with a dot
 UNFINISHED_NAME = re.compile(r"(^tmp[-_.])|([-_.](tmp|temp|partial|incomplete|part|writing)([-_.]|$))", re.IGNORECASE)
-# A broken checkpoint that was written to within this time is taken for one that is not finished
+# An unreadable checkpoint that was modified this recently is probably still being written
 UNFINISHED_SECONDS = 60.0
 
 
@@ -36,9 +36,9 @@ class LocalSource:
     suite: Suite
     model: ModelDeclaration
     located: Sequence[LocatedCheckpoint]
-    memory: HashMemory = field(default_factory=HashMemory)
+    hash_cache: HashCache = field(default_factory=HashCache)
     unfinished: Sequence[LocatedCheckpoint] = ()
-    """Directories whose names say that they are not finished."""
+    """Directories whose names say that they are still being written."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
         """Check and hash every directory."""
@@ -46,7 +46,7 @@ class LocalSource:
         for found in self.located:
             try:
                 checkpoint = read_checkpoint(
-                    self.model, self.suite, found.position, found.directory, self.memory, progress
+                    self.model, self.suite, found.position, found.directory, self.hash_cache, progress
                 )
                 listing.checkpoints.append(checkpoint)
             except BadInputError as error:
@@ -54,21 +54,21 @@ class LocalSource:
                 listing.failures.append(
                     FailedCheckpoint(found.position, str(found.directory), error, is_unfinished=is_unfinished)
                 )
-        self.memory.save()
-        listing.unfinished.extend(_describe_unfinished(found) for found in self.unfinished)
+        self.hash_cache.save()
+        listing.unfinished.extend(_report_unfinished(found) for found in self.unfinished)
         return listing
 
-    def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
+    def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:  # noqa: ARG002
         """Return the checkpoint's own directory; nothing is copied."""
         return checkpoint.directory
 
 
 def locate_checkpoints(
-    suite: Suite, model: ModelDeclaration, location: Path, memory: HashMemory | None = None
+    suite: Suite, model: ModelDeclaration, location: Path, hash_cache: HashCache | None = None
 ) -> LocalSource:
-    """Find the directories below ``location`` whose names match the model's pattern.
+    """Find the directories in ``location`` whose names match the model's step pattern.
 
-    Errors: BadInputError where the directory is missing or holds none, or two stand for the same step.
+    Raises BadInputError if ``location`` does not exist, holds no checkpoint, or holds two of the same step.
     """
     if not location.is_dir():
         raise BadInputError(f"{location}: there is no such directory", "check location in the suite's YAML file")
@@ -79,7 +79,7 @@ def locate_checkpoints(
             continue
         position = read_training_position(model.step_pattern, path.name, model.batch_tokens)
         if UNFINISHED_NAME.search(path.name):
-            position = position or _find_hidden_position(model, path.name)
+            position = position or _read_unfinished_position(model, path.name)
             unfinished.extend([LocatedCheckpoint(position, path)] if position else [])
             continue
         if position is None:
@@ -94,11 +94,11 @@ def locate_checkpoints(
             "check location and step_pattern in the suite's YAML file",
         )
     located = [found[step] for step in sorted(found)]
-    return LocalSource(suite, model, located, memory or HashMemory(), unfinished)
+    return LocalSource(suite, model, located, hash_cache or HashCache(), unfinished)
 
 
 def looks_unfinished(directory: Path) -> bool:
-    """Return whether a directory holds temporary files, or was written to a moment ago."""
+    """Return whether a directory holds temporary files, or was modified within the last minute."""
     try:
         files = [path for path in directory.iterdir() if path.is_file()]
         if any(UNFINISHED_NAME.search(path.name) for path in files):
@@ -109,8 +109,8 @@ def looks_unfinished(directory: Path) -> bool:
     return max(times) > time.time() - UNFINISHED_SECONDS
 
 
-def _find_hidden_position(model: ModelDeclaration, name: str) -> TrainingPosition | None:
-    """Read the position in a name with what marks it as unfinished taken off."""
+def _read_unfinished_position(model: ModelDeclaration, name: str) -> TrainingPosition | None:
+    """Read the position from a name after removing the part that marks it as unfinished."""
     stripped = UNFINISHED_NAME.sub("", name)
     try:
         return read_training_position(model.step_pattern, stripped, model.batch_tokens)
@@ -118,6 +118,6 @@ def _find_hidden_position(model: ModelDeclaration, name: str) -> TrainingPositio
         return None
 
 
-def _describe_unfinished(found: LocatedCheckpoint) -> FailedCheckpoint:
+def _report_unfinished(found: LocatedCheckpoint) -> FailedCheckpoint:
     error = BadInputError(f"{found.directory}: is still being written", "wait until its name is the final one")
     return FailedCheckpoint(found.position, str(found.directory), error, is_unfinished=True)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
@@ -55,52 +55,55 @@ class RevisionRow(Declaration):
     tokens: Count | None = None
 
 
-class YamlManifest(Declaration):
-    """A manifest as a YAML file."""
-
-    @field_validator("checkpoints", check_fields=False)
-    @classmethod
-    def _check_steps(cls, rows: tuple[PathRow | RevisionRow, ...]) -> tuple[PathRow | RevisionRow, ...]:
-        repeated = _find_repeated([row.step for row in rows])
-        if repeated is not None:
-            raise mistake(f"{rows[repeated].step} occurs twice", "remove one of the two", repeated, "step")
-        return rows
+Row = PathRow | RevisionRow
+Rows = TypeVar("Rows", bound=Sequence[Row])
 
 
-class PathManifest(YamlManifest):
+def _refuse_repeated_steps(rows: Rows) -> Rows:
+    repeated = _find_repeated([row.step for row in rows])
+    if repeated is not None:
+        raise mistake(f"{rows[repeated].step} occurs twice", "remove one of the two", repeated, "step")
+    return rows
+
+
+class PathManifest(Declaration):
     """A YAML manifest of directories."""
 
-    checkpoints: Annotated[tuple[PathRow, ...], Field(min_length=1)]
+    checkpoints: Annotated[tuple[PathRow, ...], Field(min_length=1), AfterValidator(_refuse_repeated_steps)]
 
 
-class RevisionManifest(YamlManifest):
+class RevisionManifest(Declaration):
     """A YAML manifest of revisions."""
 
-    checkpoints: Annotated[tuple[RevisionRow, ...], Field(min_length=1)]
+    checkpoints: Annotated[tuple[RevisionRow, ...], Field(min_length=1), AfterValidator(_refuse_repeated_steps)]
 
 
 def read_manifest(path: Path, batch_tokens: int, *, has_revisions: bool) -> list[ManifestEntry]:
-    """Return the entries of a manifest in order of their steps.
+    """Return the entries of a manifest in order of their steps; tokens not stated are step x batch_tokens.
 
-    Tokens that are not stated are step x batch_tokens.
-
-    Raises BadInputError naming file, line and field for whatever is missing, unknown or wrong.
+    Raises BadInputError naming file, line and field if something is missing, unknown or wrong.
     """
+    rows: Sequence[Row]
     if path.suffix == ".csv":
-        rows = _read_csv(path, has_revisions=has_revisions)
+        rows = _read_csv(path, "revision" if has_revisions else "path")
     elif path.suffix in (".yaml", ".yml"):
-        model = RevisionManifest if has_revisions else PathManifest
-        rows = read_declaration(path, model).checkpoints
+        rows = _read_yaml(path, has_revisions=has_revisions)
     else:
         raise BadInputError(f"{path}: a manifest is a .csv or .yaml file", "give it one of these endings")
     return [_build_entry(row, path.parent, batch_tokens) for row in sorted(rows, key=lambda row: row.step)]
 
 
-def _build_entry(row: PathRow | RevisionRow, directory: Path, batch_tokens: int) -> ManifestEntry:
+def _build_entry(row: Row, directory: Path, batch_tokens: int) -> ManifestEntry:
     location = row.revision if isinstance(row, RevisionRow) else str((directory / row.path).resolve())
     return ManifestEntry(
         location, TrainingPosition(row.step, row.step * batch_tokens if row.tokens is None else row.tokens)
     )
+
+
+def _read_yaml(path: Path, *, has_revisions: bool) -> Sequence[Row]:
+    if has_revisions:
+        return read_declaration(path, RevisionManifest).checkpoints
+    return read_declaration(path, PathManifest).checkpoints
 
 
 def _find_repeated(steps: Iterable[int]) -> int | None:
@@ -113,11 +116,11 @@ def _find_repeated(steps: Iterable[int]) -> int | None:
     return None
 
 
-def _read_csv(path: Path, *, has_revisions: bool) -> tuple[PathRow | RevisionRow, ...]:
+def _read_csv(path: Path, key: str) -> list[Row]:
+    """Return the rows of a CSV file; ``key`` is the column that says where a checkpoint is: path or revision."""
     reader = csv.DictReader(io.StringIO(read_declaration_text(path)), strict=True)
-    rows: list[PathRow | RevisionRow] = []
+    rows: list[Row] = []
     lines: list[int] = []
-    key = "revision" if has_revisions else "path"
     try:
         header = list(reader.fieldnames or [])
         _check_header(path, header, key)
@@ -135,7 +138,7 @@ def _read_csv(path: Path, *, has_revisions: bool) -> tuple[PathRow | RevisionRow
     if repeated is not None:
         where = f"{path}, line {lines[repeated]}, step"
         raise BadInputError(f"{where}: {rows[repeated].step} occurs twice", "remove one of the two")
-    return tuple(rows)
+    return rows
 
 
 def _check_header(path: Path, header: list[str], key: str) -> None:
@@ -147,7 +150,7 @@ def _check_header(path: Path, header: list[str], key: str) -> None:
             raise BadInputError(f"{path}, line 1: column {column!r} is not known", "remove it")
 
 
-def _read_csv_row(record: dict[str, str], where: str, key: str) -> PathRow | RevisionRow:
+def _read_csv_row(record: dict[str, str], where: str, key: str) -> Row:
     location = record[key].strip()
     if not location:
         raise BadInputError(f"{where}, {key}: is empty", "add it")

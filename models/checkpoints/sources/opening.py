@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.checkpoints.hash_cache import HashMemory
+from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.sources.hub import HubSource
 from trailhouse.models.checkpoints.sources.hub_repository import HubRepository
 from trailhouse.models.checkpoints.sources.local import LocalSource, LocatedCheckpoint, locate_checkpoints
@@ -21,24 +21,24 @@ def open_source(
     trained_directory: Path,
     cache_directory: Path,
     hub_endpoint: str | None = None,
-    memory: HashMemory | None = None,
+    hash_cache: HashCache | None = None,
 ) -> CheckpointSource:
-    """Return where the checkpoints of a model come from.
+    """Return the source of a model's checkpoints. The hub is not contacted yet.
 
-    ``trained_directory`` holds what was trained on the spot, ``cache_directory`` small files of the hub.
+    ``trained_directory`` holds the models of miniature suites, ``cache_directory`` small files from the hub.
 
-    Errors: BadInputError where a directory or manifest is missing or wrong. The hub is not asked yet.
+    Raises BadInputError if a directory or manifest is missing or wrong.
     """
     if suite.source == "hub":
         return HubSource(suite, model, HubRepository(model.location, hub_endpoint), cache_directory)
     if suite.source == "manifest":
-        return _open_manifest(suite, model, cache_directory, hub_endpoint, memory)
-    location = trained_directory / model.location  # an absolute location stays as it is
-    return locate_checkpoints(suite, model, location, memory)
+        return _open_manifest(suite, model, cache_directory, hub_endpoint, hash_cache)
+    location = trained_directory / model.location  # an absolute location is kept
+    return locate_checkpoints(suite, model, location, hash_cache)
 
 
 def _open_manifest(
-    suite: Suite, model: ModelDeclaration, cache_directory: Path, hub_endpoint: str | None, memory: HashMemory | None
+    suite: Suite, model: ModelDeclaration, cache_directory: Path, hub_endpoint: str | None, hash_cache: HashCache | None
 ) -> CheckpointSource:
     entries = read_manifest(Path(model.location), model.batch_tokens, has_revisions=bool(model.repository))
     if model.repository:
@@ -48,4 +48,4 @@ def _open_manifest(
     if missing:
         raise BadInputError(f"{missing[0]}: there is no such directory", f"correct it in {model.location}")
     located = [LocatedCheckpoint(entry.position, Path(entry.location)) for entry in entries]
-    return LocalSource(suite, model, located, memory or HashMemory())
+    return LocalSource(suite, model, located, hash_cache or HashCache())

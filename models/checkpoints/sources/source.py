@@ -1,4 +1,4 @@
-"""What every source of checkpoints can do: say which there are, and bring one here."""
+"""What every source of checkpoints provides: a list of them, and each one on local disk."""
 
 from __future__ import annotations
 
@@ -16,40 +16,42 @@ ByteProgress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class FailedCheckpoint:
-    """A checkpoint that is there and cannot be used."""
+    """A checkpoint that exists and cannot be used."""
 
     position: TrainingPosition
-    place: str
+    location: str
     """Directory or revision."""
     error: TrailhouseError
     is_unfinished: bool = False
-    """Whether it was written to a moment ago: it may be whole soon."""
+    """Whether it is probably still being written, and may become usable."""
 
 
 @dataclass
 class Listing:
-    """The checkpoints of one model, by step, and those that cannot be used."""
+    """The checkpoints of one model in order of their steps, and those that cannot be used."""
 
     checkpoints: list[Checkpoint] = field(default_factory=list)
     failures: list[FailedCheckpoint] = field(default_factory=list)
     unfinished: list[FailedCheckpoint] = field(default_factory=list)
-    """Those whose names say that they are still being written: nothing is wrong with them yet."""
+    """Those whose names say that they are still being written; they were not read."""
 
 
 class CheckpointSource(Protocol):
-    """The checkpoints of one model, wherever they are."""
+    """The checkpoints of one model, wherever they are stored."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
-        """Return what there is, with identities; no weights are downloaded.
+        """Return the checkpoints with their identities. No weights are downloaded.
 
-        Errors: BadInputError where the place itself is wrong; UnreachableError where it does not answer.
+        ``progress`` is called with the number of bytes hashed since its last call.
+
+        Raises BadInputError if the source as a whole is wrong, UnreachableError if it does not answer.
         """
 
     def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
-        """Return a directory that holds the whole, verified checkpoint.
+        """Return a local directory that holds the complete, verified checkpoint.
 
-        Local checkpoints stay where they are. Others are brought into ``target``, whole or not at all;
-        ``progress`` is called with the bytes downloaded since its last call.
+        That is the checkpoint's own directory if it is local, else ``target``, which is created only when the
+        download is complete. ``progress`` is called with the number of bytes downloaded since its last call.
 
-        Errors: BadInputError where what came is not what was listed; UnreachableError where nothing came.
+        Raises BadInputError if the content differs from the listed hashes, UnreachableError if the download fails.
         """

@@ -124,10 +124,10 @@ def write_index(name: object):
 
 
 DAMAGES = {
-    "truncated": (truncate, "no whole safetensors file"),
-    "lying shape": (lie_about_a_shape, "no whole safetensors file"),
-    "huge header": (claim_a_huge_header, "no whole safetensors file"),
-    "empty": (lambda path: path.write_bytes(b""), "no whole safetensors file"),
+    "truncated": (truncate, "no complete safetensors file"),
+    "lying shape": (lie_about_a_shape, "no complete safetensors file"),
+    "huge header": (claim_a_huge_header, "no complete safetensors file"),
+    "empty": (lambda path: path.write_bytes(b""), "no complete safetensors file"),
     "no tensors": (lambda path: save_file({}, path), "holds no tensors"),
     "missing": (lambda path: path.unlink(), r"holds no model\.safetensors"),
     "pickled": (lambda path: path.rename(path.with_name("pytorch_model.bin")), "the weights are pickled"),

@@ -182,7 +182,7 @@ def test_a_branch_that_is_no_checkpoint_is_named_and_the_others_are_listed(sourc
     listing = source.list_checkpoints()
     assert [c.step for c in listing.checkpoints] == [0, 100]
     (failure,) = listing.failures
-    assert (failure.position.step, failure.place) == (10, "step10")
+    assert (failure.position.step, failure.location) == (10, "step10")
     with pytest.raises(BadInputError, match=problem):
         raise failure.error
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,15 @@ from tests.support.architectures import build_random_model
 from tests.support.paths import MIGRATIONS
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.checkpoints.model_config import describe_model
+from trailhouse.models.checkpoints.model_config import read_model_record
 from trailhouse.models.checkpoints.suite import ModelDeclaration
 
 DECLARATION = ModelDeclaration("base", "run", r"(\d+)", 512, 100, 32, None)
 
 
 def describe(directory: Path):
-    return describe_model(DECLARATION, Checkpoint("ours", "ours/base", 1, 512, directory, "0" * 64, "0" * 64, "t", 1))
+    checkpoint = Checkpoint("ours", "ours/base", 1, 512, directory, "0" * 64, "0" * 64, "t", 1)
+    return asdict(read_model_record(DECLARATION, checkpoint))
 
 
 @pytest.mark.parametrize(

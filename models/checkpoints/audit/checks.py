@@ -1,0 +1,109 @@
+"""The checks of an audit: each returns what is wrong with a checkpoint, as a message and a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.audit.comparison import CheckpointKey, find_deviants, find_foreign_shards, key_of
+from trailhouse.models.checkpoints.audit.weights import find_configuration_mismatch, find_non_finite_tensor, read_shapes
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+
+Problem = tuple[str, str]
+"""Message and hint."""
+CHECK_RUN_HINT = "check that the files belong to this run"
+LISTED_DUPLICATES = 5
+
+
+def explain_duplicates(
+    duplicates: Mapping[CheckpointKey, list[CheckpointKey]], model_id: str
+) -> dict[CheckpointKey, Problem]:
+    """Return the problem of each checkpoint that has the same weights as others; ``model_id`` is not repeated."""
+    hint = "find out which step they belong to, and name the others under known_damage"
+    explained = {}
+    for key, others in duplicates.items():
+        shown = others[:LISTED_DUPLICATES]
+        names = [f"step {step}" if other == model_id else f"{other} step {step}" for other, step in shown]
+        more = f" and {len(others) - len(shown)} more" if len(others) > len(shown) else ""
+        explained[key] = (f"has the same weights as {', '.join(names)}{more}", hint)
+    return explained
+
+
+def check_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Problem]:
+    """Return the problem of each checkpoint of one model that has a shard of a later one."""
+    return {
+        key: (f"{name} is that of step {owner}", "upload the shard that belongs here")
+        for key, (name, owner) in find_foreign_shards(checkpoints).items()
+    }
+
+
+def check_deviants(
+    checkpoints: Sequence[Checkpoint], problem: str, read: Callable[[Checkpoint], str]
+) -> dict[CheckpointKey, Problem]:
+    """Return the problem of each checkpoint whose value differs from that of most checkpoints of its model."""
+    deviants = find_deviants(checkpoints, read)
+    return dict.fromkeys(deviants, (f"{problem} that of most checkpoints of this model", CHECK_RUN_HINT))
+
+
+def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Problem]:
+    """Return the problem of each local checkpoint whose tensors differ from the others' or from its config.json."""
+    local = [checkpoint for checkpoint in checkpoints if not checkpoint.is_remote]
+    shapes = {key_of(checkpoint): read_shapes(checkpoint) for checkpoint in local}
+    problems: dict[CheckpointKey, Problem] = {}
+    for key, usual in find_deviants(local, lambda one: shapes[key_of(one)]).items():
+        odd = sorted(set(shapes[key]) ^ set(usual))  # type: ignore[call-overload]  # Shapes are hashable and iterable
+        problems[key] = (
+            f"the tensor {odd[0][0]} is missing, new or of another shape than in the model's other checkpoints",
+            CHECK_RUN_HINT,
+        )
+    for checkpoint in local:
+        mismatch = find_configuration_mismatch(checkpoint, shapes[key_of(checkpoint)])
+        if mismatch is not None:
+            problems.setdefault(key_of(checkpoint), (mismatch, "copy the config.json that belongs to these weights"))
+    return problems
+
+
+def check_writing(checkpoint: Checkpoint, started_at: float) -> Problem | None:
+    """Return a problem if a local weight file changed after it was hashed.
+
+    A changed size shows this, and so does a modification time after ``started_at``, in seconds since the epoch.
+    """
+    if checkpoint.is_remote:
+        return None
+    for file in checkpoint.weight_files:
+        status = (checkpoint.directory / file.name).stat()
+        if status.st_size != file.size_bytes or status.st_mtime > started_at:
+            return f"{file.name} is still being written", "run this again when it is finished"
+    return None
+
+
+def check_values(checkpoint: Checkpoint, progress: Callable[[int], None] | None) -> Problem | None:
+    """Return a problem if a weight of a local checkpoint is NaN or infinite; this reads all weights."""
+    for file in checkpoint.weight_files:
+        path = checkpoint.directory / file.name
+        try:
+            name = find_non_finite_tensor(path, progress)
+        except BadInputError as error:
+            return error.message, error.hint
+        if name is not None:
+            return (
+                f"{path}: the tensor {name} holds NaN or infinity",
+                "copy it again if it is damaged, or leave this checkpoint out",
+            )
+    return None
+
+
+def check_revision(checkpoint: Checkpoint, scored: frozenset[tuple[str, str, str]]) -> Problem | None:
+    """Return a problem if the warehouse holds scores of other weights, another config.json or another tokenizer.
+
+    ``scored`` holds the (weights_sha256, config_sha256, tokenizer_id) of the scores of this model and step.
+    """
+    present = (checkpoint.weights_sha256, checkpoint.config_sha256, checkpoint.tokenizer_id)
+    for index, name in enumerate(("other weights", "another config.json", "another tokenizer")):
+        others = {identity[index] for identity in scored} - {present[index], ""}
+        if others:
+            return (
+                f"there are scores of {name} ({min(others)[:12]}...) than what is here now ({present[index][:12]}...)",
+                "run `trailhouse score` again to replace the scores, or restore what was scored",
+            )
+    return None
