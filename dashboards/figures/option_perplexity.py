@@ -37,7 +37,7 @@ def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str
     for model_id, line in assign_styles(list_models(correct)).items():
         series = incorrect.filter(pc.equal(incorrect["model_id"], model_id)).sort_by(VALIDATION.column)
         points = (series[VALIDATION.column].to_pylist(), series["perplexity"].to_pylist())
-        panel.plot(*points, color=line.color, linestyle=":", linewidth=1, label=f"{model_id}, wrong options")
+        panel.plot(*points, color=line.color, linestyle=":", linewidth=1, label=f"{model_id}, incorrect options")
     panel.set(ylabel="Perplexity of the options")
     scale_logarithmically(panel, "y")
     finish_axis(panel, VALIDATION, title)
@@ -46,7 +46,7 @@ def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str
 def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
     """Draw figure 5, right: perplexity of correct and incorrect options at every model's last checkpoint, by size."""
     canvas, (panel,) = new_canvas(1, "Perplexity of options")
-    styles = assign_styles(("right options", "wrong options"))
+    styles = assign_styles(("correct options", "incorrect options"))
     for rows, (label, line) in zip((correct, incorrect), styles.items(), strict=True):
         last = keep_last(express_perplexity(select_subject(choose_shots(rows), "all")))
         sizes, perplexities = last["parameter_count"].to_pylist(), last["perplexity"].to_pylist()
@@ -60,7 +60,7 @@ def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
 
 FIGURE = Figure(
     name="figure_05_option_perplexity",
-    title="Perplexity of right and wrong options by size",
+    title="Perplexity of correct and incorrect options by size",
     source="Xia et al. 2023, Figure 5, right",
     mart=MEASURES,
     columns=MEASURE_COLUMNS,

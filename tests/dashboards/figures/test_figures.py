@@ -308,16 +308,16 @@ def test_figure_12_runs_towards_lower_validation_perplexity():
         assert sorted(lines_of(panel)["s/large"][0]) == [80.0, 90.0, 100.0]
 
 
-def test_figure_5_draws_right_and_wrong_options_of_the_last_checkpoints_by_size():
+def test_figure_5_draws_correct_and_incorrect_options_of_the_last_checkpoints_by_size():
     wrong = MEASURES.set_column(5, "measure_value", pc.add(MEASURES["measure_value"], 1.0))
     canvas = draw_option_scaling(MEASURES, wrong)
     (panel,) = canvas.axes
     losses = [0.4501, 0.452, 0.48]
     assert lines_of(panel) == {
-        "right options": ([10, 200, 3000], pytest.approx([math.exp(loss) for loss in losses])),
-        "wrong options": ([10, 200, 3000], pytest.approx([math.exp(1 + loss) for loss in losses])),
+        "correct options": ([10, 200, 3000], pytest.approx([math.exp(loss) for loss in losses])),
+        "incorrect options": ([10, 200, 3000], pytest.approx([math.exp(1 + loss) for loss in losses])),
     }
-    assert [text.get_text() for text in canvas.legends[0].get_texts()] == ["right options", "wrong options"]
+    assert [text.get_text() for text in canvas.legends[0].get_texts()] == ["correct options", "incorrect options"]
     assert [text.get_text() for text in panel.get_xticklabels()] == ["10", "200", "3k"]
 
 
@@ -339,7 +339,7 @@ def test_figure_9_shows_the_groups_there_are_and_all_tasks_where_there_is_none()
     own = MEASURES.filter(pc.not_equal(MEASURES["subject"], "linearity"))
     canvas = draw_groups(own, own, own, MEASURES)
     assert [panel.get_title() for panel in canvas.axes] == ["all tasks", "all tasks: options", *published]
-    assert {"s/small", "s/small, wrong options"} <= set(lines_of(canvas.axes[1]))
+    assert {"s/small", "s/small, incorrect options"} <= set(lines_of(canvas.axes[1]))
 
 
 def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve():
