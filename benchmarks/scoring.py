@@ -38,13 +38,10 @@ from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel, P
 
 from trailhouse.models.miniature.text import split_documentation
 from trailhouse.models.miniature.vocabulary import train_tokenizer
-from trailhouse.models.scoring.score_corpus import (
-    DEFAULT_BATCH_TOKENS,
-    ENOUGH_TOKENS,
-    ScoringSettings,
-    restore_log_probs,
-    score_corpus,
-)
+from trailhouse.models.scoring.forward import DEFAULT_BATCH_TOKENS
+from trailhouse.models.scoring.quantisation import restore_log_probs
+from trailhouse.models.scoring.score_corpus import ENOUGH_TOKENS, score_corpus
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.windows import Window, group_windows, plan_windows
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 

@@ -1,4 +1,4 @@
-"""How many threads a model is worth on a CPU."""
+"""How many CPU threads a model runs on."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-# Below, threads wait for each other longer than they compute: 0.4 s of processor time on one became 4 s on two
-SHARED_FROM_PARAMETERS = 1_000_000
+# With fewer parameters, threads wait longer than they compute: 0.4 s of CPU time on one thread became 4 s on two
+MULTITHREADED_PARAMETER_COUNT = 1_000_000
 
 
 @contextmanager
 def limit_threads(model: nn.Module) -> Iterator[None]:
-    """Run a model that is too small to be shared on one thread, for as long as the block lasts."""
+    """Limit torch to one thread while the block runs, if the model has fewer than a million parameters."""
     thread_count = torch.get_num_threads()
-    if sum(parameter.numel() for parameter in model.parameters()) < SHARED_FROM_PARAMETERS:
+    if sum(parameter.numel() for parameter in model.parameters()) < MULTITHREADED_PARAMETER_COUNT:
         torch.set_num_threads(1)
     try:
         yield

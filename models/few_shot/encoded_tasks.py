@@ -1,4 +1,4 @@
-"""Encoded tasks, each made once for all checkpoints that share a tokenizer and a context length."""
+"""A cache of encoded tasks: checkpoints that share a tokenizer and a context length share the encoding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trailhouse.models.texts.tokenizer import load_tokenizer
 
 
 class TaskEncoder:
-    """Remembers tokenizers and what they made of tasks."""
+    """Encodes tasks, and keeps the tokenizers and the encoded tasks in memory."""
 
     def __init__(self) -> None:
         self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
@@ -21,9 +21,9 @@ class TaskEncoder:
     def encode(
         self, directory: Path, tokenizer_id: str, task: Task, shot_count: int, seed: int, context_length: int
     ) -> EncodedTask:
-        """Return a task as the tokenizer of a checkpoint directory and a model of this context length see it.
+        """Return a task as token ids of the tokenizer in a checkpoint directory.
 
-        Errors: BadInputError where the directory holds no tokenizer, and as in encode_task.
+        Raises BadInputError if the directory holds no tokenizer, and the errors of ``encode_task``.
         """
         key = (tokenizer_id, context_length, task.task_sha256, shot_count, seed)
         if key not in self._encoded:

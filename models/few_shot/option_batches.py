@@ -1,11 +1,17 @@
-"""Rows of a batch: an item's prompt once, its options side by side behind it.
+"""Rows of a batch: the prompt of an item once, followed by all its options.
 
-    tokens     the  cat  sat   on  a | in  the | under
-    position     0    1    2    3  4 |  3    4 |     3
-    branch       0    0    0    1  1 |  2    2 |     3      0: the trunk, which all options share
+All options of an item share a prefix, the prompt. A row holds this prefix and then the continuation of each option::
 
-A token sees the trunk and its own branch up to itself, so every option reads just what it would read alone, and
-the prompt is computed once. The last token of an option is predicted, never read.
+    token          the  cat  sat  on  a | in  the | under
+    position         0    1    2   3  4 |  3    4 |     3
+    continuation     0    0    0   1  1 |  2    2 |     3      0: the shared prefix
+
+Let c(i) be the continuation of the token at index i. The attention mask says::
+
+    i sees j   if   j <= i   and   (c(j) = 0   or   c(j) = c(i))
+
+So every option reads what it would read in a text of its own, and the prefix is computed once. The last token of an
+option is only predicted, so it is not in the row.
 """
 
 from __future__ import annotations
@@ -19,101 +25,124 @@ import numpy.typing as npt
 from trailhouse.models.few_shot.option_encoding import Tokens
 
 Indices = npt.NDArray[np.int64]
-TRUNK = 0
+SHARED_PREFIX = 0
 
 
 @dataclass(frozen=True)
 class ScoredSequence:
-    """A sequence whose tokens from ``first_target`` on are scored; their sum goes to ``place``."""
+    """A sequence whose tokens from index ``first_target`` on are scored; the sum is the score ``score_index``."""
 
     token_ids: Tokens
     first_target: int
-    place: int
+    score_index: int
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a model reads at once, and what is scored after which of its tokens."""
+    """One row of a batch: T tokens that a model reads, and N tokens that it predicts."""
 
     token_ids: Tokens
     """(T,)"""
     positions: Indices
-    """(T,) how many tokens each one has before it."""
-    branches: Indices
-    """(T,) the branch of each token; all TRUNK where the row is a plain text."""
+    """(T,) number of tokens that each token sees before itself."""
+    continuations: Indices
+    """(T,) number of each token's continuation, from 1; SHARED_PREFIX for the tokens all of them see."""
     outputs: Indices
-    """(N,) tokens after which something is scored."""
+    """(N,) index of the token that predicts each target."""
     targets: Tokens
-    """(N,) what is scored there."""
-    places: Indices
-    """(N,) where each score is added."""
+    """(N,) the predicted tokens."""
+    score_indices: Indices
+    """(N,) index of the score that each target's log-probability is added to."""
 
     @property
     def length(self) -> int:
-        """Tokens of the row."""
+        """Number of tokens that the model reads."""
         return len(self.token_ids)
 
     @property
-    def has_branches(self) -> bool:
-        """Whether the row is more than a plain text."""
-        return bool(self.branches[-1] != TRUNK)
+    def has_continuations(self) -> bool:
+        """Whether the row needs a mask of its own, because it is not a plain text."""
+        return bool(self.continuations[-1] != SHARED_PREFIX)
 
 
 def build_plain_rows(sequences: Sequence[ScoredSequence]) -> list[Row]:
-    """Return a row for every distinct text that is read."""
+    """Return one row for each distinct input, without continuations."""
     groups: dict[bytes, list[ScoredSequence]] = {}
     for sequence in sequences:
         groups.setdefault(sequence.token_ids[:-1].tobytes(), []).append(sequence)
     return [_build_row(group, len(group[0].token_ids) - 1) for group in groups.values()]
 
 
-def build_branched_rows(sequences: Sequence[ScoredSequence], max_length: int) -> list[Row]:
-    """Return rows of at most ``max_length`` tokens for sequences that begin alike.
+def build_shared_prefix_rows(sequences: Sequence[ScoredSequence], max_length: int) -> list[Row]:
+    """Return rows for sequences that begin with the same tokens, each of at most ``max_length`` tokens.
 
-    A row that holds a single sequence may be longer.
+    A longer sequence is a row of its own.
     """
-    trunk_length = _count_shared(sequences)
-    rows = []
-    for group in _pack(sequences, trunk_length, max_length):
-        rows.append(_build_row(group, trunk_length))
-    return rows
+    prefix_length = _count_shared_tokens(sequences)
+    return [_build_row(group, prefix_length) for group in _group_sequences(sequences, prefix_length, max_length)]
 
 
-def _pack(sequences: Sequence[ScoredSequence], trunk_length: int, max_length: int) -> Iterator[list[ScoredSequence]]:
+def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int) -> Iterator[list[Row]]:
+    """Yield batches of rows of similar length, the longest first; rows with and without continuations do not mix.
+
+    A batch, padded to its longest row, has at most ``max_batch_tokens`` tokens, and its attention masks have at most
+    ``max_mask_entries`` entries. A larger row is a batch of its own.
+    """
+    for has_continuations in (True, False):
+        batch: list[Row] = []
+        chosen = [row for row in rows if row.has_continuations == has_continuations]
+        for row in sorted(chosen, key=lambda row: row.length, reverse=True):
+            if batch:
+                token_count = batch[0].length * (len(batch) + 1)
+                mask_entries = token_count * batch[0].length if has_continuations else 0
+                if token_count > max_batch_tokens or mask_entries > max_mask_entries:
+                    yield batch
+                    batch = []
+            batch.append(row)
+        if batch:
+            yield batch
+
+
+def _group_sequences(
+    sequences: Sequence[ScoredSequence], prefix_length: int, max_length: int
+) -> Iterator[list[ScoredSequence]]:
+    """Yield groups of sequences whose shared prefix and continuations have at most ``max_length`` tokens together."""
     group: list[ScoredSequence] = []
-    length = trunk_length
+    length = prefix_length
     for sequence in sequences:
-        branch_length = len(sequence.token_ids) - 1 - trunk_length
-        if group and length + branch_length > max_length:
+        continuation_length = len(sequence.token_ids) - 1 - prefix_length
+        if group and length + continuation_length > max_length:
             yield group
-            group, length = [], trunk_length
+            group, length = [], prefix_length
         group.append(sequence)
-        length += branch_length
+        length += continuation_length
     if group:
         yield group
 
 
-def _build_row(sequences: Sequence[ScoredSequence], trunk_length: int) -> Row:
-    trunk = sequences[0].token_ids[:trunk_length]
-    tokens, positions, branches = [trunk], [np.arange(trunk_length)], [np.full(trunk_length, TRUNK)]
-    outputs, targets, places = [], [], []
-    length = trunk_length
+def _build_row(sequences: Sequence[ScoredSequence], prefix_length: int) -> Row:
+    prefix = sequences[0].token_ids[:prefix_length]
+    tokens, positions = [prefix], [np.arange(prefix_length)]
+    continuations = [np.full(prefix_length, SHARED_PREFIX)]
+    outputs, targets, score_indices = [], [], []
+    length = prefix_length
     for number, sequence in enumerate(sequences, start=1):
-        end = len(sequence.token_ids)
-        read = np.arange(sequence.first_target - 1, end - 1)  # in the sequence
-        outputs.append(np.where(read < trunk_length, read, read + length - trunk_length))
+        continuation = sequence.token_ids[prefix_length:-1]
+        tokens.append(continuation)
+        positions.append(np.arange(prefix_length, prefix_length + len(continuation)))
+        continuations.append(np.full(len(continuation), number if len(sequences) > 1 else SHARED_PREFIX))
+        read = np.arange(sequence.first_target - 1, len(sequence.token_ids) - 1)  # indices in the sequence
+        outputs.append(np.where(read < prefix_length, read, read + length - prefix_length))
         targets.append(sequence.token_ids[sequence.first_target :])
-        places.append(np.full(len(read), sequence.place))
-        branch = sequence.token_ids[trunk_length : end - 1]
-        tokens.append(branch)
-        positions.append(np.arange(trunk_length, trunk_length + len(branch)))
-        branches.append(np.full(len(branch), number if len(sequences) > 1 else TRUNK))
-        length += len(branch)
-    return Row(*(np.concatenate(parts) for parts in (tokens, positions, branches, outputs, targets, places)))
+        score_indices.append(np.full(len(read), sequence.score_index))
+        length += len(continuation)
+    return Row(
+        *(np.concatenate(parts) for parts in (tokens, positions, continuations, outputs, targets, score_indices))
+    )
 
 
-def _count_shared(sequences: Sequence[ScoredSequence]) -> int:
-    """Return how many tokens all sequences read in common at their beginning."""
+def _count_shared_tokens(sequences: Sequence[ScoredSequence]) -> int:
+    """Return how many tokens at the beginning of their inputs all sequences have in common."""
     first = sequences[0].token_ids
     shared = len(first) - 1
     for sequence in sequences[1:]:
@@ -121,24 +150,3 @@ def _count_shared(sequences: Sequence[ScoredSequence]) -> int:
         different = np.flatnonzero(first[:shared] != sequence.token_ids[:shared])
         shared = int(different[0]) if len(different) else shared
     return shared
-
-
-def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int) -> Iterator[list[Row]]:
-    """Yield batches of rows of one kind and like length, the longest first.
-
-    No batch, padded to its longest row, exceeds ``max_batch_tokens``, nor its attention masks
-    ``max_mask_entries``, unless a single row does.
-    """
-    for has_branches in (True, False):
-        batch: list[Row] = []
-        chosen = [row for row in rows if row.has_branches == has_branches]
-        for row in sorted(chosen, key=lambda row: row.length, reverse=True):
-            if batch:
-                tokens = batch[0].length * (len(batch) + 1)
-                is_full = tokens > max_batch_tokens or (has_branches and tokens * batch[0].length > max_mask_entries)
-                if is_full:
-                    yield batch
-                    batch = []
-            batch.append(row)
-        if batch:
-            yield batch

@@ -1,14 +1,17 @@
-"""Options as token sequences: the border between prompt and option, and prompts that are too long.
+"""Prompts and options as token ids: where an option begins, and what happens to prompts that are too long.
 
-Prompt and option are encoded together, and the option's tokens are what comes after as many tokens as the prompt
-has by itself; white space at the end of the prompt counts as the beginning of the option, since nearly all
-tokenizers join it to the next word. Both as lm-evaluation-harness does it.
+Prompt and option are encoded as one text, as lm-evaluation-harness does it. The option consists of the tokens after
+the first n, where n is the number of tokens of the prompt alone. White space at the end of the prompt is counted to
+the option, because nearly all tokenizers join it to the next word::
+
+    prompt + option      "Q: why?\\nA:" + " yes"
+    tokens               Q : Ġwhy ? Ċ A : | Ġyes
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,18 +27,18 @@ Tokens = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class EncodedOption:
-    """A prompt with one of its options."""
+    """A prompt followed by one of its options, and the option without its prompt."""
 
     token_ids: Tokens
     """(prompt tokens + option tokens,)"""
     first_target: int
-    """Position of the option's first token, at least 1."""
-    alone: Tokens | None
-    """The option at the beginning of a text: a token that begins texts, then its tokens."""
+    """Index of the option's first token, at least 1."""
+    unconditional_token_ids: Tokens | None
+    """The token that begins texts, then the option; None if the tokenizer has no such token."""
 
     @property
     def token_count(self) -> int:
-        """Tokens of the option."""
+        """Number of tokens of the option."""
         return len(self.token_ids) - self.first_target
 
 
@@ -45,12 +48,14 @@ class EncodedItem:
 
     options: tuple[EncodedOption, ...]
     exemplar_count: int
+    """Number of exemplars in the prompt."""
     truncated_token_count: int
+    """Number of tokens that were cut from the beginning of the prompt."""
 
 
 @dataclass(frozen=True)
 class EncodedTask:
-    """A task under one tokenizer, for models of one context length, with exemplars of one seed."""
+    """A task as token ids of one tokenizer, for models of one context length and exemplars of one seed."""
 
     task: Task
     shot_count: int
@@ -59,28 +64,31 @@ class EncodedTask:
 
     @property
     def largest_token_id(self) -> int:
-        """The largest token id of all options and prompts."""
+        """The largest token id of all prompts and options."""
         options = [option for item in self.items for option in item.options]
-        alone = [option.alone for option in options if option.alone is not None]
-        return max(int(tokens.max()) for tokens in [*(option.token_ids for option in options), *alone])
+        unconditional = [o.unconditional_token_ids for o in options if o.unconditional_token_ids is not None]
+        return max(int(tokens.max()) for tokens in [*(option.token_ids for option in options), *unconditional])
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """An item on its way: its prompt with some of its exemplars."""
+    """An item whose prompt is written but not yet encoded."""
 
     item_id: int
     exemplar_ids: tuple[int, ...]
     prompt: str
+    options: tuple[str, ...]
 
     @property
     def context(self) -> str:
+        """The prompt without the white space at its end."""
         return self.prompt.rstrip()
 
     @property
-    def white_space(self) -> str:
-        """White space that moves from the end of the prompt to the option."""
-        return self.prompt[len(self.context) :]
+    def endings(self) -> list[str]:
+        """The options, each after the white space from the end of the prompt."""
+        white_space = self.prompt[len(self.context) :]
+        return [white_space + option for option in self.options]
 
 
 def encode_task(
@@ -88,25 +96,25 @@ def encode_task(
 ) -> EncodedTask:
     """Write and encode the prompts of all items.
 
-    A prompt that does not fit the context with the longest option of its item loses exemplars, the first one
-    first, and then tokens at its beginning; all options of an item keep the same prompt.
+    A prompt that does not fit the context together with the longest option of its item loses exemplars, from the
+    first on. If it still does not fit, it loses tokens at its beginning. All options of an item keep the same prompt.
 
-    Errors: UsageError where the task has too few items for that many exemplars; BadInputError naming task and
-    item where an option alone does not fit, or where the prompt is empty and no token begins a text.
+    Raises UsageError if the task has too few items for the exemplars; BadInputError naming task and item if an option
+    does not fit the context, or if the prompt is empty and no token begins a text.
     """
-    start = find_start_token(tokenizer)
+    start_token = find_start_token(tokenizer)
     drafts = [
-        _draft(task, item_id, draw_exemplars(task, item_id, shot_count, seed), seed)
+        _write_draft(task, item_id, draw_exemplars(task, item_id, shot_count, seed), seed)
         for item_id in range(len(task.items))
     ]
     encoded: dict[int, EncodedItem] = {}
     while drafts:
-        items = _encode_drafts(tokenizer, task, drafts, start)
         shortened = []
-        for draft, item in zip(drafts, items, strict=True):
+        for draft, item in zip(drafts, _encode_drafts(tokenizer, task, drafts, start_token), strict=True):
+            # The last token of an option is predicted, so the model does not read it
             excess = max(len(option.token_ids) for option in item.options) - (context_length + 1)
             if excess > 0 and draft.exemplar_ids:
-                shortened.append(_draft(task, draft.item_id, draft.exemplar_ids[1:], seed))
+                shortened.append(_write_draft(task, draft.item_id, draft.exemplar_ids[1:], seed))
             else:
                 encoded[draft.item_id] = _truncate(item, max(excess, 0), task, draft.item_id)
         drafts = shortened
@@ -114,87 +122,90 @@ def encode_task(
 
 
 def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
-    """Return the tokens of every prompt and of the option behind it, counted as they are where they are scored."""
+    """Return the number of tokens of every prompt and of its option, as ``encode_task`` would split them."""
     prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
     contexts = dict(zip(prompts, encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
-    wholes = encode_texts(tokenizer, [prompt + option for prompt, option in requests])
-    borders = [_find_border(contexts[prompt], together) for (prompt, _), together in zip(requests, wholes, strict=True)]
-    return [(border, len(together) - border) for border, together in zip(borders, wholes, strict=True)]
+    texts = encode_texts(tokenizer, [prompt + option for prompt, option in requests])
+    counts = []
+    for (prompt, _), tokens in zip(requests, texts, strict=True):
+        first_target = _find_first_target(contexts[prompt], tokens)
+        counts.append((first_target, len(tokens) - first_target))
+    return counts
 
 
 def find_start_token(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the token that begins a text: the one of that name, or the one that ends texts and so comes before."""
+    """Return the token that begins a text, or None if there is none.
+
+    It is the BOS token, or else the EOS token: it ends the text before, so the next text begins after it.
+    """
     for token_id in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         if isinstance(token_id, int):
             return token_id
     return None
 
 
-def _draft(task: Task, item_id: int, exemplar_ids: tuple[int, ...], seed: int) -> _Draft:
-    return _Draft(item_id, exemplar_ids, write_prompt(task, item_id, exemplar_ids, seed))
+def _write_draft(task: Task, item_id: int, exemplar_ids: tuple[int, ...], seed: int) -> _Draft:
+    return _Draft(item_id, exemplar_ids, write_prompt(task, item_id, exemplar_ids, seed), task.items[item_id].options)
 
 
 def _encode_drafts(
-    tokenizer: PreTrainedTokenizerBase, task: Task, drafts: Sequence[_Draft], start: int | None
+    tokenizer: PreTrainedTokenizerBase, task: Task, drafts: Sequence[_Draft], start_token: int | None
 ) -> list[EncodedItem]:
-    contexts = iter(encode_texts(tokenizer, [draft.context for draft in drafts]))
-    endings = [draft.white_space + option for draft in drafts for option in task.items[draft.item_id].options]
-    wholes = [
-        draft.context + draft.white_space + option for draft in drafts for option in task.items[draft.item_id].options
-    ]
-    alone = iter(encode_texts(tokenizer, endings))
-    together = iter(encode_texts(tokenizer, wholes))
+    contexts = encode_texts(tokenizer, [draft.context for draft in drafts])
+    endings = iter(encode_texts(tokenizer, [ending for draft in drafts for ending in draft.endings]))
+    texts = iter(encode_texts(tokenizer, [draft.context + ending for draft in drafts for ending in draft.endings]))
     items = []
-    for draft in drafts:
-        context = next(contexts)
-        place = f"task {task.task_id!r}, item {draft.item_id}"
+    for draft, context in zip(drafts, contexts, strict=True):
+        location = f"task {task.task_id!r}, item {draft.item_id}"
         options = tuple(
-            _join(context, next(together), next(alone), start, place) for _ in task.items[draft.item_id].options
+            _build_option(context, next(texts), next(endings), start_token, location) for _ in draft.options
         )
         items.append(EncodedItem(options, len(draft.exemplar_ids), 0))
     return items
 
 
-def _find_border(context: Tokens, together: Tokens) -> int:
-    """Return the position of the option's first token in prompt and option together."""
-    if len(context) < len(together):
-        return len(context)
-    return _count_common(context, together[:-1])  # the option melts into the prompt's last token: begin where they part
-
-
-def _join(context: Tokens, together: Tokens, alone: Tokens, start: int | None, place: str) -> EncodedOption:
-    """Find the option in the tokens of prompt and option together."""
-    begun = None if start is None else np.concatenate([np.asarray([start], np.int32), alone])
-    first_target = _find_border(context, together)
+def _build_option(
+    context: Tokens, text: Tokens, ending: Tokens, start_token: int | None, location: str
+) -> EncodedOption:
+    """Return the option whose prompt is ``context``; ``text`` is prompt and option encoded as one text."""
+    start = None if start_token is None else np.asarray([start_token], np.int32)
+    unconditional = None if start is None else np.concatenate([start, ending])
+    first_target = _find_first_target(context, text)
     if first_target > 0:
-        return EncodedOption(together, first_target, begun)
+        return EncodedOption(text, first_target, unconditional)
     if start is None:
         raise BadInputError(
-            f"{place}: the prompt is empty, and the tokenizer has no token to begin a text with",
+            f"{location}: the prompt is empty, and the tokenizer has no token to begin a text with",
             "give the task a prefix or an input",
         )
-    return EncodedOption(np.concatenate([np.asarray([start], np.int32), together]), 1, begun)
+    return EncodedOption(np.concatenate([start, text]), 1, unconditional)
+
+
+def _find_first_target(context: Tokens, text: Tokens) -> int:
+    """Return the index of the option's first token in the tokens of prompt and option.
+
+    Usually it is the number of tokens of the prompt. If the option merges with the last tokens of the prompt, it is
+    the first token that differs from the prompt's. An option always has at least one token.
+    """
+    if len(context) < len(text):
+        return len(context)
+    shared = len(text) - 1
+    different = np.flatnonzero(context[:shared] != text[:shared])
+    return int(different[0]) if len(different) else shared
 
 
 def _truncate(item: EncodedItem, excess: int, task: Task, item_id: int) -> EncodedItem:
-    """Cut tokens from the beginning of the prompt."""
+    """Cut ``excess`` tokens from the beginning of the prompt."""
     if excess == 0:
         return item
-    first_target = min(option.first_target for option in item.options)
-    if excess >= first_target:
+    if excess >= min(option.first_target for option in item.options):
         longest = max(option.token_count for option in item.options)
         raise BadInputError(
             f"task {task.task_id!r}, item {item_id}: an option of {longest} tokens does not fit the model's context",
             "leave the task out for this model",
         )
     options = tuple(
-        EncodedOption(option.token_ids[excess:], option.first_target - excess, option.alone) for option in item.options
+        replace(option, token_ids=option.token_ids[excess:], first_target=option.first_target - excess)
+        for option in item.options
     )
     return EncodedItem(options, item.exemplar_count, excess)
-
-
-def _count_common(left: Tokens, right: Tokens) -> int:
-    """Return how many tokens two sequences have in common at their beginning."""
-    length = min(len(left), len(right))
-    different = np.flatnonzero(left[:length] != right[:length])
-    return int(different[0]) if len(different) else length

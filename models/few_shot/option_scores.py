@@ -1,8 +1,14 @@
-"""The table of option scores, whoever computed them."""
+"""The table of option scores: one row per option. Imported scores have the same schema."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
+
+if TYPE_CHECKING:  # it imports transformers, which takes seconds, and importers of scores need only the schema
+    from trailhouse.models.few_shot.option_encoding import EncodedTask
 
 OPTION_SCORE_SCHEMA = pa.schema(
     [
@@ -21,3 +27,31 @@ OPTION_SCORE_SCHEMA = pa.schema(
         pa.field("truncated_token_count", pa.int32(), nullable=False),
     ]
 )
+
+
+def build_option_scores(
+    encoded: EncodedTask, log_probs: Sequence[float], unconditional_log_probs: Sequence[float | None]
+) -> pa.RecordBatch:
+    """Return the scores of a task as a record batch; they are given in order of item and option, in nats."""
+    rows = []
+    for item_id, item in enumerate(encoded.items):
+        for option_index, option in enumerate(item.options):
+            text = encoded.task.items[item_id].options[option_index]
+            rows.append(
+                {
+                    "task_id": encoded.task.task_id,
+                    "shot_count": encoded.shot_count,
+                    "seed": encoded.seed,
+                    "item_id": item_id,
+                    "option_index": option_index,
+                    "log_prob_nats": log_probs[len(rows)],
+                    "unconditional_log_prob_nats": unconditional_log_probs[len(rows)],
+                    "token_count": option.token_count,
+                    "character_count": len(text),
+                    "byte_count": len(text.encode()),
+                    "exemplar_count": item.exemplar_count,
+                    "prompt_token_count": option.first_target,
+                    "truncated_token_count": item.truncated_token_count,
+                }
+            )
+    return pa.RecordBatch.from_pylist(rows, schema=OPTION_SCORE_SCHEMA)

@@ -1,8 +1,8 @@
-"""Whether a model can read several options behind one prompt, found out by watching it do so.
+"""Whether a model can read several options after one shared prompt, and the inputs for it.
 
-Models with plain attention can: they are told by a mask what each token sees, and by position ids where it
-stands. Models that carry a state along the text (Mamba, RWKV), or count positions by themselves, cannot, and
-read every option with its prompt.
+Models with plain attention can: the attention mask says what each token sees, and the position ids say where it
+stands. Models with a recurrent state (Mamba, RWKV) and models that compute positions themselves cannot; they read
+each option with a prompt of its own. A short forward pass shows which of the two a model is.
 """
 
 from __future__ import annotations
@@ -14,94 +14,116 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trailhouse.models.few_shot.option_batches import TRUNK, Row, ScoredSequence, build_branched_rows, build_plain_rows
-from trailhouse.models.few_shot.option_encoding import Tokens
-from trailhouse.models.scoring.forward import OutputPath
+from trailhouse.models.few_shot.option_batches import (
+    SHARED_PREFIX,
+    Row,
+    ScoredSequence,
+    build_plain_rows,
+    build_shared_prefix_rows,
+)
+from trailhouse.models.scoring.devices import find_input_device
+from trailhouse.models.scoring.forward import ForwardPass
 
-PROBE_TOKENS = 12
+PROBE_TOKEN_COUNT = 12
+PROBE_ROW_LENGTH = 1 << 20
+PADDING = -1
 TOLERANCE_NATS = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.25}
-# Settings of configurations that keep a token from seeing the whole text before it
-WINDOW_SETTINGS = ("sliding_window", "attention_chunk_size", "window_size")
+# Configuration keys for the number of tokens that a token sees, itself included. The mask of a row would replace this
+# limit, and the probe is too short to show it, so longer rows must not have continuations.
+WINDOW_KEYS = (
+    "sliding_window",
+    "sliding_window_size",
+    "attention_window_size",
+    "window_size",
+    "keep_window_size",
+    "local_attention",
+    "attention_chunk_size",
+)
 
 
-def find_branch_limit(path: OutputPath, token_ids: Tensor, context_length: int) -> int:
-    """Return how many tokens a row with branches may have; 0 where the model cannot read such rows.
+def find_shared_prefix_limit(forward_pass: ForwardPass, token_ids: Tensor, context_length: int) -> int:
+    """Return the largest number of tokens of a row with continuations; 0 if the model cannot read such rows.
 
-    ``token_ids`` (T,) is any text of the model's vocabulary, at least two tokens long.
+    ``token_ids`` (T,) are any tokens of the model's vocabulary, at least two.
     """
-    if not _takes_positions(path) or not _reads_branches(path, token_ids):
+    if not _takes_positions(forward_pass) or not _reads_continuations(forward_pass, token_ids):
         return 0
-    config = path.model.config.get_text_config()
-    windows = [getattr(config, name, None) for name in WINDOW_SETTINGS]
+    config = forward_pass.model.config.get_text_config()
+    windows = [getattr(config, key, None) for key in WINDOW_KEYS]
     return min([context_length, *(window for window in windows if isinstance(window, int) and window > 0)])
 
 
 def build_inputs(rows: Sequence[Row], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return the padded inputs of rows of one kind: input ids (B, T), for branches also positions and mask."""
+    """Return the inputs of a batch of B rows, padded to T tokens.
+
+    ``input_ids`` (B, T) are always there. If rows have continuations, so are ``position_ids`` (B, T) and
+    ``attention_mask`` (B, 1, T, T), which is of type ``dtype``.
+    """
     width = max(row.length for row in rows)
     input_ids = torch.zeros(len(rows), width, dtype=torch.int64)
     for index, row in enumerate(rows):
         input_ids[index, : row.length] = torch.from_numpy(row.token_ids)
     inputs = {"input_ids": input_ids.to(device)}
-    if any(row.has_branches for row in rows):
+    if any(row.has_continuations for row in rows):
         positions = torch.zeros(len(rows), width, dtype=torch.int64)
-        branches = torch.full((len(rows), width), -1)  # padding: a branch that no one else sees
+        continuations = torch.full((len(rows), width), PADDING)
         for index, row in enumerate(rows):
             positions[index, : row.length] = torch.from_numpy(row.positions)
-            branches[index, : row.length] = torch.from_numpy(row.branches)
+            continuations[index, : row.length] = torch.from_numpy(row.continuations)
         inputs["position_ids"] = positions.to(device)
-        inputs["attention_mask"] = _build_mask(branches.to(device), dtype)
+        inputs["attention_mask"] = _build_mask(continuations.to(device), dtype)
     return inputs
 
 
-def _build_mask(branches: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return what is added to the attention scores (B, 1, T, T): 0 where a token is seen, else the lowest number."""
-    width = branches.shape[1]
-    is_seen = (branches[:, None, :] == TRUNK) | (branches[:, None, :] == branches[:, :, None])
-    is_seen &= torch.ones(width, width, dtype=torch.bool, device=branches.device).tril()
-    mask = torch.full(is_seen.shape, torch.finfo(dtype).min, dtype=dtype, device=branches.device)
+def score_inputs(
+    forward_pass: ForwardPass, inputs: dict[str, Tensor], output_indices: Tensor, targets: Tensor
+) -> Tensor:
+    """Return the log-probabilities (N,) of N targets, in nats.
+
+    ``inputs`` are those of ``build_inputs``; ``output_indices`` (N,) count in the flattened batch (B * T).
+    """
+    device = inputs["input_ids"].device
+    scores = forward_pass.score_positions(
+        inputs["input_ids"],
+        output_indices.to(device),
+        targets.to(device, torch.int64),
+        with_entropy=False,
+        with_target_rank=False,
+        layout={name: tensor for name, tensor in inputs.items() if name != "input_ids"},
+    )
+    return scores.log_prob_nats
+
+
+def _build_mask(continuations: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return what is added to the attention scores (B, 1, T, T): 0 if a token is seen, else the lowest number."""
+    width = continuations.shape[1]
+    is_seen = (continuations[:, None, :] == SHARED_PREFIX) | (continuations[:, None, :] == continuations[:, :, None])
+    is_seen &= torch.ones(width, width, dtype=torch.bool, device=continuations.device).tril()
+    mask = torch.full(is_seen.shape, torch.finfo(dtype).min, dtype=dtype, device=continuations.device)
     return mask.masked_fill_(is_seen, 0.0)[:, None]
 
 
-def _takes_positions(path: OutputPath) -> bool:
-    module = path.body if path.body is not None else path.model
+def _takes_positions(forward_pass: ForwardPass) -> bool:
+    module = forward_pass.body if forward_pass.body is not None else forward_pass.model
     return {"position_ids", "attention_mask"} <= set(inspect.signature(module.forward).parameters)
 
 
-def _reads_branches(path: OutputPath, token_ids: Tensor) -> bool:
-    """Score a few tokens in three branches and each of them alone, and compare."""
-    tokens = token_ids[:PROBE_TOKENS].to(torch.int32).cpu().numpy()
-    middle = len(tokens) // 2
-    parts = [tokens, tokens[::-1].copy(), tokens[1:]]
-    sequences = [ScoredSequence(_append(tokens[:middle], part), 1, place) for place, part in enumerate(parts)]
+def _reads_continuations(forward_pass: ForwardPass, token_ids: Tensor) -> bool:
+    """Score three short sequences in one row with a shared prefix and in rows of their own, and compare."""
+    tokens = token_ids[:PROBE_TOKEN_COUNT].to(torch.int32).cpu().numpy()
+    prefix = tokens[: len(tokens) // 2]
+    endings = [tokens, tokens[::-1].copy(), tokens[1:]]
+    sequences = [ScoredSequence(np.concatenate([prefix, ending]), 1, index) for index, ending in enumerate(endings)]
     try:
-        (branched,) = build_branched_rows(sequences, 1 << 20)
-        together = _score_row(path, branched)
-    except (TypeError, ValueError, RuntimeError, IndexError):  # what models say to inputs they were not made for
+        (shared_row,) = build_shared_prefix_rows(sequences, PROBE_ROW_LENGTH)
+        together = _score_row(forward_pass, shared_row)
+    except (TypeError, ValueError, RuntimeError, IndexError):  # raised by models that do not accept such inputs
         return False
-    alone = torch.cat([_score_row(path, build_plain_rows([sequence])[0]) for sequence in sequences])
-    return bool((together - alone).abs().max() <= TOLERANCE_NATS.get(path.model.dtype, 0.05))
+    separately = torch.cat([_score_row(forward_pass, build_plain_rows([sequence])[0]) for sequence in sequences])
+    tolerance = TOLERANCE_NATS.get(forward_pass.model.dtype, 0.05)
+    return bool((together - separately).abs().max() <= tolerance)
 
 
-def _append(left: Tokens, right: Tokens) -> Tokens:
-    return np.concatenate([left, right])
-
-
-def _score_row(path: OutputPath, row: Row) -> Tensor:
-    device = next(path.model.parameters()).device
-    inputs = build_inputs([row], device, path.model.dtype)
-    return score_inputs(path, inputs, torch.from_numpy(row.outputs), torch.from_numpy(row.targets))
-
-
-def score_inputs(path: OutputPath, inputs: dict[str, Tensor], outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the log-probabilities (N,) of targets after outputs of the flattened batch."""
-    input_ids = inputs.pop("input_ids")
-    scores = path.score_positions(
-        input_ids,
-        outputs.to(input_ids.device),
-        targets.to(input_ids.device, torch.int64),
-        with_entropy=False,
-        with_target_rank=False,
-        layout=inputs,
-    )
-    return scores.log_prob_nats
+def _score_row(forward_pass: ForwardPass, row: Row) -> Tensor:
+    inputs = build_inputs([row], find_input_device(forward_pass.model), forward_pass.model.dtype)
+    return score_inputs(forward_pass, inputs, torch.from_numpy(row.outputs), torch.from_numpy(row.targets))

@@ -1,14 +1,22 @@
-"""How much context a checkpoint is scored with: what is asked for, what it was trained on, what it can read."""
+"""How many tokens of context a checkpoint is scored with: its context length and its stride.
+
+The context length is what the settings ask for, or else what the checkpoint was trained with. It never exceeds
+what the model can read.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from transformers import PretrainedConfig
+
 from trailhouse.errors import UsageError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import read_config
-from trailhouse.models.scoring.load_model import find_context_length
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+
+# For models without a limit of their own (Mamba, RWKV): windows bound the memory of long documents.
+UNLIMITED_CONTEXT_LENGTH = 2_048
 
 
 @dataclass(frozen=True)
@@ -18,42 +26,71 @@ class ContextChoice:
     context_length: int
     stride: int
     key_settings: ScoringSettings
-    """The settings with the numbers that decide a score; None where they are the model's own, so that scores from
-    before they could be chosen keep their keys, and asking for what is used anyway scores nothing again."""
+    """The settings that enter the score key.
+
+    A context length or stride that equals the model's default is None here. So it makes no difference to the key
+    whether the default was asked for, and keys from before the two settings existed stay valid.
+    """
 
 
 def choose_context(checkpoint: Checkpoint, declared_context_length: int, settings: ScoringSettings) -> ContextChoice:
-    """Say with how much context a checkpoint is scored, from its configuration alone.
+    """Return the context length and the stride of a checkpoint, from its configuration alone.
 
-    Without a wish it is the sequence length of the training that its suite declares, or the model's own limit
-    where that is less; the stride is half of it.
+    ``declared_context_length`` is the sequence length of the training, as the suite declares it. It is the default,
+    unless the model reads less. The default stride is half the context length.
 
-    Errors: UsageError where the model cannot read that much or the stride is larger than the context.
+    Raises UsageError if the model cannot read as many tokens as the settings ask for, or the stride is larger than
+    the context length.
     """
     config = read_config(checkpoint)
-    own = find_context_length(config, replace(settings, context_length=None, stride=None))
+    model_limit = find_context_length(config, replace(settings, context_length=None, stride=None))
     try:
-        context_length = (
-            min(declared_context_length, own)
-            if settings.context_length is None
-            else find_context_length(config, settings)
-        )
+        if settings.context_length is None:
+            context_length = min(declared_context_length, model_limit)
+        else:
+            context_length = find_context_length(config, settings)
+        stride = find_stride(context_length, settings)
     except UsageError as error:
         raise UsageError(f"{checkpoint.model_id}: {error.message}", error.hint) from error
-    stride = settings.stride or halve(context_length)
-    if stride > context_length:
-        raise UsageError(
-            f"{checkpoint.model_id}: stride {stride} is larger than the context of {context_length}",
-            f"use a stride of at most {context_length}",
-        )
     key_settings = replace(
         settings,
-        context_length=None if context_length == own else context_length,
+        context_length=None if context_length == model_limit else context_length,
         stride=None if stride == halve(context_length) else stride,
     )
     return ContextChoice(context_length, stride, key_settings)
 
 
+def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:
+    """Return the number of tokens the model reads at once: what the settings ask for, or all positions it has.
+
+    Raises UsageError if the settings ask for more tokens than the model has positions.
+    """
+    text_config = config.get_text_config()
+    limit = getattr(text_config, "max_position_embeddings", None) or getattr(text_config, "context_length", None)
+    if settings.context_length is None:
+        return limit or UNLIMITED_CONTEXT_LENGTH
+    if limit is not None and settings.context_length > limit:
+        raise UsageError(
+            f"a context of {settings.context_length} tokens is asked for, and the model has {limit} positions",
+            f"use a context length of at most {limit}",
+        )
+    return settings.context_length
+
+
+def find_stride(context_length: int, settings: ScoringSettings) -> int:
+    """Return the stride that the settings ask for, or else half the context length.
+
+    Raises UsageError if the stride is larger than the context length: positions between two windows would be lost.
+    """
+    stride = settings.stride or halve(context_length)
+    if stride > context_length:
+        raise UsageError(
+            f"stride {stride} is larger than the context of {context_length}",
+            f"use a stride of at most {context_length}",
+        )
+    return stride
+
+
 def halve(context_length: int) -> int:
-    """Return the stride of a context where none is asked for."""
+    """Return the default stride of a context length."""
     return max(1, context_length // 2)

@@ -1,4 +1,4 @@
-"""Rounding log-probabilities to integers: the billion-row column compresses twice as well that way."""
+"""Rounding log-probabilities to integers, which halves the compressed size of the largest column."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ INT32_RANGE = np.iinfo(np.int32)
 
 
 def quantise_log_probs(log_prob_nats: npt.NDArray[np.float32], quanta_per_nat: int) -> npt.NDArray[np.int32]:
-    """Return log-probabilities in units of ``1 / quanta_per_nat`` nats, or their float32 bits where it is 0.
+    """Return log-probabilities as integer multiples of ``1 / quanta_per_nat`` nats.
 
-    Values beyond the range of Int32 saturate; at 10,000 quanta a nat that is below -214,748 nats.
+    If ``quanta_per_nat`` is 0, the integers are the float32 bits, without any rounding. Values outside the range of
+    Int32 become its ends: with 10,000 quanta per nat, everything below -214,748 nats becomes that value.
     """
     values = np.asarray(log_prob_nats, dtype=np.float32)
     if quanta_per_nat == 0:
@@ -21,7 +22,7 @@ def quantise_log_probs(log_prob_nats: npt.NDArray[np.float32], quanta_per_nat: i
 
 
 def restore_log_probs(log_prob_quanta: npt.NDArray[np.int32], quanta_per_nat: int) -> npt.NDArray[np.float32]:
-    """Return the log-probabilities in nats that ``quantise_log_probs`` was given, up to its rounding."""
+    """Return the log-probabilities in nats from which ``quantise_log_probs`` made the quanta, up to its rounding."""
     quanta = np.asarray(log_prob_quanta, dtype=np.int32)
     if quanta_per_nat == 0:
         return quanta.view(np.float32).copy()

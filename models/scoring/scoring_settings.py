@@ -1,4 +1,4 @@
-"""What decides a score, and what only decides how fast it comes."""
+"""The settings of scoring: those that change a score, and those that only change how fast it is computed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from trailhouse.errors import UsageError
 
-# Raised whenever the same settings would give other scores than before, so that old scores count as stale.
+# Increased whenever the same settings give other scores than before, so that old scores count as stale.
 SCORING_METHOD = 1
 QUANTA_PER_NAT = (0, 1_000, 10_000)
 DTYPES = ("float32", "bfloat16", "float16")
@@ -17,25 +17,25 @@ DTYPES = ("float32", "bfloat16", "float16")
 class ScoringSettings:
     """How a corpus is scored.
 
-    Errors: UsageError where a value makes no sense.
+    Raises UsageError if a value is not allowed.
     """
 
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Type of the weights; log-probabilities are float32 in every case."""
+    """Type of the weights; log-probabilities are always float32."""
     context_length: int | None = None
-    """Tokens a model reads at most at once; None for as many as the model has positions."""
+    """Largest number of tokens the model reads at once; None for all positions it has."""
     stride: int | None = None
-    """Positions a further window of a long document predicts; None for half the context."""
+    """Number of positions that each window of a long document predicts after the first; None for half the context."""
     quanta_per_nat: int = 10_000
-    """Rounding of stored log-probabilities: 10000 = 1e-4 nats, 1000 = 1e-3 nats, 0 = lossless."""
+    """Rounding of stored log-probabilities: 10000 for 1e-4 nats, 1000 for 1e-3 nats, 0 for none."""
     with_entropy: bool = False
     with_target_rank: bool = False
     is_compiled: bool = False
-    """Whether torch.compile fuses the model's operations: faster on a GPU, and other in the last digits."""
+    """Whether torch.compile fuses the operations of the model: faster on a GPU, with other last digits."""
     max_batch_tokens: int | None = None
-    """Tokens of one forward pass, padding included; None for what suits the device."""
+    """Number of tokens of one forward pass, padding included; None for what suits the device."""
     device: str = "auto"
-    """Where the model runs: auto, cpu, cuda, cuda:1 and so on."""
+    """The device the model runs on: auto, cpu, cuda, cuda:1 and so on."""
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -53,9 +53,9 @@ class ScoringSettings:
             )
 
     def as_record(self) -> dict[str, Any]:
-        """Return what decides a score, for the ledger: equal records and inputs give equal scores.
+        """Return the settings that enter the score key: equal records and inputs give equal scores.
 
-        The device and the batch size are left out: in float32 they move a score by less than its rounding.
+        The device and the batch size are left out: in float32 they change a score by less than its rounding.
         """
         record = {
             "scoring_method": SCORING_METHOD,
@@ -66,5 +66,5 @@ class ScoringSettings:
             "with_entropy": self.with_entropy,
             "with_target_rank": self.with_target_rank,
         }
-        # Left out where it is not chosen: scores from before it could be are the same
+        # Enters the score key only if true, so keys from before the option existed stay valid
         return {**record, "is_compiled": True} if self.is_compiled else record

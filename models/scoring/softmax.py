@@ -1,17 +1,27 @@
-"""From hidden states or logits to the log-probability of each target, without ever holding all logits.
+"""The log-probability of each target token, from hidden states or logits, without holding all logits at once.
 
-A block of targets meets the vocabulary tile by tile. What is kept between tiles is the running maximum m and
-the running sums of the online softmax (Milakov and Gimelshein 2018, "Online normalizer calculation for
-softmax", Algorithm 3)::
+The vocabulary is split into chunks. For each target, the online softmax (Milakov and Gimelshein 2018, "Online
+normalizer calculation for softmax", Algorithm 3) keeps a maximum m and a sum s over the chunks seen so far.
+A chunk of logits x changes them to::
 
-    m' = max(m, max x)      s' = s * exp(m - m') + sum exp(x - m')      log p(t) = x_t - m - ln s
+    m' = max(m, max x)
+    s' = s * exp(m - m') + sum exp(x - m')
 
-and for the entropy also u = sum (x - m) * exp(x - m), as H = ln s - u / s. Logits are taken relative to the
-maximum because m + ln s and the mean logit, both large, would cancel to an entropy that has lost its digits.
+After the last chunk, the log-probability of the target t is::
 
-On a CPU those are four passes over every tile, which two cores feel more than the product itself. Where no entropy
-is asked for, torch's log_softmax of a tile, one pass, gives its normaliser instead: that of x less that of
-log_softmax(x) at any one column.
+    log p(t) = x_t - m - ln s
+
+The entropy needs one more sum, u::
+
+    d  = m - m'
+    u' = exp(d) * (u + s * d) + sum (x - m') * exp(x - m')
+    H  = ln s - u / s
+
+All logits are taken relative to m. Otherwise H would be the difference of two large numbers and lose its digits.
+
+On a CPU these sums read every chunk four times, which takes longer than the matrix product itself. Where no
+entropy is needed, one call of ``torch.log_softmax`` on the chunk gives ln sum exp(x) in one pass: it is
+x - log_softmax(x), in any column.
 """
 
 from __future__ import annotations
@@ -22,128 +32,121 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trailhouse.models.scoring.packed_linear import PackedLinear, pack_columns
-
-# Rows and vocabulary entries of a tile: small enough for the caches of a CPU, large enough to fill a GPU.
-CPU_TILE = (2_048, 1_024)
-FUSED_CPU_TILE = (512, 1_024)  # read once after the product, so that it may stay in the second-level cache
-ACCELERATOR_TILE = (8_192, 8_192)
+# (targets, vocabulary entries) of a chunk: small enough for the caches of a CPU, large enough to fill a GPU
+CPU_CHUNK = (2_048, 1_024)
+ONE_PASS_CPU_CHUNK = (512, 1_024)  # fits the second-level cache, so the pass after the product reads from there
+ACCELERATOR_CHUNK = (8_192, 8_192)
 
 NEGLIGIBLE_NATS = -1_000.0  # exp of it is 0 in float32
-PROBED_COLUMNS = 16
-LEAST_PROBED_NATS = -50.0
+PROBED_COLUMN_COUNT = 16
+LOWEST_PROBED_NATS = -50.0
 
 
 @dataclass(frozen=True)
 class TargetScores:
-    """Scores of n targets, each of shape (n,) and on the device of the model; None where not asked for."""
+    """Scores of n targets: tensors of shape (n,) on the device of the model, None where not asked for."""
 
     log_prob_nats: Tensor
     entropy_nats: Tensor | None
     target_rank: Tensor | None
+    """Number of tokens whose logit is larger than the target's."""
 
 
 class OnlineSoftmax:
-    """Log-softmax of a block of targets, gathered over tiles of the vocabulary."""
+    """The softmax of n targets, accumulated over chunks of the vocabulary; the formulas are those of the module."""
 
     def __init__(self, target_logits: Tensor, *, with_entropy: bool, with_target_rank: bool) -> None:
         self._target_logits = target_logits  # (n,)
-        self._maximum = torch.full_like(target_logits, -torch.inf)
-        self._sum = torch.zeros_like(target_logits)
-        self._weighted_sum = torch.zeros_like(target_logits) if with_entropy else None
+        self._maximum = torch.full_like(target_logits, -torch.inf)  # m
+        self._sum = torch.zeros_like(target_logits)  # s
+        self._weighted_sum = torch.zeros_like(target_logits) if with_entropy else None  # u
         self._rank = torch.zeros_like(target_logits, dtype=torch.int32) if with_target_rank else None
-        self._spare = torch.empty(0)
+        self._buffer = torch.empty(0)
 
-    def add_normalised_tile(self, logits: Tensor, target_columns: Tensor) -> None:
-        """Take in finite float32 logits (n, v) of a CPU, for the log-probability and the rank alone."""
+    def add_chunk_in_one_pass(self, logits: Tensor, target_columns: Tensor) -> None:
+        """Add a chunk of finite float32 logits (n, v) on a CPU; it yields no entropy.
+
+        ``target_columns`` is explained in ``add_chunk``.
+        """
         if self._rank is not None:
             self._count_larger(logits, target_columns)
-        if self._spare.numel() < logits.numel():
-            self._spare = torch.empty(logits.numel())
-        normalised = torch.log_softmax(logits, -1, out=self._spare[: logits.numel()].view(logits.shape))
-        # The difference keeps its digits where the logit is one of the larger: the largest of a few is near enough
-        spacing = -(-logits.shape[1] // PROBED_COLUMNS)
+        if self._buffer.numel() < logits.numel():
+            self._buffer = torch.empty(logits.numel())
+        log_probs = torch.log_softmax(logits, -1, out=self._buffer[: logits.numel()].view(logits.shape))
+        # Large logits lose the fewest digits in the difference; the largest of a few columns is large enough
+        spacing = -(-logits.shape[1] // PROBED_COLUMN_COUNT)
         largest, column = logits[:, ::spacing].max(-1)
-        log_prob = normalised.gather(1, column[:, None] * spacing)[:, 0]
-        normaliser = largest - log_prob if log_prob.min() > LEAST_PROBED_NATS else logits.logsumexp(-1)
-        maximum = torch.maximum(self._maximum, normaliser)
-        rise = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)
-        self._sum = self._sum * rise.exp() + (normaliser - maximum).exp()
+        log_prob = log_probs.gather(1, column[:, None] * spacing)[:, 0]
+        log_sum = largest - log_prob if log_prob.min() > LOWEST_PROBED_NATS else logits.logsumexp(-1)
+        maximum = torch.maximum(self._maximum, log_sum)
+        difference = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)
+        self._sum = self._sum * difference.exp() + (log_sum - maximum).exp()
         self._maximum = maximum
 
-    def add_tile(self, logits: Tensor, target_columns: Tensor) -> None:
-        """Take in float32 logits (n, v), which are overwritten.
+    def add_chunk(self, logits: Tensor, target_columns: Tensor) -> None:
+        """Add a chunk of float32 logits (n, v), which are overwritten.
 
-        ``target_columns`` (n,) says where in the tile the targets stand; values outside 0 .. v - 1 say that
-        they stand in another tile.
+        ``target_columns`` (n,) holds the column of each target within the chunk. Values outside 0 .. v - 1 mean
+        that the target is in another chunk.
         """
         if self._rank is not None:
             self._count_larger(logits, target_columns)
         maximum = torch.maximum(self._maximum, logits.amax(-1))
-        rise = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)  # from minus infinity at the first tile
-        shrink = rise.exp()
+        difference = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)  # minus infinity at the first chunk
+        shrink = difference.exp()
         logits.sub_(maximum[:, None])
         if self._weighted_sum is None:
             weights = logits.exp_()
         else:
             weights = logits.exp()
-            # A logit of minus infinity is an excluded token: it has no weight, and no part in the entropy
-            products = logits.mul_(weights).nan_to_num_(nan=0.0) if logits.isinf().any() else logits.mul_(weights)
-            self._weighted_sum = shrink * (self._weighted_sum + self._sum * rise) + products.sum(-1)
+            has_excluded_tokens = bool(logits.isinf().any())
+            products = logits.mul_(weights)
+            if has_excluded_tokens:  # minus infinity times 0: such a token adds nothing to the entropy
+                products.nan_to_num_(nan=0.0)
+            self._weighted_sum = shrink * (self._weighted_sum + self._sum * difference) + products.sum(-1)
         self._sum = self._sum * shrink + weights.sum(-1)
         self._maximum = maximum
 
     def finish(self) -> TargetScores:
-        """Return the scores once every tile was added."""
+        """Return the scores; all chunks must have been added."""
         log_normaliser = self._maximum + self._sum.log()
         entropy = None
         if self._weighted_sum is not None:
             entropy = (self._sum.log() - self._weighted_sum / self._sum).clamp_(min=0)
-        # Rounding may lift the log-probability of a certain token above 0
+        # Rounding can lift the log-probability of a nearly certain token above 0
         return TargetScores((self._target_logits - log_normaliser).clamp_(max=0), entropy, self._rank)
 
     def _count_larger(self, logits: Tensor, target_columns: Tensor) -> None:
         assert self._rank is not None
         is_larger = logits > self._target_logits[:, None]
         rows = ((target_columns >= 0) & (target_columns < logits.shape[1])).nonzero()[:, 0]
-        is_larger[rows, target_columns[rows]] = False  # the target against itself, rounded another way
+        is_larger[rows, target_columns[rows]] = False  # the target itself, which the chunk may have rounded otherwise
         self._rank += is_larger.sum(-1, dtype=torch.int32)
 
 
 def score_hidden_states(
     hidden: Tensor,  # (N, D)
-    head: nn.Linear,
+    head: nn.Linear,  # D -> V
     targets: Tensor,  # (N,)
     *,
     with_entropy: bool,
     with_target_rank: bool,
-    packed: list[PackedLinear] | None = None,
 ) -> TargetScores:
-    """Score targets from the hidden states that predict them, through a plain linear head.
-
-    ``packed`` is what ``pack_head`` made of the head.
-    """
-    is_fused = hidden.device.type == "cpu" and not with_entropy
-    tile = ACCELERATOR_TILE if hidden.device.type != "cpu" else FUSED_CPU_TILE if is_fused else CPU_TILE
+    """Return the scores of N targets from the hidden states that predict them, by way of a linear LM head."""
+    is_one_pass = hidden.device.type == "cpu" and not with_entropy
+    row_count, column_count = _choose_chunk(hidden.device, is_one_pass=is_one_pass)
     blocks = []
-    for rows, row_targets in zip(torch.split(hidden, tile[0]), torch.split(targets, tile[0]), strict=True):
+    for rows, row_targets in zip(torch.split(hidden, row_count), torch.split(targets, row_count), strict=True):
         rows = rows.float()
         target_logits = (rows * head.weight[row_targets].float()).sum(-1)
         if head.bias is not None:
             target_logits += head.bias[row_targets].float()
         softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
-        add_tile = softmax.add_normalised_tile if is_fused else softmax.add_tile
-        first = 0
-        for logits in _multiply_packed(rows, packed) if packed else _multiply(rows, head, tile[1]):
-            add_tile(logits, row_targets - first)
-            first += logits.shape[1]
+        add_chunk = softmax.add_chunk_in_one_pass if is_one_pass else softmax.add_chunk
+        for first_column, logits in _compute_logits(rows, head, column_count):
+            add_chunk(logits, row_targets - first_column)
         blocks.append(softmax.finish())
     return join_scores(blocks)
-
-
-def pack_head(head: nn.Linear) -> list[PackedLinear] | None:
-    """Pack the head for ``score_hidden_states``; None where it cannot be packed."""
-    return pack_columns(head, CPU_TILE[1])
 
 
 def score_logits(
@@ -153,16 +156,16 @@ def score_logits(
     with_entropy: bool,
     with_target_rank: bool,
 ) -> TargetScores:
-    """Score targets from whole rows of logits, which are overwritten where they are float32."""
+    """Return the scores of N targets from all logits, which are overwritten if they are float32."""
     rows = logits.float()
     target_logits = rows.gather(1, targets[:, None])[:, 0]
     softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
-    softmax.add_tile(rows, targets)
+    softmax.add_chunk(rows, targets)
     return softmax.finish()
 
 
 def join_scores(blocks: list[TargetScores]) -> TargetScores:
-    """Return the scores of several blocks as one."""
+    """Concatenate the scores of several blocks of targets."""
     return TargetScores(
         torch.cat([block.log_prob_nats for block in blocks]),
         _join_optional([block.entropy_nats for block in blocks]),
@@ -170,20 +173,22 @@ def join_scores(blocks: list[TargetScores]) -> TargetScores:
     )
 
 
-def _multiply(hidden: Tensor, head: nn.Linear, column_count: int) -> Iterator[Tensor]:
-    """Yield the logits (n, v) of tile after tile in one buffer: each ends with the next."""
+def _choose_chunk(device: torch.device, *, is_one_pass: bool) -> tuple[int, int]:
+    if device.type != "cpu":
+        return ACCELERATOR_CHUNK
+    return ONE_PASS_CPU_CHUNK if is_one_pass else CPU_CHUNK
+
+
+def _compute_logits(hidden: Tensor, head: nn.Linear, column_count: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield (first column, logits (n, v)) of each chunk; all chunks share one buffer, so use each before the next."""
     buffer = hidden.new_empty(hidden.shape[0] * column_count)
-    for first in range(0, head.weight.shape[0], column_count):
-        columns = head.weight[first : first + column_count].float()
-        tile = buffer[: hidden.shape[0] * columns.shape[0]].view(hidden.shape[0], columns.shape[0])
-        torch.mm(hidden, columns.T, out=tile)
+    for first_column in range(0, head.weight.shape[0], column_count):
+        weight = head.weight[first_column : first_column + column_count].float()
+        logits = buffer[: hidden.shape[0] * weight.shape[0]].view(hidden.shape[0], weight.shape[0])
+        torch.mm(hidden, weight.T, out=logits)
         if head.bias is not None:
-            tile += head.bias[first : first + column_count]
-        yield tile
-
-
-def _multiply_packed(hidden: Tensor, packed: list[PackedLinear]) -> Iterator[Tensor]:
-    return (tile.multiply(hidden) for tile in packed)
+            logits += head.bias[first_column : first_column + column_count]
+        yield first_column, logits
 
 
 def _join_optional(parts: list[Tensor | None]) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Windows over documents that are longer than a model's context, and batches of windows of like length."""
+"""Windows over documents that are longer than the context of a model, and batches of windows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_PADDING_RATIO = 0.05
 
 
 class Window(NamedTuple):
-    """A stretch of one document that a model reads at once.
+    """A range of tokens of one document that a model reads at once.
 
     The model reads the tokens ``start .. end - 2`` and predicts the positions ``first_target .. end - 1``.
     """
@@ -21,24 +21,32 @@ class Window(NamedTuple):
 
     @property
     def input_length(self) -> int:
-        """Tokens the model reads."""
+        """Number of tokens that the model reads."""
         return self.end - 1 - self.start
+
+    @property
+    def target_count(self) -> int:
+        """Number of positions that the window predicts."""
+        return self.end - self.first_target
 
 
 def plan_windows(document_id: int, token_count: int, context_length: int, stride: int) -> Iterator[Window]:
-    """Yield windows that predict every position from 1 on exactly once, in order.
+    """Yield the windows of a document, which predict every position from 1 on exactly once, in order.
 
-    The first window predicts as many positions as the context holds, each further one ``stride`` positions,
-    so that every position but the first ``context_length`` is predicted from between
-    ``context_length - stride + 1`` and ``context_length`` tokens. With context_length 4 and stride 2::
+    For context length C and stride S, the first window predicts the positions 1 .. C. Each further window predicts
+    the next S positions. With C = 4 and S = 2::
 
         position   0  1  2  3  4  5  6  7  8
-        window 1   r  rp rp rp p
-        window 2         r  r  r  rp p               r: read
-        window 3               r  r  r  rp p         p: predicted
+        window 1   r  rp rp rp p                     r: read
+        window 2         r  r  r  rp p               p: predicted
+        window 3               r  r  r  rp p
 
-    What a position is predicted from depends on the tokens before it only: a document's scores do not change
-    when text is appended to it.
+    The number of tokens before position t that its window reads is::
+
+        t                      for t <= C
+        C - S + 1 .. C         for t > C
+
+    It does not depend on later tokens, so appending text to a document does not change its scores.
     """
     if token_count > 1:
         yield Window(document_id, 0, 1, min(context_length + 1, token_count))
@@ -50,11 +58,11 @@ def plan_windows(document_id: int, token_count: int, context_length: int, stride
 def group_windows(
     windows: Iterable[Window], max_batch_tokens: int, enough_tokens: int | None = None
 ) -> Iterator[list[Window]]:
-    """Yield batches of windows of like length, the longest first.
+    """Yield batches of windows of similar length, the longest first, so that a lack of memory shows at once.
 
-    No batch, padded to its longest window, exceeds ``max_batch_tokens``, unless a single window does. One of
-    ``enough_tokens`` ends before a window that would be padded by more than ``MAX_PADDING_RATIO``. The largest batches
-    come first, so that a lack of memory shows at once.
+    A batch, padded to its longest window, holds at most ``max_batch_tokens`` tokens; a single longer window is a
+    batch of its own. A batch that holds ``enough_tokens`` takes no window that would need more padding than
+    ``MAX_PADDING_RATIO`` of the longest.
     """
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.input_length, reverse=True):
@@ -70,13 +78,16 @@ def group_windows(
         yield batch
 
 
-def group_documents(token_counts: Sequence[int], max_positions: int) -> Iterator[range]:
-    """Yield runs of consecutive documents of together at most ``max_positions`` tokens, at least one each."""
-    first, positions = 0, 0
+def group_documents(token_counts: Sequence[int], max_tokens: int) -> Iterator[range]:
+    """Yield ranges of consecutive documents with at most ``max_tokens`` tokens together.
+
+    A single longer document is a range of its own.
+    """
+    first, total = 0, 0
     for document_id, token_count in enumerate(token_counts):
-        if document_id > first and positions + token_count > max_positions:
+        if document_id > first and total + token_count > max_tokens:
             yield range(first, document_id)
-            first, positions = document_id, 0
-        positions += token_count
+            first, total = document_id, 0
+        total += token_count
     if first < len(token_counts):
         yield range(first, len(token_counts))

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from tests.support.paths import MIGRATIONS
-from trailhouse.models.scoring.score_corpus import SCORE_SCHEMA
+from trailhouse.models.scoring.token_scores import SCORE_SCHEMA
 from trailhouse.models.texts.corpus import DOCUMENT_SCHEMA, Corpus, corpus_record
 from trailhouse.models.texts.tokenizer import TOKEN_SCHEMA
 

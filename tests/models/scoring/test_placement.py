@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tests.support.architectures import VOCABULARY_SIZE, build_random_model
-from trailhouse.models.scoring.load_model import find_input_device, list_devices
+from trailhouse.models.scoring.devices import find_input_device, list_devices
 from trailhouse.models.scoring.score_corpus import ScoringSettings, restore_log_probs, score_corpus
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
@@ -60,7 +60,7 @@ def test_a_model_spread_by_accelerate_has_the_scores_of_the_whole_one(name, save
 def test_a_gpu_is_known_by_itself_and_not_by_its_number(monkeypatch):
     """Two processes that each see one GPU call it number 0."""
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=f"uuid{device.index}"))
-    monkeypatch.setattr("trailhouse.models.scoring.load_model.find_input_device", lambda model: torch.device("cuda", 1))
+    monkeypatch.setattr("trailhouse.models.scoring.devices.find_input_device", lambda model: torch.device("cuda", 1))
     assert list_devices(SimpleNamespace()) == ["cuda-uuid1"]
     spread = SimpleNamespace(hf_device_map={"embed": 1, "layers.0": 0, "layers.1": "cpu", "head": "disk"})
     assert list_devices(spread) == ["cpu", "cuda-uuid0", "cuda-uuid1"]

@@ -11,8 +11,11 @@ import torch
 
 from tests.support.architectures import CONTEXT_LENGTH, VOCABULARY_SIZE, build_random_model
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.models.scoring.forward import inspect_output_path
-from trailhouse.models.scoring.score_corpus import SCORE_SCHEMA, ScoringSettings, restore_log_probs, score_corpus
+from trailhouse.models.scoring.forward import inspect_forward_pass
+from trailhouse.models.scoring.quantisation import restore_log_probs
+from trailhouse.models.scoring.score_corpus import score_corpus
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.token_scores import SCORE_SCHEMA
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 LOSSLESS = ScoringSettings(quanta_per_nat=0, with_entropy=True, with_target_rank=True)
@@ -86,12 +89,12 @@ def test_scores_are_those_of_one_forward_pass_per_position(name):
 
 @pytest.mark.parametrize("name", PLAIN_HEADS)
 def test_a_plain_linear_head_is_recognised(name):
-    assert inspect_output_path(build_random_model(name), torch.arange(16), CONTEXT_LENGTH).body is not None
+    assert inspect_forward_pass(build_random_model(name), torch.arange(16), CONTEXT_LENGTH).body is not None
 
 
 @pytest.mark.parametrize("name", OTHER_HEADS)
 def test_a_head_that_does_more_is_left_to_the_model(name):
-    assert inspect_output_path(build_random_model(name), torch.arange(16), CONTEXT_LENGTH).body is None
+    assert inspect_forward_pass(build_random_model(name), torch.arange(16), CONTEXT_LENGTH).body is None
 
 
 @pytest.mark.parametrize("name", ["gpt_neox", "gpt_neo", "opt", "mamba", "mamba2", "rwkv"])

@@ -5,16 +5,16 @@ import pytest
 import torch
 from scipy.special import log_softmax
 
-from trailhouse.models.scoring import softmax as head_module
+from trailhouse.models.scoring import softmax as softmax_module
 from trailhouse.models.scoring.softmax import OnlineSoftmax, score_hidden_states
 
 
 @pytest.mark.parametrize("with_entropy", [False, True])
 @pytest.mark.parametrize("has_bias", [False, True])
-@pytest.mark.parametrize("tile", [(3, 5), (7, 64), (64, 1)])
-def test_tiles_of_any_size_give_the_plain_log_softmax(monkeypatch, has_bias, tile, with_entropy):
-    monkeypatch.setattr(head_module, "CPU_TILE", tile)
-    monkeypatch.setattr(head_module, "FUSED_CPU_TILE", tile)
+@pytest.mark.parametrize("chunk", [(3, 5), (7, 64), (64, 1)])
+def test_chunks_of_any_size_give_the_plain_log_softmax(monkeypatch, has_bias, chunk, with_entropy):
+    monkeypatch.setattr(softmax_module, "CPU_CHUNK", chunk)
+    monkeypatch.setattr(softmax_module, "ONE_PASS_CPU_CHUNK", chunk)
     generator = torch.Generator().manual_seed(3)
     head = torch.nn.Linear(8, 61, bias=has_bias)
     torch.nn.init.normal_(head.weight, std=3, generator=generator)
@@ -34,8 +34,8 @@ def test_tiles_of_any_size_give_the_plain_log_softmax(monkeypatch, has_bias, til
 
 def test_large_logits_neither_overflow_nor_underflow():
     softmax = OnlineSoftmax(torch.tensor([3e4, -3e4]), with_entropy=True, with_target_rank=False)
-    softmax.add_tile(torch.tensor([[-3e4, 0.0], [-3e4, 0.0]]), torch.tensor([5, 0]))
-    softmax.add_tile(torch.tensor([[3e4, 1.0], [2e4, 1.0]]), torch.tensor([0, -2]))
+    softmax.add_chunk(torch.tensor([[-3e4, 0.0], [-3e4, 0.0]]), torch.tensor([5, 0]))
+    softmax.add_chunk(torch.tensor([[3e4, 1.0], [2e4, 1.0]]), torch.tensor([0, -2]))
     scores = softmax.finish()
     assert scores.log_prob_nats.tolist() == [0.0, -5e4]
     assert scores.entropy_nats.tolist() == [0.0, 0.0]
@@ -59,7 +59,7 @@ def test_nearly_excluded_tokens_cost_no_digits_of_the_others(offset):
 
 def test_excluded_tokens_have_no_part_in_the_entropy():
     softmax = OnlineSoftmax(torch.tensor([0.0]), with_entropy=True, with_target_rank=True)
-    softmax.add_tile(torch.tensor([[0.0, -torch.inf, 0.0]]), torch.tensor([0]))
+    softmax.add_chunk(torch.tensor([[0.0, -torch.inf, 0.0]]), torch.tensor([0]))
     scores = softmax.finish()
     np.testing.assert_allclose(scores.log_prob_nats.numpy(), -np.log(2), rtol=1e-6)
     np.testing.assert_allclose(scores.entropy_nats.numpy(), np.log(2), rtol=1e-6)

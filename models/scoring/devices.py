@@ -1,0 +1,71 @@
+"""Devices: where the weights of a model are placed, where its token ids go, and what its devices are called."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from trailhouse.errors import UsageError
+
+
+def choose_device_map(device: str) -> str | None:
+    """Return the device map with which transformers loads a model, or None for plain loading on the CPU.
+
+    Raises UsageError if the device is not known or not available.
+    """
+    if device == "auto":
+        # One GPU as long as it holds the model: accelerate's "auto" would spread the smallest model over all of them
+        return "sequential" if torch.cuda.is_available() else None
+    try:
+        device_type = torch.device(device).type
+    except RuntimeError as error:
+        raise UsageError(f"device {device!r} is not known", "use auto, cpu or cuda") from error
+    if device_type == "cpu":
+        return None
+    if not torch.get_device_module(device_type).is_available():
+        raise UsageError(f"device {device!r} is not available here", "use auto or cpu")
+    return device
+
+
+def find_input_device(model: PreTrainedModel) -> torch.device:
+    """Return the device that the model expects its token ids on, wherever accelerate has placed its weights."""
+    embedding = model.get_input_embeddings()
+    assert isinstance(embedding, torch.nn.Module)
+    device = next(embedding.parameters()).device
+    if device.type != "meta":
+        return device
+    hook: Any = embedding._hf_hook  # accelerate keeps the weights on disk and loads them to this device
+    return torch.device(hook.execution_device)
+
+
+def list_devices(model: PreTrainedModel) -> list[str]:
+    """Return the devices that the model computes on, by names that are the same in every process of a host.
+
+    A GPU is named by its UUID: two processes that each see one GPU both call it number 0.
+    """
+    placed = (getattr(model, "hf_device_map", None) or {}).values()
+    # Weights on disk are loaded to the input device
+    devices = {find_input_device(model), *(_as_device(entry) for entry in placed if entry != "disk")}
+    return sorted({_name_physical_device(device) for device in devices})
+
+
+def device_name(model: PreTrainedModel) -> str:
+    """Return the type and the name of the model's input device, for example ``cuda NVIDIA H100``."""
+    device = find_input_device(model)
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    return f"{device.type} {platform.processor() or platform.machine()}"
+
+
+def _as_device(entry: int | str | torch.device) -> torch.device:
+    """Return the device of an entry of accelerate's device map, where a number is a GPU."""
+    return torch.device("cuda", entry) if isinstance(entry, int) else torch.device(entry)
+
+
+def _name_physical_device(device: torch.device) -> str:
+    if device.type != "cuda":
+        return device.type
+    return f"cuda-{torch.cuda.get_device_properties(device).uuid}"

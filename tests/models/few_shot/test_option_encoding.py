@@ -1,0 +1,139 @@
+"""Where an option begins among the tokens, and prompts that do not fit the context."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from tests.support.option_tasks import build_text_task, build_tokenizer
+from trailhouse.errors import BadInputError
+from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
+from trailhouse.models.few_shot.option_encoding import count_tokens, encode_task, find_start_token
+from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return build_tokenizer()
+
+
+def list_words(tokenizer, option) -> list[str]:
+    return tokenizer.convert_ids_to_tokens(option.token_ids[option.first_target :].tolist())
+
+
+def test_the_blank_before_an_option_belongs_to_its_first_token(tokenizer):
+    encoded = encode_task(tokenizer, build_text_task(), 1, 0, 100)
+    option = encoded.items[0].options[0]
+    text = write_prompt(encoded.task, 0, draw_exemplars(encoded.task, 0, 1, 0), 0) + "yes"
+    assert option.token_ids.tolist() == tokenizer(text)["input_ids"]
+    assert list_words(tokenizer, option) == ["Ġyes"]
+    assert tokenizer.convert_ids_to_tokens(option.unconditional_token_ids.tolist()) == ["<end>", "Ġyes"]
+
+
+def test_an_option_that_merges_with_the_prompt_is_scored_with_what_it_merges_with(tokenizer):
+    task = build_text_task(options=("t", "yes"), example_output_prefix=" no")
+    option = encode_task(tokenizer, task, 0, 0, 100).items[0].options[0]
+    assert list_words(tokenizer, option) == ["Ġnot"]
+    assert option.token_count == 1
+
+
+def test_an_option_that_adds_no_token_is_scored_as_the_last_token_of_the_prompt(tokenizer):
+    """The tokenizer removes the letter x; an option of no tokens would have the score 0, the highest of all."""
+    task = build_text_task(options=("x", "yes"), example_output_prefix="\nA:")
+    vanished, other = encode_task(tokenizer, task, 0, 0, 100).items[0].options
+    assert list_words(tokenizer, vanished) == [":"]
+    assert vanished.token_ids.tolist() == tokenizer(write_prompt(task, 0, (), 0))["input_ids"]
+    assert list_words(tokenizer, other) == ["yes"]
+
+
+def test_an_empty_prompt_begins_with_the_token_that_begins_texts(tokenizer):
+    task = build_text_task(question="", example_input_prefix="", example_output_prefix="")
+    option = encode_task(tokenizer, task, 0, 0, 100).items[0].options[0]
+    assert (option.token_ids.tolist(), option.first_target) == (tokenizer.convert_tokens_to_ids(["<end>", "yes"]), 1)
+    without_end = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer)
+    with pytest.raises(BadInputError, match="item 0"):
+        encode_task(without_end, task, 0, 0, 100)
+
+
+def test_a_text_begins_with_bos_or_else_with_eos(tokenizer):
+    backend = tokenizer.backend_tokenizer
+    both = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="Q", eos_token="<end>")
+    assert find_start_token(both) == tokenizer.convert_tokens_to_ids("Q")
+    assert find_start_token(tokenizer) == tokenizer.convert_tokens_to_ids("<end>") == 0
+    assert find_start_token(PreTrainedTokenizerFast(tokenizer_object=backend)) is None
+
+
+def test_prompts_that_are_too_long_lose_their_first_exemplars_and_then_their_beginning(tokenizer):
+    """All six items differ; the whole prompt of every remaining number of exemplars is written anew."""
+    task = build_text_task(count=6)
+    exemplar_ids = draw_exemplars(task, 0, 3, 0)
+    assert len({task.items[index].input + task.items[index].answer for index in (0, *exemplar_ids)}) == 4
+
+    def encode_with(count: int) -> list[list[int]]:
+        prompt = write_prompt(task, 0, exemplar_ids[3 - count :], 0)
+        return [tokenizer(prompt + option)["input_ids"] for option in task.items[0].options]
+
+    whole = {count: encode_with(count) for count in range(4)}
+    longest = {count: max(len(tokens) for tokens in texts) for count, texts in whole.items()}
+    seen = set()
+    for context_length in range(2, longest[3] + 2):
+        item = encode_task(tokenizer, task, 3, 0, context_length).items[0]
+        kept = max((count for count in range(4) if longest[count] <= context_length + 1), default=0)
+        cut = max(0, longest[0] - (context_length + 1))
+        assert (item.exemplar_count, item.truncated_token_count) == (kept, cut)
+        assert [option.token_ids.tolist() for option in item.options] == [tokens[cut:] for tokens in whole[kept]]
+        assert [list_words(tokenizer, option) for option in item.options] == [["Ġyes"], ["Ġno"]]
+        seen.add((kept, cut > 0))
+    assert seen == {(0, True), (0, False), (1, False), (2, False), (3, False)}
+
+
+def test_an_option_that_fills_the_context_needs_one_token_of_the_prompt(tokenizer):
+    task = build_text_task(options=("yes yes yes yes", "no"))
+    item = encode_task(tokenizer, task, 0, 0, 4).items[0]
+    assert [option.first_target for option in item.options] == [1, 1]
+    assert item.options[0].token_count == 4
+    with pytest.raises(BadInputError, match="item 0: an option of 4 tokens does not fit"):
+        encode_task(tokenizer, task, 0, 0, 3)
+
+
+def test_counts_are_those_of_the_encoded_options(tokenizer):
+    task = build_text_task(options=("yes", "no yes", "t", "x"))
+    encoded = encode_task(tokenizer, task, 1, 0, 100)
+    prompts = [write_prompt(task, item_id, draw_exemplars(task, item_id, 1, 0), 0) for item_id in range(4)]
+    requests = [(prompt, option) for prompt in prompts for option in task.items[0].options]
+    options = [option for item in encoded.items for option in item.options]
+    assert count_tokens(tokenizer, requests) == [(option.first_target, option.token_count) for option in options]
+    assert len({option.token_count for option in options}) > 1
+
+
+def test_the_largest_token_id_is_looked_for_in_all_options_with_and_without_prompt(tokenizer):
+    encoded = encode_task(tokenizer, build_text_task(), 0, 0, 100)
+    option = encoded.items[2].options[1]
+    larger = [
+        dataclasses.replace(option, token_ids=option.token_ids + 500),
+        dataclasses.replace(option, unconditional_token_ids=option.unconditional_token_ids + 500),
+    ]
+    for changed in larger:
+        item = dataclasses.replace(encoded.items[2], options=(encoded.items[2].options[0], changed))
+        task = dataclasses.replace(encoded, items=(*encoded.items[:2], item, encoded.items[3]))
+        assert task.largest_token_id >= 500 > encoded.largest_token_id
+
+
+def test_an_encoder_keeps_what_differs_apart_and_encodes_nothing_twice(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path)
+    encoder = TaskEncoder()
+    task, other = build_text_task(count=6), build_text_task(count=5)
+    wanted = [
+        (task, 2, 0, 100), (task, 2, 1, 100), (task, 1, 0, 100), (task, 2, 0, 20), (other, 2, 0, 100),
+    ]  # fmt: skip
+    encoded = [encoder.encode(tmp_path, "tokenizer", *arguments) for arguments in wanted]
+    for result, arguments in zip(encoded, wanted, strict=True):
+        expected = encode_task(tokenizer, *arguments)
+        assert (result.task, result.shot_count, result.seed) == (expected.task, expected.shot_count, expected.seed)
+        for item, expected_item in zip(result.items, expected.items, strict=True):
+            tokens = [option.token_ids.tolist() for option in item.options]
+            assert tokens == [option.token_ids.tolist() for option in expected_item.options]
+    assert len({str([o.token_ids.tolist() for i in r.items for o in i.options]) for r in encoded}) == len(wanted)
+    assert encoder.encode(tmp_path, "tokenizer", *wanted[1]) is encoded[1]
