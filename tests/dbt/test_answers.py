@@ -98,6 +98,7 @@ def ask(warehouse, losses, texts):
         "dim_token",
         "dim_token_context",
         "dim_document",
+        "dim_suite",
         "fct_trend_caveat",
     )
     warehouse.dbt(

@@ -10,7 +10,12 @@ STEPS = {
     "t/other": [0, 100, 200],
 }
 PARAMETERS = {"s/small": 1000, "s/large": 9000, "s/twin": 1000, "t/other": 500}
-MARTS = ("fct_token_set_trajectory", "fct_equal_perplexity_alignment", "fct_collapse_score")
+MARTS = (
+    "fct_token_set_trajectory",
+    "fct_token_set_trajectory_by_axis",
+    "fct_equal_perplexity_alignment",
+    "fct_collapse_score",
+)
 AXES = {
     "parameters": "parameter_count",
     "tokens seen": "tokens_seen",
@@ -85,6 +90,43 @@ def test_a_model_is_read_between_the_checkpoints_where_it_first_reaches_a_perple
     for row in rows:
         assert row[5:7] == expected[row[:5]][:2]
         assert row[7] == pytest.approx(expected[row[:5]][2], abs=1e-9)
+
+
+def value_at(level: float, x: np.ndarray, y: np.ndarray, *, is_falling: bool) -> tuple[float, bool] | None:
+    """Perplexity at a level of the axis and whether it is measured; None where the model does not reach the level."""
+    if level in x:
+        return y[list(x).index(level)], True
+    after = next((index for index, value in enumerate(x) if (value <= level if is_falling else value >= level)), 0)
+    if after == 0 or x[after - 1] <= 0:
+        return None
+    weight = np.log(level / x[after - 1]) / np.log(x[after] / x[after - 1])
+    return y[after - 1] ** (1 - weight) * y[after] ** weight, False
+
+
+@pytest.mark.parametrize(
+    ("axis", "column"), [("step", "step"), ("tokens seen", "tokens_seen"), ("validation perplexity",) * 2]
+)
+def test_a_line_is_measured_or_read_where_the_model_first_reaches_the_value(built, trajectories, axis, column):
+    column = column.replace(" ", "_")
+    is_falling = axis == "validation perplexity"
+    levels = {}
+    for key, curve in trajectories.items():
+        levels.setdefault(key[3][0], set()).update(curve[column])
+    expected = {}
+    for key, curve in trajectories.items():
+        for level in levels[key[3][0]]:
+            found = value_at(level, curve[column], curve["perplexity"], is_falling=is_falling)
+            if found:
+                expected[*key, level] = found
+    rows = built.rows(
+        "select set_model_id, start_percent, category, model_id, axis_value, perplexity, is_measured"
+        f" from fct_token_set_trajectory_by_axis where axis = '{axis}' and corpus_id = 'books'"
+    )
+    assert {row[:5] for row in rows} == set(expected)
+    assert len(rows) == len(expected)
+    for row in rows:
+        assert row[5:] == (pytest.approx(expected[row[:5]][0], rel=1e-9), expected[row[:5]][1])
+    assert {row[6] for row in rows} == {True, False}
 
 
 def collapse(models: np.ndarray, coordinates: np.ndarray, values: np.ndarray) -> tuple[float | None, float | None, int]:

@@ -16,7 +16,7 @@ INCREMENTAL = (
 
 
 def make_series(seed: int, steps: list[int]) -> dict[tuple[int, int], dict[int, float]]:
-    """Sixty falling series; a longer grid only adds to a shorter one."""
+    """Sixty falling series; more steps only add scores to those of fewer."""
     random = np.random.default_rng(seed)
     levels = random.uniform(0.5, 6, 60)
     return {
@@ -127,6 +127,16 @@ def test_a_changed_plan_fits_the_trends_of_its_model_again_and_reads_no_scores(b
     pairs = {"('s/b','books')", "('s/b','wiki')"}
     fitted = {table for table in INCREMENTAL if "trend" in table or "category" in table}
     assert rewritten_pairs(built, blocks) == {table: pairs if table in fitted else set() for table in INCREMENTAL}
+
+
+def test_tables_that_an_earlier_version_named_otherwise_are_taken_over_and_no_score_is_read_again(built):
+    built.dbt("run")
+    content, blocks = built.digest(), written_blocks(built)
+    built.client.command("alter table int_token_series rename column step_set_id to grid_id")
+    built.client.command("create table int_series_grid engine = MergeTree order by () as select 1 as grid_id")
+    built.dbt("run")
+    assert built.digest() == content
+    assert rewritten_pairs(built, blocks) == {table: set() for table in INCREMENTAL}
 
 
 def test_building_everything_anew_gives_what_the_increments_gave(built):

@@ -159,6 +159,7 @@ MARTS = (
     "fct_task_accuracy_by_axis",
     "fct_task_accuracy_by_seed",
     "fct_item_outcome",
+    "dim_suite",
 )
 BUILD = ("build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select")
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.support.paths import MIGRATIONS
+from tests.support.paths import MIGRATIONS, ROOT
 
 # What is derived from published series is there before anything is scored.
 PUBLISHED = {
@@ -81,6 +81,16 @@ def test_every_mart_has_an_enforced_contract(models):
     marts = {name for name, model in models.items() if "/marts/" in model["original_file_path"]}
     assert marts == {name for name in models if name.startswith(("dim_", "fct_"))}
     assert all(models[name]["config"]["contract"]["enforced"] for name in marts)
+
+
+def test_the_trend_categories_are_listed_once_and_defined_once():
+    project = ROOT / "dbt"
+    listed = re.search(r"trend_categories: \[(.*)\]", (project / "dbt_project.yml").read_text()).group(1).split(", ")
+    definition = (project / "macros" / "trend_category.sql").read_text()
+    macro = definition.split("macro trend_category(")[1].split("endmacro")[0]
+    assert sorted(re.findall(r"'(\w+)'", macro)) == listed
+    for file in [*(project / "models").rglob("*.sql"), *(project / "models").rglob("*.yml")]:
+        assert not re.search(r"\['?(downward|upward|stagnated|other)'?,", file.read_text()), file
 
 
 def test_only_staging_reads_raw_tables_and_nothing_reads_backwards(manifest):

@@ -13,6 +13,9 @@ STEPS = [0, 100, 200, 400, 800, 1200, 1600, 2000]
 MODELS = {"s/small": 10, "s/large": 1000}
 WORDS = ("The", " cat", " of", "ing", ".", "\n", " 42", "x1", " the", "fu", " tree", ",", "\ufffd")
 DOCUMENTS = dict.fromkeys(range(12), 150)
+OCCURRENCE_COUNTS = (1, 2, 9, 10, 99, 100, 999, 1000)  # both sides of every border; the document has 2,220 tokens
+POSITION_BORDERS = (0, 32, 128, 512, 2048)
+FREQUENCY_BORDERS = (1, 2, 10, 100, 1000)
 
 
 def make_texts(seed: int) -> dict[tuple[int, int], str]:
@@ -63,11 +66,54 @@ def built(warehouse, texts, series):
         rows.append(["tok", "books", document_id, position, WORDS.index(text), text, is_initial])
     columns = ["tokenizer_id", "corpus_id", "document_id", "position", "token_id", "token_text", "is_word_initial"]
     warehouse.client.insert("raw_token", rows, column_names=columns)
+    add_long_document(warehouse)
     for model_id, parameter_count in MODELS.items():
         warehouse.add_model(model_id, STEPS, planned_steps=2000, parameter_count=parameter_count)
         warehouse.score(model_id, "books", series[model_id])
     warehouse.dbt("build", "--exclude-resource-types", "unit_test", "test")
     return warehouse
+
+
+def add_long_document(warehouse) -> None:
+    """Two tokenizers of a corpus with one long document; its tokens occur as often as OCCURRENCE_COUNTS says.
+
+    No model is scored on it. The token ids are those of the other corpus, whose occurrences must not count here.
+    """
+    warehouse.insert("raw_corpus", corpus_id="long", document_count=1)
+    warehouse.insert("raw_document", corpus_id="long", document_id=0, kind="human")
+    token_ids = [token_id for token_id, count in enumerate(OCCURRENCE_COUNTS) for _ in range(count)]
+    rows = [
+        [tokenizer_id, "long", 0, position, token_id, f" w{token_id}"]
+        for tokenizer_id in ("tok", "other")
+        for position, token_id in enumerate(token_ids)
+    ]
+    columns = ["tokenizer_id", "corpus_id", "document_id", "position", "token_id", "token_text"]
+    warehouse.client.insert("raw_token", rows, column_names=columns)
+
+
+def find_bucket(value: int, borders: tuple[int, ...]) -> str:
+    """Name of the bucket by its lower end, the largest border at or below the value."""
+    return f"from {max(border for border in borders if border <= value)}"
+
+
+def test_buckets_begin_at_their_borders(built):
+    rows = built.rows(
+        "select tokenizer_id, position, position_bucket, token_id, occurrence_count, frequency_bucket from dim_token"
+        " where corpus_id = 'long' order by tokenizer_id, position"
+    )
+    token_ids = [token_id for token_id, count in enumerate(OCCURRENCE_COUNTS) for _ in range(count)]
+    assert rows == [
+        (
+            tokenizer_id,
+            position,
+            find_bucket(position, POSITION_BORDERS),
+            token_id,
+            OCCURRENCE_COUNTS[token_id],
+            find_bucket(OCCURRENCE_COUNTS[token_id], FREQUENCY_BORDERS),
+        )
+        for tokenizer_id in ("other", "tok")
+        for position, token_id in enumerate(token_ids)
+    ]
 
 
 def classify(text: str, previous: str, following: str) -> str:
@@ -88,7 +134,10 @@ def classify(text: str, previous: str, following: str) -> str:
 
 
 def test_every_token_has_the_class_that_its_neighbours_give_it(built, texts):
-    found = {row[:2]: row[2] for row in built.rows("select document_id, position, word_class from dim_token")}
+    found = {
+        row[:2]: row[2]
+        for row in built.rows("select document_id, position, word_class from dim_token where corpus_id = 'books'")
+    }
     expected = {
         (document_id, position): classify(
             text, texts.get((document_id, position - 1), ""), texts.get((document_id, position + 1), "")
@@ -101,7 +150,10 @@ def test_every_token_has_the_class_that_its_neighbours_give_it(built, texts):
 
 def test_frequency_counts_the_token_in_the_corpus(built, texts):
     counts = Counter(texts.values())
-    assert dict(built.rows("select token_text, any(occurrence_count) from dim_token group by 1")) == counts
+    assert (
+        dict(built.rows("select token_text, any(occurrence_count) from dim_token where corpus_id = 'books' group by 1"))
+        == counts
+    )
 
 
 def test_odds_ratios_and_intervals_equal_those_of_statsmodels(built):

@@ -1,9 +1,9 @@
--- On which axis the models of a suite behave alike: share of the variance of a token set's loss that is
--- left between them, lowest first.
+-- On which axis do the models of a suite have the same token set loss? Share of its variance that lies
+-- between models, for every axis, lowest first.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter category String = upward: trend of the tokens of the sets
+-- parameter category String = upward: trend category of the sets
 select set_model_id, start_percent, axis, collapse_score, unexplained_share, model_count, compared_point_count
 from fct_collapse_score
 where

@@ -1,8 +1,7 @@
--- What predicts each behaviour: rank correlation with every axis, the axis that explains most first, and
--- how the
--- models differ at equal perplexity.
--- parameter suite_id String = opt-published: suite to show, one's own or a published one
--- parameter measure String = : accuracy, option, token set or generation loss, imported metric; empty is all
+-- What predicts each measure? Rank correlation with every axis, the best axis, and how much models differ
+-- at equal perplexity.
+-- parameter suite_id String = opt-published: suite to show; opt-published for the published models
+-- parameter measure String = : measure, for example task accuracy or token set loss; empty is all
 with
     alignment as (
         select *

@@ -1,4 +1,5 @@
--- Checkpoints with something wrong: missing, damaged, doubled, changed, or off the curve of their neighbours.
+-- Which checkpoints are missing, damaged, duplicated, changed, or have a perplexity unlike that of their
+-- neighbours?
 -- parameter suite_id String = miniature: suite to show
 select model_id, step, check_name, status, message, hint
 from fct_checkpoint_audit

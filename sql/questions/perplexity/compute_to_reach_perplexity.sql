@@ -1,8 +1,7 @@
--- What it takes each model to reach a validation perplexity: the first checkpoint at or below it, and its
--- compute.
+-- How much compute does each model need to reach a validation perplexity? First checkpoint at or below it.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter perplexity Float64 = 0: perplexity to reach; 0 is the lowest that every model reaches
+-- parameter perplexity Float64 = 0: perplexity to reach; 0 is the lowest one that all models reach
 with
     validation as (
         select *, min(perplexity) over (partition by model_id) as lowest_perplexity

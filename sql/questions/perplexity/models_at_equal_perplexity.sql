@@ -1,10 +1,10 @@
--- Do models of all sizes know the same tokens once their validation perplexity is the same: perplexity of a
--- token set where models first reach each level.
+-- Do models of all sizes have the same perplexity on a token set once their validation perplexity is the
+-- same? Range over models at each perplexity level.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter category String = upward: trend of the tokens of the set
+-- parameter category String = upward: trend category of the set
 with
     aligned as (
         select *

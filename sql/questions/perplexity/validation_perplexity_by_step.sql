@@ -1,4 +1,4 @@
--- Validation perplexity of every model of a suite at every checkpoint.
+-- Validation perplexity of every checkpoint of a suite.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 select step, model_id, perplexity

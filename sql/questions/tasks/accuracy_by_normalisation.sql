@@ -1,4 +1,4 @@
--- How much the accuracy of the last checkpoints depends on what a log-probability is divided by.
+-- How much does the accuracy of the last checkpoints depend on the normalisation of the log-probabilities?
 -- parameter suite_id String = miniature: suite to show
 -- parameter task_set String = all: task or group of tasks
 select

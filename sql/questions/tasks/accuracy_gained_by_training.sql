@@ -1,9 +1,8 @@
--- What every model gained between its first and its last checkpoint on each task, and whether that is more
--- than chance
--- by McNemar's exact test.
+-- How much accuracy did each model gain on each task from its first to its last checkpoint? With the
+-- p-value of McNemar's exact test.
 -- parameter suite_id String = miniature: suite to show
--- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
+-- parameter shot_count Int16 = 2: number of exemplars
+-- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 select
     task_set,
     first_model_id as model_id,

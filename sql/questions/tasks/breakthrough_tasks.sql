@@ -1,8 +1,7 @@
--- Which tasks improve at once and which evenly with the size of the model: breakthroughness beside
--- linearity, the
--- most sudden first.
--- parameter suite_id String = opt-published: suite to show, one's own or a published one
--- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
+-- Which tasks improve suddenly with model size and which steadily? Breakthroughness and linearity of every
+-- task, most sudden first.
+-- parameter suite_id String = opt-published: suite to show; opt-published for the published models
+-- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 select
     task_set as task_id,
     shot_count,

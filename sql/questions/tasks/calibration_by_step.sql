@@ -1,10 +1,9 @@
--- Whether models know when they are right: accuracy of the chosen options beside their confidence, and the
--- expected
--- calibration error, by checkpoint.
+-- Are models as often right as they are confident? Accuracy, mean confidence and expected calibration error
+-- of every checkpoint.
 -- parameter suite_id String = miniature: suite to show
 -- parameter task_set String = all: task or group of tasks
--- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
+-- parameter shot_count Int16 = 2: number of exemplars
+-- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 select model_id, step, choice_count, accuracy_ratio, mean_confidence_ratio, calibration_error_ratio
 from fct_task_calibration_by_checkpoint
 where

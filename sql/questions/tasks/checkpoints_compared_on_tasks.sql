@@ -1,10 +1,11 @@
--- On which tasks any two checkpoints differ: McNemar's exact test over the items both answered.
+-- On which tasks do two given checkpoints differ? McNemar's exact test on the items that both were
+-- evaluated on.
 -- parameter first_model_id String = miniature/neox-small: model of the first checkpoint
 -- parameter first_step Int64 = 0: step of the first checkpoint
 -- parameter second_model_id String = miniature/neox-large: model of the second checkpoint
 -- parameter second_step Int64 = 1200: step of the second checkpoint
--- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
+-- parameter shot_count Int16 = 2: number of exemplars
+-- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 with
     outcome as (
         select *

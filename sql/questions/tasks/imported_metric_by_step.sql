@@ -1,6 +1,6 @@
--- Trajectory of a metric that another harness measured, with its 95% interval.
--- parameter task_id String = lambada_openai: task as the harness names it
--- parameter metric String = acc: metric as the harness names it
+-- A metric imported from another harness at every checkpoint, with its 95% interval.
+-- parameter task_id String = lambada_openai: task, by the harness's name for it
+-- parameter metric String = acc: metric, by the harness's name for it
 -- parameter model_id String = : model to show; empty is every model
 select
     model_id,

@@ -1,11 +1,10 @@
--- On which tasks the last checkpoints of two models really differ: McNemar's exact test over the same
--- items, the
--- surest differences first.
+-- On which tasks do the last checkpoints of two models differ? McNemar's exact test on the same items,
+-- smallest p-value first.
 -- parameter suite_id String = miniature: suite to show
--- parameter first_model_id String = : the smaller of the two; empty is every pair
--- parameter second_model_id String = : the larger of the two; empty is every pair
--- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
+-- parameter first_model_id String = : smaller model; empty is every pair
+-- parameter second_model_id String = : larger model; empty is every pair
+-- parameter shot_count Int16 = 2: number of exemplars
+-- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 select
     task_set,
     first_model_id,

@@ -1,9 +1,8 @@
--- Whether accuracy comes from right options becoming likelier or wrong ones unlikelier: perplexity of both,
--- by
--- checkpoint.
+-- Does accuracy grow because right options become likelier or wrong ones less likely? Perplexity of both at
+-- every checkpoint.
 -- parameter suite_id String = miniature: suite to show
 -- parameter task_set String = all: task or group of tasks
--- parameter shot_count Int16 = 2: exemplars before the question
+-- parameter shot_count Int16 = 2: number of exemplars
 select
     model_id,
     step,

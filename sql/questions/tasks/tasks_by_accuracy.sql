@@ -1,15 +1,13 @@
--- Which tasks the last checkpoint of a model does best and worst, beside choosing at random.
+-- On which tasks is the last checkpoint of a model best and worst, compared with choosing at random?
 -- parameter suite_id String = miniature: suite to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
--- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
+-- parameter shot_count Int16 = 2: number of exemplars
+-- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count desc, model_id
-        limit 1
+        select if({model_id:String} = '', largest_model_id, {model_id:String}) as model_id
+        from dim_suite
+        where suite_id = {suite_id:String}
     )
 
 select

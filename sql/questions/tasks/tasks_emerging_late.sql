@@ -1,9 +1,8 @@
--- When in training each model first does a task better than chance for good: from this checkpoint on the
--- 95% interval
--- lies above it, latest first.
+-- When does each model begin to solve a task better than chance? First checkpoint from which on the 95%
+-- interval lies above chance, latest first.
 -- parameter suite_id String = miniature: suite to show
--- parameter shot_count Int16 = 2: exemplars before the question
--- parameter normalisation String = token: divides a log-probability: token, character, byte, sum or pmi
+-- parameter shot_count Int16 = 2: number of exemplars
+-- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 with
     series as (
         select

@@ -1,9 +1,9 @@
--- Which models' perplexity on the tokens that another model forgets rises first and falls again, and where.
+-- Does the perplexity of a token set rise and fall again under other models, and when?
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter category String = upward: trend that the sets are chosen by
+-- parameter category String = upward: trend category of the sets
 select
     set_model_id,
     model_id,

@@ -1,10 +1,10 @@
--- Is a larger model's set of learned tokens a superset of a smaller one's: overlap of the sets of every two
--- models.
+-- Are the learned tokens of a larger model a superset of those of a smaller one? Overlap of the token sets
+-- of every two models.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter category String = stagnated: trend of the tokens of the sets
+-- parameter category String = stagnated: trend category of the sets
 select
     set_model_id as smaller_model_id,
     model_id as larger_model_id,

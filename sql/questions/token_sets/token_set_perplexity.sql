@@ -1,12 +1,12 @@
--- Perplexity of the tokens that follow one trend under one model, in every model, beside random sets of the
--- same size (of the nearest whole percent, the interval's distance from the corpus on the logarithmic scale
--- times the square root of the ratio of sizes).
+-- Perplexity of the tokens in one trend category of one model, under every model, with the 95% interval of
+-- random token sets of the same size. The interval is that of the nearest whole percent; its distance from
+-- the corpus perplexity, in ln PPL, is scaled by the square root of the ratio of sizes.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter model_id String = : model the set is chosen by; empty is the largest of the suite
+-- parameter model_id String = : set model; empty is the largest of the suite
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter category String = upward: trend of the tokens of the set
+-- parameter category String = upward: trend category of the set
 with
     chosen as (
         select set_model_id

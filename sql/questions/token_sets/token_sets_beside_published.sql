@@ -1,18 +1,16 @@
--- Perplexity of the tokens that one model stagnates on or forgets, in every model: a suite of one's own and
--- the published OPT models.
+-- Perplexity of the stagnated or upward tokens of one model under every model, for a suite and for the
+-- published OPT models.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter model_id String = : model the set is chosen by; empty is the smallest of the suite
+-- parameter model_id String = : set model; empty is the smallest of the suite
 -- parameter start_percent UInt8 = 20: start of the trend in percent of training
--- parameter category String = upward: trend of the tokens of the set; upward and stagnated are published
+-- parameter category String = upward: trend category of the set; upward and stagnated are published
 -- parameter published_suite_id String = opt-published: published suite to show
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count, model_id
-        limit 1
+        select if({model_id:String} = '', smallest_model_id, {model_id:String}) as model_id
+        from dim_suite
+        where suite_id = {suite_id:String}
     ),
 
     shown as (

@@ -1,6 +1,6 @@
--- Which token sets differ from random ones: perplexity under the last checkpoint beside the 95% interval of
--- random sets of the same size (of the nearest whole percent, its distance from the corpus on the logarithmic
--- scale times the square root of the ratio of sizes).
+-- Which token sets differ from random ones? Perplexity under the last checkpoint and the 95% interval of
+-- random token sets of the same size. The interval is that of the nearest whole percent; its distance from
+-- the corpus perplexity, in ln PPL, is scaled by the square root of the ratio of sizes.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,4 +1,4 @@
--- Share of tokens, in percent, that descend twice under each model, by the least rise that counts.
+-- Percentage of tokens with a double descent under each model, for several thresholds of the rise.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

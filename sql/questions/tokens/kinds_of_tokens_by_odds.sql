@@ -1,12 +1,12 @@
--- Which kinds of tokens are most likely to follow a trend: odds ratios of all token properties in every
--- model, highest first.
+-- Which kinds of tokens are most likely to be in a trend category? Odds ratios of all token properties
+-- under every model, highest first.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter category String = upward: trend whose odds are compared
--- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
--- parameter minimum_token_count UInt32 = 50: kinds with fewer tokens are left out
+-- parameter category String = upward: trend category
+-- parameter convention_id String = paper: convention of the trends, a row of the table trend_convention
+-- parameter minimum_token_count UInt32 = 50: leave out kinds with fewer tokens
 select
     model_id,
     property,

@@ -1,18 +1,17 @@
--- Tokens that a model forgets most: their perplexity rises significantly from the start of the trend on.
+-- Which tokens does a model forget most? Tokens whose perplexity rises significantly, by the size of the
+-- rise.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
--- parameter limit UInt32 = 20: rows to show
+-- parameter convention_id String = paper: convention of the trends, a row of the table trend_convention
+-- parameter limit UInt32 = 20: maximum number of rows
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count desc, model_id
-        limit 1
+        select if({model_id:String} = '', largest_model_id, {model_id:String}) as model_id
+        from dim_suite
+        where suite_id = {suite_id:String}
     ),
 
     forgotten as (
@@ -44,20 +43,19 @@ with
         inner join token_series using (document_id, position)
         order by rise_nats desc, document_id, position
         limit {limit:UInt32}
-    ),
-
-    context as (
-        select document_id, position, text_before, token_text
-        from dim_token_context
-        where
-            corpus_id = {corpus_id:String}
-            and document_id in (select document_id from found)
-            and tokenizer_id
-            in (select tokenizer_id from dim_model where model_id in (select model_id from chosen))
     )
 
 select
     document_id, position, text_before, token_text, perplexity_at_start, perplexity_at_end, rise_nats, p_value
 from found
-inner join context using (document_id, position)
+inner join
+    (
+        select *
+        from dim_token_context
+        where
+            tokenizer_id
+            in (select tokenizer_id from dim_model where model_id in (select model_id from chosen))
+            and corpus_id = {corpus_id:String}
+            and document_id in (select document_id from found)
+    ) as context using (document_id, position)
 order by rise_nats desc, document_id, position

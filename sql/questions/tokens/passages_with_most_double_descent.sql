@@ -1,18 +1,16 @@
--- Documents with the largest share of tokens whose loss rises and later falls below its earlier minimum.
+-- Which documents have the largest share of tokens with a double descent?
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
--- parameter minimum_rise_nats Float64 = 0.5: least rise that counts, in nats
--- parameter minimum_token_count UInt32 = 50: documents with fewer tokens are left out
--- parameter limit UInt32 = 20: rows to show
+-- parameter minimum_rise_nats Float64 = 0.5: smallest rise that counts, in nats
+-- parameter minimum_token_count UInt32 = 50: leave out documents with fewer tokens
+-- parameter limit UInt32 = 20: maximum number of rows
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count desc, model_id
-        limit 1
+        select if({model_id:String} = '', largest_model_id, {model_id:String}) as model_id
+        from dim_suite
+        where suite_id = {suite_id:String}
     ),
 
     counted as (

@@ -1,8 +1,8 @@
--- Where models improve with size: perplexity under the last checkpoint by word class or another property of
--- tokens.
+-- On which kinds of tokens do larger models improve? Perplexity under the last checkpoints by word class or
+-- another property.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter property String = word class: word class, word part, position or frequency
+-- parameter property String = word class: property: word class, word part, position or frequency
 with
     last_score as (
         select

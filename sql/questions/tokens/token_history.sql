@@ -1,7 +1,7 @@
--- The whole history of one token: its perplexity under every checkpoint of every model of a suite.
+-- Perplexity of one token under every checkpoint of every model of a suite.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter document_id Int32 = 0: document, by its ordinal in the corpus
+-- parameter document_id Int32 = 0: document, by its index in the corpus
 -- parameter position Int32 = 1: position of the token in the document
 select model_id, step, perplexity
 from fct_passage_series

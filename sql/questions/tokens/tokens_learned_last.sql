@@ -1,18 +1,16 @@
--- Tokens that a model ends up knowing and came to know last: the perplexity stays below a bound from a late
--- step on.
+-- Which tokens does a model learn last? Tokens by the step from which on their perplexity stays at or below
+-- a bound.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
--- parameter perplexity_bound Float64 = 10: a token is known while its perplexity is at most this
--- parameter limit UInt32 = 20: rows to show
+-- parameter perplexity_bound Float64 = 10: largest perplexity of a token that counts as learned
+-- parameter limit UInt32 = 20: maximum number of rows
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count desc, model_id
-        limit 1
+        select if({model_id:String} = '', largest_model_id, {model_id:String}) as model_id
+        from dim_suite
+        where suite_id = {suite_id:String}
     ),
 
     -- the checkpoint after the last one that did not know the token
@@ -39,19 +37,18 @@ with
         where learned_at between 2 and length(steps)
         order by learned_step desc, perplexity_before / perplexity_at_end desc, document_id, position
         limit {limit:UInt32}
-    ),
-
-    context as (
-        select document_id, position, text_before, token_text
-        from dim_token_context
-        where
-            corpus_id = {corpus_id:String}
-            and document_id in (select document_id from found)
-            and tokenizer_id
-            in (select tokenizer_id from dim_model where model_id in (select model_id from chosen))
     )
 
 select document_id, position, text_before, token_text, learned_step, perplexity_before, perplexity_at_end
 from found
-inner join context using (document_id, position)
+inner join
+    (
+        select *
+        from dim_token_context
+        where
+            tokenizer_id
+            in (select tokenizer_id from dim_model where model_id in (select model_id from chosen))
+            and corpus_id = {corpus_id:String}
+            and document_id in (select document_id from found)
+    ) as context using (document_id, position)
 order by learned_step desc, perplexity_before / perplexity_at_end desc, document_id, position

@@ -1,25 +1,19 @@
--- Tokens that one model of a suite, smallest or largest, is forgetting while the other is still learning
--- them.
+-- Which tokens does one of the smallest and the largest model forget while the other is still learning
+-- them?
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
--- parameter limit UInt32 = 20: rows to show
+-- parameter convention_id String = paper: convention of the trends, a row of the table trend_convention
+-- parameter limit UInt32 = 20: maximum number of rows
 with
-    suite_model as (
-        select
-            argMin(model_id, (parameter_count, model_id)) as small_model_id,
-            argMax(model_id, (parameter_count, model_id)) as large_model_id
-        from dim_model
-        where suite_id = {suite_id:String}
-    ),
+    suite as (select smallest_model_id, largest_model_id from dim_suite where suite_id = {suite_id:String}),
 
     trend as (
         select model_id, document_id, position, category, toFloat64(slope) as slope
         from int_token_trend_by_start
         where
-            model_id in (select arrayJoin([small_model_id, large_model_id]) from suite_model)
+            model_id in (select arrayJoin([smallest_model_id, largest_model_id]) from suite)
             and corpus_id = {corpus_id:String}
             and convention_id = {convention_id:String}
             and start_percent = {start_percent:UInt8}
@@ -30,30 +24,26 @@ with
         select
             document_id,
             position,
-            anyIf(category, model_id = (select small_model_id from suite_model)) as small_category,
-            anyIf(category, model_id = (select large_model_id from suite_model)) as large_category,
+            anyIf(category, model_id = (select smallest_model_id from suite)) as small_category,
+            anyIf(category, model_id = (select largest_model_id from suite)) as large_category,
             max(slope) - min(slope) as slope_difference
         from trend
         group by document_id, position
         having uniqExact(model_id) = 2 and small_category != large_category
         order by slope_difference desc, document_id, position
         limit {limit:UInt32}
-    ),
-
-    context as (
-        select document_id, position, text_before, token_text
-        from dim_token_context
-        where
-            corpus_id = {corpus_id:String}
-            and document_id in (select document_id from found)
-            and tokenizer_id in (
-                select tokenizer_id
-                from dim_model
-                where model_id in (select arrayJoin([small_model_id, large_model_id]) from suite_model)
-            )
     )
 
 select document_id, position, text_before, token_text, small_category, large_category, slope_difference
 from found
-inner join context using (document_id, position)
+inner join
+    (
+        select *
+        from dim_token_context
+        where
+            tokenizer_id
+            in (select tokenizer_id from dim_model where model_id in (select largest_model_id from suite))
+            and corpus_id = {corpus_id:String}
+            and document_id in (select document_id from found)
+    ) as context using (document_id, position)
 order by slope_difference desc, document_id, position

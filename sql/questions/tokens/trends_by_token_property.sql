@@ -1,19 +1,17 @@
--- Which kinds of tokens follow which trend: share and odds ratio, with its 95% interval, by word class or
--- another property.
+-- Which kinds of tokens are in which trend category? Share and odds ratio with its 95% interval, by word
+-- class or another property.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
--- parameter property String = word class: word class, word part, position or frequency
+-- parameter convention_id String = paper: convention of the trends, a row of the table trend_convention
+-- parameter property String = word class: property: word class, word part, position or frequency
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count desc, model_id
-        limit 1
+        select if({model_id:String} = '', largest_model_id, {model_id:String}) as model_id
+        from dim_suite
+        where suite_id = {suite_id:String}
     )
 
 select

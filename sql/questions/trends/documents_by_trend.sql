@@ -1,19 +1,17 @@
--- Which documents a model forgets most of: share of tokens, in percent, by trend.
+-- Which documents does a model forget most? Percentage of their tokens in each trend category.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
 -- parameter start_percent UInt8 = 10: start of the trend in percent of training
--- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
--- parameter minimum_token_count UInt32 = 50: documents with fewer tokens are left out
--- parameter limit UInt32 = 20: rows to show
+-- parameter convention_id String = paper: convention of the trends, a row of the table trend_convention
+-- parameter minimum_token_count UInt32 = 50: leave out documents with fewer tokens
+-- parameter limit UInt32 = 20: maximum number of rows
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count desc, model_id
-        limit 1
+        select if({model_id:String} = '', largest_model_id, {model_id:String}) as model_id
+        from dim_suite
+        where suite_id = {suite_id:String}
     ),
 
     counted as (

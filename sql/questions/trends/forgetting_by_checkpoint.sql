@@ -1,17 +1,15 @@
--- Between which checkpoints a model forgets and learns: tokens, in percent, whose loss rises or falls by
--- more than a bound.
+-- Between which checkpoints does a model forget and learn? Percentage of tokens whose loss rises or falls
+-- by more than a threshold.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
--- parameter minimum_change_nats Float64 = 0.5: least change of the loss that counts, in nats
+-- parameter minimum_change_nats Float64 = 0.5: smallest change of the loss that counts, in nats
 with
     chosen as (
-        select model_id
-        from dim_model
-        where suite_id = {suite_id:String} and {model_id:String} in ('', model_id)
-        order by parameter_count desc, model_id
-        limit 1
+        select if({model_id:String} = '', largest_model_id, {model_id:String}) as model_id
+        from dim_suite
+        where suite_id = {suite_id:String}
     )
 
 select

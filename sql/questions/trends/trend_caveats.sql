@@ -1,5 +1,5 @@
--- What to know about the checkpoints before reading trends: few of them, gaps, runs that are not finished;
--- no row where there is nothing to say.
+-- What should a reader of the trends know about the checkpoints? Few checkpoints, gaps and unfinished runs;
+-- no rows if there are none.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 select model_id, caveat

@@ -1,8 +1,8 @@
--- Share of tokens, in percent, by trend and start: a suite of one's own and the published OPT models.
+-- Percentage of tokens in each trend category and start, for a suite and for the published OPT models.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
+-- parameter convention_id String = paper: convention of the trends, a row of the table trend_convention
 -- parameter published_suite_id String = opt-published: published suite to show
 with
     shown as (

@@ -1,8 +1,8 @@
--- Share of tokens, in percent, whose perplexity rises, falls or stagnates from each start of the trend on.
+-- Percentage of tokens whose perplexity rises, falls or stagnates from each start on.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
--- parameter convention_id String = paper: how a trend is estimated, see the table trend_convention
+-- parameter convention_id String = paper: convention of the trends, a row of the table trend_convention
 select model_id, category, start_percent, 100 * token_share as token_percent, is_fitted
 from fct_comparable_trend_share
 where

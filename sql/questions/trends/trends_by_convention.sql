@@ -1,5 +1,5 @@
--- How much hangs on the convention: the share of each trend under every convention, beside that under the
--- default one.
+-- How much do the shares depend on the convention? Share of each trend category under every convention and
+-- under the default one.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,5 +1,5 @@
--- How much hangs on least squares: tokens, in percent, by their trend under it and under Mann and Kendall's
--- test.
+-- How much do the categories depend on least squares? Percentage of tokens by their category under least
+-- squares and under the Mann-Kendall test.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
