@@ -44,7 +44,7 @@ class CheckedSession(requests.Session):
         it refuses what was sent.
         """
         kwargs.setdefault("timeout", REQUEST_SECONDS)
-        kwargs.setdefault("allow_redirects", False)  # the API never redirects; a redirect leads to the login page
+        kwargs["allow_redirects"] = False  # the API never redirects; a redirect leads to the login page
         try:
             response = super().request(method, url, *args, **kwargs)
             if response.status_code == requests.codes.unauthorized:

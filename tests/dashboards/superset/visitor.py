@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FloatRect, Page, ViewportSize
 
 DASHBOARDS = ("overview", "token_trends", "tasks", "operations", "inspector")
 FLAGS = [
@@ -26,7 +26,7 @@ FLAGS = [
 ]
 WAIT_MILLISECONDS = 180_000
 # Tall enough that every chart is in view: those out of view are not loaded.
-VIEWPORT = {"width": 1500, "height": 4600}
+VIEWPORT: ViewportSize = {"width": 1500, "height": 4600}
 CHART = '[data-test="chart-container"]'
 
 
@@ -108,11 +108,12 @@ class Visitor:
         """Save what the dashboard shows, down to its last chart."""
         path.parent.mkdir(parents=True, exist_ok=True)
         content = self.page.locator('[data-test="grid-content"]').bounding_box()
+        assert content is not None
         lowest = max(
             (box["y"] + box["height"] for row in self.page.locator(".grid-row").all() if (box := row.bounding_box())),
             default=content["y"] + content["height"],
         )
-        clip = {"x": 0, "y": 0, "width": VIEWPORT["width"], "height": lowest + 16}
+        clip: FloatRect = {"x": 0, "y": 0, "width": VIEWPORT["width"], "height": lowest + 16}
         self.page.screenshot(path=path, clip=clip)
 
 
