@@ -74,7 +74,8 @@ mutants: $(READY) ## Change the code at random places, and print how many change
 	$(BIN)/python -m tests.mutants --sample $(or $(SAMPLE),60) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 reliability: $(READY) $(SUPERSET_READY) chromium ## Kill, cut, fill, attack and soak it; print what was asked, done and passed
-	$(BIN)/python -m tests.reliability --size $(or $(SIZE),ci) --seed $(or $(SEED),1) $(if $(AFTER_TESTS),--after-tests)
+	$(BIN)/python -m pytest --numprocesses 0 --verbose -m "reliability or proves_reliability" \
+	  --size $(or $(SIZE),ci) --seed $(or $(SEED),1) $(if $(AFTER_TESTS),--after-tests) $(if $(ONLY),-k "$(ONLY)")
 
 lint: $(READY) ## Check style, types and SQL layout
 	$(BIN)/ruff check .

@@ -9,10 +9,13 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from tests.support.prefect_server import serve_prefect
 from tests.support.workplace import Workplace
 from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
+
+pytest_plugins = ["tests.reliability.rows"]
 
 # Tests of these folders share one demonstration, made by the real command.
 SHARES_WORKPLACE = ("tests/flows/", "tests/dashboards/superset/")
@@ -70,6 +73,13 @@ def demo(workplace) -> dict:
 
 # Fixtures that start a server, each of which costs seconds; `make check` leaves their tests out.
 SERVER_FIXTURES = {"embedded_server", "server", "workplace", "prefect_server", "superset", "reduced_suite_directory"}
+
+
+@pytest.fixture(scope="session")
+def prefect_server(workplace, tmp_path_factory) -> Iterator[str]:
+    """The address of the API of a real Prefect server."""
+    with serve_prefect(tmp_path_factory.mktemp("prefect-server"), workplace.environment()) as url:
+        yield url
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,22 +1,17 @@
 """Commands run in this process against a test database, and tiny suites to run them on."""
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.support.nudged_weights import nudge_weights
 from tests.support.tiny_suite import TinySuite, make_template
 from tests.support.tiny_suite import make_suite as make_suite_of_tiny_models
+from trailhouse.flows.prefect.server import start_command_server
+from trailhouse.flows.settings import Settings, set_prefect_defaults, use_prefect_server
 from trailhouse.models.miniature import train_miniature_suite
 
 SUITE = """\
@@ -33,8 +28,22 @@ models:
 """
 
 
+@pytest.fixture(scope="session")
+def command_server(tmp_path_factory) -> Iterator[str]:
+    """One Prefect server for all commands that run in this process, as each command would start for itself."""
+    settings = Settings(data_directory=tmp_path_factory.mktemp("command-server"))
+    set_prefect_defaults(settings)
+    server = start_command_server(settings)
+    use_prefect_server(server.url, is_own=True)
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    server.wait()
+    with temporary_settings({PREFECT_API_URL: server.url}):
+        yield server.url
+
+
 @pytest.fixture
-def trailhouse(address, tmp_path, monkeypatch, capfd):
+def trailhouse(address, command_server, tmp_path, monkeypatch, capfd):
     """Run a command in this process against the test database; returns (exit code, stdout, stderr)."""
     from trailhouse.cli import main as cli
 
@@ -109,47 +118,3 @@ def corpus(workplace) -> str:
     result = workplace.run("corpus", "add", "texts", "--name", "few")
     assert result.returncode == 0, result.stderr
     return "few"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def prefect_server(workplace, tmp_path_factory) -> Iterator[str]:
-    """A real Prefect server; yields the address of its API."""
-    port, directory = free_port(), tmp_path_factory.mktemp("prefect-server")
-    variables = {
-        **workplace.environment(),
-        "PREFECT_HOME": str(directory / "home"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (directory / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}/api"
-    try:
-        wait_until_healthy(url)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(60)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def wait_until_healthy(url: str) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError("the Prefect server did not start")

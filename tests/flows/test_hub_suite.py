@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.support.fake_hub import SUITE, FakeHub, serve_hub
-from tests.support.tiny_suite import nudge_weights
+from tests.support.nudged_weights import nudge_weights
 from tests.support.workplace import COMMAND
 
 DECLARATION = SUITE + "    expected_steps: [0, 10, 20, 100]\n"

@@ -10,6 +10,7 @@ from tests.support.untrusted_checkpoints import HARMLESS, REFUSED, REFUSED_PICKL
 pytestmark = pytest.mark.slow
 
 SOUND_STEP = 1000
+ROW = {"table": "Security", "row": "untrusted checkpoints", "ci": 25, "release": 60}
 
 
 @pytest.fixture
@@ -55,6 +56,7 @@ def assert_all_refused(untrusted, result, client) -> None:
     assert "  hint: " in err
 
 
+@pytest.mark.proves_reliability(**ROW, count=len(REFUSED))
 def test_untrusted_checkpoints_are_refused_one_by_one_and_the_sound_one_is_scored(score_untrusted, client):
     assert len(REFUSED) >= 25
     assert_all_refused(
@@ -62,11 +64,13 @@ def test_untrusted_checkpoints_are_refused_one_by_one_and_the_sound_one_is_score
     )
 
 
+@pytest.mark.proves_reliability(**ROW, count=len(REFUSED_PICKLES))
 def test_pickles_that_are_allowed_make_tensors_and_run_nothing(score_untrusted, client):
     damages = {name: untrusted.inflict for name, untrusted in REFUSED_PICKLES.items()}
     assert_all_refused(REFUSED_PICKLES, score_untrusted(damages, allow_pickle=True), client)
 
 
+@pytest.mark.proves_reliability(**ROW, count=len(HARMLESS))
 def test_code_that_a_sound_checkpoint_offers_is_not_run(score_untrusted, client):
     code, err, _ = score_untrusted(HARMLESS)
     assert code == 0, err

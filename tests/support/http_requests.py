@@ -14,7 +14,7 @@ import h11
 
 
 def seed_requests(user: str, password: str) -> list[bytes]:
-    """Well-formed requests of every kind, to be mutated."""
+    """Return well-formed requests of every kind, to be mutated."""
     credentials = base64.b64encode(f"{user}:{password}".encode())
     head = b"Host: localhost\r\nAuthorization: Basic " + credentials + b"\r\n"
     return [
@@ -31,7 +31,7 @@ def seed_requests(user: str, password: str) -> list[bytes]:
 
 
 def mutate(request: bytes, generator: random.Random) -> bytes:
-    """One to six changes: bytes replaced, removed, inserted, repeated."""
+    """Return the request with one to six changes: bytes replaced, removed, inserted or repeated."""
     data = bytearray(request)
     for _ in range(generator.randint(1, 6)):
         position = generator.randrange(len(data))
@@ -54,7 +54,7 @@ def mutate(request: bytes, generator: random.Random) -> bytes:
 
 
 def mutate_around_credentials(request: bytes, generator: random.Random) -> bytes:
-    """The same changes, but the server still learns who asks: most others end with 403."""
+    """Mutate before or after the credentials, which stay valid, so that the request gets past the check of access."""
     start = request.index(b"Authorization: ")
     end = request.index(b"\r\n", start) + 2
     before, credentials, after = request[:start], request[start:end], request[end:]
@@ -64,7 +64,7 @@ def mutate_around_credentials(request: bytes, generator: random.Random) -> bytes
 
 
 def mutate_content(request: bytes, generator: random.Random) -> bytes:
-    """The same changes to the URL or to the body, where the request still is one to any parser of HTTP."""
+    """Mutate the URL or the body, and keep the request well-formed HTTP."""
     head, _, body = request.partition(b"\r\n\r\n")
     length = b"Content-Length: %d" % len(body)
     if length in head and generator.random() < 0.7:
@@ -76,44 +76,55 @@ def mutate_content(request: bytes, generator: random.Random) -> bytes:
 
 @dataclass
 class FuzzReport:
-    """How long the slowest answer took, how many connections had to stay in step, and which did not."""
+    """What mutated requests met: the slowest one, how many connections went on, and what went wrong."""
 
     slowest_seconds: float = 0.0
+    slowest_request: bytes = b""
     in_step_count: int = 0
     problems: list[str] = field(default_factory=list)
 
 
 def send_mutated(address: tuple[str, int], seeds: list[bytes], generator: random.Random, count: int) -> FuzzReport:
-    """Send ``count`` mutated requests, a connection each, and a question with a known answer after each.
-
-    The question follows where h11, another parser than the server's, reads the bytes as just one request and the
-    server leaves the connection open. Elsewhere nobody could say whose answer is whose, and the client says its end.
-    """
+    """Send ``count`` mutated requests, each on its own connection, and report on them."""
     report = FuzzReport()
     for number in range(count):
         change = (mutate, mutate_content, mutate_around_credentials, mutate_content)[number % 4]
         request = change(generator.choice(seeds), generator)
-        question = ask_on(seeds[2], generator.randrange(10**6, 10**7))
-        started = time.monotonic()
-        with socket.create_connection(address, timeout=30) as connection:
-            try:
-                if (events := read_single_request(request)) is None:
-                    _say_end(connection, request)
-                else:
-                    _stay_in_step(connection, request, events, question, report)
-            except (TimeoutError, h11.RemoteProtocolError) as error:
-                report.problems.append(f"{error!r} after {request!r}")
-        report.slowest_seconds = max(report.slowest_seconds, time.monotonic() - started)
+        seconds = send_request(address, request, seeds, report, generator.randrange(10**6, 10**7))
+        if seconds > report.slowest_seconds:
+            report.slowest_seconds, report.slowest_request = seconds, request
     return report
 
 
-def ask_on(seed: bytes, number: int) -> bytes:
-    """A request whose answer is the number."""
+def send_request(
+    address: tuple[str, int], request: bytes, seeds: list[bytes], report: FuzzReport, number: int = 42
+) -> float:
+    """Send one mutated request, then a query whose answer is ``number``; return the seconds that both took.
+
+    The query is sent only if h11, which is not the server's parser, reads the bytes as exactly one request, and if
+    the server keeps the connection open. Otherwise it is unknown which answer belongs to which request, and the
+    client closes its side of the connection.
+    """
+    query = query_number(seeds[2], number)
+    started = time.monotonic()
+    with socket.create_connection(address, timeout=30) as connection:
+        try:
+            if (events := read_single_request(request)) is None:
+                _send_and_close(connection, request)
+            else:
+                _send_and_query(connection, request, events, query, report)
+        except (TimeoutError, h11.RemoteProtocolError) as error:
+            report.problems.append(f"{error!r} after {request!r}")
+    return time.monotonic() - started
+
+
+def query_number(seed: bytes, number: int) -> bytes:
+    """Return a request whose answer is the number, made from the third of ``seed_requests``."""
     return seed.replace(b"Content-Length: 2", b"Content-Length: 8").removesuffix(b" 1") + b" %d" % number
 
 
 def read_single_request(data: bytes) -> list[h11.Event] | None:
-    """What h11 makes of the bytes, if they are one whole request, after which the connection may go on."""
+    """Return h11's events for the bytes if they are exactly one request that keeps the connection open, else None."""
     parser = h11.Connection(h11.SERVER)
     parser.receive_data(data)
     events: list[h11.Event] = []
@@ -129,7 +140,7 @@ def read_single_request(data: bytes) -> list[h11.Event] | None:
     return None if is_last else events
 
 
-def _say_end(connection: socket.socket, request: bytes) -> None:
+def _send_and_close(connection: socket.socket, request: bytes) -> None:
     with contextlib.suppress(ConnectionError):
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
@@ -137,8 +148,8 @@ def _say_end(connection: socket.socket, request: bytes) -> None:
             pass
 
 
-def _stay_in_step(
-    connection: socket.socket, request: bytes, events: list[h11.Event], question: bytes, report: FuzzReport
+def _send_and_query(
+    connection: socket.socket, request: bytes, events: list[h11.Event], query: bytes, report: FuzzReport
 ) -> None:
     client = h11.Connection(h11.CLIENT)
     for event in events:
@@ -152,17 +163,17 @@ def _stay_in_step(
         report.problems.append(f"a second answer, {client.trailing_data[0]!r}, to {request!r}")
         return
     client.start_next_cycle()
-    for event in read_single_request(question) or []:
+    for event in read_single_request(query) or []:
         client.send(event)
-    connection.sendall(question)
+    connection.sendall(query)
     answer = _receive(connection, client)
-    expected = question.rpartition(b" ")[2] + b"\n"
+    expected = query.rpartition(b" ")[2] + b"\n"
     if answer != expected:
         report.problems.append(f"out of step, {answer!r} instead of {expected!r}, after {request!r}")
 
 
 def _receive(connection: socket.socket, client: h11.Connection) -> bytes:
-    """The body of the next answer; empty where the connection ended without one."""
+    """Return the body of the next answer; empty if the connection ended without one."""
     body = b""
     while True:
         event = client.next_event()

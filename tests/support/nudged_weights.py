@@ -1,4 +1,4 @@
-"""Changing the weights of a checkpoint a little, so that it is another one."""
+"""Changing the weights of a checkpoint a little, so that it counts as another one."""
 
 from pathlib import Path
 
@@ -7,7 +7,14 @@ from safetensors.numpy import load_file, save_file
 
 
 def nudge_weights(directory: Path, amount: float) -> None:
+    """Add ``amount`` to every second number in the first third of one tensor.
+
+    Only a part, because a constant added to a whole row of the LM head changes no logit: hidden states sum to zero
+    after the layer normalisation.
+    """
     tensors = load_file(directory / "model.safetensors")
-    name = sorted(tensors)[0]
-    tensors[name] = tensors[name] + np.float32(amount)
+    name = min(tensors)
+    values = tensors[name].copy()
+    values.flat[: values.size // 3 : 2] += np.float32(amount)
+    tensors[name] = values
     save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})

@@ -1,4 +1,4 @@
-"""A suite of tiny random models in plain directories: enough to audit and to score, made in moments."""
+"""A suite of tiny random checkpoints in plain directories, made in moments for tests that audit or score."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from safetensors.numpy import load_file, save_file
+from tests.support.nudged_weights import nudge_weights
 
 DECLARATION = """\
 suite: {name}
@@ -35,12 +34,12 @@ class TinySuite:
     directory: Path
 
     def step(self, step: int) -> Path:
-        """Directory of one checkpoint."""
+        """Return the directory of one checkpoint."""
         return self.directory / f"step-{step}"
 
 
 def make_template(directory: Path, vocabulary_size: int | None = None) -> Path:
-    """Save a tiny GPT-NeoX model and its tokenizer; the model may have a larger vocabulary."""
+    """Save a tiny GPT-NeoX model and its tokenizer; ``vocabulary_size`` makes the model's vocabulary larger."""
     import torch
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
@@ -63,20 +62,10 @@ def make_template(directory: Path, vocabulary_size: int | None = None) -> Path:
 
 
 def make_suite(template: Path, directory: Path, name: str, steps: Sequence[int]) -> TinySuite:
-    """Copy the template once for every step, with weights of its own each time."""
+    """Copy the template once for each step, and give each copy its own weights."""
     suite = TinySuite(name, directory / f"{name}.yaml", directory / name)
     for step in steps:
         shutil.copytree(template, suite.step(step))
         nudge_weights(suite.step(step), (step + 1) * 1e-2)
     suite.declaration.write_text(DECLARATION.format(name=name, steps=list(steps), location=suite.directory))
     return suite
-
-
-def nudge_weights(directory: Path, amount: float) -> None:
-    """Add a little to a part of one tensor; a whole row of the head would not show, behind a normalisation."""
-    tensors = load_file(directory / "model.safetensors")
-    name = min(tensors)
-    values = tensors[name].copy()
-    values.flat[: values.size // 3 : 2] += np.float32(amount)
-    tensors[name] = values
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})

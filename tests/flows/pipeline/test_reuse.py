@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.support.tiny_suite import nudge_weights
+from tests.support.nudged_weights import nudge_weights
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from tests.reliability.load_path import ROW_COUNT, find_torn, load_step
-from tests.reliability.proxy import Chooser, FaultyProxy
+from tests.support.faulty_proxy import Chooser, FaultyProxy
+from tests.support.sample_load import ROW_COUNT, find_partial_checkpoints, load_step
 from trailhouse.errors import TrailhouseError
 from trailhouse.warehouse import connection
 from trailhouse.warehouse.connection import answering_patiently, answering_promptly, connect
@@ -41,7 +41,7 @@ def test_a_load_waits_for_no_answer_for_ever(address, monkeypatch):
         assert isinstance(failure.value, TrailhouseError) or explain_failure(failure.value) is not None, place
         with connect(address) as client:
             load_step(client, step)
-            assert find_torn(client) == [], place
+            assert find_partial_checkpoints(client) == [], place
             stored = "select count() from raw_token_score where step = {step:Int64}"
             assert client.query(stored, parameters={"step": step}).result_rows == [(ROW_COUNT,)], place
 

@@ -1,4 +1,4 @@
-"""A proxy on loopback before a server that treats chosen requests badly."""
+"""An HTTP proxy on loopback that disturbs chosen requests on their way to a server."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from typing import Any
 
 FAULTS = ("reset", "cut_request", "lose_reply", "cut_reply", "stall", "unavailable", "duplicate", "hang")
 STALL_SECONDS = 0.3
-# far longer than anybody may wait
+# longer than any client here may wait
 HANG_SECONDS = 60.0
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect"})
 
-# the number of a request, from 1, and its URL with the beginning of its body -> a fault, or "" for none
+# (number of a request, counted from 1; its URL and the beginning of its body) -> a name of FAULTS, or "" for none
 Chooser = Callable[[int, bytes], str]
-# the number of a request that the server has done; its reply goes back afterwards
+# called with the number of a request when the server has answered it, before the client gets the answer
 Listener = Callable[[int], None]
 
 
 class FaultyProxy:
-    """Forwards to a server; ``choose`` says which request meets which fault.
+    """Forwards requests to a server; ``choose`` names the fault that a request meets.
 
-    reset: the connection ends before anything is forwarded. cut_request: the server gets half of the body.
-    lose_reply, cut_reply: the server has done it, the client learns nothing, or half. stall: nothing moves for a
-    while. unavailable: 503, nothing is forwarded. duplicate: the server gets the request twice. hang: the server has
-    done it, the connection stays, and no reply comes.
+    reset: the connection is reset, and the server gets nothing.
+    unavailable: the client gets status 503, and the server gets nothing.
+    cut_request: the server gets half of the body, and the connection is reset.
+    duplicate: the server gets the request twice.
+    lose_reply: the server answers, and the connection is reset before the client gets the answer.
+    cut_reply: the server answers, and the client gets half of the answer.
+    stall: the answer comes late by ``STALL_SECONDS``.
+    hang: the server answers, the connection stays open, and the client gets nothing.
     """
 
     def __init__(self, upstream: tuple[str, int], choose: Chooser, finish: Listener = lambda _: None) -> None:
@@ -57,7 +61,7 @@ class FaultyProxy:
         self._thread.join()
 
     def next_fault(self, text: bytes) -> tuple[int, str]:
-        """Count a request and choose its fault; returns both."""
+        """Count a request; return its number and its fault."""
         with self._lock:
             self.request_count += 1
             number = self.request_count
@@ -73,7 +77,7 @@ class _HttpServer(ThreadingHTTPServer):
     proxy: FaultyProxy
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is what this is about."""
+        """Ignore clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -117,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Write no log."""
 
     def _read_body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):

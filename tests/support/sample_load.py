@@ -1,4 +1,4 @@
-"""What is loaded while things fail: a corpus, its tokens, and the scores of a few checkpoints with their ledger."""
+"""A small load to disturb: a corpus, its tokens, and the scores of two checkpoints with their ledger entries."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ WRITTEN_TABLES = ("raw_suite", "raw_corpus", "raw_document", "raw_token", "raw_t
 DOCUMENT_COUNT = 3
 POSITION_COUNT = 2000
 ROW_COUNT = DOCUMENT_COUNT * POSITION_COUNT
+"""Scores of one checkpoint."""
 CORPUS = Corpus("few", "", "", tuple(Document(f"{index}.txt", f"text {index}") for index in range(DOCUMENT_COUNT)))
 
 
 def scored_partition(step: int, weights: str = "a") -> ScoredPartition:
-    """What the scores of one checkpoint are made from."""
+    """Return the key of one checkpoint's scores; ``weights`` is a hexadecimal digit that stands for its weights."""
     return ScoredPartition("s/m", CORPUS.corpus_id, step, weights * 64, CORPUS.corpus_sha256, "tokenizer", {})
 
 
 def make_batches(step: int, quanta_offset: int = 0) -> Iterator[pa.RecordBatch]:
-    """The scores of one checkpoint, a batch for each document; equal steps have equal scores."""
+    """Yield the scores of one checkpoint, one batch per document; equal steps have equal scores."""
     generator = np.random.default_rng(step)
     for document_id in range(DOCUMENT_COUNT):
         quanta = generator.integers(-90000, 0, POSITION_COUNT) + quanta_offset
@@ -42,7 +43,7 @@ def make_batches(step: int, quanta_offset: int = 0) -> Iterator[pa.RecordBatch]:
 
 
 def load_step(client: Client, step: int) -> None:
-    """Load one checkpoint and enter it into the ledger."""
+    """Load the scores of one checkpoint and enter it into the ledger."""
     load_scores(client, scored_partition(step), make_batches(step), uuid.uuid4(), datetime.now(UTC))
 
 
@@ -53,14 +54,14 @@ def load_everything(address: WarehouseAddress) -> None:
         upsert(client, "raw_suite", ["suite_id"], [record])
         load_corpus(client, corpus_record(CORPUS), document_table(CORPUS))
         load_tokens(client, "tokenizer", CORPUS.corpus_id, token_rows())
-        done = read_score_keys(client, CORPUS.corpus_id)
+        loaded = read_score_keys(client, CORPUS.corpus_id)
         for step in STEPS:
-            if done.get(("s/m", step)) != scored_partition(step).score_key:
+            if loaded.get(("s/m", step)) != scored_partition(step).score_key:
                 load_step(client, step)
 
 
 def token_rows() -> pa.Table:
-    """Two tokens a document."""
+    """Return two tokens for each document."""
     count = 2 * DOCUMENT_COUNT
     return pa.table({
         "document_id": pa.array(np.arange(count, dtype=np.int32) // 2),
@@ -70,16 +71,18 @@ def token_rows() -> pa.Table:
     })  # fmt: skip
 
 
-def find_torn(client: Client) -> list[str]:
-    """Checkpoints that are visible in part, twice, or vouched for without their rows."""
+def find_partial_checkpoints(client: Client) -> list[str]:
+    """Describe each checkpoint that has missing or repeated scores, or that is in the ledger without its scores."""
     stored = {
         step: counts
         for step, *counts in client.query(
             "select step, count(), uniqExact(document_id, position) from raw_token_score group by step"
         ).result_rows
     }
-    torn = [f"step {step}: {counts} rows and distinct keys" for step, counts in stored.items()
-            if counts != [ROW_COUNT, ROW_COUNT]]  # fmt: skip
-    vouched = client.query("select step, score_count from raw_score_ledger final where is_complete").result_rows
-    torn += [f"step {step}: in the ledger, not stored" for step, count in vouched if stored.get(step, [0])[0] != count]
-    return torn
+    partial = [f"step {step}: {counts} rows and distinct keys" for step, counts in stored.items()
+               if counts != [ROW_COUNT, ROW_COUNT]]  # fmt: skip
+    committed = client.query("select step, score_count from raw_score_ledger final where is_complete").result_rows
+    partial += [
+        f"step {step}: in the ledger, not stored" for step, count in committed if stored.get(step, [0])[0] != count
+    ]
+    return partial

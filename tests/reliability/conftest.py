@@ -1,0 +1,45 @@
+"""What the rows share: a server, a way to start others, and a workplace with a scored suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.running_server import RunningServer
+from tests.reliability.scored_workplace import ScoredWorkplace
+from trailhouse.server.process import stop
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The server of all tests that do not harm theirs."""
+    directory: Path = tmp_path_factory.mktemp("shared-server")
+    yield RunningServer(directory)
+    stop(directory)
+
+
+@pytest.fixture
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RunningServer]]:
+    """Start a server on a new directory, which is stopped when the test ends."""
+    servers: list[RunningServer] = []
+
+    def start() -> RunningServer:
+        servers.append(RunningServer(tmp_path_factory.mktemp("server")))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        stop(server.directory)
+
+
+@pytest.fixture(scope="session")
+def scored_workplace(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[ScoredWorkplace]:
+    """A workplace in which each command has run once; tests leave its content as they find it."""
+    place = ScoredWorkplace(tmp_path_factory.mktemp("scored-workplace"), {"PREFECT_API_URL": prefect_server})
+    try:
+        place.prepare()
+        yield place
+    finally:
+        stop(place.settings.warehouse_directory)

@@ -1,0 +1,26 @@
+"""The state of the repository's files as one hash."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+
+def read_tree_state(directory: Path = ROOT) -> str | None:
+    """Return git's hash of all files that are not ignored, as they are now; None outside a git checkout.
+
+    The hash is made with an index of its own, so that what is staged stays as it is.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        variables = {**os.environ, "GIT_INDEX_FILE": str(Path(folder) / "index")}
+        try:
+            subprocess.run(["git", "add", "--all"], cwd=directory, env=variables, check=True, capture_output=True)
+            command = ["git", "write-tree"]
+            run = subprocess.run(command, cwd=directory, env=variables, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+    return run.stdout.strip()
