@@ -1,10 +1,10 @@
-"""Prompts and options as token ids: where an option begins, and what happens to prompts that are too long.
+r"""Prompts and options as token ids: where an option begins, and what happens to prompts that are too long.
 
 Prompt and option are encoded as one text, as lm-evaluation-harness does it. The option consists of the tokens after
 the first n, where n is the number of tokens of the prompt alone. White space at the end of the prompt is counted to
 the option, because nearly all tokenizers join it to the next word::
 
-    prompt + option      "Q: why?\\nA:" + " yes"
+    prompt + option      "Q: why?\nA:" + " yes"
     tokens               Q : Ġwhy ? Ċ A : | Ġyes
 """
 

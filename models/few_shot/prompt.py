@@ -1,8 +1,10 @@
-"""Prompts: which exemplars stand before an item, and the text a model sees.
+"""Prompts: which exemplars precede an item, and the text that the model reads.
 
-task prefix | question, answer, separator | question, answer, separator | question
-             exemplar 1                     exemplar 2                    item
-question = input prefix, input, options where the task lists them, output prefix
+A prompt with two exemplars, and a question, consist of::
+
+    prompt      task prefix + exemplar + separator + exemplar + separator + question of the item
+    exemplar    question + answer
+    question    input prefix + input + list of options, if the task has one + output prefix
 """
 
 from __future__ import annotations
@@ -15,12 +17,11 @@ from trailhouse.models.few_shot.tasks.task import Task
 
 
 def draw_exemplars(task: Task, item_id: int, shot_count: int, seed: int) -> tuple[int, ...]:
-    """Return the ids of the exemplars of an item, drawn without replacement from the other items of its task.
+    """Return the item ids of an item's exemplars, drawn without replacement from the other items of the task.
 
-    They depend on the task's name, the item and the seed alone, and those of fewer shots are the first of those
-    of more.
+    They depend only on the task's name, the item and the seed. A smaller ``shot_count`` gives the first of them.
 
-    Errors: UsageError where the task has too few items.
+    Raises UsageError if the task has too few items.
     """
     if not 0 <= shot_count < len(task.items):
         raise UsageError(
@@ -37,7 +38,7 @@ def draw_exemplars(task: Task, item_id: int, shot_count: int, seed: int) -> tupl
 
 
 def write_prompt(task: Task, item_id: int, exemplar_ids: Sequence[int], seed: int) -> str:
-    """Return the text before the option, with these exemplars, as BIG-Bench writes it."""
+    """Return the text that precedes the option, with the given exemplars, in the form of BIG-Bench."""
     form = task.prompt_format
     prefix = form.task_prefix if form.repeats_task_prefix else ""
     parts = [
@@ -50,7 +51,10 @@ def write_prompt(task: Task, item_id: int, exemplar_ids: Sequence[int], seed: in
 
 
 def write_question(task: Task, item_id: int, seed: int) -> str:
-    """Return one item as a question without its answer."""
+    """Return the question of an item, without its answer.
+
+    The order of listed options is random but does not depend on their order in the file.
+    """
     form, item = task.prompt_format, task.items[item_id]
     choices = ""
     if form.append_choices_to_input:

@@ -11,35 +11,10 @@ from tests.support.architectures import VOCABULARY_SIZE
 from trailhouse.models.few_shot.option_encoding import EncodedItem, EncodedOption, EncodedTask
 from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem
 
-WORDS = [
-    "Q",
-    ":",
-    "A",
-    "ĠA",
-    "Ġyes",
-    "Ġno",
-    "yes",
-    "no",
-    "Ġwhy",
-    "why",
-    "?",
-    "Ċ",
-    "Ġ",
-    "Ġnot",
-    "t",
-    "n",
-    "o",
-    "Ġhow",
-    "how",
-    "Ġwho",
-    "who",
-    "Ġwhen",
-    "when",
-    "Ġmaybe",
-    "maybe",
-    "Ġnever",
-    "never",
-]
+WORDS = (
+    *("Q", ":", "A", "ĠA", "Ġyes", "Ġno", "yes", "no", "Ġwhy", "why", "?", "Ċ", "Ġ", "Ġnot", "t", "n", "o"),
+    *("Ġhow", "how", "Ġwho", "who", "Ġwhen", "when"),
+)
 QUESTIONS = ("why?", "how?", "who?", "when?")
 
 

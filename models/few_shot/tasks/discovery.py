@@ -1,4 +1,4 @@
-"""Finding tasks: in directories, in files, in the packaged set, in lm-evaluation-harness."""
+"""Finding tasks in directories and files, in the miniature set, and in lm-evaluation-harness."""
 
 from __future__ import annotations
 
@@ -18,45 +18,49 @@ PACKAGED_SET = "miniature"
 
 @dataclasses.dataclass(frozen=True)
 class FoundTasks:
-    """The tasks of all places, by name, and the files of tasks without options to choose from."""
+    """The tasks that were found, and the files that were skipped."""
 
     tasks: list[Task]
+    """In order of their names."""
     skipped: list[Path]
+    """Files of tasks that ask for free text."""
 
 
-def find_tasks(places: Sequence[str], *, repeat_task_prefix: bool = False) -> FoundTasks:
-    """Read the tasks of every place: ``miniature``, a directory, a file, or ``lm-eval:NAME``.
+def find_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) -> FoundTasks:
+    """Return the tasks of all sources: ``miniature``, a directory, a file, or ``lm-eval:NAME``.
 
-    Below a directory, ``NAME/task.json`` and ``NAME.jsonl`` are tasks, ``NAME/SUBTASK/task.json`` is a subtask of
-    NAME. Names beginning with a dot are left out. ``repeat_task_prefix`` writes the prefix of a task before every
-    exemplar too.
+    In a directory, ``NAME/task.json`` and ``NAME.jsonl`` are tasks, and ``NAME/SUBTASK/task.json`` is a subtask of
+    NAME. Files and directories whose name begins with a dot are skipped. ``repeat_task_prefix`` repeats the prefix of
+    each task before every exemplar.
 
-    Errors: BadInputError naming file and field for a task that is wrong, for a place without tasks, and for two
-    tasks of the same name; UsageError where no place is given.
+    Raises BadInputError naming file and field if a task is wrong, if a source has no tasks, or if two tasks have the
+    same name; UsageError if no source is given.
     """
-    if not places:
+    if not sources:
         raise UsageError("no tasks are given", "name a directory or file of tasks")
-    found = FoundTasks([], [])
-    for place in places:
-        for task_id, source in _list_sources(place):
-            tasks = _read_source(task_id, source)
-            found.tasks.extend(tasks)
-            if not tasks and isinstance(source, Path):
-                found.skipped.append(source)
-    if not found.tasks:
-        raise BadInputError(f"{', '.join(places)}: holds no multiple-choice task", "give a directory that holds some")
-    _refuse_repeated_names(found.tasks)
+    found: list[Task] = []
+    skipped: list[Path] = []
+    for source in sources:
+        for task_id, reference in _list_references(source):
+            tasks = _read_tasks(task_id, reference)
+            found.extend(tasks)
+            if not tasks and isinstance(reference, Path):
+                skipped.append(reference)
+    if not found:
+        raise BadInputError(f"{', '.join(sources)}: holds no multiple-choice task", "give a directory that holds some")
+    _refuse_repeated_names(found)
     if repeat_task_prefix:
-        found.tasks[:] = [_repeat_prefix(task) for task in found.tasks]
-    return FoundTasks(sorted(found.tasks, key=lambda task: task.task_id), found.skipped)
+        found = [_repeat_prefix(task) for task in found]
+    return FoundTasks(sorted(found, key=lambda task: task.task_id), skipped)
 
 
-def _list_sources(place: str) -> Iterator[tuple[str, Path | Task | None]]:
-    if place == PACKAGED_SET:
+def _list_references(source: str) -> Iterator[tuple[str, Path | Task | None]]:
+    """Yield the name of each task of a source, and its file or the task itself; None for the harness."""
+    if source == PACKAGED_SET:
         yield from ((task.task_id, task) for task in miniature_tasks())
-    elif place.startswith(PREFIX):
-        yield place.removeprefix(PREFIX), None
-    elif (path := Path(place)).is_dir():
+    elif source.startswith(PREFIX):
+        yield source.removeprefix(PREFIX), None
+    elif (path := Path(source)).is_dir():
         yield from _list_files(path)
     elif path.is_file() and (path.name == FILE_NAME or path.suffix == ".jsonl"):
         yield (path.resolve().parent.name if path.name == FILE_NAME else path.stem), path
@@ -67,7 +71,7 @@ def _list_sources(place: str) -> Iterator[tuple[str, Path | Task | None]]:
 
 
 def _list_files(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every task file below a directory, in order, with the name its path gives the task."""
+    """Yield every task file in a directory and its subdirectories, in order, after the name of its task."""
     files = (path for path in directory.rglob("*") if path.name == FILE_NAME or path.suffix == ".jsonl")
     for path in sorted(files):
         relative = path.relative_to(directory)
@@ -78,16 +82,16 @@ def _list_files(directory: Path) -> Iterator[tuple[str, Path]]:
             yield ":".join(parts), path
 
 
-def _read_source(task_id: str, source: Path | Task | None) -> list[Task]:
-    """Return the tasks of a source: none where it asks for free text, several where it is a group of the harness."""
-    if isinstance(source, Task):
-        return [source]
-    if source is None:
+def _read_tasks(task_id: str, reference: Path | Task | None) -> list[Task]:
+    """Return the tasks of a reference: none if it asks for free text, several if it is a group of the harness."""
+    if isinstance(reference, Task):
+        return [reference]
+    if reference is None:
         return read_harness_tasks(task_id)
-    if source.name == FILE_NAME:
-        task = read_bigbench_task(source, task_id)
+    if reference.name == FILE_NAME:
+        task = read_bigbench_task(reference, task_id)
         return [] if task is None else [task]
-    return [read_jsonl_task(source, task_id)]
+    return [read_jsonl_task(reference, task_id)]
 
 
 def _repeat_prefix(task: Task) -> Task:

@@ -1,4 +1,4 @@
-"""Tasks of lm-evaluation-harness, where that package is installed: the multiple-choice ones, as they are declared."""
+"""Tasks of lm-evaluation-harness, if that package is installed: the multiple-choice tasks it declares."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ PREFIX = "lm-eval:"
 
 
 def read_harness_tasks(name: str) -> list[Task]:
-    """Read a task, or the tasks of a group or tag, by the name the harness gives it or from a YAML file of its format.
+    """Return the tasks of a name, which is that of a task, group or tag of the harness, or the path of a YAML file.
 
-    The items are the documents the harness evaluates. Exemplars are drawn from them as for every task, where the
-    harness may draw them from another split.
+    The items are the documents that the harness evaluates. Exemplars are drawn from the same documents, as for every
+    task; the harness may draw them from another split.
 
-    Errors: UsageError where the package is not installed; BadInputError where it does not know the task, the task is
-    not multiple choice, or its data cannot be loaded.
+    Raises UsageError if the package is not installed; BadInputError if it does not know the name, a task is not
+    multiple choice, or its data cannot be loaded.
     """
     return [_read_task(task, name) for _, task in sorted(_load(name).items())]
 
 
-def _read_task(task: Any, name: str) -> Task:  # noqa: ANN401  # an object of a package that may be absent
+def _read_task(task: Any, name: str) -> Task:  # noqa: ANN401  # the package that has the type may not be installed
     config = task.config
-    place = f"task {config.task!r} of lm-evaluation-harness"
+    location = f"task {config.task!r} of lm-evaluation-harness"
     if task.OUTPUT_TYPE != "multiple_choice":
-        raise BadInputError(f"{place}: is {task.OUTPUT_TYPE}, not multiple_choice", "choose another task")
+        raise BadInputError(f"{location}: is {task.OUTPUT_TYPE}, not multiple_choice", "choose another task")
     for setting, is_used in (("multiple_input", task.multiple_input), ("gen_prefix", config.gen_prefix)):
         if is_used:
-            raise BadInputError(f"{place}: its prompts are written with {setting}", "choose another task")
-    form = PromptFormat(
+            raise BadInputError(f"{location}: its prompts use {setting}, which is not supported", "choose another task")
+    prompt_format = PromptFormat(
         task_prefix=config.description or "",
         example_input_prefix="",
         example_output_prefix=config.target_delimiter,
-        append_choices_to_input=False,  # where the harness lists them, they are part of the question
+        append_choices_to_input=False,  # tasks that list their options have them in the question
         few_shot_example_separator=config.fewshot_delimiter,
     )
+    items = [_read_item(task, document, f"{location}, document {i}") for i, document in enumerate(task.eval_docs)]
     return check_task(
         Task(
             task_id=str(config.task),
@@ -45,17 +46,15 @@ def _read_task(task: Any, name: str) -> Task:  # noqa: ANN401  # an object of a 
             preferred_metric="acc",
             format="lm-evaluation-harness",
             source=name,
-            prompt_format=form,
-            items=tuple(
-                _read_item(task, document, f"{place}, document {i}") for i, document in enumerate(task.eval_docs)
-            ),
+            prompt_format=prompt_format,
+            items=tuple(items),
         ),
-        place,
+        location,
     )
 
 
 def _load(name: str) -> dict[str, Any]:
-    """Return the tasks of a name, by their own names."""
+    """Return the harness's tasks of a name, by the names of the tasks."""
     try:
         from lm_eval.tasks import TaskManager
     except ImportError as error:
@@ -65,7 +64,7 @@ def _load(name: str) -> dict[str, Any]:
         ) from error
     try:
         tasks: dict[str, Any] = TaskManager().load([name])["tasks"]
-    except Exception as error:  # whatever the harness and its data sets trip over
+    except Exception as error:  # the harness and its data sets raise errors of all kinds
         problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise BadInputError(
             f"lm-evaluation-harness cannot load {name!r}: {problem}",
@@ -74,14 +73,14 @@ def _load(name: str) -> dict[str, Any]:
     return tasks
 
 
-def _read_item(task: Any, document: Any, place: str) -> TaskItem:  # noqa: ANN401  # as above
+def _read_item(task: Any, document: Any, location: str) -> TaskItem:  # noqa: ANN401  # as in _read_task
     options = tuple(str(option) for option in task.doc_to_choice(document))
     target = task.doc_to_target(document)
     if isinstance(target, str) and target in options:
         target = options.index(target)
     targets = target if isinstance(target, list) else [target]
     if not targets or not all(isinstance(index, int) and 0 <= index < len(options) for index in targets):
-        raise BadInputError(f"{place}: the target {target!r} is no ordinal of an option", "choose another task")
+        raise BadInputError(f"{location}: the target {target!r} is no index of an option", "choose another task")
     scores = tuple(float(index in targets) for index in range(len(options)))
     item = TaskItem(str(task.doc_to_text(document)), options, scores)
-    return check_item(item, place, f"{place}, options")
+    return check_item(item, location, f"{location}, options")

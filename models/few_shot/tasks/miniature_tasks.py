@@ -1,8 +1,7 @@
-"""Multiple-choice tasks for the miniature suite, made from the documentation that no model was trained on.
+"""Multiple-choice tasks for the miniature suite, made from its held-out documentation.
 
-Each asks for something that text of this kind teaches: how a sentence goes on, in which order its words stand,
-which small word comes next, which bracket closes, which article a word takes. The same installation always gives
-the same tasks.
+The tasks ask for the continuation of a sentence, the order of its words, the next function word, the closing bracket,
+and the article of a word. The same Python installation always gives the same tasks.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from trailhouse.models.miniature.text import split_documentation
 ITEM_COUNT = 60
 SENTENCE_WORDS = range(8, 25)
 SENTENCE = re.compile(r"[A-Z][A-Za-z0-9 ,.;:'()_-]*\.")
-# The last character inside is one of a word: tokenizers join brackets to other punctuation
+# A bracket must follow a letter or digit, because tokenizers join it to other punctuation
 BRACKETED = re.compile(r"[(\[{]([^()\[\]{}]{1,39}\w)([)\]}])")
 BRACKET_CONTEXT_CHARACTERS = 50
 FUNCTION_WORDS = (
     *("the", "a", "an", "of", "to", "in", "is", "are", "be", "for"),
     *("and", "or", "with", "from", "by", "that", "if", "it", "this"),
 )
-# The questions are plain text, so that models which know nothing else can answer
+# Questions are plain text without labels, because the models were trained on nothing else
 PLAIN = PromptFormat(
     example_input_prefix="",
     example_output_prefix=" ",
@@ -43,9 +42,9 @@ GLUED = PromptFormat(
 
 @lru_cache(maxsize=1)
 def miniature_tasks() -> tuple[Task, ...]:
-    """Return the tasks, of up to 60 items each.
+    """Return the five tasks, with up to 60 items each.
 
-    Errors: BadInputError where the Python installation carries too little documentation.
+    Raises BadInputError if the Python installation contains too little documentation.
     """
     return (
         _build("python_docs_continuation", "Choose how the sentence goes on.", "continuation", _continue_sentences),
@@ -77,7 +76,7 @@ def _build(
 
 
 def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
-    """The last six words of a sentence, beside those of sentences of other modules."""
+    """Offer the last six words of a sentence, and those of three sentences of other modules."""
     sentences = [(module, words) for module, words in _shuffle_sentences(generator) if len(words) >= 12]
     for module, words in sentences:
         others = [" ".join(other[-6:]) for name, other in sentences if name != module]
@@ -85,7 +84,7 @@ def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
 
 
 def _order_words(generator: random.Random) -> Iterator[TaskItem]:
-    """The rest of a short sentence, beside the same words shuffled; the last word stays."""
+    """Offer the rest of a short sentence, and the same words shuffled, except that the last word stays last."""
     for _, words in _shuffle_sentences(generator):
         if len(words) <= 16:
             middle = words[3:-1]
@@ -95,11 +94,11 @@ def _order_words(generator: random.Random) -> Iterator[TaskItem]:
 
 def _choose_function_words(generator: random.Random) -> Iterator[TaskItem]:
     for _, words in _shuffle_sentences(generator):
-        places = [place for place in range(4, len(words) - 1) if words[place] in FUNCTION_WORDS]
-        if places:
-            place = generator.choice(places)
-            others = [word for word in FUNCTION_WORDS if word != words[place]]
-            yield from _offer(generator, " ".join(words[:place]), words[place], generator.sample(others, 3))
+        indexes = [index for index in range(4, len(words) - 1) if words[index] in FUNCTION_WORDS]
+        if indexes:
+            index = generator.choice(indexes)
+            others = [word for word in FUNCTION_WORDS if word != words[index]]
+            yield from _offer(generator, " ".join(words[:index]), words[index], generator.sample(others, 3))
 
 
 def _close_brackets(generator: random.Random) -> Iterator[TaskItem]:
@@ -114,19 +113,19 @@ def _close_brackets(generator: random.Random) -> Iterator[TaskItem]:
 
 
 def _choose_articles(generator: random.Random) -> Iterator[TaskItem]:
-    """Half of the words take ``a``, half ``an``."""
+    """Ask alternately for a word that takes ``a`` and one that takes ``an``, so that each is half of the items."""
     wanted = "a"
     for _, words in _shuffle_sentences(generator):
-        places = [place for place in range(2, len(words) - 1) if words[place] == wanted]
-        if places:
-            following = words[places[0] + 1]
-            beginning, wrong = " ".join(words[: places[0]]), "an" if wanted == "a" else "a"
+        index = next((index for index in range(2, len(words) - 1) if words[index] == wanted), None)
+        if index is not None:
+            following = words[index + 1]
+            beginning, wrong = " ".join(words[:index]), "an" if wanted == "a" else "a"
             yield from _offer(generator, beginning, f"{wanted} {following}", [f"{wrong} {following}"])
             wanted = wrong
 
 
 def _offer(generator: random.Random, question: str, right: str, wrong: list[str]) -> Iterator[TaskItem]:
-    """Yield the item, its options in random order, unless two of them are the same."""
+    """Yield one item with its options in random order; none if two options are equal."""
     options = [right, *wrong]
     generator.shuffle(options)
     if len(set(options)) == len(options):
@@ -134,7 +133,7 @@ def _offer(generator: random.Random, question: str, right: str, wrong: list[str]
 
 
 def _shuffle_sentences(generator: random.Random) -> list[tuple[str, list[str]]]:
-    """Return the plain sentences of the held-out documentation with their modules, as words."""
+    """Return (module, words) of the plain sentences of the held-out documentation, shuffled."""
     sentences = [
         (module, sentence.split())
         for module, text in _list_paragraphs()
@@ -146,7 +145,7 @@ def _shuffle_sentences(generator: random.Random) -> list[tuple[str, list[str]]]:
 
 
 def _list_paragraphs() -> list[tuple[str, str]]:
-    """Return every paragraph with its module, each on one line."""
+    """Return (module, paragraph) of the held-out documentation; every paragraph is one line."""
     return [
         (unit.name, " ".join(paragraph.split()))
         for unit in split_documentation().validation

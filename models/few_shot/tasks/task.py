@@ -1,6 +1,6 @@
-"""Multiple-choice tasks as they are evaluated: items, options, the form of the prompt, and their identity.
+"""Multiple-choice tasks: items, options, the format of the prompt, and the identity of a task.
 
-Owns the rows of ``raw_task`` and ``raw_task_item``. Where a task comes from is the business of its readers.
+This module makes the rows of ``raw_task`` and ``raw_task_item``. Reading tasks from files is done elsewhere.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pyarrow as pa
 
@@ -37,22 +36,22 @@ class PromptFormat:
     """How an item becomes a prompt; names and defaults are those of BIG-Bench's JSON tasks."""
 
     task_prefix: str = ""
-    """Stands once at the beginning."""
+    """Text at the beginning of the prompt."""
     example_input_prefix: str = "\nQ: "
     example_output_prefix: str = "\nA: "
     choice_prefix: str = "\n  choice: "
     append_choices_to_input: bool = True
-    """Whether the options are listed after the question, in an order drawn anew for every item."""
+    """Whether the question is followed by a list of the options, in a random order that depends on the item."""
     few_shot_example_separator: str = "\n"
     stop_string: str = ""
-    """Ends a freely written answer; kept for the record, since an option has an end of its own."""
+    """Text that ends a generated answer; stored but not used, because options are scored and not generated."""
     repeats_task_prefix: bool = False
-    """Whether the task prefix stands before every exemplar as well."""
+    """Whether the task prefix is repeated before every exemplar."""
 
 
 @dataclass(frozen=True)
 class TaskItem:
-    """One question with its options and how right each of them is."""
+    """One question with its options, and a target score for each option: the highest score is correct."""
 
     input: str
     options: tuple[str, ...]
@@ -60,16 +59,16 @@ class TaskItem:
 
     @property
     def answer(self) -> str:
-        """The right option; the first in the order of the file where several are equally right."""
+        """The correct option; the first in the order of the file if several are."""
         return self.options[self.target_scores.index(max(self.target_scores))]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A multiple-choice task; an item is known by its ordinal, from 0."""
+    """A multiple-choice task; the id of an item is its index in ``items``."""
 
     task_id: str
-    """``task`` or ``task:subtask``."""
+    """``TASK`` or ``TASK:SUBTASK``."""
     description: str
     keywords: tuple[str, ...]
     preferred_metric: str
@@ -81,72 +80,75 @@ class Task:
 
     @property
     def parent_task_id(self) -> str:
-        """The task a subtask belongs to; the task itself where it is none."""
+        """The name of the task that a subtask belongs to, or of the task itself."""
         return self.task_id.partition(":")[0]
 
     @property
     def option_count(self) -> int:
-        """Options of all items together."""
+        """Number of options of all items together."""
         return sum(len(item.options) for item in self.items)
 
     @property
     def random_accuracy(self) -> float:
-        """Accuracy of choosing at random: the mean over items of right options over options."""
+        """The accuracy of random choices: the mean over items of (correct options / options)."""
         shares = [item.target_scores.count(max(item.target_scores)) / len(item.target_scores) for item in self.items]
         return sum(shares) / len(shares)
 
     @cached_property
     def task_sha256(self) -> str:
-        """SHA-256 over all that decides prompts and options: equal exactly where these are."""
+        """SHA-256 of the name, the prompt format and the items: equal for two tasks if these are equal."""
         items = [[item.input, item.options, item.target_scores] for item in self.items]
         content = [self.task_id, dataclasses.asdict(self.prompt_format), items]
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
-def check_task(task: Task, place: str) -> Task:
-    """Return a task that can be evaluated; its items are checked by ``check_item``.
+def check_task(task: Task, location: str) -> Task:
+    """Return the task if it can be evaluated; its items are checked by ``check_item``.
 
-    Errors: BadInputError naming ``place`` and the field where there are no items, a text is not valid Unicode, or the
-    name is no name.
+    Raises BadInputError naming ``location``, usually a file, if the name is not valid, there are no items, or a text
+    is not valid Unicode.
     """
     for part in task.task_id.split(":"):
         if not NAME_PATTERN.fullmatch(part):
             raise BadInputError(
-                f"{place}: {task.task_id!r} is no name for a task", "use letters, digits, dots, hyphens and underscores"
+                f"{location}: {task.task_id!r} is no name for a task",
+                "use letters, digits, dots, hyphens and underscores",
             )
     if not task.items:
-        raise BadInputError(f"{place}, examples: the task has no items", "add at least one")
+        raise BadInputError(f"{location}, examples: the task has no items", "add at least one")
     for text in (task.description, *task.keywords, *dataclasses.astuple(task.prompt_format)):
         if isinstance(text, str):
-            _refuse_invalid_unicode(text, place)
+            _refuse_invalid_unicode(text, location)
     return task
 
 
-def check_item(item: TaskItem, place: str, options_place: str) -> TaskItem:
-    """Return an item that can be evaluated; the places are those of item and options in the file they stand in.
+def check_item(item: TaskItem, location: str, options_location: str) -> TaskItem:
+    """Return the item if it can be evaluated; the locations say where item and options are in their file.
 
-    Several options may be right, as in BIG-Bench, but not none and not all: such an item would be answered by chance.
+    Several options may be correct, as in BIG-Bench. If none or all of them were, the answer would say nothing.
 
-    Errors: BadInputError naming the place where an item has fewer than two options, none or all of them are right, an
+    Raises BadInputError naming the location if there are fewer than two options, none or all of them are correct, an
     option is empty or occurs twice, or a text is not valid Unicode.
     """
     if not 2 <= len(item.options) <= MAXIMUM_OPTIONS:
-        raise BadInputError(f"{options_place}: there are {len(item.options)}", "give every item two options or more")
+        raise BadInputError(f"{options_location}: there are {len(item.options)}", "give every item two options or more")
     if "" in item.options:
-        raise BadInputError(f"{options_place}[{item.options.index('')}]: the option is empty", "give it a text")
+        raise BadInputError(f"{options_location}[{item.options.index('')}]: the option is empty", "give it a text")
     if len(set(item.options)) < len(item.options):
-        raise BadInputError(f"{options_place}: two are the same", "write every option once")
+        raise BadInputError(f"{options_location}: two are the same", "write every option once")
     if max(item.target_scores) <= 0:
-        raise BadInputError(f"{options_place}: no option is right", "score the right options above 0, or drop the item")
+        raise BadInputError(
+            f"{options_location}: no option is right", "score the right options above 0, or drop the item"
+        )
     if min(item.target_scores) == max(item.target_scores):
-        raise BadInputError(f"{options_place}: all options are right", "score wrong options lower, or drop the item")
+        raise BadInputError(f"{options_location}: all options are right", "score wrong options lower, or drop the item")
     for text in (item.input, *item.options):
-        _refuse_invalid_unicode(text, place)
+        _refuse_invalid_unicode(text, location)
     return item
 
 
-def task_record(task: Task) -> dict[str, Any]:
-    """Return the row of ``raw_task`` without ``updated_at``."""
+def task_record(task: Task) -> dict[str, str | int | list[str]]:
+    """Return the task's row of ``raw_task``, without ``updated_at``."""
     return {
         "task_id": task.task_id,
         "parent_task_id": task.parent_task_id,
@@ -163,7 +165,7 @@ def task_record(task: Task) -> dict[str, Any]:
 
 
 def task_item_table(task: Task) -> pa.Table:
-    """Return the rows of ``raw_task_item`` without ``task_id``: one per option, in order."""
+    """Return the task's rows of ``raw_task_item``, one per option in order, without ``task_id``."""
     rows = [
         {
             "item_id": item_id,
@@ -180,8 +182,8 @@ def task_item_table(task: Task) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=TASK_ITEM_SCHEMA)
 
 
-def _refuse_invalid_unicode(text: str, place: str) -> None:
+def _refuse_invalid_unicode(text: str, location: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise BadInputError(f"{place}: holds half a surrogate pair", "write the text as valid Unicode") from error
+        raise BadInputError(f"{location}: holds half a surrogate pair", "write the text as valid Unicode") from error
