@@ -1,0 +1,190 @@
+"""Small tables with the columns of the marts that figures read; no two sets, variants or tasks have equal values."""
+
+import pyarrow as pa
+
+PERPLEXITIES = pa.table(
+    {
+        "model_id": ["s/large"] * 3 + ["s/small"] * 3,
+        "step": [0, 100, 10, 0, 10, 100],
+        "parameter_count": [20] * 3 + [10] * 3,
+        "train_flops_palm": [0.0, 4e9, 3e9, 0.0, 1e9, 2e9],
+        "perplexity": [1000.0, 20.0, 80.0, 1000.0, 100.0, 50.0],
+    }
+)
+SHARES = pa.Table.from_pylist(
+    [
+        {
+            "convention_id": convention,
+            "model_id": "s/small",
+            "parameter_count": 10,
+            "start_percent": start,
+            "category": category,
+            "token_share": share,
+            "is_fitted": start == 0,
+        }
+        for convention, scale in (("paper", 1.0), ("ours", 0.5))
+        for start in (10, 0)
+        for category, share in (
+            ("stagnated", 0.2 * scale),
+            ("upward", 0.1 * scale),
+            ("downward", 0.4 * scale),
+            ("other", 0.3 * scale),
+        )
+    ]
+)
+MODELS = {"s/large": 3000, "s/middle": 200, "s/small": 10}
+SHARES_OF_SETS = {"s/large": 0.083, "s/middle": 0.062, "s/small": 0.041}
+START_OFFSETS = {0: 0.5, 10: 0.0, 40: 0.7}
+CATEGORY_OFFSETS = {"stagnated": 0.0, "upward": 2.0, "downward": 3.0, "other": 4.0}
+TOKEN_SETS = pa.Table.from_pylist(
+    [
+        {
+            "set_model_id": set_model_id,
+            "start_percent": start,
+            "category": category,
+            "model_id": model_id,
+            "parameter_count": parameter_count,
+            "step": step,
+            "train_flops_palm": 6.0 * parameter_count * step,
+            "validation_perplexity": 100.0 - step,
+            "token_share": SHARES_OF_SETS[set_model_id],
+            "perplexity": 50.0
+            - step
+            + parameter_count / 1000
+            + START_OFFSETS[start]
+            + CATEGORY_OFFSETS[category]
+            + (0 if set_model_id == model_id else 1 + MODELS[set_model_id] / 100),
+        }
+        for set_model_id in MODELS
+        for start in (0, 10, 40)
+        for category in ("stagnated", "upward", "downward", "other")
+        for model_id, parameter_count in MODELS.items()
+        for step in (20, 0, 10)
+    ]
+)
+RANDOM_SETS = pa.Table.from_pylist(
+    [
+        {
+            "model_id": model_id,
+            "set_percent": percent,
+            "step": step,
+            "train_flops_palm": 6.0 * parameter_count * step,
+            "validation_perplexity": 50.0 - percent,
+            "perplexity_lower": 40.0 - percent,
+            "perplexity_upper": 60.0 - percent,
+        }
+        for model_id, parameter_count in MODELS.items()
+        for percent in (4, 5, 8)
+        for step in (0, 10, 20)
+    ]
+)
+PUBLISHED_PERPLEXITIES = pa.table(
+    {
+        "model_id": ["o/large", "o/small", "o/small"],
+        "parameter_count": [20, 10, 10],
+        "train_flops_palm": [3e9, 2e9, 1e9],
+        "perplexity": [10.0, 20.0, 30.0],
+    }
+)
+PUBLISHED_SHARES = pa.table(
+    {
+        "model_id": ["o/small", "o/small", "o/small"],
+        "parameter_count": [10, 10, 10],
+        "start_percent": [20, 10, 10],
+        "category": ["stagnated", "stagnated", "upward"],
+        "token_share": [0.2, 0.1, 0.3],
+    }
+)
+PUBLISHED_SETS = pa.table(
+    {
+        "set_model_id": ["o/small", "o/small"],
+        "start_percent": [20, 20],
+        "category": ["stagnated", "upward"],
+        "model_id": ["o/large", "o/large"],
+        "parameter_count": [20, 20],
+        "train_flops_palm": [3e9, 3e9],
+        "perplexity": [2.0, 9.0],
+    }
+)
+SUBJECT_OFFSETS = {"all": 0.0, "linearity": 0.03, "own": 0.05}
+VARIANT_OFFSETS = {"0-shot": 0.07, "2-shot": 0.0, "5-shot": 0.11}
+MEASURES = pa.Table.from_pylist(
+    [
+        {
+            "subject": subject,
+            "variant": variant,
+            "model_id": model_id,
+            "parameter_count": parameter_count,
+            "step": step,
+            "measure_value": 0.25
+            + step / 100
+            + parameter_count / 100000
+            + SUBJECT_OFFSETS[subject]
+            + VARIANT_OFFSETS[variant],
+            "chance_value": 0.25,
+            "train_flops_palm": 6.0 * parameter_count * step,
+            "validation_perplexity": 100.0 - step,
+        }
+        for subject in ("all", "linearity", "own")
+        for variant in ("0-shot", "2-shot", "5-shot")
+        for model_id, parameter_count in MODELS.items()
+        for step in (20, 0, 10)
+    ]
+)
+TASK_OFFSETS = {"even": 0.0, "sudden": 0.1, "own": 0.2}
+TASKS = pa.Table.from_pylist(
+    [
+        {
+            "task_set": task,
+            "published_groups": groups,
+            "model_id": model_id,
+            "parameter_count": parameter_count,
+            "step": step,
+            "train_flops_palm": 6.0 * parameter_count * step,
+            "accuracy_ratio": 0.25 + step / 100 + TASK_OFFSETS[task],
+            "chance_accuracy_ratio": 0.25,
+            "shot_count": 2,
+        }
+        for task, groups in (
+            ("even", "bigbench_74, linearity"),
+            ("sudden", "bigbench_74, breakthroughness"),
+            ("own", ""),
+        )
+        for model_id, parameter_count in MODELS.items()
+        for step in (20, 0, 10)
+    ]
+)
+METRICS = pa.Table.from_pylist(
+    [
+        {
+            "task_id": f"task {task}",
+            "metric": metric,
+            "model_id": "i/m",
+            "parameter_count": 0,
+            "step": step,
+            "metric_value": 0.5 + task * step / 1000,
+            "standard_error": error,
+        }
+        for task in range(2)
+        for metric, error in (("acc", 0.01), ("ppl", None))
+        for step in (8, 0, 2)
+    ]
+)
+MARTS = {
+    "fct_eval_metric_by_checkpoint": METRICS,
+    "fct_trajectory_measure": MEASURES,
+    "fct_task_accuracy_by_checkpoint": TASKS,
+    "fct_published_task_accuracy": TASKS,
+    "fct_published_token_set_trajectory": PUBLISHED_SETS,
+    "fct_comparable_validation_perplexity": PERPLEXITIES,
+    "fct_comparable_trend_share": SHARES,
+    "fct_comparable_token_set_trajectory": TOKEN_SETS,
+    "fct_token_set_trajectory": TOKEN_SETS,
+    "fct_random_token_set_trajectory": RANDOM_SETS,
+    "fct_published_validation_perplexity": PUBLISHED_PERPLEXITIES,
+    "fct_published_trend_share": PUBLISHED_SHARES,
+}
+
+
+def lines_of(panel) -> dict[str, tuple[list[float], list[float]]]:
+    return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()}

@@ -1,0 +1,49 @@
+"""Figures 1 and 2: validation perplexity and trend shares."""
+
+from matplotlib.colors import to_rgba
+
+from tests.dashboards.figures.mart_rows import PERPLEXITIES, PUBLISHED_PERPLEXITIES, PUBLISHED_SHARES, SHARES, lines_of
+from trailhouse.dashboards.figures.trend_shares import UNFITTED, draw_trend_shares
+from trailhouse.dashboards.figures.validation_perplexity import draw_validation_perplexity
+
+
+def test_figure_1_draws_one_line_per_model_in_order_of_compute_without_step_0():
+    (panel,) = draw_validation_perplexity(PERPLEXITIES).axes
+    assert lines_of(panel) == {
+        "s/small": ([1e9, 2e9], [100.0, 50.0]),
+        "s/large": ([3e9, 4e9], [80.0, 20.0]),
+    }
+    assert (panel.get_xscale(), panel.get_yscale()) == ("log", "log")
+
+
+def test_figure_1_lists_models_by_size():
+    (legend,) = draw_validation_perplexity(PERPLEXITIES).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["s/small", "s/large"]
+
+
+def test_figure_2_draws_the_papers_convention_in_percent():
+    stagnated, upward, downward = draw_trend_shares(SHARES).axes
+    assert lines_of(stagnated)["s/small"] == ([0, 10], [20.0, 20.0])
+    assert lines_of(upward)["s/small"] == ([0, 10], [10.0, 10.0])
+    assert lines_of(downward)["s/small"] == ([0, 10], [40.0, 40.0])
+
+
+def test_starts_with_too_few_checkpoints_for_a_fit_are_ringed():
+    stagnated, *_ = draw_trend_shares(SHARES).axes
+    assert lines_of(stagnated)[UNFITTED] == ([10], [20.0])
+    fitted = SHARES.filter(SHARES["is_fitted"])
+    assert UNFITTED not in lines_of(draw_trend_shares(fitted).axes[0])
+
+
+def test_published_models_are_grey_and_dashed_beside_ones_own():
+    own, published = draw_validation_perplexity(PERPLEXITIES, PUBLISHED_PERPLEXITIES).axes
+    assert set(lines_of(own)) == {"s/small", "s/large"}
+    assert lines_of(published) == {"o/small": ([1e9, 2e9], [30.0, 20.0]), "o/large": ([3e9], [10.0])}
+    stagnated, upward, downward = draw_trend_shares(SHARES, PUBLISHED_SHARES).axes
+    assert lines_of(stagnated)["o/small"] == ([10, 20], [10.0, 20.0])
+    assert lines_of(upward)["o/small"] == ([10], [30.0])
+    assert set(lines_of(downward)) == {"s/small", UNFITTED}
+    (line,) = [line for line in stagnated.get_lines() if line.get_label() == "o/small"]
+    red, green, blue, _ = to_rgba(line.get_color())
+    assert red == green == blue
+    assert line.get_linestyle() == "--"

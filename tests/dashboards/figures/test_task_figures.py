@@ -1,0 +1,111 @@
+"""Figures 5, 8, 9, 17 and 18, and imported metrics."""
+
+import math
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from tests.dashboards.figures.mart_rows import MEASURES, METRICS, MODELS, SUBJECT_OFFSETS, TASKS, lines_of
+from trailhouse.dashboards.figures.imported_metrics import choose_tasks, draw_imported_metrics
+from trailhouse.dashboards.figures.option_perplexity import draw_option_scaling
+from trailhouse.dashboards.figures.task_accuracy import draw_groups, draw_mean_accuracy
+from trailhouse.dashboards.figures.task_groups import FIGURES as TASK_GROUP_FIGURES
+from trailhouse.dashboards.figures.task_rows import choose_shots
+
+
+def test_figure_5_draws_correct_and_incorrect_options_of_the_last_checkpoints_by_size():
+    wrong = MEASURES.set_column(5, "measure_value", pc.add(MEASURES["measure_value"], 1.0))
+    canvas = draw_option_scaling(MEASURES, wrong)
+    (panel,) = canvas.axes
+    losses = [0.4501, 0.452, 0.48]
+    assert lines_of(panel) == {
+        "correct options": ([10, 200, 3000], pytest.approx([math.exp(loss) for loss in losses])),
+        "incorrect options": ([10, 200, 3000], pytest.approx([math.exp(1 + loss) for loss in losses])),
+    }
+    assert [text.get_text() for text in canvas.legends[0].get_texts()] == ["correct options", "incorrect options"]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["10", "200", "3k"]
+
+
+def test_figure_8_draws_accuracy_over_chance_against_compute_and_perplexity_beside_published():
+    compute, validation, published_compute, published_validation = draw_mean_accuracy(MEASURES, MEASURES).axes
+    assert lines_of(compute)["s/small"] == ([600.0, 1200.0], pytest.approx([35.01, 45.01]))
+    assert lines_of(compute)["chance"][1] == [25.0, 25.0]
+    assert lines_of(validation)["s/small"] == ([80.0, 90.0, 100.0], pytest.approx([45.01, 35.01, 25.01]))
+    for panel in (validation, published_validation):
+        left, right = panel.get_xlim()
+        assert left > right
+    assert set(lines_of(published_compute)) == set(MODELS)
+
+
+def test_figure_9_shows_the_groups_there_are_and_all_tasks_where_there_is_none():
+    titles = [panel.get_title() for panel in draw_groups(MEASURES, MEASURES, MEASURES, MEASURES).axes]
+    published = ["Published: linearity tasks", "Published: breakthroughness tasks"]
+    assert titles == ["linearity tasks", "linearity tasks: options", *published]
+    own = MEASURES.filter(pc.not_equal(MEASURES["subject"], "linearity"))
+    canvas = draw_groups(own, own, own, MEASURES)
+    assert [panel.get_title() for panel in canvas.axes] == ["all tasks", "all tasks: options", *published]
+    assert {"s/small", "s/small, incorrect options"} <= set(lines_of(canvas.axes[1]))
+
+
+def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve():
+    def titles(rows, draw):
+        return [panel.get_title() for panel in draw(rows, TASKS).axes if panel.axison]
+
+    draw_linearity_tasks, draw_breakthroughness_tasks = (figure.draw for figure in TASK_GROUP_FIGURES)
+    published = ["Published: last checkpoints", "Published: even"]
+    assert titles(TASKS, draw_linearity_tasks) == ["One's own: last checkpoints", "even", *published]
+    assert titles(TASKS, draw_breakthroughness_tasks)[:2] == ["One's own: last checkpoints", "sudden"]
+    ungrouped = TASKS.filter(pc.equal(TASKS["published_groups"], ""))
+    assert titles(ungrouped, draw_linearity_tasks) == ["One's own: last checkpoints", "own", *published]
+    assert titles(ungrouped, draw_breakthroughness_tasks) == ["Published: last checkpoints", "Published: sudden"]
+    scaling = draw_linearity_tasks(TASKS, TASKS).axes[0].get_lines()[0]
+    assert (list(scaling.get_xdata()), list(scaling.get_ydata())) == ([10, 200, 3000], [45.0] * 3)
+
+
+def test_imported_accuracies_that_changed_most_are_drawn_from_step_0_on():
+    rows = METRICS.to_pylist()
+    steady = [{**row, "task_id": f"steady {task}", "metric_value": 0.5} for task in range(7) for row in rows]
+    panels = draw_imported_metrics(pa.concat_tables([METRICS, pa.Table.from_pylist(steady)])).axes
+    assert [panel.get_title() for panel in panels] == ["task 1", *(f"steady {task}" for task in range(7))]
+    assert lines_of(panels[0]) == {"i/m": ([0, 2, 8], pytest.approx([0.5, 0.502, 0.508]))}
+    without_accuracy = METRICS.filter(pc.equal(METRICS["metric"], "ppl"))
+    assert "ppl" in draw_imported_metrics(without_accuracy).get_suptitle()
+
+
+def test_figure_9_draws_each_group_with_its_own_values():
+    incorrect = MEASURES.set_column(5, "measure_value", pc.add(MEASURES["measure_value"], 1.0))
+    accuracy, options, published, _ = draw_groups(MEASURES, MEASURES, incorrect, MEASURES).axes
+    ratios = [0.25 + offset + 0.0001 + SUBJECT_OFFSETS["linearity"] for offset in (0.2, 0.1, 0.0)]
+    assert lines_of(accuracy)["s/small"] == ([80.0, 90.0, 100.0], pytest.approx([100 * ratio for ratio in ratios]))
+    assert lines_of(options)["s/small"][1] == pytest.approx([math.exp(ratio) for ratio in ratios])
+    assert lines_of(options)["s/small, incorrect options"][1] == pytest.approx([math.exp(1 + r) for r in ratios])
+    assert list(lines_of(published)) == ["s/small", "s/middle", "s/large"]
+    solid, dotted = (options.get_lines()[index] for index in (0, 3))
+    assert (solid.get_color(), solid.get_linestyle()) == (dotted.get_color(), "-")
+    assert dotted.get_linestyle() == ":"
+
+
+@pytest.mark.parametrize(("present", "chosen"), [((0, 2, 5), 2), ((0, 1), 1), ((5, 3), 5)])
+def test_two_shots_are_chosen_or_else_the_most_there_are(present, chosen):
+    rows = pa.table({"shot_count": present})
+    assert choose_shots(rows)["shot_count"].to_pylist() == [chosen]
+    named = pa.table({"variant": [f"{count}-shot" for count in present]})
+    assert choose_shots(named)["variant"].to_pylist() == [f"{chosen}-shot"]
+    assert choose_shots(rows.slice(0, 0)).num_rows == 0
+
+
+def test_the_tasks_of_a_group_are_drawn_with_their_own_accuracies():
+    panels = TASK_GROUP_FIGURES[1].draw(TASKS, TASKS).axes
+    assert lines_of(panels[1])["s/middle"] == ([12000.0, 24000.0], pytest.approx([45.0, 55.0]))
+    assert [line.get_ydata()[0] for line in panels[1].get_lines()][-1] == 25.0  # chance
+    assert lines_of(panels[3])["s/middle"][1] == pytest.approx([35.0, 45.0, 55.0])
+
+
+def test_changes_are_ranked_in_standard_errors():
+    rows = [
+        {"task_id": task, "step": step, "metric_value": value, "standard_error": error}
+        for task, last, error in (("precise", 0.6, 0.01), ("coarse", 0.9, 0.2), ("falling", 0.3, 0.01))
+        for step, value in ((4, last), (0, 0.5))
+    ]
+    assert choose_tasks(pa.Table.from_pylist(rows)) == ["falling", "precise", "coarse"]
