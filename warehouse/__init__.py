@@ -1,1 +1,1 @@
-"""The warehouse: connection, schema, bulk load and ledger. It stores; it does not compute or derive."""
+"""The warehouse: connection, schema, bulk loads and ledgers. Metrics are derived elsewhere, by dbt."""

@@ -23,7 +23,7 @@ _REASONS = (
 def explain_failure(error: BaseException) -> TrailhouseError | None:
     """Return an error that names what is wrong with the warehouse.
 
-    Returns None for other errors: a statement that the engine refuses is a defect of Trailhouse, to be reported as such.
+    Returns None for other errors: a statement that the engine refuses is a defect of Trailhouse.
     """
     text = " ".join(str(error).split())
     if isinstance(error, DatabaseError | StreamFailureError):

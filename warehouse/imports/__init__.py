@@ -1,1 +1,1 @@
-"""Imports: results that other programs computed, read from their files and written into the raw tables."""
+"""Imports: evaluation results of other programs, read from their files and written to the raw tables."""

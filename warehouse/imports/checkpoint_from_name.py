@@ -1,4 +1,4 @@
-"""Recognising which model and which step a name speaks of: a hub repository, a revision, a directory, a file."""
+"""Parsing model name and step from the name of a checkpoint: a hub repository, a revision, a directory or a file."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from pathlib import PurePath
 from trailhouse.errors import UsageError
 
 STEP = re.compile(r"(?:checkpoint|global_step|iter|step)[-_]?(\d{1,18})", re.IGNORECASE)
-# Parts of a path that name no model.
+# Parts of a path that are not the name of a model.
 NO_MODEL = re.compile(r"(?:hf|main|model|checkpoints?|final|latest|\.|)", re.IGNORECASE)
 MAXIMUM_STEP = 2**63 - 1
 
 
 def parse_step(text: str) -> int | None:
-    """Return the step that a revision or path speaks of: the last `step1000`, `step-1000`, `checkpoint-1000`."""
+    """Return the step in a revision or path, such as `step1000` or `checkpoint-1000`; None if there is none.
+
+    If the text has several steps, the last one is returned.
+    """
     found = STEP.findall(text)
     return int(found[-1]) if found else None
 
 
 def parse_model_name(text: str) -> str | None:
-    """Return the model that a hub repository or a path speaks of: its last part that is no step."""
+    """Return the model name in a hub repository or path: the last part of the path that is not a step.
+
+    Returns None if the text has no model name.
+    """
     for part in reversed(PurePath(text.replace("\\", "/")).parts):
         name = STEP.sub("", part).strip("-_. /")
         if name and not NO_MODEL.fullmatch(name):
@@ -29,12 +35,15 @@ def parse_model_name(text: str) -> str | None:
 
 
 def compile_path_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern for paths with the groups ``model``, ``step`` or both; raises UsageError if it has neither."""
+    """Compile the option --pattern: a regular expression for paths with the groups ``model``, ``step`` or both.
+
+    Raises UsageError if it is not a regular expression or has neither group.
+    """
     hint = r"write it like 'results/(?P<model>[^/]+)/step(?P<step>\d+)'"
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"--pattern {pattern!r} is no regular expression: {error}", hint) from error
+        raise UsageError(f"--pattern {pattern!r} is not a regular expression: {error}", hint) from error
     if not {"model", "step"} & set(compiled.groupindex):
         raise UsageError(f"--pattern {pattern!r} has neither a group `model` nor a group `step`", hint)
     return compiled

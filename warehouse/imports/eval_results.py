@@ -1,57 +1,15 @@
-"""Writing imported evaluation results: joined to the models of the warehouse by name, twice the same as once."""
+"""Writing imported metrics to raw_eval_result."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.errors import BadInputError
-from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.imports.lm_eval.result_files import HARNESS, ResultFile
 from trailhouse.warehouse.loading.catalogue import Record, upsert
 
 RESULT_KEY = ("harness", "model_id", "step", "task_id", "task_version", "shot_count", "metric")
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """A model the warehouse knows."""
-
-    model_id: str
-    model_name: str
-
-
-def read_registered_models(client: Client) -> list[RegisteredModel]:
-    """Read the models of the catalogue, by model_id."""
-    rows = client.query("select model_id, model_name from raw_model final order by model_id").result_rows
-    return [RegisteredModel(*row) for row in rows]
-
-
-def match_model(name: str, known: Iterable[RegisteredModel]) -> str | None:
-    """Return the model_id of the one registered model of this name or id, None if there is none.
-
-    Upper and lower case are the same. Raises BadInputError if models of several suites have the name.
-    """
-    wanted = name.casefold()
-    matches = [model.model_id for model in known if wanted in (model.model_name.casefold(), model.model_id.casefold())]
-    if len(matches) > 1:
-        raise BadInputError(
-            f"several models are called {name!r}: {', '.join(matches)}", "say which one with --model SUITE/NAME"
-        )
-    return matches[0] if matches else None
-
-
-def register_imported_model(client: Client, suite: Record, model: Record) -> None:
-    """Enter a model that is known from its results alone, and its suite where that is new.
-
-    ``suite`` is a row of raw_suite, ``model`` holds the columns of raw_model that are known.
-    """
-    known = {row[0] for row in client.query("select suite_id from raw_suite final").result_rows}
-    if suite["suite_id"] not in known:
-        upsert(client, "raw_suite", ["suite_id"], [suite])
-    upsert(client, "raw_model", ["model_id"], [model])
 
 
 def read_latest_import(client: Client) -> str | None:
@@ -61,10 +19,10 @@ def read_latest_import(client: Client) -> str | None:
 
 
 def load_results(client: Client, results: Sequence[tuple[ResultFile, str, int]]) -> int:
-    """Write the metrics of result files, each with its model_id and step; returns how many were new or changed.
+    """Write the metrics of result files, each given with its model_id and step; returns how many are new or changed.
 
-    Where two files state the same metric, the one the harness wrote later counts, and of files without a date the
-    last one.
+    If two files state the same metric, the file that the harness wrote later is used. Files without a date count as
+    the oldest; of these the last one is used.
     """
     records: dict[tuple[object, ...], Record] = {}
     for result, model_id, step in sorted(results, key=lambda entry: entry[0].evaluated_at_seconds):
@@ -74,7 +32,7 @@ def load_results(client: Client, results: Sequence[tuple[ResultFile, str, int]])
 
 
 def result_records(result: ResultFile, model_id: str, step: int) -> list[Record]:
-    """Rows of raw_eval_result for one file."""
+    """Return the rows of raw_eval_result for one file."""
     return [
         {
             "harness": HARNESS,

@@ -1,4 +1,4 @@
-"""Reading JSON of other programs so that every mistake is reported with its file and field."""
+"""Reading JSON files of other programs; every error names the file, the line if known, and the field."""
 
 from __future__ import annotations
 
@@ -12,92 +12,94 @@ from trailhouse.errors import BadInputError
 
 MAXIMUM_FILE_BYTES = 256 << 20
 MAXIMUM_LINE_BYTES = 16 << 20
+AS_WRITTEN = "give the file as the program wrote it"
 
 
 @dataclass(frozen=True)
 class JsonField:
-    """One value of a JSON file, and where it stands."""
+    """One value of a JSON file, with its file, line and field name for error messages."""
 
     file: Path
     name: str
     """Path of the field from the top, for example results.piqa.acc; empty for the top itself."""
     value: object
     key: str = ""
-    """The last part of the name; it may hold dots itself."""
+    """The last part of ``name``. It may contain dots."""
     line: int | None = None
-    """Line of a file with one JSON value a line, from 1."""
+    """Line number, from 1, in a file with one JSON value per line; None in other files."""
 
     def fail(self, problem: str, hint: str) -> BadInputError:
-        """Return the error for this field, to be raised by the caller."""
+        """Return an error about this field; the caller raises it."""
         line = f", line {self.line}" if self.line is not None else ""
-        place = f", field {self.name}" if self.name else ""
-        return BadInputError(f"{self.file}{line}{place}: {problem}", hint)
+        field = f", field {self.name}" if self.name else ""
+        return BadInputError(f"{self.file}{line}{field}: {problem}", hint)
 
     def items(self) -> Iterator[JsonField]:
-        """Yield the fields of an object; raises BadInputError if this is none."""
+        """Yield the fields of this object; raises BadInputError if the value is not an object."""
         for key in self._mapping():
             yield self._child(key)
 
     def find(self, key: str) -> JsonField | None:
-        """Return a field of this object, None where it is absent or null; raises BadInputError if this is none."""
+        """Return a field of this object; None if it is missing or null.
+
+        Raises BadInputError if the value is not an object.
+        """
         return None if self._mapping().get(key) is None else self._child(key)
 
     def require(self, key: str) -> JsonField:
-        """Return a field of this object; raises BadInputError where it is absent or null."""
+        """Return a field of this object; raises BadInputError if it is missing or null."""
         found = self.find(key)
         if found is None:
-            raise self._child(key).fail("is missing", "give the file as the program wrote it")
+            raise self._child(key).fail("is missing", AS_WRITTEN)
         return found
 
     def elements(self) -> list[JsonField]:
-        """Return the fields of an array; raises BadInputError if this is none."""
+        """Return the elements of this array; raises BadInputError if the value is not an array."""
         if not isinstance(self.value, list):
-            raise self.fail("an array is expected here", "give the file as the program wrote it")
+            raise self.fail("an array is expected here", AS_WRITTEN)
         return [
             JsonField(self.file, f"{self.name}[{index}]", value, str(index), self.line)
             for index, value in enumerate(self.value)
         ]
 
     def read_text(self) -> str:
-        """Return a text that is not empty."""
+        """Return the value without surrounding blanks; raises BadInputError if it is not a string, or blank."""
         if isinstance(self.value, str) and self.value.strip():
             return self.value.strip()
-        raise self.fail(f"{_shorten(self.value)} is no text", "give the file as the program wrote it")
+        raise self.fail(f"{_shorten(self.value)} is not text", AS_WRITTEN)
 
     def read_integer(self, minimum: int, maximum: int) -> int:
-        """Return a whole number from ``minimum`` to ``maximum``."""
+        """Return an integer from ``minimum`` to ``maximum``, written as 2 or 2.0; raises BadInputError otherwise."""
         value = self.value
         is_whole = self.is_number and value == value // 1  # type: ignore[operator]  # it is a number
         if is_whole and minimum <= value <= maximum:  # type: ignore[operator]
             return int(value)  # type: ignore[call-overload, no-any-return]
-        raise self.fail(
-            f"{_shorten(value)} is no whole number from {minimum} to {maximum}", "give the file as the program wrote it"
-        )
+        raise self.fail(f"{_shorten(value)} is not an integer from {minimum} to {maximum}", AS_WRITTEN)
 
     def read_number(self) -> float:
-        """Return a number as a float; NaN and infinities are numbers here."""
-        if isinstance(self.value, int | float) and not isinstance(self.value, bool):
+        """Return the value as a float, which may be NaN or infinite; raises BadInputError if it is not a number."""
+        if self.is_number:
             try:
-                return float(self.value)
+                return float(self.value)  # type: ignore[arg-type]  # it is a number
             except OverflowError:
                 return math.inf
-        raise self.fail(f"{_shorten(self.value)} is no number", "give the file as the program wrote it")
+        raise self.fail(f"{_shorten(self.value)} is not a number", AS_WRITTEN)
 
-    def read_truth(self) -> bool:
-        """Return true or false."""
+    def read_boolean(self) -> bool:
+        """Return a boolean; raises BadInputError for other values."""
         if isinstance(self.value, bool):
             return self.value
-        raise self.fail(f"{_shorten(self.value)} is neither true nor false", "give the file as the program wrote it")
+        raise self.fail(f"{_shorten(self.value)} is neither true nor false", AS_WRITTEN)
 
     @property
     def is_number(self) -> bool:
-        """Whether the value is a number."""
+        """Whether the value is a number; booleans are not."""
         return isinstance(self.value, int | float) and not isinstance(self.value, bool)
 
     def _mapping(self) -> dict[str, object]:
         if isinstance(self.value, dict):
             return self.value
-        raise self.fail("an object is expected here", "give the file as the program wrote it")
+        raise self.fail("an object is expected here", AS_WRITTEN)
 
     def _child(self, key: str) -> JsonField:
         return JsonField(
@@ -106,7 +108,7 @@ class JsonField:
 
 
 def read_json(file: Path) -> JsonField:
-    """Read a JSON file; raises BadInputError where it cannot be read or is no JSON."""
+    """Return the value of a JSON file; raises BadInputError if it cannot be read or is not JSON."""
     return JsonField(file, "", parse_json(file, read_bytes(file)))
 
 
@@ -116,7 +118,7 @@ def read_json_lines(file: Path) -> Iterator[JsonField]:
         with file.open("rb") as opened:
             for number, content in enumerate(iter(lambda: opened.readline(MAXIMUM_LINE_BYTES + 1), b""), start=1):
                 if len(content) > MAXIMUM_LINE_BYTES:
-                    raise BadInputError(f"{file}, line {number}: longer than 16 MiB", "give one JSON value a line")
+                    raise BadInputError(f"{file}, line {number}: longer than 16 MiB", "give one JSON value per line")
                 if content.strip():
                     yield JsonField(file, "", parse_json(file, content, number), line=number)
     except OSError as error:
@@ -124,7 +126,7 @@ def read_json_lines(file: Path) -> Iterator[JsonField]:
 
 
 def read_bytes(file: Path) -> bytes:
-    """Read a file of at most 256 MiB; raises BadInputError where that is not possible."""
+    """Return the content of a file; raises BadInputError if it cannot be read or is larger than 256 MiB."""
     try:
         with file.open("rb") as opened:
             content = opened.read(MAXIMUM_FILE_BYTES + 1)
@@ -132,12 +134,12 @@ def read_bytes(file: Path) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise BadInputError(f"{file}: cannot be read: {reason}", "check the path and permissions") from error
     if len(content) > MAXIMUM_FILE_BYTES:
-        raise BadInputError(f"{file}: larger than 256 MiB", "check the path: results are small files")
+        raise BadInputError(f"{file}: larger than 256 MiB", "check the path; files of results are smaller")
     return content
 
 
 def parse_json(file: Path, content: bytes, first_line: int = 1) -> object:
-    """Parse JSON that begins on ``first_line`` of a file; raises BadInputError naming the file and the line."""
+    """Parse JSON text that begins on line ``first_line`` of a file; raises BadInputError naming file and line."""
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -147,12 +149,10 @@ def parse_json(file: Path, content: bytes, first_line: int = 1) -> object:
         raise BadInputError(
             f"{file}, line {first_line + error.lineno - 1}: not JSON: {error.msg}", "correct the line"
         ) from error
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:  # an integer with more digits than Python converts
         raise BadInputError(f"{file}, line {first_line}: not JSON: {error}", "correct the number") from error
     except RecursionError as error:
-        raise BadInputError(
-            f"{file}, line {first_line}: nested too deeply", "give the file as the program wrote it"
-        ) from error
+        raise BadInputError(f"{file}, line {first_line}: nested too deeply", AS_WRITTEN) from error
 
 
 def _shorten(value: object) -> str:

@@ -1,1 +1,1 @@
-"""The raw tables: numbered migrations, on one server or on a cluster."""
+"""The schema of the raw tables: numbered migrations, for one server or a cluster."""

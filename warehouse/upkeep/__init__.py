@@ -1,1 +1,1 @@
-"""Keeping a warehouse in shape: backups, health checks and comparisons."""
+"""Upkeep of a warehouse: backup, restore, health checks, and comparison of two servers."""

@@ -1,9 +1,10 @@
-"""What may be wrong with a warehouse: each check is one finding, with a hint where it is not good."""
+"""Health checks of a warehouse. Each check returns one finding, with a hint if something is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from clickhouse_connect.driver.client import Client
@@ -16,14 +17,14 @@ from trailhouse.warehouse.schema.migrations import Migration, pending_migrations
 Verdict = Literal["ok", "warning", "problem"]
 
 LITTLE_SPACE_FRACTION = 0.1
-# the sums of the ledger and of the table are taken in another order
+# Sums of floating-point numbers depend on the order of the rows, so ledger and table may differ a little.
 SUM_TOLERANCE_NATS_PER_SCORE = 1e-6
 _EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, and what to do about it."""
+    """The result of one check; ``hint`` says what to do and is empty where the verdict is ok."""
 
     check: str
     verdict: Verdict
@@ -32,14 +33,14 @@ class Finding:
 
 
 def examine_warehouse(client: Client, migrations: list[Migration]) -> list[Finding]:
-    """Every check that looks at the warehouse; one that cannot be done is a problem of its own."""
+    """Run all checks of the warehouse; a check that fails with an error becomes a finding with the verdict problem."""
     checks: list[tuple[str, Callable[[], Finding]]] = [
         ("engine", lambda: check_engine(client)),
         ("migrations", lambda: check_migrations(client, migrations)),
         ("disk", lambda: check_disk(client)),
         ("ledger and scores", lambda: check_ledger(client)),
-        ("scores without ledger", lambda: check_unvouched_scores(client)),
-        ("abandoned stages", lambda: check_stages(client)),
+        ("scores without ledger", lambda: check_scores_without_ledger(client)),
+        ("abandoned staging tables", lambda: check_staging_tables(client)),
         ("abandoned restores", lambda: check_restores(client)),
         ("marts", lambda: check_marts(client)),
     ]
@@ -56,7 +57,7 @@ def examine_warehouse(client: Client, migrations: list[Migration]) -> list[Findi
 
 
 def check_engine(client: Client) -> Finding:
-    """Which engine answers, and whether it computes."""
+    """Report the version of the engine, and check that it computes a sum correctly."""
     version, answer = read_row(client, "select version(), sum(number) from numbers(10)")
     if answer != 45:
         return Finding("engine", "problem", f"ClickHouse {version} computes wrongly", "use another server")
@@ -64,7 +65,7 @@ def check_engine(client: Client) -> Finding:
 
 
 def check_migrations(client: Client, migrations: list[Migration]) -> Finding:
-    """Whether the schema is that of this version."""
+    """Check that all migrations of this version of Trailhouse are applied."""
     pending = pending_migrations(client, migrations)
     if pending:
         return Finding("migrations", "problem", f"{len(pending)} of {len(migrations)} missing", "run `trailhouse init`")
@@ -72,7 +73,7 @@ def check_migrations(client: Client, migrations: list[Migration]) -> Finding:
 
 
 def check_disk(client: Client) -> Finding:
-    """How much space is left where the tables lie."""
+    """Check that the disk of the tables has free space."""
     free_bytes, total_bytes = read_row(client, "select min(free_space), min(total_space) from system.disks")
     found = f"{free_bytes / 1e9:.1f} GB free"
     if total_bytes > 0 and free_bytes < LITTLE_SPACE_FRACTION * total_bytes:
@@ -81,7 +82,7 @@ def check_disk(client: Client) -> Finding:
 
 
 def check_ledger(client: Client) -> Finding:
-    """Whether every partition that the ledger vouches for holds just the scores it says."""
+    """Check that every complete partition has the number and the sum of scores that the ledger states."""
     rows = client.query(
         "select ledger.model_id, ledger.corpus_id, ledger.step, ledger.score_count, score.score_count"
         " from raw_score_ledger as ledger final left join ("
@@ -96,17 +97,22 @@ def check_ledger(client: Client) -> Finding:
     (entry_count,) = read_row(client, "select count() from raw_score_ledger final where is_complete")
     if not rows:
         return Finding("ledger and scores", "ok", f"{entry_count} checkpoints as the ledger says")
-    examples = ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step, *_ in rows[:_EXAMPLES])
+    examples = name_examples((model, corpus, step) for model, corpus, step, *_ in rows)
     return Finding(
         "ledger and scores",
         "problem",
         f"{len(rows)} of {entry_count} checkpoints do not hold the scores the ledger says: {examples}",
-        "restore a backup; or delete them from raw_score_ledger and run `trailhouse score` again",
+        "restore a backup, or delete their rows from raw_score_ledger and run `trailhouse score` again",
     )
 
 
-def check_unvouched_scores(client: Client) -> Finding:
-    """Partitions of scores that no ledger entry vouches for: a load that was cut off after the data."""
+def name_examples(partitions: Iterable[tuple[str, str, int]]) -> str:
+    """Return the first few (model_id, corpus_id, step) as text."""
+    return ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step in islice(partitions, _EXAMPLES))
+
+
+def check_scores_without_ledger(client: Client) -> Finding:
+    """Look for scores without a complete ledger row, which a load leaves that is killed before it commits."""
     rows = client.query(
         "select distinct model_id, corpus_id, step from raw_token_score"
         " where (model_id, corpus_id, step) not in"
@@ -114,7 +120,7 @@ def check_unvouched_scores(client: Client) -> Finding:
     ).result_rows
     if not rows:
         return Finding("scores without ledger", "ok", "none")
-    examples = ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step in rows[:_EXAMPLES])
+    examples = name_examples((model, corpus, step) for model, corpus, step in rows)
     return Finding(
         "scores without ledger",
         "warning",
@@ -123,26 +129,26 @@ def check_unvouched_scores(client: Client) -> Finding:
     )
 
 
-def check_stages(client: Client) -> Finding:
-    """Staging tables that are left: loads that run, or were killed."""
-    (count, size_bytes) = read_row(
+def check_staging_tables(client: Client) -> Finding:
+    """Look for staging tables, which belong to running or killed loads."""
+    count, size_bytes = read_row(
         client,
         "select count(), sum(total_bytes) from system.tables where database = currentDatabase()"
         " and startsWith(name, {prefix:String})",
         {"prefix": STAGING_PREFIX},
     )
     if count == 0:
-        return Finding("abandoned stages", "ok", "none")
+        return Finding("abandoned staging tables", "ok", "none")
     return Finding(
-        "abandoned stages",
+        "abandoned staging tables",
         "warning",
         f"{count} staging tables with {(size_bytes or 0) / 1e6:.1f} MB",
-        "none if a load is running; `trailhouse score` drops those older than a day",
+        "if no load is running, wait: `trailhouse score` drops those older than a day",
     )
 
 
 def check_restores(client: Client) -> Finding:
-    """Databases that a killed restore left."""
+    """Look for databases that a killed restore left."""
     rows = client.query(
         "select name from system.databases where startsWith(name, concat('restored_', currentDatabase(), '_'))"
         " or startsWith(name, concat('replaced_', currentDatabase(), '_')) order by name"
@@ -154,7 +160,7 @@ def check_restores(client: Client) -> Finding:
 
 
 def check_marts(client: Client) -> Finding:
-    """Whether the marts know what the ledger knows."""
+    """Check that the marts were derived after the latest scores."""
     if not read_row(client, "exists table fct_validation_perplexity_by_checkpoint")[0]:
         return Finding("marts", "warning", "nothing is derived yet", "run `trailhouse transform`")
     stale_count, scored_count = read_row(

@@ -1,4 +1,4 @@
-"""Restoring: a backup becomes a new database, is compared with its manifest, and only then takes its place."""
+"""Restoring a backup: a new database is filled and compared with the manifest, and then renamed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trailhouse.errors import BadInputError, UsageError
 from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.cluster import refuse_cluster
-from trailhouse.warehouse.upkeep.backup import BackupTable, Manifest, Progress, read_manifest, verify_files
+from trailhouse.warehouse.upkeep.backup_manifest import BackupTable, Manifest, Progress, read_manifest, verify_files
 from trailhouse.warehouse.upkeep.table_digest import read_digest
 
 _INSERT_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
@@ -24,11 +24,13 @@ _PIECE_BYTES = 1 << 20
 def restore(
     address: WarehouseAddress, directory: Path, *, replaces: bool = False, progress: Progress = lambda *_: None
 ) -> Manifest:
-    """Make the database of ``address`` what the backup says.
+    """Replace the database of ``address`` by the content of a backup.
 
-    Everything is verified before anything is replaced: files against the manifest, then the restored tables in
-    a database of their own against it. Raises BadInputError for a damaged backup, UsageError where the database
-    holds rows already and ``replaces`` is False, and where it is on a cluster.
+    Before anything is replaced, the files are compared with the manifest, and then the restored tables, which are
+    written to a new database.
+
+    Raises BadInputError if the backup is damaged, UsageError if the database has rows and ``replaces`` is False, and
+    if it is on a cluster.
     """
     manifest = read_manifest(directory)
     with connect(address, needs_database=False) as client:
@@ -39,22 +41,22 @@ def restore(
                 "add --force to replace it, or restore into another database",
             )
         verify_files(directory, manifest, progress)
-        staging = f"restored_{address.database}_{uuid.uuid4().hex[:8]}"
-        client.command(f"create database {quote_identifier(staging)}")
+        restored = f"restored_{address.database}_{uuid.uuid4().hex[:8]}"
+        client.command(f"create database {quote_identifier(restored)}")
         try:
-            with connect(replace(address, database=staging)) as staged:
-                fill_database(staged, directory, manifest, progress)
+            with connect(replace(address, database=restored)) as restored_client:
+                fill_database(restored_client, directory, manifest, progress)
             for name, definition in manifest.views.items():
                 text = rename_references(definition, manifest.database, address.database)
-                client.command(place_definition(text, name, staging))
-            exchange_databases(client, staging, address.database)
+                client.command(move_definition(text, name, restored))
+            exchange_databases(client, restored, address.database)
         finally:
-            client.command(f"drop database if exists {quote_identifier(staging)} sync")
+            client.command(f"drop database if exists {quote_identifier(restored)} sync")
     return manifest
 
 
 def find_filled_table(client: Client, database: str) -> str:
-    """A table of the database that holds rows, the record of migrations left out; empty where there is none."""
+    """Return the name of a table that has rows, other than ``schema_migration``; empty if there is none."""
     rows = client.query(
         "select table from system.parts where active and database = {database:String} and rows > 0"
         " and table != 'schema_migration' order by table limit 1",
@@ -64,9 +66,12 @@ def find_filled_table(client: Client, database: str) -> str:
 
 
 def fill_database(client: Client, directory: Path, manifest: Manifest, progress: Progress) -> None:
-    """Make the tables, insert their files and compare. Raises BadInputError naming a table that differs."""
+    """Create the tables, insert the files and compare the digests.
+
+    Raises BadInputError naming the first table that differs.
+    """
     for table in manifest.tables:
-        client.command(place_definition(table.definition, table.name, str(client.database)))
+        client.command(move_definition(table.definition, table.name, str(client.database)))
     for index, file in enumerate(manifest.files):
         progress("Restoring", index, len(manifest.files), file.table)
         client.raw_insert(
@@ -82,25 +87,25 @@ def fill_database(client: Client, directory: Path, manifest: Manifest, progress:
 
 
 def compare_table(client: Client, table: BackupTable) -> None:
-    """Raise BadInputError where the restored table is not what was backed up."""
+    """Raise BadInputError if the digest of the restored table differs from the manifest."""
     found = read_digest(client, table.name, table.engine)
     if found != table.digest:
         raise BadInputError(
-            f"{table.name} has {found.row_count} rows after restoring, or others than the {table.row_count} backed up",
-            "use another backup, or the engine version that wrote this one",
+            f"{table.name} has other rows after restoring ({found.row_count}) than were backed up ({table.row_count})",
+            "use another backup, or the ClickHouse version that wrote this one",
         )
 
 
-def place_definition(definition: str, name: str, database: str) -> str:
-    """The statement that makes a table or view of the same name in another database."""
+def move_definition(definition: str, name: str, database: str) -> str:
+    """Return a CREATE statement for a table or view of the same name in another database."""
     match = re.match(r"(CREATE (?:TABLE|VIEW|MATERIALIZED VIEW)) \S+", definition)
     if match is None:
-        raise BadInputError(f"the backup does not say how {name} is made: {definition[:60]}", "use another backup")
+        raise BadInputError(f"the backup has no CREATE statement for {name}: {definition[:60]}", "use another backup")
     return f"{match.group(1)} {quote_identifier(database)}.{quote_identifier(name)}{definition[match.end() :]}"
 
 
 def rename_references(definition: str, old: str, new: str) -> str:
-    """Let a view read from another database of the same tables."""
+    """Replace the database ``old`` by ``new`` in the table names of a view's definition."""
     if old == new:
         return definition
     return re.sub(
@@ -109,7 +114,7 @@ def rename_references(definition: str, old: str, new: str) -> str:
 
 
 def exchange_databases(client: Client, new: str, name: str) -> None:
-    """Give a database its name; what had it before is dropped afterwards."""
+    """Rename the database ``new`` to ``name``; an existing database of that name is then dropped."""
     replaced = f"replaced_{name}_{uuid.uuid4().hex[:8]}"
     if client.query("exists database " + quote_identifier(name)).result_rows[0][0]:
         client.command(f"rename database {quote_identifier(name)} to {quote_identifier(replaced)}")

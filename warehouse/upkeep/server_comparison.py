@@ -1,4 +1,4 @@
-"""Queries that need no data and whose answers must be the same bytes from every ClickHouse, and their comparison."""
+"""Comparing two servers: queries that need no tables, for which every ClickHouse must return the same bytes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _SHAPES = [
 
 @dataclass(frozen=True)
 class Difference:
-    """A query that two servers answer differently; the answers as far as they fit a line."""
+    """A query that two servers answer differently, with the beginnings of both answers."""
 
     query: str
     format: str
@@ -98,7 +98,10 @@ class Difference:
 
 
 def generate_queries(companion_count: int = 1) -> list[str]:
-    """Every scalar in every shape, with so many others beside it in the shapes that take two."""
+    """Return the queries: every expression of _SCALARS in every query of _SHAPES.
+
+    Shapes with two expressions are filled ``companion_count`` times for each first expression.
+    """
     queries = []
     for number, scalar in enumerate(_SCALARS):
         for companion in range(companion_count):
@@ -108,7 +111,10 @@ def generate_queries(companion_count: int = 1) -> list[str]:
 
 
 def choose_formats(queries: list[str], count: int = 4) -> list[tuple[str, str]]:
-    """Every query in ``count`` formats, which differ from query to query, so that all formats are met."""
+    """Return (query, format) pairs: every query in ``count`` formats.
+
+    The formats differ from query to query, so that all formats are used.
+    """
     return [
         (query, FORMATS[(number + step * 4) % len(FORMATS)])
         for number, query in enumerate(queries)
@@ -117,9 +123,9 @@ def choose_formats(queries: list[str], count: int = 4) -> list[tuple[str, str]]:
 
 
 def compare_answers(client: Client, other: Client, asked: list[tuple[str, str]]) -> Iterator[Difference | None]:
-    """Ask two servers the same; None where they agree. A refusal agrees with a refusal under the same name.
+    """Send each query to both servers; yield its Difference, or None if the answers are equal.
 
-    Raises UnreachableError where one of them stops answering.
+    Two errors are equal if they have the same error code. Raises UnreachableError if a server stops answering.
     """
     for query, output_format in asked:
         answer, other_answer = ask(client, query, output_format), ask(other, query, output_format)
@@ -128,7 +134,7 @@ def compare_answers(client: Client, other: Client, asked: list[tuple[str, str]])
 
 
 def ask(client: Client, query: str, output_format: str) -> bytes:
-    """The answer of a server, or the code of its error."""
+    """Return the answer of a server, or the code of its error."""
     try:
         return client.raw_query(query, fmt=output_format)
     except ClickHouseError as error:
@@ -138,5 +144,5 @@ def ask(client: Client, query: str, output_format: str) -> bytes:
 
 
 def shorten(answer: bytes) -> str:
-    """The beginning of an answer, printable."""
+    """Return the beginning of an answer as printable text."""
     return repr(answer[:120])[2:-1]

@@ -1,4 +1,4 @@
-"""What a table holds, in two numbers: its rows, and a hash of them that does not depend on their order."""
+"""Digest of a table: its number of rows, and a hash of its rows that does not depend on their order."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
 
 
 @dataclass(frozen=True)
 class TableDigest:
-    """Rows of a table and the sum, modulo 2^64, of their hashes: equal for equal content, however it is stored."""
+    """Number of rows, and the sum of the rows' hashes modulo 2^64. Tables with equal rows have equal digests."""
 
     row_count: int
     content_hash: int
 
 
 def list_stored_tables(client: Client) -> dict[str, str]:
-    """Tables of the database that hold rows, with their engine; staging tables are left out."""
+    """Return the tables of the database that store rows, with their engines; staging tables are left out."""
     rows = client.query(
         "select name, engine from system.tables where database = currentDatabase() and engine like '%MergeTree'"
-        " and not startsWith(name, 'stage_') order by name"
+        " and not startsWith(name, {prefix:String}) order by name",
+        parameters={"prefix": STAGING_PREFIX},
     ).result_rows
     return {str(name): str(engine) for name, engine in rows}
 
 
 def list_stored_columns(client: Client, table: str) -> list[str]:
-    """Columns of a table that are stored, in order."""
+    """Return the columns of a table that are stored, in order; computed columns are left out."""
     rows = client.query(
         "select name from system.columns where database = currentDatabase() and table = {table:String}"
         " and default_kind not in ('ALIAS', 'MATERIALIZED', 'EPHEMERAL') order by position",
@@ -39,14 +41,14 @@ def list_stored_columns(client: Client, table: str) -> list[str]:
 
 
 def final_clause(engine: str) -> str:
-    """Reads the latest row of each key, where the engine keeps earlier ones until it merges them away."""
+    """Return `` final`` for a ReplacingMergeTree table, which may hold earlier rows of a key, else an empty text."""
     return " final" if engine.endswith("ReplacingMergeTree") else ""
 
 
 def read_digest(client: Client, table: str, engine: str, ignored: Collection[str] = ()) -> TableDigest:
-    """Digest of a table over its stored columns but the ``ignored`` ones."""
+    """Return the digest of a table over its stored columns without the ``ignored`` ones."""
     columns = [name for name in list_stored_columns(client, table) if name not in ignored]
-    # in a tuple, because a hash of several arguments is null where one of them is
+    # The tuple is needed because cityHash64 of several arguments is null if one of them is null.
     hashed = f"cityHash64(tuple({', '.join(quote_identifier(name) for name in columns)}))"
     row = read_row(client, f"select count(), sum({hashed}) from {quote_identifier(table)}{final_clause(engine)}")
     return TableDigest(int(row[0]), int(row[1]))

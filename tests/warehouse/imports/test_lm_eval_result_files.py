@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,14 @@ from tests.support.json_values import mutate_text
 from tests.support.paths import SHARED
 from trailhouse.errors import BadInputError, TrailhouseError, UsageError
 from trailhouse.warehouse.imports.checkpoint_from_name import compile_path_pattern, parse_model_name, parse_step
-from trailhouse.warehouse.imports.eval_results import (
+from trailhouse.warehouse.imports.eval_results import load_results
+from trailhouse.warehouse.imports.lm_eval.result_files import Metric, list_result_files, read_result_file
+from trailhouse.warehouse.imports.registered_models import (
     RegisteredModel,
-    load_results,
     match_model,
     read_registered_models,
     register_imported_model,
 )
-from trailhouse.warehouse.imports.lm_eval.result_files import Metric, list_result_files, read_result_file
 
 PYTHIA = SHARED / "data" / "lm_eval_pythia_70m"
 needs_pythia = pytest.mark.skipif(not PYTHIA.is_dir(), reason="the result files of pythia-70m are not here")
@@ -98,6 +99,67 @@ def test_the_newer_format_states_filters_directions_and_items_and_skips_what_is_
     assert result.not_finite_count == 1
 
 
+@pytest.mark.parametrize("stated", [math.nan, math.inf, -math.inf, None, "N/A", " "])
+@pytest.mark.parametrize(
+    ("content", "task", "metric", "suffix"), [(OLD, "piqa", "acc", ""), (NEW, "gsm8k", "exact_match", ",strict-match")]
+)
+def test_a_standard_error_that_is_missing_or_not_finite_is_none_and_its_metric_is_kept(
+    tmp_path, content, task, metric, suffix, stated
+):
+    changed = change(content, ("results", task, f"{metric}_stderr{suffix}"), stated)
+    result = read_result_file(write(tmp_path, "a.json", changed))
+    expected = list(read_result_file(write(tmp_path, "b.json", content)).metrics)
+    index = [(one.task_id, one.metric) for one in expected].index((task, f"{metric}{suffix}"))
+    assert expected[index].standard_error is not None
+    expected[index] = replace(expected[index], standard_error=None)
+    assert list(result.metrics) == expected
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_metric_that_is_not_finite_is_counted_and_left_out(tmp_path, value):
+    result = read_result_file(write(tmp_path, "a.json", change(OLD, ("results", "piqa", "acc"), value)))
+    assert [metric.metric for metric in result.metrics] == ["acc_norm", "ppl"]
+    assert result.not_finite_count == 1
+
+
+def test_shots_are_those_of_the_task_then_of_its_configuration_then_of_the_run(tmp_path):
+    content = {
+        "results": {name: {"acc,none": 0.5} for name in ("task", "configured", "run")},
+        "n-shot": {"task": 1},
+        "configs": {"task": {"num_fewshot": 2}, "configured": {"num_fewshot": 3}},
+        "config": {"num_fewshot": 4},
+    }
+    result = read_result_file(write(tmp_path, "a.json", content))
+    assert {metric.task_id: metric.shot_count for metric in result.metrics} == {"task": 1, "configured": 3, "run": 4}
+    assert {metric.task_version for metric in result.metrics} == {""}
+
+
+def test_the_largest_and_smallest_numbers_of_shots_are_read_and_no_others(tmp_path):
+    for shots in (0, 32767):
+        result = read_result_file(write(tmp_path, "a.json", change(OLD, ("config", "num_fewshot"), shots)))
+        assert {metric.shot_count for metric in result.metrics} == {shots}
+    for shots in (-1, 32768):
+        with pytest.raises(BadInputError, match="is not an integer from 0 to 32767"):
+            read_result_file(write(tmp_path, "a.json", change(OLD, ("config", "num_fewshot"), shots)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "model", "step", "tokenizer"),
+    [
+        ("pretrained=org/a,revision=step5", "a", 5, "org/a"),
+        ("pretrained=org/a/step7", "a", 7, "org/a/step7"),
+        ("model=org/b,tokenizer=org/t", "b", None, "org/t"),
+        ({"path": "org/c", "revision": "step9"}, "c", 9, "org/c"),
+        ("engine=d", "d", None, "d"),
+        ("revision=step3", "named", 3, "runs/named"),
+    ],
+)
+def test_model_step_and_tokenizer_are_read_from_the_model_arguments(tmp_path, arguments, model, step, tokenizer):
+    content = {**OLD, "config": {"model_args": arguments}, "model_name": "runs/named"}
+    result = read_result_file(write(tmp_path, "a.json", content))
+    assert (result.model_name, result.step, result.tokenizer) == (model, step, tokenizer)
+
+
 @pytest.mark.parametrize(
     ("text", "model", "step"),
     [
@@ -136,15 +198,18 @@ def change(content: dict, path: tuple[str, ...], value: object) -> dict:
         ([], "an object is expected here"),
         ({"versions": {}}, "field results: is missing"),
         (change(OLD, ("results", "piqa"), 3), "field results.piqa: an object is expected"),
-        (change(OLD, ("results", "piqa", "acc"), "high"), "field results.piqa.acc: 'high' is no number"),
-        (change(OLD, ("results", "piqa", "acc"), True), "field results.piqa.acc: True is no number"),
-        (change(OLD, ("results", "piqa", "acc_stderr"), []), "field results.piqa.acc_stderr: list is no number"),
-        (change(OLD, ("config", "num_fewshot"), -1), "field config.num_fewshot: -1 is no whole number from 0"),
-        (change(OLD, ("config", "num_fewshot"), 1.5), "field config.num_fewshot: 1.5 is no whole number"),
+        (change(OLD, ("results", "piqa", "acc"), "high"), "field results.piqa.acc: 'high' is not a number"),
+        (change(OLD, ("results", "piqa", "acc"), True), "field results.piqa.acc: True is not a number"),
+        (change(OLD, ("results", "piqa", "acc_stderr"), []), "field results.piqa.acc_stderr: list is not a number"),
+        (change(OLD, ("config", "num_fewshot"), -1), "field config.num_fewshot: -1 is not an integer from 0"),
+        (change(OLD, ("config", "num_fewshot"), 1.5), "field config.num_fewshot: 1.5 is not an integer"),
         (change(OLD, ("config", "model_args"), 7), "field config.model_args: is neither text nor an object"),
-        (change(OLD, ("versions", "piqa"), {}), "field versions.piqa: dict is no text"),
+        (change(OLD, ("versions", "piqa"), {}), "field versions.piqa: dict is not text"),
         (change(NEW, ("higher_is_better", "piqa", "acc"), "yes"), "field higher_is_better.piqa.acc: 'yes' is neither"),
-        (change(NEW, ("n-samples", "piqa", "effective"), "all"), "field n-samples.piqa.effective: 'all' is no whole"),
+        (
+            change(NEW, ("n-samples", "piqa", "effective"), "all"),
+            "field n-samples.piqa.effective: 'all' is not an",
+        ),
     ],
 )
 def test_a_mistake_is_reported_with_its_file_and_field(tmp_path, content, message):
@@ -192,7 +257,7 @@ def test_a_directory_is_searched_and_what_is_missing_is_named(tmp_path):
     (tmp_path / "samples_piqa.jsonl").write_text("{}")
     assert sorted(list_result_files([tmp_path, files[0]])) == sorted(files)
     (tmp_path / "empty").mkdir()
-    for path, message in ((tmp_path / "empty", "holds no"), (tmp_path / "nowhere", "no such file")):
+    for path, message in ((tmp_path / "empty", "contains no"), (tmp_path / "nowhere", "no such file")):
         with pytest.raises(BadInputError, match=message):
             list_result_files([path])
 

@@ -97,19 +97,19 @@ def change(line: dict, name: str, value: object) -> dict:
     ("line", "message"),
     [
         ([], "an object is expected here"),
-        (change(OLD, "doc_id", -1), "field doc_id: -1 is no whole number from 0"),
+        (change(OLD, "doc_id", -1), "field doc_id: -1 is not an integer from 0"),
         (change(OLD, "doc_id", None), "field doc_id: is missing"),
         (change(NEW, "doc_id", 9), "field doc_id: document 9 is there twice"),
-        (change(OLD, "target", "2"), "field target: '2' is no ordinal of 2 options"),
+        (change(OLD, "target", "2"), "field target: '2' is neither the index nor the text of one of 2 options"),
         (change(OLD, "target", {}), "field target: "),
         (change(OLD, "arguments", 3), "field arguments: an array is expected"),
         (change(OLD, "arguments", [[PROMPT, " 3"]]), "field resps: 2 answers to 1 requests"),
         (change(OLD, "arguments", [[PROMPT], [PROMPT]]), "field arguments[0]: a prompt and an option are expected"),
-        (change(OLD, "arguments", [[PROMPT, 1], [PROMPT, " 2"]]), "field arguments[0][1]: int is no text"),
-        (change(OLD, "arguments", [[PROMPT, "\ud800"], [PROMPT, " 2"]]), "field arguments[0][1]: holds half"),
+        (change(OLD, "arguments", [[PROMPT, 1], [PROMPT, " 2"]]), "field arguments[0][1]: int is not text"),
+        (change(OLD, "arguments", [[PROMPT, "\ud800"], [PROMPT, " 2"]]), "field arguments[0][1]: contains half"),
         (change(NEW, "arguments", {"gen_args_0": {"arg_0": 1, "arg_1": ""}}), "field arguments.gen_args_0.arg_0: int"),
         (change(OLD, "resps", [[[-1.5, False]], []]), "field resps[1]: is empty"),
-        (change(OLD, "resps", [[["low", "False"]], [[-1, False]]]), "field resps[0][0][0]: 'low' is no number"),
+        (change(OLD, "resps", [[["low", "False"]], [[-1, False]]]), "field resps[0][0][0]: 'low' is not a number"),
         (change(OLD, "resps", [[["nan", "False"]], [[-1, False]]]), "field resps[0][0][0]: is not finite"),
     ],
 )
@@ -123,7 +123,7 @@ def test_a_mistake_is_reported_with_its_file_line_and_field(tmp_path, line, mess
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"\n{,}\n", "line 2: not JSON"), (b"{}\n\xff", "line 1, field arguments"), (b"\n\n", "holds no samples")],
+    [(b"\n{,}\n", "line 2: not JSON"), (b"{}\n\xff", "line 1, field arguments"), (b"\n\n", "contains no samples")],
 )
 def test_a_file_that_is_no_samples_file_is_named(tmp_path, content, message):
     file = tmp_path / "s.jsonl"

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.load_path import load_everything
 from tests.support.paths import ROOT
+from tests.support.sample_load import load_everything
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.cluster import refuse_cluster
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.upkeep import backup as backup_module
-from trailhouse.warehouse.upkeep.backup import back_up, read_manifest
+from trailhouse.warehouse.upkeep.backup import back_up
+from trailhouse.warehouse.upkeep.backup_manifest import read_manifest
 from trailhouse.warehouse.upkeep.restore import rename_references, restore
 from trailhouse.warehouse.upkeep.table_digest import list_stored_tables
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.reliability.load_path import load_everything, load_step, make_batches, scored_partition
+from tests.support.sample_load import load_everything, load_step, make_batches, scored_partition
 from trailhouse.server.process import ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.loading.score_ledger import load_scores
@@ -83,7 +83,7 @@ def test_stages_and_databases_that_were_left_are_named(client):
     found = examine(client)
     client.command("drop table stage_left")
     client.command(f"drop database restored_{client.database}_x")
-    assert found["abandoned stages"][1].startswith("1 staging tables")
+    assert found["abandoned staging tables"][1].startswith("1 staging tables")
     assert f"restored_{client.database}_x" in found["abandoned restores"][1]
 
 

@@ -1,8 +1,8 @@
-"""Result files of lm-evaluation-harness, as written before version 0.4 and since.
+"""Parsing result files of lm-evaluation-harness, in the format before version 0.4 and in the format since.
 
-Before, a metric and its standard error are `acc` and `acc_stderr`; since, they carry the filter of the answers:
-`acc,none` and `acc_stderr,none`. The filter `none` is left out here, so that a task evaluated with both versions has
-one metric.
+Before version 0.4, a metric and its standard error are called `acc` and `acc_stderr`. Since then, the name of the
+answer filter is appended: `acc,none` and `acc_stderr,none`. The filter `none` is removed here, so that a metric has
+the same name in both formats.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.imports.checkpoint_from_name import MAXIMUM_STEP, parse_model_name, parse_step
-from trailhouse.warehouse.imports.json_files import JsonField, read_json
+from trailhouse.warehouse.imports.json_files import AS_WRITTEN, JsonField, read_json
 
 HARNESS = "lm-evaluation-harness"
 MAXIMUM_SHOTS = 2**15 - 1
 MODEL_ARGUMENTS = ("pretrained", "model", "path", "engine")
-# What stands beside the metrics of a task and is none.
+# Fields beside the metrics of a task that are not metrics.
 TEXT_FIELDS = {"alias", "name", "sample_len", "sample_count"}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of one task, as the harness states it."""
+    """One metric of one task."""
 
     task_id: str
     task_version: str
@@ -40,7 +40,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class ResultFile:
-    """What one result file says: about which model at which step, and its metrics."""
+    """The content of one result file: the checkpoint as the file names it, and the metrics."""
 
     file: Path
     model_name: str | None
@@ -48,25 +48,25 @@ class ResultFile:
     step: int | None
     parameter_count: int | None
     tokenizer: str | None
-    """Where the harness took the tokenizer from: a directory or a repository."""
+    """Directory or repository of the tokenizer."""
     evaluated_at_seconds: float
-    """When the harness ran, in seconds since 1970; 0 where the file does not say."""
+    """When the harness ran, in seconds since 1970; 0 if the file has no date."""
     metrics: tuple[Metric, ...]
     not_finite_count: int
-    """Metrics that are NaN or infinite, which are left out."""
+    """Metrics that are NaN or infinite; they are not in ``metrics``."""
 
 
 def list_result_files(paths: Iterable[Path]) -> list[Path]:
-    """List the files given, and below each directory those that look like results: *.json without samples.
+    """Return the given files, and all *.json files below the given directories, without repetition.
 
-    Raises BadInputError for a path that does not exist and a directory without such files.
+    Raises BadInputError for a path that does not exist and for a directory without *.json files.
     """
     files: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
             found = sorted(file for file in path.rglob("*.json") if file.is_file())
             if not found:
-                raise BadInputError(f"{path}: holds no *.json file", "give the harness's output directory")
+                raise BadInputError(f"{path}: contains no *.json file", "give the output directory of the harness")
             files.update(dict.fromkeys(found))
         elif path.exists():
             files[path] = None
@@ -76,7 +76,7 @@ def list_result_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def is_result_file(top: JsonField) -> bool:
-    """Whether a JSON file holds results at all; an output directory may hold other files."""
+    """Return whether a JSON file contains results; output directories contain other JSON files as well."""
     return isinstance(top.value, dict) and "results" in top.value
 
 
@@ -86,7 +86,7 @@ def read_result_file(file: Path) -> ResultFile:
 
 
 def parse_result_file(top: JsonField) -> ResultFile:
-    """Read what a parsed result file says; raises BadInputError naming file and field."""
+    """Parse the JSON value of a result file; raises BadInputError naming file and field."""
     stated = list(read_metrics(top))
     finite = tuple(metric for metric in stated if math.isfinite(metric.value))
     config = top.find("config")
@@ -113,73 +113,81 @@ def parse_result_file(top: JsonField) -> ResultFile:
 
 
 def read_model_arguments(config: JsonField | None) -> dict[str, str]:
-    """Read `config.model_args`: an object, or a text like `pretrained=NAME,revision=step1000`."""
+    """Parse `config.model_args`, which is an object or a text such as `pretrained=NAME,revision=step1000`."""
     stated = config.find("model_args") if config else None
     if stated is None:
         return {}
     if isinstance(stated.value, dict):
         return {field.key: field.value for field in stated.items() if isinstance(field.value, str)}
     if not isinstance(stated.value, str):
-        raise stated.fail("is neither text nor an object", "give the file as the program wrote it")
+        raise stated.fail("is neither text nor an object", AS_WRITTEN)
     pairs = (part.partition("=") for part in stated.value.split(","))
     return {name.strip(): value.strip() for name, _, value in pairs if value.strip()}
 
 
 def read_name(top: JsonField) -> str | None:
-    """Read the name of the model where the arguments do not say it."""
+    """Return `model_name`, which is used if the model arguments name no model."""
     stated = top.find("model_name")
     return stated.read_text() if stated is not None else None
 
 
 def read_revision(config: JsonField | None) -> str:
-    """Read the revision newer versions state beside the arguments."""
+    """Return `config.model_revision`, which newer versions write beside the model arguments; empty if missing."""
     stated = config.find("model_revision") if config else None
     return stated.value if stated is not None and isinstance(stated.value, str) else ""
 
 
 def read_metrics(top: JsonField) -> Iterator[Metric]:
-    """Read the metrics of all tasks, and of the groups that average some."""
+    """Yield the metrics of all tasks, and of groups of tasks, for which the harness states averages."""
     results = top.require("results")
     for task in results.items():
         if not task.key.strip():
-            raise results.fail("a task has no name", "give the file as the program wrote it")
-        shots, version, higher, items = (
-            read_shots(top, task.key),
-            read_version(top, task.key),
-            find_below(top, "higher_is_better", task.key),
-            find_below(top, "n-samples", task.key),
+            raise results.fail("a task has no name", AS_WRITTEN)
+        yield from read_task_metrics(top, task)
+
+
+def read_task_metrics(top: JsonField, task: JsonField) -> Iterator[Metric]:
+    """Yield the metrics of one task; ``top`` is the whole file, ``task`` the task's object in `results`."""
+    shot_count, version = read_shots(top, task.key), read_version(top, task.key)
+    directions = find_object(top, "higher_is_better", task.key)
+    item_counts = find_object(top, "n-samples", task.key)
+    item_count = item_counts.find("effective") if item_counts is not None else None
+    for field in task.items():
+        metric, answer_filter = split_metric(field.key)
+        if metric.endswith("_stderr") or metric in TEXT_FIELDS or is_blank(field):
+            continue
+        direction = directions.find(metric) if directions is not None else None
+        yield Metric(
+            task_id=task.key.strip(),
+            task_version=version,
+            shot_count=shot_count,
+            metric=metric if answer_filter in ("", "none") else f"{metric},{answer_filter}",
+            value=field.read_number(),
+            standard_error=read_standard_error(task, metric, answer_filter),
+            is_higher_better=direction.read_boolean() if direction is not None else None,
+            item_count=item_count.read_integer(0, MAXIMUM_STEP) if item_count is not None else None,
         )
-        item_count = items.find("effective") if items is not None and isinstance(items.value, dict) else None
-        for field in task.items():
-            metric, answer_filter = split_metric(field.key)
-            if metric.endswith("_stderr") or metric in TEXT_FIELDS or is_blank(field):
-                continue
-            direction = higher.find(metric) if higher is not None and isinstance(higher.value, dict) else None
-            yield Metric(
-                task_id=task.key.strip(),
-                task_version=version,
-                shot_count=shots,
-                metric=metric if answer_filter in ("", "none") else f"{metric},{answer_filter}",
-                value=field.read_number(),
-                standard_error=read_standard_error(task, metric, answer_filter),
-                is_higher_better=direction.read_truth() if direction is not None else None,
-                item_count=item_count.read_integer(0, MAXIMUM_STEP) if item_count is not None else None,
-            )
+
+
+def find_object(top: JsonField, section: str, task_id: str) -> JsonField | None:
+    """Return the object of a task in a section of the file; None if it is missing or not an object."""
+    found = find_below(top, section, task_id)
+    return found if found is not None and isinstance(found.value, dict) else None
 
 
 def split_metric(key: str) -> tuple[str, str]:
-    """Split `acc,none` into the metric and the filter of the answers; before version 0.4 there is no filter."""
+    """Split `acc,none` into the metric and the answer filter; the filter is empty in the format before 0.4."""
     metric, _, answer_filter = key.partition(",")
     return metric.strip(), answer_filter.strip()
 
 
 def is_blank(field: JsonField) -> bool:
-    """Whether a group states that it has no value of its own."""
+    """Return whether a field has no value: null, blank or `N/A`, which groups of tasks have."""
     return field.value is None or (isinstance(field.value, str) and field.value.strip() in ("", "N/A"))
 
 
 def read_standard_error(task: JsonField, metric: str, answer_filter: str) -> float | None:
-    """Read the standard error of a metric; None where it is absent, `N/A` or not finite."""
+    """Return the standard error of a metric; None if it is missing, `N/A`, NaN or infinite."""
     key = f"{metric}_stderr,{answer_filter}" if answer_filter else f"{metric}_stderr"
     field = task.find(key)
     if field is None or is_blank(field):
@@ -189,13 +197,16 @@ def read_standard_error(task: JsonField, metric: str, answer_filter: str) -> flo
 
 
 def find_below(top: JsonField, section: str, task_id: str) -> JsonField | None:
-    """Find what a section of the file says about a task."""
+    """Return the field of a task in a section of the file, such as `versions`; None if it is missing."""
     found = top.find(section)
     return found.find(task_id) if found is not None else None
 
 
 def read_shots(top: JsonField, task_id: str) -> int:
-    """Read the exemplars of a task: of the task itself, else of its configuration, else of the run; 0 if unsaid."""
+    """Return the number of exemplars of a task.
+
+    It is stated in `n-shot` of the task, or in the configuration of the task, or in that of the run; 0 if in none.
+    """
     config, task_config = top.find("config"), find_below(top, "configs", task_id)
     stated = (
         find_below(top, "n-shot", task_id)
@@ -208,7 +219,7 @@ def read_shots(top: JsonField, task_id: str) -> int:
 
 
 def read_version(top: JsonField, task_id: str) -> str:
-    """Read the version of a task as text: 2.0 and 2 are the same; empty where the file does not say."""
+    """Return the version of a task as text, 2.0 as `2`; empty if the file has none."""
     stated = find_below(top, "versions", task_id)
     if stated is None:
         return ""

@@ -1,7 +1,7 @@
-"""Tasks that are known from samples files: the items of all of them together, as long as they agree.
+"""Tasks of lm-evaluation-harness, reconstructed from samples files.
 
-A run may have seen the first hundred documents alone, or others than an earlier one. Where two files say the same
-of the documents they share, the task is the union of both. Where they differ, it is another task.
+A run may have evaluated only some of the items of a task. If two samples files agree on the items that are in both,
+the task has the items of both files. If they differ in one of these items, they are of two versions of the task.
 """
 
 from __future__ import annotations
@@ -16,32 +16,37 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.warehouse.imports.lm_eval.samples_files import SampledItem, SampleSettings
 from trailhouse.warehouse.loading.catalogue import Record
 
-# A slash is in no name of one's own tasks
+# The names of tasks from files have no slash, so the two kinds cannot be confused.
 PREFIX = "lm-eval/"
 FORMAT = "lm-evaluation-harness samples"
 
 ItemContent = tuple[tuple[str, bool], ...]
-"""The texts of an item's options, and whether each is right."""
+"""For each option of an item its text, and whether it is correct."""
 
 
 @dataclass(frozen=True)
 class SampledTask:
-    """A task as samples files show it."""
+    """A task with the items of its samples files."""
 
     task_id: str
     task_version: str
     task_sha256: str
     questions: Mapping[int, str]
+    """Question by item_id."""
     contents: Mapping[int, ItemContent]
+    """Options by item_id."""
 
     def find_difference(self, version: str, items: Sequence[SampledItem]) -> SampledItem | None:
-        """Return the first item that is not as this task has it; the first of all where the version differs."""
+        """Return the first item whose options differ from those of this task; None if all agree.
+
+        Items that this task does not have agree with it. If the version differs, the first item is returned.
+        """
         if version != self.task_version:
             return items[0]
         return next((item for item in items if self.contents.get(item.item_id, describe(item)) != describe(item)), None)
 
     def join(self, items: Sequence[SampledItem]) -> SampledTask:
-        """Return the task with these items as well; its identity stays."""
+        """Return the task with further items; task_sha256 stays the same, so that older scores remain valid."""
         return SampledTask(
             self.task_id,
             self.task_version,
@@ -52,17 +57,17 @@ class SampledTask:
 
 
 def describe(item: SampledItem) -> ItemContent:
-    """Return what makes an item the same item in two files."""
+    """Return the options of an item, by which the same item of two files is compared."""
     return tuple((option.text, option.is_correct) for option in item.options)
 
 
 def name_task(task_name: str) -> str:
-    """Return the task_id of a task of the harness."""
+    """Return the task_id for a task of the harness."""
     return f"{PREFIX}{task_name}"
 
 
 def begin_task(settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
-    """Return the task that a samples file shows."""
+    """Return a new task with the items of one samples file; task_sha256 is computed from these."""
     task_id = name_task(settings.task_name)
     contents = {item.item_id: describe(item) for item in items}
     identity = json.dumps([task_id, settings.task_version, sorted(contents.items())], separators=(",", ":"))
@@ -73,7 +78,7 @@ def begin_task(settings: SampleSettings, items: Sequence[SampledItem]) -> Sample
 
 
 def read_sampled_task(client: Client, task_id: str) -> SampledTask | None:
-    """Return a task as the warehouse holds it, None where it holds none of this name."""
+    """Return a task from the warehouse; None if the warehouse does not have it."""
     task = client.query(
         "select toString(task_sha256), prompt_format from raw_task final where task_id = {task_id:String}",
         parameters={"task_id": task_id},
@@ -96,7 +101,7 @@ def read_sampled_task(client: Client, task_id: str) -> SampledTask | None:
 
 
 def task_record(task: SampledTask, settings: SampleSettings) -> Record:
-    """Return the row of raw_task without ``updated_at``."""
+    """Return the row of raw_task, without ``updated_at``."""
     form = {
         "task_version": task.task_version,
         "task_prefix": settings.description,
@@ -119,7 +124,7 @@ def task_record(task: SampledTask, settings: SampleSettings) -> Record:
 
 
 def task_item_rows(task: SampledTask) -> list[dict[str, object]]:
-    """Return the rows of raw_task_item without ``task_id``: one per option, in order."""
+    """Return the rows of raw_task_item, without ``task_id``: one per option, ordered by item and option."""
     return [
         {
             "item_id": item_id,

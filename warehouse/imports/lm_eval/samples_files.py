@@ -1,13 +1,14 @@
-"""Samples files of lm-evaluation-harness: what a model made of every option of every document of a task.
+"""Parsing samples files of lm-evaluation-harness: the log-probability of every option of every item of a task.
 
-``lm_eval --log_samples`` writes one file a task beside the results of the same run. A line holds the prompt with
-each option as it was sent to the model and the log-probability that came back:
+``lm_eval --log_samples`` writes one such file per task, beside the result file of the same run. A line is one item
+(the harness says document) with the requests that were sent to the model and its answers:
 
     arguments   {"gen_args_0": {"arg_0": prompt, "arg_1": option}, ...}    before 0.4.3: [[prompt, option], ...]
     resps       [[["-3.25", "False"]], ...]                                before 0.4.3: [[[-3.25, false]], ...]
-    target      "1"                                                        the ordinal of the right option
+    target      "1"                                                        index of the correct option
 
-Tasks with the metric ``acc_mutual_info`` ask for every option twice, the second time without a prompt.
+For tasks with the metric ``acc_mutual_info``, every option is requested twice, the second time without a prompt. The
+second answers are the unconditional log-probabilities.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trailhouse.warehouse.imports.json_files import JsonField, read_json, read_json_lines
+from trailhouse.warehouse.imports.json_files import AS_WRITTEN, JsonField, read_json, read_json_lines
 from trailhouse.warehouse.imports.lm_eval.result_files import find_below, read_shots, read_version
 
 STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)$")
@@ -27,33 +28,32 @@ HALF_PAIR = re.compile("[\ud800-\udfff]")
 MULTIPLE_CHOICE = "multiple_choice"
 MAXIMUM_ITEM_ID = 2**31 - 1
 MAXIMUM_SEED = 2**31 - 1
-AS_WRITTEN = "give the file as the program wrote it"
 
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """What the result file of a run says about one of its tasks."""
+    """The settings of one task in the result file of a run."""
 
     task_name: str
     task_version: str
     shot_count: int
     seed: int
-    """Seed the exemplars were drawn with; 0 where the file does not say."""
+    """Seed for drawing the exemplars; 0 if the file has none."""
     output_type: str | None
     description: str
     target_delimiter: str
-    """Stands between prompt and option, and is no part of the option's text."""
+    """Separates prompt and option; it is not part of the option's text."""
     fewshot_delimiter: str
 
 
 @dataclass(frozen=True)
 class SampledOption:
-    """An option as it was sent to the model, and what came back."""
+    """One option of an item, and the log-probabilities that the model gave it."""
 
     text: str
     prompt: str
     continuation: str
-    """What was scored: the option with the delimiter before it."""
+    """The text that was scored: the delimiter and the option."""
     log_prob_nats: float
     unconditional_log_prob_nats: float | None
     is_correct: bool
@@ -61,20 +61,20 @@ class SampledOption:
 
 @dataclass(frozen=True)
 class SampledItem:
-    """One document of a task with its options, in the order of the harness."""
+    """One item of a task with its options, in the order of the harness."""
 
     line: JsonField
-    """The line it stands on."""
+    """File and line of the item, for error messages."""
     item_id: int
     question: str
-    """The prompt without description and exemplars, as far as these can be told apart."""
+    """The prompt without description and exemplars, as far as these can be recognised."""
     options: tuple[SampledOption, ...]
 
 
 def list_samples_files(result_file: Path, task_names: Sequence[str]) -> dict[Path, str]:
-    """Return the samples files of the run that wrote a result file, each with its task.
+    """Return the samples files of the run that wrote a result file, with the task of each.
 
-    They lie beside it, are named after their task and bear the same time in their name.
+    They are in the same directory, have the same time in their name, and end in the name of their task.
     """
     found: dict[Path, str] = {}
     for file in sorted(result_file.parent.glob("*.jsonl")):
@@ -87,13 +87,13 @@ def list_samples_files(result_file: Path, task_names: Sequence[str]) -> dict[Pat
 
 
 def find_result_file(samples_file: Path) -> Path | None:
-    """Return the result file of the run that wrote a samples file, None where it does not lie beside it."""
+    """Return the result file of the run that wrote a samples file; None if it is not in the same directory."""
     beside = sorted(samples_file.parent.glob("*.json"), key=lambda file: (not file.stem.startswith("results"), file))
     return next((file for file in beside if _read_stamp(file) == _read_stamp(samples_file)), None)
 
 
 def read_sample_settings(result_file: Path, task_name: str) -> SampleSettings:
-    """Read what a result file says about a task; raises BadInputError naming file and field."""
+    """Read the settings of a task from a result file; raises BadInputError naming file and field."""
     top = read_json(result_file)
     config, task = top.find("config"), find_below(top, "configs", task_name)
     output_type = task.find("output_type") if task is not None else None
@@ -112,7 +112,7 @@ def read_sample_settings(result_file: Path, task_name: str) -> SampleSettings:
 
 
 def read_samples(file: Path, settings: SampleSettings) -> list[SampledItem]:
-    """Read the items of a multiple-choice task, by their ordinals; none where the task is of another kind.
+    """Return the items of a multiple-choice task, ordered by item_id; an empty list for a task of another kind.
 
     Raises BadInputError naming file, line and field.
     """
@@ -124,31 +124,30 @@ def read_samples(file: Path, settings: SampleSettings) -> list[SampledItem]:
         requests = _read_requests(line.require("arguments"))
         if settings.output_type is None and (len(requests) < 2 or not _are_options(requests)):
             return []
-        ordinal = line.require("doc_id")
-        item_id = ordinal.read_integer(0, MAXIMUM_ITEM_ID)
+        document = line.require("doc_id")
+        item_id = document.read_integer(0, MAXIMUM_ITEM_ID)
         answer_filter = _read_value(line, "filter")
         if item_id in items:
             if filters[item_id] == answer_filter:
-                raise ordinal.fail(f"document {item_id} is there twice", "keep one of the lines")
-            continue  # the same answers, filtered otherwise
+                raise document.fail(f"document {item_id} is there twice", "keep one of the lines")
+            continue  # the same answers with another answer filter
         filters[item_id] = answer_filter
         items[item_id] = _read_item(line, item_id, requests, settings)
     if not items:
-        raise JsonField(file, "", None).fail("holds no samples", AS_WRITTEN)
+        raise JsonField(file, "", None).fail("contains no samples", AS_WRITTEN)
     return [items[item_id] for item_id in sorted(items)]
 
 
 def _read_item(line: JsonField, item_id: int, requests: list[JsonField], settings: SampleSettings) -> SampledItem:
     pairs = [_read_pair(request) for request in requests]
-    scores = [_read_log_prob(field) for field in line.require("resps").elements()]
-    if len(scores) != len(pairs):
-        raise line.require("resps").fail(f"{len(scores)} answers to {len(pairs)} requests", AS_WRITTEN)
-    count = len(pairs) // 2 if len(pairs) % 2 == 0 and all(not prompt for prompt, _ in pairs[len(pairs) // 2 :]) else 0
-    alone: list[float | None] = [*scores[count:]] if count else [None] * len(pairs)
-    count = count or len(pairs)
+    log_probs = [_read_log_prob(field) for field in line.require("resps").elements()]
+    if len(log_probs) != len(pairs):
+        raise line.require("resps").fail(f"{len(log_probs)} answers to {len(pairs)} requests", AS_WRITTEN)
+    count = len(pairs) // 2 if _has_unconditional_requests(pairs) else len(pairs)
     if count < 2:
         raise line.require("arguments").fail("there are fewer than two options", AS_WRITTEN)
-    # Tasks that fill a gap put the options into the prompt, and score what follows it
+    unconditional: list[float | None] = [*log_probs[count:]] or [None] * count
+    # Tasks that fill a gap have the option in the prompt, and score the same continuation for all options.
     are_prompts_alike = len({prompt for prompt, _ in pairs[:count]}) == 1
     texts = [
         continuation.removeprefix(settings.target_delimiter)
@@ -157,20 +156,25 @@ def _read_item(line: JsonField, item_id: int, requests: list[JsonField], setting
         for prompt, continuation in pairs[:count]
     ]
     correct = _read_target(line.require("target"), texts)
-    shared = pairs[0][0]
     options = tuple(
         SampledOption(
             text=texts[index],
-            prompt=shared if are_prompts_alike else pairs[index][0],
+            prompt=pairs[index][0],
             continuation=pairs[index][1],
-            log_prob_nats=scores[index],
-            unconditional_log_prob_nats=alone[index],
+            log_prob_nats=log_probs[index],
+            unconditional_log_prob_nats=unconditional[index],
             is_correct=index in correct,
         )
         for index in range(count)
     )
     location = JsonField(line.file, "", None, line=line.line)
-    return SampledItem(location, item_id, _cut_question(shared, settings), options)
+    return SampledItem(location, item_id, _cut_question(pairs[0][0], settings), options)
+
+
+def _has_unconditional_requests(pairs: list[tuple[str, str]]) -> bool:
+    """Return whether the second half of the (prompt, option) requests has no prompts."""
+    half = len(pairs) // 2
+    return half > 0 and len(pairs) % 2 == 0 and all(not prompt for prompt, _ in pairs[half:])
 
 
 def _read_requests(arguments: JsonField) -> list[JsonField]:
@@ -182,7 +186,7 @@ def _list_parts(request: JsonField) -> list[JsonField]:
 
 
 def _are_options(requests: list[JsonField]) -> bool:
-    """Whether the model was asked for the log-probability of texts, and not to write one."""
+    """Return whether the requests ask for log-probabilities of texts, rather than for generated texts."""
     parts = [_list_parts(request) for request in requests]
     return all(len(pair) == 2 and isinstance(pair[1].value, str) for pair in parts)
 
@@ -194,14 +198,14 @@ def _read_pair(request: JsonField) -> tuple[str, str]:
     prompt, continuation = parts[0].value, parts[1].value
     for part, value in ((parts[0], prompt), (parts[1], continuation)):
         if not isinstance(value, str):
-            raise part.fail(f"{type(value).__name__} is no text", AS_WRITTEN)
+            raise part.fail(f"{type(value).__name__} is not text", AS_WRITTEN)
         if HALF_PAIR.search(value):
-            raise part.fail("holds half a surrogate pair", "write the text as valid Unicode")
+            raise part.fail("contains half a surrogate pair", "write the text as valid Unicode")
     return str(prompt), str(continuation)
 
 
 def _read_log_prob(answers: JsonField) -> float:
-    """Read the log-probability of one request: the first of its repeats, as a number or its text."""
+    """Return the log-probability of one request, which is a number or text; if it was repeated, the first answer."""
     field = answers
     for _ in range(2):
         inner = field.elements()
@@ -211,14 +215,17 @@ def _read_log_prob(answers: JsonField) -> float:
     try:
         value = float(field.value) if isinstance(field.value, str) else field.read_number()
     except ValueError as error:
-        raise field.fail(f"{field.value!r:.60} is no number", AS_WRITTEN) from error
+        raise field.fail(f"{field.value!r:.60} is not a number", AS_WRITTEN) from error
     if not math.isfinite(value):
-        raise field.fail("is not finite", "leave the file out: the model overflowed")
+        raise field.fail("is not finite", "leave the file out: the model's computation overflowed")
     return value
 
 
 def _read_target(target: JsonField, texts: Sequence[str]) -> set[int]:
-    """Read which options are right: an ordinal, several in brackets, or the text of one."""
+    """Return the indices of the correct options.
+
+    The target is an index, a list of indices, or the text of an option; True and False stand for 1 and 0.
+    """
     stated = target.value
     text = stated.strip() if isinstance(stated, str) else ""
     if text in texts and not text.isdecimal():
@@ -228,12 +235,14 @@ def _read_target(target: JsonField, texts: Sequence[str]) -> set[int]:
             stated = json.loads({"True": "1", "False": "0"}.get(text, text))
         except (ValueError, RecursionError):
             stated = None
-    ordinals = stated if isinstance(stated, list) else [stated]
-    if ordinals and all(isinstance(value, int) and 0 <= value < len(texts) for value in ordinals):
-        return {int(value) for value in ordinals}
-    if text in texts:  # a number that is no ordinal
+    indices = stated if isinstance(stated, list) else [stated]
+    if indices and all(isinstance(value, int) and 0 <= value < len(texts) for value in indices):
+        return {int(value) for value in indices}
+    if text in texts:  # an option whose text is a number
         return {texts.index(text)}
-    raise target.fail(f"{target.value!r:.60} is no ordinal of {len(texts)} options and none of them", AS_WRITTEN)
+    raise target.fail(
+        f"{target.value!r:.60} is neither the index nor the text of one of {len(texts)} options", AS_WRITTEN
+    )
 
 
 def _cut_question(prompt: str, settings: SampleSettings) -> str:

@@ -1,0 +1,84 @@
+"""The catalogue: what is written is what is new, and nothing else of the table changes."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from trailhouse.warehouse.loading.catalogue import load_corpus, load_tokens, upsert
+
+KEY = ["model_id", "step"]
+
+
+def checkpoint(model_id: str, step: int, digit: str = "a", year: int = 2020) -> dict[str, object]:
+    """Return a row of raw_checkpoint."""
+    discovered_at = datetime(year, 1, 1, tzinfo=UTC)
+    return {"model_id": model_id, "step": step, "weights_sha256": digit * 64, "discovered_at": discovered_at}
+
+
+def read_checkpoints(client) -> list[tuple]:
+    return client.query(
+        "select model_id, step, substring(weights_sha256, 1, 1), toYear(discovered_at) from raw_checkpoint final"
+        " order by all"
+    ).result_rows
+
+
+def test_only_records_that_are_new_or_differ_are_written(client):
+    first = [checkpoint("s/m", 1), checkpoint("s/m", 2, "b"), checkpoint("s/n", 1, "c")]
+    assert upsert(client, "raw_checkpoint", KEY, first) == 3
+    again = [checkpoint("s/m", 1, year=2021), checkpoint("s/m", 2, "d", 2021), checkpoint("s/n", 2, "c", 2021)]
+    assert upsert(client, "raw_checkpoint", KEY, again) == 2
+    assert read_checkpoints(client) == [
+        ("s/m", 1, "a", 2020),
+        ("s/m", 2, "d", 2021),
+        ("s/n", 1, "c", 2020),
+        ("s/n", 2, "c", 2021),
+    ]
+    assert upsert(client, "raw_checkpoint", KEY, [*again, *first[2:]]) == 0
+    assert upsert(client, "raw_checkpoint", KEY, []) == 0
+
+
+def documents(*texts: str) -> pa.Table:
+    return pa.Table.from_pylist([{"document_id": index, "text": text} for index, text in enumerate(texts)])
+
+
+def corpus(corpus_id: str, digit: str, count: int) -> dict[str, object]:
+    return {"corpus_id": corpus_id, "corpus_sha256": digit * 64, "document_count": count}
+
+
+def test_a_corpus_is_written_once_and_again_when_it_changes_or_lost_a_document(client):
+    assert load_corpus(client, corpus("one", "a", 2), documents("x", "y"))
+    assert load_corpus(client, corpus("two", "a", 1), documents("z"))
+    assert not load_corpus(client, corpus("one", "a", 2), documents("x", "y"))
+    assert not load_corpus(client, corpus("two", "a", 1), documents("z"))
+    assert load_corpus(client, corpus("one", "b", 2), documents("x", "v"))
+    client.command("delete from raw_document where corpus_id = 'one' and document_id = 1")
+    assert load_corpus(client, corpus("one", "b", 2), documents("x", "v"))
+    stored = client.query("select corpus_id, document_id, text from raw_document order by all").result_rows
+    assert stored == [("one", 0, "x"), ("one", 1, "v"), ("two", 0, "z")]
+    known = client.query("select corpus_id, toString(corpus_sha256) from raw_corpus final order by all").result_rows
+    assert known == [("one", "b" * 64), ("two", "a" * 64)]
+
+
+def tokens(*token_ids: int) -> pa.Table:
+    """Return tokens of documents with two tokens each."""
+    count = len(token_ids)
+    return pa.table({
+        "document_id": pa.array([index // 2 for index in range(count)], pa.int32()),
+        "position": pa.array([index % 2 for index in range(count)], pa.int32()),
+        "token_id": pa.array(token_ids, pa.int32()),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", [(4, 3, 2, 7), (4, 3, 2), (4, 3, 2, 1, 0), (3, 4, 2, 1)])
+def test_tokens_are_written_once_and_again_when_one_differs(client, changed):
+    keys = [("t", "c"), ("t", "d"), ("u", "c")]
+    for key in keys:
+        assert load_tokens(client, *key, tokens(4, 3, 2, 1))
+    assert not load_tokens(client, "t", "c", tokens(4, 3, 2, 1))
+    assert load_tokens(client, "t", "c", tokens(*changed))
+    stored = client.query(
+        "select tokenizer_id, corpus_id, groupArray(token_id) from"
+        " (select * from raw_token order by document_id, position) group by all order by all"
+    ).result_rows
+    assert stored == [("t", "c", [*changed]), ("t", "d", [4, 3, 2, 1]), ("u", "c", [4, 3, 2, 1])]
