@@ -19,12 +19,7 @@ from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite, list_su
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.checkpoint_from_name import compile_path_pattern, parse_model_name, parse_step
-from trailhouse.warehouse.imports.eval_results import (
-    load_results,
-    match_model,
-    read_registered_models,
-    register_imported_model,
-)
+from trailhouse.warehouse.imports.eval_results import load_results
 from trailhouse.warehouse.imports.json_files import read_json
 from trailhouse.warehouse.imports.lm_eval.result_files import (
     ResultFile,
@@ -33,6 +28,11 @@ from trailhouse.warehouse.imports.lm_eval.result_files import (
     parse_result_file,
 )
 from trailhouse.warehouse.imports.lm_eval.samples_files import find_result_file, list_samples_files
+from trailhouse.warehouse.imports.registered_models import (
+    match_model,
+    read_registered_models,
+    register_imported_model,
+)
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 IMPORTED_SUITE = "imported"
