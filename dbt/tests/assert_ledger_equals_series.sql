@@ -1,6 +1,5 @@
--- A returned row is a checkpoint whose scores, counted in the series, are not as many as its ledger row
--- says: the
--- series are stale, or rows were lost or doubled on the way.
+-- A returned row is a checkpoint with another number of scores in the series than in its ledger row: the
+-- series are out of date, or rows were lost or duplicated.
 with
     series_count as (
         select model_id, corpus_id, step, count() as series_score_count

@@ -1,6 +1,6 @@
--- A returned row is a checkpoint of an unprompted corpus whose log-probabilities do not add up to what the
--- ledger
--- says. The ledger adds floats in another order: a millionth of the sum is allowed.
+-- A returned row is a checkpoint whose log-probabilities do not add up to the sum in the ledger. Corpora
+-- with prompts are left out. The ledger adds floats in another order, so a relative difference of 1e-6 is
+-- allowed.
 with
     prompted_corpus as (
         select distinct corpus_id from {{ ref("stg_corpora__document") }} where scored_from_position > 0

@@ -1,2 +1,2 @@
--- A returned row says how many conventions claim to be the default one, where it should be one.
+-- A returned row holds the number of default conventions, if it is not one.
 select countIf(is_default) as default_count from {{ ref("trend_convention") }} having default_count != 1

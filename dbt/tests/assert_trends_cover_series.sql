@@ -1,6 +1,5 @@
--- A returned row is a convention, model, corpus and start with more or fewer trends than there are tokens
--- whose
--- series reach the start.
+-- A returned row is a convention, model, corpus and start whose number of trends is not the number of
+-- tokens whose series reach the start.
 with
     expected as (
         select

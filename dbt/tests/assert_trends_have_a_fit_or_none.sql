@@ -1,5 +1,5 @@
--- A returned row is a model and corpus with trends that have a slope but too few points, or the points but no
--- slope or p-value; or that are called a trend without being significant at all.
+-- A returned row is a model and corpus with a trend that has a slope or p-value below three checkpoints,
+-- or none from three on, or that is upward or downward without a slope.
 select model_id, corpus_id, count() as broken_count
 from {{ ref("int_token_trend_by_start") }}
 where

@@ -1,6 +1,6 @@
 {{ config(order_by=["measure", "subject", "variant", "model_id", "corpus_id", "step"]) }}
 
--- what is followed over training, in one shape: a new behaviour is one more branch
+-- Long format of every quantity followed over training. A new quantity is one more branch of the union.
 with
     token_set as (select * from {{ ref("int_token_set_log_prob") }}),
 
@@ -19,7 +19,7 @@ with
 
     task_accuracy as (select * from {{ ref("int_task_accuracy") }} where normalisation = 'token'),
 
-    -- of several versions of a task the latest one
+    -- Of several versions of a task the latest one counts.
     eval_result as (
         select
             model_id,
@@ -32,7 +32,8 @@ with
         group by model_id, step, task_id, shot_count, metric
     ),
 
-    -- a corpus that models wrote, all of it: how likely it is to a checkpoint is what the checkpoint does
+    -- Corpora in which all documents were generated. The loss of a checkpoint on them is one of the
+    -- measures.
     generated_corpus as (
         select corpus_id
         from {{ ref("stg_corpora__document") }}

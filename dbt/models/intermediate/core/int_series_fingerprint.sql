@@ -11,8 +11,8 @@ with
         group by corpus_id
     ),
 
-    -- a table, and not a view, so that it is older than the scores that are read under it: scores that change
-    -- in between get a fingerprint of the past, and are read again by the next build
+    -- A table rather than a view, so that the fingerprint is never newer than the scores read after it.
+    -- Scores that change in between belong to an old fingerprint and are read again by the next build.
     fingerprinted as (
         select
             model_id,

@@ -16,8 +16,8 @@ with
 
     pair_tokenizer as (select model_id, corpus_id, tokenizer_id from {{ ref("int_series_fingerprint") }}),
 
-    -- one key at a time prunes the partitions and costs nothing per row; the join below keeps stale pairs
-    -- alone
+    -- Two filters on single keys prune partitions at no cost per row; the join below leaves only the
+    -- stale pairs.
     token_score as (
         select model_id, corpus_id, document_id, position, step, log_prob_nats as score_nats
         from {{ ref("stg_scoring__token_score") }}
@@ -37,7 +37,7 @@ with
         where corpus_id in (select corpus_id from stale_pair)
     ),
 
-    -- rows arrive in any order: both arrays are put into the order of the steps
+    -- Scores are read in any order, so both arrays are sorted by step.
     series as (
         select
             model_id,

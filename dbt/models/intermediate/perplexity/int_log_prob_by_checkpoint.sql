@@ -17,7 +17,8 @@ with
         where not is_prompt
     ),
 
-    -- summed as decimals, whose sum is the same in any order: two builds agree to the last digit
+    -- Summed as decimals: their sum does not depend on the order of the rows, so two builds give
+    -- identical digits.
     summed as (
         select
             model_id,

@@ -22,9 +22,8 @@ with
             )
     ),
 
-    -- A steep curve is no outlier: only what lies outside the span of its neighbours counts. The last
-    -- checkpoint
-    -- has one neighbour, which it should not rise above; the first has none to be judged by.
+    -- A steep curve is no outlier, so only the distance outside the range of both neighbours counts. The
+    -- last checkpoint has one neighbour and must not rise above it; the first is not judged.
     measured as (
         select
             model_id,

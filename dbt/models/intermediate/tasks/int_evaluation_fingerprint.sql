@@ -3,7 +3,7 @@
 with
     evaluation as (select * from {{ ref("stg_tasks__evaluation") }}),
 
-    -- a table, and not a view, so that it is older than the scores that are read under it
+    -- A table rather than a view, so that the fingerprint is never newer than the scores read after it.
     fingerprinted as (
         select
             model_id,

@@ -46,7 +46,8 @@ with
         group by model_id, step, task_id, shot_count, seed, item_id
     ),
 
-    -- without a length, or a log-probability without the prompt, there is no outcome under a normalisation
+    -- An item has no outcome under a normalisation for which a length or the unconditional score is
+    -- missing.
     scored as (
         select
             * except (options),
@@ -65,7 +66,7 @@ with
         where arrayAll(score -> isFinite(score), scores)
     ),
 
-    -- of equal scores the first option is chosen
+    -- Of equal scores the first option is chosen.
     chosen as (
         select
             model_id,

@@ -54,7 +54,7 @@ with
             ) as pair
         from series
         inner join evaluated using (model_id, task_id, shot_count, seed)
-        -- an item may lack an outcome at a checkpoint: its neighbours are not consecutive then
+        -- Where an item lacks an outcome at a checkpoint, the checkpoints around it are not consecutive.
         where
             if(
                 pair .1 = 'consecutive checkpoints',

@@ -3,7 +3,7 @@
 with
     published_accuracy as (select * from {{ ref("published_task_accuracy") }}),
 
-    -- the means over tasks are called like the groups of one's own tasks
+    -- Means over tasks get the names of our groups of tasks.
     renamed as (
         select
             suite_id,

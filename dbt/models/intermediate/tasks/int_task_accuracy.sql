@@ -9,7 +9,8 @@ with
 
     task_set as (select * from {{ ref("int_task_set") }}),
 
-    -- the seeds draw other exemplars for the same items: they sharpen the mean, and not the interval
+    -- Seeds draw other exemplars for the same items. They make the mean more precise but do not add
+    -- items, so the standard error is that of the items.
     averaged as (
         select
             model_id,

@@ -16,7 +16,7 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    -- a small corpus leaves buckets empty
+    -- In a small corpus some buckets are empty.
     checkpoint_bucket as (
         select
             model_id,
@@ -31,8 +31,8 @@ with
         group by model_id, corpus_id, step
     ),
 
-    -- draws with replacement, seeded by their number, the same for every checkpoint; replicate 0 takes the
-    -- buckets as they come: it is the random set itself
+    -- Replicates 1 to 400 draw buckets with replacement, seeded by their number, the same for every
+    -- checkpoint. Replicate 0 takes the buckets in order and is the random set itself.
     replicate as (
         select
             arrayJoin(range(401)) as replicate_number,
@@ -41,7 +41,7 @@ with
             ) as draws
     ),
 
-    -- the first n draws are a set of n percent
+    -- The first n draws make a set of n percent.
     resampled as (
         select
             model_id,

@@ -10,9 +10,8 @@
 with
     {{ stale_token_series() }},
 
-    -- a hash of the place puts a token into the same bucket under every model; sums of decimals are the
-    -- same in
-    -- any order
+    -- A hash of document and position puts a token into the same bucket under every model. Summed as
+    -- decimals: their sum does not depend on the order of the rows.
     summed as (
         select
             model_id,

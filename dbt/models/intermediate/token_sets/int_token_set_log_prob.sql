@@ -52,8 +52,8 @@ with
             and token_series.position = token_category.position
     ),
 
-    -- every series is added up once, with those that follow the same trends from every start on; as decimals,
-    -- whose sum is the same in any order
+    -- Every series is summed once, with all series of the same code; the starts share these sums. Summed
+    -- as decimals: their sum does not depend on the order of the rows.
     summed_by_code as (
         select
             set_model_id,

@@ -7,7 +7,7 @@ with
         select model_id, corpus_id, tokenizer_id, series_fingerprint from {{ ref("int_series_fingerprint") }}
     ),
 
-    -- positions are the same tokens under the same tokenizer alone
+    -- Only under the same tokenizer does a position mean the same token.
     paired as (
         select
             set_series.model_id as set_model_id,

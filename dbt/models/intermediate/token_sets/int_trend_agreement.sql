@@ -29,7 +29,7 @@ with
             )
     ),
 
-    -- counted by all starts at once first: the codes are few, the tokens many
+    -- Counted by the codes of all starts first, because there are few codes and many tokens.
     paired as (
         select
             stale_pair.set_model_id as set_model_id,

@@ -21,7 +21,8 @@ with
 
     function_word as (select word from {{ ref("function_word") }}),
 
-    -- a piece of a word is told by its neighbours: whitespace alone does not part "(the" from its bracket
+    -- Whether a token is a whole word depends on its neighbours: in "(the" no white space separates the
+    -- word from the bracket.
     neighboured as (
         select
             *,

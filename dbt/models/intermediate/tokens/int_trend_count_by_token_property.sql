@@ -12,7 +12,7 @@ with
 
     pair as (select * from {{ ref("int_token_property_pair") }}),
 
-    -- numbers join and group faster than names do
+    -- Hashes of names join and group faster than the names.
     token_trend as (
         select
             convention_id,
@@ -60,7 +60,8 @@ with
         group by cell_id
     ),
 
-    -- counted by all properties at once first: the cells are few, the tokens many
+    -- Counted by the combination of all properties first, because there are few combinations and many
+    -- tokens.
     cell as (
         select convention_id, model_id, corpus_id, start_percent, category, cell_id, count() as cell_count
         from token_trend

@@ -26,7 +26,8 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    -- ordinary least squares; where the response is a ratio, the slope is divided by PPL_j / PPL_n
+    -- Ordinary least squares. The sums are relative to the last checkpoint, so the slope of a ratio is
+    -- divided by PPL_start / PPL_last.
     fit as (
         select
             *,
@@ -42,11 +43,11 @@ with
         from moment
     ),
 
-    -- two points always lie on a line: no test below three
+    -- Two points always lie on a line, so there is no test below three.
     tested as (select * except (p_value), if(fit_point_count >= 3, fit.p_value, null) as p_value from fit),
 
-    -- Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j, i ascending in p. The frame of the
-    -- minimum takes equal values together, so their order does not matter
+    -- Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j, with p ascending in i. Equal
+    -- p-values share a window frame, so their order does not matter.
     ranked as (
         select
             *,

@@ -27,7 +27,7 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
     ),
 
-    -- newest first: what a fit over the last m checkpoints needs is in the first m elements
+    -- Newest first: a fit over the last m checkpoints reads the first m elements.
     compared as (
         select
             *,
@@ -36,7 +36,8 @@ with
             arrayMap(
                 score -> greatest(-300., least(300., last_log_prob_nats - score)), newest_first
             ) as log_ratios,
-            -- later checkpoints with the higher perplexity less those with the lower one
+            -- Number of later checkpoints with a higher perplexity minus number of those with a lower
+            -- one.
             arrayMap(
                 (score, ordinal) -> arraySum(
                     later -> toInt32(later < score) - toInt32(later > score),
@@ -50,7 +51,8 @@ with
         inner join trend_design using (model_id, corpus_id, step_set_id)
     ),
 
-    -- a tie group that grows from t to t + 1 adds t pairs, and 6 t (t + 2) to its t (t - 1) (2 t + 5)
+    -- When a group of t equal values grows to t + 1, tied pairs grow by t and the sum t (t - 1) (2 t + 5)
+    -- by 6 t (t + 2).
     suffix_sum as (
         select
             *,

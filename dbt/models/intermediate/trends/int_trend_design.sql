@@ -23,9 +23,8 @@ with
         from regressor
     ),
 
-    -- Newest first, relative to the newest: a fit over the last m checkpoints reads the first m elements. m
-    -- is 0
-    -- where training has not reached the start.
+    -- Newest first, relative to the newest: a fit over the last m checkpoints reads the first m elements.
+    -- m is 0 where training has not reached the start.
     fit_window as (
         select
             *,

@@ -5,8 +5,9 @@ with
 
     token_series as (select * from {{ ref("int_token_series") }} where not is_prompt),
 
-    -- ln(PPL_i / PPL_n), newest first: anchored at the last checkpoint, which every fit contains, a constant
-    -- series is exactly 0 and no sum cancels. Ratios beyond e^300 count as e^300, whose square is finite
+    -- ln(PPL_i / PPL_n), newest first. Relative to the last checkpoint, which is in every fit, a constant
+    -- series is exactly 0 and no sum loses digits by cancellation. Ratios are limited to e^300, so that
+    -- their squares are finite.
     anchored as (
         select
             *,
@@ -52,7 +53,8 @@ with
             greatest(0., sum_yy - sum_y * sum_y / fit_point_count) as variation,
             regressor_variation,
             constant_tolerance * greatest(1., abs(last_log_prob_nats)) as noise,
-            -- float32 noise is no trend: a root mean square deviation within the tolerance is constant
+            -- Float32 rounding is no trend: a series is constant if its root mean square deviation is
+            -- within the tolerance.
             sum_yy <= fit_point_count * noise * noise or variation * regressor_variation <= 0 as is_constant,
             if(response = 'perplexity_ratio', exp(start_log_ratio), 1.) as response_scale,
             exp(start_log_ratio - log_ratio_sum / fit_point_count) as start_to_average,

@@ -15,7 +15,7 @@ with
         array join steps as step
     ),
 
-    -- a checkpoint that is scored but not registered has seen its steps' worth of tokens
+    -- A checkpoint that is scored but not registered has seen step times batch tokens.
     step_set as (
         select
             scored_checkpoint.model_id as model_id,
@@ -38,7 +38,7 @@ with
         group by model_id, corpus_id, step_set_id
     ),
 
-    -- what has no logarithm (step 0) is no part of a series under a logarithmic regressor
+    -- Step 0 has no logarithm and is left out under a logarithmic regressor.
     regressor as (
         select
             trend_convention.*,

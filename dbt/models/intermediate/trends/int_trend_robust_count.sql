@@ -14,8 +14,8 @@ with
 
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
-    -- both tables have the same tokens: a document's positions in order stand for its keys, so that the join
-    -- holds a row per document. A position and its category are one number, which sorts fast
+    -- Both tables hold the same tokens, so tokens are matched by their order in the document and the join
+    -- has one row per document. Position and category are packed into one number, which sorts fast.
     least_squares as (
         select
             model_id,

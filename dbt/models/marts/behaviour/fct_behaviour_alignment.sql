@@ -14,7 +14,7 @@ with
 
     point as ({{ trajectory_points("trajectory") }}),
 
-    -- ranks for Spearman's correlation: equal values get the mean of their ranks
+    -- Ranks for Spearman's correlation; equal values get the mean of their ranks.
     ranked as (
         select
             *,
@@ -45,7 +45,7 @@ with
         group by suite_id, corpus_id, measure, subject, variant, axis
     ),
 
-    -- the deviation of each model from the mean of all models that have reached the same perplexity level
+    -- Deviation of each model from the mean of all models that have reached the same perplexity level.
     centred as (
         select
             *,

@@ -9,7 +9,7 @@
 with
     trajectory as (select * from {{ ref("fct_trajectory_measure") }}),
 
-    -- an untrained model has no place on logarithmic axes, and all of them are equally bad
+    -- Step 0 has no logarithm and is left out.
     point as ({{ trajectory_points("trajectory") }}),
 
     binned as (

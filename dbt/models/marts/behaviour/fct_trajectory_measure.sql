@@ -36,8 +36,8 @@ with
         from {{ ref("fct_published_validation_perplexity") }}
     ),
 
-    -- a measure that belongs to no corpus is set beside the perplexity on every corpus there is, and stands
-    -- alone where there is none
+    -- A measure without a corpus gets one row for every corpus on which its checkpoint is scored, and one
+    -- row without a perplexity where there is none.
     described as (
         select
             if(behaviour.corpus_id = '', axis.corpus_id, behaviour.corpus_id) as corpus_id,
@@ -67,7 +67,7 @@ with
         from behaviour
         left join axis on toString(behaviour.model_id) = axis.model_id and behaviour.step = axis.step
         left join model on behaviour.model_id = model.model_id
-        -- generated text is not set beside its own perplexity
+        -- The loss on generated texts is not plotted against the perplexity on the same texts.
         where
             behaviour.corpus_id in ('', axis.corpus_id)
             and not (measure = 'generation loss' and subject = axis.corpus_id)

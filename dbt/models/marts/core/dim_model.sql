@@ -5,9 +5,8 @@ with
 
     suite as (select suite_id, suite_description from {{ ref("stg_registry__suite") }}),
 
-    -- Chowdhery et al. 2022, appendix B: 6 N + 12 L H Q T per token. N is every parameter, embeddings
-    -- included:
-    -- so attention adds the 30% at 125M and 3% at 175B that the papers' curves show
+    -- 6 N + 12 L H Q T per token (Chowdhery et al. 2022, appendix B). N counts every parameter,
+    -- embeddings included: attention then adds 30% at 125M and 3% at 175B parameters.
     described as (
         select
             model.model_id as model_id,

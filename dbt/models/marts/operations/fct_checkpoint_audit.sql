@@ -14,7 +14,7 @@ with
 
     model as (select model_id, suite_id from {{ ref("dim_model") }}),
 
-    -- a checkpoint is as conspicuous as on the corpus where it is most so
+    -- A checkpoint is judged on the corpus where its excess is largest.
     worst as (
         select
             model_id,

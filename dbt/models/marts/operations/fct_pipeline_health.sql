@@ -11,7 +11,7 @@ with
         select model_id, corpus_id, step, perplexity from {{ ref("fct_validation_perplexity_by_checkpoint") }}
     ),
 
-    -- a corpus that any model of a suite was scored on is wanted for every checkpoint of the suite
+    -- A corpus that any model of a suite was scored on is expected for every checkpoint of the suite.
     wanted_corpus as (
         select distinct model.suite_id as suite_id, score_ledger.corpus_id as corpus_id
         from score_ledger
@@ -32,7 +32,7 @@ with
         left join wanted_corpus on checkpoint.suite_id = wanted_corpus.suite_id
     ),
 
-    -- what a join does not find is a default or a null, as the session says: both read as "no row"
+    -- A missing row of a join is a default or a null, depending on the session; both are read as no row.
     tracked as (
         select
             wanted.checkpoint_id as checkpoint_id,

@@ -19,7 +19,7 @@ with
         where axis_point .2 is not null
     ),
 
-    -- one row per model and axis, so that a token is joined once and not once per checkpoint
+    -- One row per model and axis, so that a token is joined once rather than once per checkpoint.
     axis_place as (
         select
             model_id,

@@ -21,7 +21,7 @@ with
 
     token_trend as (select * from {{ ref("int_token_trend_by_start") }}),
 
-    -- a token without a trend is part of the text all the same
+    -- A token without a trend still belongs to the text.
     passage as (
         select
             scope.convention_id as convention_id,

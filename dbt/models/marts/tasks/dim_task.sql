@@ -13,7 +13,7 @@ with
         group by task_id, item_id
     ),
 
-    -- Xia et al. 2023, section 5: the random baseline is the mean over items of one over the options
+    -- Random baseline (Xia et al. 2023, section 5): mean over items of correct options / options.
     summary as (
         select
             task_id,

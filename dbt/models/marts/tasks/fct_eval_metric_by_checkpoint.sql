@@ -39,7 +39,7 @@ with
         group by harness, model_id, task_id, task_version, shot_count, metric
     ),
 
-    -- a checkpoint that is known from its results alone has seen its steps' batches
+    -- A checkpoint that is not registered has seen step times batch tokens.
     described as (
         select
             {{ checkpoint_id("eval_result.model_id", "eval_result.step") }} as checkpoint_id,

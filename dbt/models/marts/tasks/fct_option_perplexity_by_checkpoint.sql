@@ -14,7 +14,7 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- the geometric mean over the tokens of all options, never the mean of their perplexities
+    -- The geometric mean over the tokens of all options, not a mean of perplexities.
     pooled as (
         select
             model_id,

@@ -5,7 +5,7 @@ with
 
     published as (select * from {{ ref("fct_published_token_set_trajectory") }}),
 
-    -- nobody published how many tokens the sets have
+    -- The sizes of the published sets are unknown.
     combined as (
         select
             set_model_id,

@@ -39,8 +39,7 @@ with
         group by set_model_id, model_id, corpus_id, start_percent, trend
     ),
 
-    -- the share that independent sets would have in common is the share of the other model's set in all
-    -- tokens
+    -- Independent sets would share as large a part of the first set as the other set is of all tokens.
     described as (
         select
             counted.set_model_id as set_model_id,

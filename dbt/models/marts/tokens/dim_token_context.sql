@@ -3,7 +3,7 @@
 with
     token_property as (select * from {{ ref("int_token_property") }}),
 
-    -- partitioned by what a reader filters on, so that the documents asked for are read and no others
+    -- Partitioned by the columns that readers filter on, so that only the requested documents are read.
     placed as (
         select
             tokenizer_id,

@@ -17,7 +17,7 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- a category that no token of the value is in has a share of 0, not none
+    -- A category without tokens has a share of 0 rather than no row.
     property_total as (
         select
             convention_id,
@@ -49,7 +49,7 @@ with
             )
     ),
 
-    -- Haldane and Anscombe: where a cell of the 2 x 2 table is empty, half a token is added to each
+    -- Haldane and Anscombe: where a cell of the 2 x 2 table is empty, half a token is added to each cell.
     contingency as (
         select
             *,
@@ -63,7 +63,8 @@ with
             (cells .1 + continuity)
             * (cells .4 + continuity)
             / ((cells .2 + continuity) * (cells .3 + continuity)) as ratio,
-            -- Woolf's interval; the constant is the 97.5% point of the normal distribution
+            -- Woolf's interval, exp(ln(odds ratio) +- z sqrt(sum of 1 / cell)), with the 97.5% point z of
+            -- the normal distribution.
             1.959963984540054 * sqrt(
                 1 / (cells .1 + continuity)
                 + 1 / (cells .2 + continuity)

@@ -5,7 +5,7 @@ with
 
     published as (select * from {{ ref("fct_published_trend_share") }}),
 
-    -- nobody published how many checkpoints a fit had
+    -- The number of checkpoints in a published fit is unknown; they count as fitted.
     combined as (
         select
             convention_id,

@@ -34,7 +34,7 @@ with
         group by model_id, corpus_id
     ),
 
-    -- a start that training has not reached has no checkpoint
+    -- A start that training has not reached has no checkpoint.
     start_fit as (
         select model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design

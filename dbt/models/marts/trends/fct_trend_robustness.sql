@@ -20,7 +20,7 @@ with
         group by model_id, corpus_id, start_percent
     ),
 
-    -- a pair of categories that no token is in has a share of 0, not none
+    -- A pair of categories without tokens has a share of 0 rather than no row.
     cell as (
         select *, category, arrayJoin({{ var("trend_categories") }}) as robust_category
         from start_total

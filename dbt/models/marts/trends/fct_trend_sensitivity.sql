@@ -15,7 +15,7 @@ with
         where convention_id in (select convention_id from default_convention)
     ),
 
-    -- a start that only one of the conventions reaches has nothing to be compared with
+    -- A start that one of the two conventions does not reach cannot be compared.
     compared as (
         select
             suite_id,

@@ -11,7 +11,7 @@ with
 
     trend_design as (select * from {{ ref("int_trend_design") }}),
 
-    -- of all tokens; those that lack scores have fewer
+    -- Checkpoints in the fit of a token with all scores; tokens that lack scores have fewer.
     start_fit as (
         select convention_id, model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design
@@ -25,7 +25,7 @@ with
         group by convention_id, model_id, corpus_id, start_percent
     ),
 
-    -- a category that no token is in has a share of 0, not none
+    -- A category without tokens has a share of 0 rather than no row.
     start_category as (select *, arrayJoin({{ var("trend_categories") }}) as category from start_total),
 
     shared as (

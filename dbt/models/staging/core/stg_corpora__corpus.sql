@@ -1,5 +1,5 @@
 with
-    -- FINAL: the table keeps superseded rows until it is merged, and the latest row counts
+    -- FINAL: superseded rows stay in the table until it is merged; only the latest row counts.
     source as (select * from {{ source("corpora", "raw_corpus") }} final),
 
     renamed as (

@@ -1,5 +1,5 @@
 with
-    -- no FINAL: a corpus is replaced whole, by its partition
+    -- No FINAL: the documents of a corpus are replaced together, as a partition.
     source as (select * from {{ source("corpora", "raw_document") }}),
 
     renamed as (

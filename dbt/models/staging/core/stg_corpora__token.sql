@@ -1,5 +1,5 @@
 with
-    -- no FINAL: the tokens of a corpus are replaced whole, by their partition
+    -- No FINAL: the tokens of a corpus are replaced together, as a partition.
     source as (select * from {{ source("corpora", "raw_token") }}),
 
     renamed as (

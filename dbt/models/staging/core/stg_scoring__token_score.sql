@@ -5,9 +5,9 @@ with
         where is_complete
     ),
 
-    -- no FINAL: a checkpoint's scores are replaced whole, by their partition. Every column is named, because
-    -- the log-probability is an alias; and the partition is chosen by its id, a constant of each part, which
-    -- is ten times cheaper than comparing the key of every row
+    -- No FINAL: the scores of a checkpoint are replaced together, as a partition. The columns are named
+    -- because log_prob_nats is an alias, which * leaves out. Filtering on the partition id, a constant of
+    -- each part, is ten times cheaper than comparing the key of every row.
     token_score as (
         select model_id, corpus_id, step, document_id, position, log_prob_nats, entropy_nats, target_rank
         from {{ source("scoring", "raw_token_score") }}

@@ -9,7 +9,7 @@ with
         group by suite_id
     ),
 
-    -- an audit without a row of its own was cut off, and does not count
+    -- An audit without its row in raw_audit_run was interrupted and is ignored.
     finished_finding as (
         select
             finding.suite_id as suite_id,
@@ -30,7 +30,7 @@ with
         inner join latest_run on finding.suite_id = latest_run.suite_id
     ),
 
-    -- what the latest audit left unchecked is as the last look at the same weights found it
+    -- A check that the latest audit left out keeps the last result for the same weights.
     settled_finding as (
         select
             suite_id,
@@ -47,7 +47,7 @@ with
         having countIf(audit_run_id = latest_audit_run_id) > 0
     ),
 
-    -- an older finding does not know what the declaration has come to know since
+    -- A step that is now declared as damaged is known, also in findings from before the declaration.
     forgiven_checkpoint as (
         select model_id, step from settled_finding where check_name = 'declaration' and latest .1 = 'known'
     ),

@@ -1,7 +1,7 @@
 with
     present as (select task_id, task_sha256 from {{ ref("stg_tasks__task") }}),
 
-    -- FINAL: the table keeps superseded rows until it is merged, and the latest row counts
+    -- FINAL: superseded rows stay in the table until it is merged; only the latest row counts.
     ledger as (
         select
             model_id,

@@ -1,7 +1,7 @@
 with
     present as (select task_id, task_sha256 from {{ ref("stg_tasks__task") }}),
 
-    -- a task is registered after its items: what was cut off in between is left out
+    -- A task is registered after its items. Items of a registration that was interrupted are left out.
     task_item as (
         select
             task_id,
