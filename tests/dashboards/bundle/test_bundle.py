@@ -1,4 +1,4 @@
-"""Superset's assets: declarations compiled to files, and what is wrong with them found without a server."""
+"""Declarations of dashboards are checked without a server and compiled to the files that Superset imports."""
 
 import json
 import uuid
@@ -30,8 +30,8 @@ DASHBOARD = {
 }
 
 
-class Place:
-    """A directory of assets beside a dbt project with one mart and one model that is none."""
+class Project:
+    """A directory of assets and a dbt project with one mart and one model that is not a mart."""
 
     def __init__(self, directory):
         self.assets, self.dbt_models = directory / "assets", directory / "models"
@@ -66,8 +66,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path):
-    return Place(tmp_path)
+def project(tmp_path):
+    return Project(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +76,10 @@ def ours():
     return {path: yaml.load(text, yaml.CSafeLoader) for path, text in files.items()}
 
 
-def test_tabs_hold_rows_of_charts_of_which_one_is_seen_at_a_time(place):
-    place.charts["linear"] = {**CHART, "title": "Perplexity, linear"}
-    place.dashboard["sections"][0]["rows"] = [{"tabs": {"Logarithmic": {"loss": 12}, "Linear": {"linear": 12}}}]
-    (page,) = [content for path, content in place.compile().items() if "dashboards/" in str(path)]
+def test_each_tab_holds_its_own_row_of_charts(project):
+    project.charts["linear"] = {**CHART, "title": "Perplexity, linear"}
+    project.dashboard["sections"][0]["rows"] = [{"tabs": {"Logarithmic": {"loss": 12}, "Linear": {"linear": 12}}}]
+    (page,) = [content for path, content in project.compile().items() if "dashboards/" in str(path)]
     components = page["position"]
     (tabs,) = [part for part in components.values() if isinstance(part, dict) and part["type"] == "TABS"]
     assert [components[key]["meta"]["text"] for key in tabs["children"]] == ["Logarithmic", "Linear"]
@@ -89,19 +89,19 @@ def test_tabs_hold_rows_of_charts_of_which_one_is_seen_at_a_time(place):
     ]
 
 
-def test_a_chart_in_a_tab_is_checked_as_any_other(place):
-    place.dashboard["sections"][0]["rows"] = [{"tabs": {"One": {"loss": 12}, "Two": {"other": 13}}}]
-    problems = " ".join(place.check())
+def test_rows_in_tabs_are_checked_too(project):
+    project.dashboard["sections"][0]["rows"] = [{"tabs": {"One": {"loss": 12}, "Two": {"other": 13}}}]
+    problems = " ".join(project.check())
     assert "chart other is in a row, and not in charts.yaml" in problems
     assert "13 wide, and 12 is the limit" in problems
 
 
-def test_our_own_assets_are_sound():
+def test_our_own_assets_have_no_problem():
     assert check_assets(ASSETS, DBT_MODELS) == []
 
 
-def test_a_sound_folder_has_no_problem(place):
-    assert place.check() == []
+def test_a_correct_folder_has_no_problem(project):
+    assert project.check() == []
 
 
 @pytest.mark.parametrize(
@@ -139,11 +139,11 @@ def test_a_sound_folder_has_no_problem(place):
         ),
     ],
 )
-def test_a_chart_that_shows_what_is_not_there_is_named(place, change, problem):
-    place.charts["loss"].update(change)
-    assert problem in place.check()
+def test_a_chart_that_refers_to_something_unknown_or_lacks_a_field_is_named(project, change, problem):
+    project.charts["loss"].update(change)
+    assert problem in project.check()
     with pytest.raises(BadInputError):
-        place.compile()
+        project.compile()
 
 
 @pytest.mark.parametrize(
@@ -155,20 +155,20 @@ def test_a_chart_that_shows_what_is_not_there_is_named(place, change, problem):
         ({"where": ["size = 3"]}, "loss: filter Model: fct_loss has no column size"),
     ],
 )
-def test_a_filter_with_values_from_nowhere_is_named(place, change, problem):
-    place.dashboard["filters"][0].update(change)
-    assert problem in place.check()
+def test_a_filter_that_refers_to_something_unknown_is_named(project, change, problem):
+    project.dashboard["filters"][0].update(change)
+    assert problem in project.check()
 
 
-def test_a_filter_that_changes_nothing_is_named(place):
-    place.charts["loss"]["ignores"] = ["model_id"]
-    assert place.check() == ["loss: filter Model: every chart lacks or ignores its column model_id"]
+def test_a_filter_that_changes_nothing_is_named(project):
+    project.charts["loss"]["ignores"] = ["model_id"]
+    assert project.check() == ["loss: filter Model: every chart lacks or ignores its column model_id"]
 
 
-def test_charts_without_a_place_and_places_without_a_chart_are_named(place):
-    place.charts["spare"] = place.charts["loss"]
-    place.dashboard["sections"][0]["rows"] = [{"loss": 6, "missing": 6}, {"loss": 13}]
-    assert set(place.check()) >= {
+def test_charts_in_no_row_and_rows_with_an_unknown_chart_are_named(project):
+    project.charts["spare"] = project.charts["loss"]
+    project.dashboard["sections"][0]["rows"] = [{"loss": 6, "missing": 6}, {"loss": 13}]
+    assert set(project.check()) >= {
         "loss: chart missing is in a row, and not in charts.yaml",
         "loss: chart spare is in charts.yaml, and in no row",
         "loss: chart loss is in 2 rows",
@@ -176,18 +176,18 @@ def test_charts_without_a_place_and_places_without_a_chart_are_named(place):
     }
 
 
-def test_a_chart_without_an_explanation_is_refused_with_its_file(place):
-    del place.charts["loss"]["explanation"]
+def test_a_chart_without_an_explanation_is_refused_with_its_file(project):
+    del project.charts["loss"]["explanation"]
     with pytest.raises(BadInputError, match=r"charts\.yaml, line 2, loss\.explanation: this field is missing"):
-        place.check()
+        project.check()
 
 
-def test_a_repeated_key_is_refused(place):
-    place.write()
-    with (place.assets / "loss" / "charts.yaml").open("a") as file:
+def test_a_repeated_key_is_refused(project):
+    project.write()
+    with (project.assets / "loss" / "charts.yaml").open("a") as file:
         file.write(yaml.safe_dump({"loss": CHART}))
     with pytest.raises(BadInputError, match="line 14, loss: this field occurs twice"):
-        check_assets(place.assets, place.dbt_models)
+        check_assets(project.assets, project.dbt_models)
 
 
 def test_a_uuid_of_two_assets_and_a_reference_to_none_are_named():
@@ -212,15 +212,15 @@ def test_compiling_twice_gives_the_same_bytes():
     assert first == second
 
 
-def test_another_place_gives_the_same_identities(place, tmp_path):
-    other = Place(tmp_path / "elsewhere")
-    assert {path: file.get("uuid") for path, file in place.compile().items()} == {
+def test_uuids_do_not_depend_on_the_directory(project, tmp_path):
+    other = Project(tmp_path / "elsewhere")
+    assert {path: file.get("uuid") for path, file in project.compile().items()} == {
         path: file.get("uuid") for path, file in other.compile().items()
     }
 
 
-def test_a_folder_is_all_that_a_dashboard_needs(place):
-    files = place.compile()
+def test_a_dashboard_needs_only_its_folder(project):
+    files = project.compile()
     assert set(files) == {
         "metadata.yaml",
         "databases/Trailhouse.yaml",
@@ -233,7 +233,7 @@ def test_a_folder_is_all_that_a_dashboard_needs(place):
     ] * 3
 
 
-def test_every_chart_asks_a_query_of_its_own_mart(ours):
+def test_every_query_reads_columns_of_its_own_mart(ours):
     charts = [file for path, file in ours.items() if path.startswith("charts/")]
     columns = {
         file["uuid"]: {column["column_name"] for column in file["columns"]}
@@ -248,7 +248,7 @@ def test_every_chart_asks_a_query_of_its_own_mart(ours):
         assert query.get("metrics") or asked
 
 
-def test_filters_leave_charts_alone_whose_mart_lacks_the_column(ours):
+def test_a_filter_does_not_apply_to_charts_whose_mart_lacks_the_column(ours):
     dashboard = ours["dashboards/operations.yaml"]
     numbers = {
         component["meta"]["chartId"]: component["meta"]["uuid"]
@@ -262,8 +262,8 @@ def test_filters_leave_charts_alone_whose_mart_lacks_the_column(ours):
     assert "charts/operations/found.yaml" not in {names[uuid] for uuid in excluded}
 
 
-def test_lines_of_several_models_read_points_that_all_of_them_have():
-    """Where a model lacks a place of another, a line chart breaks its line."""
+def test_line_charts_along_an_axis_read_marts_with_interpolated_points():
+    """Superset breaks the line of a model at every value of the axis that only another model has."""
     charts = [chart for folder in read_folders(ASSETS) for chart in folder.charts.values()]
     marts = {chart.mart for chart in charts if chart.kind == "line" and (chart.x or "").startswith("axis")}
     assert marts >= {"fct_task_accuracy_by_axis", "fct_option_perplexity_by_axis"}
@@ -284,7 +284,7 @@ def test_an_axis_of_shares_ends_where_the_declaration_says(ours):
     assert bounds["charts/tasks/accuracy_by_axis.yaml"] == [None, None]
 
 
-def test_a_click_on_a_token_leaves_the_passage_whole(ours):
+def test_a_click_on_a_token_does_not_filter_the_passage(ours):
     dashboard = ours["dashboards/inspector.yaml"]
     numbers = {
         component["meta"]["sliceName"]: component["meta"]["chartId"]
