@@ -1,4 +1,4 @@
-"""dbt's own fixtures for adapters, over the session's embedded server."""
+"""The fixtures of dbt's own test suite for adapters, over the session's embedded server."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ with warnings.catch_warnings():
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_adapter_of_other_tests():
-    """dbt keeps the adapter that it made first, with the database of whoever ran it in this process."""
+    """Drop the adapter that dbt keeps from other tests of this process, which names their database."""
     reset_adapters()
 
 
 @pytest.fixture(scope="class")
 def dbt_profile_target(server) -> dict[str, object]:
-    """How dbt reaches the server."""
+    """Return the profile with which dbt connects to the server."""
     address = httpx.URL(server.url)
     user, password = server.admin
     return {

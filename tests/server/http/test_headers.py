@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from tests.support.credentials import basic
-from trailhouse.server.clickhouse_errors import status_of_error
 
 
 def exchange(server, head: bytes) -> socket.socket:
@@ -58,24 +57,3 @@ def test_every_response_says_which_query_when_and_where(http, query):
     assert formats == ({"JSON"} if "JSON" in query else {None})
     assert all("X-ClickHouse-Exception-Code" in answer.headers for answer in answers) == ("JSON" not in query)
     assert uuid.UUID(http.post("/", content=query).headers["X-ClickHouse-Query-Id"]).version == 4
-
-
-@pytest.mark.parametrize(
-    ("status", "names"),
-    [
-        (401, "REQUIRED_PASSWORD"),
-        (403, "UNKNOWN_USER WRONG_PASSWORD AUTHENTICATION_FAILED SET_NON_GRANTED_ROLE"),
-        (400, "BAD_ARGUMENTS SYNTAX_ERROR TYPE_MISMATCH ILLEGAL_COLUMN THERE_IS_NO_COLUMN INCORRECT_DATA"),
-        (400, "CANNOT_PARSE_TEXT CANNOT_PARSE_NUMBER CANNOT_PARSE_DATETIME CANNOT_PARSE_INPUT_ASSERTION_FAILED"),
-        (404, "UNKNOWN_TABLE UNKNOWN_FUNCTION UNKNOWN_IDENTIFIER UNKNOWN_DATABASE UNKNOWN_SETTING UNKNOWN_FORMAT"),
-        (404, "UNKNOWN_ROLE UNKNOWN_TYPE UNKNOWN_STORAGE UNKNOWN_AGGREGATE_FUNCTION"),
-        (408, "TIMEOUT_EXCEEDED"),
-        (411, "HTTP_LENGTH_REQUIRED"),
-        (413, "QUERY_IS_TOO_LARGE"),
-        (501, "NOT_IMPLEMENTED"),
-        (503, "SOCKET_TIMEOUT CANNOT_OPEN_FILE CANNOT_SCHEDULE_TASK"),
-        (500, "MEMORY_LIMIT_EXCEEDED READONLY ACCESS_DENIED SESSION_IS_LOCKED SESSION_NOT_FOUND UNKNOWN_EXCEPTION"),
-    ],
-)
-def test_errors_have_the_status_that_clickhouse_gives_their_name(status, names):
-    assert {name: status_of_error(name) for name in names.split()} == dict.fromkeys(names.split(), status)
