@@ -20,6 +20,7 @@ from trailhouse.errors import UsageError
 
 CONFIGURATION_FILE = Path("trailhouse.toml")
 ENVIRONMENT_PREFIX = "TRAILHOUSE_"
+OWN_PREFECT_URL = "TRAILHOUSE_OWN_PREFECT_URL"
 
 
 class Settings(BaseSettings):
@@ -195,12 +196,19 @@ def inherited_environment() -> dict[str, str]:
 
 
 def prepare_prefect(settings: Settings) -> None:
-    """Set Prefect's environment; without PREFECT_API_URL, tie the temporary server to this process."""
-    set_prefect_defaults(settings)
-    if "PREFECT_API_URL" not in os.environ:
-        from trailhouse.flows.prefect.server_lifetime import tie_temporary_server
+    """Set Prefect's environment before a command runs a flow; without PREFECT_API_URL, start a server for it.
 
-        tie_temporary_server()
+    Raises UnreachableError if the server does not start.
+    """
+    set_prefect_defaults(settings)
+    if read_prefect_url() is None:
+        from trailhouse.flows.prefect.server import start_command_server
+
+        server = start_command_server(settings)
+        use_prefect_server(server.url, is_own=True)
+        import prefect.main  # noqa: F401  # takes about as long as the server needs to start
+
+        server.wait()
 
 
 def set_prefect_defaults(settings: Settings) -> None:
@@ -219,7 +227,6 @@ def set_prefect_defaults(settings: Settings) -> None:
         "PREFECT_CLI_PROMPT": "false",
         # What transformers remarks about kernels that are not installed changes no score
         "TRANSFORMERS_VERBOSITY": "critical",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         # By its heartbeat a run that died with its machine is told from one that takes long
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         # Slots of workers that died come free after a restart of the server, too
@@ -234,9 +241,19 @@ def read_prefect_url() -> str | None:
     return os.environ.get("PREFECT_API_URL")
 
 
-def use_prefect_server(url: str) -> None:
-    """Let runs of this process and of those it starts go to a Prefect server; before Prefect is imported."""
+def use_prefect_server(url: str, *, is_own: bool = False) -> None:
+    """Let runs of this process and of its children go to a Prefect server; to be called before Prefect is imported.
+
+    ``is_own`` says that a command started the server for itself, so that no other host uses it.
+    """
     os.environ["PREFECT_API_URL"] = url
+    if is_own:
+        os.environ[OWN_PREFECT_URL] = url
+
+
+def read_own_prefect_url() -> str | None:
+    """Return the Prefect server that this command, or the command that started this process, started for itself."""
+    return os.environ.get(OWN_PREFECT_URL)
 
 
 def hand_down(**flags: object) -> None:

@@ -1,8 +1,8 @@
-"""The flow of the standing service: whatever is new is scored, derived and published, without anyone's doing."""
+"""The flow of the standing service: it audits, scores, evaluates, derives and publishes what is new."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,85 +12,119 @@ from prefect.artifacts import create_markdown_artifact
 from trailhouse.errors import PartialError, TrailhouseError
 from trailhouse.flows.audit_checkpoints import audit_checkpoints
 from trailhouse.flows.build_marts import BuildReport, build_marts
-from trailhouse.flows.pipeline.claims import claim_work, has_server
-from trailhouse.flows.prefect.crashed_runs import guard_against_zombies
+from trailhouse.flows.evaluate_tasks import evaluate_tasks
+from trailhouse.flows.pipeline.claims import claim_work
+from trailhouse.flows.prefect.crashed_runs import guard_shared_server
 from trailhouse.flows.publish_dashboards import refresh_running_dashboards
-from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
+from trailhouse.flows.score_checkpoints import score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.support.files import write_whole
 from trailhouse.warehouse.connection import connect
+from trailhouse.warehouse.imports.eval_results import read_latest_import
 from trailhouse.warehouse.loading.audits import read_latest_audit
+from trailhouse.warehouse.loading.evaluation_ledger import read_latest_evaluation
 from trailhouse.warehouse.loading.score_ledger import read_latest_scoring
 
 PUSHED_EVENT = "trailhouse.checkpoint.pushed"
 
 
 @dataclass(frozen=True)
-class WatchedSweep:
-    """What became of one suite on one corpus."""
+class WatchedWork:
+    """What one run did for a suite: on one corpus, or on all tasks."""
 
     suite: str
-    corpus_id: str
+    subject: str
+    """The corpus, or "tasks"."""
     wrong_count: int
-    """Checkpoints that the audit finds wrong."""
-    report: ScoringReport | None
-    error: str
+    """Checkpoints that the audit of the suite finds wrong."""
+    wanted_count: int = 0
+    """Checkpoints to score, or evaluations to make, those that were done before included."""
+    done_count: int = 0
+    elsewhere_count: int = 0
+    """Those that another worker did during the run."""
+    error: str = ""
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """What was derived and shown; ``marts`` is None where nothing was to be derived, or it failed."""
+    """What was derived and shown; ``marts`` is None if there was nothing to derive, or it failed."""
 
     marts: BuildReport | None = None
     warmed_chart_count: int = 0
-    """Charts of the running Superset that were asked anew."""
+    """Charts of the running Superset whose queries were repeated."""
     error: str = ""
 
 
 @dataclass(frozen=True)
 class WatchReport:
-    """What one look at the suites did."""
+    """What one run over the suites did."""
 
-    sweeps: list[WatchedSweep]
+    works: list[WatchedWork]
     derivation: Derivation
 
 
 @flow(name="watch_checkpoints", validate_parameters=False, persist_result=False)
-def watch_checkpoints(suites: list[str], corpora: list[str], settings: Settings | None = None) -> WatchReport:
-    """Audit every suite, score what is new on every corpus, derive the marts from it and publish the dashboards.
+def watch_checkpoints(
+    suites: Sequence[str],
+    corpora: Sequence[str],
+    tasks: Sequence[str] = (),
+    shot_counts: Sequence[int] = (2,),
+    settings: Settings | None = None,
+) -> WatchReport:
+    """Audit every suite, score and evaluate what is new in it, derive the marts and publish the dashboards.
 
-    One suite's mistake stops no other. Raises PartialError at the end if there was any: the run counts as failed,
-    and the next one looks again.
+    ``tasks`` and ``shot_counts`` are as in evaluate_tasks; without tasks nothing is evaluated. An error in one suite
+    stops no other. Raises PartialError at the end if there was any: the run counts as failed, and the next run tries
+    again.
     """
     settings = settings or load_settings()
-    if has_server():
-        guard_against_zombies()
-    sweeps = [sweep_suite(suite, corpus, settings) for suite in suites for corpus in corpora]
-    report = WatchReport(sweeps, derive_new(settings))
-    create_markdown_artifact(describe_watch(report), key="watch-report", description="What the last look found")
-    mistakes = [sweep for sweep in sweeps if sweep.error]
-    if mistakes:
+    guard_shared_server()
+    works = [work for suite in suites for work in watch_suite(suite, corpora, tasks, shot_counts, settings)]
+    report = WatchReport(works, derive_new(settings))
+    create_markdown_artifact(describe_watch(report), key="watch-report", description="What the last run found")
+    failed = [work for work in works if work.error]
+    if failed:
         raise PartialError(
-            f"{len(mistakes)} of {len(sweeps)} sweeps had mistakes; the first, {mistakes[0].suite}:"
-            f" {mistakes[0].error}",
-            "mend it; the next look goes on",
+            f"{len(failed)} of {len(works)} runs failed; the first, {failed[0].suite} on {failed[0].subject}:"
+            f" {failed[0].error}",
+            "mend it; the next run tries again",
         )
     if report.derivation.error:
         raise PartialError(
-            f"what is new is scored, and not all of it is shown: {report.derivation.error}",
-            "mend it; the next look tries again",
+            f"what is new is scored, but not all of it is shown: {report.derivation.error}",
+            "mend it; the next run tries again",
         )
     return report
 
 
-def sweep_suite(suite: str, corpus_id: str, settings: Settings) -> WatchedSweep:
-    """Audit a suite and score what is new in it; a mistake becomes part of the report."""
-    wrong_count = 0
+def watch_suite(
+    suite: str, corpora: Sequence[str], tasks: Sequence[str], shot_counts: Sequence[int], settings: Settings
+) -> Iterator[WatchedWork]:
+    """Audit a suite once, then score and evaluate what is new in it; an error becomes part of the report."""
+    subjects = [*corpora, *(["tasks"] if tasks else [])]
     try:
         wrong_count = audit_checkpoints(suite, settings, are_values_read=False).wrong_count
-        return WatchedSweep(suite, corpus_id, wrong_count, score_checkpoints(suite, corpus_id, settings), "")
     except TrailhouseError as error:
-        return WatchedSweep(suite, corpus_id, wrong_count, None, str(error))
+        yield from (WatchedWork(suite, subject, 0, error=str(error)) for subject in subjects)
+        return
+    for corpus in corpora:
+        try:
+            scoring = score_checkpoints(suite, corpus, settings)
+        except TrailhouseError as error:
+            yield WatchedWork(suite, corpus, wrong_count, error=str(error))
+        else:
+            counts = (scoring.checkpoint_count, scoring.scored_count, scoring.elsewhere_count)
+            yield WatchedWork(suite, corpus, wrong_count, *counts)
+    if not tasks:
+        return
+    try:
+        evaluation = evaluate_tasks(suite, tasks, shot_counts, settings=settings)
+    except TrailhouseError as error:
+        yield WatchedWork(suite, "tasks", wrong_count, error=str(error))
+    else:
+        counts = (evaluation.evaluation_count, evaluation.evaluated_count, evaluation.elsewhere_count)
+        yield WatchedWork(suite, "tasks", wrong_count, *counts)
 
 
 def derive_new(
@@ -98,16 +132,14 @@ def derive_new(
     build: Callable[[tuple[str, ...], Settings], BuildReport] = build_marts,
     refresh: Callable[[Settings], int] = refresh_running_dashboards,
 ) -> Derivation:
-    """Build the marts and publish where anything was scored or found by an audit since, and nobody else does.
+    """Build the marts and publish them if the raw tables changed since, unless another process is doing so.
 
-    Each is noted once it is done, and what failed becomes part of the report: the next look tries it again.
+    What is finished is noted in a file. What failed is in the report, and the next run tries it again.
     """
     directory = settings.data_directory / "dbt"
     derived, published = directory / "derived_scoring.txt", directory / "published_scoring.txt"
-    with connect(resolve_address(settings)) as client:
-        scoring, audit = read_latest_scoring(client), read_latest_audit(client)
-    latest = f"scored {scoring}, audited {audit}"
-    if scoring is None or (is_noted(derived, latest) and is_noted(published, latest)):
+    latest = describe_latest(settings)
+    if latest is None or (is_noted(derived, latest) and is_noted(published, latest)):
         return Derivation()
     with claim_work("trailhouse-transform", settings.data_directory) as claim:
         if not claim.is_ours:
@@ -116,39 +148,42 @@ def derive_new(
         try:
             if not is_noted(derived, latest):
                 marts = build((), settings)
-                write_note(derived, latest)
+                write_whole(derived, latest)
             warmed_chart_count = refresh(settings)
-            write_note(published, latest)
+            write_whole(published, latest)
         except TrailhouseError as error:
             return Derivation(marts, error=str(error))
     return Derivation(marts, warmed_chart_count)
 
 
+def describe_latest(settings: Settings) -> str | None:
+    """Return when scores, evaluations, imported results and audits last arrived; None without any of the first three.
+
+    The marts are to be derived again when this changes.
+    """
+    with connect(resolve_address(settings)) as client:
+        scored, evaluated = read_latest_scoring(client), read_latest_evaluation(client)
+        imported, audited = read_latest_import(client), read_latest_audit(client)
+    if scored is None and evaluated is None and imported is None:
+        return None
+    return f"scored {scored}, evaluated {evaluated}, imported {imported}, audited {audited}"
+
+
 def is_noted(note: Path, text: str) -> bool:
-    """Return whether a note says this."""
+    """Return whether a note file holds this text."""
     return note.is_file() and note.read_text(encoding="utf-8") == text
 
 
-def write_note(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
 def describe_watch(report: WatchReport) -> str:
-    """The report as Markdown."""
+    """Return the report as Markdown."""
     lines = [
-        "| suite | corpus | checkpoints | scored now | scored by other workers | wrong by the audit | mistake |",
+        "| suite | corpus or tasks | wanted | done now | done by other workers | wrong by the audit | error |",
         "|---|---|---|---|---|---|---|",
     ]
-    for sweep in report.sweeps:
-        done = sweep.report
-        counts = "||" if done is None else f"{done.checkpoint_count}|{done.scored_count}|{done.elsewhere_count}"
-        error = sweep.error.replace("|", "/")
-        lines.append(f"|{sweep.suite}|{sweep.corpus_id}|{counts}|{sweep.wrong_count}|{error}|")
+    for work in report.works:
+        counts = "||" if work.error else f"{work.wanted_count}|{work.done_count}|{work.elsewhere_count}"
+        lines.append(f"|{work.suite}|{work.subject}|{counts}|{work.wrong_count}|{work.error.replace('|', '/')}|")
     derivation = report.derivation
     built = "nothing new derived" if derivation.marts is None else f"{derivation.marts.model_count} models derived"
-    mistake = [f"Mistake: {derivation.error}"] if derivation.error else []
-    return "\n".join([*lines, "", f"Marts: {built}. Charts asked anew: {derivation.warmed_chart_count}.", *mistake])
+    error = [f"Error: {derivation.error}"] if derivation.error else []
+    return "\n".join([*lines, "", f"Marts: {built}. Charts refreshed: {derivation.warmed_chart_count}.", *error])

@@ -1,4 +1,4 @@
 """The language-model side: texts, checkpoints, scoring, few-shot tasks and the miniature suite.
 
-Tensors and texts in, typed records and Arrow tables out.
+It takes tensors and texts, and returns dataclasses and Arrow tables.
 """

@@ -50,3 +50,11 @@ class UnreachableError(TrailhouseError):
     """The warehouse or another service did not answer (exit code 5)."""
 
     exit_code = 5
+
+
+class AllFailedError(PartialError):
+    """All of the work failed, in several places (the exit code of the first failure)."""
+
+    def __init__(self, message: str, hint: str, failures: Sequence[str], exit_code: int) -> None:
+        super().__init__(message, hint, failures)
+        self.exit_code = exit_code

@@ -69,7 +69,7 @@ def compile_files(
     return files
 
 
-def find_bundle_problems(files: Mapping[str, Mapping[str, object]]) -> list[str]:
+def find_bundle_problems(files: Mapping[str, Document]) -> list[str]:
     """Return the problems of a compiled bundle: a UUID of two files, or a reference to a UUID of no file."""
     uuids = Counter(content["uuid"] for content in files.values() if "uuid" in content)
     problems = [f"the UUID {uuid} belongs to {count} assets" for uuid, count in uuids.items() if count > 1]

@@ -12,7 +12,7 @@ from trailhouse.dashboards.colours import GRID, MODEL_COLOURS, choose_model_colo
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
-STYLE = [Path(__file__).with_name("trailhouse.mplstyle"), {"grid.color": GRID}]
+STYLE: list[Path | dict[str, str]] = [Path(__file__).with_name("trailhouse.mplstyle"), {"grid.color": GRID}]
 """The matplotlib style of all figures."""
 
 

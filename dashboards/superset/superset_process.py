@@ -109,7 +109,15 @@ def prepare_superset(installation: SupersetInstallation) -> None:
 def _start(installation: SupersetInstallation, gunicorn: Path, port: int) -> str:
     port = port or find_free_port()
     _refuse_taken_port(port)
-    command = [gunicorn, "--workers", "1", "--worker-class", "gthread", "--threads", str(THREAD_COUNT)]
+    command: list[str | Path] = [
+        gunicorn,
+        "--workers",
+        "1",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        str(THREAD_COUNT),
+    ]
     command += ["--timeout", str(_REQUEST_SECONDS), "--bind", f"{LOOPBACK}:{port}", "--no-control-socket"]
     server = start_service(
         [*command, "superset.app:create_app()"],

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.errors import BadInputError, TrailhouseError
+from trailhouse.errors import BadInputError
+from trailhouse.flows.pipeline.outcome import CheckpointOutcome, fail_at_once
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.checkpoints.hash_cache import HashMemory
-from trailhouse.models.checkpoints.model_config import describe_model, refuse_undescribable
+from trailhouse.models.checkpoints.hash_cache import HashCache
+from trailhouse.models.checkpoints.model_config import check_model_config, read_model_record
 from trailhouse.models.checkpoints.sources.opening import open_source
 from trailhouse.models.checkpoints.sources.source import CheckpointSource, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
@@ -27,14 +28,15 @@ DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance"
 
 @dataclass(frozen=True)
 class FoundCheckpoints:
-    """The checkpoints of a suite, what was wrong with those that cannot be used, and where each model's come from."""
+    """The checkpoints of a suite, those that cannot be used, and where each model's come from."""
 
     checkpoints: list[Checkpoint] = field(default_factory=list)
-    errors: list[TrailhouseError] = field(default_factory=list)
+    failed: list[CheckpointOutcome] = field(default_factory=list)
+    """Those that cannot be used."""
     sources: dict[str, CheckpointSource] = field(default_factory=dict)
     """Source by model_id."""
     listings: dict[str, Listing] = field(default_factory=dict)
-    """Everything that was found, by model_id; checkpoints of known damage included."""
+    """Everything that was found, by model_id, checkpoints with known damage included."""
 
 
 def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
@@ -46,34 +48,36 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
     Raises BadInputError if a model has no checkpoint at all.
     """
     found = FoundCheckpoints()
-    memory = HashMemory(settings.data_directory / "cache" / "hashes.json")
+    hash_cache = HashCache(settings.data_directory / "cache" / "hashes.json")
     for index, model in enumerate(suite.models):
-        report_progress("Looking", index, len(suite.models), model.model_name)
+        report_progress("Finding checkpoints", index, len(suite.models), model.model_name)
         source = open_source(
             suite,
             model,
             trained_directory=settings.trained_directory,
             cache_directory=settings.data_directory / "cache",
             hub_endpoint=settings.hub_endpoint,
-            memory=memory,
+            hash_cache=hash_cache,
         )
         listing = pass_over_undescribable(source.list_checkpoints())
         model_id = f"{suite.suite_id}/{model.model_name}"
         found.sources[model_id], found.listings[model_id] = source, listing
         found.checkpoints.extend(one for one in listing.checkpoints if model.find_known_damage(one.step) is None)
-        found.errors.extend(
-            failure.error for failure in listing.failures if model.find_known_damage(failure.position.step) is None
+        found.failed.extend(
+            fail_at_once(model_id, failure.position.step, failure.error)
+            for failure in listing.failures
+            if model.find_known_damage(failure.position.step) is None
         )
-    report_progress("Looking", len(suite.models), len(suite.models))
+    report_progress("Finding checkpoints", len(suite.models), len(suite.models))
     return found
 
 
-def find_damaged_places(suite: Suite, places: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return those of the (model_id, step) that the declaration says are damaged: scores of them count no more."""
+def list_damaged(suite: Suite, keys: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return those (model_id, step) that the declaration says are damaged, so that their scores no longer count."""
     models = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
     return [
         (model_id, step)
-        for model_id, step in places
+        for model_id, step in keys
         if model_id in models and models[model_id].find_known_damage(step) is not None
     ]
 
@@ -100,7 +104,7 @@ def pass_over_undescribable(listing: Listing) -> Listing:
 def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
     """Return what is wrong with the configuration of a checkpoint, or None."""
     try:
-        refuse_undescribable(checkpoint)
+        check_model_config(checkpoint)
     except BadInputError as error:
         return error
     return None
@@ -113,7 +117,7 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
     """
     last_of = {checkpoint.model_id: checkpoint for checkpoint in checkpoints}
     models = [
-        describe_model(model, last_of[model_id])
+        read_model_record(model, last_of[model_id])
         for model in suite.models
         if (model_id := f"{suite.suite_id}/{model.model_name}") in last_of
     ]
@@ -124,9 +128,9 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
         "declaration": suite.declaration,
     }
     upsert(client, "raw_suite", ["suite_id"], [suite_record])
-    upsert(client, "raw_model", ["model_id"], models)
+    upsert(client, "raw_model", ["model_id"], [asdict(model) for model in models])
     upsert(client, "raw_checkpoint", ["model_id", "step"], [checkpoint_record(c) for c in checkpoints])
-    return {str(model["model_id"]): int(model["vocabulary_size"]) for model in models}
+    return {model.model_id: model.vocabulary_size for model in models}
 
 
 def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Scores that need not be computed: those of the same weights, which are in the warehouse or about to be."""
+"""Scores that need not be computed: those of equal weights that are in the warehouse, or will be after the run."""
 
 from __future__ import annotations
 
@@ -6,54 +6,56 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trailhouse.errors import TrailhouseError
+from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure
+from trailhouse.flows.pipeline.scoring import describe_entry
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, copy_scores
+from trailhouse.warehouse.loading.score_ledger import ScoredPartition, copy_scores
 
-Plan = tuple[Checkpoint, ScoredPartition]
+ScoringPlan = tuple[Checkpoint, ScoredPartition]
 
 
 @dataclass(frozen=True)
-class CopiedPlan:
-    """A checkpoint whose scores are copied from another partition of the same score key."""
+class CopyPlan:
+    """A checkpoint whose scores are copied from another partition with the same score key."""
 
-    checkpoint: Checkpoint
     scored: ScoredPartition
     origin: tuple[str, int]
-    """(model_id, step) of the partition that has them, or will have them once it is scored."""
+    """(model_id, step) of the partition that has the scores, or has them once the run has scored it."""
 
 
 def split_reusable(
-    pending: Sequence[Plan], ledger: Mapping[tuple[str, int], str]
-) -> tuple[list[Plan], list[CopiedPlan]]:
+    pending: Sequence[ScoringPlan], ledger: Mapping[tuple[str, int], str]
+) -> tuple[list[ScoringPlan], list[CopyPlan]]:
     """Split what the ledger lacks into what must be scored and what can be copied.
 
     ``ledger`` holds the score keys of the corpus by (model_id, step). A score key covers weights, configuration,
-    tokenizer, corpus and settings, so scores are shared between steps and models exactly where they are equal.
+    tokenizer, corpus and settings, so equal keys mean equal scores, whatever the step or the model.
     """
     replaced = {(scored.model_id, scored.step) for _, scored in pending}
-    origins = {score_key: place for place, score_key in ledger.items() if place not in replaced}
-    to_score: list[Plan] = []
-    copies: list[CopiedPlan] = []
+    origins = {score_key: key for key, score_key in ledger.items() if key not in replaced}
+    to_score: list[ScoringPlan] = []
+    copies: list[CopyPlan] = []
     for checkpoint, scored in pending:
         origin = origins.get(scored.score_key)
         if origin is None:
             origins[scored.score_key] = (scored.model_id, scored.step)
             to_score.append((checkpoint, scored))
         else:
-            copies.append(CopiedPlan(checkpoint, scored, origin))
+            copies.append(CopyPlan(scored, origin))
     return to_score, copies
 
 
-def copy_reusable(address: WarehouseAddress, copies: Sequence[CopiedPlan]) -> list[LedgerEntry | TrailhouseError]:
-    """Copy what can be copied, once its origin is scored; an outcome is the ledger's entry or the error."""
-    outcomes: list[LedgerEntry | TrailhouseError] = []
+def copy_reusable(address: WarehouseAddress, copies: Sequence[CopyPlan]) -> list[CheckpointOutcome]:
+    """Copy what can be copied once its origin is scored, and return the outcomes in order."""
+    outcomes = [CheckpointOutcome(copy.scored.model_id, copy.scored.step, planned_count=1) for copy in copies]
     if not copies:
         return outcomes
     with connect(address) as client:
-        for copy in copies:
+        for copy, outcome in zip(copies, outcomes, strict=True):
             try:
-                outcomes.append(copy_scores(client, copy.origin, copy.scored))
+                entry = copy_scores(client, copy.origin, copy.scored)
+                outcome.inserted.append(describe_entry(entry, is_copied=True))
             except TrailhouseError as error:
-                outcomes.append(error)
+                outcome.failures.append(Failure(error))
     return outcomes

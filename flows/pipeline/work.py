@@ -1,293 +1,189 @@
-"""The sweep: while one checkpoint is scored, the next is fetched and loaded and the one before is inserted.
-
-time ──▶   load 1 │ score 1 ──────── │ score 2 ──────── │ score 3 ────────
-                  │ load 2           │ load 3, insert 1 │ load 4, insert 2
-
-Every checkpoint is one Prefect task in a thread of its own; the stages of the sweep let one of them load, one score
-and one insert at a time, and at most two models be in memory. Scores go to the inserting thread batch by batch,
-so that they need not fit the memory either.
-"""
+"""The way of one checkpoint: claim, ask the ledger, fetch, load, wait for the device, run, insert."""
 
 from __future__ import annotations
 
-import threading
 import time
-import traceback
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from queue import Full, Queue
+from typing import Generic, TypeVar
 
-import pyarrow as pa
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task
-
-from trailhouse.errors import TrailhouseError, UsageError
-from trailhouse.flows.pipeline.claims import claim_partition, hold_devices
+from trailhouse.errors import BadInputError, UsageError
+from trailhouse.flows.pipeline.claims import claim_work, name_claim
+from trailhouse.flows.pipeline.device_slots import hold_device_slots
+from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure, release_frames
+from trailhouse.flows.pipeline.pipeline import Pipeline, StepProgress
+from trailhouse.flows.pipeline.unit_results import UnitResults
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.checkpoints.download_cache import CheckpointCache
-from trailhouse.models.checkpoints.sources.source import CheckpointSource
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.score_corpus import (
     PreTrainedModel,
-    ScoringSettings,
     attention_implementation,
     device_name,
     list_devices,
     load_model,
-    score_corpus,
 )
-from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
-from trailhouse.support.progress import report_progress
-from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
+from trailhouse.warehouse.connection import connect
 
-RESIDENT_MODELS = 2
-TASK_THREADS = 3  # one loads, one scores, one waits for its last rows to be inserted
-QUEUED_BATCHES = 4  # of at most about 1M scores each
-QUEUE_LOOK_SECONDS = 0.2
-
-
-class SweepStages:
-    """What may happen at the same time in one process."""
-
-    def __init__(self) -> None:
-        self.resident = threading.Semaphore(RESIDENT_MODELS)
-        self.loading = threading.Lock()
-        self.scoring = threading.Lock()
-        self.inserter = ThreadPoolExecutor(1, "inserting")
-        self.is_stopped = threading.Event()
-        self.holds_two = True
-        """False once the memory did not hold a model beside the one that was scored."""
-
-
-@contextmanager
-def closing_stages(stages: SweepStages) -> Iterator[None]:
-    """Let the sweep's threads end with the block: at once where it is left by an error or Ctrl-C."""
-    try:
-        yield
-    except BaseException:
-        stages.is_stopped.set()
-        raise
-    finally:
-        stages.inserter.shutdown(wait=not stages.is_stopped.is_set())
-
-
-class SweepStoppedError(Exception):
-    """The sweep was interrupted while this checkpoint was worked on."""
+UnitT = TypeVar("UnitT")
 
 
 @dataclass(frozen=True)
-class ScoringJob:
-    """Everything a checkpoint is scored with; shared by all checkpoints of a run that use one tokenizer."""
+class CheckpointWork(Generic[UnitT]):
+    """A checkpoint with the units that the ledger lacked when the run began."""
 
-    address: WarehouseAddress
-    tokenized: TokenizedCorpus
-    settings: ScoringSettings
-    scoring_run_id: uuid.UUID
-    data_directory: Path
-    cache: CheckpointCache
-    sources: Mapping[str, CheckpointSource]
-    """Where the checkpoints of a model come from, by model_id."""
-    stages: SweepStages
+    checkpoint: Checkpoint
+    units: Sequence[UnitT]
+    outcome: CheckpointOutcome
 
 
-@dataclass(frozen=True)
-class ScoredCheckpoint:
-    """A checkpoint whose scores are in the warehouse, and what they were computed with."""
-
-    entry: LedgerEntry
-    device: str
-    attention_implementation: str
-    scoring_seconds: float
+def plan_work(checkpoint: Checkpoint, units: Sequence[UnitT]) -> CheckpointWork[UnitT]:
+    """Return the work on a checkpoint, of which nothing is done yet."""
+    return CheckpointWork(checkpoint, units, CheckpointOutcome(checkpoint.model_id, checkpoint.step, len(units)))
 
 
-@dataclass(frozen=True)
-class PassedOver:
-    """A checkpoint that somebody else scores, or has scored since this run began."""
-
-    is_scored: bool
+def find_claim(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> str:
+    """Return the name of the claim on the work."""
+    return name_claim(pipeline.kind.find_partition(work.checkpoint))
 
 
-@dataclass
-class WorkProgress:
-    """Adds up the work on one checkpoint of which a part is done, and ends it once the sweep is stopped."""
+def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> bool:
+    """Do the work and fill its outcome; returns False, with nothing done, if another worker holds the claim.
 
-    title: str
-    detail: str
-    total_count: int
-    stages: SweepStages
-    done_count: int = 0
-
-    def advance(self, count: int) -> None:
-        """``count`` further units are done. Raises SweepStoppedError once the sweep is stopped."""
-        if self.stages.is_stopped.is_set():
-            raise SweepStoppedError
-        self.done_count += count
-        report_progress(self.title, self.done_count, self.total_count, self.detail)
-
-
-def is_worth_retrying(task: Task[..., object], run: TaskRun, state: State[object]) -> bool:
-    """Retry what may pass by itself; what a person must mend fails at once."""
-    error = state.result(raise_on_failure=False)
-    if isinstance(error, SweepStoppedError):
-        return False
-    return not (isinstance(error, TrailhouseError) and error.exit_code in (2, 3))
-
-
-@task(
-    retries=2,
-    retry_delay_seconds=[1, 10],
-    retry_condition_fn=is_worth_retrying,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    task_run_name="{checkpoint.model_id} step {checkpoint.step}",
-)
-def score_checkpoint(checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob) -> ScoredCheckpoint | PassedOver:
-    """Load one checkpoint, score every position of the corpus, replace its partition, enter it into the ledger."""
-    with claim_partition(scored.partition, job.data_directory) as claim:
+    Raises what failed for the checkpoint as a whole; a failed unit is entered into the outcome instead.
+    """
+    with claim_work(find_claim(work, pipeline), pipeline.data_directory) as claim:
         if not claim.is_ours:
-            return PassedOver(is_scored=False)
-        if is_in_ledger(scored, job.address):
-            claim.finish()
-            return PassedOver(is_scored=True)
+            return False
         try:
-            result = process_checkpoint(checkpoint, scored, job)
+            do_work(work, pipeline)
         except BaseException as error:
-            traceback.clear_frames(error.__traceback__)  # they hold the model, and the error is kept to the end
+            release_frames([error])
             if is_out_of_memory(error):
                 raise UsageError(
-                    f"{name_work(checkpoint)}: the memory does not hold it: {' '.join(str(error).split())[:200]}",
-                    "free some memory, or score on a device that has more, and run the same command again",
+                    f"the memory does not hold it: {' '.join(str(error).split())[:200]}",
+                    "free some memory, or use a device that has more, and run the same command again",
                 ) from error
             raise
         claim.finish()
-        return result
+        return True
 
 
-def is_in_ledger(scored: ScoredPartition, address: WarehouseAddress) -> bool:
-    """Return whether the scores are in the warehouse, by whom ever."""
-    with connect(address) as client:
-        return read_score_keys(client, scored.corpus_id).get((scored.model_id, scored.step)) == scored.score_key
+def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
+    """Take one checkpoint through the steps of the pipeline.
 
-
-def process_checkpoint(
-    checkpoint: Checkpoint, scored: ScoredPartition, job: ScoringJob
-) -> ScoredCheckpoint | PassedOver:
-    """Take one checkpoint through the stages.
-
-    The ledger is asked again before the costly one: on a host so busy that its lease ran out, or after a long
-    download, another worker may have been faster.
+    The ledger is asked again before the model runs: on a host so busy that the lease of its claim ran out, another
+    worker may have been faster.
     """
-    stages = job.stages
-    with stages.resident, ExitStack() as files:
-        with stages.loading:
-            if stages.is_stopped.is_set():
-                raise SweepStoppedError
+    steps, checkpoint = pipeline.steps, work.checkpoint
+    work.outcome.failures.clear()  # of an attempt before
+    if not list_missing(work, pipeline):
+        return
+    with steps.resident, ExitStack() as files:
+        with steps.loading:
+            steps.refuse_if_stopped()
             load_started = time.monotonic()
-            directory = fetch_checkpoint(checkpoint, job, files)
-            model = load_beside(directory, checkpoint, job)
-            load_seconds = time.monotonic() - load_started
-        with stages.scoring:
-            if is_in_ledger(scored, job.address):
-                return PassedOver(is_scored=True)
-            model = model or load_model(directory, job.settings, allow_pickle=checkpoint.is_pickled)
-            description = (device_name(model), attention_implementation(model))
-            with hold_devices(list_devices(model)):
-                started = time.monotonic()
-                started_at = datetime.now(UTC) - timedelta(seconds=load_seconds)
-                insertion = score_and_insert(model, scored, job, started_at)
-                scoring_seconds = time.monotonic() - started
+            directory = fetch_checkpoint(checkpoint, pipeline, files)
+            model = load_beside(directory, checkpoint, pipeline)
+            load_time = timedelta(seconds=time.monotonic() - load_started)
+        with steps.running:
+            steps.refuse_if_stopped()
+            model = model or load(directory, checkpoint, pipeline)
+            with hold_device_slots(list_devices(model), pipeline.data_directory):
+                missing = list_missing(work, pipeline)
+                insertion = run_units(model, missing, work, pipeline, datetime.now(UTC) - load_time)
             del model
-    return ScoredCheckpoint(insertion.result(), *description, scoring_seconds)
-
-
-def fetch_checkpoint(checkpoint: Checkpoint, job: ScoringJob, files: ExitStack) -> Path:
-    """Return a directory with the whole, verified checkpoint; it stays until ``files`` is closed."""
-    if not checkpoint.is_remote:
-        return checkpoint.directory
-    progress = WorkProgress("Fetching", name_work(checkpoint), checkpoint.size_bytes, job.stages)
-    place = files.enter_context(job.cache.reserve(checkpoint))
-    return place if place.is_dir() else job.sources[checkpoint.model_id].fetch(checkpoint, place, progress.advance)
-
-
-def name_work(subject: Checkpoint | ScoredPartition) -> str:
-    """What a progress bar calls a checkpoint."""
-    return f"{subject.model_id} step {subject.step}"
-
-
-def load_beside(directory: Path, checkpoint: Checkpoint, job: ScoringJob) -> PreTrainedModel | None:
-    """Load a model beside the one that is being scored; None where the memory does not hold both."""
-    if not job.stages.holds_two:
-        return None
-    try:
-        return load_model(directory, job.settings, allow_pickle=checkpoint.is_pickled)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        job.stages.holds_two = False
-        return None
-
-
-def name_distinct(names: Iterable[str]) -> str:
-    """Every name once, in order: models of one suite may differ in what they run on."""
-    return ", ".join(sorted(set(names) - {""}))
-
-
-def score_and_insert(
-    model: PreTrainedModel, scored: ScoredPartition, job: ScoringJob, started_at: datetime
-) -> Future[LedgerEntry]:
-    """Score a corpus while another thread inserts; returns when all is scored, with what the insertion will give."""
-    progress = WorkProgress("Positions", name_work(scored), job.tokenized.position_count, job.stages)
-    settings = replace(job.settings, **scored.window)  # type: ignore[arg-type]  # integers for fields that hold them
-    queue: Queue[pa.RecordBatch | BaseException | None] = Queue(QUEUED_BATCHES)
-    insertion = job.stages.inserter.submit(insert_batches, queue, scored, job, started_at)
-    try:
-        for batch in score_corpus(model, job.tokenized, settings, progress=progress.advance):
-            hand_over(queue, batch, insertion)
-    except BaseException as error:
-        hand_over(queue, error, insertion)
-        with suppress(BaseException):
-            insertion.result()  # the staging table is gone before the error is told
-        raise
-    hand_over(queue, None, insertion)
-    return insertion
-
-
-def hand_over(
-    queue: Queue[pa.RecordBatch | BaseException | None],
-    item: pa.RecordBatch | BaseException | None,
-    insertion: Future[LedgerEntry],
-) -> None:
-    """Put an item into the queue once there is room; raises the error of an insertion that has failed."""
-    while not insertion.done():
-        with suppress(Full):
-            queue.put(item, timeout=QUEUE_LOOK_SECONDS)
-            return
-    if isinstance(item, pa.RecordBatch):
+            release_frames([failure.error for failure in work.outcome.failures])
+    if insertion is not None:
         insertion.result()
 
 
-def insert_batches(
-    queue: Queue[pa.RecordBatch | BaseException | None],
-    scored: ScoredPartition,
-    job: ScoringJob,
+def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list[UnitT]:
+    """Ask the ledger which units are missing, and count those that another worker did."""
+    with connect(pipeline.address) as client:
+        missing = pipeline.kind.list_missing(client, work.checkpoint, work.units)
+    work.outcome.elsewhere_count = len(work.units) - len(missing) - len(work.outcome.inserted)
+    return missing
+
+
+def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: ExitStack) -> Path:
+    """Return a directory with the complete, verified checkpoint; it stays until ``files`` is closed."""
+    if not checkpoint.is_remote:
+        return checkpoint.directory
+    name = f"{checkpoint.model_id} step {checkpoint.step}"
+    progress = StepProgress("Fetching", name, checkpoint.size_bytes, pipeline.steps)
+    directory = files.enter_context(pipeline.cache.reserve(checkpoint))
+    if directory.is_dir():
+        return directory
+    return pipeline.sources[checkpoint.model_id].fetch(checkpoint, directory, progress.advance)
+
+
+def load_beside(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[UnitT]) -> PreTrainedModel | None:
+    """Load a model beside the one that runs; returns None if the memory does not hold both."""
+    if not pipeline.steps.holds_two_models:
+        return None
+    try:
+        return load(directory, checkpoint, pipeline)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    pipeline.steps.holds_two_models = False
+    return None
+
+
+def load(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[UnitT]) -> PreTrainedModel:
+    """Load the model of a checkpoint from the directory it was fetched to."""
+    return load_model(directory, pipeline.kind.settings, allow_pickle=checkpoint.is_pickled)
+
+
+def run_units(
+    model: PreTrainedModel,
+    units: Sequence[UnitT],
+    work: CheckpointWork[UnitT],
+    pipeline: Pipeline[UnitT],
     started_at: datetime,
-) -> LedgerEntry:
-    """Load the batches of a queue into the partition of a checkpoint, in the inserting thread."""
-    with connect(job.address) as client:
-        return load_scores(client, scored, iterate_queue(queue.get), job.scoring_run_id, started_at)
+) -> Future[None] | None:
+    """Run a model on units while another thread inserts; returns the insertion once the model has run.
+
+    Returns None if there are no units.
+    """
+    if not units:
+        return None
+    kind, outcome = pipeline.kind, work.outcome
+    outcome.device, outcome.attention_implementation = device_name(model), attention_implementation(model)
+    step_count = sum(kind.count_steps(unit) for unit in units)
+    progress = StepProgress(kind.wording.step_bar, outcome.name, step_count, pipeline.steps)
+    results: UnitResults[UnitT] = UnitResults()
+    insertion = results.insertion = pipeline.steps.inserter.submit(insert_units, results, work, pipeline)
+    try:
+        with kind.open_model(model, work.checkpoint) as run_unit:
+            for unit in units:
+                run_started = time.monotonic()
+                results.begin(unit, started_at)
+                try:
+                    for batch in run_unit(unit, progress.advance):
+                        results.put(batch)
+                except (BadInputError, UsageError) as error:
+                    results.abandon()
+                    outcome.failures.append(Failure(error, kind.name_unit(unit)))
+                run_seconds = time.monotonic() - run_started
+                outcome.run_seconds += run_seconds
+                results.end(run_seconds)
+                started_at = datetime.now(UTC)
+    except BaseException as error:
+        results.close(error)
+        with suppress(BaseException):
+            insertion.result()  # the staging table is dropped before the error is raised
+        raise
+    results.close()
+    return insertion
 
 
-def iterate_queue(get: Callable[[], pa.RecordBatch | BaseException | None]) -> Iterator[pa.RecordBatch]:
-    """Yield the batches up to the end of the queue; an error among them is raised."""
-    while (item := get()) is not None:
-        if isinstance(item, BaseException):
-            raise item
-        yield item
+def insert_units(results: UnitResults[UnitT], work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
+    """Insert the units of a checkpoint, in the inserting thread."""
+    with connect(pipeline.address) as client:
+        for inserted in pipeline.kind.insert(client, results.read(), pipeline.scoring_run_id):
+            work.outcome.inserted.append(inserted)

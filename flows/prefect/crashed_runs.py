@@ -1,4 +1,4 @@
-"""The guard against zombies: runs whose process or host has died count as crashed, and not as running for ever."""
+"""Runs whose process or host has died are set to crashed, so that they do not count as running for ever."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ from prefect.events import EventTrigger, Posture, ResourceSpecification
 from prefect.events.actions import ChangeFlowRunState
 from prefect.exceptions import ObjectNotFound
 
-GUARD = "Trailhouse: runs without a heartbeat have crashed"
+from trailhouse.flows.pipeline.concurrency_limits import has_shared_server
+
+AUTOMATION = "Trailhouse: runs without a heartbeat have crashed"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 SILENCE = timedelta(seconds=120)  # four heartbeats
 
 
-def guard_against_zombies(silence: timedelta = SILENCE) -> None:
-    """Let the server count runs as crashed that have sent no heartbeat for so long; done once per server."""
+def guard_shared_server() -> None:
+    """Install the automation on a Prefect server that hosts share; others end with the command that started them."""
+    if has_shared_server():
+        install_crash_guard()
+
+
+def install_crash_guard(silence: timedelta = SILENCE) -> None:
+    """Let the server set runs to crashed that have sent no heartbeat for ``silence``; installed once per server."""
     ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
     with suppress(ObjectNotFound, ValueError):
-        cast(Automation, Automation.read(name=GUARD))
+        cast(Automation, Automation.read(name=AUTOMATION))
         return
     Automation(
-        name=GUARD,
+        name=AUTOMATION,
         trigger=EventTrigger(
             after={HEARTBEAT},
             expect={HEARTBEAT, *ended},

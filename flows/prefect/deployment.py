@@ -1,7 +1,9 @@
-"""The standing service: the deployment that looks for new checkpoints, its schedule and its trigger."""
+"""The standing service: the deployment of the flow that watches suites, its schedule and its trigger."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,31 +17,48 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
+from trailhouse.flows.prefect.crashed_runs import install_crash_guard
 from trailhouse.flows.settings import Settings
 from trailhouse.flows.watch_checkpoints import PUSHED_EVENT, watch_checkpoints
+from trailhouse.models.few_shot.tasks.discovery import find_tasks
 
 DEPLOYMENT = "standing"
 
 
-def watch_forever(suites: list[str], corpora: list[str], interval_seconds: float, settings: Settings) -> None:
-    """Look at the suites every ``interval_seconds`` and whenever a push is announced, until Ctrl-C or SIGTERM.
+@dataclass(frozen=True)
+class WatchedSubjects:
+    """What a standing service is asked to do, as the parameters of ``watch_checkpoints``."""
 
-    Raises UsageError or BadInputError at once if a suite is not declared well.
+    suites: Sequence[str]
+    corpora: Sequence[str]
+    tasks: Sequence[str] = ()
+    shot_counts: Sequence[int] = (2,)
+
+
+def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: Settings) -> None:
+    """Run the flow every ``interval_seconds`` and whenever a push is announced, until Ctrl-C or SIGTERM.
+
+    Raises UsageError or BadInputError at once if a suite is not declared well or tasks cannot be read.
     """
-    suite_ids = [find_declared_suite(suite, settings).suite_id for suite in suites]
-    places = [str(Path(suite).resolve()) if Path(suite).is_file() else suite for suite in suites]
-    deployment = make_deployment(places, suite_ids, corpora, interval_seconds)
-    serve(deployment, print_starting_message=False)
+    suite_ids = [find_declared_suite(suite, settings).suite_id for suite in subjects.suites]
+    if subjects.tasks:
+        find_tasks(subjects.tasks)
+    install_crash_guard()
+    serve(make_deployment(subjects, suite_ids, interval_seconds), print_starting_message=False)
 
 
-def make_deployment(
-    suites: list[str], suite_ids: list[str], corpora: list[str], interval_seconds: float
-) -> RunnerDeployment:
-    """Describe the deployment: a look at a time; a look that comes due meanwhile is dropped."""
+def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_seconds: float) -> RunnerDeployment:
+    """Describe the deployment: it runs once at a time, and a run that comes due meanwhile is dropped."""
+    parameters = {
+        "suites": [make_absolute(suite) for suite in subjects.suites],
+        "corpora": list(subjects.corpora),
+        "tasks": [make_absolute(place) for place in subjects.tasks],
+        "shot_counts": list(subjects.shot_counts),
+    }
     made: Any = watch_checkpoints.to_deployment(
         DEPLOYMENT,
         interval=timedelta(seconds=interval_seconds),
-        parameters={"suites": suites, "corpora": corpora},
+        parameters=parameters,
         triggers=[
             DeploymentEventTrigger(
                 name=f"Trailhouse: a checkpoint of {suite_id} was pushed",
@@ -49,12 +68,17 @@ def make_deployment(
             for suite_id in suite_ids
         ],
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
-        description="Scores new checkpoints and derives the marts",
+        description="Scores and evaluates new checkpoints and derives the marts",
         entrypoint_type=EntrypointType.MODULE_PATH,
         enforce_parameter_schema=False,
     )
     assert isinstance(made, RunnerDeployment)
     return made
+
+
+def make_absolute(name: str) -> str:
+    """Return the absolute path if the name is that of a file or directory, else the name."""
+    return str(Path(name).resolve()) if Path(name).exists() else name
 
 
 def announce_push(suite_id: str, step: int | None) -> None:
@@ -73,5 +97,5 @@ def announce_push(suite_id: str, step: int | None) -> None:
 
 
 def name_resource(suite_id: str) -> str:
-    """What Prefect calls a suite."""
+    """Return what a suite is called in Prefect's events."""
     return f"trailhouse.suite.{suite_id}"

@@ -1,81 +1,128 @@
-"""A Prefect server of our own on loopback, for the standing service where no other is configured."""
+"""The Prefect server of a command or of the standing service, where PREFECT_API_URL names none.
+
+It listens on loopback, keeps its history in the data directory, and ends with the process that started it, however
+that ends.
+"""
 
 from __future__ import annotations
 
-import socket
+import atexit
+import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from trailhouse.errors import UnreachableError
-from trailhouse.flows.prefect.server_lifetime import tie_to_this_process
 from trailhouse.flows.settings import Settings, read_prefect_url
+from trailhouse.support.processes import (
+    LOOPBACK,
+    ServiceRecord,
+    end_service,
+    find_free_port,
+    read_record,
+    start_service,
+    wait_until_ready,
+    write_record,
+)
 
+NAME = "the Prefect server"
 START_SECONDS = 120
 STOP_SECONDS = 20
-LOOK_SECONDS = 0.3
+
+# Ends when its standard input does, which the kernel closes with the last process that holds the other end.
+_WATCHER = "read _; kill -9 {pid} 2>/dev/null"
+
+
+@dataclass(frozen=True)
+class StartedServer:
+    """A server that was started a moment ago."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def wait(self) -> None:
+        """Wait until the server answers. Raises UnreachableError if it ends or takes too long."""
+        wait_until_ready(self.process, lambda: is_healthy(self.url), name=NAME, seconds=START_SECONDS, log=self.log)
+
+    def end(self) -> None:
+        """End the server; it is killed if it does not end by itself."""
+        with suppress(UnreachableError):
+            end_service(self.process.pid, name=NAME, seconds=STOP_SECONDS)
+            return
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
 
 
 @contextmanager
 def running_server(settings: Settings) -> Iterator[str]:
-    """Yield the API of the configured Prefect server, or of one that is started and ends with the block.
+    """Yield the API address of the configured Prefect server, or of one with all services that ends with the block.
 
-    Its address is written down for ``find_server``. Raises UnreachableError if it does not start.
+    ``find_server`` finds it meanwhile. Raises UnreachableError if it does not start.
     """
     configured = find_server(settings)
     if configured is not None:
         yield configured
         return
-    directory = settings.data_directory / "prefect"
-    directory.mkdir(parents=True, exist_ok=True)
-    url = f"http://127.0.0.1:{find_free_port()}/api"
-    with (directory / "server.log").open("ab") as log:
-        port = url.removesuffix("/api").rpartition(":")[2]
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
-        # out of reach of Ctrl-C: runs that it interrupts still report to this server, and wait a minute for a dead one
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    tie_to_this_process(process.pid)
-    note = address_file(settings)
+    port = find_free_port()
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
+    server = start_server(command, port, find_directory(settings) / "server.log")
+    path = find_record(settings)
     try:
-        wait_until_healthy(url, process, directory / "server.log")
-        note.write_text(url, encoding="utf-8")
-        yield url
+        server.wait()
+        write_record(path, ServiceRecord(server.process.pid, server.url))
+        yield server.url
     finally:
-        note.unlink(missing_ok=True)
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        path.unlink(missing_ok=True)
+        server.end()
+
+
+def start_command_server(settings: Settings) -> StartedServer:
+    """Start a server for the flows of this command, which ends with this process.
+
+    It has neither pages nor a scheduler, like Prefect's own temporary server.
+    """
+    port = find_free_port()
+    command = [sys.executable, "-m", "trailhouse.flows.prefect.command_server", LOOPBACK, str(port)]
+    server = start_server(command, port, find_directory(settings) / "command-server.log")
+    atexit.register(server.end)
+    return server
+
+
+def start_server(command: list[str], port: int, log: Path) -> StartedServer:
+    """Start a server that ends with this process, however this process ends.
+
+    It is out of reach of Ctrl-C: runs that are interrupted still report to it, and would wait a minute for a dead one.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    process = start_service(command, log)
+    tie_to_this_process(process.pid)
+    return StartedServer(process, f"http://{LOOPBACK}:{port}/api", log)
 
 
 def find_server(settings: Settings) -> str | None:
-    """Return the Prefect server of the environment, or the one that a standing service of this data directory runs."""
+    """Return the Prefect server of the environment, or the one that a standing service of the data directory runs."""
     configured = read_prefect_url()
     if configured is not None:
         return configured
-    note = address_file(settings)
-    if not note.is_file():
-        return None
-    url = note.read_text(encoding="utf-8")
-    return url if is_healthy(url) else None  # what a killed service left behind
+    record = read_record(find_record(settings))
+    return record.url if record is not None and is_healthy(record.url) else None
 
 
-def address_file(settings: Settings) -> Path:
-    """Where the address of the server is written down while it runs."""
-    return settings.data_directory / "prefect" / "server.url"
+def find_directory(settings: Settings) -> Path:
+    """Return the directory of Prefect's history and logs."""
+    return settings.data_directory / "prefect"
 
 
-def find_free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def find_record(settings: Settings) -> Path:
+    """Return the file that says where the server of the standing service runs."""
+    return find_directory(settings) / "server.json"
 
 
 def is_healthy(url: str) -> bool:
@@ -86,11 +133,21 @@ def is_healthy(url: str) -> bool:
         return False
 
 
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait for a server that was started. Raises UnreachableError if it ends or takes too long."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        if is_healthy(url):
-            return
-        time.sleep(LOOK_SECONDS)
-    raise UnreachableError("the Prefect server did not start", f"see {log}, or name one by PREFECT_API_URL")
+def tie_to_this_process(pid: int) -> None:
+    """Start a shell that kills the process ``pid`` when this process is gone."""
+    readable, writable = os.pipe()  # not inherited: this process alone holds the writable end
+    watcher = subprocess.Popen(
+        ["/bin/sh", "-c", _WATCHER.format(pid=pid)],
+        stdin=readable,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(readable)
+    atexit.register(_dismiss, watcher, writable)
+
+
+def _dismiss(watcher: subprocess.Popen[bytes], writable: int) -> None:
+    watcher.kill()
+    watcher.wait()
+    os.close(writable)

@@ -1,1 +1,1 @@
-"""Suites and their checkpoints: what is declared, where the weight files come from, and whether they are sound."""
+"""Suites and their checkpoints: declarations, sources of weight files, hashes and audits."""

@@ -1,7 +1,7 @@
 """Suites: families of models that are compared with each other, declared in YAML files.
 
-Owns the declaration of a suite and finding it by name; where its checkpoints lie and how they are reached is the
-business of ``sources``.
+Owns a suite as the rest of Trailhouse uses it, and finding suites by name. ``suite_declaration`` owns the fields of
+the YAML file, ``sources`` how checkpoints are found and fetched.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ DEFAULT_ARCHITECTURE = "gpt_neox"
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """What a model of a miniature suite needs beyond its declaration in order to be trained on the spot."""
+    """The settings with which a model of a miniature suite is trained."""
 
     hidden_size: int
     layer_count: int
     head_count: int
     checkpoint_steps: tuple[int, ...]
     architecture: str = DEFAULT_ARCHITECTURE
-    """Architecture of the model, as ``suite_declaration.MiniatureModel`` lists them."""
+    """One of those that ``suite_declaration.MiniatureModel`` lists."""
 
 
 @dataclass(frozen=True)
 class KnownDamage:
-    """Checkpoints that are known to be no good: they are named by the audit and never scored."""
+    """Steps whose checkpoints are known to be damaged; the audit names them, and they are never scored."""
 
     steps: tuple[int, ...]
     problem: str
@@ -48,14 +48,14 @@ class KnownDamage:
 
 @dataclass(frozen=True)
 class ModelDeclaration:
-    """One model of a suite: one training run of which checkpoints were kept."""
+    """One model of a suite: one training run with its checkpoints."""
 
     model_name: str
     location: str
-    """Where the checkpoints are: a directory (below the data directory for a miniature suite), a repository of
-    the hub, or a manifest file."""
+    """A directory, a repository of the hub, or a manifest file; for a miniature suite a directory relative to the
+    directory of trained suites."""
     step_pattern: str
-    """Regular expression for the name of a checkpoint directory or branch, see ``checkpoint_names``."""
+    """Regular expression for the name of a checkpoint directory or branch, see ``step_pattern``."""
     batch_tokens: int
     planned_steps: int
     context_length: int
@@ -64,17 +64,17 @@ class ModelDeclaration:
     recipe: TrainingRecipe | None = None
     source: str = "folder"
     expected_steps: tuple[int, ...] = ()
-    """Steps of which a checkpoint should exist; empty where that is not declared."""
+    """Steps that should have a checkpoint; empty if the suite does not declare them."""
     known_damage: tuple[KnownDamage, ...] = ()
     allow_pickle: bool = False
-    """Whether weights may be read from pickles, as tensors only, where there are no safetensors."""
+    """Whether weights may be read from pickles, as tensors only, if there are no safetensors."""
     final_revision: str = ""
-    """Branch of the hub that holds the checkpoint after the planned steps, whatever its name."""
+    """Branch of the hub that holds the checkpoint of the last planned step; its name need not match step_pattern."""
     repository: str = ""
-    """Repository of the hub that the revisions of a manifest belong to."""
+    """Repository of the hub that holds the revisions of a manifest."""
 
     def find_known_damage(self, step: int) -> str | None:
-        """Return what the declaration says is wrong with a step, or None."""
+        """Return the declared damage of a step, or None."""
         return next((damage.problem for damage in self.known_damage if step in damage.steps), None)
 
 
@@ -98,7 +98,7 @@ def packaged_suites_directory() -> Path:
 def load_suite(path: Path) -> Suite:
     """Read one suite from its YAML file.
 
-    Errors: BadInputError naming file, line, field and hint for anything that is missing, unknown or wrong.
+    Raises BadInputError naming file, line and field if something is missing, unknown or wrong.
     """
     text = read_declaration_text(path)
     declared = parse_suite_file(path, text)
@@ -112,7 +112,7 @@ def load_suite(path: Path) -> Suite:
 def list_suites(directories: Iterable[Path]) -> list[Suite]:
     """Return the suites of all ``*.yaml`` files in the directories, sorted by name.
 
-    Errors: BadInputError for a file that is wrong, and for two files that declare the same suite.
+    Raises BadInputError if a file is wrong, or if two files declare the same suite.
     """
     suites: dict[str, tuple[Suite, Path]] = {}
     for path in _iterate_suite_files(directories):
@@ -127,7 +127,7 @@ def list_suites(directories: Iterable[Path]) -> list[Suite]:
 def find_suite(name: str, directories: Iterable[Path]) -> Suite:
     """Return the suite called ``name``, or the one in the YAML file at the path ``name``.
 
-    Errors: UsageError naming the suites there are where none is called so; BadInputError as in load_suite.
+    Raises UsageError naming the declared suites if none has this name, and BadInputError as ``load_suite`` does.
     """
     if name.endswith((".yaml", ".yml")):
         return load_suite(Path(name))

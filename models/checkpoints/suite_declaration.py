@@ -1,6 +1,6 @@
-"""The fields of a suite's YAML file: one pydantic model for each source of checkpoints.
+"""The fields of a suite's YAML file, as pydantic models: one suite and one model for each source of checkpoints.
 
-Owns what a suite file may say; ``suite`` turns it into a Suite.
+``suite`` converts them to the Suite that the rest of Trailhouse uses.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ DeclaredSteps = Annotated[tuple[DeclaredStep, ...], Field(min_length=1)]
 
 
 def expand_steps(declared: tuple[int | StepRange, ...]) -> tuple[int, ...]:
-    """Return the declared steps and those of the declared ranges, sorted, each once."""
+    """Return the single steps and the steps of the ranges, sorted, each once."""
     steps: set[int] = set()
     for entry in declared:
         steps.update([entry] if isinstance(entry, int) else range(entry.first, entry.last + 1, entry.every))

@@ -1,4 +1,4 @@
-"""The miniature suite: real models, trained on the spot on text that every Python installation carries."""
+"""The miniature suite: small models trained on the text that every Python installation contains."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from trailhouse.models.texts.corpus import Corpus, Document
 
 
 def miniature_corpus() -> Corpus:
-    """Return the held-out documentation of Python modules, a document each of up to 1,500 characters.
+    """Return the held-out documentation of Python modules: one document a module, up to 1,500 characters each.
 
-    Errors: BadInputError where the Python installation carries too little documentation.
+    Raises BadInputError if the Python installation contains too little documentation.
     """
     documents = (Document(unit.name, unit.text) for unit in split_documentation().validation)
     return Corpus(

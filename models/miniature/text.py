@@ -1,7 +1,7 @@
-"""The text of the miniature suite: the English documentation that every Python installation carries.
+"""The text of the miniature suite: the English documentation that every Python installation contains.
 
-Owns gathering, cleaning and splitting. The sources are parsed, never imported, so nothing of the standard
-library runs, and the same installation always gives the same text.
+Owns gathering, cleaning and splitting. The sources of the standard library are parsed and never imported, so none of
+their code runs. The same installation always gives the same text.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path
 from trailhouse.errors import BadInputError
 
 VALIDATION_DOCUMENT_COUNT = 80
-VALIDATION_UNIT_BYTES = range(1_500, 12_000)  # shorter ones fill no context; the longest are worth training on
+VALIDATION_UNIT_BYTES = range(1_500, 12_000)  # shorter texts do not fill a context; longer ones are kept for training
 VALIDATION_DOCUMENT_CHARACTERS = 1_500
 MINIMUM_DOCSTRING_WORDS = 5
 MINIMUM_TRAINING_BYTES = 500_000
 
-# Not part of the library proper: tests, installed packages, and grammars without documentation.
+# Directories that hold tests, installed packages or generated files instead of the library
 SKIPPED_DIRECTORIES = frozenset(
     {"__pycache__", "dist-packages", "idle_test", "lib2to3", "pydoc_data", "site-packages", "test", "tests"}
 )
@@ -41,7 +41,7 @@ class DocumentationUnit:
 
 @dataclass(frozen=True)
 class DocumentationSplit:
-    """Training texts and validation texts; no paragraph of the validation texts occurs in training."""
+    """Training and validation texts; no paragraph occurs in both."""
 
     training: tuple[DocumentationUnit, ...]
     validation: tuple[DocumentationUnit, ...]
@@ -49,9 +49,9 @@ class DocumentationSplit:
 
 @lru_cache(maxsize=1)
 def split_documentation() -> DocumentationSplit:
-    """Split the documentation by module: those whose names hash lowest are held out.
+    """Split the documentation by module. The modules whose names have the lowest hashes are held out.
 
-    Errors: BadInputError where the Python installation carries too little documentation to train on.
+    Raises BadInputError if the Python installation contains too little documentation to train on.
     """
     library = Path(sysconfig.get_path("stdlib"))
     units = sorted(
@@ -75,7 +75,7 @@ def split_documentation() -> DocumentationSplit:
 
 
 def gather_topics(path: Path) -> Iterator[DocumentationUnit]:
-    """Yield the language topics that ``help()`` shows, one unit each."""
+    """Yield the language topics of ``help()``, one unit each."""
     if not path.is_file():
         return
     for node in ast.parse(path.read_bytes()).body:
@@ -95,7 +95,7 @@ def gather_docstrings(library: Path) -> Iterator[DocumentationUnit]:
 
 
 def clean_text(text: str) -> str:
-    """Return the text without indentation, trailing blanks, rules of punctuation and runs of empty lines."""
+    """Remove indentation, trailing blanks, lines of repeated punctuation and repeated empty lines."""
     lines = [line.rstrip() for line in inspect.cleandoc(text).splitlines()]
     kept = [line for line in lines if not re.fullmatch(r"\s*([^\w\s])\1{3,}", line)]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
@@ -110,13 +110,13 @@ def _walk_sources(directory: Path) -> Iterator[Path]:
 
 
 def _read_docstrings(path: Path) -> list[str]:
-    """Return the docstrings of a source file in the order in which they stand in it."""
+    """Return the docstrings of a source file in their order."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # old sources hold escapes that newer parsers warn about
+            warnings.simplefilter("ignore")  # newer parsers warn about escapes in old sources
             tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
-        return []  # templates and files in other encodings lie among the sources
+        return []  # some are templates, or in other encodings
     documented = [
         node
         for node in ast.walk(tree)
@@ -127,7 +127,7 @@ def _read_docstrings(path: Path) -> list[str]:
 
 
 def _drop_repeated_paragraphs(units: Iterable[DocumentationUnit], seen: set[str]) -> list[DocumentationUnit]:
-    """Keep the first occurrence of every paragraph; ``seen`` carries over from one call to the next."""
+    """Keep the first occurrence of every paragraph; ``seen`` holds those of earlier calls and is extended."""
     kept_units = []
     for unit in units:
         kept = []
@@ -142,7 +142,7 @@ def _drop_repeated_paragraphs(units: Iterable[DocumentationUnit], seen: set[str]
 
 
 def _truncate_text(text: str) -> str:
-    """Cut a text at the last line end that fits a validation document."""
+    """Cut a text at the last end of a line within the length of a validation document."""
     if len(text) <= VALIDATION_DOCUMENT_CHARACTERS:
         return text
     head = text[:VALIDATION_DOCUMENT_CHARACTERS]

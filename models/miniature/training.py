@@ -1,15 +1,14 @@
-"""Training the models of a miniature suite: seeded, cached, and killable at any moment.
+"""Training the models of a miniature suite, with fixed seeds, and keeping them on disk.
 
-Owns the schedule of the work and what lies on disk; ``optimisation`` owns the training of one model. A
-checkpoint is written under a temporary name and renamed, a model is done when its ``training.json`` says so,
-and a model that is not done is trained again from the start.
+Owns the order of the work and the files; ``optimisation`` owns the training of one model. The process may be killed
+at any moment: a checkpoint is renamed into place when it is complete, ``training.json`` is written when a model is
+finished, and a model without it is trained again from the start.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
+from filelock import FileLock
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from trailhouse.errors import BadInputError
@@ -32,9 +32,11 @@ from trailhouse.models.checkpoints.suite import (
     load_suite,
     packaged_suites_directory,
 )
+from trailhouse.models.checkpoints.whole_directories import creating_directory
 from trailhouse.models.miniature.optimisation import TrainingProgress, build_model, optimise_model
 from trailhouse.models.miniature.text import split_documentation
 from trailhouse.models.miniature.vocabulary import encode_texts, train_tokenizer
+from trailhouse.support.files import write_whole
 
 SUITE_FILES = {"full": "miniature.yaml", "reduced": "miniature-reduced.yaml"}
 RECORD_NAME = "training.json"
@@ -48,7 +50,7 @@ def train_miniature_suite(
     seed: int | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> None:
-    """Train what is missing of the miniature suite of the demonstration; otherwise as ``train_suite``."""
+    """Train the missing models of the packaged miniature suite of this size, as ``train_suite`` does."""
     train_suite(load_suite(packaged_suites_directory() / SUITE_FILES[size]), directory, seed=seed, progress=progress)
 
 
@@ -59,20 +61,18 @@ def train_suite(
     seed: int | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> None:
-    """Train what is missing of a miniature suite into ``directory/<model_name>/step-<N>``.
+    """Train the missing models of a miniature suite; checkpoints are ``directory/<model_name>/step-<N>``.
 
-    The models train side by side, one core each: the fastest for models this small, and the result depends
-    neither on how many cores there are nor on what else runs; torch is held to one thread meanwhile. ``seed``
-    replaces the seeds that the suite declares. ``progress`` is called from the training threads, one call at
-    a time.
+    The models train in parallel, one core each, and torch is limited to one thread meanwhile. This is the fastest
+    way for models this small, and makes the weights independent of the number of cores. ``seed`` replaces the
+    declared seeds. ``progress`` is called from the training threads, one call at a time.
 
-    Errors: BadInputError where the Python installation carries too little text or the directory cannot be
-    written.
+    Raises BadInputError if the Python installation contains too little text, or the directory cannot be written.
     """
     models = [model if seed is None else dataclasses.replace(model, seed=seed) for model in suite.models]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with _lock_directory(directory):
+        with FileLock(directory / ".lock", mode=0o600):  # one process at a time
             missing = [model for model in models if not is_model_trained(directory / model.model_name, model)]
             if missing:
                 _train_models(directory, missing, progress or (lambda _: None))
@@ -83,12 +83,12 @@ def train_suite(
 
 
 def is_suite_trained(suite: Suite, directory: Path) -> bool:
-    """Return whether every model of a miniature suite lies finished in ``directory/<model_name>``."""
+    """Return whether every model of a miniature suite is finished in ``directory/<model_name>``."""
     return all(is_model_trained(directory / model.model_name, model) for model in suite.models)
 
 
 def is_model_trained(directory: Path, model: ModelDeclaration) -> bool:
-    """Return whether the model's directory holds the finished result of just this declaration."""
+    """Return whether the directory holds the finished model of exactly this declaration."""
     try:
         record = json.loads((directory / RECORD_NAME).read_text())
     except (OSError, ValueError):
@@ -97,18 +97,18 @@ def is_model_trained(directory: Path, model: ModelDeclaration) -> bool:
 
 
 def _describe_recipe(model: ModelDeclaration) -> dict[str, Any]:
-    """Return what decides the weights of a model, apart from the text and the libraries."""
+    """Return the part of a declaration that decides the weights, as JSON values."""
     declared = dataclasses.asdict(model)
     recipe = dict(declared["recipe"])
     if recipe["architecture"] == DEFAULT_ARCHITECTURE:
-        del recipe["architecture"]  # records from when there was no other
+        del recipe["architecture"]  # so that records from before there were others stay valid
     kept = {name: declared[name] for name in RECIPE_FIELDS}
     return json.loads(json.dumps({**kept, "recipe": recipe}))  # type: ignore[no-any-return]  # tuples as lists
 
 
 @dataclasses.dataclass(frozen=True)
 class _TrainingMaterial:
-    """What the trainings of one suite share."""
+    """What all models of one suite are trained with."""
 
     directory: Path
     tokenizer: PreTrainedTokenizerFast
@@ -122,20 +122,20 @@ def _train_models(
     texts = [unit.text for unit in split_documentation().training]
     tokenizer = train_tokenizer(texts)
     material = _TrainingMaterial(directory, tokenizer, encode_texts(tokenizer, texts), threading.Event())
-    turn = threading.Lock()
+    report_lock = threading.Lock()
 
     def report(event: TrainingProgress) -> None:
-        with turn:
+        with report_lock:
             progress(event)
 
     largest_first = sorted(models, key=lambda model: model.recipe.hidden_size if model.recipe else 0, reverse=True)
     workers = min(len(models), _count_cores())
-    with _one_thread_each(), hide_progress_bars(), ThreadPoolExecutor(workers, "training") as pool:
+    with _one_torch_thread(), hide_progress_bars(), ThreadPoolExecutor(workers, "training") as pool:
         futures = [pool.submit(_train_model, model, material, report) for model in largest_first]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
-            material.stop.set()  # after a failure or Ctrl-C the others stop at their next step
+            material.stop.set()  # after a failure or Ctrl-C, the other models stop at their next step
         for future in futures:
             future.result()
 
@@ -158,11 +158,10 @@ def _train_model(
 
 
 def _save_checkpoint(network: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
-    """Write a checkpoint in the Hugging Face layout; it appears whole or not at all."""
-    temporary = directory.with_name(f".{directory.name}.partial")
-    network.save_pretrained(temporary)
-    tokenizer.save_pretrained(temporary)
-    temporary.rename(directory)
+    """Write a checkpoint in the Hugging Face layout, complete or not at all."""
+    with creating_directory(directory) as temporary:
+        network.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
 
 
 def _write_record(directory: Path, model: ModelDeclaration) -> None:
@@ -170,22 +169,12 @@ def _write_record(directory: Path, model: ModelDeclaration) -> None:
         "recipe": _describe_recipe(model),
         "libraries": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
-    temporary = directory / f".{RECORD_NAME}.partial"
-    temporary.write_text(json.dumps(record, indent=2) + "\n")
-    temporary.rename(directory / RECORD_NAME)
+    write_whole(directory / RECORD_NAME, json.dumps(record, indent=2) + "\n")
 
 
 @contextlib.contextmanager
-def _lock_directory(directory: Path) -> Iterator[None]:
-    """Let one process at a time train into a directory; the lock of a killed process is free again."""
-    with (directory / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let every thread that torch works in do so alone."""
+def _one_torch_thread() -> Iterator[None]:
+    """Limit torch to one thread inside the block."""
     thread_count = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -195,5 +184,5 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _count_cores() -> int:
-    """Return the cores this process may use: fewer than the machine has inside a container or a batch job."""
+    """Return the number of cores this process may use; a container or batch job may have fewer than the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

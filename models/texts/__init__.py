@@ -1,1 +1,1 @@
-"""Corpora and tokenizers: which texts are scored, and where in a text each token stands."""
+"""Corpora and tokenizers: the texts that are scored, and the position of each token in its text."""

@@ -1,7 +1,7 @@
 """Corpora: sets of documents that are scored together, and reading them from text, JSONL and Parquet files.
 
-Owns the identity of a corpus and the rows of ``raw_corpus`` and ``raw_document``. Everything that is scored is
-a document of a corpus, whoever or whatever wrote it.
+Owns the identity of a corpus and the rows of ``raw_corpus`` and ``raw_document``. Everything that is scored is a
+document of a corpus, whether a person or a model wrote it.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ FILE_READERS = {".txt": read_plain_text, ".jsonl": read_jsonl_texts, ".parquet":
 
 @dataclass(frozen=True)
 class Document:
-    """One text of a corpus, with how it came about."""
+    """One text of a corpus and its origin."""
 
     document_name: str
     text: str
     kind: str = "human"
     provenance: str = "{}"
-    """JSON object; empty for texts that a person wrote."""
+    """JSON object with details of the origin; empty for texts that a person wrote."""
     scored_from_position: int = 0
-    """First token position that aggregates count; earlier ones are prompt."""
+    """First token position that counts in aggregates; earlier positions are the prompt."""
 
     @property
     def document_sha256(self) -> str:
@@ -53,7 +53,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A named, ordered set of documents; a document is known by its ordinal, from 0."""
+    """A named, ordered set of documents; the ``document_id`` is the index of a document, from 0."""
 
     corpus_id: str
     description: str
@@ -62,7 +62,7 @@ class Corpus:
 
     @cached_property
     def corpus_sha256(self) -> str:
-        """SHA-256 over the documents in order: equal exactly where the texts and their prompts are."""
+        """SHA-256 of the texts and prompt lengths, in order; names and descriptions are not part of it."""
         digest = hashlib.sha256()
         for document in self.documents:
             digest.update(f"{document.document_sha256} {document.scored_from_position}\n".encode())
@@ -75,13 +75,13 @@ class Corpus:
 
 
 def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", kind: str = "human") -> Corpus:
-    """Read a corpus from files: ``.txt`` (a document each), ``.jsonl`` and ``.parquet`` (a document a row).
+    """Read a corpus from files. A ``.txt`` file is one document; ``.jsonl`` and ``.parquet`` hold one in each row.
 
-    Directories are walked in name order. JSONL rows hold ``text`` and optionally ``id``, Parquet files a column
-    ``text`` and optionally ``id``. ``kind`` says how the texts came about, as ``raw_document`` does.
+    Rows have ``text`` and optionally ``id``. The files of a directory are read in the order of their paths. ``kind``
+    is that of all documents, one of the kinds of ``raw_document``.
 
-    Errors: BadInputError naming file, row and field for anything unreadable, empty, missing or of a wrong type;
-    UsageError where no path is given.
+    Raises BadInputError naming file, row and field if something is unreadable, empty, missing or of a wrong type,
+    and UsageError if no path is given.
     """
     if not paths:
         raise UsageError(f"no files are given for the corpus {corpus_id!r}", "name at least one file or directory")
@@ -95,7 +95,7 @@ def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", ki
 
 
 def document_table(corpus: Corpus) -> pa.Table:
-    """Return the rows of ``raw_document``: one per document, in order."""
+    """Return the rows of ``raw_document``, one for each document, in order."""
     documents = corpus.documents
     columns: dict[str, Iterable[Any]] = {
         "corpus_id": [corpus.corpus_id] * len(documents),
@@ -110,7 +110,7 @@ def document_table(corpus: Corpus) -> pa.Table:
     return pa.table([pa.array(columns[field.name], field.type) for field in DOCUMENT_SCHEMA], schema=DOCUMENT_SCHEMA)
 
 
-def corpus_record(corpus: Corpus) -> dict[str, Any]:
+def corpus_record(corpus: Corpus) -> dict[str, str | int]:
     """Return the row of ``raw_corpus`` without ``updated_at``."""
     return {
         "corpus_id": corpus.corpus_id,

@@ -1,4 +1,4 @@
-"""Reading named texts out of files, one function per format; every mistake is named with its file and row."""
+"""Reading named texts from files, one function for each format; errors name the file and the row."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from trailhouse.errors import BadInputError
 
 NamedText = tuple[str, str]
+"""Name and text."""
 
 
 def read_plain_text(path: Path) -> Iterator[NamedText]:
@@ -39,7 +40,7 @@ def read_jsonl_texts(path: Path) -> Iterator[NamedText]:
 
 
 def read_parquet_texts(path: Path) -> Iterator[NamedText]:
-    """Yield the documents of a Parquet file: the column ``text``, named by the column ``id`` where there is one."""
+    """Yield the documents of a Parquet file: column ``text``, and as names column ``id`` if there is one."""
     try:
         table = _read_parquet_columns(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -58,36 +59,36 @@ def read_parquet_texts(path: Path) -> Iterator[NamedText]:
         yield name, check_text(value, f"{path}, row {row_number}, text")
 
 
-def check_text(text: str, place: str) -> str:
-    """Return a text that can be scored; raise BadInputError naming ``place`` for one that cannot."""
+def check_text(text: str, location: str) -> str:
+    """Return ``text``. Raises BadInputError naming ``location`` if it is blank or no valid Unicode."""
     if not text.strip():
-        raise BadInputError(f"{place}: the document is empty", "remove it or give it a text")
+        raise BadInputError(f"{location}: the document is empty", "remove it or give it a text")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise BadInputError(f"{place}: holds half a surrogate pair", "write the text as valid Unicode") from error
+        raise BadInputError(f"{location}: holds half a surrogate pair", "write the text as valid Unicode") from error
     return text
 
 
 def _read_json_row(row: bytes, path: Path, row_number: int) -> NamedText:
-    place = f"{path}, row {row_number}"
+    location = f"{path}, row {row_number}"
     try:
         record = json.loads(row.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise BadInputError(f"{place}: not UTF-8", "save the file as UTF-8") from error
+        raise BadInputError(f"{location}: not UTF-8", "save the file as UTF-8") from error
     except (ValueError, RecursionError) as error:
-        raise BadInputError(f"{place}: not a JSON object", "write one JSON object per line") from error
+        raise BadInputError(f"{location}: not a JSON object", "write one JSON object per line") from error
     if not isinstance(record, dict):
-        raise BadInputError(f"{place}: not a JSON object", "write one JSON object per line")
+        raise BadInputError(f"{location}: not a JSON object", "write one JSON object per line")
     if "text" not in record:
-        raise BadInputError(f"{place}, text: this field is missing", "give every row a text")
+        raise BadInputError(f"{location}, text: this field is missing", "give every row a text")
     if not isinstance(record["text"], str):
-        raise BadInputError(f"{place}, text: is not text", "write the field as a string")
+        raise BadInputError(f"{location}, text: is not text", "write the field as a string")
     identifier = record.get("id")
     if identifier is not None and (isinstance(identifier, bool) or not isinstance(identifier, str | int)):
-        raise BadInputError(f"{place}, id: is neither text nor a number", "write the field as a string")
+        raise BadInputError(f"{location}, id: is neither text nor a number", "write the field as a string")
     name = f"{path.name}:{row_number}" if identifier is None else str(identifier)
-    return check_text(name, f"{place}, id"), check_text(record["text"], f"{place}, text")
+    return check_text(name, f"{location}, id"), check_text(record["text"], f"{location}, text")
 
 
 def _read_parquet_columns(path: Path) -> pa.Table:
@@ -103,9 +104,9 @@ def _read_values(table: pa.Table, name: str, path: Path) -> list[Any]:
     for row_number, value in enumerate(table.column(name), start=1):
         try:
             values.append(value.as_py())
-        except (ValueError, OverflowError) as error:  # Arrow checks neither UTF-8 nor the range of times
-            place = f"{path}, row {row_number}, {name}"
-            raise BadInputError(f"{place}: cannot be read: {error}", "write the file again") from error
+        except (ValueError, OverflowError) as error:  # Arrow checks neither UTF-8 nor the range of dates when it reads
+            location = f"{path}, row {row_number}, {name}"
+            raise BadInputError(f"{location}: cannot be read: {error}", "write the file again") from error
     return values
 
 

@@ -1,4 +1,4 @@
-"""Byte, character and word spans of tokens in their text."""
+"""The spans of tokens in their text, in bytes, characters and words."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from transformers import PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 
 Integers = npt.NDArray[np.int64]
-WORD_BOUNDARY = "▁"  # how SentencePiece writes a space
-BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # how SentencePiece writes a byte of a character it does not know
+WORD_BOUNDARY = "▁"  # a space in SentencePiece
+BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # a byte of an unknown character in SentencePiece
 
 
 class TokenSpeller:
-    """Knows the bytes that each token of a vocabulary stands for, as far as its spelling there tells."""
+    """Translates tokens of a vocabulary to the bytes they stand for."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
@@ -48,15 +48,15 @@ def find_byte_spans(
     speller: TokenSpeller,
     text: str,
     token_ids: npt.NDArray[np.int32],
-    place: str,
+    location: str,
 ) -> tuple[Integers, Integers]:
-    """Return the first byte and one past the last byte of every token in the UTF-8 text.
+    """Return (starts, ends) of all tokens in bytes of the UTF-8 text; ends are exclusive.
 
-    Where the bytes of the tokens, one after the other, are the text (byte-level BPE; SentencePiece without
-    normalisation, apart from the space it puts in front), the spans tile the text exactly. Otherwise they are
-    the tokenizer's own offsets, in whole characters.
+    If the concatenated bytes of the tokens are the text, the spans follow from the lengths of the tokens. This is so
+    for byte-level BPE, and for SentencePiece without normalisation after the leading space is removed. Otherwise the
+    spans are the tokenizer's own offsets, which are whole characters.
 
-    Errors: BadInputError naming ``place`` where neither is to be had.
+    Raises BadInputError naming ``location`` if the tokenizer has no offsets either.
     """
     content = text.encode()
     pieces = [speller.spell(token_id) for token_id in token_ids.tolist()]
@@ -67,14 +67,14 @@ def find_byte_spans(
         return np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]]), ends
     if not tokenizer.is_fast:
         raise BadInputError(
-            f"{place}: the tokens of {type(tokenizer).__name__} cannot be placed in the text",
+            f"{location}: the tokens of {type(tokenizer).__name__} cannot be located in the text",
             "save a fast tokenizer (tokenizer.json) beside the weights",
         )
     return _read_offsets(tokenizer, text, len(pieces))
 
 
 class TextIndex:
-    """The bytes of one text with the character and the word that each of them belongs to."""
+    """The bytes of one text, and the character and word that each byte belongs to."""
 
     def __init__(self, text: str) -> None:
         self._content = text.encode()
@@ -85,22 +85,25 @@ class TextIndex:
         self._is_word_start = ~is_space & np.concatenate([np.ones(min(1, len(is_space)), bool), is_space[:-1]])
         self._word_of_byte = np.maximum(np.cumsum(self._is_word_start) - 1, 0)
         size = len(self._content)
-        # For every byte the first one from it on that belongs to a word; the size of the text where none does
+        # For every byte, the next byte that belongs to a word (itself included), or the size of the text
         word_bytes = np.where(is_space, size, np.arange(size))
         self._next_word_byte = np.append(np.minimum.accumulate(word_bytes[::-1])[::-1], size)
 
     def find_characters(self, starts: Integers, ends: Integers) -> tuple[Integers, Integers]:
-        """Return the spans of the characters that each token has a part in; empty spans stay empty."""
+        """Return (starts, ends) in characters, counting every character that a token covers at least partly.
+
+        A span without bytes has no characters.
+        """
         of_byte = np.append(self._character_of_byte, self._character_count)
         character_starts = of_byte[starts]
         character_ends = np.where(ends > starts, of_byte[np.maximum(ends - 1, 0)] + 1, character_starts)
         return character_starts, character_ends
 
     def find_words(self, starts: Integers, ends: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
-        """Return the word that each token begins in, and whether it begins that word.
+        """Return the index of the word in which each token starts, and whether the token starts that word.
 
-        Whitespace before a word belongs to it, as byte-level BPE has it; at the end of the text it belongs to
-        the last word. A token of whitespace alone begins no word.
+        Whitespace belongs to the word after it, because byte-level BPE joins them; at the end of the text it belongs
+        to the last word. A token that is only whitespace starts no word.
         """
         if not self._content:
             return np.zeros(len(starts), np.int64), np.zeros(len(starts), bool)
@@ -109,7 +112,7 @@ class TextIndex:
         return self._word_of_byte[inside], (first < ends) & self._is_word_start[inside]
 
     def cut_texts(self, starts: Integers, ends: Integers) -> list[str]:
-        """Return the text of every token, with the replacement character for parts of characters."""
+        """Return the text of every token; parts of characters become replacement characters."""
         return [
             self._content[start:end].decode("utf-8", "replace")
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
@@ -127,7 +130,7 @@ def _read_offsets(tokenizer: PreTrainedTokenizerBase, text: str, token_count: in
 
 
 def _spells_bytes_by_number(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Return whether every entry is a byte, written as the character of the same number (ByT5)."""
+    """Return whether every token is one byte, written as the character with that number, as in ByT5."""
     entries = set(tokenizer.get_vocab()) - {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
     return entries == {chr(number) for number in range(256)}
 
@@ -140,10 +143,11 @@ def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 def _build_byte_alphabet() -> dict[str, int]:
-    """Return the byte behind each character of byte-level BPE.
+    """Return the byte that each character of a byte-level BPE vocabulary stands for.
 
-    Printable bytes are written as the Latin-1 character of that number, the others, in order, as the
-    characters from 256 on (Radford et al. 2019, "Language models are unsupervised multitask learners", §2.2).
+    A printable byte is written as the Latin-1 character with that number. The other bytes are written as the
+    characters 256, 257, ... in increasing order (Radford et al. 2019, "Language models are unsupervised multitask
+    learners", section 2.2).
     """
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = sorted(set(range(256)) - set(printable))

@@ -1,4 +1,4 @@
-"""A corpus as one tokenizer sees it: the meeting point of tokenising and scoring."""
+"""The token ids of a corpus under one tokenizer, as scoring reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trailhouse.errors import BadInputError
 
 @dataclass(frozen=True)
 class TokenizedCorpus:
-    """The token ids of every document, by its ordinal, without special tokens."""
+    """The token ids of every document, in order, without special tokens."""
 
     corpus_id: str
     tokenizer_id: str
@@ -20,22 +20,22 @@ class TokenizedCorpus:
 
     @property
     def token_count(self) -> int:
-        """Tokens of all documents."""
+        """The number of tokens of all documents."""
         return sum(len(tokens) for tokens in self.token_ids)
 
     @property
     def position_count(self) -> int:
-        """Positions that are scored: all but the first of every document."""
+        """The number of scored positions: all but the first of every document."""
         return sum(max(0, len(tokens) - 1) for tokens in self.token_ids)
 
     @property
     def largest_token_id(self) -> int:
-        """The largest token id, -1 where there is no token."""
+        """The largest token id; -1 if there are no tokens."""
         return max((int(tokens.max()) for tokens in self.token_ids if len(tokens)), default=-1)
 
 
 def refuse_large_token_ids(corpus: TokenizedCorpus, vocabulary_size: int) -> None:
-    """Raise BadInputError where the corpus holds a token that a model of this vocabulary has no embedding for."""
+    """Raise BadInputError if the corpus holds a token id outside a model's vocabulary."""
     if corpus.largest_token_id >= vocabulary_size:
         raise BadInputError(
             f"corpus {corpus.corpus_id!r} holds token id {corpus.largest_token_id} under tokenizer "

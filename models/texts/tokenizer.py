@@ -1,14 +1,13 @@
-"""Tokenizers: loading, identity, and where in the text each token stands.
+"""Tokenizers: loading them, their identity, and the tokens of a corpus.
 
-Owns the rows of ``raw_token``. A token's span is counted in bytes of the UTF-8 text first, since byte-level
-tokens may split a character; the character span then covers every character the token has a part in.
+Owns the rows of ``raw_token``. A token's span is stored in bytes of the UTF-8 text, because a byte-level token may be
+a part of a character. The span in characters covers every character that the token covers at least partly.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +36,15 @@ TOKEN_SCHEMA = pa.schema(
         pa.field("is_word_initial", pa.bool_(), nullable=False),
     ]
 )
+_identity_of_files: dict[str, str] = {}  # by the hash of a directory's tokenizer files
+
 TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a checkpoint directory; nothing is downloaded, no remote code is run.
+    """Return the tokenizer of a checkpoint directory; nothing is downloaded, and no remote code is run.
 
-    Errors: BadInputError where the directory holds none that loads, or one that is no honest tokenizer.
+    Raises BadInputError if there is none, if it does not load, or if it is refused as untrusted.
     """
     paths = _list_tokenizer_files(directory)
     if not paths:
@@ -51,7 +52,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     refuse_untrusted_tokenizer_files(paths)
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # whatever transformers trips over, it is the directory's content
+    except Exception as error:  # transformers raises errors of many kinds for wrong files
         problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise BadInputError(
             f"{directory}: the tokenizer does not load: {problem}", "save the tokenizer again beside the weights"
@@ -61,9 +62,9 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
 
 
 def identify_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return the SHA-256 of what the tokenizer does, first 16 hexadecimal digits.
+    """Return the identity of a tokenizer: 16 hexadecimal digits of a SHA-256 over its vocabulary and rules.
 
-    Two directories with differently formatted files of the same tokenizer give the same identity.
+    It does not depend on how the tokenizer's files are formatted.
     """
     if tokenizer.is_fast:
         content = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -76,31 +77,34 @@ def identify_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def identify_tokenizer_of(directory: Path) -> str:
-    """Return the identity of the tokenizer in a checkpoint directory, loading each distinct one only once.
+    """Return the identity of the tokenizer in a checkpoint directory; equal files are loaded only once.
 
-    Errors: BadInputError as in load_tokenizer.
+    Raises BadInputError as ``load_tokenizer`` does.
     """
     digest = hashlib.sha256()
     paths = _list_tokenizer_files(directory)
     refuse_untrusted_tokenizer_files(paths)
     for path in paths:
         digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return _identify_loaded(digest.hexdigest(), _DirectoryReference(directory))
+    files_sha256 = digest.hexdigest()
+    if files_sha256 not in _identity_of_files:
+        _identity_of_files[files_sha256] = identify_tokenizer(load_tokenizer(directory))
+    return _identity_of_files[files_sha256]
 
 
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
     """Return the token ids of every document, without special tokens.
 
-    Errors: BadInputError where the tokenizer gives up on a text.
+    Raises BadInputError if the tokenizer gives up on a text.
     """
     texts = [document.text for document in corpus.documents]
     return TokenizedCorpus(corpus.corpus_id, identify_tokenizer(tokenizer), tuple(encode_texts(tokenizer, texts)))
 
 
 def token_table(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, tokenized: TokenizedCorpus) -> pa.Table:
-    """Return the rows of ``raw_token``: one per token, in order of document and position.
+    """Return the rows of ``raw_token``, one for each token, in order of document and position.
 
-    Errors: BadInputError for a tokenizer without offsets whose tokens cannot be found in the text.
+    Raises BadInputError if the tokenizer has no offsets and its tokens cannot be located in the text.
     """
     speller = TokenSpeller(tokenizer)
     tables = [
@@ -118,8 +122,8 @@ def _build_document_table(
     document_id: int,
 ) -> pa.Table:
     document, token_ids = corpus.documents[document_id], tokenized.token_ids[document_id]
-    place = f"corpus {corpus.corpus_id!r}, document {document.document_name!r}"
-    starts, ends = find_byte_spans(tokenizer, speller, document.text, token_ids, place)
+    location = f"corpus {corpus.corpus_id!r}, document {document.document_name!r}"
+    starts, ends = find_byte_spans(tokenizer, speller, document.text, token_ids, location)
     index = TextIndex(document.text)
     character_starts, character_ends = index.find_characters(starts, ends)
     word_indexes, is_initial = index.find_words(starts, ends)
@@ -141,30 +145,12 @@ def _build_document_table(
     return pa.table([pa.array(columns[field.name], field.type) for field in TOKEN_SCHEMA], schema=TOKEN_SCHEMA)
 
 
-class _DirectoryReference:
-    """A directory that compares equal to any other: what it holds is known by the digest beside it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _DirectoryReference)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=256)
-def _identify_loaded(files_sha256: str, reference: _DirectoryReference) -> str:
-    return identify_tokenizer(load_tokenizer(reference.directory))
-
-
 def _list_tokenizer_files(directory: Path) -> list[Path]:
     found = {path for pattern in TOKENIZER_FILE_PATTERNS for path in directory.glob(pattern)}
     return sorted(path for path in found if path.is_file())
 
 
 def _probe(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return ids of a text that shows how a tokenizer of the same vocabulary splits and normalises."""
+    """Tokenize a fixed text, so that tokenizers with equal vocabularies but different splitting can be told apart."""
     text = "The cat's 12 naïve émigrés  saw\n\n\tÅngström: 東京, 👩‍🚀 (ok?)!"
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

@@ -1,4 +1,4 @@
-"""Tokenizers that are not trusted: huge files, normalizers that multiply a text, endless regular expressions."""
+"""Tokenizers that are not trusted: they may be huge, multiply the length of a text, or never finish a text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from transformers import PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 
 MAXIMUM_TOKENIZER_FILE_BYTES = 128 << 20
-# How many times longer a normalizer may make a text
+# How many times longer the normalizers together may make a text
 MAXIMUM_GROWTH = 1024
 
 TokenIds = npt.NDArray[np.int32]
 
 
 def refuse_untrusted_tokenizer_files(paths: Iterable[Path]) -> None:
-    """Raise BadInputError for a file that is too large, or whose normalizers multiply a text."""
+    """Raise BadInputError if a file is larger than 128 MiB, or its normalizers may multiply the length of a text."""
     for path in paths:
         if path.stat().st_size > MAXIMUM_TOKENIZER_FILE_BYTES:
             limit = MAXIMUM_TOKENIZER_FILE_BYTES >> 20
@@ -59,6 +59,10 @@ def _as_array(token_ids: Sequence[int]) -> TokenIds:
 
 
 def _measure_growth(path: Path) -> int:
+    """Return how many times longer the normalizers of a tokenizer.json may make a text.
+
+    It is the product of the lengths of the texts that its Replace and Prepend steps insert.
+    """
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -74,7 +78,7 @@ def _measure_growth(path: Path) -> int:
 
 
 def _iterate_steps(steps: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Yield the normalizers in a sequence of them, and in the sequences inside."""
+    """Yield the steps of a normalizer or pre-tokenizer, including those of nested sequences."""
     for step in steps:
         if isinstance(step, dict):
             yield step

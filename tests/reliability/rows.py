@@ -25,10 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.reliability.tree_state import read_tree_state
-from tests.support.paths import ROOT
 
 SIZES = ("smoke", "ci", "release")
-RECORD = ROOT / "test-artifacts" / "reliability_rows.json"
+RECORD = "test-artifacts/reliability_rows.json"
 _MARKERS = ("reliability", "proves_reliability")
 _MAX_FAILURES_SHOWN = 20
 _TABLE_WIDTH = 160
@@ -142,12 +141,13 @@ class RowSummary:
     def __init__(self, config: pytest.Config) -> None:
         self.size: str | None = config.getoption("--size")
         self.is_after_tests: bool = config.getoption("--after-tests")
+        self.root = config.rootpath
         self.parts: dict[str, Part] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out rows of which nothing is asked, and proofs that the record of the ordinary tests has."""
-        recorded = read_record() if self.is_after_tests else {}
+        recorded = read_record(self.root) if self.is_after_tests else {}
         left_out = [item for item in items if item.nodeid in recorded or not self._is_asked(item)]
         self.parts |= {item.nodeid: recorded[item.nodeid] for item in items if item.nodeid in recorded}
         if left_out:
@@ -176,7 +176,7 @@ class RowSummary:
             return
         if self.size is None:
             if self.parts:
-                write_record(self.parts)
+                write_record(self.root, self.parts)
         elif any(verdict != "pass" for *_, verdict in self._judge_rows()) and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -214,19 +214,20 @@ class RowSummary:
         return judged
 
 
-def write_record(parts: dict[str, Part], path: Path = RECORD) -> None:
+def write_record(root: Path, parts: dict[str, Part]) -> None:
     """Record the rows that ordinary tests show, and the state of the files on which they ran."""
+    path = root / RECORD
     path.parent.mkdir(exist_ok=True)
-    content = {"tree": read_tree_state(), "parts": {name: asdict(part) for name, part in parts.items()}}
+    content = {"tree": read_tree_state(root), "parts": {name: asdict(part) for name, part in parts.items()}}
     path.write_text(json.dumps(content, indent=1))
 
 
-def read_record(path: Path = RECORD) -> dict[str, Part]:
+def read_record(root: Path) -> dict[str, Part]:
     """Return the recorded rows by test; none if no record exists or if the files have changed since."""
-    if not path.exists():
+    path, state = root / RECORD, read_tree_state(root)
+    if state is None or not path.exists():
         return {}
     content = json.loads(path.read_text())
-    state = read_tree_state()
-    if state is None or content["tree"] != state:
+    if content["tree"] != state:
         return {}
     return {name: Part(**part) for name, part in content["parts"].items()}

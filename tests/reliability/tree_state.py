@@ -7,10 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.support.paths import ROOT
 
-
-def read_tree_state(directory: Path = ROOT) -> str | None:
+def read_tree_state(directory: Path) -> str | None:
     """Return git's hash of all files that are not ignored, as they are now; None outside a git checkout.
 
     The hash is made with an index of its own, so that what is staged stays as it is.

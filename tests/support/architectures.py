@@ -1,4 +1,4 @@
-"""Tiny random models of several architectures, built without any file or network."""
+"""Tiny random models of several architectures, built without files or network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from transformers import (
 VOCABULARY_SIZE = 97
 CONTEXT_LENGTH = 32
 SHARED = {"vocab_size": VOCABULARY_SIZE, "hidden_size": 32, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None}
-# A wide initialisation: with the usual one all tokens are about equally probable, and mistakes hide
+# a wide initialisation, because the usual one makes all tokens about equally probable, which hides mistakes
 ATTENTION = {"num_attention_heads": 2, "max_position_embeddings": CONTEXT_LENGTH, "initializer_range": 0.3}
 TRANSFORMER = {**SHARED, **ATTENTION, "num_hidden_layers": 2, "intermediate_size": 64}
 

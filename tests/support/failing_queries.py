@@ -1,4 +1,4 @@
-"""A query that fails after it has produced rows, and the formats it is asked in."""
+"""A query that fails after it has produced rows, and the output formats in which it is sent."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ FORMATS = [
 
 
 def without_timings(body: bytes) -> list[bytes]:
-    """The lines of an answer but those that say how long it took."""
+    """Return the lines of an answer, without the line that says how long the query took."""
     return [line for line in body.splitlines() if b'"elapsed"' not in line]

@@ -2,9 +2,9 @@
 
     GET  /api/models/{repo}/refs                  branches and the commits they point at
     GET  /api/models/{repo}/tree/{revision}       files of a commit, with sizes, git identities and LFS hashes
-    HEAD, GET /{repo}/resolve/{revision}/{file}   metadata, content, ranges; large files by way of a "CDN"
+    HEAD, GET /{repo}/resolve/{revision}/{file}   metadata, content, ranges; large files from a "CDN"
 
-Faults are planted by the tests: see ``Faults``. What was asked is kept in ``requests``.
+Tests choose faults (see ``Faults``), and find all requests in ``FakeHub.requests``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-# A suite of one model in the repository owner/tiny
+# declares one model, in the repository owner/tiny
 SUITE = """\
 suite: public
 description: On the hub
@@ -43,14 +43,14 @@ LFS_BYTES = 2048
 
 @dataclass
 class Faults:
-    """What goes wrong."""
+    """Which requests fail, and how."""
 
     cut_after_bytes: int | None = None
-    """The next download of a large file is cut off after so many bytes."""
+    """The next download of a large file ends after so many bytes."""
     corrupt_downloads: int = 0
-    """So many downloads of large files come with one byte changed."""
+    """So many of the next downloads of large files have one byte changed."""
     unavailable_answers: int = 0
-    """So many requests are answered 503."""
+    """So many of the next requests are answered with status 503."""
     is_gated: bool = False
     token: str = "hf_right"
 
@@ -66,20 +66,20 @@ class FakeHub:
 
     @property
     def cdn_url(self) -> str:
-        """The same server by another name: content comes from another host than the hub's."""
+        """The same server under another host name, as content of large files comes from another host than the hub's."""
         return self.url.replace("127.0.0.1", "localhost")
 
     def commits(self, repository: str) -> dict[str, dict[str, bytes]]:
-        """Content by commit; a commit's name is a hash of its content, so a moved branch has another."""
+        """Return files by commit, which is named by a hash of them, so that a moved branch has another commit."""
         return {name_commit(files): files for files in self.repositories[repository].values()}
 
     def downloaded(self) -> list[str]:
-        """Names of the files whose content was sent."""
+        """Return the names of the files whose content was sent."""
         return [path.rsplit("/", 1)[-1] for method, path in self.requests if method == "GET" and "/api/" not in path]
 
 
 def name_commit(files: dict[str, bytes]) -> str:
-    """Return 40 hexadecimal digits that stand for a content."""
+    """Return 40 hexadecimal digits as the name of a commit with these files."""
     return hashlib.sha1(repr(sorted(files.items())).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -94,67 +94,47 @@ def describe_file(name: str, content: bytes) -> dict[str, object]:
 
 
 def is_large(name: str, content: bytes) -> bool:
-    """Whether a file is kept in large file storage."""
+    """Return whether a file is in large file storage (LFS)."""
     return name.endswith((".safetensors", ".bin")) or len(content) > 1 << 20
 
 
-def build_application(hub: FakeHub) -> Starlette:
-    """Return the hub as an ASGI application."""
+class Endpoints:
+    """The answers of a hub to requests, with its faults."""
 
-    def refuse(request: Request) -> Response | None:
-        hub.requests.append((request.method, request.url.path))
-        if hub.faults.unavailable_answers > 0:
-            hub.faults.unavailable_answers -= 1
-            return JSONResponse({"error": "try later"}, 503)
-        authorised = request.headers.get("authorization") == f"Bearer {hub.faults.token}"
-        if hub.faults.is_gated and not authorised and "/api/" not in request.url.path:
-            return JSONResponse({"error": "gated"}, 401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "gated"})
-        if repository_of(request) not in hub.repositories:
-            return JSONResponse({"error": "no"}, 404, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "no"})
-        return None
+    def __init__(self, hub: FakeHub) -> None:
+        self._hub = hub
 
-    def repository_of(request: Request) -> str:
-        return f"{request.path_params['owner']}/{request.path_params['name']}"
-
-    def find_commit(request: Request) -> tuple[str, dict[str, bytes]] | None:
-        revision, repository = request.path_params["revision"], repository_of(request)
-        branches = hub.repositories[repository]
-        if revision in branches:
-            return name_commit(branches[revision]), branches[revision]
-        commits = hub.commits(repository)
-        return (revision, commits[revision]) if revision in commits else None
-
-    def no_revision() -> Response:
-        return JSONResponse({"error": "no"}, 404, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "no"})
-
-    async def show_refs(request: Request) -> Response:
-        if refusal := refuse(request):
+    async def show_refs(self, request: Request) -> Response:
+        """Answer with the branches of a repository."""
+        if refusal := self._refuse(request):
             return refusal
         branches = [
             {"name": name, "ref": f"refs/heads/{name}", "targetCommit": name_commit(files)}
-            for name, files in hub.repositories[repository_of(request)].items()
+            for name, files in self._hub.repositories[repository_of(request)].items()
         ]
         return JSONResponse({"branches": branches, "converts": [], "tags": []})
 
-    async def show_tree(request: Request) -> Response:
-        if refusal := refuse(request):
+    async def show_tree(self, request: Request) -> Response:
+        """Answer with one page of the files of a revision."""
+        if refusal := self._refuse(request):
             return refusal
-        found = find_commit(request)
+        found = self._find_commit(request)
         if found is None:
-            return no_revision()
+            return refuse_revision()
         files = [describe_file(name, content) for name, content in sorted(found[1].items()) if "/" not in name]
         start = int(request.query_params.get("cursor", 0))
         headers = {}
         if start + PAGE_SIZE < len(files):
-            headers["Link"] = f'<{hub.url}{request.url.path}?cursor={start + PAGE_SIZE}>; rel="next"'
+            headers["Link"] = f'<{self._hub.url}{request.url.path}?cursor={start + PAGE_SIZE}>; rel="next"'
         return JSONResponse(files[start : start + PAGE_SIZE], headers=headers)
 
-    async def resolve(request: Request) -> Response:
-        if refusal := refuse(request):
+    async def resolve(self, request: Request) -> Response:
+        """Answer with the metadata or the content of a file; metadata of a large file name its address on the CDN."""
+        if refusal := self._refuse(request):
             return refusal
-        found = find_commit(request)
+        found = self._find_commit(request)
         if found is None:
-            return no_revision()
+            return refuse_revision()
         commit, files = found
         name = request.path_params["file"]
         if name not in files:
@@ -165,51 +145,88 @@ def build_application(hub: FakeHub) -> Starlette:
             sha256 = hashlib.sha256(files[name]).hexdigest()
             headers |= {"X-Linked-Etag": f'"{sha256}"', "X-Linked-Size": str(len(files[name]))}
             if request.method == "HEAD":
-                return Response(status_code=302, headers={**headers, "Location": f"{hub.cdn_url}/cdn/{sha256}"})
+                return Response(status_code=302, headers={**headers, "Location": f"{self._hub.cdn_url}/cdn/{sha256}"})
         if request.method == "HEAD":
             return Response(headers={**headers, "Content-Length": str(len(files[name]))})
-        return send(request, files[name], headers, is_lfs="lfs" in described)
+        return self._send(request, files[name], headers, is_lfs="lfs" in described)
 
-    async def serve_large(request: Request) -> Response:
-        hub.requests.append((request.method, request.url.path))
+    async def serve_large(self, request: Request) -> Response:
+        """Answer with the content of a large file, by its hash."""
+        self._hub.requests.append((request.method, request.url.path))
         wanted = request.path_params["sha256"]
         contents = (
             content
-            for branches in hub.repositories.values()
+            for branches in self._hub.repositories.values()
             for files in branches.values()
             for content in files.values()
         )
         content = next(content for content in contents if hashlib.sha256(content).hexdigest() == wanted)
-        return send(request, content, {"ETag": f'"{wanted}"'}, is_lfs=True)
+        return self._send(request, content, {"ETag": f'"{wanted}"'}, is_lfs=True)
 
-    def send(request: Request, content: bytes, headers: dict[str, str], *, is_lfs: bool) -> Response:
+    def _refuse(self, request: Request) -> Response | None:
+        """Record a request; return a refusal if a fault asks for one or the repository does not exist."""
+        faults = self._hub.faults
+        self._hub.requests.append((request.method, request.url.path))
+        if faults.unavailable_answers > 0:
+            faults.unavailable_answers -= 1
+            return JSONResponse({"error": "try later"}, 503)
+        authorised = request.headers.get("authorization") == f"Bearer {faults.token}"
+        if faults.is_gated and not authorised and "/api/" not in request.url.path:
+            return JSONResponse({"error": "gated"}, 401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "gated"})
+        if repository_of(request) not in self._hub.repositories:
+            return JSONResponse({"error": "no"}, 404, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "no"})
+        return None
+
+    def _find_commit(self, request: Request) -> tuple[str, dict[str, bytes]] | None:
+        """Return the commit of the requested branch or commit, and its files."""
+        revision, repository = request.path_params["revision"], repository_of(request)
+        branches = self._hub.repositories[repository]
+        if revision in branches:
+            return name_commit(branches[revision]), branches[revision]
+        commits = self._hub.commits(repository)
+        return (revision, commits[revision]) if revision in commits else None
+
+    def _send(self, request: Request, content: bytes, headers: dict[str, str], *, is_lfs: bool) -> Response:
+        """Answer with the requested range of a content, with the faults of downloads."""
+        faults = self._hub.faults
         start = int(request.headers["range"].removeprefix("bytes=").rstrip("-")) if "range" in request.headers else 0
-        if is_lfs and hub.faults.corrupt_downloads > 0:
-            hub.faults.corrupt_downloads -= 1
+        if is_lfs and faults.corrupt_downloads > 0:
+            faults.corrupt_downloads -= 1
             content = content[:-1] + bytes([content[-1] ^ 1])
         headers |= {"Content-Length": str(len(content) - start), "Accept-Ranges": "bytes"}
         status = 200
         if start:
             status, headers["Content-Range"] = 206, f"bytes {start}-{len(content) - 1}/{len(content)}"
-        cut = hub.faults.cut_after_bytes if is_lfs else None
+        cut = faults.cut_after_bytes if is_lfs else None
         if cut is not None:
-            hub.faults.cut_after_bytes = None
+            faults.cut_after_bytes = None
             return StreamingResponse(stream_and_break(content[start:], cut), status, headers)
         return Response(content[start:], status, headers)
 
-    repository = "/{owner}/{name}"
+
+def repository_of(request: Request) -> str:
+    return f"{request.path_params['owner']}/{request.path_params['name']}"
+
+
+def refuse_revision() -> Response:
+    return JSONResponse({"error": "no"}, 404, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "no"})
+
+
+def build_application(hub: FakeHub) -> Starlette:
+    """Return the hub as an ASGI application."""
+    endpoints, repository = Endpoints(hub), "/{owner}/{name}"
     return Starlette(
         routes=[
-            Route(f"/api/models{repository}/refs", show_refs),
-            Route(f"/api/models{repository}/tree/{{revision}}", show_tree),
-            Route(f"{repository}/resolve/{{revision}}/{{file:path}}", resolve, methods=["GET", "HEAD"]),
-            Route("/cdn/{sha256}", serve_large),
+            Route(f"/api/models{repository}/refs", endpoints.show_refs),
+            Route(f"/api/models{repository}/tree/{{revision}}", endpoints.show_tree),
+            Route(f"{repository}/resolve/{{revision}}/{{file:path}}", endpoints.resolve, methods=["GET", "HEAD"]),
+            Route("/cdn/{sha256}", endpoints.serve_large),
         ]
     )
 
 
 async def stream_and_break(content: bytes, cut: int) -> AsyncIterator[bytes]:
-    """Send a part of what was promised, then break the connection."""
+    """Yield the first ``cut`` bytes of a content, then break the connection."""
     yield content[:cut]
     await asyncio.sleep(0.05)
     raise ConnectionResetError("cut off by the test")

@@ -1,4 +1,4 @@
-"""SQL that reaches for the server's files, other hosts or more rights: none of it may succeed."""
+"""SQL that tries to reach the server's files, other hosts or more rights; the server has to refuse all of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 CANARY = "the-canary-that-must-not-be-read"
-# What the statements take as query parameters
+# query parameters that some statements use
 PARAMETERS = {"param_f": "file", "param_s": "a UInt8, x String ALIAS file('/etc/hostname')"}
 _DEAD = "http://127.0.0.1:1"
 
@@ -235,15 +235,15 @@ _STATEMENTS = [
 
 
 def generate_statements(folder: Path) -> list[str]:
-    """The statements; a file to read and a path to write lie in ``folder``."""
+    """Return all statements; the file that they try to read and the path that they try to write are in ``folder``."""
     (folder / "canary.txt").write_text(CANARY)
-    place = {"canary": folder / "canary.txt", "target": folder / "target", "folder": folder, "dead": _DEAD}
+    values = {"canary": folder / "canary.txt", "target": folder / "target", "folder": folder, "dead": _DEAD}
     templates = [wrapping.replace("{}", source) for wrapping, source in itertools.product(_WRAPPINGS, _SOURCES)]
     templates += [wrapping.replace("{}", scalar) for wrapping, scalar in itertools.product(_SCALAR_WRAPPINGS, _SCALARS)]
-    return [template.format(**place) for template in [*templates, *_STATEMENTS]]
+    return [template.format(**values) for template in [*templates, *_STATEMENTS]]
 
 
-# A quoted text, a comment, a word, or a gap: whatever must stay in one piece.
+# quoted text, a comment, a word, or white space: what a spelling may change only as one piece
 _PIECE = re.compile(
     r"""'(?:[^'\\]|\\.|'')*'|"[^"]*"|`[^`]*`|\$(\w*)\$.*?\$\1\$|(?:--|\#)[^\n]*\n?|/\*.*?\*/|\w+|\s+""", re.DOTALL
 )
@@ -251,7 +251,7 @@ _GAPS = (" ", "\n", "\t", "  ", "/**/", " /* x */ ", " -- x\n", "\r\n", "\f")
 
 
 def disguise(statement: str, generator: random.Random) -> str:
-    """Write a statement with other letter cases of its keywords and other gaps between its words."""
+    """Return the statement with random letter cases in its keywords and random white space between its words."""
 
     def rewrite(match: re.Match[str]) -> str:
         word = match.group()

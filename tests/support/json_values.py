@@ -1,4 +1,4 @@
-"""JSON values damaged at random: something in them replaced, dropped, renamed or repeated."""
+"""JSON values with random damage: fields or items replaced, dropped, renamed or repeated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STRANGE_NAMES = ("", ",", "acc_stderr", "acc,none,none", "acc,", "é" * 300)
 
 
 def mutate_value(value: object, source: random.Random) -> object:
-    """Return the value with one or two places in it changed, however deep."""
+    """Return the value with a random change at any depth; an object may have two of its fields changed."""
     if not isinstance(value, dict | list) or not value or source.random() < 0.15:
         return source.choice(STRANGE_VALUES)
     if isinstance(value, list):
@@ -34,7 +34,7 @@ def mutate_value(value: object, source: random.Random) -> object:
 
 
 def mutate_text(value: object, number: int, source: random.Random) -> bytes:
-    """Return a damaged value as JSON, of which every fifth (by ``number``) is no JSON any more."""
+    """Return a damaged value as JSON text; if ``number`` is a multiple of five, the text is not valid JSON."""
     text = json.dumps(mutate_value(value, source)).encode()
     if number % 5 == 0:
         cut = source.randrange(len(text))

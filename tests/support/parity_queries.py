@@ -1,4 +1,4 @@
-"""SQL whose answer must be the same bytes through the server as in-process."""
+"""Answers of the engine without the server, with which the server's answers are compared byte by byte."""
 
 from __future__ import annotations
 
@@ -20,20 +20,23 @@ for line in sys.stdin:
 """
 
 
-# the formats that cannot hold NULL, an empty array or an interval
+# formats that cannot represent NULL, an empty array or an interval
 _NARROW_FORMATS = frozenset({"Parquet", "MsgPack"})
 _MAX_ERROR_SHARE = 0.02
 
 
 def require_answers(answers: list[tuple[str, str, str]]) -> None:
-    """Nearly all have to succeed: two sides that refuse everything would agree too."""
+    """Require that nearly all queries succeed; otherwise the comparison would hold for two sides that refuse all."""
     refused = [(query, output_format) for query, output_format, answer in answers if answer == "error"]
     assert {output_format for _, output_format in refused} <= _NARROW_FORMATS, refused[:5]
     assert len(refused) <= _MAX_ERROR_SHARE * len(answers), refused[:5]
 
 
 def answer_in_process(directory: Path, asked: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """Query, format and the engine's answer in hexadecimal, or ``error``; the engine runs in a process of its own."""
+    """Return (query, format, the engine's answer in hexadecimal or ``error``) for each (query, format).
+
+    The engine runs in a new process, with its data in ``directory``.
+    """
     lines = "".join(json.dumps(pair) + "\n" for pair in asked)
     run = subprocess.run(
         [sys.executable, "-c", _IN_PROCESS, str(directory)], input=lines, capture_output=True, text=True, timeout=1800

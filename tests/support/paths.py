@@ -1,4 +1,4 @@
-"""Where the repository lies, and the published results that may lie beside it."""
+"""Paths of the repository, and of published results that may lie beside it."""
 
 from pathlib import Path
 
@@ -6,4 +6,4 @@ ROOT = Path(__file__).resolve().parents[2]
 DBT_MODELS = ROOT / "dbt" / "models"
 MIGRATIONS = ROOT / "sql" / "migrations"
 SHARED = ROOT.parent / "shared"
-"""Published results; absent for anyone but the project's own developers."""
+"""Published results, which only the project's developers have."""

@@ -1,4 +1,4 @@
-"""The most memory that another process held while something was done to it. Linux only."""
+"""The peak memory of another process. Linux only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _RESET_PEAK = "5"
 
 @dataclass
 class PeakMemory:
-    """What a process holds beyond what it held when this was made."""
+    """Measures by how much the resident memory of a process grows above its size at the start."""
 
     pid: int
     start_bytes: int = field(init=False)
@@ -19,12 +19,12 @@ class PeakMemory:
         self.start_bytes = self._read("VmRSS")
 
     def reset(self) -> None:
-        """Forget the peak: from now on."""
+        """Set the peak to the present size."""
         Path(f"/proc/{self.pid}/clear_refs").write_text(_RESET_PEAK)
 
     @property
     def growth_bytes(self) -> int:
-        """The peak since ``reset``, above the start."""
+        """Bytes by which the peak since ``reset`` exceeds the size at the start."""
         return self._read("VmHWM") - self.start_bytes
 
     def _read(self, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Trends by scipy and plain Python: what the SQL is held against."""
+"""Trend fits by scipy and plain Python, with which the marts are compared."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ BATCH_TOKENS = 1024
 
 @dataclass(frozen=True)
 class Trend:
-    """What a trend should be."""
+    """The expected fit of one series from one start step."""
 
     start_step: int
     fit_point_count: int
@@ -22,7 +22,7 @@ class Trend:
 
 
 def find_start(convention: str, steps: np.ndarray, percent: int, planned_steps: int) -> int | None:
-    """Index of the first checkpoint in the fit, or None where training has not come so far."""
+    """Return the index of the first checkpoint of the fit, or None if training has not reached that percentage."""
     if convention in ("paper", "ours"):
         reached = np.flatnonzero(steps * 100 >= percent * planned_steps)
         start = int(reached[0]) if len(reached) else None
@@ -37,7 +37,7 @@ def find_start(convention: str, steps: np.ndarray, percent: int, planned_steps: 
 
 
 def fit_windows(convention: str, steps: tuple[int, ...], windows: np.ndarray) -> list[Trend]:
-    """Fit windows of log-probabilities, one in each row, over the same steps with scipy."""
+    """Fit series of log-probabilities (series, step), which share their steps, with scipy.stats.linregress."""
     regressors = np.arange(len(steps))
     if convention in ("log_step", "ours"):
         regressors = np.log(np.array(steps) * (1.0 if convention == "log_step" else BATCH_TOKENS))
@@ -56,7 +56,7 @@ def fit_windows(convention: str, steps: tuple[int, ...], windows: np.ndarray) ->
 
 
 def categorise(convention: str, trend: Trend, decisive_p_value: float | None) -> str:
-    """The category by the definitions: significance first, then the band."""
+    """Return the category of a trend: by a significant slope, otherwise by a band of ±5 % around the mean."""
     rising = -1 if convention == "ours" else 1
     if decisive_p_value is not None and decisive_p_value < 0.05 and trend.slope:
         return "upward" if trend.slope * rising > 0 else "downward"

@@ -1,7 +1,7 @@
-"""Checkpoints from hell: each entry makes a sound checkpoint directory into one that must never be scored.
+"""Untrusted checkpoints: functions that damage a sound checkpoint directory, or add code to it.
 
-Code that gets to run leaves a file behind, at the place given as ``canary``. ``REFUSED`` are damages after which
-nothing may be read from the directory; ``HARMLESS`` ones ask for code where the checkpoint is sound without it.
+Code that is run creates the file ``canary``. Checkpoints with a damage of ``REFUSED`` must not be scored. Those of
+``HARMLESS`` offer code, but are sound without it; they must be scored, and the code must not be run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Inflict = Callable[[Path, Path], None]
 
 @dataclass(frozen=True)
 class BadCheckpoint:
-    """A damage, and what the message about it must contain."""
+    """A damage, and a text that the message about it must contain."""
 
     inflict: Inflict
     named: str
@@ -198,12 +198,12 @@ PICKLED = "the weights are pickled"
 NO_MODEL = "describes no"
 
 REFUSED: dict[str, BadCheckpoint] = {
-    # pickles, where they are not allowed
+    # pickles, which the suite does not allow
     "pickle_system": BadCheckpoint(_pickle_beside("system", 2), PICKLED),
     "pickle_eval_archive": BadCheckpoint(_torch_archive("eval"), PICKLED),
     "pickle_in_disguise": BadCheckpoint(_pickle_in_disguise, NO_SAFETENSORS),
     "pickle_in_index": BadCheckpoint(_index_of("pytorch_model.bin"), "is no file name of safetensors"),
-    # headers that lie
+    # headers that contradict the file
     "header_of_four_exbibytes": BadCheckpoint(_edit_bytes(lambda c: struct.pack("<Q", 2**62) + c[8:]), NO_SAFETENSORS),
     "header_longer_than_file": BadCheckpoint(_replace_header(b"{}", 90_000_000), NO_SAFETENSORS),
     "header_of_garbage": BadCheckpoint(_replace_header(b"\xff" * 64), NO_SAFETENSORS),
@@ -220,7 +220,7 @@ REFUSED: dict[str, BadCheckpoint] = {
     "shape_too_large": BadCheckpoint(_edit_header(lambda h, n: h[n[0]].update(shape=[10**6, 10**6])), NO_SAFETENSORS),
     "truncated": BadCheckpoint(_edit_bytes(lambda content: content[:-8]), NO_SAFETENSORS),
     "empty": BadCheckpoint(_edit_bytes(lambda content: b""), NO_SAFETENSORS),
-    # paths that lead elsewhere
+    # paths that lead out of the checkpoint
     "index_leads_up": BadCheckpoint(_index_of("../model.safetensors"), "is no file name"),
     "index_is_absolute": BadCheckpoint(_index_of("/etc/passwd.safetensors"), "is no file name"),
     "index_names_a_number": BadCheckpoint(_index_of(7), "is no file name"),
@@ -256,7 +256,7 @@ REFUSED: dict[str, BadCheckpoint] = {
     "tensor_missing": BadCheckpoint(_edit_tensors(lambda tensors: tensors.pop(max(tensors))), "is missing"),
 }
 
-# With `allow_pickle: true` in the suite: read as plain tensors, or not at all
+# for suites with `allow_pickle: true`: pickles that contain more than tensors
 REFUSED_PICKLES: dict[str, BadCheckpoint] = {
     f"allowed_{kind}_{gadget}": BadCheckpoint(make(gadget), "the model does not load")
     for gadget in ("system", "eval", "exec", "open")

@@ -1,4 +1,4 @@
-"""A directory in which commands are run as a user would run them."""
+"""A directory in which tests run commands as a user would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-m", "trailhouse.cli.main"]
 
 @dataclass(frozen=True)
 class Workplace:
-    """A directory in which commands are run as a user would run them."""
+    """A directory with its own data directory; commands run in it, in a process of their own."""
 
     directory: Path
 

@@ -1,1 +1,1 @@
-"""Auditing the checkpoints of a suite: what is missing, damaged, doubled or not what it was."""
+"""Auditing the checkpoints of a suite: missing, damaged, duplicated and replaced ones."""

@@ -13,7 +13,7 @@ with
         where suite_id = {suite_id:String}
     ),
 
-    counted as (
+    descended as (
         select
             document_id,
             count() as token_count,
@@ -27,7 +27,7 @@ with
     )
 
 select document_id, document_name, token_count, double_descent_percent
-from counted
+from descended
 inner join (select * from dim_document where corpus_id = {corpus_id:String}) as document using (document_id)
 order by double_descent_percent desc, document_id
 limit {limit:UInt32}

@@ -31,14 +31,9 @@ with
 
 select document_id, position, text_before, token_text, small_perplexity, large_perplexity, difference_nats
 from found
-inner join
-    (
-        select *
-        from dim_token_context
-        where
-            tokenizer_id
-            in (select tokenizer_id from dim_model where model_id in (select largest_model_id from suite))
-            and corpus_id = {corpus_id:String}
-            and document_id in (select document_id from found)
-    ) as context using (document_id, position)
+inner join dim_token_context as context using (document_id, position)
+where
+    context.corpus_id = {corpus_id:String}
+    and context.document_id in (select document_id from found)
+    and context.tokenizer_id in (select tokenizer_id from dim_model where model_id in (select largest_model_id from suite))
 order by difference_nats desc, document_id, position

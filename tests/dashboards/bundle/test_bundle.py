@@ -191,7 +191,7 @@ def test_a_repeated_key_is_refused(project):
 
 
 def test_a_uuid_of_two_assets_and_a_reference_to_none_are_named():
-    files = {
+    files: dict[str, dict] = {
         "charts/a.yaml": {"uuid": "1", "dataset_uuid": "3"},
         "charts/b.yaml": {"uuid": "1", "dataset_uuid": "2"},
         "datasets/c.yaml": {"uuid": "2"},

@@ -1,5 +1,7 @@
 """Small tables with the columns of the marts that figures read; no two sets, variants or tasks have equal values."""
 
+from typing import Any
+
 import pyarrow as pa
 
 PERPLEXITIES = pa.table(
@@ -186,5 +188,5 @@ MARTS = {
 }
 
 
-def lines_of(panel) -> dict[str, tuple[list[float], list[float]]]:
+def lines_of(panel) -> dict[str, tuple[Any, Any]]:
     return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()}

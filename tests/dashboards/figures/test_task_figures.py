@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -60,7 +61,10 @@ def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve()
     assert titles(ungrouped, draw_linearity_tasks) == ["One's own: last checkpoints", "own", *published]
     assert titles(ungrouped, draw_breakthroughness_tasks) == ["Published: last checkpoints", "Published: sudden"]
     scaling = draw_linearity_tasks(TASKS, TASKS).axes[0].get_lines()[0]
-    assert (list(scaling.get_xdata()), list(scaling.get_ydata())) == ([10, 200, 3000], [45.0] * 3)
+    assert (list(np.asarray(scaling.get_xdata())), list(np.asarray(scaling.get_ydata()))) == (
+        [10, 200, 3000],
+        [45.0] * 3,
+    )
 
 
 def test_imported_accuracies_that_changed_most_are_drawn_from_step_0_on():
@@ -98,7 +102,7 @@ def test_two_shots_are_chosen_or_else_the_most_there_are(present, chosen):
 def test_the_tasks_of_a_group_are_drawn_with_their_own_accuracies():
     panels = TASK_GROUP_FIGURES[1].draw(TASKS, TASKS).axes
     assert lines_of(panels[1])["s/middle"] == ([12000.0, 24000.0], pytest.approx([45.0, 55.0]))
-    assert [line.get_ydata()[0] for line in panels[1].get_lines()][-1] == 25.0  # chance
+    assert [np.asarray(line.get_ydata())[0] for line in panels[1].get_lines()][-1] == 25.0  # chance
     assert lines_of(panels[3])["s/middle"][1] == pytest.approx([35.0, 45.0, 55.0])
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -48,7 +49,7 @@ def test_random_sets_of_the_same_size_are_shaded_for_every_model():
     own, smallest, _, _ = draw_stagnated(TOKEN_SETS, RANDOM_SETS, PUBLISHED_SETS).axes
     assert len(own.collections) == 0
     assert len(smallest.collections) == 3
-    heights = smallest.collections[0].get_paths()[0].vertices[:, 1]
+    heights = np.asarray(smallest.collections[0].get_paths()[0].vertices)[:, 1]
     # sets of 4.1% lie closer to the corpus than those of 4%: 36 to 56 around 46
     share = SHARES_OF_SETS["s/small"]
     nearer = math.sqrt(0.04 / share)
@@ -113,7 +114,7 @@ def test_random_sets_have_the_size_of_the_set_and_at_least_one_percent():
         place = rows.column_names.index("token_share")
         panel = new_canvas(1, "")[1][0]
         draw_random_sets(panel, rows.set_column(place, "token_share", pa.array([share] * rows.num_rows)), sized)
-        return panel.collections[0].get_paths()[0].vertices[:, 1]
+        return np.asarray(panel.collections[0].get_paths()[0].vertices)[:, 1]
 
     smallest = [
         {**row, "set_percent": 1, "perplexity_lower": 30.0}

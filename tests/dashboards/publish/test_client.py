@@ -18,8 +18,21 @@ from trailhouse.errors import BadInputError, UnreachableError, UsageError
 PASSWORD = "right"
 
 
+class ApiServer(ThreadingHTTPServer):
+    """What the API was asked, and what it answers."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Api)
+        self.requests: list[tuple[str, str, dict, dict, bytes]] = []
+        self.answers: dict[str, tuple] = {}
+        self.logins = 0
+        self.thing_count = 0
+
+
 class Api(BaseHTTPRequestHandler):
-    """Logs in, counts pages, and answers ``/api/v1/answer/<name>`` with what the test put there."""
+    """Logs in, lists things in pages, and gives the answers of its server to all other addresses."""
+
+    server: ApiServer
 
     def do_GET(self):
         self.handle_request()
@@ -73,9 +86,8 @@ class Api(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve_api() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    server.requests, server.answers, server.logins, server.thing_count = [], {}, 0, 0
+def serve_api() -> Iterator[ApiServer]:
+    server = ApiServer()
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.support.paths import ROOT
+from tests.support.workplace import Workplace
 from trailhouse.dashboards.publish.client import PublishingClient
 
 ENVIRONMENT = ROOT / ".venv-superset"
@@ -22,7 +23,7 @@ class RunningSuperset:
     url: str
     user: str
     password: str
-    workplace: object
+    workplace: Workplace
     variables: Mapping[str, str]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

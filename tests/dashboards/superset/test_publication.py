@@ -3,6 +3,7 @@
 import json
 import signal
 import stat
+import subprocess
 import threading
 from urllib.parse import urlsplit
 
@@ -46,7 +47,8 @@ def test_a_publication_that_was_killed_is_completed_by_the_next(superset, files,
     before = ids(client, "chart", "slice_name")
     chart_id = before[min(before)]
     client.put(client.find_url("chart", str(chart_id)), json={"slice_name": "changed by hand"})
-    has_imported, victim = False, []
+    has_imported = False
+    victim: list[subprocess.Popen] = []
 
     def kill_at(_: int, text: bytes) -> str:
         nonlocal has_imported

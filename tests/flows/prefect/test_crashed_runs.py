@@ -17,7 +17,7 @@ from prefect.events.clients import get_events_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from trailhouse.flows.prefect.crashed_runs import GUARD, HEARTBEAT, guard_against_zombies
+from trailhouse.flows.prefect.crashed_runs import AUTOMATION, HEARTBEAT, install_crash_guard
 
 pytestmark = [
     pytest.mark.slow,
@@ -70,8 +70,8 @@ def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefec
 
     with ExitStack() as stack:
         stack.enter_context(temporary_settings({PREFECT_API_URL: prefect_server}))
-        guard_against_zombies(LEAST_SILENCE)
-        guard_against_zombies(LEAST_SILENCE)
+        install_crash_guard(LEAST_SILENCE)
+        install_crash_guard(LEAST_SILENCE)
         killed, ended = start(600), start(3)
         for process, _ in (killed, ended):
             stack.enter_context(process)
@@ -84,7 +84,7 @@ def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefec
         deadline = time.monotonic() + 90
         while read_state(killed[1])["type"] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(0.5)
-        Automation.read(name=GUARD).delete()
+        Automation.read(name=AUTOMATION).delete()
     state = read_state(killed[1])
     assert (state["type"], state["message"]) == ("CRASHED", "no heartbeat: the process or its host died")
     assert read_state(ended[1])["type"] == "COMPLETED"

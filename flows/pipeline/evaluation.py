@@ -1,0 +1,112 @@
+"""Few-shot evaluation as a kind of work: a checkpoint has a unit for every task, number of shots and seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, RunUnit, Wording
+from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.few_shot.cpu_threads import limit_threads
+from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
+from trailhouse.models.few_shot.evaluator import BATCH_POLICY, Evaluator
+from trailhouse.models.few_shot.tasks.task import Task
+from trailhouse.models.scoring.score_corpus import PreTrainedModel
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.warehouse.loading.evaluation_ledger import (
+    Evaluation,
+    EvaluationScores,
+    load_evaluations,
+    read_evaluation_keys,
+)
+from trailhouse.warehouse.loading.partition_load import Partition
+
+# A killed run loses about this much work on a checkpoint: inserting more often would copy its partition more often.
+INSERT_AFTER_SECONDS = 60.0
+WORDING = Wording(run_kind="evaluation", participle="evaluated", bar="Evaluating", step_bar="Options")
+
+
+@dataclass(frozen=True)
+class TaskEvaluation:
+    """Scores of every option of multiple-choice tasks."""
+
+    suite_id: str
+    tasks: Mapping[str, Task]
+    """The tasks by task_id."""
+    settings: ScoringSettings
+    encoder: TaskEncoder = field(default_factory=TaskEncoder)
+    wording: Wording = WORDING
+    batch_policy: str = BATCH_POLICY
+
+    def find_partition(self, checkpoint: Checkpoint) -> Partition:
+        """Return the partition that holds all evaluations of a checkpoint."""
+        return Partition("raw_option_score", (("model_id", checkpoint.model_id), ("step", checkpoint.step)))
+
+    def list_missing(self, client: Client, checkpoint: Checkpoint, units: Sequence[Evaluation]) -> list[Evaluation]:
+        """Return the evaluations that lack an entry with their evaluation key."""
+        ledger = read_evaluation_keys(client, self.suite_id, (checkpoint.model_id, checkpoint.step))
+        return [unit for unit in units if ledger.get(unit.ledger_key) != unit.evaluation_key]
+
+    def name_unit(self, unit: Evaluation) -> str:
+        """Return the task, the number of shots and the seed."""
+        return f"task {unit.task_id}, {unit.shot_count} shots, seed {unit.seed}"
+
+    def count_steps(self, unit: Evaluation) -> int:
+        """Return the options of the task."""
+        return sum(len(item.options) for item in self.tasks[unit.task_id].items)
+
+    @contextmanager
+    def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> Iterator[RunUnit[Evaluation]]:
+        """Yield what scores the options of a task with a model."""
+        with limit_threads(model):
+            evaluator = Evaluator(model, self.settings)
+
+            def run_unit(unit: Evaluation, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+                encoded = self.encoder.encode(
+                    checkpoint.directory,
+                    checkpoint.tokenizer_id,
+                    self.tasks[unit.task_id],
+                    unit.shot_count,
+                    unit.seed,
+                    evaluator.context_length,
+                )
+                yield evaluator.score(encoded, advance)
+
+            yield run_unit
+
+    def insert(
+        self, client: Client, results: Iterable[UnitResult[Evaluation]], scoring_run_id: UUID
+    ) -> Iterator[InsertedUnit]:
+        """Add finished evaluations to the checkpoint's partition and to the ledger, now and then and at the end."""
+        finished: list[EvaluationScores] = []
+        inserted_at = time.monotonic()
+        for result in results:
+            try:
+                batches = list(result.batches)
+            except UnitFailedError:
+                continue
+            scores = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+            finished.append(EvaluationScores(result.unit, scores, result.run_seconds))
+            if time.monotonic() - inserted_at > INSERT_AFTER_SECONDS:
+                yield from insert_evaluations(client, finished, scoring_run_id)
+                finished, inserted_at = [], time.monotonic()
+        yield from insert_evaluations(client, finished, scoring_run_id)
+
+
+def insert_evaluations(
+    client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID
+) -> Iterator[InsertedUnit]:
+    """Insert evaluations of one checkpoint together, and yield each."""
+    if finished:
+        load_evaluations(client, finished, scoring_run_id)
+    for one in finished:
+        item_count = len(one.scores["item_id"].unique())
+        yield InsertedUnit(one.scores.num_rows, pc.sum(one.scores["token_count"]).as_py(), item_count)

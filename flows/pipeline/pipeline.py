@@ -1,0 +1,103 @@
+"""What all checkpoints of a run share, and which steps of the pipeline may happen at the same time.
+
+time ──▶   load 1 │ run 1 ────────── │ run 2 ────────── │ run 3 ──────────
+                  │ load 2           │ load 3, insert 1 │ load 4, insert 2
+
+Every checkpoint is one Prefect task in a thread of its own. At any time, one of them loads, one runs, one inserts,
+and at most two models are in memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+from uuid import UUID, uuid4
+
+from trailhouse.flows.pipeline.kind_of_work import KindOfWork
+from trailhouse.flows.settings import Settings
+from trailhouse.models.checkpoints.download_cache import CheckpointCache
+from trailhouse.models.checkpoints.sources.source import CheckpointSource
+from trailhouse.support.progress import report_progress
+from trailhouse.warehouse.connection import WarehouseAddress
+
+UnitT = TypeVar("UnitT")
+
+RESIDENT_MODELS = 2
+TASK_THREADS = 3  # one loads, one runs, one waits for its last rows to be inserted
+
+
+class PipelineStoppedError(Exception):
+    """The run was interrupted while this checkpoint was worked on."""
+
+
+class PipelineSteps:
+    """Lets one checkpoint load, one run and one insert at a time."""
+
+    def __init__(self) -> None:
+        self.resident = threading.Semaphore(RESIDENT_MODELS)
+        self.loading = threading.Lock()
+        self.running = threading.Lock()
+        self.inserter = ThreadPoolExecutor(1, "inserting")
+        self.is_stopped = threading.Event()
+        self.holds_two_models = True
+        """False once the memory did not hold a model beside the one that ran."""
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """End the threads with the block: at once if it is left by an error or Ctrl-C."""
+        try:
+            yield
+        except BaseException:
+            self.is_stopped.set()
+            raise
+        finally:
+            self.inserter.shutdown(wait=not self.is_stopped.is_set())
+
+    def refuse_if_stopped(self) -> None:
+        """Raise PipelineStoppedError if the run was interrupted."""
+        if self.is_stopped.is_set():
+            raise PipelineStoppedError
+
+
+@dataclass(frozen=True)
+class Pipeline(Generic[UnitT]):
+    """One run of a kind of work over the checkpoints of a suite."""
+
+    kind: KindOfWork[UnitT]
+    address: WarehouseAddress
+    data_directory: Path
+    cache: CheckpointCache
+    sources: Mapping[str, CheckpointSource]
+    """Where the checkpoints of a model come from, by model_id."""
+    scoring_run_id: UUID = field(default_factory=uuid4)
+    steps: PipelineSteps = field(default_factory=PipelineSteps)
+
+
+def make_pipeline(
+    kind: KindOfWork[UnitT], address: WarehouseAddress, sources: Mapping[str, CheckpointSource], settings: Settings
+) -> Pipeline[UnitT]:
+    """Return the pipeline that the settings describe."""
+    cache = CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes)
+    return Pipeline(kind, address, settings.data_directory, cache, sources)
+
+
+@dataclass
+class StepProgress:
+    """Adds up the finished part of a piece of work, and ends the work once the run is stopped."""
+
+    title: str
+    detail: str
+    total_count: int
+    steps: PipelineSteps
+    done_count: int = 0
+
+    def advance(self, count: int) -> None:
+        """Report that ``count`` further steps are done. Raises PipelineStoppedError if the run was interrupted."""
+        self.steps.refuse_if_stopped()
+        self.done_count += count
+        report_progress(self.title, self.done_count, self.total_count, self.detail)

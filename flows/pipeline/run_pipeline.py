@@ -1,0 +1,110 @@
+"""Working on all checkpoints of a run: one Prefect task each, and patience with those that other workers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar, cast
+from uuid import UUID
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.tasks import Task
+from prefect.utilities.annotations import quote
+
+from trailhouse.errors import TrailhouseError
+from trailhouse.flows.pipeline.claims import wait_for_free
+from trailhouse.flows.pipeline.concurrency_limits import RELEASE_SECONDS
+from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure
+from trailhouse.flows.pipeline.pipeline import TASK_THREADS, Pipeline, PipelineStoppedError
+from trailhouse.flows.pipeline.work import CheckpointWork, do_claimed_work, find_claim
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.support.progress import report_note, report_progress
+
+UnitT = TypeVar("UnitT")
+
+# What every flow that runs models is decorated with.
+PIPELINE_THREADS = cast(TaskRunner[PrefectFuture[object]], ThreadPoolTaskRunner(max_workers=TASK_THREADS))
+
+
+def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
+    """Return whether a failure may pass by itself; what a person must mend fails at once."""
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, PipelineStoppedError):
+        return False
+    return not (isinstance(error, TrailhouseError) and error.exit_code in (2, 3))
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=[1, 10],
+    retry_condition_fn=is_worth_retrying,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    task_run_name="{checkpoint.model_id} step {checkpoint.step}",
+)
+def work_on_checkpoint(
+    checkpoint: Checkpoint,  # noqa: ARG001  # names the task run
+    work: CheckpointWork[UnitT],
+    pipeline: Pipeline[UnitT],
+) -> bool:
+    """Do the work on one checkpoint; returns False if another worker holds it."""
+    return do_claimed_work(work, pipeline)
+
+
+def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]) -> list[CheckpointOutcome]:
+    """Work on checkpoints and return their outcomes, in order; a failed checkpoint stops no other.
+
+    Checkpoints that another worker holds are tried again when it releases them: by then they are done, or the
+    worker has died and they are done here. So every checkpoint has an outcome when this returns.
+    """
+    if not works:
+        return []
+    wording = pipeline.kind.wording
+    description = f"{wording.bar} {len(works)} checkpoints"
+    artifact_id = cast(UUID, create_progress_artifact(0.0, key=f"{wording.run_kind}-progress", description=description))
+    report_progress(wording.bar, 0, len(works))
+    waiting = {find_claim(work, pipeline): work for work in works}
+    has_told = False
+    with pipeline.steps.closing():
+        free = list(waiting)
+        while waiting:
+            for name in run_tasks(free, waiting, pipeline):
+                finished = waiting.pop(name)
+                done_count = len(works) - len(waiting)
+                report_progress(wording.bar, done_count, len(works), finished.outcome.model_id)
+                update_progress_artifact(artifact_id, 100.0 * done_count / len(works))
+            if waiting and not has_told:
+                tell_about_waiting(len(waiting), wording.participle)
+                has_told = True
+            if waiting:
+                free = wait_for_free(list(waiting), pipeline.data_directory)
+    return [work.outcome for work in works]
+
+
+def run_tasks(
+    names: Sequence[str], waiting: dict[str, CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]
+) -> Iterator[str]:
+    """Run the task of each claim's checkpoint, and yield the claims of those that came to an end."""
+    works = [(name, waiting[name]) for name in names]
+    futures = [work_on_checkpoint.submit(work.checkpoint, quote(work), quote(pipeline)) for _, work in works]
+    for (name, work), future in zip(works, futures, strict=True):
+        future.wait()
+        result = future.state.result(raise_on_failure=False)
+        if isinstance(result, BaseException):
+            work.outcome.failures.append(Failure(result))
+        if result is not False:
+            yield name
+
+
+def tell_about_waiting(held_count: int, participle: str) -> None:
+    """Tell the user, and the run's log, why nothing happens."""
+    message = (
+        f"waiting for {held_count} checkpoints that other workers hold; claims of crashed workers expire within"
+        f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"
+    )
+    report_note(message)
+    get_run_logger().info(message)

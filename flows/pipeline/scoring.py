@@ -1,0 +1,86 @@
+"""Scoring a corpus as a kind of work: a checkpoint has one unit, its partition of raw_token_score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, RunUnit, Wording
+from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.scoring.score_corpus import BATCH_POLICY, PreTrainedModel, score_corpus
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
+from trailhouse.warehouse.loading.partition_load import Partition
+from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
+
+WORDING = Wording(run_kind="scoring", participle="scored", bar="Scoring", step_bar="Positions")
+
+
+@dataclass(frozen=True)
+class CorpusScoring:
+    """Scores of every position of a corpus."""
+
+    corpus_id: str
+    tokenized: Mapping[str, TokenizedCorpus]
+    """The corpus by tokenizer_id."""
+    settings: ScoringSettings
+    wording: Wording = WORDING
+    batch_policy: str = BATCH_POLICY
+
+    def find_partition(self, checkpoint: Checkpoint) -> Partition:
+        """Return the partition of a checkpoint and the corpus."""
+        key = (("model_id", checkpoint.model_id), ("corpus_id", self.corpus_id), ("step", checkpoint.step))
+        return Partition("raw_token_score", key)
+
+    def list_missing(
+        self,
+        client: Client,
+        checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
+        units: Sequence[ScoredPartition],
+    ) -> list[ScoredPartition]:
+        """Return the partitions that lack an entry with their score key."""
+        ledger = read_score_keys(client, self.corpus_id)
+        return [unit for unit in units if ledger.get((unit.model_id, unit.step)) != unit.score_key]
+
+    def name_unit(self, unit: ScoredPartition) -> str:  # noqa: ARG002  # of the protocol
+        """Return no name, as a checkpoint has one unit."""
+        return ""
+
+    def count_steps(self, unit: ScoredPartition) -> int:
+        """Return the positions of the corpus under the checkpoint's tokenizer."""
+        return self.tokenized[unit.tokenizer_id].position_count
+
+    @contextmanager
+    def open_model(
+        self,
+        model: PreTrainedModel,
+        checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
+    ) -> Iterator[RunUnit[ScoredPartition]]:
+        """Yield what scores the corpus with a model, in the window of the unit."""
+
+        def run_unit(unit: ScoredPartition, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+            settings = replace(self.settings, **unit.window)  # type: ignore[arg-type]  # integers for such fields
+            return score_corpus(model, self.tokenized[unit.tokenizer_id], settings, progress=advance)
+
+        yield run_unit
+
+    def insert(
+        self, client: Client, results: Iterable[UnitResult[ScoredPartition]], scoring_run_id: UUID
+    ) -> Iterator[InsertedUnit]:
+        """Replace the partition of each unit and commit its scores to the ledger."""
+        for result in results:
+            with suppress(UnitFailedError):
+                entry = load_scores(client, result.unit, result.batches, scoring_run_id, result.started_at)
+                yield describe_entry(entry)
+
+
+def describe_entry(entry: LedgerEntry, *, is_copied: bool = False) -> InsertedUnit:
+    """Return what the outcome of a checkpoint says about its ledger entry."""
+    mean = entry.log_prob_sum_nats / entry.score_count if entry.score_count else None
+    return InsertedUnit(entry.score_count, entry.score_count, is_copied=is_copied, mean_log_prob_nats=mean)
