@@ -1,14 +1,14 @@
 """Few-shot evaluation against lm-evaluation-harness: items per second on identical prompts, and the choices.
 
-Both score every option of the same items with one model, in this process and on one thread, and the time of loading
-is no part of either. Trailhouse scores every option after its prompt and alone, as `trailhouse evaluate` does; the
-harness is asked for the first alone (what acc and acc_norm need) and for both (what acc_mutual_info needs, the same
-work). It gets prompts and options as text, at several batch sizes, and its best counts. Each contender runs once per
-round; medians of CPU and wall time are shown.
+Both score every option of the same items with the same model, in one process and on one thread. The time to load the
+model is not counted. Trailhouse scores every option with and without its prompt, as ``trailhouse evaluate`` does. The
+harness is timed with the same work (which acc_mutual_info needs), and with conditional scores only (which acc and
+acc_norm need). It gets prompts and options as text, with several batch sizes, and its best time is used. Every
+contender runs once per round. The table shows medians of CPU time and wall time.
 
 ``python benchmarks/few_shot.py CHECKPOINT_DIRECTORY [--shape pythia-70m] [--rounds 3] [--shots 2] [--items 60]``, in an
-environment that has lm-eval. With ``--shape`` the model has random weights of that shape, and the items are questions
-about passages of documentation, so that the prompts are as long as those of most published tasks.
+environment that has lm-eval. With ``--shape``, the model has random weights of that shape, and the items ask how
+passages of documentation continue, so that the prompts are as long as those of most published tasks.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,8 @@ from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
 from trailhouse.models.few_shot.tasks.miniature_tasks import miniature_tasks
 from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem
 from trailhouse.models.miniature.text import split_documentation
-from trailhouse.models.scoring.score_corpus import ScoringSettings, load_model
+from trailhouse.models.scoring.load_model import load_model
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.tokenizer import load_tokenizer
 
 SEED = 0
@@ -43,6 +45,8 @@ SHAPES = {
 HARNESS_BATCH_SIZES = {"pythia-70m": (4, 8), None: (8, 32)}
 PASSAGE_WORDS = 50
 OPTION_COUNT = 4
+# Part of the name of a contender that scores options with and without prompts
+SAME_WORK = ", both"
 Scores = npt.NDArray[np.float64]
 
 
@@ -54,13 +58,13 @@ def build_model(shape: str) -> PreTrainedModel:
 
 
 def build_passages(item_count: int) -> list[Task]:
-    """Return one task: a passage of documentation, and which three words come next."""
+    """Return one task: which three words continue a passage of documentation."""
     words = " ".join(unit.text for unit in split_documentation().validation).split()
     size = PASSAGE_WORDS + 3 * OPTION_COUNT
     items = []
-    for place in range(0, size * item_count, size):
-        passage = " ".join(words[place : place + PASSAGE_WORDS])
-        rest = words[place + PASSAGE_WORDS : place + size]
+    for first_word in range(0, size * item_count, size):
+        passage = " ".join(words[first_word : first_word + PASSAGE_WORDS])
+        rest = words[first_word + PASSAGE_WORDS : first_word + size]
         options = tuple(dict.fromkeys(" ".join(rest[i : i + 3]) for i in range(0, len(rest), 3)))
         items.append(TaskItem(passage, options, tuple(float(index == 0) for index in range(len(options)))))
     form = PromptFormat(
@@ -73,7 +77,7 @@ def build_passages(item_count: int) -> list[Task]:
 
 
 def list_requests(tasks: Sequence[Task], shot_count: int) -> list[tuple[str, str]]:
-    """Return prompt and continuation of every option of every item."""
+    """Return (prompt, option) for every option of every item."""
     return [
         (prompt, option)
         for task in tasks
@@ -83,15 +87,17 @@ def list_requests(tasks: Sequence[Task], shot_count: int) -> list[tuple[str, str
     ]
 
 
-def ask_harness(harness: HFLM, requests: Sequence[tuple[str, str]], *, alone: bool) -> Scores:
-    """Return what the harness makes of the requests, and where ``alone``, of the options without prompts as well."""
-    asked = [*requests, *(("", _move_blank(*request)) for request in requests)] if alone else requests
+def score_with_harness(harness: HFLM, requests: Sequence[tuple[str, str]], *, with_unconditional: bool) -> Scores:
+    """Return the harness's scores of the requests, followed by those of the options without prompts if asked for."""
+    asked = (
+        [*requests, *(("", _move_white_space(*request)) for request in requests)] if with_unconditional else requests
+    )
     instances = [Instance("loglikelihood", {}, request, 0) for request in asked]
     return np.asarray([score for score, _ in harness.loglikelihood(instances, disable_tqdm=True)])
 
 
-def _move_blank(prompt: str, option: str) -> str:
-    """Return the option with the white space before it, as it stands in the text."""
+def _move_white_space(prompt: str, option: str) -> str:
+    """Return the option after the white space from the end of its prompt."""
     return prompt[len(prompt.rstrip()) :] + option
 
 
@@ -119,9 +125,9 @@ def main() -> None:
     contenders: dict[str, Callable[[], Scores]] = {"trailhouse": run_trailhouse}
     for size in HARNESS_BATCH_SIZES[arguments.shape]:
         harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=size, device="cpu")
-        for alone in (False, True):
-            name = f"harness{', both' if alone else ''}, batch {size}"
-            contenders[name] = lambda harness=harness, alone=alone: ask_harness(harness, requests, alone=alone)
+        for with_unconditional in (False, True):
+            name = f"harness{SAME_WORK if with_unconditional else ''}, batch {size}"
+            contenders[name] = partial(score_with_harness, harness, requests, with_unconditional=with_unconditional)
     times, scores = run_rounds(contenders, arguments.rounds)
     tokens = [len(ids) for ids in tokenizer([prompt for prompt, _ in requests])["input_ids"]]
     print(f"{sum(len(task.items) for task in tasks)} items, {len(requests)} options, 1 thread,", end=" ")
@@ -132,7 +138,7 @@ def main() -> None:
 def run_rounds(
     contenders: dict[str, Callable[[], Scores]], round_count: int
 ) -> tuple[dict[str, list[tuple[float, float]]], dict[str, Scores]]:
-    """Return wall and CPU seconds of every round, and the scores, by contender."""
+    """Return the (wall, CPU) seconds of every round and the scores, by contender."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     scores: dict[str, Scores] = {}
     for _ in range(round_count):
@@ -144,7 +150,7 @@ def run_rounds(
 
 
 def report(tasks: Sequence[Task], times: dict[str, list[tuple[float, float]]], scores: dict[str, Scores]) -> None:
-    """Print rates, ratios and differences."""
+    """Print items per second, speed-ups, and how far the scores differ."""
     item_count = sum(len(task.items) for task in tasks)
     medians = {
         name: [statistics.median(column) for column in zip(*rounds, strict=True)] for name, rounds in times.items()
@@ -153,28 +159,28 @@ def report(tasks: Sequence[Task], times: dict[str, list[tuple[float, float]]], s
     for name, (wall, cpu) in medians.items():
         print(f"{name:30}{item_count / wall:10.1f}{item_count / cpu:14.1f}")
     for is_same_work in (True, False):
-        peers = [name for name in medians if name != "trailhouse" and (", both" in name) == is_same_work]
+        peers = [name for name in medians if name != "trailhouse" and (SAME_WORK in name) == is_same_work]
         best = min(peers, key=lambda name: medians[name][1])
-        ratios = [medians[best][place] / medians["trailhouse"][place] for place in range(2)]
+        ratios = [peer / own for peer, own in zip(medians[best], medians["trailhouse"], strict=True)]
         print(f"speed against {best}: {ratios[0]:.2f} in wall time, {ratios[1]:.2f} in CPU time")
-        own = scores["trailhouse"][: len(scores[best])]
-        print(f"largest difference: {np.abs(own - scores[best]).max():.1e} nats")
+        own_scores = scores["trailhouse"][: len(scores[best])]
+        print(f"largest difference: {np.abs(own_scores - scores[best]).max():.1e} nats")
     for name, lengths in (("sum", lambda _: 1), ("characters", len)):
         report_choices(tasks, name, lengths, scores["trailhouse"], scores[best])
 
 
 def report_choices(tasks: Sequence[Task], name: str, length: Callable[[str], int], own: Scores, others: Scores) -> None:
-    """Print how many items the two answer differently, and by how much the options of those differ."""
-    place, differences = 0, []
+    """Print how many items the two answer differently, and by how many nats the two answers differ."""
+    first, differences = 0, []
     for task in tasks:
         for item_id, item in enumerate(task.items):
             lengths = np.asarray([length(option) for option in item.options])
-            values = [scores[place : place + len(lengths)] / lengths for scores in (own, others)]
+            values = [scores[first : first + len(lengths)] / lengths for scores in (own, others)]
             chosen = [int(np.argmax(each)) for each in values]
             if chosen[0] != chosen[1]:
                 margin = float(values[0][chosen[0]] - values[0][chosen[1]])
                 differences.append(f"{task.task_id} item {item_id}, apart by {margin:.1e} nats")
-            place += len(lengths)
+            first += len(lengths)
     print(f"different choices by {name}: {len(differences)} of {sum(len(task.items) for task in tasks)}", *differences)
 
 

@@ -1,19 +1,21 @@
-"""Scoring throughput and peak memory against the physical floor, the naive way and two established programs.
+"""Scoring throughput and peak memory, against the matrix products alone, a naive program and two established ones.
 
-A random model of the shape of Pythia-70m or 160m scores documents of mixed lengths, in the order of a shuffled
-corpus, every token predicted from the end-of-text token and the text before it. The contenders:
+A random model of the shape of Pythia-70m or Pythia-160m scores documents of mixed lengths in a shuffled order. Every
+token is predicted from the end-of-text token and the text before it. The contenders are:
 
 scoring     ``score_corpus``
-floor       the model's body, then the matrix product of the head over the positions to be scored, and nothing else
-naive       the model's logits, log_softmax over all of them, then a gather; the batches are those of scoring
+floor       the body of the model and the matrix product of its LM head at the scored positions, nothing else
+naive       all logits of the model, log_softmax over all of them, then a gather; the batches are those of scoring
 harness-N   ``loglikelihood_rolling`` of lm-evaluation-harness, N documents at once
 minicons-N  ``sequence_score`` of minicons, N documents at once
 
-The two programs are no dependency of this project: ``pip install lm-eval==0.4.13 minicons==0.3.39`` in an
-environment that has it. One that is not there is left out. Tokenising is part of every contender's time.
+The two programs are not dependencies of this project: ``pip install lm-eval==0.4.13 minicons==0.3.39`` in an
+environment that has it. A program that is not installed is skipped. All times include tokenising.
 
-Every contender runs in a process of its own, so that peak memory is its own; rounds are interleaved, and the
-table shows medians. ``python benchmarks/scoring.py [--shape pythia-160m] [--rounds 3] [--threads 2]``
+Every contender runs in a process of its own, which is how its peak memory is measured. The order of the contenders
+changes from round to round, and the table shows medians.
+
+``python benchmarks/scoring.py [--shape pythia-160m] [--rounds 3] [--threads 2]``
 """
 
 from __future__ import annotations
@@ -59,11 +61,11 @@ PEERS = {"harness": "lm_eval", "minicons": "minicons"}
 
 Texts = Sequence[str]
 DocumentSums = npt.NDArray[np.float64]
-"""Log-probability of every document, in nats."""
+"""Log-probability of each document, in nats."""
 
 
 def build_model(shape: str) -> PreTrainedModel:
-    """A model with random weights, the same in every process."""
+    """Return a model with random weights, which are the same in every process."""
     torch.manual_seed(0)
     config = GPTNeoXConfig(
         vocab_size=VOCABULARY_SIZE,
@@ -78,12 +80,12 @@ def build_model(shape: str) -> PreTrainedModel:
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE with up to as many entries as the models have, trained on Python's documentation."""
+    """Return a byte-level BPE tokenizer trained on Python's documentation, with no more tokens than the models."""
     return train_tokenizer((unit.text for unit in split_documentation().training), VOCABULARY_SIZE)
 
 
 def build_texts(tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """Stretches of Python's documentation of about the lengths above, in a shuffled order."""
+    """Return passages of Python's documentation of about ``DOCUMENT_LENGTHS`` tokens, in a shuffled order."""
     text = "\n\n".join(unit.text for unit in split_documentation().validation)
     token_ids = tokenizer(text, verbose=False)["input_ids"]
     ends = np.cumsum(np.random.default_rng(0).permutation(DOCUMENT_LENGTHS))
@@ -92,14 +94,14 @@ def build_texts(tokenizer: PreTrainedTokenizerFast) -> list[str]:
 
 
 def tokenize(tokenizer: PreTrainedTokenizerFast, texts: Texts) -> TokenizedCorpus:
-    """The texts with the end-of-text token before each of them."""
+    """Return the token ids of the texts, each after an end-of-text token."""
     encodings = tokenizer(list(texts), verbose=False)["input_ids"]
     documents = (np.asarray([tokenizer.bos_token_id, *token_ids], np.int32) for token_ids in encodings)
     return TokenizedCorpus("benchmark", "benchmark", tuple(documents))
 
 
 def list_batches(corpus: TokenizedCorpus) -> list[list[Window]]:
-    """The batches that scoring makes; no document is longer than the context."""
+    """Return the batches that ``score_corpus`` would run; no document is longer than the context."""
     windows = [
         window
         for index, tokens in enumerate(corpus.token_ids)
@@ -109,7 +111,7 @@ def list_batches(corpus: TokenizedCorpus) -> list[list[Window]]:
 
 
 def pad_inputs(corpus: TokenizedCorpus, batch: list[Window]) -> torch.Tensor:
-    """What the model reads of a batch, padded on the right."""
+    """Return the input ids of a batch, padded on the right."""
     inputs = torch.zeros(len(batch), batch[0].input_length, dtype=torch.int64)
     for index, window in enumerate(batch):
         inputs[index, : window.input_length] = torch.from_numpy(corpus.token_ids[window.document_id][: window.end - 1])
@@ -186,7 +188,7 @@ RUNS: dict[str, Callable[..., DocumentSums | None]] = {
 
 
 def measure_contender(name: str, shape: str, thread_count: int, directory: str) -> dict[str, float]:
-    """Time one contender in this process; memory is what it adds to that of the loaded model."""
+    """Return the time and the peak memory of one contender; memory is counted on top of the loaded model."""
     torch.set_num_threads(thread_count)
     model = build_model(shape)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(directory)
@@ -206,10 +208,10 @@ def measure_contender(name: str, shape: str, thread_count: int, directory: str) 
 def run_rounds(
     names: Sequence[str], shape: str, round_count: int, thread_count: int, directory: str
 ) -> dict[str, dict]:
-    """Medians of every contender's measures."""
+    """Run each contender once per round, in processes of their own, and return the medians by contender."""
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for round_number in range(round_count):
-        # Turn the order, so that none always follows the same neighbour
+        # The order is rotated, so that a contender does not always start at the same time of a round
         turn = round_number % len(names)
         for name in [*names[turn:], *names[:turn]]:
             command = [sys.executable, __file__, "--contender", name, "--directory", directory]
@@ -223,7 +225,7 @@ def run_rounds(
 
 
 def print_table(medians: dict[str, dict], token_counts: npt.NDArray[np.int64], directory: str) -> None:
-    """One line for every contender; differences are those of a document's mean log-probability."""
+    """Print a line for each contender; ``nats apart`` compares the mean log-probabilities of documents."""
     positions, ours = int(token_counts.sum()), medians["scoring"]
     scores = np.load(f"{directory}/scoring.npy")
     print(

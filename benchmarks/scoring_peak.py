@@ -1,13 +1,16 @@
-"""Scoring throughput on a device, as tokens per second and as a share of what its matrix products reach.
+"""Scoring throughput of a device, in tokens per second and as a share of its fastest matrix product.
 
-A random model scores documents that fill its context. The peak is measured in the same run and type: the fastest of
-some large square matrix products. The floating-point operations of scoring are those of the model's weights,
-2 per weight and token, of the head, and of causal attention, 2 * layers * width * context per token (Chowdhery et al.
-2022, appendix B, halved for the triangle that is needed); softmax and layer norms count nothing.
+A random model scores documents that fill its context. The peak is the fastest of some large square matrix products
+of the same type, measured in the same run. Let N be the number of weights without the embedding, L the layers, W the
+width and C the context length. The floating-point operations per scored token are::
+
+    2 * N            products with the weights, LM head included
+    2 * L * W * C    causal attention (Chowdhery et al. 2022, appendix B, halved for causality)
+
+Softmax and layer norms are not counted.
 
 ``python -m benchmarks.scoring_peak [--shape pythia-1.4b] [--device cuda] [--dtype bfloat16] [--compile]``, in this
-project's environment. Without a GPU it measures the CPU, where scoring multiplies by packed weights and the peak by
-plain ones: a share may lie above 1 there.
+project's environment. Without a GPU it measures the CPU.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, GPTNeoXConfig, PreTrainedModel
 
-from trailhouse.models.scoring.load_model import device_name
-from trailhouse.models.scoring.score_corpus import ScoringSettings, score_corpus
+from trailhouse.models.scoring.devices import device_name
+from trailhouse.models.scoring.score_corpus import score_corpus
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 VOCABULARY_SIZE = 50_304
@@ -52,7 +56,7 @@ def build_corpus(document_count: int) -> TokenizedCorpus:
 
 
 def count_operations(model: PreTrainedModel, shape: str) -> float:
-    """Floating-point operations per scored token."""
+    """Return the floating-point operations per scored token; the formula is that of the module."""
     width, layer_count, _ = SHAPES[shape]
     embedding_count = VOCABULARY_SIZE * width
     weight_count = sum(parameter.numel() for parameter in model.parameters()) - embedding_count
@@ -65,7 +69,7 @@ def synchronise(device: str) -> None:
 
 
 def measure_peak(device: str, dtype: torch.dtype) -> float:
-    """Operations per second of the fastest matrix product."""
+    """Return the floating-point operations per second of the fastest matrix product."""
     rates = []
     for size in PRODUCT_SIZES.get(device.partition(":")[0], PRODUCT_SIZES["cuda"]):
         left = torch.randn(size, size, device=device, dtype=dtype)
@@ -81,7 +85,7 @@ def measure_peak(device: str, dtype: torch.dtype) -> float:
 
 
 def measure_scoring(model: PreTrainedModel, corpus: TokenizedCorpus, settings: ScoringSettings, device: str) -> float:
-    """Scored tokens per second, the median of three runs after one that warms up."""
+    """Return scored tokens per second: the median of three runs, after one that is not counted."""
     seconds = []
     for _ in range(4):
         synchronise(device)

@@ -199,20 +199,38 @@ def test_many_documents_come_in_order_over_several_sections(monkeypatch):
     np.testing.assert_allclose(log_probs(table), log_probs(score(model, corpus)), atol=1e-4)
 
 
-def test_batches_are_halved_until_they_fit_the_memory():
+def test_batches_are_halved_until_they_fit_the_memory_and_stay_smaller(monkeypatch):
+    """Every document is a section of its own, so that later sections show what the first one has learned."""
     model = build_random_model("gpt_neox")
-    corpus = make_corpus([20] * 9)
+    corpus = make_corpus([20] * 9 + [5, 24])
     expected = log_probs(score(model, corpus))
     sizes = []
 
     def run_out_of_memory(_, inputs):
-        sizes.append(len(inputs[0]))
-        if sizes[-1] > 2:
+        sizes.append(tuple(inputs[0].shape))
+        if len(inputs[0]) > 2:
             raise torch.OutOfMemoryError("simulated")
 
     model.gpt_neox.embed_in.register_forward_pre_hook(run_out_of_memory)
+    monkeypatch.setattr("trailhouse.models.scoring.score_corpus.MAX_SECTION_POSITIONS", 80)
     np.testing.assert_allclose(log_probs(score(model, corpus)), expected, atol=1e-4)
-    assert max(sizes) > 2
+    probes, runs = sizes[:2], sizes[2:]
+    assert [count for count, _ in probes] == [1, 1]
+    # The first section fails with 4 documents of 19 tokens; from then on a batch has at most 38 tokens
+    assert runs == [(4, 19), *[(2, 19)] * 4, (1, 19), (1, 4), (1, 23)] or runs == [
+        (4, 19), *[(2, 19)] * 4, (1, 23), (1, 19), (1, 4),
+    ]  # fmt: skip
+
+
+def test_a_stride_of_the_whole_context_is_the_largest():
+    model = build_random_model("gpt_neox")
+    corpus = make_corpus([30])
+    settings = ScoringSettings(quanta_per_nat=0, context_length=8, stride=8)
+    expected = [row[2] for row in score_naively(model, corpus, context_length=8, stride=8)]
+    np.testing.assert_allclose(log_probs(score(model, corpus, settings)), expected, atol=1e-4)
+    with pytest.raises(UsageError, match="stride 33 is larger than the context of 32"):
+        score(model, corpus, ScoringSettings(stride=CONTEXT_LENGTH + 1))
+    assert score(model, corpus, ScoringSettings(stride=CONTEXT_LENGTH)).num_rows == 29
 
 
 def test_a_window_that_does_not_fit_the_memory_at_all_is_named():

@@ -6,7 +6,7 @@ import torch
 from scipy.special import log_softmax
 
 from trailhouse.models.scoring import softmax as softmax_module
-from trailhouse.models.scoring.softmax import OnlineSoftmax, score_hidden_states
+from trailhouse.models.scoring.softmax import OnlineSoftmax, score_hidden_states, score_logits
 
 
 @pytest.mark.parametrize("with_entropy", [False, True])
@@ -63,3 +63,40 @@ def test_excluded_tokens_have_no_part_in_the_entropy():
     scores = softmax.finish()
     np.testing.assert_allclose(scores.log_prob_nats.numpy(), -np.log(2), rtol=1e-6)
     np.testing.assert_allclose(scores.entropy_nats.numpy(), np.log(2), rtol=1e-6)
+
+
+@pytest.mark.parametrize("with_entropy", [False, True])
+def test_no_log_probability_of_a_nearly_certain_token_is_above_zero(with_entropy):
+    """Over 4,000 positions, rounding lifts some of them above 0 before they are clamped."""
+    generator = torch.Generator().manual_seed(11)
+    head = torch.nn.Linear(64, 3_000)
+    torch.nn.init.normal_(head.weight, std=0.02, generator=generator)
+    torch.nn.init.zeros_(head.bias)
+    head.bias.data[7] = 40.0
+    hidden = 3 * torch.randn(4_000, 64, generator=generator)
+    targets = torch.full((4_000,), 7)
+    with torch.inference_mode():
+        scores = score_hidden_states(hidden, head, targets, with_entropy=with_entropy, with_target_rank=True)
+        logits = (hidden.double() @ head.weight.double().T + head.bias.double()).numpy()
+    expected = log_softmax(logits, axis=1)[:, 7]
+    assert scores.log_prob_nats.max() <= 0
+    np.testing.assert_allclose(scores.log_prob_nats.numpy(), expected, atol=2e-5)
+    assert set(scores.target_rank.tolist()) == {0}
+    if with_entropy:
+        assert scores.entropy_nats.min() >= 0
+
+
+def test_scores_from_all_logits_are_those_from_hidden_states():
+    generator = torch.Generator().manual_seed(13)
+    head = torch.nn.Linear(8, 50)
+    hidden = torch.randn(9, 8, generator=generator)
+    targets = torch.randint(0, 50, (9,), generator=generator)
+    options = {"with_entropy": True, "with_target_rank": True}
+    with torch.inference_mode():
+        left = score_hidden_states(hidden, head, targets, **options)
+        right = score_logits(head(hidden), targets, **options)
+        expected = head(hidden).double().log_softmax(-1).gather(1, targets[:, None])[:, 0]
+    np.testing.assert_allclose(left.log_prob_nats, expected, atol=1e-5)
+    np.testing.assert_allclose(right.log_prob_nats, expected, atol=1e-5)
+    np.testing.assert_allclose(left.entropy_nats, right.entropy_nats, atol=1e-5)
+    assert left.target_rank.tolist() == right.target_rank.tolist()
