@@ -144,6 +144,7 @@ def test_a_task_is_written_once_and_again_when_it_changes(client):
     assert not load_task(client, task_record("one", "a"), task_items("a", 2))
     assert load_task(client, task_record("one", "a", "described"), task_items("a", 2))
     assert load_task(client, task_record("one", "b", "described"), task_items("b", 2))
+    assert load_task(client, task_record("one", "b", "described"), task_items("b", 5))
     assert load_task(client, task_record("one", "b", "described"), task_items("b", 4))
     items = client.query("select task_id, groupArray(option_text) from raw_task_item group by task_id order by task_id")
     assert items.result_rows == [("one", ["b0", "b1", "b2", "b3"]), ("two", ["a0", "a1", "a2"])]

@@ -1,9 +1,8 @@
-"""Named questions and ad-hoc SQL."""
+"""Named questions: their comments, their parameters and their answers."""
 
 import pytest
 
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.warehouse.reading.query import read_columns, run_sql
 from trailhouse.warehouse.reading.questions import (
     ask_question,
     packaged_questions,
@@ -110,38 +109,3 @@ def test_every_packaged_question_is_described_in_one_sentence():
     for question in read_questions(packaged_questions()).values():
         assert question.description.endswith("."), question.name
         assert question.description.count(". ") == 0, question.name
-
-
-@pytest.mark.parametrize(
-    "statement",
-    ["select 1 as x", "  -- comment\n select 1 as x;", "with 1 as y select y as x", "/* a */ (select 1 as x)"],
-)
-def test_statements_with_a_result_return_it(client, statement):
-    assert run_sql(client, statement).to_pydict() == {"x": [1]}
-
-
-def test_statements_without_a_result_return_an_empty_table(client):
-    assert run_sql(client, "create table t (x Int32) engine = Memory").num_columns == 0
-    assert run_sql(client, "select count() as n from t").to_pydict() == {"n": [0]}
-
-
-def test_a_wrong_statement_is_refused_in_one_line_with_the_engines_reason(client):
-    with pytest.raises(BadInputError, match="no_such_table") as refusal:
-        run_sql(client, "select * from no_such_table")
-    assert "\n" not in refusal.value.message
-
-
-def test_an_empty_statement_is_refused(client):
-    with pytest.raises(BadInputError, match="empty"):
-        run_sql(client, " -- nothing\n")
-
-
-def test_columns_are_read_in_order_and_filtered(client):
-    client.command("create table t (b Int32, a String, c Int64) engine = Memory")
-    client.command("insert into t (b, a, c) values (2, 'x', 1), (1, 'x', 1), (3, 'y', 1), (4, 'x', 2)")
-    assert read_columns(client, "t", ["b", "a"], {"a": "x", "c": 1}).to_pydict() == {"b": [1, 2], "a": ["x", "x"]}
-
-
-def test_a_missing_mart_says_to_transform(client):
-    with pytest.raises(BadInputError, match="trailhouse transform"):
-        read_columns(client, "fct_nothing", ["a"])

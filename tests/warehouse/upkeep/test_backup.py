@@ -56,6 +56,9 @@ def filled(embedded_server):
             " if(number % 2, null, generateUUIDv4()),"
             " [nan, null, inf], now64(3), 'ab', map('k', number) from numbers(7)"
         )
+        client.command(
+            "insert into raw_suite (suite_id, description, updated_at) values ('s', 'the valid row', now() + 1)"
+        )
         client.command(f"create view v as select k, s from {address.database}.odd where s != '{address.database}.odd'")
         yield address
         client.command(f"drop database {address.database} sync")
@@ -225,5 +228,6 @@ def test_only_references_to_the_database_are_renamed_in_views():
 def test_the_manifest_says_what_is_in_the_backup(copy):
     content = json.loads((copy / "manifest.json").read_text())
     rows = {table["name"]: table["row_count"] for table in content["tables"]}
+    assert len({file["path"] for file in content["files"]}) == len(content["files"])
     assert (rows["raw_token_score"], rows["odd"], rows["raw_suite"]) == (12000, 7, 1)
     assert len([file for file in content["files"] if file["table"] == "raw_token_score"]) == 2

@@ -1,0 +1,86 @@
+"""Ad-hoc SQL, columns of a table, sizes of tables, and which models are scored."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.score_batches import load, score_batch, scored_partition
+from trailhouse.errors import BadInputError
+from trailhouse.warehouse.loading.score_ledger import invalidate_scores
+from trailhouse.warehouse.reading.query import ScoredModel, read_columns, read_scored_models, read_table_sizes, run_sql
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["select 1 as x", "  -- comment\n select 1 as x;", "with 1 as y select y as x", "/* a */ (select 1 as x)"],
+)
+def test_statements_with_a_result_return_it(client, statement):
+    assert run_sql(client, statement).to_pydict() == {"x": [1]}
+
+
+def test_statements_without_a_result_return_an_empty_table(client):
+    assert run_sql(client, "create table t (x Int32) engine = Memory").num_columns == 0
+    assert run_sql(client, "select count() as n from t").to_pydict() == {"n": [0]}
+
+
+def test_a_wrong_statement_is_refused_in_one_line_with_the_engines_reason(client):
+    with pytest.raises(BadInputError, match="no_such_table") as refusal:
+        run_sql(client, "select * from no_such_table")
+    assert "\n" not in refusal.value.message
+
+
+def test_an_empty_statement_is_refused(client):
+    with pytest.raises(BadInputError, match="empty"):
+        run_sql(client, " -- nothing\n")
+
+
+def test_columns_are_read_in_order_and_filtered(client):
+    client.command("create table t (b Int32, a String, c Int64) engine = Memory")
+    client.command("insert into t (b, a, c) values (2, 'x', 1), (1, 'x', 1), (3, 'y', 1), (4, 'x', 2)")
+    assert read_columns(client, "t", ["b", "a"], {"a": "x", "c": 1}).to_pydict() == {"b": [1, 2], "a": ["x", "x"]}
+
+
+def test_a_missing_mart_says_to_transform(client):
+    with pytest.raises(BadInputError, match="trailhouse transform"):
+        read_columns(client, "fct_nothing", ["a"])
+
+
+def test_of_several_rows_with_one_key_only_the_latest_is_read_where_that_is_asked_for(client):
+    columns = "(k Int32, value String, version Int32)"
+    client.command(f"create table t {columns} engine = ReplacingMergeTree(version) order by k")
+    client.command("insert into t values (1, 'old', 1), (2, 'only', 1)")
+    client.command("insert into t values (1, 'new', 2)")
+    assert read_columns(client, "t", ["value"]).to_pydict() == {"value": ["new", "old", "only"]}
+    assert read_columns(client, "t", ["value"], only_latest=True).to_pydict() == {"value": ["new", "only"]}
+
+
+def test_each_model_is_listed_with_its_checkpoints_and_scores_on_each_corpus(client):
+    client.command(
+        "insert into raw_model (model_id, suite_id, model_name, parameter_count) values"
+        " ('suite/model', 'suite', 'model', 20), ('suite/other', 'suite', 'other', 10), ('a/none', 'a', 'none', 5)"
+    )
+    client.command(
+        "insert into raw_checkpoint (model_id, step) values"
+        " ('suite/model', 1), ('suite/model', 2), ('suite/model', 3), ('suite/other', 1)"
+    )
+    for step, count in ((1, 2), (2, 3), (3, 5)):
+        load(client, scored_partition(step), [score_batch(0, count)])
+    load(client, replace(scored_partition(1), corpus_id="second"), [score_batch(0, 7)])
+    invalidate_scores(client, [("suite/model", 3, "corpus")])
+    found = read_scored_models(client)
+    assert all(bool(one.last_scored_at) == bool(one.corpus_id) for one in found)
+    assert [replace(one, last_scored_at="") for one in found] == [
+        ScoredModel("a", "a/none", "", 0, 0, 0, ""),
+        ScoredModel("suite", "suite/other", "", 1, 0, 0, ""),
+        ScoredModel("suite", "suite/model", "corpus", 3, 2, 5, ""),
+        ScoredModel("suite", "suite/model", "second", 3, 1, 7, ""),
+    ]
+
+
+def test_the_rows_and_bytes_of_each_table_are_listed(client):
+    load(client, scored_partition(1), [score_batch(0, 2)])
+    load(client, scored_partition(2), [score_batch(0, 3)])
+    sizes = {one.table: one for one in read_table_sizes(client)}
+    assert list(sizes) == sorted(sizes)
+    assert sizes["raw_token_score"].row_count == 5
+    assert sizes["raw_token_score"].size_bytes > 0
