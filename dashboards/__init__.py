@@ -1,1 +1,1 @@
-"""The dashboards: what people look at. Reads marts only."""
+"""Dashboards in Superset, the figures of the papers, and coloured passages; all of them read only marts."""

@@ -1,1 +1,1 @@
-"""Superset's assets, compiled from short declarations."""
+"""Compile the declarations of dashboards to the files that Superset imports."""

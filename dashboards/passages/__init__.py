@@ -1,1 +1,1 @@
-"""Passages: one document with every token in the colour of its trend."""
+"""Passages: one document with every token in the colour of its trend, as text or HTML."""

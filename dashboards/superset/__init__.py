@@ -1,1 +1,1 @@
-"""Superset in its own environment: configuration, initialisation, process, roles."""
+"""A local Superset in its own Python environment: its installation, its settings and its processes."""

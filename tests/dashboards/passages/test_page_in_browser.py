@@ -1,4 +1,4 @@
-"""The page of a passage in a real browser: what shows on hover, and that texts stay texts."""
+"""The page of a passage in a real browser: what is shown on hover, and that texts are shown as texts."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Passages in the terminal and as a page: colours, marks, counts, and nothing a text can break."""
+"""Passages as text and as HTML: colours, marks, counts, and texts that cannot change what is shown around them."""
 
 import re
 from html.parser import HTMLParser
@@ -43,7 +43,7 @@ def print_passage(passage: Passage, *, has_colors: bool) -> str:
 
 
 class PageReader(HTMLParser):
-    """What a browser would see: elements, whether they close, and the text of each token."""
+    """Reads a page as a browser would: its elements, and whether each is closed."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def test_without_colours_marks_stand_for_the_categories():
     assert "\x1b" not in text
 
 
-def test_with_colours_the_text_reads_as_it_is_written():
+def test_with_colours_the_text_has_no_marks():
     text = print_passage(PASSAGE, has_colors=True)
     assert "The cat sat on it⏎" in re.sub(r"\x1b\[[0-9;]*m", "", text)
     assert "\x1b[1;31m cat\x1b[0m\x1b[32m sat\x1b[0m\x1b[94m on\x1b[0m" in text
@@ -85,13 +85,13 @@ def test_the_legend_counts_every_token_once(has_colors):
     assert legend == {"stagnated": "1", "upward": "2", "downward": "1", "other": "1", "without": "1"}
 
 
-def test_a_text_cannot_steer_the_terminal():
+def test_a_text_cannot_control_the_terminal():
     text = print_passage(make_passage((UNTRUSTED, "upward")), has_colors=False)
     assert "[bold]\\u{1b}[31m\\u{202e}\\u{0}" in text
     assert not set(text) & {"\x1b", "\x00", "\u202e"}
 
 
-def test_a_text_cannot_leave_its_place_in_the_page():
+def test_a_text_cannot_add_elements_to_the_page():
     page = render_page(make_passage((UNTRUSTED, "upward"), ("x", UNTRUSTED)))
     tags = {tag for tag, _ in PageReader(page).elements}
     assert tags <= {"html", "head", "meta", "title", "style", "body", "h1", "ul", "li", "p", "span", "svg", "polyline"}
@@ -116,7 +116,7 @@ def test_the_page_shows_the_series_of_every_model_at_every_token():
     assert page.count("s/small: 90 to 9<") == page.count("s/large: 80 to 3<") == len(PASSAGE.tokens)
 
 
-def test_a_plot_runs_from_the_first_step_to_the_last_and_lower_is_better():
+def test_a_plot_spans_the_steps_and_puts_low_perplexity_at_the_bottom():
     points = re.findall(r'points="([^"]+)"', render_page(PASSAGE))[1].split()
     (x0, y0), (_, y1), (x2, y2) = ((float(x), float(y)) for x, y in (point.split(",") for point in points))
     assert (x0, x2) == (4.0, 236.0)

@@ -1,4 +1,4 @@
-"""What Superset holds compared with the source, without a server: assets under other numbers, roles and rules."""
+"""Comparing exports and rights of Superset with the declarations, without a server."""
 
 import json
 from dataclasses import replace
@@ -22,7 +22,7 @@ def files():
 
 
 def renumber(dashboard: dict, number) -> dict:
-    """The dashboard as an installation exports it that gave its charts other numbers."""
+    """Return the dashboard as exported by an installation in which its charts have other ids."""
     dashboard = json.loads(json.dumps(dashboard))
     for block in dashboard["position"].values():
         if isinstance(block, dict) and "chartId" in block.get("meta", {}):
@@ -80,7 +80,7 @@ RULES = build_rules({10, 11, 12}, {10, 11}, Access({"partners": ("a", "b")}))
 BASE = "Trailhouse suites: nobody else"
 
 
-def test_rights_that_are_as_the_source_says_do_not_differ():
+def test_equal_rights_do_not_differ():
     present = Rights(dict(reversed(ROLES.items())), {name: replace(rule) for name, rule in reversed(RULES.items())})
     assert compare_rights(present, Rights(ROLES, RULES)).count == 0
 
@@ -98,7 +98,7 @@ def test_rights_that_are_as_the_source_says_do_not_differ():
         (ROLES, {**RULES, "Trailhouse suites: x": RULES[BASE]}, "superfluous", "rule Trailhouse suites: x"),
     ],
 )
-def test_a_right_that_somebody_changed_is_named(roles, rules, kind, name):
+def test_a_right_changed_by_hand_is_named(roles, rules, kind, name):
     drift = compare_rights(Rights(roles, rules), Rights(ROLES, RULES))
     assert (getattr(drift, kind), drift.count) == ((name,), 1)
 

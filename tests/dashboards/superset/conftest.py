@@ -1,4 +1,4 @@
-"""One Superset over the demonstration's warehouse, started and published by the real commands."""
+"""One Superset on the warehouse of the demonstration, started and published to by the commands."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ ENVIRONMENT = ROOT / ".venv-superset"
 
 @dataclass(frozen=True)
 class RunningSuperset:
-    """A Superset with the dashboards in it, and the commands that act on it."""
+    """A Superset with published dashboards, as one of its users sees it."""
 
     url: str
     user: str
@@ -33,7 +33,7 @@ class RunningSuperset:
         return PublishingClient(self.url, self.user, self.password)
 
     def log_in(self, role: str, *groups: str) -> "RunningSuperset":
-        """A new user, made by the command, in place of the administrator."""
+        """Return the same Superset for a new user, whom the command makes."""
         name = f"{role}-{uuid.uuid4().hex[:8]}"
         options = [option for group in groups for option in ("--group", group)]
         result = self.run("dashboards", "add-user", name, "--role", role, *options)
@@ -41,13 +41,13 @@ class RunningSuperset:
         return replace(self, user=name, password=result.stdout.strip())
 
     def forget_results(self) -> None:
-        """Drop what is cached of every dataset."""
+        """Drop the cached results of every dataset."""
         client = self.client()
         uids = [f"{row['id']}__table" for row in client.read_all("dataset", "id")]
         client.post(client.find_url("cachekey", "invalidate"), json={"datasource_uids": uids})
 
     def api(self) -> requests.Session:
-        """The session of a browser of this user: logged in, with the token that forms carry."""
+        """Return a session of this user: logged in, and with a CSRF token."""
         session = requests.Session()
         answer = session.post(
             f"{self.url}/api/v1/security/login",
@@ -62,7 +62,7 @@ class RunningSuperset:
 
 @pytest.fixture(scope="package")
 def superset(demo, workplace) -> Iterator[RunningSuperset]:
-    """Superset with the dashboards published; stopped when the tests of this directory are done."""
+    """A running Superset with the dashboards, stopped when the tests of this directory are done."""
     if not ENVIRONMENT.exists():
         pytest.skip("Superset's environment is not installed: make test installs it")
     variables = {"TRAILHOUSE_SUPERSET_ENVIRONMENT": str(ENVIRONMENT), "TRAILHOUSE_SUPERSET_PORT": "0"}

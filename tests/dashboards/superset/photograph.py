@@ -1,6 +1,6 @@
-"""``python -m tests.dashboards.superset.photograph DIRECTORY``: a picture of every dashboard of the data directory.
+"""``python -m tests.dashboards.superset.photograph DIRECTORY``: save a screenshot of every dashboard.
 
-Superset has to run: ``trailhouse dashboards start``.
+Superset is started and published to if it does not run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trailhouse.flows.settings import load_settings
 
 
 def main() -> None:
-    """Log in, open each dashboard, and save its picture."""
+    """Log in, open each dashboard, and save its screenshot."""
     directory = Path(sys.argv[1])
     settings = load_settings()
     command = [sys.executable, "-m", "trailhouse.cli.main", "dashboards", "start", "--json"]

@@ -1,4 +1,4 @@
-"""Who may do what, asked of a real Superset as each of its users, and of the warehouse behind it."""
+"""What each role may do, requested from a real Superset as a user of that role, and from the warehouse behind it."""
 
 import json
 
@@ -12,7 +12,7 @@ from trailhouse.flows.publish_dashboards import compile_assets
 
 pytestmark = pytest.mark.slow
 
-# What reaches files, other hosts or processes, each as a table and as a value where the engine has both.
+# Functions that reach files, other hosts or processes; as table functions, and as ordinary functions if they exist.
 FORBIDDEN_SQL = (
     "select * from url('http://127.0.0.1:1/', 'CSV', 'a String')",
     "select * from file('/etc/passwd', 'CSV', 'a String')",
@@ -82,17 +82,17 @@ def test_a_stakeholder_is_refused_everything_else(stakeholder, method, path, bod
     assert answer.status_code in (403, 404), answer.text
 
 
-def test_a_researcher_asks_sql_as_the_reader_of_the_warehouse(researcher):
+def test_a_researcher_runs_sql_as_the_read_only_user_of_the_warehouse(researcher):
     sql = "select count() as score_count, (select value from system.settings where name = 'readonly') as is_readonly"
     answer = ask_sql_lab(researcher, f"{sql} from raw_token_score")
     assert answer.status_code == 200, answer.text
     (row,) = answer.json()["data"]
     assert row["score_count"] > 0
-    assert row["is_readonly"] == "2"  # the reader's: settings of a query may change, data may not
+    assert row["is_readonly"] == "2"  # the reader may change the settings of a query, and no data
 
 
 @pytest.mark.parametrize("sql", FORBIDDEN_SQL)
-def test_superset_refuses_a_researcher_the_functions_that_leave_the_warehouse(researcher, sql):
+def test_superset_refuses_a_researcher_functions_that_reach_beyond_the_warehouse(researcher, sql):
     answer = ask_sql_lab(researcher, sql)
     assert answer.status_code >= 400
     assert "function" in answer.text
@@ -126,7 +126,7 @@ def test_a_group_sees_its_suites_and_nothing_else(superset, workplace):
     ((suite, expected),) = workplace.query(
         "select suite_id, uniqExact(step) from fct_validation_perplexity_by_checkpoint group by suite_id"
     )
-    groups = {"own": (suite,), "strangers": ("another-suite",)}
+    groups = {"own": (suite,), "outsiders": ("another-suite",)}
     grant_access(client, assets, Access(groups))
     assert grant_access(client, assets, Access(groups)) == []
     datasets = {row["uuid"]: row["id"] for row in client.read_all("dataset", "id,uuid")}
@@ -140,16 +140,16 @@ def test_a_group_sees_its_suites_and_nothing_else(superset, workplace):
         assert answer.status_code == 200, answer.text
         return answer.json()["result"][0]["rowcount"]
 
-    strangers = superset.log_in("stakeholder", "strangers")
+    outsiders = superset.log_in("stakeholder", "outsiders")
     assert count_rows(superset.log_in("stakeholder", "own")) == expected
-    assert count_rows(superset.log_in("stakeholder", "own", "strangers")) == expected
-    assert count_rows(strangers) == 0
+    assert count_rows(superset.log_in("stakeholder", "own", "outsiders")) == expected
+    assert count_rows(outsiders) == 0
     assert count_rows(superset.log_in("researcher")) == expected
     assert len(grant_access(client, assets, Access({}))) > 0
-    assert count_rows(strangers) == expected
+    assert count_rows(outsiders) == expected
 
 
-def test_a_role_widened_by_hand_and_a_deleted_rule_are_found_and_mended(superset, workplace, tmp_path):
+def test_a_role_changed_by_hand_and_a_deleted_rule_are_found_and_restored(superset, workplace, tmp_path):
     client = superset.client()
     assets = read_bundle(compile_assets(workplace.settings))
     file = tmp_path / "access.yaml"
@@ -158,7 +158,7 @@ def test_a_role_widened_by_hand_and_a_deleted_rule_are_found_and_mended(superset
     rule = "Trailhouse suites: partners"
     before = find_access_drift(client, assets, access)
     assert {"role Suites: partners", f"rule {rule}"} <= set(before.missing)
-    assert find_access_drift(client, assets, access) == before  # looking changed nothing
+    assert find_access_drift(client, assets, access) == before  # finding the drift changed nothing
     grant_access(client, assets, access)
 
     roles = {row["name"]: row["id"] for row in client.read_all("security/roles")}

@@ -1,4 +1,4 @@
-"""The dashboards as people see them: headless Chromium over the demonstration's warehouse."""
+"""The dashboards in headless Chromium, on the warehouse of the demonstration."""
 
 import pytest
 
@@ -10,8 +10,8 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
-# Charts of faults: what they show depends on whether there are any.
-EMPTY_WHEN_ALL_IS_WELL = {"Audit flags"}
+# Charts that have no rows if the audit found nothing.
+EMPTY_WITHOUT_FAULTS = {"Audit flags"}
 UNTRUSTED_TOKENS = (
     "<script>window.wasAttacked=1</script>",
     "<img src=x onerror=window.wasAttacked=1>",
@@ -83,13 +83,13 @@ def slugs(superset):
 
 
 def assert_shows_data(visitor: Visitor, charts: dict[int, str]) -> None:
-    """Every chart of the dashboard answered without an error, with rows, and nothing on the page complains."""
+    """Check that every chart got rows without an error, and that the page shows no error message."""
     assert visitor.failures == []
     assert set(visitor.answers) == set(charts)
     for chart_id, results in visitor.answers.items():
         for result in results:
             assert result["error"] is None, charts[chart_id]
-            assert result["rowcount"] > 0 or charts[chart_id] in EMPTY_WHEN_ALL_IS_WELL, charts[chart_id]
+            assert result["rowcount"] > 0 or charts[chart_id] in EMPTY_WITHOUT_FAULTS, charts[chart_id]
     assert visitor.page.locator(".ant-alert-error, [data-test=error-message]").count() == 0
     for complaint in ("Unexpected error", "Data error"):
         assert visitor.page.get_by_text(complaint).count() == 0, complaint
@@ -104,7 +104,7 @@ def test_a_dashboard_opens_and_every_chart_shows_data(visitor, superset, slugs, 
     charts = {row["id"]: row["slice_name"] for row in rows}
     assert_shows_data(visitor, charts)
     cold = [charts[chart_id] for chart_id, (result,) in visitor.answers.items() if not result["is_cached"]]
-    assert cold == [], "publishing asked every chart what its dashboard asks"
+    assert cold == [], "publishing ran the query of every chart as its dashboard sends it"
 
 
 def test_a_filter_changes_the_numbers(visitor, workplace):
@@ -119,7 +119,7 @@ def test_a_filter_changes_the_numbers(visitor, workplace):
     assert str(checkpoint_count) in visitor.read_chart("Checkpoints").split()
 
 
-def test_one_walks_from_the_overview_to_the_inspector(visitor):
+def test_a_link_leads_from_the_overview_to_the_coloured_passage(visitor):
     visitor.open_dashboard("overview")
     visitor.answers.clear()
     visitor.page.get_by_role("link", name="Token inspector").first.click()
@@ -127,10 +127,12 @@ def test_one_walks_from_the_overview_to_the_inspector(visitor):
     visitor.wait_for_charts()
     assert len(visitor.read_chart("Passage")) > 200
     assert visitor.page.locator(".trailhouse-passage span").count() > 50
+    legend = visitor.page.locator(".trailhouse-passage .legend .upward")
+    assert legend.evaluate("element => getComputedStyle(element).color") == "rgb(213, 94, 0)"
 
 
 def write_tokens(workplace, tokenizer_id: str, corpus_id: str, tokens: list[str]) -> None:
-    """Write the text of the first tokens of document 0."""
+    """Replace the texts of the first tokens of document 0."""
     quoted = ", ".join("'" + token.replace("\\", "\\\\").replace("'", "\\'") + "'" for token in tokens)
     workplace.command(
         f"alter table raw_token update token_text = [{quoted}][position + 1] where document_id = 0"

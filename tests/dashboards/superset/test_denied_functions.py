@@ -1,11 +1,11 @@
-"""Functions that Superset denies, against those that the engine in use has."""
+"""The functions that Superset denies, compared with the table functions of the engine."""
 
 import runpy
 
 from tests.support.paths import ROOT
 
 CONFIGURATION = ROOT / "dashboards" / "superset" / "superset_config.py"
-# Reviewed: their rows come from their arguments alone.
+# Reviewed: their rows depend only on their arguments.
 ALLOWED = {
     "SQLStandardValues", "format", "fuzzJSON", "fuzzQuery", "generateRandom", "generateSeries", "generate_series",
     "input", "null", "numbers", "numbers_mt", "primes", "values", "zeros", "zeros_mt",

@@ -1,4 +1,4 @@
-"""Dashboards as code against a real Superset: published once, found again, healed, removed; others' work stays."""
+"""Publishing to a real Superset: assets are imported, compared, restored and deleted; other people's assets stay."""
 
 import json
 import signal
@@ -75,7 +75,7 @@ def test_a_publication_that_was_killed_is_completed_by_the_next(superset, files,
     assert ids(superset.client(), "chart", "slice_name") == before
 
 
-def test_what_superset_exports_is_what_the_source_says(superset, files):
+def test_superset_exports_what_is_declared(superset, files):
     exported = {
         str(content["uuid"]): content
         for path, text in unzip_bundle(superset.client().export_assets()).items()
@@ -96,7 +96,7 @@ def test_what_superset_exports_is_what_the_source_says(superset, files):
         }
 
 
-def test_a_chart_that_somebody_changed_is_found_and_mended(superset):
+def test_a_chart_changed_by_hand_is_found_and_restored(superset):
     client = superset.client()
     charts = ids(client, "chart", "slice_name")
     name, chart_id = sorted(charts.items())[0]
@@ -112,7 +112,7 @@ def test_a_chart_that_somebody_changed_is_found_and_mended(superset):
     assert ids(superset.client(), "chart", "slice_name") == charts
 
 
-def test_what_the_source_no_longer_has_is_removed_and_the_work_of_others_stays(superset, files):
+def test_assets_that_are_no_longer_declared_are_deleted_and_those_of_others_stay(superset, files):
     client = superset.client()
     dataset_id = client.read_all("dataset", "id")[0]["id"]
     own = client.post(
@@ -135,7 +135,7 @@ def test_what_the_source_no_longer_has_is_removed_and_the_work_of_others_stays(s
     client.delete(client.find_url("dashboard", str(titles["mine as well"])))
 
 
-def test_secrets_are_readable_by_their_owner_alone_and_not_in_the_metadata(superset, workplace):
+def test_secrets_are_readable_by_their_owner_only_and_not_in_the_metadata(superset, workplace):
     directory = workplace.settings.superset_directory
     secrets = [directory / "secret.key", directory / "admin.password"]
     assert [stat.S_IMODE(path.stat().st_mode) for path in secrets] == [0o600, 0o600]
@@ -145,7 +145,7 @@ def test_secrets_are_readable_by_their_owner_alone_and_not_in_the_metadata(super
     assert secrets[1].read_bytes().strip() not in held
 
 
-def test_a_wrong_password_is_a_line_and_a_cure(superset):
+def test_a_wrong_password_exits_with_2_and_names_the_user(superset):
     result = superset.workplace.run(
         "publish",
         TRAILHOUSE_SUPERSET_URL=superset.url,

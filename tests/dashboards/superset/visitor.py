@@ -1,4 +1,4 @@
-"""A person's browser window on the dashboards: headless Chromium, driven as one would use it."""
+"""A browser window on the dashboards: headless Chromium, used as a person would use it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ FLAGS = [
     "--disable-sync",
 ]
 WAIT_MILLISECONDS = 180_000
-# Tall enough that every chart is in view: those out of view are not loaded.
+# So tall that every chart is in view, because Superset does not load charts out of view.
 VIEWPORT: ViewportSize = {"width": 1500, "height": 4600}
 CHART = '[data-test="chart-container"]'
 
 
 @dataclass
 class Visitor:
-    """One person's browser window, and what the server answered to its charts."""
+    """A browser window, with the answers of the server to its charts and the errors of the page."""
 
     page: Page
     url: str
@@ -53,7 +53,7 @@ class Visitor:
             self.answers[int(found.group(1))] = response.json()["result"]
 
     def log_in(self, user: str, password: str) -> None:
-        # Filled in before its script has settled, the form forgets what it holds
+        # The form loses what is filled in before its script has started
         self.page.goto(f"{self.url}/login/", wait_until="networkidle")
         self.page.fill("#username", user)
         self.page.fill("#password", password)
@@ -66,8 +66,8 @@ class Visitor:
         self.wait_for_charts()
 
     def wait_for_charts(self) -> None:
-        """Until every chart of the dashboard got its data and none is loading, and it stays so for a second."""
-        self.page.locator(f"{CHART}:visible").first.wait_for()  # those of other tabs are hidden
+        """Wait until every chart of the dashboard has its data and none has been loading for a second."""
+        self.page.locator(f"{CHART}:visible").first.wait_for()  # charts of other tabs are hidden
         deadline = time.monotonic() + WAIT_MILLISECONDS / 1000
         quiet_since = None
         while time.monotonic() < deadline:
@@ -78,10 +78,10 @@ class Visitor:
                 return
             self.page.wait_for_timeout(200)
         count = self.page.locator(CHART).count()
-        raise AssertionError(f"charts are still loading: {len(self.answers)} of {count} came")
+        raise AssertionError(f"charts are still loading: {len(self.answers)} of {count} have their data")
 
     def open_every_tab(self) -> None:
-        """Charts in tabs are asked for when their tab is first opened."""
+        """Open every tab, because Superset loads the charts of a tab when it is first opened."""
         for tab in self.page.locator(".dashboard-component-tabs [role=tab]").all():
             tab.click()
             self.page.wait_for_timeout(500)
@@ -92,7 +92,7 @@ class Visitor:
         return holders.filter(has_text=title).first.inner_text()
 
     def choose(self, filter_name: str, option: str) -> None:
-        """Choose an option of a filter of the dashboard, apply it and wait for the charts."""
+        """Choose an option of a filter, apply it, and wait for the charts."""
         item = self.page.locator('[data-test="filter-bar"] .ant-form-item, .filter-item-wrapper').filter(
             has=self.page.get_by_text(filter_name, exact=True)
         )
@@ -105,7 +105,7 @@ class Visitor:
         self.wait_for_charts()
 
     def take_screenshot(self, path: Path) -> None:
-        """Save what the dashboard shows, down to its last chart."""
+        """Save a screenshot of the dashboard, down to its last chart."""
         path.parent.mkdir(parents=True, exist_ok=True)
         content = self.page.locator('[data-test="grid-content"]').bounding_box()
         assert content is not None
@@ -118,13 +118,13 @@ class Visitor:
 
 
 def find_chromium() -> str | None:
-    """Where the browser is; None where it is not installed."""
+    """Return the path of the browser; None if it is not installed."""
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @contextmanager
 def visit(chromium: Browser, url: str, user: str, password: str) -> Iterator[Visitor]:
-    """A window of its own, logged in."""
+    """Open a window without other windows' cookies, and log in."""
     context = chromium.new_context(viewport=VIEWPORT)
     context.set_default_timeout(WAIT_MILLISECONDS)
     visitor = Visitor(context.new_page(), url)
