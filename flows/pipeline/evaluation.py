@@ -19,7 +19,7 @@ from trailhouse.models.few_shot.cpu_threads import limit_threads
 from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
 from trailhouse.models.few_shot.evaluator import BATCH_POLICY, Evaluator
 from trailhouse.models.few_shot.tasks.task import Task
-from trailhouse.models.scoring.score_corpus import PreTrainedModel
+from trailhouse.models.scoring.load_model import PreTrainedModel
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.warehouse.loading.evaluation_ledger import (
     Evaluation,

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.flows.pipeline.unit_results import UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.scoring.score_corpus import PreTrainedModel
+from trailhouse.models.scoring.load_model import PreTrainedModel
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.warehouse.loading.partition_load import Partition
 

@@ -16,7 +16,7 @@ from trailhouse.errors import AllFailedError, PartialError, TrailhouseError
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome
 from trailhouse.flows.pipeline.pipeline import Pipeline
-from trailhouse.models.scoring.score_corpus import library_versions
+from trailhouse.models.scoring.load_model import library_versions
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.catalogue import upsert
 

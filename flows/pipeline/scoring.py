@@ -13,7 +13,8 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, RunUnit, Wording
 from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.scoring.score_corpus import BATCH_POLICY, PreTrainedModel, score_corpus
+from trailhouse.models.scoring.load_model import PreTrainedModel
+from trailhouse.models.scoring.score_corpus import BATCH_POLICY, score_corpus
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.warehouse.loading.partition_load import Partition

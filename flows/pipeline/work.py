@@ -18,14 +18,9 @@ from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure, releas
 from trailhouse.flows.pipeline.pipeline import Pipeline, StepProgress
 from trailhouse.flows.pipeline.unit_results import UnitResults
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.scoring.devices import device_name, list_devices
+from trailhouse.models.scoring.load_model import PreTrainedModel, attention_implementation, load_model
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
-from trailhouse.models.scoring.score_corpus import (
-    PreTrainedModel,
-    attention_implementation,
-    device_name,
-    list_devices,
-    load_model,
-)
 from trailhouse.warehouse.connection import connect
 
 UnitT = TypeVar("UnitT")

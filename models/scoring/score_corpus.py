@@ -12,31 +12,14 @@ import torch
 from transformers import PreTrainedModel
 
 from trailhouse.models.scoring.context_window import find_context_length, find_stride
-from trailhouse.models.scoring.devices import device_name, find_input_device, list_devices
+from trailhouse.models.scoring.devices import find_input_device
 from trailhouse.models.scoring.forward import ForwardPass, inspect_forward_pass
-from trailhouse.models.scoring.load_model import attention_implementation, library_versions, load_model
 from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
-from trailhouse.models.scoring.quantisation import quantise_log_probs, restore_log_probs
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.softmax import TargetScores
-from trailhouse.models.scoring.token_scores import SCORE_SCHEMA, SectionScores, concatenate_ranges, split_record_batch
+from trailhouse.models.scoring.token_scores import SectionScores, concatenate_ranges, split_record_batch
 from trailhouse.models.scoring.windows import Window, group_documents, group_windows, plan_windows
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
-
-__all__ = [
-    "BATCH_POLICY",
-    "SCORE_SCHEMA",
-    "PreTrainedModel",
-    "ScoringSettings",
-    "attention_implementation",
-    "device_name",
-    "library_versions",
-    "list_devices",
-    "load_model",
-    "quantise_log_probs",
-    "restore_log_probs",
-    "score_corpus",
-]
 
 TokenIds = Sequence[npt.NDArray[np.int32]]
 

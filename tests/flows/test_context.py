@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from trailhouse.models.scoring.score_corpus import ScoringSettings
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.warehouse.loading.score_ledger import ScoredPartition
 
 TEXT = "the cat sat on the mat and the parser reads the file " * 5

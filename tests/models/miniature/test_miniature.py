@@ -14,7 +14,10 @@ from trailhouse.models.miniature import is_suite_trained, miniature_corpus, trai
 from trailhouse.models.miniature import text as text_module
 from trailhouse.models.miniature import training as training_module
 from trailhouse.models.miniature.text import clean_text, gather_docstrings, split_documentation
-from trailhouse.models.scoring.score_corpus import ScoringSettings, load_model, restore_log_probs, score_corpus
+from trailhouse.models.scoring.load_model import load_model
+from trailhouse.models.scoring.quantisation import restore_log_probs
+from trailhouse.models.scoring.score_corpus import score_corpus
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.tokenizer import load_tokenizer, tokenize_corpus
 
 REDUCED = find_suite("miniature-reduced", [packaged_suites_directory()])

@@ -10,7 +10,9 @@ import json, resource, sys
 import numpy as np, torch
 from transformers import AutoModelForCausalLM, GPTNeoXConfig
 from trailhouse.models.scoring import score_corpus as scoring
-from trailhouse.models.scoring.score_corpus import ScoringSettings, restore_log_probs, score_corpus
+from trailhouse.models.scoring.quantisation import restore_log_probs
+from trailhouse.models.scoring.score_corpus import score_corpus
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 torch.set_num_threads(1)

@@ -9,7 +9,9 @@ from transformers import AutoModelForCausalLM
 
 from tests.support.architectures import VOCABULARY_SIZE, build_random_model
 from trailhouse.models.scoring.devices import find_input_device, list_devices
-from trailhouse.models.scoring.score_corpus import ScoringSettings, restore_log_probs, score_corpus
+from trailhouse.models.scoring.quantisation import restore_log_probs
+from trailhouse.models.scoring.score_corpus import score_corpus
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 PLACEMENTS = {
