@@ -58,7 +58,7 @@ def choose_model_color(index: int) -> str:
 
 
 def choose_grey(index: int, count: int, first: float, last: float) -> str:
-    """Return grey number ``index`` of ``count`` evenly spaced ones from ``first`` to ``last`` (0 black, 1 white)."""
+    """Return the grey at ``index`` of ``count`` evenly spaced ones, from ``first`` to ``last``; 0 is black, 1 white."""
     lightness = first + (last - first) * index / max(1, count - 1)
     return f"{lightness:.2f}"
 

@@ -1,4 +1,4 @@
-"""Find mistakes in the declarations of dashboards, without a server, by following every reference to its column."""
+"""Find mistakes in the declarations of dashboards, without a server, by following references down to columns."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str,
 
 
 def compile_css(folder: Folder) -> str:
-    """Return the styles of the dashboard's charts, after the colours that they may use by name; empty without any."""
+    """Return the CSS of a dashboard: named colours, then the styles of its charts; empty if no chart has a style."""
     styles = [chart.style for chart in folder.charts.values() if chart.style]
     return "\n".join([write_css_variables(), *styles]) if styles else ""
 

@@ -129,7 +129,7 @@ def name_asset(kind: str, content: Mapping[str, Any]) -> str:
 def normalise(kind: str, content: Mapping[str, Any]) -> Content:
     """Return the content of an asset without ids of one installation, cached state, defaults and arbitrary order."""
     known = {key: value for key, value in content.items() if key not in ("version", "is_managed_externally")}
-    if kind == "databases" and "allow_file_upload" in known:  # the name it had in older versions
+    if kind == "databases" and "allow_file_upload" in known:  # Superset exports the field under its older name
         known["allow_csv_upload"] = known.pop("allow_file_upload")
     kept = without_defaults(known, DEFAULTS[kind])
     if kind == "datasets":

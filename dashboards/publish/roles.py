@@ -15,7 +15,7 @@ GROUP_PREFIX = "Suites: "
 Permission = tuple[str, str]
 """A permission of Superset and the view that it applies to."""
 
-# A stakeholder opens dashboards, and changes the own password. Nothing here writes, explores, exports or lists assets.
+# A stakeholder opens dashboards, and changes his or her password. Nothing here writes, explores, exports or lists assets.
 STAKEHOLDER_PERMISSIONS = frozenset[Permission](
     {
         ("can_read", "Dashboard"),
@@ -38,7 +38,7 @@ STAKEHOLDER_PERMISSIONS = frozenset[Permission](
         ("resetmypassword", "UserDBModelView"),
     }
 )
-# A researcher sees everything, runs SQL as the warehouse's read-only user, and makes own charts.
+# A researcher sees everything, runs SQL as the warehouse's read-only user, and makes charts.
 RESEARCHER_TEMPLATES = ("Gamma", "sql_lab")
 WITHHELD_FROM_RESEARCHERS = frozenset({"CacheRestApi", "UserRegistrationsRestAPI", "Theme", "RowLevelSecurity"})
 
