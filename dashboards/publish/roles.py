@@ -15,7 +15,7 @@ GROUP_PREFIX = "Suites: "
 Permission = tuple[str, str]
 """A permission of Superset and the view that it applies to."""
 
-# A stakeholder opens dashboards, and changes his or her password. Nothing here writes, explores, exports or lists assets.
+# A stakeholder opens dashboards and sets a password. Nothing here writes, explores, exports or lists assets.
 STAKEHOLDER_PERMISSIONS = frozenset[Permission](
     {
         ("can_read", "Dashboard"),
