@@ -16,13 +16,13 @@ from trailhouse.server.access.credentials import read_credentials
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
-from trailhouse.warehouse.upkeep.health import LITTLE_SPACE_FRACTION, Finding, examine_warehouse
+from trailhouse.warehouse.upkeep.health import LITTLE_SPACE_FRACTION, HealthFinding, examine_warehouse
 from trailhouse.warehouse.upkeep.server_comparison import Difference, choose_formats, compare_answers, generate_queries
 
 _TIMEOUT_SECONDS = 10
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings) -> list[HealthFinding]:
     """Every check, the warehouse's last; a warehouse that does not answer is one problem."""
     findings = [check_packages(), check_directory(settings.data_directory), check_superset(settings)]
     try:
@@ -32,11 +32,11 @@ def examine(settings: Settings) -> list[Finding]:
         with connect(address) as client:
             findings += examine_warehouse(client, read_migrations(packaged_migrations()))
     except TrailhouseError as error:
-        findings.append(Finding("warehouse", "problem", error.message, error.hint))
+        findings.append(HealthFinding("warehouse", "problem", error.message, error.hint))
     return findings
 
 
-def check_packages() -> Finding:
+def check_packages() -> HealthFinding:
     """Whether the installed versions are those that Trailhouse asks for."""
     wrong = []
     for text in importlib.metadata.requires("trailhouse") or []:
@@ -51,42 +51,42 @@ def check_packages() -> Finding:
         if not requirement.specifier.contains(version, prereleases=True):
             wrong.append(f"{requirement.name} is {version}, not {requirement.specifier}")
     if wrong:
-        return Finding("packages", "problem", "; ".join(wrong), "run `make environment`")
-    return Finding("packages", "ok", "as pinned")
+        return HealthFinding("packages", "problem", "; ".join(wrong), "run `make environment`")
+    return HealthFinding("packages", "ok", "as pinned")
 
 
-def check_directory(directory: Path) -> Finding:
+def check_directory(directory: Path) -> HealthFinding:
     """Space beside the warehouse, where checkpoints and dbt's files lie."""
     place = directory if directory.exists() else Path.cwd()
     usage = shutil.disk_usage(place)
     found = f"{usage.free / 1e9:.1f} GB free at {place}"
     if usage.free < LITTLE_SPACE_FRACTION * usage.total:
-        return Finding("data directory", "warning", found, "free some space, or set TRAILHOUSE_DATA_DIRECTORY")
-    return Finding("data directory", "ok", found)
+        return HealthFinding("data directory", "warning", found, "free some space, or set TRAILHOUSE_DATA_DIRECTORY")
+    return HealthFinding("data directory", "ok", found)
 
 
-def check_passwords(directory: Path) -> Finding:
+def check_passwords(directory: Path) -> HealthFinding:
     """Whether only the owner can read the passwords of the embedded server."""
     try:
         read_credentials(directory)
     except TrailhouseError as error:
-        return Finding("passwords", "problem", error.message, error.hint)
-    return Finding("passwords", "ok", "readable by their owner only")
+        return HealthFinding("passwords", "problem", error.message, error.hint)
+    return HealthFinding("passwords", "ok", "readable by their owner only")
 
 
-def check_superset(settings: Settings) -> Finding:
+def check_superset(settings: Settings) -> HealthFinding:
     """Whether the Superset that is configured answers."""
     url = settings.superset_url
     if url is None:
-        return Finding("superset", "ok", "none configured")
+        return HealthFinding("superset", "ok", "none configured")
     try:
         if not url.startswith(("http://", "https://")):
             raise ValueError("no http(s) URL")
         with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
             answer.read()
     except (OSError, ValueError) as error:
-        return Finding("superset", "problem", f"{url} does not answer: {error}", "start it, or mend superset_url")
-    return Finding("superset", "ok", f"{url} answers")
+        return HealthFinding("superset", "problem", f"{url} does not answer: {error}", "start it, or mend superset_url")
+    return HealthFinding("superset", "ok", f"{url} answers")
 
 
 def compare_servers(settings: Settings, url: str, query_limit: int | None = None) -> tuple[int, list[Difference]]:

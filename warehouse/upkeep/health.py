@@ -23,7 +23,7 @@ _EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthFinding:
     """The result of one check; ``hint`` says what to do and is empty where the verdict is ok."""
 
     check: str
@@ -32,9 +32,9 @@ class Finding:
     hint: str = ""
 
 
-def examine_warehouse(client: Client, migrations: list[Migration]) -> list[Finding]:
+def examine_warehouse(client: Client, migrations: list[Migration]) -> list[HealthFinding]:
     """Run all checks of the warehouse; a check that fails with an error becomes a finding with the verdict problem."""
-    checks: list[tuple[str, Callable[[], Finding]]] = [
+    checks: list[tuple[str, Callable[[], HealthFinding]]] = [
         ("engine", lambda: check_engine(client)),
         ("migrations", lambda: check_migrations(client, migrations)),
         ("disk", lambda: check_disk(client)),
@@ -49,39 +49,41 @@ def examine_warehouse(client: Client, migrations: list[Migration]) -> list[Findi
         try:
             findings.append(examine())
         except TrailhouseError as error:
-            findings.append(Finding(name, "problem", error.message, error.hint))
+            findings.append(HealthFinding(name, "problem", error.message, error.hint))
         except Exception as error:
             text = " ".join(str(error).split())[:200]
-            findings.append(Finding(name, "problem", f"the check failed: {text}", "run `trailhouse init`"))
+            findings.append(HealthFinding(name, "problem", f"the check failed: {text}", "run `trailhouse init`"))
     return findings
 
 
-def check_engine(client: Client) -> Finding:
+def check_engine(client: Client) -> HealthFinding:
     """Report the version of the engine, and check that it computes a sum correctly."""
     version, answer = read_row(client, "select version(), sum(number) from numbers(10)")
     if answer != 45:
-        return Finding("engine", "problem", f"ClickHouse {version} computes wrongly", "use another server")
-    return Finding("engine", "ok", f"ClickHouse {version}")
+        return HealthFinding("engine", "problem", f"ClickHouse {version} computes wrongly", "use another server")
+    return HealthFinding("engine", "ok", f"ClickHouse {version}")
 
 
-def check_migrations(client: Client, migrations: list[Migration]) -> Finding:
+def check_migrations(client: Client, migrations: list[Migration]) -> HealthFinding:
     """Check that all migrations of this version of Trailhouse are applied."""
     pending = pending_migrations(client, migrations)
     if pending:
-        return Finding("migrations", "problem", f"{len(pending)} of {len(migrations)} missing", "run `trailhouse init`")
-    return Finding("migrations", "ok", f"{len(migrations)} applied")
+        return HealthFinding(
+            "migrations", "problem", f"{len(pending)} of {len(migrations)} missing", "run `trailhouse init`"
+        )
+    return HealthFinding("migrations", "ok", f"{len(migrations)} applied")
 
 
-def check_disk(client: Client) -> Finding:
+def check_disk(client: Client) -> HealthFinding:
     """Check that the disk of the tables has free space."""
     free_bytes, total_bytes = read_row(client, "select min(free_space), min(total_space) from system.disks")
     found = f"{free_bytes / 1e9:.1f} GB free"
     if total_bytes > 0 and free_bytes < LITTLE_SPACE_FRACTION * total_bytes:
-        return Finding("disk", "warning", f"{found} of {total_bytes / 1e9:.1f} GB", "free some space")
-    return Finding("disk", "ok", found)
+        return HealthFinding("disk", "warning", f"{found} of {total_bytes / 1e9:.1f} GB", "free some space")
+    return HealthFinding("disk", "ok", found)
 
 
-def check_ledger(client: Client) -> Finding:
+def check_ledger(client: Client) -> HealthFinding:
     """Check that every complete partition has the number and the sum of scores that the ledger states."""
     rows = client.query(
         "select ledger.model_id, ledger.corpus_id, ledger.step, ledger.score_count, score.score_count"
@@ -96,9 +98,9 @@ def check_ledger(client: Client) -> Finding:
     ).result_rows
     (entry_count,) = read_row(client, "select count() from raw_score_ledger final where is_complete")
     if not rows:
-        return Finding("ledger and scores", "ok", f"{entry_count} checkpoints as the ledger says")
+        return HealthFinding("ledger and scores", "ok", f"{entry_count} checkpoints as the ledger says")
     examples = name_examples((model, corpus, step) for model, corpus, step, *_ in rows)
-    return Finding(
+    return HealthFinding(
         "ledger and scores",
         "problem",
         f"{len(rows)} of {entry_count} checkpoints do not hold the scores the ledger says: {examples}",
@@ -111,7 +113,7 @@ def name_examples(partitions: Iterable[tuple[str, str, int]]) -> str:
     return ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step in islice(partitions, _EXAMPLES))
 
 
-def check_scores_without_ledger(client: Client) -> Finding:
+def check_scores_without_ledger(client: Client) -> HealthFinding:
     """Look for scores without a complete ledger row, which a load leaves that is killed before it commits."""
     rows = client.query(
         "select distinct model_id, corpus_id, step from raw_token_score"
@@ -119,9 +121,9 @@ def check_scores_without_ledger(client: Client) -> Finding:
         " (select model_id, corpus_id, step from raw_score_ledger final where is_complete) order by all"
     ).result_rows
     if not rows:
-        return Finding("scores without ledger", "ok", "none")
+        return HealthFinding("scores without ledger", "ok", "none")
     examples = name_examples((model, corpus, step) for model, corpus, step in rows)
-    return Finding(
+    return HealthFinding(
         "scores without ledger",
         "warning",
         f"{len(rows)} checkpoints, which nothing is derived from: {examples}",
@@ -129,7 +131,7 @@ def check_scores_without_ledger(client: Client) -> Finding:
     )
 
 
-def check_staging_tables(client: Client) -> Finding:
+def check_staging_tables(client: Client) -> HealthFinding:
     """Look for staging tables, which belong to running or killed loads."""
     count, size_bytes = read_row(
         client,
@@ -138,8 +140,8 @@ def check_staging_tables(client: Client) -> Finding:
         {"prefix": STAGING_PREFIX},
     )
     if count == 0:
-        return Finding("abandoned staging tables", "ok", "none")
-    return Finding(
+        return HealthFinding("abandoned staging tables", "ok", "none")
+    return HealthFinding(
         "abandoned staging tables",
         "warning",
         f"{count} staging tables with {(size_bytes or 0) / 1e6:.1f} MB",
@@ -147,22 +149,22 @@ def check_staging_tables(client: Client) -> Finding:
     )
 
 
-def check_restores(client: Client) -> Finding:
+def check_restores(client: Client) -> HealthFinding:
     """Look for databases that a killed restore left."""
     rows = client.query(
         "select name from system.databases where startsWith(name, concat('restored_', currentDatabase(), '_'))"
         " or startsWith(name, concat('replaced_', currentDatabase(), '_')) order by name"
     ).result_rows
     if not rows:
-        return Finding("abandoned restores", "ok", "none")
+        return HealthFinding("abandoned restores", "ok", "none")
     names = ", ".join(str(name) for (name,) in rows)
-    return Finding("abandoned restores", "warning", f"{names} of a restore that was killed", "drop them")
+    return HealthFinding("abandoned restores", "warning", f"{names} of a restore that was killed", "drop them")
 
 
-def check_marts(client: Client) -> Finding:
+def check_marts(client: Client) -> HealthFinding:
     """Check that the marts were derived after the latest scores."""
     if not read_row(client, "exists table fct_validation_perplexity_by_checkpoint")[0]:
-        return Finding("marts", "warning", "nothing is derived yet", "run `trailhouse transform`")
+        return HealthFinding("marts", "warning", "nothing is derived yet", "run `trailhouse transform`")
     stale_count, scored_count = read_row(
         client,
         "select countIf(toDateTime(scored_at) > (select max(metadata_modification_time) from system.tables"
@@ -170,10 +172,10 @@ def check_marts(client: Client) -> Finding:
         " from raw_score_ledger final where is_complete",
     )
     if stale_count:
-        return Finding(
+        return HealthFinding(
             "marts",
             "warning",
             f"{stale_count} of {scored_count} checkpoints were scored after the marts were derived",
             "run `trailhouse transform`",
         )
-    return Finding("marts", "ok", f"derived after the last of {scored_count} checkpoints was scored")
+    return HealthFinding("marts", "ok", f"derived after the last of {scored_count} checkpoints was scored")

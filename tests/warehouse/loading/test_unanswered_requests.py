@@ -1,4 +1,4 @@
-"""A network that falls silent for ever: a load ends with a named error soon, and is done by the next one."""
+"""Requests that are never answered: a load fails after seconds with an error that says so, and can be repeated."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from trailhouse.warehouse.connection import answering_patiently, answering_promp
 from trailhouse.warehouse.failures import explain_failure
 
 PROMPT_SECONDS = 2
-# the request that says this, or the one so many after it, gets no answer
-_PLACES = {
+# By step of a load: a text in a request, and how many requests after the first one with this text get no answer.
+_UNANSWERED_REQUESTS = {
     "connecting": (b"version()", 0),
     "inserting rows": (b"insert into `stage_", 0),
     "replacing the partition": (b"replace partition", 0),
@@ -26,9 +26,9 @@ _PLACES = {
 }
 
 
-def test_a_load_waits_for_no_answer_for_ever(address, monkeypatch):
+def test_a_load_fails_soon_if_a_request_is_not_answered_and_can_be_repeated(address, monkeypatch):
     monkeypatch.setattr(connection, "PROMPT_TIMEOUT_SECONDS", PROMPT_SECONDS)
-    for step, (place, (words, later)) in enumerate(_PLACES.items()):
+    for step, (moment, (words, later)) in enumerate(_UNANSWERED_REQUESTS.items()):
         with FaultyProxy((address.host, address.port), hang_at(words, later)) as proxy:
             started = time.monotonic()
             with (
@@ -36,18 +36,18 @@ def test_a_load_waits_for_no_answer_for_ever(address, monkeypatch):
                 connect(replace(address, port=proxy.port)) as client,
             ):
                 load_step(client, step)
-            assert time.monotonic() - started < PROMPT_SECONDS + 10, place
-            assert proxy.fault_count == 1, place
-        assert isinstance(failure.value, TrailhouseError) or explain_failure(failure.value) is not None, place
+            assert time.monotonic() - started < PROMPT_SECONDS + 10, moment
+            assert proxy.fault_count == 1, moment
+        assert isinstance(failure.value, TrailhouseError) or explain_failure(failure.value) is not None, moment
         with connect(address) as client:
             load_step(client, step)
-            assert find_partial_checkpoints(client) == [], place
+            assert find_partial_checkpoints(client) == [], moment
             stored = "select count() from raw_token_score where step = {step:Int64}"
-            assert client.query(stored, parameters={"step": step}).result_rows == [(ROW_COUNT,)], place
+            assert client.query(stored, parameters={"step": step}).result_rows == [(ROW_COUNT,)], moment
 
 
 def hang_at(words: bytes, later: int) -> Chooser:
-    """Which request of a load is never answered."""
+    """Choose the request that is never answered: ``later`` requests after the first one that contains ``words``."""
     met: list[int] = []
 
     def choose(number: int, text: bytes) -> str:
