@@ -1,0 +1,159 @@
+"""The audit: comparisons by hash, files rewritten during the audit, and which finding of a step is kept."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
+from trailhouse.models.checkpoints.audit.checks import check_revision, check_writing, explain_duplicates
+from trailhouse.models.checkpoints.audit.comparison import find_deviants, find_duplicates, find_foreign_shards
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.sources.source import FailedCheckpoint, Listing
+from trailhouse.models.checkpoints.step_pattern import TrainingPosition
+from trailhouse.models.checkpoints.suite import KnownDamage, ModelDeclaration, Suite
+from trailhouse.models.checkpoints.weight_files import WeightFile, combine_weight_hashes
+
+MODEL = "s/m"
+
+
+def make(step, *shards, config="c", tokenizer="t", commit="", directory=None):
+    """A checkpoint whose weight files have these hashes."""
+    files = tuple(WeightFile(f"model-{number}", 10, sha256) for number, sha256 in enumerate(shards))
+    return Checkpoint(
+        "s",
+        MODEL,
+        step,
+        step,
+        directory,
+        combine_weight_hashes(files),
+        config,
+        tokenizer,
+        10,
+        commit_hash=commit,
+        weight_files=files,
+    )
+
+
+def test_checkpoints_that_share_one_shard_of_two_name_the_earlier_one():
+    found = find_foreign_shards([make(3, "a", "z"), make(1, "x", "z"), make(2, "y", "v")])
+    assert found == {(MODEL, 1): ("model-1", 3)}
+
+
+def test_checkpoints_that_share_all_shards_are_duplicates_and_no_shard_is_foreign():
+    checkpoints = [make(1, "a", "b"), make(2, "a", "b"), make(3, "c", "d")]
+    assert find_foreign_shards(checkpoints) == {}
+    assert find_duplicates(checkpoints) == {(MODEL, 1): [(MODEL, 2)], (MODEL, 2): [(MODEL, 1)]}
+
+
+def test_single_files_that_are_shared_are_no_foreign_shards():
+    assert find_foreign_shards([make(1, "a"), make(2, "a"), make(3, "a", "b")]) == {}
+
+
+def read_config(checkpoint):
+    return checkpoint.config_sha256
+
+
+def test_of_two_values_that_are_equally_frequent_that_of_the_latest_checkpoint_is_usual():
+    checkpoints = [make(step, "w", config="old" if step < 3 else "new") for step in (2, 1, 4, 3)]
+    assert find_deviants(checkpoints, read_config) == {(MODEL, 2): "new", (MODEL, 1): "new"}
+
+
+def test_the_more_frequent_value_is_usual_although_the_latest_checkpoint_has_another():
+    checkpoints = [make(step, "w", config="new" if step == 3 else "old") for step in (1, 2, 3)]
+    assert find_deviants(checkpoints, read_config) == {(MODEL, 3): "old"}
+    assert find_deviants([], read_config) == {}
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "seconds_after_start", "is_written"),
+    [(10, -1, False), (10, 0, False), (10, 1, True), (9, -1, True), (11, -1, True)],
+)
+def test_a_file_that_was_rewritten_since_the_audit_began_is_noticed(
+    tmp_path, size_bytes, seconds_after_start, is_written
+):
+    started_at = 1_000_000_000
+    (tmp_path / "model-0").write_bytes(bytes(size_bytes))
+    os.utime(tmp_path / "model-0", (started_at + seconds_after_start,) * 2)
+    problem = check_writing(make(1, "a", directory=tmp_path), started_at)
+    assert (problem is not None) == is_written
+    assert check_writing(make(1, "a", directory=tmp_path, commit="remote"), started_at) is None
+
+
+def test_duplicates_are_named_by_step_and_those_of_other_models_by_model_and_step():
+    others = [(MODEL, 2), ("s/n", 3), *((MODEL, step) for step in range(4, 9))]
+    ((message, _),) = explain_duplicates({(MODEL, 1): others}, MODEL).values()
+    assert message == "has the same weights as step 2, s/n step 3, step 4, step 5, step 6 and 2 more"
+    ((message, _),) = explain_duplicates({(MODEL, 1): others[:5]}, MODEL).values()
+    assert message == "has the same weights as step 2, s/n step 3, step 4, step 5, step 6"
+
+
+@pytest.mark.parametrize(
+    ("scored", "expected"),
+    [
+        ((), None),
+        ((("a", "c", "t"),), None),
+        ((("a", "", ""),), None),  # scores of imported results know their weights only
+        ((("b", "c", "t"),), "there are scores of other weights (b...) than what is here now (a...)"),
+        ((("a", "d", "t"),), "there are scores of another config.json (d...) than what is here now (c...)"),
+        (
+            (("a", "c", "u"), ("a", "c", "t")),
+            "there are scores of another tokenizer (u...) than what is here now (t...)",
+        ),
+    ],
+)
+def test_scores_of_another_content_are_named(scored, expected):
+    problem = check_revision(make(1, "a"), frozenset(scored))
+    assert (None if problem is None else problem[0]) == expected
+
+
+def audit(listing: Listing, source: str = "hub", **declared):
+    model = ModelDeclaration("m", "owner/m", r"step(\d+)", 1, 10, 8, None, source=source, **declared)
+    findings = audit_suite(AuditInput(Suite("s", "", source, (model,), ""), {MODEL: listing}))
+    keys = [(finding.model_id, finding.step, finding.check_name) for finding in findings]
+    assert len(set(keys)) == len(keys)
+    return {(finding.step, finding.check_name): finding for finding in findings}
+
+
+def fail(step: int, *, is_unfinished: bool = False) -> FailedCheckpoint:
+    error = BadInputError("model.safetensors is damaged", "copy it again")
+    return FailedCheckpoint(TrainingPosition(step, step), f"step{step}", error, is_unfinished=is_unfinished)
+
+
+def test_the_more_severe_of_two_findings_of_one_step_is_kept():
+    findings = audit(Listing([make(1, "a", commit="x")], [], [fail(1)]))
+    assert findings[1, "writing"].status == "wrong"
+    assert findings[1, "completeness"].status == "ok"
+    assert findings[1, "values"].status == "unchecked"  # of a remote checkpoint
+
+
+def test_a_checkpoint_that_cannot_be_read_is_incomplete_and_its_other_checks_are_open():
+    findings = audit(Listing([], [fail(1), fail(2, is_unfinished=True)]))
+    assert findings[1, "completeness"].message == "model.safetensors is damaged"
+    assert findings[1, "completeness"].location == "step1"
+    statuses = {name: finding.status for (step, name), finding in findings.items() if step == 1}
+    assert {name for name, status in statuses.items() if status == "ok"} == {"declaration", "presence", "writing"}
+    assert {name for name, status in statuses.items() if status == "wrong"} == {"completeness"}
+    assert findings[2, "writing"].status == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("source", "statuses"), [("hub", ["wrong", "ok", "wrong"]), ("folder", ["wrong", "ok", "unchecked"])]
+)
+def test_a_declared_step_is_missing_unless_a_local_run_may_still_reach_it(source, statuses):
+    findings = audit(Listing([make(2, "a", commit="x")]), source, expected_steps=(1, 2, 3))
+    assert [findings[step, "presence"].status for step in (1, 2, 3)] == statuses
+
+
+def test_declared_damage_is_known_whether_the_checkpoint_is_wrong_or_missing():
+    listing = Listing([make(1, "a", commit="x"), make(3, "a", commit="x"), make(4, "b", commit="x")], [fail(5)])
+    damage = (KnownDamage((1, 2, 4, 5), "bad upload"),)
+    findings = audit(listing, expected_steps=(1, 2, 3, 4, 5), known_damage=damage)
+    assert findings[1, "duplicate"].status == "known"
+    assert findings[3, "duplicate"].status == "wrong"
+    assert (findings[2, "presence"].status, findings[5, "completeness"].status) == ("known", "known")
+    assert (findings[4, "declaration"].status, findings[4, "duplicate"].status) == ("known", "ok")
+    assert findings[4, "declaration"].message == "bad upload"
+    assert findings[3, "declaration"].status == "ok"

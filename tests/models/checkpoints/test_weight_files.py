@@ -1,0 +1,92 @@
+"""Weight files: links, the names of shards, and the combined hash."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.weight_files import (
+    WeightFile,
+    choose_weight_names,
+    combine_weight_hashes,
+    list_weight_files,
+)
+
+
+def link(tmp_path, directory: str, target: str):
+    """Make a checkpoint directory whose weights are a link to ``target``, a path from ``tmp_path``."""
+    (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / target).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / target).write_bytes(b"weights")
+    path = tmp_path / directory / "model.safetensors"
+    path.symlink_to(tmp_path / target)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("directory", "target"),
+    [("models--a/snapshots/commit", "models--a/blobs/hash"), ("run/step-1", "run/step-1/original.safetensors")],
+)
+def test_a_link_inside_the_checkpoint_or_to_the_blobs_of_its_cache_is_followed(tmp_path, directory, target):
+    path = link(tmp_path, directory, target)
+    assert list_weight_files(path.parent) == [path]
+
+
+@pytest.mark.parametrize(
+    ("directory", "target"),
+    [
+        ("runs/one/step-1", "runs/blobs/hash"),  # ../../blobs, but no Hugging Face cache
+        ("models--a/snapshots/commit", "models--b/blobs/hash"),
+        ("models--a/snapshots/commit", "models--a/blobs.old/hash"),
+        ("run/step-1", "run/step-10/model.safetensors"),
+    ],
+)
+def test_a_link_to_anywhere_else_is_refused(tmp_path, directory, target):
+    path = link(tmp_path, directory, target)
+    with pytest.raises(BadInputError, match="leads out of the checkpoint"):
+        list_weight_files(path.parent)
+
+
+SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+INDEX = "model.safetensors.index.json"
+
+
+@pytest.mark.parametrize(
+    ("names", "allow_pickle", "expected"),
+    [
+        (["model.safetensors", *SHARDS, INDEX, "pytorch_model.bin"], True, ["model.safetensors"]),
+        ([*reversed(SHARDS), INDEX, "pytorch_model.bin"], True, SHARDS),
+        (["pytorch_model.bin"], True, ["pytorch_model.bin"]),
+        (
+            ["pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json"],
+            True,
+            ["pytorch_model-00001-of-00001.bin"],
+        ),
+    ],
+)
+def test_weights_are_chosen_by_name_safetensors_first(names, allow_pickle, expected):
+    assert choose_weight_names(names, allow_pickle=allow_pickle) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "allow_pickle", "problem"),
+    [
+        ([SHARDS[0], INDEX], False, f"{SHARDS[1]} is not there"),
+        (SHARDS, False, f"{INDEX} is not there"),
+        (["pytorch_model.bin"], False, "the weights are pickled"),
+        (["optimizer.pt"], True, "the weights are pickled"),
+        (["README.md"], True, "there is no model.safetensors"),
+    ],
+)
+def test_weights_that_are_incomplete_are_named(names, allow_pickle, problem):
+    with pytest.raises(ValueError, match=problem):
+        choose_weight_names(names, allow_pickle=allow_pickle)
+
+
+def test_the_combined_hash_is_of_the_hashes_in_name_order():
+    files = [WeightFile("b", 1, "2" * 64), WeightFile("a", 1, "9" * 64)]
+    lines = "9" * 64 + "\n" + "2" * 64 + "\n"
+    assert combine_weight_hashes(files) == hashlib.sha256(lines.encode()).hexdigest()
+    assert combine_weight_hashes(files[:1]) == "2" * 64
