@@ -1,4 +1,4 @@
-"""Addresses of warehouses, and what is said when one does not answer."""
+"""Addresses of warehouses, and the errors if one does not answer."""
 
 import socket
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What people are told when the warehouse, and not their statement, is at fault."""
+"""Errors of the warehouse itself, rather than of a statement, are named with a hint."""
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, StreamFailureError
@@ -27,5 +27,5 @@ def test_a_failure_of_the_warehouse_is_named_with_its_hint(error, meaning):
 
 
 @pytest.mark.parametrize("error", [DatabaseError("Code: 62. (SYNTAX_ERROR)"), ValueError("NOT_ENOUGH_SPACE")])
-def test_a_defect_of_ours_is_not_explained_away(error):
+def test_an_error_that_is_not_of_the_warehouse_is_not_explained(error):
     assert explain_failure(error) is None

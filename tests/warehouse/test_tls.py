@@ -1,4 +1,4 @@
-"""A warehouse behind TLS, reached by URL and credentials: a proxy on loopback with a certificate of the tests' own."""
+"""A warehouse behind TLS: a proxy on loopback decrypts requests, with a certificate that the tests create."""
 
 import datetime
 import ipaddress
@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-m", "trailhouse.cli.main"]
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A key, and a certificate for 127.0.0.1 that it signed itself; both in one file."""
+    """A file with a key and a self-signed certificate for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "warehouse of the tests")])
     now = datetime.datetime.now(datetime.UTC)
@@ -42,7 +42,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def secure_url(embedded_server, certificate):
-    """An https address: what arrives there is decrypted and passed on to the embedded server."""
+    """An https URL whose requests are decrypted and passed on to the embedded server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     target = embedded_server.url.removeprefix("http://").split(":")
@@ -92,7 +92,7 @@ def run(url, server, directory, *arguments, **variables):
     )
 
 
-def test_the_schema_is_made_and_dbt_derives_through_tls(secure_url, embedded_server, certificate, tmp_path):
+def test_the_schema_is_created_and_dbt_runs_through_tls(secure_url, embedded_server, certificate, tmp_path):
     trusted = {"SSL_CERT_FILE": str(certificate)}
     made = run(secure_url, embedded_server, tmp_path, "init", "--json", **trusted)
     assert made.returncode == 0, made.stderr

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.imports.lm_eval.result_files import HARNESS, ResultFile
 from trailhouse.warehouse.loading.catalogue import Record, upsert
 
@@ -13,7 +14,7 @@ RESULT_KEY = ("harness", "model_id", "step", "task_id", "task_version", "shot_co
 
 
 def read_latest_import(client: Client) -> str | None:
-    """Return the time of the latest imported result as text, or None if nothing was imported."""
+    """Return the time of the latest imported result as text; None where nothing was imported."""
     count, latest = read_row(client, "select count(), toString(max(imported_at)) from raw_eval_result")
     return str(latest) if count else None
 

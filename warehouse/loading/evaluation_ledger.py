@@ -92,7 +92,8 @@ def read_evaluation_keys(
 ) -> dict[EvaluationLedgerKey, str]:
     """Return the evaluation keys of the complete evaluations of a suite's models, by ledger key.
 
-    With ``checkpoint``, a (model_id, step), only its evaluations are read.
+    ``checkpoint``, a (model_id, step), restricts the result to one checkpoint of the suite.
+
     An evaluation is complete if its ledger row says so and all of its option scores are stored. Two processes that
     add evaluations to one checkpoint at the same time may remove each other's scores; such evaluations are not
     complete, so they are repeated.
@@ -116,7 +117,7 @@ def read_evaluation_keys(
 
 
 def read_latest_evaluation(client: Client) -> str | None:
-    """Return the time of the latest ledger row of an evaluation as text, or None if there is none."""
+    """Return the time of the latest ledger row of an evaluation as text; None where the ledger is empty."""
     count, latest = read_row(client, "select count(), toString(max(evaluated_at)) from raw_evaluation_ledger")
     return str(latest) if count else None
 

@@ -1,4 +1,4 @@
-"""Result files of lm-evaluation-harness: both formats, whose checkpoint they are about, and what is wrong with them."""
+"""Result files of lm-evaluation-harness: both formats, the checkpoint they name, and errors in them."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ from tests.support.json_values import mutate_text
 from tests.support.paths import SHARED
 from trailhouse.errors import BadInputError, TrailhouseError, UsageError
 from trailhouse.warehouse.imports.checkpoint_from_name import compile_path_pattern, parse_model_name, parse_step
-from trailhouse.warehouse.imports.eval_results import load_results
+from trailhouse.warehouse.imports.eval_results import load_results, read_latest_import
 from trailhouse.warehouse.imports.lm_eval.result_files import Metric, list_result_files, read_result_file
 from trailhouse.warehouse.imports.registered_models import (
     RegisteredModel,
@@ -282,7 +282,9 @@ def test_results_are_stored_once_and_the_later_run_of_two_counts(client, tmp_pat
     old, new = (read_result_file(write(tmp_path, name, content)) for name, content in (("o", OLD), ("n", NEW)))
     earlier = read_result_file(write(tmp_path, "e", change({**NEW, "date": 1.0}, ("results", "piqa", "acc,none"), 0.1)))
     located = [(new, "s/m", 2000), (earlier, "s/m", 2000), (old, "s/m", 1000)]
+    assert read_latest_import(client) is None
     assert load_results(client, located) == 6
+    assert read_latest_import(client) is not None
     assert load_results(client, located) == 0
     assert ("s/m", 2000, "piqa", "1", 2, "acc", 0.61, 0.0125, True, 100) in stored(client)
     assert ("s/m", 1000, "lambada_openai", "1", 5, "ppl", 140.5, 6.0, None, None) in stored(client)

@@ -1,4 +1,4 @@
-"""Samples files of lm-evaluation-harness: both formats, what an option is, and what is wrong with a line."""
+"""Samples files of lm-evaluation-harness: both formats, the options of an item, and errors in a line."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Audits: an audit counts once it is finished, and is not stored again while it finds the same."""
+"""Audits: only finished audits count, and an audit with the same findings as the latest is not stored."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The catalogue: what is written is what is new, and nothing else of the table changes."""
+"""The catalogue: only new and changed rows are written, and other rows stay as they are."""
 
 from datetime import UTC, datetime
 

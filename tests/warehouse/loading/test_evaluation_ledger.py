@@ -13,6 +13,7 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
     load_evaluations,
     load_task,
     read_evaluation_keys,
+    read_latest_evaluation,
 )
 
 FIRST = Evaluation("s/m", 5, "it's", 2, 7, "a" * 64, "b" * 64, "tokenizer", {"dtype": "float32"})
@@ -62,6 +63,8 @@ def test_evaluations_are_added_to_those_of_the_same_checkpoint_and_of_others(cli
     assert read_scores(client) == sorted((*one.ledger_key, [-1.0, -2.0]) for one in everything)
     in_suite = [one for one in everything if one.model_id.startswith("s/")]
     assert read_evaluation_keys(client, "s") == {one.ledger_key: one.evaluation_key for one in in_suite}
+    assert set(read_evaluation_keys(client, "s", ("s/m", 5))) == {one.ledger_key for one in (FIRST, *NEIGHBOURS)}
+    assert set(read_evaluation_keys(client, "s", ("s/m", 6))) == {OTHER_CHECKPOINTS[1].ledger_key}
 
 
 def test_an_evaluation_that_is_loaded_again_replaces_its_own_scores_alone(client):
@@ -101,7 +104,9 @@ def test_evaluations_of_several_checkpoints_are_refused(client):
 
 def test_the_ledger_row_says_what_was_evaluated(client):
     run_id = uuid.uuid4()
+    assert read_latest_evaluation(client) is None
     load_evaluations(client, [score(FIRST, option_count=4)], run_id)
+    assert read_latest_evaluation(client) is not None
     rows = client.query(
         "select toString(weights_sha256), toString(task_sha256), tokenizer_id, settings, option_count, scoring_run_id,"
         " duration_seconds from raw_evaluation_ledger final"

@@ -1,4 +1,4 @@
-"""The schema and the load on a cluster: which statements are sent, each of them read by the engine's own parser."""
+"""The schema and the load on a cluster: the statements that are sent, parsed by the engine's own parser."""
 
 import re
 import subprocess
@@ -37,13 +37,13 @@ STAGE = "stage_raw_token_score_0"
 
 
 def parse(server_client, statement: str) -> str:
-    """The statement as the engine writes it back; it fails where the engine cannot read it."""
+    """Return the statement as the engine formats it; an error if the engine cannot parse it."""
     return server_client.query("select formatQuerySingleLine({s:String})", parameters={"s": statement}).result_rows[0][
         0
     ]
 
 
-def test_one_server_has_no_forms_of_its_own():
+def test_the_schema_of_one_server_is_not_translated():
     assert read_schema(WarehouseAddress("host", 8123, "admin", "measured"), MIGRATIONS) is None
 
 
@@ -52,7 +52,7 @@ def test_what_grows_with_the_checkpoints_is_sharded_and_nothing_else():
 
 
 @pytest.mark.parametrize("statement", [CREATE_LEDGER.strip(), *STATEMENTS], ids=lambda text: text.split("\n")[0][:60])
-def test_every_statement_of_the_schema_has_a_form_that_the_engine_reads(client, statement):
+def test_every_statement_of_the_schema_is_translated_to_statements_that_the_engine_parses(client, statement):
     for form in SCHEMA.write(statement):
         parsed = parse(client, form)
         assert "ON CLUSTER many" in parsed
@@ -88,7 +88,7 @@ def test_the_version_column_of_a_replacing_table_comes_after_the_replica(client)
     assert "ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', updated_at)" in form
 
 
-def test_a_change_of_a_sharded_table_is_made_to_both_of_its_halves():
+def test_a_change_of_a_sharded_table_is_made_to_the_local_and_the_distributed_table():
     forms = SCHEMA.write("alter table raw_token_score add column if not exists x Int8")
     assert [form.split(" on cluster")[0] for form in forms] == [
         "alter table `measured`.`raw_token_score_local`",
@@ -96,13 +96,13 @@ def test_a_change_of_a_sharded_table_is_made_to_both_of_its_halves():
     ]
 
 
-def test_a_statement_without_a_form_for_a_cluster_is_refused():
+def test_a_statement_that_cannot_be_translated_for_a_cluster_is_refused():
     with pytest.raises(ValueError, match="cannot be translated for a cluster: rename table"):
         SCHEMA.write("rename table one to two")
 
 
-def test_the_engine_states_a_distributed_table_as_we_read_it(tmp_path):
-    """The engine makes the table in a process of its own, which knows of a cluster that nobody runs."""
+def test_the_definition_of_a_distributed_table_is_parsed_as_the_engine_states_it(tmp_path):
+    """The table is created in a process of its own, whose configuration names a cluster without running servers."""
     configuration = tmp_path / "config.xml"
     configuration.write_text(
         "<clickhouse><remote_servers><many><shard><replica><host>127.0.0.1</host><port>9</port></replica></shard>"

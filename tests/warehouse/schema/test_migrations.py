@@ -1,4 +1,4 @@
-"""Schema migrations against the real engine."""
+"""Schema migrations, applied by the real engine."""
 
 import re
 
@@ -65,7 +65,7 @@ def test_only_what_is_missing_is_applied(empty_address):
     assert apply_migrations(empty_address, [CREATE_ONE, CREATE_TWO]) == [CREATE_TWO]
 
 
-def test_a_migration_that_failed_half_way_goes_on_where_it_stopped(empty_address):
+def test_a_migration_that_failed_half_way_continues_where_it_stopped(empty_address):
     text = CREATE_ONE.text + "insert into one (x) values (1);\ninsert into one (x) select x from later;\n"
     broken = Migration(1, "one", text)
     with pytest.raises(DatabaseError, match="later"):
@@ -82,7 +82,7 @@ def test_a_migration_that_failed_half_way_goes_on_where_it_stopped(empty_address
         assert pending_migrations(client, [broken]) == []
 
 
-def test_a_table_created_just_before_a_kill_is_met_again_without_error(empty_address):
+def test_a_table_that_was_created_just_before_a_kill_causes_no_error(empty_address):
     with connect(empty_address, needs_database=False) as client:
         client.command(f"create database {empty_address.database}")
     with connect(empty_address) as client:
@@ -97,7 +97,7 @@ def test_an_edited_migration_is_refused(empty_address):
         apply_migrations(empty_address, [edited])
 
 
-def test_a_warehouse_from_the_future_is_refused(empty_address):
+def test_a_warehouse_with_a_newer_migration_is_refused(empty_address):
     apply_migrations(empty_address, [CREATE_ONE, CREATE_TWO])
     with pytest.raises(UsageError, match="0002, which is newer"):
         apply_migrations(empty_address, [CREATE_ONE])

@@ -1,4 +1,4 @@
-"""Backups: what comes back is what was there, whole or not at all, and damage is found before it does harm."""
+"""Backups: a restored database equals the one backed up, and a damaged backup is refused before it replaces one."""
 
 import json
 import multiprocessing
@@ -27,7 +27,7 @@ DEPLOYMENT = ROOT / "docs" / "deployment.md"
 
 
 def read_everything(address):
-    """Every row of every table, as the client sees it."""
+    """Return all rows of all tables, by table."""
     with connect(address) as client:
         return {
             table: sorted(map(repr, client.query(f"select * from {table} final").result_rows))
@@ -39,7 +39,7 @@ def read_everything(address):
 
 @pytest.fixture(scope="module")
 def filled(embedded_server):
-    """A database with a corpus, two scored checkpoints, awkward values and a view."""
+    """A database with a corpus, two scored checkpoints, a table of unusual values and a view."""
     address = WarehouseAddress.parse(
         embedded_server.url, f"kept_{uuid.uuid4().hex}", user=embedded_server.user, password=embedded_server.password
     )
@@ -74,7 +74,7 @@ def whole_copy(filled, tmp_path_factory):
 
 @pytest.fixture
 def copy(whole_copy, tmp_path):
-    """A backup of it that a test may damage."""
+    """A copy of the backup that a test may damage."""
     return Path(shutil.copytree(whole_copy, tmp_path / "copy"))
 
 
@@ -110,7 +110,7 @@ def test_a_backup_of_a_restored_database_is_the_same_again(copy, other, tmp_path
     assert [table.digest for table in again.tables] == [table.digest for table in read_manifest(copy).tables]
 
 
-def test_a_filled_database_is_replaced_only_when_told_to(filled, copy):
+def test_a_database_with_rows_is_replaced_only_on_request(filled, copy):
     expected = read_everything(filled)
     with connect(filled) as client:
         client.command("truncate table raw_token_score")
@@ -134,7 +134,7 @@ def flip_byte(path, position):
 
 
 def damages(copy):
-    """Ways to damage a backup, by name."""
+    """Return functions that each damage the backup in one way, by name."""
     manifest = read_manifest(copy)
     largest = copy / max(manifest.files, key=lambda file: file.size_bytes).path
     return {
@@ -149,7 +149,7 @@ def damages(copy):
 
 
 def forge_manifest(copy, path):
-    """Cut a file and write its hash into the manifest: only the restored table shows it."""
+    """Remove a file from a manifest with a correct hash, so that only the restored table shows the damage."""
     manifest = read_manifest(copy)
     smaller = replace(manifest, files=tuple(file for file in manifest.files if copy / file.path != path))
     (copy / "manifest.json").unlink()

@@ -1,4 +1,4 @@
-"""Each check of a warehouse finds what it is there for, and nothing else."""
+"""Health checks: each check finds its own kind of problem, and no other check does."""
 
 import uuid
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ MIGRATIONS = read_migrations(packaged_migrations())
 
 @pytest.fixture(scope="module")
 def client(embedded_server):
-    """A client of a database with two scored checkpoints, which every test leaves as it found it."""
+    """A client of a database with two scored checkpoints; every test undoes its changes."""
     address = WarehouseAddress.parse(
         embedded_server.url, f"health_{uuid.uuid4().hex}", user=embedded_server.user, password=embedded_server.password
     )
@@ -32,7 +32,7 @@ def client(embedded_server):
 
 
 def examine(client, migrations=MIGRATIONS):
-    """Findings that are not good, by check."""
+    """Return verdict and text of the findings that are not ok, by check."""
     findings = examine_warehouse(client, migrations)
     assert all(finding.hint for finding in findings if finding.verdict != "ok")
     return {finding.check: (finding.verdict, finding.found) for finding in findings if finding.verdict != "ok"}
@@ -77,7 +77,7 @@ def test_scores_without_a_ledger_entry_are_named(client):
     assert "scores without ledger" not in examine(client)
 
 
-def test_stages_and_databases_that_were_left_are_named(client):
+def test_staging_tables_and_databases_of_killed_work_are_named(client):
     client.command("create table stage_left as raw_corpus")
     client.command(f"create database restored_{client.database}_x")
     found = examine(client)
