@@ -8,7 +8,7 @@ import torch
 
 @pytest.fixture(scope="session")
 def reduced_suite_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data directory with the reduced miniature suite, trained for real."""
+    """Return a directory with the reduced miniature suite, whose models are really trained."""
     from trailhouse.models.miniature import train_miniature_suite
 
     directory = tmp_path_factory.mktemp("data")
@@ -18,7 +18,7 @@ def reduced_suite_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _one_torch_thread():
-    """Tiny tensors on a shared machine: a second thread only waits."""
+    """Limit torch to one thread: with tiny tensors, a second thread waits longer than it computes."""
     count = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

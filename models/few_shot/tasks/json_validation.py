@@ -61,7 +61,7 @@ def _refuse_repeated_names(raw: bytes, location: str) -> None:
     found = _find_repeated_name(content, ())
     if found is not None:
         field, name = found
-        raise BadInputError(f"{_join(location, field)}: {name!r} is said twice", "say every name once")
+        raise BadInputError(f"{_join(location, field)}: {name!r} occurs twice", "write every name once")
 
 
 def _find_repeated_name(value: object, field: FieldPath) -> tuple[FieldPath, str] | None:

@@ -99,18 +99,18 @@ def test_equal_options_are_scored_once_without_their_prompt(monkeypatch):
     task = replace_options(task, unconditional_token_ids=repeated)
     model = build_random_model("llama")
     evaluator = Evaluator(model, CPU)
-    plain_lengths = []
+    inputs = []
     run_batch = evaluator._run_batch
 
-    def note(batch):
-        plain_lengths.extend(row.token_ids.tolist() for row in batch)
+    def record_rows(batch):
+        inputs.extend(row.token_ids.tolist() for row in batch)
         return run_batch(batch)
 
-    monkeypatch.setattr(evaluator, "_run_batch", note)
+    monkeypatch.setattr(evaluator, "_run_batch", record_rows)
     for _ in range(2):
         scores = evaluator.score(task)["unconditional_log_prob_nats"].to_pylist()
         np.testing.assert_allclose(scores, score_by_definition(model, repeated, 1), atol=5e-5)
-    assert plain_lengths.count([0, 5]) == 1
+    assert inputs.count([0, 5]) == 1
 
 
 def test_progress_adds_up_to_the_options_of_the_task():
@@ -155,7 +155,7 @@ def test_a_token_that_the_model_does_not_have_is_refused():
 
 @pytest.mark.parametrize("is_conditional", [True, False])
 def test_a_score_that_is_not_finite_is_refused(is_conditional):
-    """Token 96 alone is damaged; a damaged unconditional score must not pass for one that does not exist."""
+    """Only token 96 is damaged. A NaN unconditional score must not be stored as a missing one."""
     model = build_random_model("gpt2")
     prompt, damaged = np.asarray([1, 2, 3], np.int32), np.asarray([1, 96, 3], np.int32)
     texts = (damaged, prompt) if is_conditional else (prompt, damaged)
@@ -192,7 +192,7 @@ def test_small_models_run_on_one_thread_and_others_on_all():
         torch.set_num_threads(threads)
 
 
-def test_the_key_of_an_evaluation_leaves_out_what_decides_only_speed():
+def test_the_key_of_an_evaluation_leaves_out_what_only_changes_the_speed():
     record = evaluation_record(CPU)
     assert record == evaluation_record(ScoringSettings(device="cuda", max_batch_tokens=7))
     assert record == {"evaluation_method": 1, "dtype": "float32", "context_length": None}

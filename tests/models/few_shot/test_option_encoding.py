@@ -66,7 +66,7 @@ def test_a_text_begins_with_bos_or_else_with_eos(tokenizer):
 
 
 def test_prompts_that_are_too_long_lose_their_first_exemplars_and_then_their_beginning(tokenizer):
-    """All six items differ; the whole prompt of every remaining number of exemplars is written anew."""
+    """The items have different questions and answers; each expected prompt is written with the exemplars it keeps."""
     task = build_text_task(count=6)
     exemplar_ids = draw_exemplars(task, 0, 3, 0)
     assert len({task.items[index].input + task.items[index].answer for index in (0, *exemplar_ids)}) == 4
@@ -75,15 +75,15 @@ def test_prompts_that_are_too_long_lose_their_first_exemplars_and_then_their_beg
         prompt = write_prompt(task, 0, exemplar_ids[3 - count :], 0)
         return [tokenizer(prompt + option)["input_ids"] for option in task.items[0].options]
 
-    whole = {count: encode_with(count) for count in range(4)}
-    longest = {count: max(len(tokens) for tokens in texts) for count, texts in whole.items()}
+    expected = {count: encode_with(count) for count in range(4)}
+    longest = {count: max(len(tokens) for tokens in texts) for count, texts in expected.items()}
     seen = set()
     for context_length in range(2, longest[3] + 2):
         item = encode_task(tokenizer, task, 3, 0, context_length).items[0]
         kept = max((count for count in range(4) if longest[count] <= context_length + 1), default=0)
         cut = max(0, longest[0] - (context_length + 1))
         assert (item.exemplar_count, item.truncated_token_count) == (kept, cut)
-        assert [option.token_ids.tolist() for option in item.options] == [tokens[cut:] for tokens in whole[kept]]
+        assert [option.token_ids.tolist() for option in item.options] == [tokens[cut:] for tokens in expected[kept]]
         assert [list_words(tokenizer, option) for option in item.options] == [["Ġyes"], ["Ġno"]]
         seen.add((kept, cut > 0))
     assert seen == {(0, True), (0, False), (1, False), (2, False), (3, False)}

@@ -58,15 +58,15 @@ def test_every_field_of_a_task_file_is_read(write):
         (0, 0, "yes", True), (0, 1, "no", False), (1, 0, "no", True), (1, 1, "yes", False)]  # fmt: skip
 
 
-def test_what_a_task_file_leaves_out_is_as_in_big_bench(write):
+def test_absent_fields_have_the_defaults_of_big_bench(write):
     assert read_bigbench_task(write({"examples": [EXAMPLE]}), "name").prompt_format == PromptFormat()
 
 
-def test_a_task_that_asks_for_free_text_is_left_out(write):
+def test_a_task_that_asks_for_free_text_is_skipped(write):
     assert read_bigbench_task(write({"examples": [{"input": "1 + 1 =", "target": "2"}]}), "name") is None
 
 
-def test_the_identity_of_a_task_changes_with_all_that_shapes_a_prompt_and_with_nothing_else(write):
+def test_the_hash_of_a_task_changes_with_all_that_shapes_a_prompt_and_with_nothing_else(write):
     def identify(**changes):
         return read_bigbench_task(write({**CONTENT, **changes}), "name").task_sha256
 
@@ -106,16 +106,16 @@ def test_a_mistake_is_named_with_its_file_and_field(write, change, field):
     assert field in raised.value.message
 
 
-def test_a_name_said_twice_is_refused_where_a_mapping_would_keep_the_last(write):
+def test_a_repeated_name_is_refused(write):
     rows = (
         '{"input": "x", "target_scores": {"a": 1, "b": 0}}, {"input": "y", "target_scores": {"a": 1, "b": 0, "a": 0}}'
     )
     path = write(f'{{"examples": [{rows}]}}'.encode())
-    with pytest.raises(BadInputError, match=r"examples\[1\]\.target_scores: 'a' is said twice"):
+    with pytest.raises(BadInputError, match=r"examples\[1\]\.target_scores: 'a' occurs twice"):
         read_bigbench_task(path, "name")
 
 
-def test_several_right_options_stay_as_long_as_one_is_wrong(write):
+def test_several_options_may_be_correct_if_one_is_wrong(write):
     scores = {"a": 1, "b": 0, "c": 1, "d": 0.5}
     task = read_bigbench_task(write({"examples": [{"input": "x", "target_scores": scores}]}), "name")
     assert [row["is_correct"] for row in task_item_table(task).to_pylist()] == [True, False, True, False]
@@ -146,7 +146,7 @@ def test_a_task_without_target_scores_in_some_examples_is_refused(write):
 
 
 @pytest.mark.parametrize("name", ["", "two words", ".hidden", "task:", "a:b c"])
-def test_a_name_that_is_none_is_refused(write, name):
+def test_names_that_are_not_allowed_are_refused(write, name):
     assert read_bigbench_task(write(CONTENT), "A1.b-c_d:e").parent_task_id == "A1.b-c_d"
     with pytest.raises(BadInputError, match="no name for a task"):
         read_bigbench_task(write(CONTENT), name)
@@ -211,7 +211,7 @@ def test_a_deeply_nested_file_is_refused(write):
         read_bigbench_task(write(b'{"examples": ' + b"[" * 100_000), "name")
 
 
-def test_jsonl_lines_are_items_and_the_first_line_may_speak_for_all(tmp_path):
+def test_jsonl_lines_are_items_and_the_first_line_may_be_a_header(tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text(
         '{"task": {"description": "Choose.", "example_input_prefix": "> "}}\n\n'
@@ -224,25 +224,25 @@ def test_jsonl_lines_are_items_and_the_first_line_may_speak_for_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "place"),
+    ("line", "location"),
     [
         ('{"input": "x", "options": ["a", "b"], "answer": 2}', "row 2, answer"),
         ('{"input": "x", "options": ["a", "b"], "answer": -1}', "row 2, answer"),
         ('{"input": "x", "options": ["a", 1], "answer": 0}', "row 2, options[1]"),
         ('{"input": "x", "options": ["a", "a"], "answer": 0}', "row 2, options: two"),
         ('{"input": "x", "options": ["a"], "answer": 0}', "row 2, options: there are 1"),
-        ('{"input": "x", "options": ["a", "b"], "answer": 1, "answer": 0}', "row 2: 'answer' is said twice"),
+        ('{"input": "x", "options": ["a", "b"], "answer": 1, "answer": 0}', "row 2: 'answer' occurs twice"),
         ('{"options": ["a", "b"], "answer": 0}', "row 2, input"),
         ("not json", "row 2"),
     ],
 )
-def test_a_mistake_in_a_jsonl_file_is_named_with_its_row_and_field(tmp_path, line, place):
+def test_a_mistake_in_a_jsonl_file_is_named_with_its_row_and_field(tmp_path, line, location):
     path = tmp_path / "own.jsonl"
     path.write_text('{"input": "x", "options": ["a", "b"], "answer": 0}\n' + line + "\n")
     with pytest.raises(BadInputError) as raised:
         read_jsonl_task(path, "own")
     assert str(path) in raised.value.message
-    assert place in raised.value.message
+    assert location in raised.value.message
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-"""Scoring under a real limit of the memory: the allocator fails, the batches get smaller, the scores stay."""
+"""Scoring under a real memory limit: the allocator fails, the batches become smaller, the scores stay the same."""
 
 import json
 import subprocess
 import sys
 
-# The address space is limited only once everything is loaded; one thread, since each brings its own arena.
+# The address space is limited after everything is loaded. One thread, because each thread reserves memory of its own.
 PROGRAM = """
 import json, resource, sys
 import numpy as np, torch
@@ -25,7 +25,7 @@ documents = tuple(generator.integers(0, 50, 64).astype(np.int32) for _ in range(
 corpus = TokenizedCorpus("many", "none", documents)
 widths, run = [], scoring._Scorer._run_batch
 
-def run_and_note(scorer, token_ids, batch):
+def run_and_record(scorer, token_ids, batch):
     widths.append(len(batch))
     return run(scorer, token_ids, batch)
 
@@ -33,22 +33,22 @@ def score():
     batches = score_corpus(model, corpus, ScoringSettings(quanta_per_nat=0, device="cpu"))
     return restore_log_probs(np.concatenate([batch.column("log_prob_quanta") for batch in batches]), 0)
 
-scoring._Scorer._run_batch = run_and_note
-score_corpus_in_peace = score()
-peaceful = list(widths)
+scoring._Scorer._run_batch = run_and_record
+unlimited_scores = score()
+unlimited = list(widths)
 widths.clear()
 in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (in_use + int(sys.argv[1]) * 2**20,) * 2)
-difference = float(np.abs(score() - score_corpus_in_peace).max())
-print(json.dumps({"peaceful": peaceful, "limited": widths, "difference": difference}))
+difference = float(np.abs(score() - unlimited_scores).max())
+print(json.dumps({"unlimited": unlimited, "limited": widths, "difference": difference}))
 """
 
 
 def test_batches_are_halved_where_the_allocator_really_fails():
     result = subprocess.run([sys.executable, "-c", PROGRAM, "128"], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert told["peaceful"] == [64], "one batch holds all documents where there is room"
-    assert told["limited"][0] == 64, "the first attempt is the whole batch"
-    assert max(told["limited"][1:]) <= 32, "what failed is halved, and never tried again"
-    assert told["difference"] <= 1e-4
+    widths = json.loads(result.stdout)
+    assert widths["unlimited"] == [64], "without a limit, one batch holds all documents"
+    assert widths["limited"][0] == 64, "the first attempt is all documents"
+    assert max(widths["limited"][1:]) <= 32, "a size that failed is halved and not tried again"
+    assert widths["difference"] <= 1e-4

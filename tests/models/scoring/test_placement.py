@@ -1,4 +1,4 @@
-"""Models that accelerate spreads over several places are scored as in one, and devices have names that last."""
+"""Models that accelerate spreads over devices and disk get the same scores, and devices have lasting names."""
 
 from types import SimpleNamespace
 
@@ -50,16 +50,16 @@ def score(model) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", PLACEMENTS)
-def test_a_model_spread_by_accelerate_has_the_scores_of_the_whole_one(name, saved, tmp_path):
-    whole = AutoModelForCausalLM.from_pretrained(saved)
+def test_a_model_that_is_partly_on_disk_has_the_same_scores(name, saved, tmp_path):
+    in_memory = AutoModelForCausalLM.from_pretrained(saved)
     spread = AutoModelForCausalLM.from_pretrained(saved, device_map=PLACEMENTS[name], offload_folder=tmp_path)
     assert any(parameter.is_meta for parameter in spread.parameters()), "nothing is on disk"
-    np.testing.assert_allclose(score(spread), score(whole), atol=1e-5)
+    np.testing.assert_allclose(score(spread), score(in_memory), atol=1e-5)
     assert find_input_device(spread) == torch.device("cpu")
     assert list_devices(spread) == ["cpu"]
 
 
-def test_a_gpu_is_known_by_itself_and_not_by_its_number(monkeypatch):
+def test_a_gpu_is_named_by_its_uuid_and_not_by_its_number(monkeypatch):
     """Two processes that each see one GPU call it number 0."""
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=f"uuid{device.index}"))
     monkeypatch.setattr("trailhouse.models.scoring.devices.find_input_device", lambda model: torch.device("cuda", 1))

@@ -11,7 +11,7 @@ LOG_PROBS = arrays(np.float32, st.integers(0, 20), elements=st.floats(-50, 0, wi
 
 
 @given(LOG_PROBS)
-def test_the_lossless_form_gives_back_the_same_bits(values):
+def test_zero_quanta_per_nat_keep_every_bit(values):
     restored = restore_log_probs(quantise_log_probs(values, 0), 0)
     assert restored.tobytes() == values.tobytes()
 
@@ -23,6 +23,6 @@ def test_rounding_errs_by_half_a_quantum_at_most(values):
         assert np.all(np.abs(restored - values) <= 0.5 / quanta_per_nat + 4e-6)  # float32 has 3.8e-6 at 50
 
 
-def test_what_does_not_fit_saturates():
+def test_values_outside_the_range_become_its_ends():
     quanta = quantise_log_probs(np.asarray([-1e30, -214_748.5, 1e30], np.float32), 10_000)
     assert quanta.tolist() == [-(2**31), -(2**31), 2**31 - 1]

@@ -55,7 +55,7 @@ def log_probs(table: pa.Table) -> np.ndarray:
 
 @torch.no_grad()
 def score_naively(model, corpus, context_length=CONTEXT_LENGTH, stride=CONTEXT_LENGTH // 2):
-    """One forward pass per position, straight from the definition, in a plain loop."""
+    """Return (document, position, log-prob, entropy, rank) of every position, by one forward pass each, in float64."""
     expected = []
     for document_id, tokens in enumerate(corpus.token_ids):
         for position in range(1, len(tokens)):
@@ -88,12 +88,12 @@ def test_scores_are_those_of_one_forward_pass_per_position(name):
 
 
 @pytest.mark.parametrize("name", PLAIN_HEADS)
-def test_a_plain_linear_head_is_recognised(name):
+def test_a_linear_lm_head_is_recognised(name):
     assert inspect_forward_pass(build_random_model(name), torch.arange(16), CONTEXT_LENGTH).body is not None
 
 
 @pytest.mark.parametrize("name", OTHER_HEADS)
-def test_a_head_that_does_more_is_left_to_the_model(name):
+def test_a_model_that_changes_its_logits_is_run_as_a_whole(name):
     assert inspect_forward_pass(build_random_model(name), torch.arange(16), CONTEXT_LENGTH).body is None
 
 
@@ -108,8 +108,8 @@ def test_scores_do_not_depend_on_the_batch_size(name):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler's, about torch's own use of it
-def test_the_module_that_is_called_is_the_compiled_one_and_it_scores_the_same(monkeypatch):
-    """OPT's scores come from the decoder inside its base model. Generating code for a CPU takes half a minute."""
+def test_the_compiled_module_is_the_one_that_runs_and_scores_the_same(monkeypatch):
+    """OPT's hidden states come from the decoder inside its base model. The eager backend saves half a minute."""
     traced = functools.partialmethod(torch.nn.Module.compile, backend="eager")
     monkeypatch.setattr(torch.nn.Module, "compile", traced)
     corpus = make_corpus([20])
@@ -120,14 +120,14 @@ def test_the_module_that_is_called_is_the_compiled_one_and_it_scores_the_same(mo
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
-def test_appending_text_leaves_earlier_scores_alone():
+def test_appending_text_does_not_change_earlier_scores():
     model = build_random_model("llama")
     whole = make_corpus([100])
     part = TokenizedCorpus("part", "none", (whole.token_ids[0][:61],))
     np.testing.assert_allclose(log_probs(score(model, part)), log_probs(score(model, whole))[:60], atol=1e-5)
 
 
-def test_a_model_that_predicts_all_tokens_alike_gives_the_logarithm_of_the_vocabulary():
+def test_a_model_with_equal_logits_gives_the_logarithm_of_the_vocabulary_size():
     model = build_random_model("gpt_neox")
     torch.nn.init.zeros_(model.get_output_embeddings().weight)
     table = score(model, make_corpus([50]))
@@ -278,17 +278,17 @@ def test_a_context_beyond_the_positions_of_the_model_is_refused():
         {"context_length": 8, "stride": 9},
     ],
 )
-def test_settings_that_make_no_sense_are_refused(values):
+def test_values_that_are_not_allowed_are_refused(values):
     with pytest.raises(UsageError):
         ScoringSettings(**values)
 
 
-def test_the_ledger_record_leaves_out_what_decides_only_speed():
+def test_the_score_key_leaves_out_what_only_changes_the_speed():
     slow = ScoringSettings(max_batch_tokens=1, device="cpu")
     assert slow.as_record() == ScoringSettings().as_record()
     assert ScoringSettings(stride=5).as_record() != ScoringSettings().as_record()
 
 
-def test_compiling_a_model_makes_other_scores_and_leaves_old_records_alone():
+def test_compilation_enters_the_score_key_only_if_it_is_on():
     assert "is_compiled" not in ScoringSettings().as_record()
     assert ScoringSettings(is_compiled=True).as_record() == {**ScoringSettings().as_record(), "is_compiled": True}
