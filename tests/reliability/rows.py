@@ -141,13 +141,13 @@ class RowSummary:
     def __init__(self, config: pytest.Config) -> None:
         self.size: str | None = config.getoption("--size")
         self.is_after_tests: bool = config.getoption("--after-tests")
-        self.root = config.rootpath
+        self.config = config
         self.parts: dict[str, Part] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out rows of which nothing is asked, and proofs that the record of the ordinary tests has."""
-        recorded = read_record(self.root) if self.is_after_tests else {}
+        recorded = read_record(self.config.rootpath) if self.is_after_tests else {}
         left_out = [item for item in items if item.nodeid in recorded or not self._is_asked(item)]
         self.parts |= {item.nodeid: recorded[item.nodeid] for item in items if item.nodeid in recorded}
         if left_out:
@@ -169,6 +169,9 @@ class RowSummary:
             self.parts[report.nodeid].add_phase(Part(**part))
         else:
             self.parts[report.nodeid] = Part(**part)
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if self.size is not None and report.failed and terminal is not None:
+            terminal.write_line(f"\n{part['row']}: {report.longreprtext}")  # a run may go on for hours
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail the run if a row was not shown; without a size, record the rows that ordinary tests show."""
@@ -176,9 +179,10 @@ class RowSummary:
             return
         if self.size is None:
             if self.parts:
-                write_record(self.root, self.parts)
-        elif any(verdict != "pass" for *_, verdict in self._judge_rows()) and session.exitstatus == 0:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+                write_record(self.config.rootpath, self.parts)
+        elif self.parts and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            is_good = all(verdict == "pass" for *_, verdict in self._judge_rows())
+            session.exitstatus = pytest.ExitCode.OK if is_good else pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print one line for each row, in the order in which the rows ended."""

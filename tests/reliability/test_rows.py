@@ -55,8 +55,9 @@ def project(tmp_path) -> Path:
 
 def run_pytest(project: Path, *options: str) -> tuple[int, str]:
     """Run pytest with the plugin; return its exit code and its output."""
-    command = [sys.executable, "-m", "pytest", "-p", "tests.reliability.rows", "-p", "no:cacheprovider", "-n", "0"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    plugins = ("tests.reliability.rows", "xdist", "pytest_timeout", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", "-n", "0", *(part for name in plugins for part in ("-p", name))]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     result = subprocess.run([*command, *options], cwd=project, env=environment, capture_output=True, text=True)
     return result.returncode, result.stdout + result.stderr
 
