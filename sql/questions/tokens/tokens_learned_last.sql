@@ -45,5 +45,6 @@ inner join dim_token_context as context using (document_id, position)
 where
     context.corpus_id = {corpus_id:String}
     and context.document_id in (select document_id from found)
-    and context.tokenizer_id in (select tokenizer_id from dim_model where model_id in (select model_id from chosen))
+    and context.tokenizer_id
+    in (select tokenizer_id from dim_model where model_id in (select model_id from chosen))
 order by learned_step desc, perplexity_before / perplexity_at_end desc, document_id, position

@@ -40,5 +40,6 @@ inner join dim_token_context as context using (document_id, position)
 where
     context.corpus_id = {corpus_id:String}
     and context.document_id in (select document_id from found)
-    and context.tokenizer_id in (select tokenizer_id from dim_model where model_id in (select largest_model_id from suite))
+    and context.tokenizer_id
+    in (select tokenizer_id from dim_model where model_id in (select largest_model_id from suite))
 order by slope_difference desc, document_id, position

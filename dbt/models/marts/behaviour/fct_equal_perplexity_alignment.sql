@@ -23,6 +23,7 @@ with
 
     curve as (
         select
+            model_id,
             suite_id,
             corpus_id,
             measure,
@@ -31,7 +32,6 @@ with
             set_model_id,
             start_percent,
             category,
-            model_id,
             any(parameter_count) as parameter_count,
             arraySort(groupArray(step)) as steps,
             arrayMap(

@@ -1,5 +1,6 @@
 {{
     config(
+        query_settings={"join_use_nulls": 1},
         order_by=[
             "suite_id",
             "task_set_kind",
@@ -9,7 +10,6 @@
             "model_id",
             "step",
         ],
-        query_settings={"join_use_nulls": 1},
     )
 }}
 

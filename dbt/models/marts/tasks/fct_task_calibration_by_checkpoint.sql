@@ -2,11 +2,11 @@
     config(
         order_by=[
             "suite_id",
+            "model_id",
             "task_set_kind",
             "task_set",
             "shot_count",
             "normalisation",
-            "model_id",
             "step",
         ],
     )
