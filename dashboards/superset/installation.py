@@ -84,7 +84,6 @@ def ensure_secrets(installation: SupersetInstallation) -> None:
 
     Raises UsageError if a file that is there is empty or open to other users.
     """
-    installation.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path, byte_count in ((installation.secret_key_file, 48), (installation.admin_password_file, 18)):
         ensure_secret(path, byte_count)
         read_secret(path, START_HINT)

@@ -51,10 +51,11 @@ def ensure_superset(installation: SupersetInstallation, port: int) -> str:
     if (url := find_superset(installation)) is not None:
         return url
     gunicorn = installation.find_program("gunicorn")
-    ensure_secrets(installation)
+    installation.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(installation.directory / "start.lock", mode=OWNER_ONLY):
         if (url := find_superset(installation)) is not None:
             return url
+        ensure_secrets(installation)
         prepare_superset(installation)
         return _start(installation, gunicorn, port)
 

@@ -9,6 +9,7 @@ import yaml
 from tests.support.paths import DBT_MODELS
 from trailhouse.dashboards.bundle.bundle import ASSETS, check_assets, compile_bundle, find_bundle_problems
 from trailhouse.dashboards.bundle.dashboard_declaration import read_folders
+from trailhouse.dashboards.bundle.layout import measure_text
 from trailhouse.errors import BadInputError
 
 CHART = {
@@ -129,6 +130,17 @@ def test_a_correct_folder_has_no_problem(project):
         ({"x": None}, "loss: chart loss: a line needs x and metrics"),
         ({"kind": "heatmap", "series": []}, "loss: chart loss: a heatmap needs exactly one series"),
         ({"kind": "table", "columns": ["step"]}, "loss: chart loss: a table needs columns or metrics, and not both"),
+        ({"kind": "number", "metrics": []}, "loss: chart loss: a number needs exactly one metric"),
+        (
+            {"kind": "number", "metrics": [CHART["metrics"][0]] * 2},
+            "loss: chart loss: a number needs exactly one metric",
+        ),
+        ({"kind": "table", "metrics": []}, "loss: chart loss: a table needs columns or metrics, and not both"),
+        ({"order": ["step"]}, "loss: chart loss: the order 'step' lacks a direction: asc or desc"),
+        (
+            {"kind": "template", "metrics": [], "columns": ["step"]},
+            "loss: chart loss: a template chart needs a template",
+        ),
         (
             {"kind": "template", "metrics": [], "columns": ["step"], "template": "{{bits}}"},
             "loss: chart loss: fct_loss has no column bits",
@@ -174,6 +186,43 @@ def test_charts_in_no_row_and_rows_with_an_unknown_chart_are_named(project):
         "loss: chart loss is in 2 rows",
         "loss: the row loss is 13 wide, and 12 is the limit",
     }
+
+
+def test_a_row_with_a_chart_of_no_width_is_named(project):
+    project.dashboard["sections"][0]["rows"] = [{"loss": 0}]
+    assert project.check() == ["loss: the row loss is 0 wide, and 12 is the limit"]
+
+
+def test_equal_names_of_filters_and_dashboards_are_named(project):
+    project.dashboard["filters"] *= 2
+    other = Project(project.assets.parent / "elsewhere")
+    other.write()
+    (other.assets / "loss").rename(project.assets.parent / "second")
+    project.write()
+    (project.assets.parent / "second").rename(project.assets / "second")
+    assert check_assets(project.assets, project.dbt_models) == [
+        "two dashboards have the title 'Loss'",
+        "loss: two filters have the name 'Model'",
+    ]
+
+
+def test_dashboards_are_listed_by_order_and_then_by_name(project):
+    for name, order in (("a", 3), ("b", 1), ("c", 2), ("d", 1)):
+        project.dashboard |= {"order": order, "title": name}
+        project.write()
+        (project.assets / "loss").rename(project.assets / name)
+    assert [folder.name for folder in read_folders(project.assets)] == ["b", "d", "c", "a"]
+
+
+def test_explanations_in_a_row_are_as_high_as_the_longest(project):
+    project.charts["second"] = {**CHART, "explanation": "A much longer explanation than the other. " * 10}
+    project.dashboard["sections"][0]["rows"] = [{"loss": 6, "second": 6}]
+    (page,) = [content for path, content in project.compile().items() if "dashboards/" in str(path)]
+    texts = [
+        part["meta"] for part in page["position"].values() if isinstance(part, dict) and part["type"] == "MARKDOWN"
+    ]
+    heights = {text["height"] for text in texts if text["width"] == 6}
+    assert heights == {measure_text(project.charts["second"]["explanation"], 6)}
 
 
 def test_a_chart_without_an_explanation_is_refused_with_its_file(project):

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from tests.dashboards.figures.mart_rows import MEASURES, METRICS, MODELS, SUBJECT_OFFSETS, TASKS, lines_of
+from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.imported_metrics import choose_tasks, draw_imported_metrics
 from trailhouse.dashboards.figures.option_perplexity import draw_option_scaling
 from trailhouse.dashboards.figures.task_accuracy import draw_groups, draw_mean_accuracy
@@ -104,6 +105,34 @@ def test_the_tasks_of_a_group_are_drawn_with_their_own_accuracies():
     assert lines_of(panels[1])["s/middle"] == ([12000.0, 24000.0], pytest.approx([45.0, 55.0]))
     assert [np.asarray(line.get_ydata())[0] for line in panels[1].get_lines()][-1] == 25.0  # chance
     assert lines_of(panels[3])["s/middle"][1] == pytest.approx([35.0, 45.0, 55.0])
+
+
+def test_an_interval_of_95_percent_is_shaded_around_imported_metrics():
+    panels = draw_imported_metrics(METRICS).axes
+    (band,) = panels[0].collections
+    assert panels[0].get_title() == "task 1"
+    corners = sorted({(float(x), round(float(y), 4)) for x, y in np.asarray(band.get_paths()[0].vertices)})
+    assert corners == [
+        (step, round(0.5 + step / 1000 + sign * 1.96 * 0.01, 4)) for step in (0.0, 2.0, 8.0) for sign in (-1, 1)
+    ]
+
+
+def test_every_figure_of_measures_selects_its_measure():
+    selected = {
+        figure.name: [dict(part.equals).get("measure") for part in (figure, *figure.companions)]
+        for figure in FIGURES
+        if figure.mart == "fct_trajectory_measure"
+    }
+    assert selected == {
+        "figure_05_option_perplexity": ["correct option loss", "incorrect option loss"],
+        "figure_08_task_accuracy": ["task accuracy", "task accuracy"],
+        "figure_09_task_groups": [
+            "task accuracy",
+            "correct option loss",
+            "incorrect option loss",
+            "task accuracy",
+        ],
+    }
 
 
 def test_changes_are_ranked_in_standard_errors():

@@ -79,6 +79,7 @@ def test_with_colours_the_text_has_no_marks():
 @pytest.mark.parametrize("has_colors", [False, True])
 def test_the_legend_counts_every_token_once(has_colors):
     text = re.sub(r"\x1b\[[0-9;]*m", "", print_passage(PASSAGE, has_colors=has_colors))
+    assert "2  33.3%" in text
     legend = dict(
         re.findall(r"^ +(\d+) +[\d.]+%  (?:\{.\.\.\.\} )?([a-z]+)", text, re.MULTILINE)[i][::-1] for i in range(5)
     )
@@ -128,6 +129,15 @@ def test_a_constant_series_and_a_single_checkpoint_are_drawn():
     page = render_page(Passage("c", 0, "d", "m", "paper", 0, (PassageToken(0, "a", None, None, None), token)))
     assert page.count("<polyline") == 1
     assert "nan" not in page
+
+
+def test_a_trend_is_written_only_if_it_was_tested():
+    def page(slope, p_value):
+        return render_page(Passage("c", 0, "d", "m", "paper", 0, (PassageToken(0, "a", "upward", slope, p_value),)))
+
+    assert "slope 0.25, p 0.01<" in page(0.25, 0.01)
+    assert "slope" not in page(0.25, None)
+    assert "slope" not in page(None, 0.01)
 
 
 def test_the_page_is_written_whole(tmp_path):

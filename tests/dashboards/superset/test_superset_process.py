@@ -62,6 +62,7 @@ def test_it_is_started_once_found_and_stopped(installation):
     pid = json.loads((installation.directory / "server.json").read_text())["pid"]
     assert stop_superset(installation)
     assert not is_alive(pid)
+    assert not (installation.directory / "server.json").exists()
     assert find_superset(installation) is None
     assert not stop_superset(installation)
 
