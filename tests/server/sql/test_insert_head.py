@@ -69,6 +69,8 @@ def test_the_head_of_an_insert_is_split_into_its_clauses(text, expected):
         "INSERT INTO t SELECT 1 FORMAT CSV",
         "INSERT INTO t WITH 1 AS x SELECT x FORMAT CSV",
         "INSERT INTO t (a) select 1",
+        "INSERT INTO t WITH values AS (SELECT 1) SELECT * FROM values",
+        "INSERT INTO t ((a) VALUES (1)",
         "INSERT INTO t; FORMAT CSV\n",
         "INSERT INTO t",
         "INSERT INTO t FORMAT",

@@ -35,6 +35,8 @@ def code_of(text: str) -> int:
         ("SELECT 1 SETTINGS a = 1 FORMAT CSV SETTINGS b = 2", "SELECT 1", "CSV", "a = 1, b = 2"),
         ("(SELECT 1) FORMAT CSV", "(SELECT 1)", "CSV", ""),
         ("SELECT * FROM (SELECT 1 SETTINGS a = 1)", "SELECT * FROM (SELECT 1 SETTINGS a = 1)", None, ""),
+        ("SELECT * FROM (SELECT (1) SETTINGS a = 1)", "SELECT * FROM (SELECT (1) SETTINGS a = 1)", None, ""),
+        ("SELECT 1 SETTINGS a =", "SELECT 1", None, "a ="),
         ("SELECT [1 FORMAT CSV]", "SELECT [1 FORMAT CSV]", None, ""),
         ("SELECT 1 AS format FROM t", "SELECT 1 AS format FROM t", None, ""),
         ("SELECT format x FROM t", "SELECT format x FROM t", None, ""),
@@ -95,6 +97,7 @@ def test_a_statement_that_is_run_as_it_is_written_keeps_its_clauses():
     assert parse_statement(b"EXPLAIN SELECT 1 FORMAT 'CSV'").format is None
     assert parse_statement(b"EXPLAIN SELECT format CSV2 x").format is None
     assert parse_statement(b"TABLE FORMAT").format is None
+    assert parse_statement(b"FORMAT CSV").format is None
 
 
 def test_exactly_one_statement_is_read():
