@@ -1,4 +1,4 @@
-"""One embedded server for the whole test session, in its own process: chDB holds one path per process."""
+"""Fixtures: one embedded server for the whole test session, in its own process, and clients of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trailhouse.server.process import Endpoint, ensure_running, stop
 
 @dataclass(frozen=True)
 class Server:
-    """The session's server, and ways to talk to it."""
+    """The server of the test session, and how to connect to it."""
 
     directory: Path
     endpoint: Endpoint

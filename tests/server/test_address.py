@@ -20,7 +20,7 @@ def can_connect(address: str, port: int) -> bool:
 
 
 def test_the_server_listens_on_one_loopback_address_only(server):
-    # a server on 0.0.0.0 would answer at 127.0.0.2 too, which is an address of every Linux machine
+    # every Linux machine has the address 127.0.0.2, at which a server on 0.0.0.0 would answer too
     with bind("0.0.0.0", 0) as open_to_all:
         open_to_all.listen()
         if not can_connect("127.0.0.2", open_to_all.getsockname()[1]):

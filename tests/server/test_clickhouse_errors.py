@@ -1,4 +1,4 @@
-"""The engine's messages as errors that a client understands."""
+"""Errors: their status by name, and the code, name and text in the engine's messages."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_what_was_written_is_there_after_restarts(tmp_path):
 def test_an_idle_server_ends_by_itself(tmp_path):
     ensure_running(tmp_path, idle_timeout_seconds=1)
     pid = pid_of(tmp_path)
-    assert os.waitpid(pid, 0)[1] == 0  # waits for the child: it ends by itself, and well
+    assert os.waitpid(pid, 0)[1] == 0  # waits for the process to end, with exit code 0
     assert find_running(tmp_path) is None
 
 

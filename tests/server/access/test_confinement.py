@@ -1,4 +1,4 @@
-"""What the server's process may open, even if a query got past the guard and the engine's grants."""
+"""The files that the server's process can open, tested with an engine that has neither guard nor grants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from trailhouse.server.access.credentials import Role, password_path
 
-# The engine as chDB opens it, without guard, grants or restrictive configuration: only the kernel is in the way.
+# The engine as chDB opens it, without our guard and configuration: only the kernel refuses.
 _PROGRAM = """
 import json, os, sys
 from pathlib import Path
@@ -30,7 +30,7 @@ for sql in sys.stdin:
 
 @pytest.fixture
 def ask_confined_engine(tmp_path):
-    """Answers of a confined engine on ``tmp_path / "warehouse"`` to statements."""
+    """Return a function that runs statements in a confined engine, and returns one answer for each."""
     directory = tmp_path / "warehouse"
     directory.mkdir()
 

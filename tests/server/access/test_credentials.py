@@ -1,4 +1,4 @@
-"""The passwords' files, and who their owners are."""
+"""The password files, and the role that each password gives."""
 
 from __future__ import annotations
 

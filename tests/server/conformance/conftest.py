@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # dbt's own, about its dependencies
+    warnings.simplefilter("ignore")  # warnings of dbt's dependencies
     from dbt.adapters.factory import reset_adapters
     from dbt.tests.fixtures.project import *  # noqa: F403  the fixtures of the test classes, for this directory alone
 

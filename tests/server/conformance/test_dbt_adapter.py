@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # dbt's own, about its dependencies
+    warnings.simplefilter("ignore")  # warnings of dbt's dependencies
     from dbt.tests.adapter.basic import expected_catalog
     from dbt.tests.adapter.basic.test_adapter_methods import BaseAdapterMethod
     from dbt.tests.adapter.basic.test_base import BaseSimpleMaterializations
@@ -34,7 +34,7 @@ with warnings.catch_warnings():
     from dbt.tests.adapter.unit_testing.test_types import BaseUnitTestingTypes
     from dbt.tests.util import run_dbt
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the warnings of dbt, not ours
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # warnings of dbt
 
 
 class TestConnection(BaseValidateConnection):
@@ -104,7 +104,7 @@ class TestUnitTestsWithInvalidInput(BaseUnitTestInvalidInput):
 class TestUnitTestsOfTypes(BaseUnitTestingTypes):
     @pytest.fixture
     def data_types(self):
-        """SQL of a value and the value as a unit test gives it."""
+        """Return SQL expressions, each with its value as a dbt unit test writes it."""
         return [
             ["toInt32(1)", "1"],
             ["toFloat64(0.5)", "0.5"],
@@ -114,7 +114,7 @@ class TestUnitTestsOfTypes(BaseUnitTestingTypes):
         ]
 
 
-# the adapter's words for types and kinds of relations; it names no owner
+# the names that the adapter gives to types and kinds of relations; it reports no owner
 _CATALOG = {
     "role": None,
     "id_type": "Int32",
@@ -129,28 +129,28 @@ _CATALOG = {
 class TestDocumentation(BaseDocsGenerate):
     @pytest.fixture(scope="class")
     def expected_catalog(self, project):
-        """Every table and column with its type."""
+        """Return the tables and columns that dbt should document, with their types."""
         return expected_catalog.base_expected_catalog(project, **_CATALOG)
 
 
 class TestDocumentationOfReferences(BaseDocsGenReferences):
     @pytest.fixture(scope="class")
     def expected_catalog(self, project):
-        """The same for sources and views."""
+        """Return the same for sources and views."""
         return expected_catalog.expected_references_catalog(project, bigint_type="UInt64", **_CATALOG)
 
 
 class TestSeeds(BaseBasicSeedTests):
     @pytest.fixture(scope="class", autouse=True)
     def setUp(self, project):
-        """The expected rows; dbt's own statement has types of Postgres."""
+        """Create the table of expected rows; dbt's own statement uses the types of Postgres."""
         columns = "seed_id Int32, first_name String, email String, ip_address String, birthday DateTime"
         project.run_sql("create table {schema}.seed_expected (" + columns + ") engine = MergeTree order by seed_id")
         _, insert, rows = seed_texts.seeds__expected_sql.partition("INSERT INTO")
         project.run_sql((insert + rows).rstrip().rstrip(";"))
 
     def test_simple_seed_full_refresh_flag(self, project):
-        """A view stays when what it reads is made anew: ClickHouse knows no CASCADE."""
+        """A full refresh of a seed keeps the views on it, because ClickHouse has no DROP ... CASCADE."""
         self._build_relations_for_test(project)
         self._check_relation_end_state(run_dbt(["seed", "--full-refresh"]), project, exists=True)
 
@@ -158,7 +158,7 @@ class TestSeeds(BaseBasicSeedTests):
 class TestEnabledSeeds(BaseSimpleSeedEnabledViaConfig):
     @pytest.fixture
     def clear_test_schema(self, project):
-        """ClickHouse has no schemas to drop with a CASCADE."""
+        """Drop the tables one by one, because ClickHouse has no DROP SCHEMA ... CASCADE."""
         yield
         for seed in ("seed_enabled", "seed_disabled", "seed_tricky"):
             project.run_sql("drop table if exists {schema}." + seed)

@@ -8,20 +8,20 @@ import warnings
 import pytest
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # dbt's own, about its dependencies
+    warnings.simplefilter("ignore")  # warnings of dbt's dependencies
     from dbt.tests.adapter.incremental import fixtures
     from dbt.tests.adapter.incremental import test_incremental_unique_id as unique_id
     from dbt.tests.adapter.incremental.test_incremental_on_schema_change import BaseIncrementalOnSchemaChange
     from dbt.tests.adapter.incremental.test_incremental_predicates import BaseIncrementalPredicates
     from dbt.tests.util import run_dbt
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the warnings of dbt, not ours
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # warnings of dbt
 
 
 class TestUniqueKeys(unique_id.BaseIncrementalUniqueKey):
     @pytest.fixture(scope="class")
     def models(self):
-        """Dates are cast in every row, as ClickHouse's UNION does not; what a seed leaves out is ''."""
+        """Return the models with dates cast in every row, as UNION does not convert them, and '' for missing values."""
         return {
             "str_unique_key.sql": unique_id.models__str_unique_key_sql,
             "trinary_unique_key_list.sql": unique_id.models__trinary_unique_key_list_sql,
@@ -34,26 +34,26 @@ class TestUniqueKeys(unique_id.BaseIncrementalUniqueKey):
             },
         }
 
-    # the same statements for other keys, at three seconds each
+    # left out: the same statements for other keys, which take three seconds each
     test__empty_unique_key_list = test__empty_str_unique_key = test__no_unique_keys = None
     test__unary_unique_key_list = test__duplicated_unary_unique_key_list = None
     test__trinary_unique_key_list_no_update = test__bad_unique_key_list = None
 
 
 def cast_dates(model: str) -> str:
-    """The model with a type for every date and no NULL."""
+    """Return the model with every date cast and every NULL replaced, as ClickHouse needs it."""
     return re.sub(r"'(\d{4}-\d\d-\d\d)'$", r"cast('\1' as date)", model, flags=re.MULTILINE).replace("null", "''")
 
 
 class TestChangedColumns(BaseIncrementalOnSchemaChange):
     @pytest.fixture(scope="class")
     def project_config_update(self):
-        """The strategy that our models have; the adapter's own default makes the table anew, with all columns."""
+        """Choose the incremental strategy of our models; the adapter's default would rebuild the table."""
         return {"models": {"+incremental_strategy": "delete+insert"}}
 
     @pytest.fixture(scope="class")
     def models(self):
-        """A String holds no NULL in ClickHouse: rows from before a column was added have ''."""
+        """Return the models with '' in rows older than their column, as a String cannot be NULL in ClickHouse."""
         return {
             "model_a.sql" if name == "_MODELS__A" else f"{name.removeprefix('_MODELS__').lower()}.sql": re.sub(
                 r"THEN NULL\s+ELSE\s+(field\d)", r"THEN '' ELSE toString(\1)", text, flags=re.IGNORECASE
@@ -63,13 +63,13 @@ class TestChangedColumns(BaseIncrementalOnSchemaChange):
         }
 
     def run_incremental_append_new_columns_remove_one(self, project):
-        """The adapter refuses to append columns where another is gone, and says so."""
+        """The adapter refuses to append a column if another one was removed."""
         select = ["run", "--select", "model_a incremental_append_new_columns_remove_one"]
         run_dbt(select)
         assert "source and target schemas" in run_dbt(select, expect_pass=False)[1].message
 
     def test_run_incremental_fail_on_schema_change(self, project):
-        """The adapter calls it a runtime error."""
+        """A changed schema fails the run; the adapter reports it as a runtime error."""
         select = ["run", "--select", "model_a incremental_fail"]
         run_dbt([*select, "--full-refresh"])
         assert "source and target schemas" in run_dbt(select, expect_pass=False)[1].message

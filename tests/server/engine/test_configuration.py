@@ -1,8 +1,8 @@
-"""What the engine's configuration leaves to clients, setting by setting."""
+"""The settings that clients may change, and those that the configuration freezes."""
 
 from __future__ import annotations
 
-# Settings that hold any text, each looked at: none is SQL, a path, an address or a credential.
+# Settings with free text, each reviewed: none holds SQL, a path, an address or a credential.
 REVIEWED = """
 bool_false_representation bool_true_representation chdb_client_name column_names_for_schema_inference compatibility
 compression count_distinct_implementation database default_format default_view_definer

@@ -1,4 +1,4 @@
-"""What a statement runs with, on a handle that only remembers what it was asked."""
+"""The statements that set, restore and run, recorded by a handle without an engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARK = "log_comment = 'id'"
 
 
 class Handle:
-    """Remembers the statements; answers those about settings and the database."""
+    """Records the statements, and answers those about settings and the current database."""
 
     def __init__(self, **changed: str) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""Settings that stand in an INSERT itself."""
+"""The SETTINGS clause of an INSERT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""INSERTs whose rows follow: what is not stored is not acknowledged."""
+"""INSERTs whose rows follow in the body: rows that were not stored are not acknowledged."""
 
 from __future__ import annotations
 

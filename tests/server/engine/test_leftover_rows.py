@@ -1,4 +1,4 @@
-"""A failed query's bytes are never part of another query's answer."""
+"""The rows of a failed query are never part of another query's answer."""
 
 from __future__ import annotations
 

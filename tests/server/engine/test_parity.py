@@ -1,4 +1,4 @@
-"""The same SQL gives the same bytes through the server as in-process."""
+"""The same SQL returns the same bytes through the server as from the engine in-process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions: what they keep, whose they are, and when they end."""
+"""Sessions: the state that they keep, their owner, and their end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trailhouse.server.engine.sessions import SessionTable
 
 
 class Engine:
-    """Stands for the engine: hands out handles that remember whether they were closed."""
+    """A stand-in for the engine, whose handles record that they were closed."""
 
     def __init__(self) -> None:
         self.handles: list[SimpleNamespace] = []
@@ -33,7 +33,7 @@ class Engine:
 async def use(
     table: SessionTable, name: str, timeout: float = 60, *, role: Role = Role.ADMIN, must_exist: bool = False
 ) -> SimpleNamespace:
-    """The handle of a session that was used once."""
+    """Acquire and release a session, and return its handle."""
     session = await table.acquire(role, name, timeout, must_exist=must_exist, has_answered=lambda: False)
     table.release(role, name)
     return session.handle

@@ -1,4 +1,4 @@
-"""Who gets in: users, passwords, and the ways to give them."""
+"""Authentication: users, passwords, and the three ways to send them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A result that is held back, in memory and in a file."""
+"""Buffered results in memory and in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unmodified clients: clickhouse-connect through its surface, SQLAlchemy, curl."""
+"""Unmodified clients: clickhouse-connect, SQLAlchemy and curl."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in heads: the lengths and expectations of requests, the headers and statuses of responses."""
+"""Headers of requests (Content-Length, Expect) and of responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.credentials import basic
 
 
 def exchange(server, head: bytes) -> socket.socket:
-    """A connection over which a head was sent, which says who asks."""
+    """Return a connection on which a request's head was sent, with the admin's credentials."""
     address = httpx.URL(server.url)
     connection = socket.create_connection((address.host, address.port), timeout=5)
     who = basic(*server.admin)["Authorization"].encode()
@@ -37,7 +37,7 @@ def test_a_client_that_expects_100_continue_is_told_before_it_sends_the_body(ser
         connection.sendall(b"SELECT 6 * 7")
         answer = b""
         while not answer.endswith(b"\r\n\r\n42\n") and (piece := connection.recv(65536)):
-            answer += piece  # head and body may come apart
+            answer += piece  # head and body may arrive separately
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b"\r\n\r\n42\n")
 

@@ -1,4 +1,4 @@
-"""Large results and large inserts stream, sessions are counted: memory is bounded by settings, not by clients."""
+"""Memory is bounded: large results and inserts are streamed, and the number of sessions is limited."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class FreshServer:
-    """A server that has done nothing yet, so that no memory it once freed hides what it takes."""
+    """A new server: memory that an older one had freed would hide what a test takes."""
 
     client: httpx.Client
     memory: PeakMemory

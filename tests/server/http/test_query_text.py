@@ -1,4 +1,4 @@
-"""Where a query, its format, parameters, settings and database are taken from."""
+"""Where the server reads the query, its format, parameters, settings and database."""
 
 from __future__ import annotations
 

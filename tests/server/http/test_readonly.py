@@ -1,4 +1,4 @@
-"""Which statements a request that may only read is refused, without a server."""
+"""The statements that are refused to a request that may only read."""
 
 from __future__ import annotations
 

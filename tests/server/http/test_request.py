@@ -1,4 +1,4 @@
-"""What the parts of a URL mean."""
+"""Parsing of URLs and headers into queries, parameters, options and settings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_urls_win_over_headers():
     assert [request.query_id for request in (named, full)] == ["i", "j"]
     assert uuid.UUID(plain.query_id).version == 4
     assert parse(b"").query_id != plain.query_id
-    assert parse(b"query_id=+a%0a+b%09").query_id == "a b"  # what would break a header, or the log comment
+    assert parse(b"query_id=+a%0a+b%09").query_id == "a b"  # line ends would break the header and the log comment
 
 
 def test_only_post_may_write():

@@ -13,7 +13,7 @@ from trailhouse.server.http.request_body import ClientGoneError, RequestBody, ch
 
 
 class Connection:
-    """The messages of a client, one after the other."""
+    """A stand-in for the ASGI server, which delivers the given messages."""
 
     def __init__(self, *messages: dict) -> None:
         self.left = list(messages)

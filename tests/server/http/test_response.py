@@ -1,4 +1,4 @@
-"""The messages of a response to the ASGI server, without a server."""
+"""The status, headers and body that a responder sends."""
 
 from __future__ import annotations
 

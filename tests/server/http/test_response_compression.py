@@ -37,7 +37,7 @@ def test_a_response_comes_in_the_encoding_that_was_asked_for(server, encoding, r
         timeout=60,
     ) as answer:
         assert answer.headers["Content-Encoding"] == encoding
-        assert "Content-Length" not in answer.headers  # of the plain body, it would be wrong
+        assert "Content-Length" not in answer.headers  # the length of the plain body would be wrong
         body = b"".join(answer.iter_raw())
     assert bytes(_DECODE[encoding](body)) == b"".join(b"%d\n" % number for number in range(rows_count))
 

@@ -1,4 +1,4 @@
-"""What a response says of its result, and results that wait for their end."""
+"""The summary of a result, and results that wait for the end of the query."""
 
 from __future__ import annotations
 

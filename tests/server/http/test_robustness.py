@@ -1,4 +1,4 @@
-"""Malformed, oversized and slow requests leave the server well."""
+"""The server survives malformed, oversized and slow requests."""
 
 from __future__ import annotations
 

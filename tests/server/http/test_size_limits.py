@@ -1,4 +1,4 @@
-"""What is too large is refused with 413 while it arrives, and the connection stays usable."""
+"""Forms that are too large are refused with 413, and the connection stays usable."""
 
 from __future__ import annotations
 

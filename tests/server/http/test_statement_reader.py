@@ -1,4 +1,4 @@
-"""How a statement is put together from URL and body, and checked twice, with an engine that only writes it back."""
+"""Reading a statement from URL and body, and its two checks, with a stand-in for the engine's parser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trailhouse.server.sql.statement import Statement
 
 
 class Parser:
-    """Stands for the engine: remembers what it was asked to write back, and writes ``answer``."""
+    """A stand-in for the engine's parser: records what it was given, and always returns ``answer``."""
 
     def __init__(self, answer: bytes = b"SELECT 1") -> None:
         self.asked: list[bytes] = []
@@ -32,7 +32,7 @@ async def stream(*pieces: bytes):
 
 
 def read(query: bytes, *pieces: bytes, parser: Parser | None = None) -> tuple[Statement | InsertHead, bytes]:
-    """The statement, and the rows that follow it."""
+    """Return the statement and the rows that follow it."""
 
     async def run() -> tuple[Statement | InsertHead, bytes]:
         with ThreadPoolExecutor(1) as executor:

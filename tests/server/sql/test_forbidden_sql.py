@@ -1,4 +1,4 @@
-"""SQL that reaches for the server's files, other hosts or more rights: none of it may succeed."""
+"""SQL that would reach the server's files, other hosts or more rights is refused by the running server."""
 
 from __future__ import annotations
 

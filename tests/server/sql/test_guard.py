@@ -1,4 +1,4 @@
-"""What the guard refuses and lets through, one rule at a time, without a server."""
+"""The rules of the guard, one by one: what each refuses and what it lets through."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trailhouse.server.sql.lexer import scan_tokens
 
 
 def check(text: str) -> str | None:
-    """The text of the refusal, or None."""
+    """Return the text of the refusal, or None."""
     try:
         refuse_forbidden_clauses(text.encode(), list(scan_tokens(text.encode())))
     except ServerError as error:
@@ -82,7 +82,7 @@ def test_each_rule_refuses_and_says_why(statement, named):
     refusal = check(statement)
     assert refusal is not None
     assert named in refusal
-    for seed in range(5):  # however it is written
+    for seed in range(5):  # in other letter cases and with other spaces
         assert check(disguise(statement, random.Random(seed))) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where the rows of an INSERT begin, to the byte."""
+"""The head of an INSERT, and the byte at which its rows begin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trailhouse.server.sql.insert_head import find_insert_head, is_insert
 
 
 def read(text: str) -> tuple[str, str, str, str] | None:
-    """The INSERT, its settings, its format and its rows."""
+    """Return the INSERT, its settings, its format and its rows."""
     buffer = text.encode()
     head = find_insert_head(buffer, is_complete=True)
     if head is None:
@@ -86,7 +86,7 @@ def test_other_inserts_have_no_rows_in_the_body(text):
 def test_a_head_that_may_go_on_is_waited_for():
     text = b"INSERT INTO t FORMAT CSV\r\n1"
     found = [size for size in range(len(text) + 1) if find_insert_head(text[:size], is_complete=False) is not None]
-    assert found == [len(text)]  # with the first byte of the rows it is certain where they begin
+    assert found == [len(text)]  # only the first byte of the rows shows that no line end follows
     assert find_insert_head(b"INSERT INTO t FORMAT CSV", is_complete=False) is None
     assert find_insert_head(b"INSERT INTO t FORMAT CSV", is_complete=True).data_start == 24
     assert find_insert_head(b"INSERT INTO t VALUES", is_complete=False) is None

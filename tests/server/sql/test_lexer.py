@@ -1,4 +1,4 @@
-"""Where tokens begin and end, as in ClickHouse's own lexer."""
+"""The tokens of ClickHouse's SQL."""
 
 from __future__ import annotations
 

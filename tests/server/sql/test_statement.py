@@ -1,4 +1,4 @@
-"""Where the clauses of a statement lie, without a server."""
+"""The clauses of a statement, and how the statement is run."""
 
 from __future__ import annotations
 
