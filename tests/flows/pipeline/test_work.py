@@ -40,7 +40,7 @@ from trailhouse.flows.pipeline.work import (
 from trailhouse.flows.score_checkpoints import record_run, summarise
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.download_cache import CheckpointCache
-from trailhouse.models.scoring.score_corpus import ScoringSettings
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, read_score_keys
 

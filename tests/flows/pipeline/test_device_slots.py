@@ -1,24 +1,29 @@
-"""Slots of devices on a real Prefect server."""
+"""Device slots, on a real Prefect server and by lock files."""
 
 import subprocess
 import sys
 import time
 
+import pytest
+
 # Holds the device once a line comes in, and prints from when to when by the clock that all processes share.
 HOLD = """
 import sys, time
-from trailhouse.flows.pipeline.claims import hold_devices
+from pathlib import Path
+from trailhouse.flows.pipeline.device_slots import hold_device_slots
 print("ready", flush=True)
 sys.stdin.readline()
-with hold_devices(sys.argv[1:]):
+with hold_device_slots(sys.argv[1:], Path("data")):
     start = time.monotonic()
     time.sleep(1.5)
     print(start, time.monotonic(), flush=True)
 """
 
 
-def test_a_device_scores_for_one_process_at_a_time_and_another_device_meanwhile(prefect_server, workplace):
-    variables = workplace.environment(PREFECT_API_URL=prefect_server)
+@pytest.mark.parametrize("is_shared", [True, False], ids=["server", "files"])
+def test_a_device_runs_for_one_process_at_a_time_and_another_device_meanwhile(is_shared, request, workplace):
+    server = {"PREFECT_API_URL": request.getfixturevalue("prefect_server")} if is_shared else {}
+    variables = workplace.environment(**server)
 
     def start(*devices: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", HOLD, *devices]
