@@ -79,6 +79,18 @@ def test_options_within_the_prompt_are_told_apart_by_it(tmp_path):
     settings = SampleSettings("winogrande", "1", 0, 0, "multiple_choice", "", " ", "\n\n")
     (item,) = read_samples(file, settings)
     assert [option.text for option in item.options] == ["The cat, as the cat sat.", "The cat, as the dog sat."]
+    assert [option.prompt for option in item.options] == ["The cat, as the cat", "The cat, as the dog"]
+    assert [option.continuation for option in item.options] == [" sat.", " sat."]
+
+
+def test_an_odd_number_of_options_without_prompts_has_no_unconditional_scores(tmp_path):
+    line = {**OLD, "arguments": [["", " a"], ["", " b"], ["", " c"]], "resps": [[[-1, 0]], [[-2, 0]], [[-3, 0]]]}
+    (item,) = read_samples(write(tmp_path / "s.jsonl", line), SETTINGS)
+    assert [(option.text, option.log_prob_nats, option.unconditional_log_prob_nats) for option in item.options] == [
+        ("a", -1.0, None),
+        ("b", -2.0, None),
+        ("c", -3.0, None),
+    ]
 
 
 def test_tasks_of_other_kinds_hold_no_items(tmp_path):

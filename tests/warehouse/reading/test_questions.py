@@ -1,5 +1,7 @@
 """Named questions: their comments, their parameters and their answers."""
 
+import re
+
 import pytest
 
 from trailhouse.errors import BadInputError, UsageError
@@ -105,7 +107,10 @@ def test_every_packaged_question_uses_each_of_its_parameters():
             assert f"{{{parameter.name}:{parameter.type}}}" in question.sql, question.name
 
 
-def test_every_packaged_question_is_described_in_one_sentence():
+def test_every_packaged_question_is_described_in_few_sentences_of_which_only_the_first_may_be_a_question():
     for question in read_questions(packaged_questions()).values():
-        assert question.description.endswith("."), question.name
-        assert question.description.count(". ") == 0, question.name
+        first, *others = re.split(r"(?<=[.?]) ", question.description)
+        assert first[-1] in ".?", question.name
+        assert len(others) <= 2, question.name
+        assert all(sentence.endswith(".") and "?" not in sentence for sentence in others), question.name
+        assert all(sentence[0].isupper() for sentence in (first, *others)), question.name
