@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import uvicorn
+from huggingface_hub import constants
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -234,7 +235,7 @@ async def stream_and_break(content: bytes, cut: int) -> AsyncIterator[bytes]:
 
 @contextmanager
 def serve_hub(hub: FakeHub) -> Iterator[FakeHub]:
-    """Serve the hub on a free port of the loopback interface."""
+    """Serve the hub on a free port of the loopback interface, even if HF_HUB_OFFLINE=1 is set, as on clusters."""
     configuration = uvicorn.Config(build_application(hub), port=0, log_level="critical", lifespan="off")
     server = uvicorn.Server(configuration)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -242,8 +243,10 @@ def serve_hub(hub: FakeHub) -> Iterator[FakeHub]:
     while not server.started:
         thread.join(0.01)
     hub.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    was_offline, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, False
     try:
         yield hub
     finally:
+        constants.HF_HUB_OFFLINE = was_offline
         server.should_exit = True
         thread.join(10)

@@ -94,7 +94,8 @@ def test_an_unknown_field_is_answered_with_the_known_ones_as_they_are_written(tm
 def test_plain_scalars_have_the_types_of_yaml(tmp_path):
     part = read(
         tmp_path,
-        "title: '12'\nparts: [{size: +1_000, weight: 2, is_new: yes, name: v1.2, labels: [2024-01-02x, 1:30], from: 3}]\n",
+        "title: '12'\n"
+        "parts: [{size: +1_000, weight: 2, is_new: yes, name: v1.2, labels: [2024-01-02x, 1:30], from: 3}]\n",
     ).parts[0]
     assert (part.size, part.weight, part.is_new, part.name) == (1000, 2.0, True, "v1.2")
     assert (part.labels, part.first) == (("2024-01-02x", "1:30"), 3)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
@@ -21,11 +22,11 @@ def checkpoint_of(tmp_path, letter: str, size_bytes: int = SIZE) -> Checkpoint:
 
 def fetch(cache, tmp_path, letter: str, moment: int) -> None:
     """Use a checkpoint at a moment; fetched where it is not there."""
-    with cache.reserve(checkpoint_of(tmp_path, letter)) as place:
-        if not place.exists():
-            place.mkdir()
-            (place / "model.safetensors").write_bytes(bytes(SIZE))
-    os.utime(place, (moment, moment))
+    with cache.reserve(checkpoint_of(tmp_path, letter)) as directory:
+        if not directory.exists():
+            directory.mkdir()
+            (directory / "model.safetensors").write_bytes(bytes(SIZE))
+    os.utime(directory, (moment, moment))
 
 
 def kept(tmp_path) -> set[str]:
@@ -48,9 +49,38 @@ def test_what_is_in_use_stays_even_where_the_limit_is_too_small(cache, tmp_path)
         assert kept(tmp_path) == {"a"}
 
 
+def test_a_checkpoint_in_use_is_passed_over_and_the_next_one_removed(cache, tmp_path):
+    for moment, letter in enumerate("abc"):
+        fetch(cache, tmp_path, letter, moment)
+    with cache.reserve(checkpoint_of(tmp_path, "a")):
+        os.utime(tmp_path / f"{'a' * 64}-{'c' * 8}", (0, 0))
+        with cache.reserve(checkpoint_of(tmp_path, "e", SIZE)):
+            assert kept(tmp_path) == {"a", "c"}
+
+
+def test_a_second_user_of_a_checkpoint_waits_until_the_first_has_fetched_it(cache, tmp_path):
+    order = []
+    is_reserved = threading.Event()
+
+    def use():
+        is_reserved.wait()
+        with cache.reserve(checkpoint_of(tmp_path, "a")) as directory:
+            order.append(("second", directory.is_dir()))
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    with cache.reserve(checkpoint_of(tmp_path, "a")) as directory:
+        is_reserved.set()
+        thread.join(0.2)
+        directory.mkdir()
+        order.append(("first", True))
+    thread.join()
+    assert order == [("first", True), ("second", True)]
+
+
 def test_a_download_that_was_cut_short_is_kept_for_its_own_checkpoint_and_makes_way_for_others(cache, tmp_path):
-    with cache.reserve(checkpoint_of(tmp_path, "a", 3 * SIZE)) as place:
-        partial = place.with_name(place.name + ".partial")
+    with cache.reserve(checkpoint_of(tmp_path, "a", 3 * SIZE)) as directory:
+        partial = directory.with_name(directory.name + ".partial")
         partial.mkdir()
         (partial / "model.safetensors").write_bytes(bytes(2 * SIZE))
     with cache.reserve(checkpoint_of(tmp_path, "a", 3 * SIZE)):

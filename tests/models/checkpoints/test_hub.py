@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 
+import huggingface_hub
 import pytest
 
 from tests.support.fake_hub import SUITE, FakeHub, serve_hub
@@ -48,6 +49,7 @@ def hub(template, tmp_path):
 @pytest.fixture
 def source(hub, tmp_path, monkeypatch) -> HubSource:
     monkeypatch.setattr(hub_repository, "RETRY_DELAYS_SECONDS", (0.01, 0.01))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
     (tmp_path / "suite.yaml").write_text(SUITE)
     suite = load_suite(tmp_path / "suite.yaml")
     return open_source(
@@ -147,6 +149,12 @@ def test_a_hub_that_does_not_answer_is_unreachable(source, monkeypatch):
     )
     with pytest.raises(UnreachableError, match="HF_ENDPOINT"):
         nowhere.list_checkpoints()
+
+
+def test_a_hub_that_the_offline_mode_forbids_is_unreachable_and_the_variable_is_named(source, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UnreachableError, match="HF_HUB_OFFLINE"):
+        source.list_checkpoints()
 
 
 def test_a_gated_repository_says_how_to_get_in(source, hub, monkeypatch):
