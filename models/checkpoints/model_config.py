@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -95,11 +97,19 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
 
 
 def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
-    """Return the configuration of a checkpoint. Raises BadInputError if config.json describes no model."""
-    path = checkpoint.directory / "config.json"
+    """Return the configuration of a checkpoint; config.json is read at the first call only.
+
+    Raises BadInputError if config.json describes no model.
+    """
+    return _read_config_file(checkpoint.directory, checkpoint.config_sha256)
+
+
+@lru_cache(maxsize=4_096)
+def _read_config_file(directory: Path, _config_sha256: str) -> PretrainedConfig:
+    path = directory / "config.json"
     try:
         _refuse_absurd_sizes(json.loads(path.read_bytes()))
-        config = AutoConfig.from_pretrained(checkpoint.directory, local_files_only=True, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises errors of many kinds for a wrong file
         problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise BadInputError(f"{path}: describes no model: {problem}", "copy the file again") from error

@@ -1,0 +1,74 @@
+"""Commands that are killed while they work, and run again: no row is lost or doubled, for both kinds of work."""
+
+import os
+import signal
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+STEPS = list(range(1, 13))
+DEADLINE_SECONDS = 240
+
+
+@pytest.fixture
+def start(kind, client, workplace):
+    """Start the command on a suite in a process of its own, and wait until so many checkpoints are done."""
+
+    def start_and_wait(suite, wanted_count: int):
+        variables = {name: value for name, value in os.environ.items() if name.startswith("TRAILHOUSE_")}
+        process = workplace.start(*kind.command(suite), **variables)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(kind.read_steps(client, suite)) < wanted_count and time.monotonic() < deadline:
+            assert process.poll() is None, "the command ended before it was interrupted"
+            time.sleep(0.02)
+        return process
+
+    return start_and_wait
+
+
+def assert_visible_checkpoints_are_whole(kind, client, suite) -> list[int]:
+    """The steps in the ledger, each with all of its rows."""
+    query = f"select step, count() from {kind.table} where model_id = '{suite.name}/tiny' group by step"
+    counts = dict(client.query(query).result_rows)
+    assert len(set(counts.values())) <= 1, "a checkpoint is visible in part"
+    steps = kind.read_steps(client, suite)
+    assert set(steps) <= set(counts)
+    return steps
+
+
+def test_killed_twice_and_run_again_gives_what_an_unbroken_run_gives(kind, run_kind, start, make_tiny_suite, client):
+    killed, clean = (make_tiny_suite(name, STEPS) for name in ("killed", "clean"))
+    done_counts = [0]
+    for wanted_count in (2, 5):
+        process = start(killed, wanted_count)
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "the kill hit nothing that ran"
+        done_counts.append(len(assert_visible_checkpoints_are_whole(kind, client, killed)))
+    assert 0 < done_counts[1] < done_counts[2] < len(STEPS)
+    code, report, err = run_kind(killed)
+    assert code == 0, err
+    already_count = report[f"already_{kind.count}"]
+    assert already_count == done_counts[2] * kind.unit_count
+    assert report[kind.count] + already_count == len(STEPS) * kind.unit_count
+    assert run_kind(clean)[0] == 0
+    rows = kind.read_rows(client, killed)
+    assert len(rows) > 0
+    assert rows == kind.read_rows(client, clean)
+
+
+def test_ctrl_c_leaves_whole_checkpoints_and_the_next_run_goes_on(kind, run_kind, start, make_tiny_suite, client):
+    suite = make_tiny_suite("interrupted", STEPS)
+    process = start(suite, 1)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(120) == 130
+    steps = assert_visible_checkpoints_are_whole(kind, client, suite)
+    assert 0 < len(steps) < len(STEPS)
+    database = "currentDatabase()"
+    staging = f"select count() from system.tables where name like 'stage_%' and database = {database}"
+    assert client.query(staging).result_rows == [(0,)]
+    code, report, err = run_kind(suite)
+    assert code == 0, err
+    assert report[f"already_{kind.count}"] == len(steps) * kind.unit_count
+    assert kind.read_steps(client, suite) == STEPS
