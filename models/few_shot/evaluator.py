@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +35,7 @@ MAX_MASK_ENTRIES = 1 << 26
 Scores = npt.NDArray[np.float64]
 
 
-def evaluation_record(settings: ScoringSettings) -> dict[str, Any]:
+def evaluation_record(settings: ScoringSettings) -> dict[str, str | int | None]:
     """Return the settings that enter the key of an evaluation, beside the weights and the task.
 
     The device and the batch size are left out: in float32 they change a score by less than 1e-4 nats.

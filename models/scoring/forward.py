@@ -46,9 +46,9 @@ class ForwardPass:
         It is smaller if the model must be run as a whole and its logits would need too much memory.
         """
         token_count = wanted or DEFAULT_BATCH_TOKENS.get(device.type, ACCELERATOR_BATCH_TOKENS)
-        return (
-            token_count if self.body is not None else min(token_count, max(1, MAX_LOGIT_COUNT // self.vocabulary_size))
-        )
+        if self.body is None:
+            token_count = min(token_count, max(1, MAX_LOGIT_COUNT // self.vocabulary_size))
+        return token_count
 
     def score_positions(
         self,

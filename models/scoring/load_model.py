@@ -19,6 +19,7 @@ from trailhouse.models.scoring.scoring_settings import ScoringSettings
 # PreTrainedModel is the type of a model for rooms that may not import transformers
 __all__ = ["PreTrainedModel", "attention_implementation", "library_versions", "load_model", "refuse_non_finite_weights"]
 
+
 def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool = False) -> PreTrainedModel:
     """Return the model of a checkpoint directory, ready for scoring on the device the settings ask for.
 

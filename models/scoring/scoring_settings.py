@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from trailhouse.errors import UsageError
 
@@ -52,12 +52,12 @@ class ScoringSettings:
                 "use a stride of at most the context length",
             )
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> dict[str, str | int | None]:
         """Return the settings that enter the score key: equal records and inputs give equal scores.
 
         The device and the batch size are left out: in float32 they change a score by less than its rounding.
         """
-        record = {
+        record: dict[str, str | int | None] = {
             "scoring_method": SCORING_METHOD,
             "dtype": self.dtype,
             "context_length": self.context_length,

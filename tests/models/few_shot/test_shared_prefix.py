@@ -61,6 +61,27 @@ def test_rows_that_fill_an_attention_window_give_the_scores_of_single_texts(name
     assert_scores_are_those_of_single_texts(model, task)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "limit"),
+    [
+        ("sliding_window", 20, 20),
+        ("sliding_window_size", 20, 20),
+        ("attention_window_size", 20, 20),
+        ("window_size", 20, 20),
+        ("keep_window_size", 20, 20),
+        ("local_attention", 20, 20),
+        ("attention_chunk_size", 20, 20),
+        ("sliding_window", 2_000, CONTEXT_LENGTH),
+        ("sliding_window", None, CONTEXT_LENGTH),
+        ("sliding_window", -1, CONTEXT_LENGTH),
+    ],
+)
+def test_a_window_of_the_configuration_limits_the_rows(key, value, limit):
+    model = build_random_model("llama")
+    setattr(model.config, key, value)
+    assert Evaluator(model, CPU)._shared_prefix_limit == limit
+
+
 @pytest.mark.parametrize("dropped", ["position_ids", "attention_mask"])
 def test_a_model_that_takes_positions_and_masks_but_ignores_them_reads_each_option_with_its_prompt(dropped):
     model = build_random_model("gpt_neox")

@@ -97,6 +97,22 @@ def test_a_model_that_changes_its_logits_is_run_as_a_whole(name):
     assert inspect_forward_pass(build_random_model(name), torch.arange(16), CONTEXT_LENGTH).body is None
 
 
+def test_a_model_that_is_run_as_a_whole_has_small_batches():
+    """256 MiB of float32 logits are 2**26; the vocabulary has 97 entries."""
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    tokens = torch.arange(16)
+    with torch.inference_mode():
+        plain = inspect_forward_pass(build_random_model("gpt_neox"), tokens, CONTEXT_LENGTH)
+        other = inspect_forward_pass(build_random_model("cohere"), tokens, CONTEXT_LENGTH)
+    assert plain.choose_batch_tokens(None, cpu) == other.choose_batch_tokens(None, cpu) == 4_096
+    assert plain.choose_batch_tokens(None, gpu) == 32_768
+    assert plain.choose_batch_tokens(10**9, cpu) == 10**9
+    assert other.choose_batch_tokens(10**9, cpu) == 2**26 // VOCABULARY_SIZE
+    assert other.choose_batch_tokens(7, cpu) == 7
+    large = dataclasses.replace(other, vocabulary_size=2**27)
+    assert large.choose_batch_tokens(None, gpu) == 1
+
+
 @pytest.mark.parametrize("name", ["gpt_neox", "gpt_neo", "opt", "mamba", "mamba2", "rwkv"])
 def test_scores_do_not_depend_on_the_batch_size(name):
     model = build_random_model(name)
