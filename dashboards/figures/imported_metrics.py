@@ -63,12 +63,13 @@ def draw_imported_metrics(rows: pa.Table) -> Canvas:
     return canvas
 
 
+COLUMNS = ("task_id", "metric", "model_id", "parameter_count", "step", "metric_value", "standard_error")
 FIGURE = Figure(
     name="imported_metrics",
     title="Imported results of another harness, the tasks that changed most",
     source="results of another harness",
     mart="fct_eval_metric_by_checkpoint",
-    columns=("task_id", "metric", "model_id", "parameter_count", "step", "metric_value", "standard_error"),
+    columns=COLUMNS,
     draw=draw_imported_metrics,
     is_of_corpus=False,
 )
