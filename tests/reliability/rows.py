@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -93,6 +94,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--size") is not None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended run stops the servers that it started
     config.pluginmanager.register(RowSummary(config), "reliability-rows")
 
 
