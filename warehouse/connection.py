@@ -162,3 +162,8 @@ def read_row(client: Client, query: str, parameters: Mapping[str, object] | None
     if len(rows) != 1:
         raise RuntimeError(f"expected one row, got {len(rows)}: {query}")
     return tuple(rows[0])
+
+
+def as_text(value: str | bytes) -> str:
+    """Return the text of a FixedString column, which the client returns as bytes."""
+    return value.decode() if isinstance(value, bytes) else value

@@ -9,9 +9,8 @@ from dataclasses import astuple, dataclass
 
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.connection import as_text, read_row
 from trailhouse.warehouse.loading.row_versions import next_version
-from trailhouse.warehouse.schema.migrations import as_text
 
 
 @dataclass(frozen=True)

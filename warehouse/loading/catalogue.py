@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.warehouse.connection import answering_promptly, read_row
+from trailhouse.warehouse.connection import answering_promptly, as_text, read_row
 from trailhouse.warehouse.loading.partition_load import Partition, replace_partition
 from trailhouse.warehouse.loading.row_versions import next_version
-from trailhouse.warehouse.schema.migrations import as_text
 
 Record = Mapping[str, object]
 """One row of a raw table, by column."""

@@ -17,13 +17,12 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.support.quoting import quote_literal
-from trailhouse.warehouse.connection import read_row
+from trailhouse.warehouse.connection import as_text, read_row
 from trailhouse.warehouse.loading.canonical_json import write_canonical_json
 from trailhouse.warehouse.loading.catalogue import Record, upsert
 from trailhouse.warehouse.loading.partition_load import Partition, replace_partition
 from trailhouse.warehouse.loading.row_versions import next_version
 from trailhouse.warehouse.reading.query import ARROW_SETTINGS
-from trailhouse.warehouse.schema.migrations import as_text
 
 LEDGER_KEY_COLUMNS = ("model_id", "step", "task_id", "shot_count", "seed")
 EvaluationLedgerKey = tuple[str, int, str, int, int]

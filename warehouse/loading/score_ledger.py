@@ -17,11 +17,10 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
-from trailhouse.warehouse.connection import answering_promptly, read_row
+from trailhouse.warehouse.connection import answering_promptly, as_text, read_row
 from trailhouse.warehouse.loading.canonical_json import write_canonical_json
 from trailhouse.warehouse.loading.partition_load import Partition, copy_partition, replace_partition
 from trailhouse.warehouse.loading.row_versions import next_version
-from trailhouse.warehouse.schema.migrations import as_text
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.support.quoting import quote_identifier
-from trailhouse.warehouse.connection import WarehouseAddress, connect, read_row
+from trailhouse.warehouse.connection import WarehouseAddress, as_text, connect, read_row
 from trailhouse.warehouse.schema.cluster import ClusterSchema
 
 CREATE_LEDGER = """
@@ -183,8 +183,3 @@ def read_applied(client: Client) -> dict[int, AppliedMigration]:
         version: AppliedMigration(as_text(sha256), statement_count, is_complete)
         for version, sha256, statement_count, is_complete in rows
     }
-
-
-def as_text(value: str | bytes) -> str:
-    """Return the text of a FixedString column, which the client returns as bytes."""
-    return value.decode() if isinstance(value, bytes) else value
