@@ -1,7 +1,6 @@
 {#
-    On a cluster every table of this project is replicated whole to every node: what is derived is small beside the
-    scores, and a view or a join then finds all of it wherever it runs. The adapter's own macro writes the engine as
-    the model states it; this one stands before it.
+    Engine clause of a table; overrides the adapter's macro. On a cluster, every derived table is replicated to every
+    node: it is small compared with the scores, and a view or join then finds all rows on the node where it runs.
 #}
 {% macro engine_clause() %}
     {%- set engine = config.get("engine", default="MergeTree()") -%}
@@ -11,7 +10,7 @@
     engine = {{ engine }}
 {%- endmacro %}
 
-{# MergeTree(x) becomes ReplicatedMergeTree(path, replica, x); what is replicated already stays as it is. #}
+{# Turns MergeTree(x) into ReplicatedMergeTree(path, replica, x). A replicated engine is returned unchanged. #}
 {% macro replicate_engine(engine) -%}
     {%- set name, _, rest = engine.partition("(") -%}
     {%- if "MergeTree" not in name or name.startswith("Replicated") -%} {{ return(engine) }} {%- endif -%}
@@ -25,7 +24,7 @@
     }}
 {%- endmacro %}
 
-{# The clause that runs a statement on every node; empty on one server. #}
+{# The clause that runs a statement on every node of a cluster; empty on a single server. #}
 {% macro on_every_node() -%}
     {%- set cluster = adapter.get_clickhouse_cluster_name() -%}
     {{- "on cluster " ~ cluster if cluster is not none -}}

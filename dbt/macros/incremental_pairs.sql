@@ -1,8 +1,9 @@
 {#
-    The incremental tables of the trajectories hold one partition per (model, corpus) and, in every row, the
-    fingerprint of what the partition was computed from. A pair is stale when the fingerprint it should have
-    is not the one it has; only stale pairs are read and recomputed, and REPLACE PARTITION swaps each of them
-    in one step. Pairs that are scored no longer are dropped before the model runs.
+    Incremental tables hold one partition per (model, corpus), or per other `keys`. Every row carries the fingerprint of
+    the data that its partition was computed from. A pair is stale if its fingerprint in `wanted` differs from the one in
+    the table. Only stale pairs are recomputed, and dbt replaces the partition of each as a whole.
+
+    Returns the stale pairs with their new fingerprints; all pairs if the table does not exist yet.
 #}
 {% macro select_stale_pairs(wanted, fingerprint, keys="model_id, corpus_id") %}
     select {{ keys }}, {{ fingerprint }}
@@ -14,12 +15,13 @@
     {% endif %}
 {% endmacro %}
 
-{# Keeps a large table's fingerprints beside its rows, so that asking for them does not read the rows. #}
+{# A projection with the fingerprint of every pair, so that looking it up does not read the rows of a large table. #}
 {% macro pair_projection(fingerprint) %}
     {% set columns = "model_id, corpus_id, " ~ fingerprint %}
     {{ return({"name": "pair_state", "query": "select " ~ columns ~ " group by " ~ columns}) }}
 {% endmacro %}
 
+{# Drops the partitions of pairs that are not in `wanted` any more. Runs before the model. #}
 {% macro drop_vanished_pairs(wanted, keys="model_id, corpus_id") %}
     {% if execute and is_incremental() %}
         {% set vanished %}
@@ -38,8 +40,8 @@
 {% endmacro %}
 
 {#
-    A build that was killed leaves the table it was filling. Its name holds the id of the invocation, so that
-    no later build reuses it; a day is longer than any build.
+    Drops the tables that interrupted builds left half filled. Their names hold the id of the invocation, so no later
+    build reuses them. Tables younger than a day may belong to a build that is running.
 #}
 {% macro drop_abandoned_tables() %}
     {% if execute %}
@@ -58,8 +60,8 @@
 {% endmacro %}
 
 {#
-    The CTEs stale_pair and token_series of the models that are derived from the series alone: the series of the
-    pairs whose scores changed.
+    The CTEs `stale_pair` and `token_series` of models that depend only on the token series: the pairs whose scores
+    changed, and their series.
 #}
 {% macro stale_token_series() %}
     stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),

@@ -1,4 +1,4 @@
-{# A returned row is a key that occurs more than once. #}
+{# Data test: a returned row is a combination of values that occurs more than once. #}
 {% test unique_combination(model, columns) %}
     select {{ columns | join(", ") }}, count() as occurrence_count
     from {{ model }}

@@ -1,24 +1,24 @@
 {#
-    Renames columns of incremental tables that an earlier version built, and drops the tables that it named otherwise,
-    so that their rows need not be derived again. Does nothing in a new warehouse.
+    Takes over the incremental tables of an earlier version, so that their rows need not be derived again: renames
+    columns that it named otherwise, and drops tables that are now built under another name. A new warehouse has
+    neither.
 #}
-{% macro rename_earlier_columns() %}
+{% macro take_over_earlier_tables() %}
     {% if execute %}
-        {% set earlier_columns %}
-            select table from system.columns
-            where database = '{{ target.schema }}' and table = 'int_token_series' and name = 'grid_id'
+        {% set earlier_tables %}
+            select table
+            from system.columns
+            where
+                database = '{{ target.schema }}'
+                and table in ('int_token_series', 'int_series_grid')
+                and name = 'grid_id'
         {% endset %}
-        {% for row in run_query(earlier_columns).rows %}
-            {% do run_query(
-                "alter table "
-                ~ target.schema
-                ~ "."
-                ~ row[0]
-                ~ " "
-                ~ on_every_node()
-                ~ " rename column grid_id to step_set_id"
-            ) %}
+        {% for row in run_query(earlier_tables).rows %}
+            {% set table = target.schema ~ "." ~ row[0] ~ " " ~ on_every_node() %}
+            {% if row[0] == "int_token_series" %}
+                {% do run_query("alter table " ~ table ~ " rename column grid_id to step_set_id") %}
+            {% else %} {% do run_query("drop table " ~ table) %}
+            {% endif %}
         {% endfor %}
-        {% do run_query("drop table if exists " ~ target.schema ~ ".int_series_grid " ~ on_every_node()) %}
     {% endif %}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
-    A text that shows what it holds and cannot steer what shows it: line breaks as ⏎, tabs as ⇥, other control and
-    formatting characters as the replacement character.
+    The text with line breaks as ⏎, tabs as ⇥, and other control and formatting characters as the replacement
+    character. Invisible characters become visible, and none can affect the page or terminal that displays the text.
 #}
 {% macro visible_text(column) -%}
     replaceRegexpAll(

@@ -1,4 +1,4 @@
-"""The dbt project on a real server: a database with raw tables, made-up scores in them, and dbt over both."""
+"""The dbt project on a real server: a database with raw tables and synthetic scores, on which dbt runs."""
 
 import datetime
 import hashlib
@@ -26,7 +26,7 @@ Series = Mapping[tuple[int, int], Mapping[int, float]]  # log-probability by (do
 
 @dataclass
 class DbtWarehouse:
-    """One database: raw rows go in by hand, and dbt derives the rest."""
+    """A database into which tests insert raw rows, and from which dbt derives the models."""
 
     address: WarehouseAddress
     client: Client
@@ -34,13 +34,13 @@ class DbtWarehouse:
     clock: int = field(default=0)
 
     def insert(self, table: str, **row: Any) -> None:
-        """Insert one row; columns that are not named keep their defaults."""
+        """Insert one row; columns that are not given keep their defaults."""
         self.client.insert(table, [list(row.values())], column_names=list(row))
 
     def add_corpus(
         self, corpus_id: str, documents: Mapping[int, int], *, token_bytes: int = 4, prompt: int = 0
     ) -> None:
-        """A corpus of documents with so many tokens each; ``prompt`` is where counting starts in document 0."""
+        """Insert a corpus of ``documents`` (number of tokens by id). Document 0 begins with ``prompt`` prompt tokens."""
         self.insert("raw_corpus", corpus_id=corpus_id, document_count=len(documents))
         for document_id in documents:
             self.insert(
@@ -62,7 +62,7 @@ class DbtWarehouse:
         )
 
     def add_model(self, model_id: str, steps: list[int], *, planned_steps: int, **columns: int) -> None:
-        """A model and its registered checkpoints; said again, the later word counts."""
+        """Register a model and its checkpoints. A later call for the same model replaces the earlier one."""
         self.clock += 1
         now = LONG_AGO + datetime.timedelta(seconds=self.clock)
         suite_id = model_id.split("/")[0]
@@ -92,7 +92,7 @@ class DbtWarehouse:
         steps: list[int] | None = None,
         tokenizer_id: str = "tok",
     ) -> None:
-        """Write the scores of every checkpoint in ``series`` (or of ``steps`` alone), then its ledger row."""
+        """Write the scores and then the ledger row of every checkpoint in ``series``, or only of ``steps``."""
         by_step: dict[int, list[tuple[int, int, float]]] = {}
         for (document_id, position), values in series.items():
             for step, value in values.items():
@@ -110,7 +110,7 @@ class DbtWarehouse:
         is_complete: bool = True,
         tokenizer_id: str = "tok",
     ) -> None:
-        """Replace one checkpoint's scores, losslessly, and write its ledger row after them."""
+        """Replace the scores of one checkpoint, without rounding, and then write its ledger row."""
         self.drop_scores(model_id, corpus_id, step)
         scores = np.array([row[2] for row in rows], dtype=np.float32)
         self.client.insert(
@@ -147,7 +147,7 @@ class DbtWarehouse:
         is_complete: bool = True,
         tokenizer_id: str = "tok",
     ) -> None:
-        """Say in the ledger what was written, later than anything said before."""
+        """Write the ledger row of a checkpoint with a later time than all rows before."""
         self.clock += 1
         self.insert(
             "raw_score_ledger",
@@ -166,14 +166,14 @@ class DbtWarehouse:
         )
 
     def drop_scores(self, model_id: str, corpus_id: str, step: int) -> None:
-        """Drop one checkpoint's partition."""
+        """Drop the scores of one checkpoint."""
         self.client.command(
             "alter table raw_token_score drop partition tuple({m:String}, {c:String}, {s:Int64})",
             parameters={"m": model_id, "c": corpus_id, "s": step},
         )
 
     def dbt(self, *arguments: str) -> Any:
-        """Run dbt in this process; its result, or the first failure as an AssertionError."""
+        """Run dbt in this process and return its result. Raises AssertionError if a node fails."""
         from dbt.cli.main import dbtRunner
 
         os.environ.update(
@@ -198,11 +198,11 @@ class DbtWarehouse:
         return run.result
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of a query."""
+        """Return the rows of a query."""
         return [tuple(row) for row in self.client.query(query).result_rows]
 
     def digest(self) -> dict[str, tuple[int, int]]:
-        """Rows and an order-free hash of the content of every table that dbt made."""
+        """Return the number of rows and an order-independent hash of the content of every table that dbt built."""
         made = self.rows(
             "select name from system.tables where database = currentDatabase() and engine like '%MergeTree'"
             " and match(name, '^(int|dim|fct|trend)_') order by name"
@@ -212,13 +212,13 @@ class DbtWarehouse:
 
 @pytest.fixture(scope="session")
 def dbt_state(tmp_path_factory) -> Path:
-    """Where dbt keeps the parsed project, so that it is parsed once."""
+    """Directory in which dbt keeps the parsed project between runs."""
     return tmp_path_factory.mktemp("dbt")
 
 
 @pytest.fixture(scope="module")
 def warehouse(embedded_server, dbt_state) -> Iterator[DbtWarehouse]:
-    """A database with the raw tables and nothing in them, anew for each test file."""
+    """A database with empty raw tables, a new one for each test file."""
     address = WarehouseAddress.parse(
         embedded_server.url, "dbt_tests", user=embedded_server.user, password=embedded_server.password
     )

@@ -1,4 +1,4 @@
-"""What the named questions answer about tokens and trends, against plain Python over one small suite."""
+"""Answers of the named questions about tokens and trends, compared with plain Python on a small suite."""
 
 import math
 from collections import Counter
@@ -39,7 +39,7 @@ def losses() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def texts() -> np.ndarray:
-    """Text of every token (documents, positions); each stands alone between spaces or full stops."""
+    """Text of every token (documents, positions); each is a whole word or a full stop."""
     return np.random.default_rng(6).choice(list(WORDS), (DOCUMENT_COUNT, LENGTH))
 
 
@@ -66,7 +66,7 @@ def trends(losses) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
 
 @pytest.fixture(scope="module")
 def ask(warehouse, losses, texts):
-    """Ask a packaged question about a suite of two models."""
+    """A function that asks a packaged question about a suite of two models."""
     warehouse.insert("raw_corpus", corpus_id="books", document_count=DOCUMENT_COUNT)
     rows = []
     for document_id in range(DOCUMENT_COUNT):

@@ -1,4 +1,4 @@
-"""The audit's mart: the latest finished audit of a suite, and perplexities off their neighbours."""
+"""The mart of the audit: the latest finished audit of a suite, and outliers of the perplexity."""
 
 import datetime
 import uuid
@@ -21,12 +21,12 @@ VALUES = {
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """A model with a spike at step 20, audited twice, and once more by an audit that was cut off."""
+    """A model with an outlier at step 20, with two finished audits and an interrupted one."""
     warehouse.add_corpus("books", {0: 5})
     warehouse.add_model("ours/base", [*SCORES, 99], planned_steps=100)
     tokens = [(0, position) for position in range(1, 5)]
     warehouse.score("ours/base", "books", dict.fromkeys(tokens, SCORES))
-    for number, message in ((1, "first"), (2, "second"), (3, "cut off")):
+    for number, message in ((1, "first"), (2, "second"), (3, "interrupted")):
         run = uuid.UUID(int=number)
         enter = partial(
             warehouse.insert, "raw_checkpoint_audit", audit_run_id=run, suite_id="ours", model_id="ours/base"
@@ -68,7 +68,7 @@ def test_the_latest_finished_audit_counts(built):
     ]
 
 
-def test_what_a_look_leaves_unchecked_is_as_it_was_found_in_the_same_weights(built):
+def test_an_unchecked_value_keeps_the_last_result_for_the_same_weights(built):
     rows = built.rows("select step, status from fct_checkpoint_audit where check_name = 'values' order by step")
     assert rows == [(0, "wrong"), (10, "unchecked"), (20, "ok"), (30, "known"), (40, "unchecked")]
 

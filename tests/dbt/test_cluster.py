@@ -1,4 +1,4 @@
-"""A build on a cluster: what dbt sends, seen by a proxy that lets one server stand in for all of its nodes."""
+"""A build on a cluster: the statements of dbt, recorded by a proxy that makes one server answer as a cluster."""
 
 import dataclasses
 import re
@@ -22,7 +22,7 @@ SUBSTITUTIONS = [
 
 @pytest.fixture
 def proxy(embedded_server):
-    """A server on loopback that writes down every statement, and answers as a cluster of one node would."""
+    """A server on loopback that records every statement and answers as a cluster of one node."""
     statements: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Models at equal validation perplexity, and how well their curves collapse, against numpy."""
+"""Interpolation at equal validation perplexity and the collapse score, compared with numpy."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ AXES = {
 
 
 def make_series(model_id: str) -> dict[tuple[int, int], dict[int, float]]:
-    """Series that fall, rise, stay or wave, so that the validation perplexity rises now and then."""
+    """Series that fall, rise, stay constant or oscillate, so that the validation perplexity is not monotone."""
     random = np.random.default_rng(sum(model_id.encode()))
     speed = 1 + len(model_id) / 9
     shapes = [
@@ -59,7 +59,7 @@ def built(warehouse):
 
 @pytest.fixture(scope="module")
 def trajectories(built):
-    """What is known of every checkpoint, by token set and model, in the order of the steps."""
+    """Perplexities and axes of every checkpoint as arrays in the order of the steps, by token set and model."""
     columns = ["step", "perplexity", *AXES.values()]
     rows = built.rows(
         f"select set_model_id, start_percent, category, model_id, {', '.join(columns)} from fct_token_set_trajectory"
@@ -93,7 +93,7 @@ def test_a_model_is_read_between_the_checkpoints_where_it_first_reaches_a_perple
 
 
 def value_at(level: float, x: np.ndarray, y: np.ndarray, *, is_falling: bool) -> tuple[float, bool] | None:
-    """Perplexity at a level of the axis and whether it is measured; None where the model does not reach the level."""
+    """Return the perplexity at a level of the axis and whether it is measured; None if the level is not reached."""
     if level in x:
         return y[list(x).index(level)], True
     after = next((index for index, value in enumerate(x) if (value <= level if is_falling else value >= level)), 0)
@@ -130,7 +130,7 @@ def test_a_line_is_measured_or_read_where_the_model_first_reaches_the_value(buil
 
 
 def collapse(models: np.ndarray, coordinates: np.ndarray, values: np.ndarray) -> tuple[float | None, float | None, int]:
-    """Score, share left within the bins, and number of points in bins with two models or more."""
+    """Return collapse score, unexplained share, and number of points in bins with at least two models."""
     edges = np.linspace(coordinates.min(), coordinates.max(), 11)
     bins = np.clip(np.searchsorted(edges, coordinates, side="right") - 1, 0, 9)
     if coordinates.min() == coordinates.max():

@@ -1,4 +1,4 @@
-"""What a build recomputes: the pairs of model and corpus that changed, and nothing else."""
+"""A build recomputes the pairs of model and corpus that changed, and no others."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ INCREMENTAL = (
 
 
 def make_series(seed: int, steps: list[int]) -> dict[tuple[int, int], dict[int, float]]:
-    """Sixty falling series; more steps only add scores to those of fewer."""
+    """Sixty falling series. The scores at a step do not depend on which other steps are requested."""
     random = np.random.default_rng(seed)
     levels = random.uniform(0.5, 6, 60)
     return {
@@ -28,7 +28,7 @@ def make_series(seed: int, steps: list[int]) -> dict[tuple[int, int], dict[int, 
 
 
 def written_blocks(warehouse) -> dict[tuple[str, str], tuple[int, int]]:
-    """First and last block of every partition of the incremental tables: merging keeps them, writing does not."""
+    """Return the first and last block number of every partition. Writing a partition changes them, merging does not."""
     rows = warehouse.rows(
         "select table, partition, min(min_block_number), max(max_block_number) from system.parts"
         " where active and database = currentDatabase() group by table, partition"
@@ -37,7 +37,7 @@ def written_blocks(warehouse) -> dict[tuple[str, str], tuple[int, int]]:
 
 
 def rewritten_pairs(warehouse, before: dict[tuple[str, str], tuple[int, int]]) -> dict[str, set[str]]:
-    """Partitions of each incremental table that are new, gone or written again."""
+    """Return the partitions of each incremental table that are new, dropped or rewritten."""
     after = written_blocks(warehouse)
     changed = {key for key in before | after if before.get(key) != after.get(key)}
     return {
@@ -47,7 +47,7 @@ def rewritten_pairs(warehouse, before: dict[tuple[str, str], tuple[int, int]]) -
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """Two models on two corpora, built."""
+    """Two models scored on two corpora, built."""
     for corpus_id in ("books", "wiki"):
         warehouse.add_corpus(corpus_id, dict.fromkeys(range(3), 21))
     for seed, model_id in enumerate(("s/a", "s/b")):
@@ -59,7 +59,7 @@ def built(warehouse):
 
 
 def rows_of(warehouse, *model_ids: str) -> dict[str, list]:
-    """Everything the incremental tables say about the models."""
+    """Return all rows of the incremental tables about the models."""
     names = ", ".join(f"'{model_id}'" for model_id in model_ids)
     return {
         table: warehouse.rows(f"select * from {table} where model_id in ({names}) order by all")
@@ -129,7 +129,7 @@ def test_a_changed_plan_fits_the_trends_of_its_model_again_and_reads_no_scores(b
     assert rewritten_pairs(built, blocks) == {table: pairs if table in fitted else set() for table in INCREMENTAL}
 
 
-def test_tables_that_an_earlier_version_named_otherwise_are_taken_over_and_no_score_is_read_again(built):
+def test_tables_of_an_earlier_version_are_taken_over_without_recomputation(built):
     built.dbt("run")
     content, blocks = built.digest(), written_blocks(built)
     built.client.command("alter table int_token_series rename column step_set_id to grid_id")

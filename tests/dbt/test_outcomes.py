@@ -1,4 +1,4 @@
-"""Outcomes of tasks: random option scores, derived, against plain loops, statsmodels and scipy."""
+"""Outcomes of tasks derived from random option scores, compared with plain loops, statsmodels and scipy."""
 
 import csv
 import itertools
@@ -62,7 +62,7 @@ def make_scores(model_id: str, step: int, task_id: str, shots: int, seed: int) -
 
 
 def evaluations() -> list[tuple[str, int, str, int, int]]:
-    """Every evaluation; the last model knows one task alone."""
+    """Return every evaluation; the last model is evaluated on a single task."""
     return [
         (model_id, step, task_id, *draw)
         for model_id, steps in STEPS.items()
@@ -127,7 +127,7 @@ def import_metric(warehouse, model_id: str, step: int, version: str, value: floa
 
 
 def fill(warehouse) -> None:
-    """Models of two suites scored on a corpus, evaluated on three tasks, with imported metrics beside."""
+    """Insert models of two suites, scored on a corpus and evaluated on three tasks, and imported metrics."""
     warehouse.add_corpus("books", {0: 12})
     for model_id, steps in STEPS.items():
         random = np.random.default_rng(PARAMETERS[model_id])
@@ -166,7 +166,7 @@ BUILD = ("build", "--exclude-resource-type", "unit_test", "--indirect-selection"
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """The outcomes of all evaluations, derived."""
+    """A database with the marts of all evaluations."""
     fill(warehouse)
     warehouse.dbt(*BUILD, *(f"+{mart}" for mart in MARTS))
     return warehouse
@@ -365,7 +365,7 @@ def test_linearity_and_breakthroughness_follow_equation_4(built, outcomes):
 
 
 def pairs_of_checkpoints() -> set[tuple[str, str, int, str, int]]:
-    """What is compared: kind, first and second checkpoint."""
+    """Return the pairs of checkpoints that are compared: kind, first and second checkpoint."""
     pairs = set()
     for model_id, steps in STEPS.items():
         if len(steps) > 1:
@@ -451,7 +451,7 @@ AXES = {
 
 
 def equal_perplexity(curves: dict[str, list[tuple]]) -> tuple[int, float | None, float | None]:
-    """Grid points two models have reached, deviation from their mean, and slope on the logarithm of the size."""
+    """Return the number of levels that two models reach, the deviation from their mean, and the slope on ln(size)."""
     deviations, sizes, count = [], [], 0
     for number in range(200):
         reached = []
@@ -491,7 +491,7 @@ def test_alignment_agrees_with_scipy_on_published_and_own_behaviours(built):
     assert {row[2] for row in rows if row[0] == "s"} >= {"task accuracy", "correct option loss", "imported metric"}
     assert sum(row[0] == "opt-published" for row in rows) > 80
     checked = 0
-    for *key, axis, pearson, spearman, point_count, grid_count, deviation, slope in rows:
+    for *key, axis, pearson, spearman, point_count, level_count, deviation, slope in rows:
         points = trajectories[tuple(key)]
         place, sign = 4 + list(AXES).index(axis), AXES[axis][1]
         shown = [(sign * np.log(point[place]), point[2]) for point in points if point[1] > 0 and point[place]]
@@ -507,20 +507,20 @@ def test_alignment_agrees_with_scipy_on_published_and_own_behaviours(built):
             curves: dict[str, list[tuple]] = {}
             for point in points:
                 curves.setdefault(point[0], []).append((point[1], point[7], point[2], point[3]))
-            assert (grid_count, close(deviation), close(slope)) == equal_perplexity(curves), key
+            assert (level_count, close(deviation), close(slope)) == equal_perplexity(curves), key
         else:
-            assert (grid_count, deviation, slope) == (None, None, None)
+            assert (level_count, deviation, slope) == (None, None, None)
     assert checked > 100
 
 
 def read_seed(name: str) -> list[dict[str, str]]:
-    """Rows of a seed, as they stand in the file."""
+    """Return the rows of the CSV file of a seed."""
     with (SEEDS / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def read_published_points() -> dict[tuple[str, str, str], list[dict]]:
-    """The checkpoints of every published behaviour, from the files alone: measure, and place on every axis."""
+    """Return measure and axes of all checkpoints of every published behaviour, from the CSV files."""
     models = {row["model_name"]: row for row in read_seed("published_model")}
     perplexities = {
         (row["model_name"], int(row["step"])): float(row["perplexity"])
@@ -557,7 +557,7 @@ def read_published_points() -> dict[tuple[str, str, str], list[dict]]:
 
 
 def score_collapse(x: np.ndarray, values: np.ndarray, models: np.ndarray) -> float | None:
-    """Share of the variance that is left between models in ten bins of the axis, where a bin has two models or more."""
+    """Return the share of the variance between models in ten bins of the axis, over bins with at least two models."""
     edges = np.linspace(x.min(), x.max(), 11)
     bins = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, 9) if np.ptp(x) else np.zeros(len(x))
     shared = [number for number in np.unique(bins) if len(set(models[bins == number])) > 1]
@@ -605,7 +605,7 @@ def test_perplexity_predicts_the_published_accuracy_better_than_compute_does(bui
 
 
 def ask(warehouse, name: str, **values: str) -> list[dict]:
-    """Rows of a named question."""
+    """Return the rows of a named question."""
     return ask_question(warehouse.client, read_questions(packaged_questions())[name], values).to_pylist()
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 from tests.support.paths import ROOT
 from trailhouse.warehouse.connection import connect
 
-MACROS = ROOT / "dbt" / "macros" / "trend_fit.sql"
+MACROS = ROOT / "dbt" / "macros" / "student_t_p_value.sql"
 DEGREES_OF_FREEDOM = (1, 2, 3, 4, 5, 8, 13, 16, 17, 34, 75, 152, 500)
 
 

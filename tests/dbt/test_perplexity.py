@@ -1,4 +1,4 @@
-"""Perplexities, bits per byte and training compute against plain Python."""
+"""Perplexity, bits per byte and training compute, compared with plain Python."""
 
 import math
 
@@ -35,7 +35,7 @@ PROMPT_LENGTH = 3
 
 
 def log_prob(model_id: str, document_id: int, position: int, step: int) -> float:
-    """A made-up score that a float32 holds exactly."""
+    """Return a synthetic score that a float32 holds exactly."""
     return -(1 + len(model_id) % 3 + document_id / 4 + position / 64 + (1000 - step) / 256)
 
 

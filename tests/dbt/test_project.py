@@ -1,4 +1,4 @@
-"""The dbt project as text: what is described, what is checked, and which way the rooms look."""
+"""Conventions of the dbt project: descriptions, contracts, and the direction of references."""
 
 import json
 import re
@@ -21,7 +21,7 @@ PUBLISHED = {
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """The project built over raw tables without a row."""
+    """The project built from empty raw tables."""
     warehouse.dbt("build", "--exclude", "test_type:unit")
     return warehouse
 

@@ -1,4 +1,4 @@
-"""Mann and Kendall's test of every token from every start on, against scipy and a plain loop over the pairs."""
+"""The Mann-Kendall test of every token and start, compared with scipy and a plain loop over pairs."""
 
 import math
 from collections import Counter
@@ -55,7 +55,7 @@ def series_by_model(warehouse):
 
 @pytest.fixture(scope="module")
 def perplexities(series_by_model):
-    """Perplexities that a test compares, by model, start and token, oldest first."""
+    """Perplexities in each test, oldest first, by model, start and token."""
     windows = {}
     for model_id, series in series_by_model.items():
         for token, values in series.items():
@@ -70,7 +70,7 @@ def perplexities(series_by_model):
 
 @pytest.fixture(scope="module")
 def derived(warehouse, series_by_model):
-    """Every test by dbt."""
+    """Results of dbt for every test."""
     rows = warehouse.rows(
         "select model_id, start_percent, document_id, position, fit_point_count, kendall_score, kendall_tau_b,"
         " p_value, category from int_token_trend_robust_by_start"
@@ -79,7 +79,7 @@ def derived(warehouse, series_by_model):
 
 
 def count_pairs(window: list[float]) -> int:
-    """S, pair by pair."""
+    """Return S by a loop over pairs."""
     return sum(
         (window[later] > window[earlier]) - (window[later] < window[earlier])
         for later in range(len(window))
@@ -88,7 +88,7 @@ def count_pairs(window: list[float]) -> int:
 
 
 def correct_p_value(window: list[float]) -> float:
-    """The p-value with continuity correction; the variance is read off scipy's p-value without it."""
+    """Return the p-value with continuity correction, using the variance implied by scipy's p-value without it."""
     score = abs(count_pairs(window))
     if score == 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""Suites as they come: gaps in the grid, one checkpoint, series that are hard; and what must not matter to a trend."""
+"""Suites with missing checkpoints, a single checkpoint or extreme series; and invariances of trends."""
 
 import math
 import re
@@ -30,7 +30,7 @@ HARD_SERIES = [
 
 
 def make_series(steps: list[int]) -> dict[tuple[int, int], dict[int, float]]:
-    """Hard series first, then ones that fall, rise, wave and stay, all over the same places of the grid."""
+    """Extreme series first, then series that fall, rise, oscillate or stay constant, all at the given steps."""
     random = np.random.default_rng(7)
     series = {}
     for index, token in enumerate(TOKENS):
@@ -49,7 +49,7 @@ def keep_steps(series: dict, steps: list[int]) -> dict:
 
 @pytest.fixture(scope="module")
 def series_by_model():
-    """Models of four suites: whole grids that should not differ, one with gaps, one that was hardly begun."""
+    """Models of four suites: complete ones whose trends must agree, one with gaps, one with one or two checkpoints."""
     whole = make_series(STEPS)
     scaled = make_series([1000 * step for step in STEPS])
     gappy = {
@@ -69,7 +69,7 @@ def series_by_model():
 
 @pytest.fixture(scope="module")
 def built(warehouse, series_by_model):
-    """Everything scored on one corpus and built, data tests included."""
+    """All models scored on one corpus and built, including data tests."""
     warehouse.insert("raw_corpus", corpus_id="books", document_count=3)
     for document_id in range(3):
         warehouse.insert("raw_document", corpus_id="books", document_id=document_id, kind="human")

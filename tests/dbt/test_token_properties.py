@@ -1,4 +1,4 @@
-"""Token properties, odds ratios, overlaps, double descent and random sets against independent Python."""
+"""Token properties, odds ratios, overlaps, double descent and random sets, compared with independent Python."""
 
 import math
 from collections import Counter
@@ -28,7 +28,7 @@ def make_texts(seed: int) -> dict[tuple[int, int], str]:
 
 
 def make_series(seed: int, tokens: list[tuple[int, int]]) -> dict[tuple[int, int], dict[int, float]]:
-    """Falls, rises, waves and constants; the first position of a document has no score."""
+    """Series that fall, rise, oscillate or stay constant; the first position of a document has no score."""
     random = np.random.default_rng(seed)
     series = {}
     for document_id, position in tokens:
@@ -55,7 +55,7 @@ def series(texts):
 
 @pytest.fixture(scope="module")
 def built(warehouse, texts, series):
-    """Two models of one tokenizer on a corpus with texts."""
+    """Two models with the same tokenizer, scored on a corpus with texts, and a second corpus without scores."""
     warehouse.insert("raw_corpus", corpus_id="books", document_count=len(DOCUMENTS))
     for document_id in DOCUMENTS:
         warehouse.insert("raw_document", corpus_id="books", document_id=document_id, kind="human")
@@ -75,9 +75,9 @@ def built(warehouse, texts, series):
 
 
 def add_long_document(warehouse) -> None:
-    """Two tokenizers of a corpus with one long document; its tokens occur as often as OCCURRENCE_COUNTS says.
+    """Insert a corpus with one long document under two tokenizers; token k occurs OCCURRENCE_COUNTS[k] times.
 
-    No model is scored on it. The token ids are those of the other corpus, whose occurrences must not count here.
+    No model is scored on it. Its token ids also occur in the other corpus and must be counted separately.
     """
     warehouse.insert("raw_corpus", corpus_id="long", document_count=1)
     warehouse.insert("raw_document", corpus_id="long", document_id=0, kind="human")
@@ -92,7 +92,7 @@ def add_long_document(warehouse) -> None:
 
 
 def find_bucket(value: int, borders: tuple[int, ...]) -> str:
-    """Name of the bucket by its lower end, the largest border at or below the value."""
+    """Return the name of the bucket: the largest border that is at most the value."""
     return f"from {max(border for border in borders if border <= value)}"
 
 
@@ -117,7 +117,7 @@ def test_buckets_begin_at_their_borders(built):
 
 
 def classify(text: str, previous: str, following: str) -> str:
-    """Word class by Python's own idea of letters and digits."""
+    """Return the word class, by Python's classification of letters and digits."""
     trimmed = text.strip()
     if not trimmed:
         return "whitespace"
@@ -218,7 +218,7 @@ def test_the_overlap_of_sets_is_that_of_python(built):
 
 
 def find_double_descent(losses: list[float]) -> tuple[float, float, bool]:
-    """Rise, fall and verdict by trying every pair of checkpoints."""
+    """Return rise, fall and whether it is a double descent, by a search over all pairs of checkpoints."""
     count = len(losses)
     rise, early, peak = max(
         ((losses[j] - losses[i], i, j) for j in range(count) for i in range(j + 1)),
@@ -281,7 +281,7 @@ def test_the_interval_of_a_random_set_is_that_of_a_bootstrap_over_tokens(built, 
 
 
 def test_the_interval_beside_a_small_set_is_that_of_bootstraps_of_its_size(built, series):
-    """Random sets are of whole percents; these are of 0.4% and 1.4%, both nearest to 1%."""
+    """The sets hold 0.4% and 1.4% of the tokens. The random sets of 1% are the nearest ones to both."""
     random = np.random.default_rng(2)
     sizes = {"7 tokens": 7, "25 tokens": 25}
     for name, size in sizes.items():
@@ -311,7 +311,7 @@ def test_a_passage_is_its_document_in_order(built, texts):
 
 
 def ask(warehouse, name: str, **values: object) -> list[dict]:
-    """Rows of a packaged question about the suite of this file."""
+    """Return the rows of a packaged question about the suite of this file."""
     question = read_questions(packaged_questions())[name]
     given = {"suite_id": "s", "corpus_id": "books"} | {key: str(value) for key, value in values.items()}
     return ask_question(warehouse.client, question, given).to_pylist()

@@ -1,4 +1,4 @@
-"""Token sets chosen on one model and followed in others, against plain Python."""
+"""Token sets defined by one model and measured on others, compared with plain Python."""
 
 import math
 
@@ -14,7 +14,7 @@ TOKENS = [(token // 20, 1 + token % 20) for token in range(80)]
 
 
 def make_series(model_id: str) -> dict[tuple[int, int], dict[int, float]]:
-    """Series that fall, rise, stay or wave; the large model lacks some scores at step 250."""
+    """Series that fall, rise, stay constant or oscillate; the large model lacks some scores at step 250."""
     random = np.random.default_rng(len(model_id))
     shapes = [
         lambda x: -4 * math.exp(-x),

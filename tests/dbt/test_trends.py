@@ -1,4 +1,4 @@
-"""Every trend that dbt derives against scipy and statsmodels: 2,100 series, four conventions, ten starts."""
+"""Every trend that dbt derives, compared with scipy and statsmodels: 2,100 series, four conventions, ten starts."""
 
 from collections import Counter
 
@@ -19,7 +19,7 @@ GRIDS = {
 
 
 def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int], dict[int, float]]:
-    """``count`` series of all kinds over a grid, as float32 log-probabilities."""
+    """Return ``count`` series of all kinds at the given steps, as float32 log-probabilities."""
     random = np.random.default_rng(seed)
     n = len(steps)
     series = {}
@@ -52,7 +52,7 @@ def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int]
 
 @pytest.fixture(scope="module")
 def series_by_model(warehouse):
-    """Made-up series of three models, scored on one corpus and built."""
+    """Synthetic series of three models on one corpus, built."""
     counts = {"s/small": 1100, "s/large": 700, "s/young": 300}
     warehouse.add_corpus("books", dict.fromkeys(range(11), 101))
     made = {}
@@ -69,7 +69,7 @@ def series_by_model(warehouse):
 
 @pytest.fixture(scope="module")
 def expected(series_by_model):
-    """Every trend by scipy, those over the same steps in one call."""
+    """Every trend by scipy; series with the same steps are fitted in one call."""
     windows = {}
     for model_id, series in series_by_model.items():
         for token, values in series.items():
@@ -90,7 +90,7 @@ def expected(series_by_model):
 
 @pytest.fixture(scope="module")
 def expected_q_values(expected):
-    """Benjamini and Hochberg's adjustment of the p-values of one model and start, by statsmodels."""
+    """Return the Benjamini-Hochberg q-values of one model and start, by statsmodels."""
     families = {}
     for key, trend in expected.items():
         if key[0] == "ours" and trend.p_value is not None:
@@ -104,7 +104,7 @@ def expected_q_values(expected):
 
 @pytest.fixture(scope="module")
 def derived(warehouse, series_by_model):
-    """Every trend by dbt."""
+    """Every trend that dbt derives."""
     columns = "start_step, fit_point_count, slope, standard_error, p_value, q_value, category"
     rows = warehouse.rows(
         f"select convention_id, model_id, start_percent, document_id, position, {columns} from int_token_trend_by_start"
