@@ -40,7 +40,7 @@ class DbtWarehouse:
     def add_corpus(
         self, corpus_id: str, documents: Mapping[int, int], *, token_bytes: int = 4, prompt: int = 0
     ) -> None:
-        """Insert a corpus of ``documents`` (number of tokens by id). Document 0 begins with ``prompt`` prompt tokens."""
+        """Insert a corpus with ``documents``, token counts by id; document 0 begins with ``prompt`` prompt tokens."""
         self.insert("raw_corpus", corpus_id=corpus_id, document_count=len(documents))
         for document_id in documents:
             self.insert(
