@@ -71,7 +71,7 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "xAxisLabelInterval": "0" if chart.kind == "bar" else "auto",
         "logAxis": chart.is_y_logarithmic,
         "truncateYAxis": chart.is_y_logarithmic,
-        "y_axis_bounds": [chart.y_maximum, None],
+        "y_axis_bounds": [None, chart.y_maximum],
         "truncateXAxis": False,
         "rich_tooltip": True,
         "tooltipSortByMetric": False,
