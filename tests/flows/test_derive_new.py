@@ -1,5 +1,6 @@
 """What a look of the standing service derives and publishes: once for whatever is new, and again after a failure."""
 
+import json
 import shutil
 
 import pytest
@@ -20,6 +21,33 @@ def scored(trailhouse, make_tiny_suite, tmp_path):
     assert trailhouse("score", str(suite.declaration), "--corpus", "text")[0] == 0
     assert trailhouse("audit", str(suite.declaration), "--skip-values")[0] == 0
     return suite
+
+
+def test_evaluations_and_imports_bring_a_derivation_without_any_score(make_tiny_suite, trailhouse, tmp_path):
+    built = []
+
+    def build(select, settings) -> BuildReport:
+        built.append(select)
+        return BuildReport(1, 0, 0, 0.0)
+
+    assert trailhouse("init")[0] == 0
+    assert derive_new(load_settings(), build) == Derivation(), "there is nothing to derive"
+    (tmp_path / "own.jsonl").write_text('{"input": "the cat", "options": ["sat", "mat"], "answer": 1}\n' * 2)
+    suite = make_tiny_suite("evaluated", [10])
+    assert trailhouse("evaluate", str(suite.declaration), "--tasks", "own.jsonl", "--shots", "0")[0] == 0
+    assert derive_new(load_settings(), build).marts is not None
+    assert derive_new(load_settings(), build) == Derivation()
+    result = {
+        "results": {"some_task": {"alias": "some_task", "acc,none": 0.5, "acc_stderr,none": 0.1}},
+        "config": {"model_args": "pretrained=evaluated/tiny,revision=step10"},
+        "versions": {"some_task": 1},
+        "n-shot": {"some_task": 0},
+    }
+    (tmp_path / "results_1.json").write_text(json.dumps(result))
+    code, _, err = trailhouse("import", "lm-eval", "results_1.json", "--model", "evaluated/tiny", "--step", "10")
+    assert code == 0, err
+    assert derive_new(load_settings(), build).marts is not None
+    assert len(built) == 2
 
 
 def test_looks_publish_once_and_an_audit_that_finds_something_else_brings_the_next(scored, trailhouse, client):

@@ -1,9 +1,6 @@
 """Evaluation through the real command: what is missing is evaluated, and nothing twice."""
 
 import json
-import os
-import signal
-import time
 
 import pytest
 
@@ -77,40 +74,6 @@ def test_only_what_is_missing_is_evaluated(evaluate, client, tmp_path):
     assert {row[4] for row in client.query(LEDGER).result_rows if row[1] == "cats" and row[2] == 1 and row[3] == 0} == {
         8
     }
-
-
-def test_an_evaluation_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_gives(
-    trailhouse, client, make_tiny_suite, tmp_path, workplace
-):
-    examples = [{**ITEM, "input": f"{ITEM['input']} {'cat ' * index}".strip()} for index in range(30)]
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "task.json").write_text(json.dumps({"examples": examples, "example_input_prefix": " "}))
-    steps = list(range(1, 13))
-    killed, clean = (make_tiny_suite(name, steps) for name in ("killed", "clean"))
-    arguments = ("--tasks", str(tmp_path / "tasks"), "--shots", "1", "--shots", "0")
-    variables = {name: value for name, value in os.environ.items() if name.startswith("TRAILHOUSE_")}
-    finished = "select uniqExact(step) from raw_evaluation_ledger final where is_complete and model_id = 'killed/tiny'"
-
-    process = workplace.start("evaluate", str(killed.declaration), *arguments, **variables)
-    deadline = time.monotonic() + 240
-    while client.query(finished).result_rows[0][0] < 2 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)  # the command and the temporary Prefect server it started
-    assert process.wait() == -signal.SIGKILL
-    assert 2 <= client.query(finished).result_rows[0][0] < len(steps)
-
-    code, out, err = trailhouse("evaluate", str(killed.declaration), *arguments, "--json")
-    report = json.loads(out)
-    assert (code, report["evaluated_count"] + report["already_evaluated_count"]) == (0, 2 * len(steps)), err
-    assert min(report["evaluated_count"], report["already_evaluated_count"]) > 0
-    assert trailhouse("evaluate", str(clean.declaration), *arguments)[0] == 0
-    columns = "* except (model_id)"
-    contents = [
-        client.query(f"select {columns} from raw_option_score where model_id = '{name}/tiny' order by all").result_rows
-        for name in ("killed", "clean")
-    ]
-    assert contents[0] == contents[1]
-    assert len(contents[0]) == len(steps) * 2 * 60
 
 
 def test_a_malformed_task_names_its_file_and_field_before_anything_is_written(evaluate, client, tmp_path):

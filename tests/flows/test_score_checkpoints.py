@@ -1,10 +1,7 @@
-"""Scoring through the real command: resumable, kill-proof, damaged input refused, on a real Prefect server."""
+"""Scoring through the real command: what is missing is scored, damaged input is refused, Prefect shows the run."""
 
 import json
-import os
 import shutil
-import signal
-import time
 from pathlib import Path
 
 import httpx
@@ -15,13 +12,6 @@ from tests.support.nudged_weights import nudge_weights
 from trailhouse.models.miniature.vocabulary import train_tokenizer
 
 pytestmark = pytest.mark.slow
-
-
-def content(workplace, suite: str) -> list[tuple]:
-    return workplace.query(
-        "select model_id, step, document_id, position, log_prob_nats from raw_token_score"
-        f" where model_id = '{suite}/copied' order by all"
-    )
 
 
 def test_a_suite_of_plain_directories_is_scored_like_the_suite_it_was_copied_from(demo, make_suite, workplace):
@@ -65,37 +55,6 @@ def test_a_new_checkpoint_is_scored_alone(make_suite, corpus, workplace):
     shutil.copytree(directory / "step-30", directory / "step-31")
     report = json.loads(workplace.run("score", declaration, "--corpus", corpus, "--json").stdout)
     assert (report["checkpoint_count"], report["already_scored_count"], report["scored_count"]) == (3, 2, 1)
-
-
-def test_scoring_killed_at_any_moment_and_run_again_gives_what_an_unbroken_run_gives(make_suite, corpus, workplace):
-    declaration, _ = make_suite("killed", [0, 8, 30, 60])
-    arguments = ("score", declaration, "--corpus", corpus)
-    for wanted in (1, 2, 3):
-        process = workplace.start(*arguments)
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None:
-            ((stored,),) = workplace.query(
-                "select uniqExact(step) from raw_token_score where model_id = 'killed/copied'"
-            )
-            if stored >= wanted:
-                break
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)  # the command and the temporary Prefect server it started
-        process.wait()
-        ledger = workplace.query(
-            "select step, score_count from raw_score_ledger final where model_id = 'killed/copied' and is_complete"
-        )
-        stored_rows = dict(
-            workplace.query("select step, count() from raw_token_score where model_id = 'killed/copied' group by step")
-        )
-        assert len(set(stored_rows.values())) <= 1, "a checkpoint is visible in part"
-        assert all(stored_rows[step] == count for step, count in ledger)
-    assert workplace.run(*arguments).returncode == 0
-    after_kills = content(workplace, "killed")
-    workplace.command("truncate table raw_score_ledger")
-    assert workplace.run(*arguments).returncode == 0
-    assert content(workplace, "killed") == after_kills
-    assert len({row[1] for row in after_kills}) == 4
 
 
 def damage_weights(directory: Path) -> None:
@@ -183,7 +142,7 @@ def test_a_prefect_server_shows_the_run_its_tasks_and_its_artifacts(make_suite, 
     assert (flow_run["state_type"], flow_run["parameters"]["corpus"]) == ("COMPLETED", corpus)
     tasks = read("task_runs")
     assert {task["name"] for task in tasks} == {"watched/copied step 30", "watched/copied step 60"}
-    assert all(task["state_type"] == "COMPLETED" and task["tags"] == ["device:auto"] for task in tasks)
+    assert all(task["state_type"] == "COMPLETED" and task["tags"] == [] for task in tasks)
     artifacts = {artifact["type"]: artifact for artifact in read("artifacts")}
     assert artifacts["progress"]["data"] == 100.0
     rows = json.loads(artifacts["table"]["data"])

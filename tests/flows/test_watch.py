@@ -1,5 +1,6 @@
 """The standing service against a real Prefect server: new checkpoints reach the marts without anyone's doing."""
 
+import json
 import os
 import signal
 import time
@@ -33,7 +34,8 @@ def service(demo, corpus, make_suite, workplace):
     """The standing service over a suite that is still empty, with a Prefect server of its own."""
     declaration, directory = make_suite("standing", [30])
     (directory / "step-30").rename(directory / "step-30.partial")
-    process = workplace.start("watch", declaration, "--corpus", corpus, "--interval", "5")
+    flags = ("--corpus", corpus, "--tasks", "miniature", "--shots", "0", "--interval", "5")
+    process = workplace.start("watch", declaration, *flags)
     yield process, directory
     os.killpg(process.pid, signal.SIGINT)
     try:
@@ -45,11 +47,11 @@ def service(demo, corpus, make_suite, workplace):
 
 def test_a_new_checkpoint_reaches_the_marts_and_a_push_is_heard(service, corpus, workplace):
     process, directory = service
-    address = workplace.settings.data_directory / "prefect" / "server.url"
+    address = workplace.settings.data_directory / "prefect" / "server.json"
     wait_for(address.exists, bool, process, 120)
     (directory / "step-30.partial").rename(directory / "step-30")
     assert wait_for(lambda: workplace.query(MARTS), bool, process, 240) == [(30,)]
-    url = address.read_text()
+    url = json.loads(address.read_text())["url"]
 
     def read(kind: str, **conditions) -> list[dict]:
         return httpx.post(f"{url}/{kind}/filter", json=conditions, timeout=30).raise_for_status().json()
@@ -75,3 +77,8 @@ def test_a_new_checkpoint_reaches_the_marts_and_a_push_is_heard(service, corpus,
     wait_for(reports, lambda found: any(f"|{corpus}|1|1|0|" in report for report in found), process, 240)
     guards = [automation for automation in read("automations") if "heartbeat" in automation["name"]]
     assert [guard["actions"][0]["state"] for guard in guards] == ["CRASHED"]
+
+    # the same run evaluates the checkpoint on the tasks
+    evaluated = "select countDistinct(task_id) from raw_evaluation_ledger final where model_id = 'standing/copied'"
+    assert wait_for(lambda: workplace.query(evaluated), lambda found: found == [(5,)], process, 240)
+    assert any("|tasks|5|" in report for report in wait_for(reports, bool, process, 240))
