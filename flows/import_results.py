@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from trailhouse.errors import BadInputError, PartialError, TrailhouseError
-from trailhouse.flows.import_samples import CheckpointSamples, SamplesImport, SamplesReport
+from trailhouse.flows.imports.samples import CheckpointSamples, SamplesImport, SamplesReport
 from trailhouse.flows.pipeline.declared_suites import suite_directories
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings

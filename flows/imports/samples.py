@@ -106,7 +106,7 @@ class SamplesImport:
             self.report.other_file_count += 1
             return None
         self.report.uncounted_file_count += samples.tokenizer_directory is None
-        task = self._register(file, settings, items)
+        task = self._register(settings, items)
         evaluation = Evaluation(
             model_id=samples.model_id,
             step=samples.step,
@@ -126,7 +126,7 @@ class SamplesImport:
         token_counts = count_option_tokens(items, samples.tokenizer_directory)
         return EvaluationScores(evaluation, build_scores(task.task_id, settings, items, token_counts), 0.0)
 
-    def _register(self, file: Path, settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
+    def _register(self, settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
         """Return the task with the items of a file, written to the warehouse.
 
         Errors: BadInputError where the items differ from those of a newer file.

@@ -1,0 +1,1 @@
+"""Parts of the flow that imports results of other programs."""
