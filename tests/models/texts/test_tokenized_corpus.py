@@ -1,0 +1,25 @@
+"""Counts of a tokenized corpus, and token ids outside a vocabulary."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
+
+
+def make(*documents: list[int]) -> TokenizedCorpus:
+    return TokenizedCorpus("c", "t", tuple(np.asarray(tokens, np.int32) for tokens in documents))
+
+
+def test_every_token_but_the_first_of_a_document_is_scored():
+    corpus = make([5, 6, 7], [], [8], [9, 1])
+    assert (corpus.token_count, corpus.position_count, corpus.largest_token_id) == (6, 3, 9)
+    assert (make([]).token_count, make([]).position_count, make([]).largest_token_id) == (0, 0, -1)
+
+
+def test_the_largest_token_id_must_be_below_the_size_of_the_vocabulary():
+    refuse_large_token_ids(make([3, 9], [1]), 10)
+    with pytest.raises(BadInputError, match="holds token id 9 under tokenizer t, and the model has 9 tokens"):
+        refuse_large_token_ids(make([3, 9], [1]), 9)
