@@ -60,7 +60,7 @@ class ByteCounter:
 
 
 def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool = True) -> AuditReport:
-    """Audit a suite: of the hub's checkpoints by metadata alone, of local ones by their content.
+    """Audit a suite: checkpoints on the hub by their metadata, local ones by their content.
 
     Errors: BadInputError and UnreachableError as in find_checkpoints; what is wrong with single checkpoints is
     reported, not raised.

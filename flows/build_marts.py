@@ -47,7 +47,7 @@ def build_marts(
     export_address(resolve_address(settings))
     arguments = ["build", *project_arguments(settings)]
     if select:
-        # tests that also look at marts which are not selected would fail where those are not built yet
+        # A test that also reads an unselected mart would fail if that mart is not built yet.
         arguments += ["--select", *select, "--indirect-selection", "buildable"]
     if full_refresh:
         arguments.append("--full-refresh")

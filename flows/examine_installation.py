@@ -57,9 +57,9 @@ def check_packages() -> HealthFinding:
 
 def check_directory(directory: Path) -> HealthFinding:
     """Space beside the warehouse, where checkpoints and dbt's files lie."""
-    place = directory if directory.exists() else Path.cwd()
-    usage = shutil.disk_usage(place)
-    found = f"{usage.free / 1e9:.1f} GB free at {place}"
+    existing = directory if directory.exists() else Path.cwd()
+    usage = shutil.disk_usage(existing)
+    found = f"{usage.free / 1e9:.1f} GB free at {existing}"
     if usage.free < LITTLE_SPACE_FRACTION * usage.total:
         return HealthFinding("data directory", "warning", found, "free some space, or set TRAILHOUSE_DATA_DIRECTORY")
     return HealthFinding("data directory", "ok", found)

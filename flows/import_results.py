@@ -207,7 +207,7 @@ def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Na
     stated_step = from_path.get("step")
     if stated_step is not None and not (stated_step.isdecimal() and len(stated_step) < 19):
         raise BadInputError(
-            f"{result.file}: the group `step` of --pattern found {stated_step!r}", "let it match digits alone"
+            f"{result.file}: the group `step` of --pattern found {stated_step!r}", "let it match digits only"
         )
     steps = (naming.step, None if stated_step is None else int(stated_step), result.step)
     step = next((candidate for candidate in steps if candidate is not None), parse_step(str(result.file)))

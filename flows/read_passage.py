@@ -1,4 +1,4 @@
-"""Reading one document as one model learned it, from the marts."""
+"""Reading a passage from the marts: the tokens of a document with their perplexities over training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trailhouse.warehouse.reading.query import read_columns
 
 TOKEN_COLUMNS = ("position", "token_text", "category", "slope", "p_value")
 SERIES_COLUMNS = ("parameter_count", "model_id", "position", "steps", "perplexities")
-TRANSFORM_CURE = "see `trailhouse status`; score the suite and run `trailhouse transform`"
+TRANSFORM_HINT = "see `trailhouse status`; score the suite and run `trailhouse transform`"
 
 
 def read_passage(
@@ -36,20 +36,20 @@ def read_passage(
     corpus_id = corpus or find_corpus(client, model_id)
     document_id, document_name = find_document(client, corpus_id, document)
     convention_id = find_convention(client, convention)
-    place: dict[str, str | int] = {"corpus_id": corpus_id, "document_id": document_id}
+    chosen: dict[str, str | int] = {"corpus_id": corpus_id, "document_id": document_id}
     tokens = read_columns(
         client,
         "fct_passage_token",
         TOKEN_COLUMNS,
-        {"convention_id": convention_id, "model_id": model_id, "start_percent": start_percent, **place},
+        {"convention_id": convention_id, "model_id": model_id, "start_percent": start_percent, **chosen},
     ).to_pylist()
     if not tokens:
         raise BadInputError(
             f"there are no trends of model {model_id} on corpus {corpus_id} after {start_percent}% of training",
-            TRANSFORM_CURE,
+            TRANSFORM_HINT,
         )
     series: dict[int, list[ModelSeries]] = defaultdict(list)
-    for row in read_columns(client, "fct_passage_series", SERIES_COLUMNS, {"suite_id": suite_id, **place}).to_pylist():
+    for row in read_columns(client, "fct_passage_series", SERIES_COLUMNS, {"suite_id": suite_id, **chosen}).to_pylist():
         line = ModelSeries(row["model_id"], tuple(row["steps"]), tuple(row["perplexities"]))
         series[row["position"]].append(line)
     return Passage(
@@ -97,7 +97,7 @@ def find_corpus(client: Client, model_id: str) -> str:
     rows = read_columns(client, "fct_trend_share_by_start", columns, {"model_id": model_id})["corpus_id"].to_pylist()
     found = sorted(set(rows))
     if not found:
-        raise BadInputError(f"there are no trends of model {model_id}", TRANSFORM_CURE)
+        raise BadInputError(f"there are no trends of model {model_id}", TRANSFORM_HINT)
     if len(found) > 1:
         raise UsageError(f"model {model_id} has trends on {len(found)} corpora", f"add --corpus: {', '.join(found)}")
     return str(found[0])

@@ -1,4 +1,4 @@
-"""The whole main job on the miniature suite: train, register, score, evaluate, derive, summarise, draw."""
+"""The demonstration: train, score and evaluate the miniature suite, derive the marts, and draw the figures."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
     read_evaluation_keys,
 )
 
-# Whoever evaluated does not say which weights: the checkpoint is known by its name alone.
+# Samples files name a checkpoint, but do not identify its weights.
 UNKNOWN_WEIGHTS = "0" * 64
 
 
@@ -72,7 +72,7 @@ class SamplesReport:
 
 
 class SamplesImport:
-    """One import of many files, the newest first: what a later file says of a task and of a place counts."""
+    """One import of many files, the newest first. If two files hold the same evaluation, the first one is kept."""
 
     def __init__(self, client: Client) -> None:
         self.report = SamplesReport()

@@ -31,7 +31,7 @@ LOCK_MODE = 0o600
 
 
 class Claim:
-    """The right to do something alone; ``is_ours`` says whether it was granted."""
+    """The right to do a piece of work while nobody else does it; ``is_ours`` says whether it was granted."""
 
     def __init__(self, *, is_ours: bool) -> None:
         self.is_ours = is_ours

@@ -1,4 +1,4 @@
-"""Entering suites, checkpoints, corpora and tokens into the catalogue of the warehouse."""
+"""Finding the checkpoints of a suite, and writing suites, checkpoints and corpora to the warehouse's catalogue."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
             hub_endpoint=settings.hub_endpoint,
             hash_cache=hash_cache,
         )
-        listing = pass_over_undescribable(source.list_checkpoints())
+        listing = separate_undescribable(source.list_checkpoints())
         model_id = f"{suite.suite_id}/{model.model_name}"
         found.sources[model_id], found.listings[model_id] = source, listing
         found.checkpoints.extend(one for one in listing.checkpoints if model.find_known_damage(one.step) is None)
@@ -82,8 +82,8 @@ def list_damaged(suite: Suite, keys: Iterable[tuple[str, int]]) -> list[tuple[st
     ]
 
 
-def pass_over_undescribable(listing: Listing) -> Listing:
-    """Move checkpoints whose configuration describes no language model to the failures."""
+def separate_undescribable(listing: Listing) -> Listing:
+    """Return the listing with checkpoints moved to the failures if their configuration describes no language model."""
     problems: dict[str, BadInputError | None] = {}
     described = Listing(failures=list(listing.failures), unfinished=listing.unfinished)
     for checkpoint in listing.checkpoints:
@@ -95,9 +95,9 @@ def pass_over_undescribable(listing: Listing) -> Listing:
             described.checkpoints.append(checkpoint)
         else:
             position = TrainingPosition(checkpoint.step, checkpoint.tokens_seen)
-            place = checkpoint.revision or str(checkpoint.directory)
-            error = BadInputError(f"{place}: {problem.message}", problem.hint)
-            described.failures.append(FailedCheckpoint(position, place, error))
+            location = checkpoint.revision or str(checkpoint.directory)
+            error = BadInputError(f"{location}: {problem.message}", problem.hint)
+            described.failures.append(FailedCheckpoint(position, location, error))
     return described
 
 

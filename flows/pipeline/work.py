@@ -1,4 +1,4 @@
-"""The way of one checkpoint: claim, ask the ledger, fetch, load, wait for the device, run, insert."""
+"""The steps for one checkpoint: claim, ask the ledger, fetch, load, wait for the device, run, insert."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def find_claim(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> str:
 def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> bool:
     """Do the work and fill its outcome; returns False, with nothing done, if another worker holds the claim.
 
-    Raises what failed for the checkpoint as a whole; a failed unit is entered into the outcome instead.
+    Raises errors that concern the whole checkpoint; the error of a single unit is entered into the outcome instead.
     """
     with claim_work(find_claim(work, pipeline), pipeline.data_directory) as claim:
         if not claim.is_ours:

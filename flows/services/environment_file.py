@@ -12,7 +12,7 @@ from trailhouse.errors import UsageError
 
 @dataclass(frozen=True)
 class Secret:
-    """A variable whose value nobody chooses."""
+    """A variable with a generated value."""
 
     name: str
     purpose: str
@@ -21,8 +21,8 @@ class Secret:
 
 SECRETS = (
     Secret("TRAILHOUSE_WAREHOUSE_PASSWORD", "ClickHouse user admin: loads and derives"),
-    Secret("TRAILHOUSE_READER_PASSWORD", "ClickHouse user reader: looks, and never writes"),
-    Secret("TRAILHOUSE_CLUSTER_SECRET", "what the nodes of a ClickHouse cluster show each other"),
+    Secret("TRAILHOUSE_READER_PASSWORD", "ClickHouse user reader: reads only"),
+    Secret("TRAILHOUSE_CLUSTER_SECRET", "shared by the nodes of a ClickHouse cluster"),
     Secret("POSTGRES_PASSWORD", "metadata of Prefect and Superset"),
     Secret("REDIS_PASSWORD", "cache and queue of Superset"),
     Secret("PREFECT_PASSWORD", "user admin of the Prefect server"),
@@ -33,7 +33,7 @@ HEADER = "# Passwords of this deployment, read by `docker compose`. Keep the fil
 
 
 def write_environment_file(path: Path, *, replace: bool = False) -> list[str]:
-    """Write generated values for all variables that the compose files ask for, readable by the owner alone.
+    """Write generated values for all variables that the compose files ask for, readable by the owner only.
 
     Returns the names of the variables. Raises UsageError where the file exists and ``replace`` is not set: new
     passwords would lock everybody out of data that was made with the old ones.
