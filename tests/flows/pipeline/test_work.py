@@ -43,14 +43,16 @@ from trailhouse.models.texts.tokenizer import load_tokenizer, tokenize_corpus
 from trailhouse.warehouse.connection import connect
 
 STEPS = (0, 1, 2, 3)
-PAUSE_SECONDS = 0.4
+PATIENCE_SECONDS = 60.0
 
 
 class WatchedKind:
-    """A kind of work that pauses while it runs and inserts, notes when, and fails where it is told to."""
+    """A kind of work that notes when it runs and inserts, waits for the next checkpoint, and fails, as it is told to."""
 
     def __init__(self, kind, timeline) -> None:
         self.kind, self.timeline = kind, timeline
+        self.is_waiting = False
+        """Whether a checkpoint runs until the next is loaded, and is inserted while the next one runs."""
         self.fails_to_run: int | None = None
         self.fails_to_insert: int | None = None
 
@@ -67,7 +69,8 @@ class WatchedKind:
                     raise BadInputError(f"step-{checkpoint.step} is not finite", "leave it out")
 
             self.timeline.note(f"step-{checkpoint.step} is run")
-            time.sleep(PAUSE_SECONDS)
+            if self.is_waiting:
+                self.timeline.wait_for(f"step-{checkpoint.step + 1} loaded")
             yield run_and_fail
             self.timeline.note(f"step-{checkpoint.step} was run")
 
@@ -82,8 +85,9 @@ class WatchedKind:
         inserted = list(self.kind.insert(client, note_steps(), scoring_run_id))
         if self.fails_to_insert in steps:
             raise ConnectionError(f"step-{self.fails_to_insert}: reset by peer")
-        time.sleep(PAUSE_SECONDS)  # an insertion that takes as long as the next checkpoint runs
         for step in steps:
+            if self.is_waiting:
+                self.timeline.wait_for(f"step-{step + 1} is run")
             self.timeline.note(f"step-{step} inserted")
         yield from inserted
 
@@ -104,6 +108,14 @@ class Timeline:
     def when(self, name: str) -> float:
         (moment,) = (moment for moment, event in self.events if event == name)
         return moment
+
+    def wait_for(self, name: str) -> None:
+        """Wait until something was noted; nothing is loaded or run after the last step."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while f"step-{STEPS[-1] + 1}" not in name and time.monotonic() < deadline:
+            if any(event == name for _, event in self.events):
+                return
+            time.sleep(0.01)
 
     def wrap_loading(self, load):
         def load_and_note(directory, settings, **options):
@@ -173,6 +185,7 @@ def list_done_steps(pipeline: Pipeline, works: list[CheckpointWork]) -> list[int
 
 def test_loading_and_inserting_hide_behind_running_and_two_models_are_resident_at_most(run, timeline):
     pipeline, works = run
+    pipeline.kind.is_waiting = True
     assert do_all(pipeline, works) == ["", "", "", ""]
     assert [len(work.outcome.inserted) for work in works] == [len(work.units) for work in works]
     assert list_done_steps(pipeline, works) == list(STEPS)
