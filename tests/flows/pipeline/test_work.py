@@ -47,7 +47,7 @@ PATIENCE_SECONDS = 60.0
 
 
 class WatchedKind:
-    """A kind of work that notes when it runs and inserts, waits for the next checkpoint, and fails, as it is told to."""
+    """A kind of work that notes when it runs and inserts, and that waits or fails where it is told to."""
 
     def __init__(self, kind, timeline) -> None:
         self.kind, self.timeline = kind, timeline
