@@ -20,13 +20,9 @@ with
     ),
 
     -- One row per model and axis, so that a token is joined once rather than once per checkpoint.
-    axis_place as (
+    axis_curve as (
         select
-            model_id,
-            corpus_id,
-            axis,
-            groupArray(step) as placed_steps,
-            groupArray(axis_value) as placed_values
+            model_id, corpus_id, axis, groupArray(step) as axis_steps, groupArray(axis_value) as axis_values
         from checkpoint
         group by model_id, corpus_id, axis
     ),
@@ -44,18 +40,18 @@ with
                 ' · ',
                 {{ visible_text("token.token_text") }}
             ) as token_label,
-            axis_place.axis as axis,
+            axis_curve.axis as axis,
             arrayZip(
                 passage_series.steps,
-                arrayMap(step -> indexOf(axis_place.placed_steps, step), passage_series.steps),
+                arrayMap(step -> indexOf(axis_curve.axis_steps, step), passage_series.steps),
                 passage_series.perplexities
             ) as points,
-            axis_place.placed_values as placed_values
+            axis_curve.axis_values as axis_values
         from passage_series
         inner join
-            axis_place
-            on passage_series.model_id = axis_place.model_id
-            and passage_series.corpus_id = axis_place.corpus_id
+            axis_curve
+            on passage_series.model_id = axis_curve.model_id
+            and passage_series.corpus_id = axis_curve.corpus_id
         inner join
             pair on passage_series.model_id = pair.model_id and passage_series.corpus_id = pair.corpus_id
         inner join
@@ -77,7 +73,7 @@ with
             token_label,
             point .1 as step,
             axis,
-            placed_values[point .2] as axis_value,
+            axis_values[point .2] as axis_value,
             point .3 as token_perplexity
         from labelled
         array join arrayFilter(entry -> entry .2 > 0, points) as point

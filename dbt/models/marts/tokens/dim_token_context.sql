@@ -4,7 +4,7 @@ with
     token_property as (select * from {{ ref("int_token_property") }}),
 
     -- Partitioned by the columns that readers filter on, so that only the requested documents are read.
-    placed as (
+    with_context as (
         select
             tokenizer_id,
             corpus_id,
@@ -22,4 +22,4 @@ with
     )
 
 select *
-from placed
+from with_context
