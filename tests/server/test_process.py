@@ -32,6 +32,14 @@ def ask_and_be_cut_off(endpoint, query):
         ask(endpoint, query)
 
 
+def wait_until_running(endpoint) -> None:
+    """Wait until the engine runs a query with sleep, at most 20 s."""
+    running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sum%' AND query NOT LIKE '%processes%'"
+    deadline = time.monotonic() + 20
+    while ask(endpoint, running).text != "1\n":
+        assert time.monotonic() < deadline
+
+
 def pid_of(directory) -> int:
     return json.loads((directory / "server.json").read_text())["pid"]
 
@@ -101,7 +109,7 @@ def test_sigterm_lets_running_queries_finish_and_frees_the_directory(tmp_path):
     query = "SELECT sum(sleep(0.1)) FROM numbers(20) SETTINGS max_block_size = 1"
     slow = threading.Thread(target=lambda: answers.append(ask(endpoint, query)))
     slow.start()
-    time.sleep(0.5)
+    wait_until_running(endpoint)
     started = time.monotonic()
     assert stop(tmp_path)
     slow.join()
@@ -115,7 +123,7 @@ def test_sigterm_ends_within_ten_seconds_whatever_still_runs(tmp_path):
     query = "SELECT sum(sleep(0.1)) FROM numbers(6000) SETTINGS max_block_size = 1"
     slow = threading.Thread(target=ask_and_be_cut_off, args=(endpoint, query))
     slow.start()
-    time.sleep(0.5)
+    wait_until_running(endpoint)
     started = time.monotonic()
     assert stop(tmp_path)
     assert time.monotonic() - started < 10.5

@@ -152,6 +152,7 @@ def test_the_next_query_waits_only_for_one_whose_answer_is_complete(has_answered
     table = SessionTable(Engine())
 
     async def run() -> object:
+        await use(table, "a")
         session = await table.acquire(Role.ADMIN, "a", 60, must_exist=False, has_answered=lambda: has_answered)
         asyncio.get_running_loop().call_later(0.05, table.release, Role.ADMIN, "a")
         following = await table.acquire(Role.ADMIN, "a", 60, must_exist=False, has_answered=lambda: False)
