@@ -6,6 +6,7 @@ import httpx
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from tests.flows.pipeline.conftest import TEXT
 from tests.support.untrusted_checkpoints import REFUSED
 
 
@@ -69,6 +70,8 @@ def test_a_tokenizer_with_an_endless_regular_expression_fails_its_checkpoint_alo
     kind, run_kind, make_tiny_suite, client, tmp_path
 ):
     suite = make_tiny_suite("untrusted", [0, 10])
+    for file in tmp_path.glob("tasks/*/task.json"):  # the expression is endless on long texts only
+        file.write_text(file.read_text().replace("the cat sat on the", TEXT * 3))
     REFUSED["tokenizer_never_ends"].inflict(suite.step(10), tmp_path / "canary")
     code, _, err = run_kind(suite)
     assert code == 4, err
@@ -107,13 +110,14 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_and_later_ones_stay_smal
         for name in "bcdefg":
             (tmp_path / f"{name}.txt").write_text("the cat sat on the mat and the file " * 3)
         assert trailhouse("corpus", "add", *(f"{name}.txt" for name in "bcdefg"), "--name", "few2")[0] == 0
-    owner = score_corpus._Scorer if kind.name == "score" else evaluator.Evaluator
+    module, owner = (score_corpus, score_corpus._Scorer) if kind.name == "score" else (evaluator, evaluator.Evaluator)
     sizes: list[int] = []
     run_batch = owner._run_batch
 
     def run_in_small_memory(self, *arguments):
-        sizes.append(len(arguments[-1]))
-        if sizes[-1] > 2:
+        """Half of the first batch fits the memory."""
+        sizes.append(module._count_tokens(arguments[-1]))
+        if sizes[-1] > sizes[0] // 2:
             raise failure
         return run_batch(self, *arguments)
 
@@ -124,7 +128,6 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_and_later_ones_stay_smal
         patch.setattr(owner, "_run_batch", run_in_small_memory)
         code, _, err = run_kind(small, "--device", "cpu", *flags)
     assert code == 0, err
-    assert sizes[0] > 2, "the first batch did not fit"
-    first_fit = next(index for index, size in enumerate(sizes) if size <= 2)
-    assert max(sizes[first_fit:]) <= 2, "a size that failed was tried again"
+    assert len(sizes) > 2
+    assert max(sizes[1:]) <= sizes[0] // 2, "a size that failed was tried again"
     assert len(kind.read_rows(client, small)) == len(kind.read_rows(client, clean)) > 0
