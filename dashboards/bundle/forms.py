@@ -107,15 +107,7 @@ def compile_table_form(chart: Chart, metrics: list[Document]) -> Document:
             "order_desc": True,
             "temporal_columns_lookup": {},
         }
-    return {
-        **shared,
-        "query_mode": "raw",
-        "all_columns": list(chart.columns),
-        "order_by_cols": order_clauses(chart),
-        "groupby": [],
-        "metrics": [],
-        "percent_metrics": [],
-    }
+    return shared | select_rows(chart)
 
 
 def compile_number_form(chart: Chart, metrics: list[Document]) -> Document:
@@ -158,14 +150,21 @@ def compile_template_form(chart: Chart, _metrics: list[Document]) -> Document:
     Handlebars escapes values in double braces; check_declarations refuses triple braces, which do not escape.
     """
     return {
+        **select_rows(chart),
+        "handlebarsTemplate": chart.template,
+        "styleTemplate": "",  # Superset strips styles from templates, so the dashboard's CSS has them
+    }
+
+
+def select_rows(chart: Chart) -> Document:
+    """Return the part of a form that selects unchanged rows."""
+    return {
         "query_mode": "raw",
         "all_columns": list(chart.columns),
         "order_by_cols": order_clauses(chart),
         "groupby": [],
         "metrics": [],
         "percent_metrics": [],
-        "handlebarsTemplate": chart.template,
-        "styleTemplate": "",  # Superset strips styles from templates, so the dashboard's CSS has them
     }
 
 

@@ -66,7 +66,7 @@ def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
         },
     }
     rename = {"operation": "rename", "options": {"columns": {labels[0]: None}, "level": 0, "inplace": True}}
-    has_one_metric_in_series = len(labels) == 1
+    has_one_metric_in_series = bool(chart.series) and len(labels) == 1
     return {
         "columns": [axis_column(chart.x), *chart.series],
         "metrics": metrics,
