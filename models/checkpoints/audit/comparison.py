@@ -41,7 +41,7 @@ def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey
     for checkpoint in checkpoints:
         for file in checkpoint.weight_files if len(checkpoint.weight_files) > 1 else ():
             owner = latest[file.sha256]
-            if owner.step > checkpoint.step and owner.weights_sha256 != checkpoint.weights_sha256:
+            if owner.weights_sha256 != checkpoint.weights_sha256:  # then the owner is a later checkpoint
                 foreign.setdefault(key_of(checkpoint), (file.name, owner.step))
     return foreign
 
