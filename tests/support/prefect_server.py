@@ -15,7 +15,7 @@ import httpx
 
 from trailhouse.support.processes import LOOPBACK, find_free_port, start_service, wait_until_ready
 
-_START_SECONDS = 120
+_START_SECONDS = 300
 _STOP_SECONDS = 60
 
 
