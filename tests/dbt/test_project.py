@@ -67,13 +67,13 @@ def test_every_description_says_what_a_row_is(models, manifest):
 def test_the_sources_are_the_raw_tables_with_every_column_described(manifest):
     tables = {}
     for migration in sorted(MIGRATIONS.glob("*.sql")):
+        for table in re.findall(r"drop table if exists (\w+)", migration.read_text()):
+            tables.pop(table, None)
         for table, body in re.findall(r"create table (raw_\w+) \((.*?)\n\)", migration.read_text(), re.DOTALL):
             tables[table] = re.findall(r"^    (\w+) ", body, re.MULTILINE)
         added = r"alter table (\w+) add column if not exists (\w+) .* after (\w+)"
         for table, column, neighbour in re.findall(added, migration.read_text()):
             tables[table].insert(tables[table].index(neighbour) + 1, column)
-        for table in re.findall(r"drop table (?:if exists )?(\w+)", migration.read_text()):
-            del tables[table]
     sources = {source["name"]: source for source in manifest["sources"].values()}
     assert {name: list(source["columns"]) for name, source in sources.items()} == tables
     assert all(column["description"] for source in sources.values() for column in source["columns"].values())
