@@ -52,7 +52,10 @@ def fit_windows(convention: str, steps: tuple[int, ...], windows: np.ndarray) ->
         varying = responses[~is_constant]
         fit = stats.linregress(np.broadcast_to(regressors, varying.shape), varying, axis=-1)
         fits[~is_constant] = np.stack([fit.slope, fit.stderr, fit.pvalue], axis=1)
-    return [Trend(steps[0], len(steps), *map(float, fit), window) for fit, window in zip(fits, windows, strict=True)]
+    return [
+        Trend(steps[0], len(steps), float(slope), float(standard_error), float(p_value), window)
+        for (slope, standard_error, p_value), window in zip(fits, windows, strict=True)
+    ]
 
 
 def categorise(convention: str, trend: Trend, decisive_p_value: float | None) -> str:

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-Inflict = Callable[[Path, Path], None]
+# (checkpoint directory, path of the canary) -> nothing of interest
+Inflict = Callable[[Path, Path], object]
 
 
 @dataclass(frozen=True)

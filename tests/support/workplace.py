@@ -54,7 +54,7 @@ class Workplace:
 
     def query(self, sql: str) -> list[tuple]:
         with connect(resolve_address(self.settings)) as client:
-            return client.query(sql).result_rows
+            return [tuple(row) for row in client.query(sql).result_rows]
 
     def command(self, sql: str) -> None:
         with connect(resolve_address(self.settings)) as client:
