@@ -53,7 +53,7 @@ Scores = npt.NDArray[np.float64]
 def build_model(shape: str) -> PreTrainedModel:
     """Return a model of a published shape with random weights."""
     torch.manual_seed(SEED)
-    config = GPTNeoXConfig(vocab_size=50304, max_position_embeddings=2048, rotary_pct=0.25, **SHAPES[shape])
+    config = GPTNeoXConfig(vocab_size=50304, max_position_embeddings=2048, rotary_pct=0.25, **SHAPES[shape])  # type: ignore[call-arg]
     return GPTNeoXForCausalLM(config).eval()
 
 

@@ -78,7 +78,7 @@ class PositionCounter(Visitor):
 
     def visit(self, node: object) -> object:
         """Count the positions of one node, and leave it as it is."""
-        self.count += len(list(self.operator.mutation_positions(node)))  # type: ignore[attr-defined]
+        self.count += len(list(self.operator.mutation_positions(node)))
         return node
 
 

@@ -90,7 +90,14 @@ def run_tasks(
 ) -> Iterator[str]:
     """Run the task of each claim's checkpoint, and yield the claims of those that came to an end."""
     works = [(name, waiting[name]) for name in names]
-    futures = [work_on_checkpoint.submit(work.checkpoint, quote(work), quote(pipeline)) for _, work in works]
+    futures = [
+        work_on_checkpoint.submit(
+            work.checkpoint,
+            cast(CheckpointWork[UnitT], quote(work)),
+            cast(Pipeline[UnitT], quote(pipeline)),
+        )
+        for _, work in works
+    ]
     for (name, work), future in zip(works, futures, strict=True):
         future.wait()
         result = future.state.result(raise_on_failure=False)

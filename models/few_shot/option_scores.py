@@ -33,7 +33,7 @@ def build_option_scores(
     encoded: EncodedTask, log_probs: Sequence[float], unconditional_log_probs: Sequence[float | None]
 ) -> pa.RecordBatch:
     """Return the scores of a task as a record batch; they are given in order of item and option, in nats."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for item_id, item in enumerate(encoded.items):
         for option_index, option in enumerate(item.options):
             text = encoded.task.items[item_id].options[option_index]

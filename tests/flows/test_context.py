@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.warehouse.connection import as_text
 from trailhouse.warehouse.loading.score_ledger import ScoredPartition
 
 TEXT = "the cat sat on the mat and the parser reads the file " * 5
@@ -67,8 +68,8 @@ def test_a_model_is_read_no_further_than_it_was_trained_and_its_own_limit_keeps_
     ((weights, corpus, tokenizer, settings, key),) = client.query(query).result_rows
     unchosen = {**ScoringSettings().as_record(), "config_sha256": json.loads(settings)["config_sha256"]}
     assert (unchosen["context_length"], unchosen["stride"]) == (None, None)
-    texts = [value.decode() if isinstance(value, bytes) else value for value in (weights, corpus, tokenizer, key)]
-    assert ScoredPartition("m", "c", 0, *texts[:3], unchosen).score_key == texts[3]
+    weights, corpus, tokenizer, key = (as_text(value) for value in (weights, corpus, tokenizer, key))
+    assert ScoredPartition("m", "c", 0, weights, corpus, tokenizer, unchosen).score_key == key
     assert score(trailhouse, suite, "--context-length", "32", "--stride", "16") == 0
     declaration = suite.declaration.read_text()
     suite.declaration.write_text(declaration.replace("context_length: 32", "context_length: 16"))

@@ -46,7 +46,7 @@ def configure(name: str) -> PretrainedConfig:
             max_position_embeddings=CONTEXT_LENGTH,
             initializer_range=0.3,
         ),
-        "gpt2": lambda: GPT2Config(**SHARED, **ATTENTION, num_hidden_layers=2),
+        "gpt2": lambda: GPT2Config(**SHARED, **ATTENTION, n_layer=2),
         "opt": lambda: OPTConfig(
             **SHARED, **ATTENTION, num_hidden_layers=2, ffn_dim=64, word_embed_proj_dim=16, init_std=0.3
         ),
