@@ -1,7 +1,7 @@
-"""Claims: at any time, one worker does a piece of work, such as one checkpoint on one corpus.
+"""Claims: they let only one worker at a time do a piece of work, such as one checkpoint on one corpus.
 
-On a Prefect server that hosts share, a claim is the only slot of a global concurrency limit. Otherwise it is a lock
-file below the data directory, which the kernel frees when the process ends.
+If several hosts share a Prefect server, a claim is the only slot of a global concurrency limit there. Otherwise it is
+a lock on a file below the data directory, which the kernel frees when the process ends.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def name_claim(partition: Partition) -> str:
 def claim_work(name: str, data_directory: Path) -> Iterator[Claim]:
     """Try to claim the work of this name while the block lasts; never waits.
 
-    Ask the ledger again once the claim is granted: the worker before may have done the work meanwhile.
+    Ask the ledger again once the claim is granted, because the previous holder may have done the work meanwhile.
     """
     path = find_lock_file(name, data_directory)
     with claim_on_server(name) if has_shared_server() else claim_on_disk(path) as claim:

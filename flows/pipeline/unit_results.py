@@ -1,6 +1,6 @@
 """The queue between the thread that runs a model and the thread that inserts the rows.
 
-It holds few batches, so that the rows of a unit need not fit the memory.
+It holds only a few batches, so the rows of a unit do not have to fit in memory all at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ QUEUE_POLL_SECONDS = 0.2
 
 
 class UnitFailedError(Exception):
-    """The model could not be run on a unit to its end, so none of its rows must stay."""
+    """The model did not get to the end of a unit, so its rows must all be dropped."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class CheckpointWork(Generic[UnitT]):
 
 
 def plan_work(checkpoint: Checkpoint, units: Sequence[UnitT]) -> CheckpointWork[UnitT]:
-    """Return the work on a checkpoint, of which nothing is done yet."""
+    """Return the work on a checkpoint before any of it is done."""
     return CheckpointWork(checkpoint, units, CheckpointOutcome(checkpoint.model_id, checkpoint.step, len(units)))
 
 
@@ -70,11 +70,11 @@ def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> b
 def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
     """Take one checkpoint through the steps of the pipeline.
 
-    The ledger is asked again before the model runs: on a host so busy that the lease of its claim ran out, another
-    worker may have been faster.
+    The ledger is asked a second time just before the model runs. On a very busy host the lease of the claim may have
+    run out by then, and another worker may have done the work.
     """
     steps, checkpoint = pipeline.steps, work.checkpoint
-    work.outcome.failures.clear()  # of an attempt before
+    work.outcome.failures.clear()  # those of an earlier attempt
     if not list_missing(work, pipeline):
         return
     with steps.resident, ExitStack() as files:

@@ -11,8 +11,9 @@ INT32_RANGE = np.iinfo(np.int32)
 def quantise_log_probs(log_prob_nats: npt.NDArray[np.float32], quanta_per_nat: int) -> npt.NDArray[np.int32]:
     """Return log-probabilities as integer multiples of ``1 / quanta_per_nat`` nats.
 
-    If ``quanta_per_nat`` is 0, the integers are the float32 bits, without any rounding. Values outside the range of
-    Int32 become its ends: with 10,000 quanta per nat, everything below -214,748 nats becomes that value.
+    If ``quanta_per_nat`` is 0, the integers are the bits of the float32 values, and nothing is rounded. Otherwise,
+    integers outside the range of Int32 are clipped to it. With 10,000 quanta per nat, the lowest value is about
+    -214,748 nats.
     """
     values = np.asarray(log_prob_nats, dtype=np.float32)
     if quanta_per_nat == 0:
@@ -22,7 +23,7 @@ def quantise_log_probs(log_prob_nats: npt.NDArray[np.float32], quanta_per_nat: i
 
 
 def restore_log_probs(log_prob_quanta: npt.NDArray[np.int32], quanta_per_nat: int) -> npt.NDArray[np.float32]:
-    """Return the log-probabilities in nats from which ``quantise_log_probs`` made the quanta, up to its rounding."""
+    """Return the log-probabilities in nats that ``quantise_log_probs`` was given, except for what it rounded off."""
     quanta = np.asarray(log_prob_quanta, dtype=np.int32)
     if quanta_per_nat == 0:
         return quanta.view(np.float32).copy()

@@ -37,7 +37,7 @@ _PRIVILEGES = (
     "KILL QUERY",
 )
 _PROFILE_SETTINGS = {
-    # an insert is acknowledged when it is on disk, and a staged load makes one part per block
+    # inserts are synchronous: each is acknowledged only when it is on disk, and each block becomes one part
     "async_insert": "0",
     "max_bytes_ratio_before_external_group_by": "0.5",
     "max_bytes_ratio_before_external_sort": "0.5",

@@ -17,7 +17,7 @@ MAX_SESSIONS = 1000
 
 @dataclass
 class Session:
-    """A user's named session; ``expires_at`` is on the monotonic clock, and holds while the session is not busy."""
+    """A user's named session. It expires at ``expires_at``, on the monotonic clock, unless it is busy."""
 
     handle: Handle
     is_busy: bool = False
@@ -45,9 +45,9 @@ class SessionTable:
     ) -> Session:
         """Return the session for one query; it is opened if it does not exist.
 
-        Raises ServerError 373 if another query runs in it, and 372 if ``must_exist`` is true and it does not exist.
-        ``has_answered`` says whether this query's client has its whole answer: the next query then waits for the
-        release, which follows at once, instead of failing.
+        Raises ServerError 372 if ``must_exist`` is true and the session does not exist, and 373 if another query runs
+        in it. A query that has sent its whole answer is about to release the session, so the next query waits for it
+        instead of failing. ``has_answered`` tells later queries whether this one has sent its whole answer.
         """
         session = self._sessions.get((role, session_id))
         while session is not None and session.is_busy:

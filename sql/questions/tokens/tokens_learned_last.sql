@@ -1,5 +1,5 @@
--- Which tokens does a model learn last? Tokens by the step from which on their perplexity stays at or below
--- a bound.
+-- Which tokens does a model learn last? Tokens by the step at which their perplexity falls to a bound and
+-- then stays at or below it.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

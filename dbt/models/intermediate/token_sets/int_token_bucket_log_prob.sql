@@ -10,8 +10,8 @@
 with
     {{ stale_token_series() }},
 
-    -- A hash of document and position puts a token into the same bucket under every model. Summed as
-    -- decimals: their sum does not depend on the order of the rows.
+    -- A hash of document and position puts a token into the same bucket under every model. Scores are
+    -- summed as decimals, because a sum of floats would depend on the order of the rows.
     summed as (
         select
             model_id,

@@ -52,8 +52,9 @@ with
             and token_series.position = token_category.position
     ),
 
-    -- Every series is summed once, with all series of the same code; the starts share these sums. Summed
-    -- as decimals: their sum does not depend on the order of the rows.
+    -- A category code holds the categories of a token at all starts. The series are first summed by code, so
+    -- that each is summed only once; the sums of the codes are then added up for each start and category.
+    -- Scores are summed as decimals, because a sum of floats would depend on the order of the rows.
     summed_by_code as (
         select
             set_model_id,

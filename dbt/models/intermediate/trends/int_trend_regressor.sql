@@ -15,7 +15,7 @@ with
         array join steps as step
     ),
 
-    -- A checkpoint that is scored but not registered has seen step times batch tokens.
+    -- If a scored checkpoint is not registered, the tokens it has seen are computed as step * batch_tokens.
     step_set as (
         select
             scored_checkpoint.model_id as model_id,

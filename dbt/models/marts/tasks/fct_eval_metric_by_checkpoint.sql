@@ -39,7 +39,7 @@ with
         group by harness, model_id, task_id, task_version, shot_count, metric
     ),
 
-    -- A checkpoint that is not registered has seen step times batch tokens.
+    -- If a checkpoint is not registered, the tokens it has seen are computed as step * batch_tokens.
     described as (
         select
             {{ checkpoint_id("eval_result.model_id", "eval_result.step") }} as checkpoint_id,
