@@ -28,7 +28,7 @@ GRID = "#DDDDDD"
 RING = "#666666"
 """Circle around a point that needs caution."""
 REFERENCE = "#999999"
-"""What models are compared with: chance accuracy and random token sets."""
+"""Colour of the references that models are compared with: chance accuracy and random token sets."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,10 @@ def choose_model_color(index: int) -> str:
 
 
 def choose_grey(index: int, count: int, first: float, last: float) -> str:
-    """Return the grey at ``index`` of ``count`` evenly spaced ones, from ``first`` to ``last``; 0 is black, 1 white."""
+    """Return one of ``count`` evenly spaced greys as matplotlib names it; ``index`` counts from 0.
+
+    ``first`` and ``last`` are the lightness of the first and the last grey: 0 is black, 1 is white.
+    """
     lightness = first + (last - first) * index / max(1, count - 1)
     return f"{lightness:.2f}"
 

@@ -27,7 +27,7 @@ PASSAGE_START_PERCENT = 10
 
 @dataclass(frozen=True)
 class DrawingReport:
-    """The files that were written, and what a reader of them has to know besides."""
+    """The files that were written, and the caveats that a reader of the figures has to know."""
 
     files: list[Path]
     caveats: list[str]
@@ -63,7 +63,10 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
 def draw_figure(
     client: Client, figure: Figure, suite: str, corpus: str, directory: Path, caveats: list[str]
 ) -> list[Path]:
-    """Draw one figure; nothing where its mart has no rows, as of what a published suite did not publish."""
+    """Draw one figure and return its files.
+
+    Nothing is drawn if its mart has no rows, for example because a published suite lacks these results.
+    """
     chosen = {"suite_id": suite, "corpus_id": corpus} if figure.is_of_corpus else {"suite_id": suite}
     rows = read_columns(client, figure.mart, figure.columns, {**chosen, **dict(figure.equals)})
     if rows.num_rows == 0:
@@ -74,7 +77,11 @@ def draw_figure(
 
 
 def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:
-    """Read what a figure shows beside its mart: of the same suite and corpus, or of another, published suite."""
+    """Read the rows of a companion of a figure.
+
+    They are of the same suite and corpus, or of the published suite that the companion names. There are none if that
+    is the suite of the figure itself.
+    """
     own = {"suite_id": suite, "corpus_id": corpus}
     chosen = own if companion.suite_id is None else {"suite_id": companion.suite_id}
     rows = read_columns(client, companion.mart, companion.columns, {**chosen, **dict(companion.equals)})
@@ -82,7 +89,10 @@ def read_companion(client: Client, companion: Companion, suite: str, corpus: str
 
 
 def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> list[Path]:
-    """Draw the document that the largest model forgets most of, and write it as a page; nothing without trends."""
+    """Draw the document of which the largest model forgets most, and write it as a page too.
+
+    Returns the files; there are none if the marts hold no trends.
+    """
     question = read_questions(packaged_questions())["documents_by_trend"]
     values = {"suite_id": suite, "corpus_id": corpus, "start_percent": str(PASSAGE_START_PERCENT), "limit": "1"}
     found = ask_question(client, question, values)

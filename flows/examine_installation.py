@@ -1,4 +1,4 @@
-"""What may be wrong with an installation: the warehouse, its files, the packages, and Superset."""
+"""Find what is wrong with an installation: with the warehouse, its files, the packages or Superset."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _TIMEOUT_SECONDS = 10
 
 
 def examine(settings: Settings) -> list[HealthFinding]:
-    """Every check, the warehouse's last; a warehouse that does not answer is one problem."""
+    """Run every check and return the findings, those about the warehouse last.
+
+    A warehouse that does not answer is reported as one problem.
+    """
     findings = [check_packages(), check_directory(settings.data_directory), check_superset(settings)]
     try:
         address = resolve_address(settings)
@@ -37,7 +40,7 @@ def examine(settings: Settings) -> list[HealthFinding]:
 
 
 def check_packages() -> HealthFinding:
-    """Whether the installed versions are those that Trailhouse asks for."""
+    """Check whether the installed packages have the versions that Trailhouse requires."""
     wrong = []
     for text in importlib.metadata.requires("trailhouse") or []:
         requirement = Requirement(text)
@@ -56,7 +59,7 @@ def check_packages() -> HealthFinding:
 
 
 def check_directory(directory: Path) -> HealthFinding:
-    """Space beside the warehouse, where checkpoints and dbt's files lie."""
+    """Check the free space of the data directory, which holds the checkpoints and dbt's files."""
     existing = directory if directory.exists() else Path.cwd()
     usage = shutil.disk_usage(existing)
     found = f"{usage.free / 1e9:.1f} GB free at {existing}"
@@ -66,7 +69,7 @@ def check_directory(directory: Path) -> HealthFinding:
 
 
 def check_passwords(directory: Path) -> HealthFinding:
-    """Whether only the owner can read the passwords of the embedded server."""
+    """Check whether only the owner can read the passwords of the embedded server."""
     try:
         read_credentials(directory)
     except TrailhouseError as error:
@@ -75,7 +78,7 @@ def check_passwords(directory: Path) -> HealthFinding:
 
 
 def check_superset(settings: Settings) -> HealthFinding:
-    """Whether the Superset that is configured answers."""
+    """Check whether the configured Superset answers."""
     url = settings.superset_url
     if url is None:
         return HealthFinding("superset", "ok", "none configured")
@@ -90,9 +93,10 @@ def check_superset(settings: Settings) -> HealthFinding:
 
 
 def compare_servers(settings: Settings, url: str, query_limit: int | None = None) -> tuple[int, list[Difference]]:
-    """Ask the warehouse and the server at ``url`` the same; how many answers were compared, and which differ.
+    """Send the same queries to the warehouse and to the server at ``url``, and compare the answers.
 
-    Raises UsageError for a malformed URL, UnreachableError where a server does not answer.
+    Returns the number of compared answers, and the differences. Raises UsageError for a malformed URL, and
+    UnreachableError if a server does not answer.
     """
     other = WarehouseAddress.parse(
         url,

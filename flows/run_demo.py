@@ -39,7 +39,7 @@ class DemoReport:
 
 
 def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport:
-    """Run the main job from nothing to figures; every step skips what is done already."""
+    """Run every step from training to figures. A step skips what is done already."""
     suite = SUITES[size]
     address = resolve_address(settings)
     apply_migrations(address, read_migrations(packaged_migrations()))

@@ -21,9 +21,9 @@ _REASONS = (
 
 
 def explain_failure(error: BaseException) -> TrailhouseError | None:
-    """Return an error that names what is wrong with the warehouse.
+    """Return the error to show to the user if the warehouse itself failed; None otherwise.
 
-    Returns None for other errors: a statement that the engine refuses is a defect of Trailhouse.
+    For example, None is returned if the engine refuses a statement, because that is a defect of Trailhouse.
     """
     text = " ".join(str(error).split())
     if isinstance(error, DatabaseError | StreamFailureError):

@@ -1,4 +1,4 @@
-"""``trailhouse demo``: the whole main job on the miniature suite."""
+"""``trailhouse demo``: every step from training to figures, on the miniature suite."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def demo(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Run the main job on the miniature suite: train, score, evaluate, derive, summarise and draw.
+    """Run every step on the miniature suite: train, score, evaluate, derive the marts, summarise and draw.
 
     Needs no network and no GPU. Steps that are done already are skipped.
     """

@@ -88,7 +88,7 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
         return {"Authorization": f"Bearer {token}"}
 
     def find_url(self, *parts: object) -> str:
-        """Return the URL of a resource of the API, for example of ``chart`` and ``7``."""
+        """Return the URL of a resource of the API: ``find_url("chart", 7)`` is the URL of chart 7."""
         return str(self.join_urls(self.base_url, *parts))
 
     def read(self, *parts: object, query: str | None = None) -> Row:
@@ -123,9 +123,9 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
 
 
 def check_response(response: requests.Response) -> requests.Response:
-    """Return a successful response.
+    """Return the response if it is successful.
 
-    Raises the error that fits the status of any other, with the reason that Superset gives.
+    Otherwise raises the error that fits its status, with the reason that Superset gives.
     """
     try:
         raise_for_status(response)

@@ -1,4 +1,7 @@
-"""What a request that may only read is refused: the reader's requests, and every method but POST."""
+"""Refuse what a read-only request may not do.
+
+A request is read-only if its user is the reader or its method is not POST.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ _READING_WORDS = frozenset({"SET", "USE", "EXPLAIN", "VALUES", "TABLE", ""})
 
 
 def refuse_writing(statement: Statement | InsertHead) -> None:
-    """Raise ServerError 164 for a statement that may write, on a session's handle that can write."""
+    """Raise ServerError 164 if the statement may write.
+
+    This is for a read-only request in a session whose handle can write, where the engine would not refuse it.
+    """
     if isinstance(statement, InsertHead) or (
         statement.kind is Kind.DIRECT and statement.first_word not in _READING_WORDS
     ):
@@ -24,9 +30,9 @@ def refuse_writing(statement: Statement | InsertHead) -> None:
 
 
 def restrict_to_reading(execution: Execution, statement: Statement) -> None:
-    """Let a statement that should only read do no more, on a handle that can write too.
+    """Make the engine run the statement in readonly mode if the handle can write.
 
-    Raises ServerError 164 if it kills queries or sets readonly itself.
+    Raises ServerError 164 if the statement kills queries, or if it sets readonly itself on such a handle.
     """
     if statement.first_word == "KILL":
         raise ServerError(164, "READONLY", "Cannot execute query in readonly mode.")

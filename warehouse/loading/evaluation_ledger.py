@@ -1,9 +1,11 @@
 """Tasks, option scores and the evaluation ledger.
 
 The ledger has one row per evaluation: one checkpoint on one task with one number of shots and one seed. The row is
-written after the scores. The scores of a checkpoint are one partition of ``raw_option_score``; adding evaluations
-replaces that partition by its other rows and the new ones, so that readers see an evaluation with all of its scores
-or not at all.
+marked as complete after the scores are stored.
+
+All scores of a checkpoint are one partition of ``raw_option_score``. To add evaluations, a new partition is built from
+the scores that stay and the new scores, and it replaces the old one as a whole. Readers therefore see an
+evaluation with all of its scores or not at all.
 """
 
 from __future__ import annotations
@@ -122,10 +124,10 @@ def read_latest_evaluation(client: Client) -> str | None:
 
 
 def load_evaluations(client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID) -> int:
-    """Add evaluations of one checkpoint to its partition, then write their ledger rows; returns the number of scores.
+    """Add evaluations of one checkpoint to its partition and complete their ledger rows; return the number of scores.
 
-    If the process is killed, the warehouse holds either no complete ledger row for an evaluation, which is then to be
-    repeated, or the ledger row and all of its scores.
+    If the process is killed, an evaluation has either a complete ledger row and all of its scores, or no complete
+    ledger row. In the second case it must be repeated.
 
     Raises ValueError if the evaluations are of several checkpoints.
     """

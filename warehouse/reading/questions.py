@@ -120,9 +120,9 @@ def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, 
 
 
 def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str) -> list[str]:
-    """Return the caveats of a mart about the models of a suite on a corpus, one line per caveat.
+    """Return the caveats that a mart holds about the models of a suite on a corpus, one line per caveat.
 
-    A line is the names of the models that it concerns, smallest model first, and the caveat.
+    A line names the models that the caveat concerns, the smallest first, and then gives the caveat.
     """
     about = {"suite_id": suite_id, "corpus_id": corpus_id}
     rows = read_columns(client, mart, ["parameter_count", "model_id", "caveat"], about).to_pylist()
@@ -133,7 +133,10 @@ def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str) -> li
 
 
 def read_answer_caveats(client: Client, question: Question, values: Mapping[str, str]) -> list[str]:
-    """Return the caveats to print with the answer of a question; empty for a question that names no mart of them."""
+    """Return the caveats to print with the answer of a question.
+
+    The list is empty if the question names no mart of caveats.
+    """
     if question.caveat_mart is None:
         return []
     filled = fill_parameters(question, values)

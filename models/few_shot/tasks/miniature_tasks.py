@@ -76,7 +76,10 @@ def _build(
 
 
 def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
-    """Offer the last six words of a sentence, and those of three sentences of other modules."""
+    """Ask for the last six words of a sentence.
+
+    The wrong options are the last six words of three sentences from other modules.
+    """
     sentences = [(module, words) for module, words in _shuffle_sentences(generator) if len(words) >= 12]
     for module, words in sentences:
         others = [" ".join(other[-6:]) for name, other in sentences if name != module]
@@ -84,7 +87,10 @@ def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
 
 
 def _order_words(generator: random.Random) -> Iterator[TaskItem]:
-    """Offer the rest of a short sentence, and the same words shuffled, except that the last word stays last."""
+    """Ask for the rest of a short sentence after its first three words.
+
+    The wrong options are the same words in another order; only the last word stays in its place.
+    """
     for _, words in _shuffle_sentences(generator):
         if len(words) <= 16:
             middle = words[3:-1]
@@ -113,7 +119,10 @@ def _close_brackets(generator: random.Random) -> Iterator[TaskItem]:
 
 
 def _choose_articles(generator: random.Random) -> Iterator[TaskItem]:
-    """Ask alternately for a word that takes ``a`` and one that takes ``an``, so that each is half of the items."""
+    """Ask for the article of a word.
+
+    The right answer alternates between ``a`` and ``an``, so that each is right in half of the items.
+    """
     wanted = "a"
     for _, words in _shuffle_sentences(generator):
         index = next((index for index in range(2, len(words) - 1) if words[index] == wanted), None)
@@ -125,7 +134,7 @@ def _choose_articles(generator: random.Random) -> Iterator[TaskItem]:
 
 
 def _offer(generator: random.Random, question: str, right: str, wrong: list[str]) -> Iterator[TaskItem]:
-    """Yield one item with its options in random order; none if two options are equal."""
+    """Yield one item with its options in random order. Yield nothing if two options are equal."""
     options = [right, *wrong]
     generator.shuffle(options)
     if len(set(options)) == len(options):
