@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from trailhouse.errors import UsageError
@@ -20,14 +21,19 @@ def generate_secret(byte_count: int = 24) -> str:
 def ensure_secret(path: Path, byte_count: int = 24) -> None:
     """Write a generated secret to ``path``, unless there is a file already.
 
-    Two processes at once keep the same secret.
+    The file appears with its content, so two processes that do this at once read the same secret.
     """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    except FileExistsError:
+    if path.exists():
         return
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(generate_secret(byte_count) + "\n")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(generate_secret(byte_count) + "\n")
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
 
 
 def read_secret(path: Path, how_to_make_it: str) -> str:
