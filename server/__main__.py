@@ -1,4 +1,4 @@
-"""``python -m trailhouse.server DIRECTORY`` serves the directory until told to stop."""
+"""``python -m trailhouse.server DIRECTORY`` serves a data directory until a signal or the idle timeout ends it."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     if any(thread.name.startswith("statement") and thread.is_alive() for thread in threading.enumerate()):
-        os._exit(code)  # do not wait for a statement that does not stop
+        os._exit(code)  # the interpreter would wait for the thread of a statement that does not stop
     sys.exit(code)

@@ -55,7 +55,7 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_open_address(directory: Path, host: str) -> None:
-    """Raise UsageError if the host is open to the network and a password file was not written beforehand."""
+    """Raise UsageError if other machines can reach the host and a password file does not exist yet."""
     if is_loopback(host):
         return
     missing = [path for role in Role if not (path := password_path(directory, role)).exists()]

@@ -1,10 +1,10 @@
-"""Errors as ClickHouse's HTTP interface shows them to clients: code, name and HTTP status."""
+"""Errors in the form that ClickHouse's HTTP interface gives them: a code, a name and an HTTP status."""
 
 from __future__ import annotations
 
 import re
 
-# The statuses that ClickHouse's HTTP handler gives to names of errors; every other name is a 500.
+# The HTTP status that ClickHouse gives to each error, by the error's name. An error that is not listed gets status 500.
 _STATUS_OF_NAME = (
     {
         "REQUIRED_PASSWORD": 401,
@@ -64,12 +64,12 @@ _STATUS_OF_NAME = (
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[\s.]*(?:\(version [^)]*(?:\([^)]*\))?\)[\s.]*)?$")
 _VERSION = re.compile(r"\s*\(version [\d.]+(?: \([^)]*\))?\)\.?")
-# the clause with which the server redirects a statement to a pipe, and whatever follows it
+# Matches the clause that the server adds to a statement to redirect it to a pipe, and the text after the clause.
 _HIDDEN_FILE = re.compile(r"(?:(?:into\s+)?outfile|(?:from\s+)?infile)\s+'/dev/fd/\d+'.*", re.IGNORECASE | re.DOTALL)
 
 
 class ServerError(Exception):
-    """An error that a client sees: ClickHouse's code and name, and the HTTP status that follows from the name."""
+    """An error that a client sees, with ClickHouse's code and name; the name determines the HTTP status by default."""
 
     def __init__(self, code: int, name: str, text: str, *, status: int | None = None) -> None:
         super().__init__(text)
@@ -91,9 +91,9 @@ def status_of_error(name: str) -> int:
 
 
 def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
-    """Return the engine's message as a ServerError; ``hidden`` is text of the server's own, and is removed from it.
+    """Return the engine's message as a ServerError, without the text ``hidden`` that the server added to the query.
 
-    The engine puts a second "Code: N. DB::Exception:" around some errors; the inner one says what went wrong.
+    The engine wraps some errors in a second "Code: N. DB::Exception:". The inner error says what went wrong.
     """
     starts = list(_CODE.finditer(message))
     if not starts:
@@ -106,7 +106,7 @@ def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
 
 
 def _split_name(text: str) -> tuple[str, str]:
-    """Return the text without the error's name at its end, which the engine may repeat, and the name."""
+    """Split the error's name from the end of the text, where the engine may repeat it. Return the text and the name."""
     name = "UNKNOWN_EXCEPTION"
     while found := _NAME.search(text):
         name, text = found[1], text[: found.start()].rstrip()
@@ -117,5 +117,5 @@ def _split_name(text: str) -> tuple[str, str]:
 
 def _remove_hidden_text(text: str, hidden: str) -> str:
     text = text.replace(hidden, "")
-    # a syntax error quotes the query from the wrong token on, which may lie inside the hidden text
+    # a syntax error quotes the query from the wrong token to its end, so it may quote only a part of the hidden text
     return _HIDDEN_FILE.sub("end of query.", text)

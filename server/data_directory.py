@@ -7,13 +7,13 @@ from pathlib import Path
 
 from trailhouse.errors import UsageError
 
-SERVER_FILE = "server.json"  # the process and the URL of the server that runs
+SERVER_FILE = "server.json"  # holds the process id and the URL of the running server
 
 
 def prepare_directory(directory: Path) -> Path:
-    """Return the directory's absolute path; it is created if it does not exist.
+    """Create the directory if it does not exist, and return its absolute path.
 
-    Raises UsageError if it cannot be created or written, or if chDB cannot take its path.
+    Raises UsageError if the directory cannot be created or written, or if its path has a character that chDB refuses.
     """
     directory = directory.expanduser().resolve()
     if set("?&#") & set(str(directory)):
@@ -33,9 +33,9 @@ def prepare_directory(directory: Path) -> Path:
 
 
 def close_to_other_users(directory: Path) -> None:
-    """Close the directory, and every file that this process will make, to the other users of this machine.
+    """Deny the machine's other users access to the directory and to every file that this process will create.
 
-    Raises UsageError if the directory is another user's and open to more than its owner.
+    Raises UsageError if the directory belongs to another user and is open to more users than its owner.
     """
     os.umask(0o077)
     if directory.stat().st_mode & 0o077 == 0:

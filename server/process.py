@@ -25,7 +25,7 @@ _ANSWER_SECONDS = 5
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The URL of a server, and the user and password to use it with."""
+    """The URL of a server, and the user and password that it accepts."""
 
     url: str
     user: str
@@ -35,16 +35,16 @@ class Endpoint:
 def ensure_running(
     directory: Path, *, idle_timeout_seconds: float = 900, memory_limit_bytes: int | None = None
 ) -> Endpoint:
-    """Return the server of ``directory``; if none runs, one is started that stops when idle for the timeout.
+    """Return the server of ``directory``. If none runs, start one that stops when it has been idle for the timeout.
 
     ``memory_limit_bytes`` limits all queries of a new server together; the default is 60 % of the machine's memory.
-    Two callers at once get the same server. Raises UnreachableError if it does not answer within 30 s.
+    Two callers at once get the same server. Raises UnreachableError if the server does not answer within 30 s.
     """
     directory = directory.expanduser().resolve()
     if (endpoint := find_running(directory)) is not None:
         return endpoint
     prepare_directory(directory)
-    # a second caller waits here, and then finds the server of the first
+    # a second caller waits here until the first caller has started the server
     with FileLock(directory / "start.lock", mode=OWNER_ONLY):
         if (endpoint := find_running(directory)) is not None:
             return endpoint
@@ -67,7 +67,7 @@ def find_running(directory: Path) -> Endpoint | None:
 def stop(directory: Path) -> bool:
     """Stop the server of ``directory`` by SIGTERM, wait for its end, and return whether one ran.
 
-    Raises UnreachableError if it is still there after 15 s.
+    Raises UnreachableError if the server still runs after 15 s.
     """
     directory = directory.expanduser().resolve()
     record = read_record(directory / SERVER_FILE)

@@ -1,4 +1,4 @@
-"""Serving a data directory over HTTP until told to stop."""
+"""Serving a data directory over HTTP until a signal or the idle timeout ends it."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def serve(
 ) -> None:
     """Serve ``directory`` at http://host:port until SIGTERM or SIGINT, or until it has been idle for the timeout.
 
-    Port 0 takes any free port. ``on_ready`` is called with the server's URL, which ``server.json`` in the directory
-    then holds too. Raises UsageError or UnreachableError, before anything is served, if the directory or the address
-    cannot be used.
+    Port 0 takes any free port. When the server is ready, its URL is written to ``server.json`` in the directory, and
+    ``on_ready`` is called with the URL. Raises UsageError or UnreachableError if the directory or the address cannot
+    be used, before anything is served.
     """
     directory = prepare_directory(directory)
     close_to_other_users(directory)
@@ -75,7 +75,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that stops when it has been idle for the timeout, and kills queries that would delay its end."""
+    """A uvicorn server that stops after the idle timeout, and kills the queries that would delay its end."""
 
     def __init__(self, application: Application, engine: Engine, idle_timeout_seconds: float | None) -> None:
         super().__init__(
@@ -99,7 +99,7 @@ class _Server(uvicorn.Server):
         self._idle_timeout_seconds = idle_timeout_seconds
 
     async def main_loop(self) -> None:
-        """Run until told to stop or idle for too long."""
+        """Run until a signal arrives or the idle timeout has passed."""
         watcher = asyncio.get_running_loop().create_task(self._stop_when_idle())
         await super().main_loop()
         watcher.cancel()
@@ -112,7 +112,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and SIGINT; unlike uvicorn's own method, do not raise them again at the end."""
+        """Stop on SIGTERM and SIGINT. Unlike uvicorn's own method, do not raise the signals again at the end."""
         previous = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
@@ -136,7 +136,7 @@ class _Server(uvicorn.Server):
 
 
 def _allow_many_files() -> None:
-    """Raise the limit on open files: each connection and each running query has several."""
+    """Raise the limit on open files, because each connection and each running query has several files open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, _MAX_OPEN_FILES) if most > 0 else _MAX_OPEN_FILES, most))

@@ -1,7 +1,7 @@
-"""The files that the server's process may open at all, which the kernel enforces whatever a query says.
+"""Confine the server's process, so that the kernel lets it open only the files that it needs.
 
-The guard refuses SQL that reaches for files. This module is the second line of defence, for the ways that nobody has
-thought of. Landlock takes rights from this process and from every process that it starts, for good.
+The guard already refuses SQL that reads or writes files. This module is the second line of defence, against SQL that
+the guard overlooks. It uses Landlock, which takes rights for good from this process and every process that it starts.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from landlock import FSAccess, LandlockError, Ruleset, landlock_abi_version
 
 import trailhouse
 
-# The engine keeps its data here. The passwords lie beside, and cannot be read once the process is confined.
+# The engine keeps its data in these folders. The password files are outside them, so a confined process cannot read
+# the passwords.
 _ENGINE_FOLDERS = (".server", "data", "metadata", "metadata_dropped", "store", "tmp")
 _ENGINE_FILES = ("status",)
-_LEAST_VERSION = 3  # earlier versions of Landlock do not forbid to truncate files
-# /proc/self/task: the engine reads counters of each thread that it starts; without it a small query takes 25 % longer
+_LEAST_VERSION = 3  # earlier versions of Landlock cannot forbid truncating files
+# The engine reads counters of each of its threads in /proc/self/task. Without access, a small query takes 25 % longer.
 _READ_ONLY = (
     "/usr", "/lib", "/lib64", "/opt", "/sys",
     "/etc/host.conf", "/etc/hosts", "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/resolv.conf",
@@ -37,9 +38,9 @@ _DEVICES = ("/dev/null", "/dev/random", "/dev/urandom", "/dev/zero")
 def confine(directory: Path) -> bool:
     """Forbid this process to open anything but the engine's files in ``directory`` and the installed programs.
 
-    Threads that run already keep their rights, so call it before the engine starts any. Temporary files go below
-    ``directory`` from then on. Returns False, and changes nothing, if the system cannot do it: only Linux from version
-    6.2 can, unless it was built or started without Landlock.
+    Call this function before the engine starts threads, because running threads keep their rights. Afterwards,
+    temporary files are written below ``directory``. Returns False, and changes nothing, if the system has no
+    sufficient Landlock. Linux has it from version 6.2, unless it was built or started without Landlock.
     """
     try:
         if landlock_abi_version() < _LEAST_VERSION:
@@ -56,8 +57,8 @@ def confine(directory: Path) -> bool:
 
 
 def _redirect_temporary_files(folder: Path) -> None:
-    """Let Python and the engine write temporary files to ``folder``, which is emptied."""
-    shutil.rmtree(folder, ignore_errors=True)  # left by a server that was killed
+    """Empty ``folder``, and let Python and the engine write their temporary files to it."""
+    shutil.rmtree(folder, ignore_errors=True)  # a killed server leaves its temporary files
     folder.mkdir(mode=0o700)
     tempfile.tempdir = str(folder)
     os.putenv("TMPDIR", str(folder))  # read by the engine
@@ -82,7 +83,7 @@ def _existing(paths: Iterable[str]) -> list[str]:
 
 
 def _find_program_folders() -> set[str]:
-    """Return the folders of Python, its packages and this package; their parent may hold data."""
+    """Return the folders of Python, its packages and this package, but not their parents, which may hold data."""
     rooms = [entry for entry in Path(trailhouse.__path__[0]).iterdir() if entry.is_dir()]
     folders = [sys.prefix, sys.base_prefix, *site.getsitepackages(), *trailhouse.__path__, *map(str, rooms)]
     return {os.path.realpath(folder) for folder in folders}

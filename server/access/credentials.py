@@ -11,7 +11,7 @@ from trailhouse.support.secrets import ensure_secret, read_secret
 
 
 class Role(StrEnum):
-    """The two users: the admin may do everything in the warehouse, the reader may read it."""
+    """The two users: the admin may do everything in the warehouse, and the reader may only read."""
 
     ADMIN = "admin"
     READER = "reader"
@@ -25,8 +25,11 @@ class Credentials:
     reader_password: str = field(repr=False)
 
     def find_role(self, user: str, password: str) -> Role | None:
-        """Return the role of this user and password, or None; every wrong answer takes the same time."""
-        # user and password of a URL may be bytes that are not UTF-8
+        """Return the role of this user and password, or None if they are wrong.
+
+        The comparison takes equally long for every wrong password, so that its duration gives nothing away.
+        """
+        # a URL may hold a user and a password whose bytes are not UTF-8
         given_password, given_user = password.encode(errors="surrogateescape"), user.encode(errors="surrogateescape")
         is_admin_password = hmac.compare_digest(given_password, self.admin_password.encode())
         is_reader_password = hmac.compare_digest(given_password, self.reader_password.encode())
@@ -54,7 +57,10 @@ def read_credentials(directory: Path) -> Credentials:
 
 
 def ensure_credentials(directory: Path) -> Credentials:
-    """Generate the passwords that do not exist yet, and return both. Raises UsageError as ``read_credentials``."""
+    """Generate the passwords that do not exist yet, and return both.
+
+    Raises UsageError in the cases that ``read_credentials`` names.
+    """
     for role in Role:
         ensure_secret(password_path(directory, role))
     return read_credentials(directory)

@@ -1,6 +1,6 @@
-"""The engine's configuration: what SQL from a client may reach, and how much memory it may take.
+"""The engine's configuration: what a client's SQL may access, and how much memory it may take.
 
-Without it, any handle of chDB reads and writes the server's files and connects to other hosts.
+Without this configuration, a client's SQL could read and write the server's files and connect to other hosts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from trailhouse.server.sql.allowed_engines import TABLE_ENGINES
 from trailhouse.support.files import write_whole
 from trailhouse.support.secrets import OWNER_ONLY
 
-# Not granted: SOURCES (file, url, s3, remote, ...), SYSTEM, access management, dictionaries and functions.
+# The list leaves out SOURCES (file, url, s3, remote, ...), SYSTEM, access management, dictionaries and functions.
 _PRIVILEGES = (
     "SELECT",
     "INSERT",
@@ -37,7 +37,7 @@ _PRIVILEGES = (
     "KILL QUERY",
 )
 _PROFILE_SETTINGS = {
-    # inserts are synchronous: each is acknowledged only when it is on disk, and each block becomes one part
+    # an INSERT is acknowledged only when its rows are on disk, and each of its blocks becomes one part
     "async_insert": "0",
     "max_bytes_ratio_before_external_group_by": "0.5",
     "max_bytes_ratio_before_external_sort": "0.5",
@@ -47,7 +47,8 @@ _PROFILE_SETTINGS = {
     "send_logs_level": "none",
     "log_queries": "0",
 }
-# Settings that no statement may change: they name the server's files or other hosts, whatever the grants say.
+# Settings that no statement may change, because they give access to the server's files or other hosts despite the
+# grants.
 _FROZEN_SETTINGS = (
     "output_format_schema",
     "format_schema",
@@ -76,7 +77,7 @@ _FROZEN_SETTINGS = (
     "table_function_remote_max_addresses",
     "async_insert",
     "send_logs_level",
-    # their value is SQL, or they change the language of a query: the guard would not see that SQL
+    # the settings from here on hold SQL or change the language of a query, so the guard would not see that SQL
     "additional_table_filters",
     "additional_result_filter",
     "parallel_replicas_custom_key",

@@ -1,8 +1,8 @@
-"""Making the database `default` an ordinary one.
+"""Making `default` an ordinary database.
 
-chDB mounts `default` over the files of the working directory, as clickhouse-local does, and every access to it then
-needs the grant to read files. Underneath lies an Atomic database. Its id is the target of the link
-``metadata/default``, which exists from the first table on.
+Like clickhouse-local, chDB makes `default` an overlay of two things: the files of the working directory, and an
+ordinary (Atomic) database. Every access to the overlay needs the grant to read files, which clients do not have.
+The engine creates the link ``metadata/default`` with the first table. Its target contains the Atomic database's id.
 """
 
 from __future__ import annotations
@@ -14,18 +14,24 @@ from trailhouse.server.sql.guard import DEFAULT_DATABASE
 
 
 def prepare_metadata(directory: Path) -> None:
-    """Make the link and its .sql file consistent before the engine opens ``directory``: both exist, or neither."""
+    """Make sure that the link ``metadata/default`` and ``metadata/default.sql`` either both exist or both do not.
+
+    Call this function before the engine opens ``directory``.
+    """
     link = directory / "metadata" / DEFAULT_DATABASE
     definition = _definition_path(directory)
     if not link.is_symlink():
         definition.unlink(missing_ok=True)  # no table was ever made, so nothing is lost
     elif not definition.exists():
-        # chDB made this directory without us; its tables stay
+        # chDB made this directory without Trailhouse; the definition keeps its tables
         definition.write_text(f"ATTACH DATABASE _ UUID '{link.readlink().name}'\nENGINE = Atomic\n")
 
 
 def replace_overlay(directory: Path, run: Callable[[str], object]) -> None:
-    """Replace the overlay by the Atomic database, once the engine has opened ``directory``; ``run`` runs SQL in it."""
+    """Replace the overlay `default` by its Atomic database. Call this once the engine has opened ``directory``.
+
+    ``run`` runs an SQL statement in the engine.
+    """
     if _definition_path(directory).exists():
         run(f"DETACH DATABASE {DEFAULT_DATABASE}")
         run(f"ATTACH DATABASE {DEFAULT_DATABASE}")

@@ -17,10 +17,10 @@ from trailhouse.support.secrets import OWNER_ONLY
 
 
 class DirectoryLock:
-    """The lock ``<directory>/server.lock``, which a process holds as long as it lives.
+    """The lock ``<directory>/server.lock``, which one process holds as long as it lives.
 
     The kernel releases the lock when the process ends, even by kill -9. ``<directory>/server.holder.json`` only tells
-    other processes who the holder is.
+    other processes which process holds the lock.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -30,7 +30,7 @@ class DirectoryLock:
     def acquire(self) -> Self:
         """Take the lock.
 
-        Raises UnreachableError, which names the holder, if another process has it, and UsageError if the directory
+        Raises UnreachableError naming the holder if another process has the lock, and UsageError if the directory
         cannot be written.
         """
         try:

@@ -1,4 +1,4 @@
-"""The chDB engine of one data directory, and its pools of clean handles."""
+"""The chDB engine of one data directory, and its pools of connections that can be used again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_QUERY_BYTES = 16 << 20
 
 
 class Engine:
-    """The open data directory. Its methods may be called from any thread.
+    """The chDB engine with one data directory open. Its methods may be called from any thread.
 
     Raises UnreachableError if the directory cannot be opened.
     """
@@ -29,17 +29,18 @@ class Engine:
     def __init__(self, directory: Path, *, memory_limit_bytes: int) -> None:
         configuration = write_configuration(directory, memory_limit_bytes=memory_limit_bytes)
         prepare_metadata(directory)
-        # the engine reads config.xml from the working directory, and chDB opens an engine when it is imported
+        # Importing chDB opens an engine, which reads config.xml from the working directory. So the process first
+        # changes to a directory that has no such file.
         os.chdir(configuration.parent)
         import chdb
 
         self._connect: Callable[[str], Any] = chdb.connect
-        # implicit_select=0: as on a server, and unlike clickhouse-local, a query has to say SELECT
+        # implicit_select=0: a query must begin with SELECT, as on a ClickHouse server (clickhouse-local adds it)
         self._address = f"{directory}?config-file={configuration}&implicit_select=0"
         self._lock = threading.Lock()
         self._idle: dict[bool, list[Handle]] = {False: [], True: []}  # by is_readonly
         try:
-            # keeps the engine open while no other handle is
+            # this handle keeps the engine open while no other handle is open
             self._keeper = Handle(self._connect(self._address), is_readonly=False)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise UnreachableError(
@@ -51,7 +52,7 @@ class Engine:
         self.timezone = self._keeper.run("SELECT timezone()")[0].decode().strip()
 
     def acquire(self, *, is_readonly: bool) -> Handle:
-        """Return a clean handle. A read-only one cannot write, and its statements cannot change that."""
+        """Return a clean handle. If it is read-only, it cannot write, and no statement can lift that restriction."""
         with self._lock:
             if self._idle[is_readonly]:
                 return self._idle[is_readonly].pop()
@@ -61,7 +62,7 @@ class Engine:
         return handle
 
     def release(self, handle: Handle, *, is_clean: bool) -> None:
-        """Take a handle back; it is closed unless its statement can have left nothing in it."""
+        """Take a handle back. Keep it for later statements if it is clean and its pool has room, or else close it."""
         if is_clean:
             with self._lock:
                 idle = self._idle[handle.is_readonly]
@@ -71,7 +72,7 @@ class Engine:
         handle.close()
 
     def kill(self, query_id: str) -> None:
-        """Ask the engine to stop the query with this client's id; returns at once."""
+        """Ask the engine to stop the query that has this id from the client, and do not wait for its end."""
         condition = f"{QUERY_ID_EXPRESSION} = {quote_literal(query_id)}"
         handle = self.acquire(is_readonly=False)
         try:

@@ -1,4 +1,4 @@
-"""What a statement runs with, and how the request's settings hold for that statement only."""
+"""The handle, parameters and settings of a statement, and limiting the request's settings to that statement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 @dataclass(frozen=True)
 class Execution:
-    """The handle, query parameters and settings of one statement, and the client's id of it."""
+    """The handle, the query parameters, the settings and the client's query id of one statement."""
 
     handle: Handle
     parameters: Mapping[str, str]
@@ -31,9 +31,10 @@ class Execution:
 
     @property
     def mark(self) -> dict[str, str]:
-        """The setting by which the query is found and killed: a log comment whose first line is the query id.
+        """The setting that identifies a running query, so that it can be killed.
 
-        It has to be the last setting of the statement, so that no other overrides it.
+        It is a log comment whose first line is the query id. It has to be the statement's last setting, so that no
+        other setting overrides it.
         """
         comment = self.settings.get("log_comment", "")
         return {"log_comment": f"{self.query_id}\n{comment}".strip()}
@@ -45,7 +46,10 @@ class Execution:
 
 
 def run_direct(execution: Execution, statement: Statement, output_format: str) -> tuple[bytes, Statistics]:
-    """Run a statement whose result is small or empty, and return its output. Blocks. Raises ServerError."""
+    """Run a statement whose result is small or empty, and return its output.
+
+    Blocks until the statement has ended. Raises ServerError if it fails.
+    """
     handle = execution.handle
     if statement.first_word in ("SET", "USE"):
         output = handle.run(statement.text, output_format, execution.parameters)
@@ -58,7 +62,7 @@ def run_direct(execution: Execution, statement: Statement, output_format: str) -
 
 @contextlib.contextmanager
 def apply_settings(execution: Execution, extra: Mapping[str, str] | None = None) -> Iterator[None]:
-    """SET the request's settings on the handle; in a session, restore the earlier values after the block.
+    """SET the request's settings on the handle. In a session, restore the earlier values at the end of the block.
 
     ``extra`` holds further settings. Raises ServerError if a setting is wrong.
     """
@@ -75,14 +79,14 @@ def apply_settings(execution: Execution, extra: Mapping[str, str] | None = None)
 
 
 def widen_pipe(file_descriptor: int) -> None:
-    """Let a pipe hold a mebibyte, where the system allows it: fewer wake-ups for large results."""
+    """Let a pipe hold a mebibyte, if the system allows it, so that large results need fewer wake-ups."""
     if _SET_PIPE_SIZE is not None:
         with contextlib.suppress(OSError):
             fcntl.fcntl(file_descriptor, _SET_PIPE_SIZE, PIPE_BYTES)
 
 
 def _remember_settings(handle: Handle, names: list[str]) -> Callable[[], None]:
-    """Return a function that gives the settings the values that they have now."""
+    """Return a function that resets the settings to the values that they have now."""
     listed = ", ".join(quote_literal(name) for name in names)
     rows = handle.run(f"SELECT name, value, changed FROM system.settings WHERE name IN ({listed})", "JSONEachRow")
     before = {row["name"]: row for row in map(json.loads, rows[0].splitlines())}

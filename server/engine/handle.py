@@ -1,7 +1,7 @@
 """A handle: one chDB connection, with its current database and settings.
 
-A handle whose statement failed is closed and never used again: chDB 4.4 returns the rows of a failed query as the
-answer to the next one. A session has to keep its handle, and discards those rows by throw-away queries instead.
+A handle is closed when its statement has failed, because chDB 4.4 returns the rows of a failed query as the answer to
+the next query. A session must keep its handle, so it runs two throw-away queries that take those rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Handle:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[Any]:
-        """Yield the connection, and keep ``close`` from closing it while the block runs."""
+        """Yield the connection. While the block runs, ``close`` does not close it."""
         self._is_busy = True
         try:
             yield self.connection
@@ -52,7 +52,7 @@ class Handle:
             self.database = database
 
     def discard_leftovers(self) -> None:
-        """Discard the rows that a failed query may have left in the connection, by two throw-away queries."""
+        """Run two throw-away queries that take the rows which a failed query may have left in the connection."""
         for _ in range(2):
             try:
                 self.connection.query("SELECT 1", "Null")
@@ -60,6 +60,6 @@ class Handle:
                 continue
 
     def close(self) -> None:
-        """Close the connection, unless a thread still works with it: closing would wait for that thread."""
+        """Close the connection. Leave it open if a thread still uses it, because closing would wait for that thread."""
         if not self._is_busy:
             self.connection.close()

@@ -1,6 +1,7 @@
 """An INSERT whose rows reach the engine piece by piece, through a pipe.
 
-chDB's own send_insert acknowledges rows that it could not store, on a full disk for instance.
+This module does not use chDB's send_insert, because that function acknowledges rows even if it could not store them,
+for example on a full disk.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from trailhouse.server.sql.settings_clause import format_settings
 
 
 class InsertStream:
-    """A running INSERT. Its methods block, so they are called in a thread.
+    """A running INSERT. Its methods block, so call them in a thread.
 
-    ``forced_settings`` override the settings of the statement.
+    ``forced_settings`` override the statement's own settings.
     """
 
     def __init__(
@@ -64,9 +65,9 @@ class InsertStream:
         return self._statistics
 
     def cancel(self) -> None:
-        """End the INSERT and drop what was not committed."""
+        """End the INSERT and drop the rows that are not committed yet."""
         if self._thread is not None and self._thread.is_alive():
-            # kill first: the end of the rows alone would commit them
+            # kill the query first, because closing the pipe alone would commit the rows written so far
             with contextlib.suppress(ServerError):
                 self._engine.kill(self._execution.query_id)
         self._join()

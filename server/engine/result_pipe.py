@@ -1,7 +1,7 @@
 """The result of a running statement, read through a pipe.
 
-The server adds INTO OUTFILE with the pipe's path to the statement. So a result of any format and size streams with
-bounded memory, and never lies in the connection's own buffer.
+The server adds INTO OUTFILE with the pipe's path to the statement. So a result of any format and size is streamed in
+bounded memory, and is never held in the connection's own buffer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KILL_AGAIN_SECONDS = 0.5
 
 
 class ResultPipe:
-    """A running statement; ``read`` returns its result piece by piece. Used from the event loop."""
+    """A running statement; ``read`` returns its result piece by piece. Call the methods from the event loop."""
 
     def __init__(self, engine: Engine, executor: ThreadPoolExecutor) -> None:
         self._engine = engine
@@ -47,7 +47,7 @@ class ResultPipe:
         )
 
     async def read(self) -> bytes:
-        """Return the next piece of the result; empty at its end, when ``statistics`` and ``error`` are set."""
+        """Return the next piece of the result, or empty bytes at its end. Then ``statistics`` or ``error`` is set."""
         while not self.is_finished:
             try:
                 data = os.read(self._read_end, self._read_size)
@@ -65,7 +65,7 @@ class ResultPipe:
     async def cancel(self) -> None:
         """Stop the query, and wait until the engine no longer uses the handle."""
         draining = self._loop.create_task(self._drain())
-        while not draining.done():  # the engine does not know the query yet while its thread is queued
+        while not draining.done():  # ask again, because the engine does not know a query whose thread has not started
             with contextlib.suppress(ServerError):
                 await asyncio.to_thread(self._engine.kill, self._query_id)
             await asyncio.wait([draining], timeout=_KILL_AGAIN_SECONDS)
@@ -91,7 +91,8 @@ class ResultPipe:
     async def _wait_until_done(self) -> None:
         """Wait until the statement has ended, for at most 10 ms.
 
-        Most queries end within that time and leave their whole result in the pipe: one wake-up instead of three.
+        Most queries end within that time and leave their whole result in the pipe. Then the event loop wakes up once
+        instead of three times.
         """
         done: asyncio.Future[None] = self._loop.create_future()
         self._future.add_done_callback(lambda _: _resolve(done))

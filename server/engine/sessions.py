@@ -1,4 +1,4 @@
-"""Sessions: handles that outlive a request and keep USE, SET and temporary tables."""
+"""Sessions: handles that stay open between requests, so that USE, SET and temporary tables keep their effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SESSIONS = 1000
 
 @dataclass
 class Session:
-    """A user's named session. It expires at ``expires_at``, on the monotonic clock, unless it is busy."""
+    """A user's named session. If no query runs in it, it expires at ``expires_at`` on the monotonic clock."""
 
     handle: Handle
     is_busy: bool = False
@@ -28,7 +28,7 @@ class Session:
 
 
 class SessionTable:
-    """All live sessions. Used from the event loop only."""
+    """All open sessions. Call the methods from the event loop only."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -43,11 +43,12 @@ class SessionTable:
         must_exist: bool,
         has_answered: Callable[[], bool],
     ) -> Session:
-        """Return the session for one query; it is opened if it does not exist.
+        """Return the session for one query, and open it if it does not exist.
 
-        Raises ServerError 372 if ``must_exist`` is true and the session does not exist, and 373 if another query runs
-        in it. A query that has sent its whole answer is about to release the session, so the next query waits for it
-        instead of failing. ``has_answered`` tells later queries whether this one has sent its whole answer.
+        Raises ServerError 372 if ``must_exist`` is true and the session does not exist. Raises ServerError 373 if
+        another query runs in the session. But if that other query has already sent its whole answer, this method
+        waits until it releases the session. ``has_answered`` tells whether the query of this call has sent its whole
+        answer.
         """
         session = self._sessions.get((role, session_id))
         while session is not None and session.is_busy:
@@ -73,7 +74,7 @@ class SessionTable:
             self._close_session(role, session_id)
 
     def close_expired(self) -> None:
-        """Close the sessions that nobody used in time."""
+        """Close the sessions that no query has used within their timeout."""
         now = time.monotonic()
         for (role, session_id), session in list(self._sessions.items()):
             if not session.is_busy and session.expires_at <= now:

@@ -20,7 +20,7 @@ class Statistics:
 
 
 def read_statistics(result: Any) -> Statistics:  # noqa: ANN401  chDB has no types
-    """Return the counts of a finished query; chDB's ``rows_read`` are the rows of the result."""
+    """Return the counts of a finished query. What chDB calls ``rows_read`` is the number of rows in the result."""
     return Statistics(
         read_rows=result.storage_rows_read(),
         read_bytes=result.storage_bytes_read(),
@@ -33,7 +33,7 @@ def read_statistics(result: Any) -> Statistics:  # noqa: ANN401  chDB has no typ
 
 
 def read_insert_statistics(result: Any) -> Statistics:  # noqa: ANN401  chDB has no types
-    """Return the counts of a finished INSERT: the rows that the client sent count as read, as in ClickHouse."""
+    """Return the counts of a finished INSERT. The rows that the client sent count as rows read, as in ClickHouse."""
     rows, size = result.rows_written(), result.bytes_written()
     return Statistics(
         read_rows=rows,

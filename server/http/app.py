@@ -33,9 +33,9 @@ _STATEMENT_NICENESS = 5
 
 
 class Application:
-    """Serves one engine, and knows for how long it has been idle.
+    """The ASGI application of one engine; it also measures for how long no request has run.
 
-    ``allowed_hosts`` are the names that a Host header may have; None allows any.
+    ``allowed_hosts`` are the names that a Host header may contain; None allows any name.
     """
 
     def __init__(self, engine: Engine, credentials: Credentials, *, allowed_hosts: frozenset[str] | None) -> None:
@@ -51,7 +51,7 @@ class Application:
 
     @property
     def idle_seconds(self) -> float:
-        """The seconds since the last request ended; 0 while one runs."""
+        """The seconds since the last request ended; 0 while a request runs."""
         return 0.0 if self._active_count else time.monotonic() - self._last_used_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +133,7 @@ class Application:
 
 
 def _require_length(method: str, headers: dict[str, str]) -> None:
-    """Refuse a POST without a length, whose body would be read as empty."""
+    """Refuse a POST that does not state its length, because its body would be read as empty."""
     if method == "POST" and "content-length" not in headers and "transfer-encoding" not in headers:
         raise ServerError(
             381,
@@ -143,8 +143,8 @@ def _require_length(method: str, headers: dict[str, str]) -> None:
 
 
 def _lower_priority() -> None:
-    """Lower the priority of this thread, and of those that the engine starts from it, below the event loop's."""
-    if sys.platform == "linux":  # elsewhere the whole process has one priority
+    """Give this thread, and the threads that the engine starts from it, a lower priority than the event loop's."""
+    if sys.platform == "linux":  # on other systems, all threads of a process have the same priority
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _STATEMENT_NICENESS)
 
 

@@ -1,4 +1,4 @@
-"""Authentication: the user and password that a request carries, and the role that they give."""
+"""Authentication: read the user and password of a request, and find the user's role."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _MAX_SHOWN_NAME = 64
 def authenticate(request: QueryRequest, credentials: Credentials) -> Role:
     """Return the role of the request's user.
 
-    Raises ServerError 194 (status 401) if the request names no user, and 516 (403) if the user, the password or the
-    way in which they are given is wrong.
+    Raises ServerError 194 (status 401) if the request names no user. Raises ServerError 516 (status 403) if the user
+    or password is wrong, or if the request gives them in more than one way.
     """
     user, password = _read_user(request)
     role = credentials.find_role(user, password)
@@ -27,7 +27,10 @@ def authenticate(request: QueryRequest, credentials: Credentials) -> Role:
 
 
 def _read_user(request: QueryRequest) -> tuple[str, str]:
-    """Return the user and the password, which must be given in exactly one of the three ways."""
+    """Return the user and password from ClickHouse's headers, the Authorization header or the URL.
+
+    Only one of the three may give them.
+    """
     headers, options = request.headers, request.options
     ways = []
     if "x-clickhouse-user" in headers or "x-clickhouse-key" in headers:

@@ -1,4 +1,4 @@
-"""A result that is held back until its status is known: in memory, and beyond 64 MiB in a temporary file."""
+"""A result that is held back until its query's status is known, in memory or, above 64 MiB, in a temporary file."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class BufferedResult:
             self._parts = []
 
     def join(self) -> bytes:
-        """Return the whole result, which must be in memory."""
+        """Return the complete result. Call this only if ``is_in_memory`` is true."""
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield the result in pieces, once."""
+        """Yield the result in pieces. Call this only once."""
         if self._file is not None:
             self._file.seek(0)
             while data := await asyncio.to_thread(self._file.read, _PIECE_BYTES):

@@ -1,4 +1,4 @@
-"""Noticing that the client of a long query has left."""
+"""Noticing that the client of a long query has closed its connection."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _CLIENT_GONE = "the client left"
 
 @contextlib.asynccontextmanager
 async def watching_client(body: RequestBody) -> AsyncGenerator[None, None]:
-    """Raise ClientGoneError inside the block when the client leaves, from 0.1 s after its beginning on.
+    """Raise ClientGoneError inside the block when the client closes its connection.
 
-    The body must be complete.
+    The watch begins 0.1 s after the start of the block. The request's body must be complete by then.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     watchers: list[asyncio.Task[None]] = []

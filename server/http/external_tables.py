@@ -1,4 +1,4 @@
-"""External tables: rows that a multipart request sends beside its query, which sees them as tables."""
+"""External tables: a multipart request sends their rows with its query, and the query can read them as tables."""
 
 from __future__ import annotations
 
@@ -37,12 +37,15 @@ class ExternalTable:
 
 
 def is_multipart(request: QueryRequest) -> bool:
-    """Return whether the body is a form."""
+    """Return whether the request's body is a multipart form."""
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTable]:
-    """Add the form's fields to ``request`` and return its files as tables. Raises ServerError if it is malformed."""
+    """Add the form's fields to ``request``, and return the form's files as external tables.
+
+    Raises ServerError if the form is malformed.
+    """
     parser = BoundedFormParser(Headers({"content-type": request.headers["content-type"]}), body.stream())
     try:
         form = await parser.parse()
@@ -58,9 +61,10 @@ async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTa
 
 
 def load_table(handle: Handle, table: ExternalTable) -> None:
-    """Create the table on this handle, where it lives as long as the handle. Blocks. Raises ServerError.
+    """Create a temporary table on this handle; it exists until the handle is closed or the table is dropped.
 
-    The guard must have accepted the definition. Rows in the Values format may hold literals only.
+    The guard must have accepted the definition before. Rows in the Values format may hold literals only. Blocks.
+    Raises ServerError if the engine refuses the definition or the rows.
     """
     handle.run(table.definition)
     sql = f"INSERT INTO {quote_identifier(table.name)} SETTINGS {format_settings(ONLY_LITERALS)}"
@@ -74,7 +78,7 @@ def load_table(handle: Handle, table: ExternalTable) -> None:
 
 
 def drop_table(handle: Handle, table: ExternalTable) -> None:
-    """Drop the table from a handle that a session keeps. Blocks."""
+    """Drop the table from a handle that stays open because it belongs to a session. Blocks."""
     handle.run(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
 
 

@@ -20,7 +20,7 @@ MAX_FILES_BYTES = 256 << 20
 class BoundedFormParser(MultiPartParser):
     """starlette's parser with limits on the number and the total size of fields and files.
 
-    Raises ServerError 161 (status 413) as soon as one is exceeded.
+    Raises ServerError 161 (status 413) as soon as a limit is exceeded.
     """
 
     def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]) -> None:
@@ -29,18 +29,18 @@ class BoundedFormParser(MultiPartParser):
         self._files_bytes = 0
 
     def on_headers_finished(self) -> None:
-        """Check the number of parts."""
+        """Check that the form has not too many parts."""
         super().on_headers_finished()
         if self._current_fields > MAX_FIELDS or self._current_files > MAX_FILES:
             raise _too_large(f"more than {MAX_FIELDS} fields or {MAX_FILES} files")
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        """Collect the value of a part's header; its size counts as a field's."""
+        """Collect the value of a part's header. Its size counts towards the limit on fields."""
         self._count_field_bytes(end - start)
         super().on_header_value(data, start, end)
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        """Collect the name of a part's header; its size counts as a field's."""
+        """Collect the name of a part's header. Its size counts towards the limit on fields."""
         self._count_field_bytes(end - start)
         super().on_header_field(data, start, end)
 

@@ -1,4 +1,4 @@
-"""Limits on the head of a request, its URL and headers: how long it may be, and how long it may take to arrive."""
+"""Limits on a request's head (its URL and headers): how long it may be, and how long it may take to arrive."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from asyncio.events import TimerHandle
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_MAX_HEAD_BYTES = (1 << 20) + (1 << 16)  # a URL of 1 MiB, and the headers
+_MAX_HEAD_BYTES = (1 << 20) + (1 << 16)  # 1 MiB for the URL and 64 KiB for the headers
 _HEAD_SECONDS = 30.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with these limits, of which it has none itself."""
+    """uvicorn's HTTP protocol with limits on the request's head, which uvicorn itself does not have."""
 
     _head_bytes = 0
     _is_in_head = True
@@ -20,12 +20,12 @@ class BoundedProtocol(HttpToolsProtocol):
     _counted_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock, so that a connection that sends nothing is closed too."""
+        """Start the time limit, so that a connection on which nothing arrives is closed too."""
         super().connection_made(transport)
         self._start_clock()
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, unless the head is too long."""
+        """Parse the data, or refuse the request if its head is too long."""
         if self._is_in_head:
             if self._head_deadline is None:
                 self._start_clock()
@@ -36,7 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """Begin to count a new head."""
+        """Begin to count the bytes of a new head."""
         self._is_in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
@@ -46,21 +46,21 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header, or a trailer after the body."""
+        """Collect a header of the request, or a trailer after its body."""
         self._count(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the clock, and split the query string from the URL."""
+        """End the time limit, and split the query string from the URL."""
         self._is_in_head = False
         self._stop_clock()
-        # uvicorn would parse the URL with httptools, which refuses more than 64 KiB
+        # split the URL here, because uvicorn would parse it with httptools, which refuses more than 64 KiB
         self.url, _, query_string = self.url.partition(b"?")
         super().on_headers_complete()
         self.scope["query_string"] = query_string.partition(b"#")[0]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """End the time limit."""
         self._stop_clock()
         super().connection_lost(exc)
 

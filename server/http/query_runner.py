@@ -1,4 +1,4 @@
-"""Running one request's query, from its statement to the end of its response."""
+"""Running the query of one request: read the statement, run it and write the response."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from trailhouse.server.sql.insert_head import InsertHead
 from trailhouse.server.sql.statement import Kind, Statement
 
 _STREAM_AFTER_BYTES = 1 << 20
-_PYTHON_FORMATS = frozenset({"dataframe", "datastore", "arrowtable"})  # chDB's own, not ClickHouse's
+_PYTHON_FORMATS = frozenset({"dataframe", "datastore", "arrowtable"})  # chDB has these formats, but ClickHouse does not
 _Value = TypeVar("_Value")
 
 
@@ -89,7 +89,7 @@ class QueryRunner:
             await self._execute(handle, statement, self._request.database or DEFAULT_DATABASE, is_session=False)
             is_clean = isinstance(statement, Statement) and statement.kind is Kind.RESULT and not self._tables
         finally:
-            # closed if its query failed, or if the statement may have changed its state
+            # the engine closes a handle whose query failed or whose statement may have changed its state
             self._engine.release(handle, is_clean=is_clean)
 
     async def _run_in_session(self, session: Session, statement: Statement | InsertHead) -> None:
@@ -121,7 +121,7 @@ class QueryRunner:
             await self._in_thread(load_table, handle, table)
         settings = dict(self._request.settings)
         if handle.is_readonly and settings.get("readonly") in ("1", "2"):
-            del settings["readonly"]  # the handle is readonly already, and refuses to be set again
+            del settings["readonly"]  # a read-only handle refuses to set readonly again
         execution = Execution(handle, self._request.parameters, settings, self._request.query_id, is_session)
         if isinstance(statement, InsertHead):
             await self._run_insert(execution, statement)

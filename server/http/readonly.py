@@ -1,4 +1,4 @@
-"""Refuse what a read-only request may not do.
+"""Refuse statements that a read-only request may not run.
 
 A request is read-only if its user is the reader or its method is not POST.
 """
@@ -16,7 +16,7 @@ _READING_WORDS = frozenset({"SET", "USE", "EXPLAIN", "VALUES", "TABLE", ""})
 def refuse_writing(statement: Statement | InsertHead) -> None:
     """Raise ServerError 164 if the statement may write.
 
-    This is for a read-only request in a session whose handle can write, where the engine would not refuse it.
+    Call this for a read-only request in a session whose handle can write, because the engine would run the statement.
     """
     if isinstance(statement, InsertHead) or (
         statement.kind is Kind.DIRECT and statement.first_word not in _READING_WORDS
@@ -30,9 +30,9 @@ def refuse_writing(statement: Statement | InsertHead) -> None:
 
 
 def restrict_to_reading(execution: Execution, statement: Statement) -> None:
-    """Make the engine run the statement in readonly mode if the handle can write.
+    """Make the engine run the statement in readonly mode, if the handle could write otherwise.
 
-    Raises ServerError 164 if the statement kills queries, or if it sets readonly itself on such a handle.
+    Raises ServerError 164 if the statement kills queries, or if the handle can write and the statement sets readonly.
     """
     if statement.first_word == "KILL":
         raise ServerError(164, "READONLY", "Cannot execute query in readonly mode.")

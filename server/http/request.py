@@ -1,4 +1,4 @@
-"""What a request's URL, form fields and headers ask for: query, parameters, settings and options."""
+"""Parsing a request's URL, form fields and headers into a query, its parameters, its settings and its options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from trailhouse.server.clickhouse_errors import ServerError
 
-# URL parameters that the server reads itself, or ignores, as the engine does not know them as settings.
+# URL parameters that the server reads itself or ignores. The engine does not know them, so they are no settings.
 _OPTION_NAMES = frozenset(
     {
         "query", "user", "password", "database", "default_format", "session_id", "session_timeout", "session_check",
@@ -25,7 +25,7 @@ _MAX_SESSION_TIMEOUT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class ExternalOptions:
-    """How the rows of an external table are to be read: NAME_structure or NAME_types, and NAME_format."""
+    """The options NAME_structure, NAME_types and NAME_format, which say how an external table's rows are read."""
 
     structure: str
     types: str
@@ -47,27 +47,30 @@ class QueryRequest:
 
     @property
     def database(self) -> str | None:
-        """The database to use for this query."""
+        """The current database of this query."""
         return self.options.get("database") or self.headers.get("x-clickhouse-database") or None
 
     @property
     def default_format(self) -> str:
-        """The format of the result if the query names none."""
+        """The format of the result if the query itself names no format."""
         return self.options.get("default_format") or self.headers.get("x-clickhouse-format") or "TabSeparated"
 
     @property
     def is_readonly_method(self) -> bool:
-        """Whether the method allows reading only: every one but POST."""
+        """Whether the HTTP method allows reading only. Every method except POST does."""
         return self.method != "POST"
 
     @property
     def waits_for_end(self) -> bool:
-        """Whether the result is held back until the query has ended and its status is known."""
+        """Whether the result is held back until the query has ended, so that its status is known."""
         return self.is_on("wait_end_of_query")
 
     @property
     def session_timeout_seconds(self) -> float:
-        """How long the session outlives this query. Raises ServerError 374 if it is no number or above an hour."""
+        """How long the session stays open after this query.
+
+        Raises ServerError 374 if the request's value is not a number or is above one hour.
+        """
         text = self.options.get("session_timeout", "60")
         if not text.isdigit():
             raise ServerError(374, "INVALID_SESSION_TIMEOUT", f"Invalid session timeout: '{text}'")
@@ -85,9 +88,9 @@ class QueryRequest:
         return self.options.get(option, "0").lower() in ("1", "true")
 
     def add_field(self, name: str, value: bytes) -> None:
-        """Add a field of the URL or of a form: a part of the query, a parameter, an option or a setting.
+        """Add a field of the URL or of a form as a part of the query, a parameter, an option or a setting.
 
-        Raises ServerError 115 if the name can be none of these.
+        Raises ServerError 115 if the field's name is not possible for any of them.
         """
         text = _decode(value)
         if name == "query":
@@ -104,7 +107,7 @@ class QueryRequest:
             raise ServerError(115, "UNKNOWN_SETTING", f"Unknown setting '{name}'")
 
     def take_external_options(self, name: str) -> ExternalOptions:
-        """Remove the options of the external table ``name`` from the settings, where they were put, and return them."""
+        """Remove the options of the external table ``name`` from the settings, and return them."""
         return ExternalOptions(
             structure=self.settings.pop(f"{name}_structure", ""),
             types=self.settings.pop(f"{name}_types", ""),
@@ -113,7 +116,7 @@ class QueryRequest:
 
 
 def parse_request(method: str, query_string: bytes, headers: Mapping[str, str]) -> QueryRequest:
-    """Return the request of a URL's query string and headers. Raises ServerError 115 for an impossible name."""
+    """Parse a URL's query string and the headers. Raises ServerError 115 if a field's name is not possible."""
     request = QueryRequest(method, b"", {}, {}, {}, [], headers, "")
     for part in query_string.split(b"&"):
         if part:

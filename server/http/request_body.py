@@ -1,4 +1,4 @@
-"""The body of a request: decoded piece by piece, and read to its end if nobody wants the rest."""
+"""The body of a request: its pieces are decoded one by one, and pieces that nothing uses are read and discarded."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _RECEIVE_SECONDS = 120.0
 
 
 class ClientGoneError(Exception):
-    """The client closed the connection, or sent nothing for two minutes, before its request was complete."""
+    """The client closed the connection too early, or neither sent nor took any data for two minutes."""
 
 
 class RequestBody:
-    """The body of one request; ``is_complete`` says that its last piece has arrived."""
+    """The body of one request. ``is_complete`` is true when the last piece has arrived."""
 
     def __init__(self, receive: Receive, decompressor: Decompressor | None = None) -> None:
         self._receive = receive
@@ -28,7 +28,10 @@ class RequestBody:
         self.is_complete = False
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Yield the decoded pieces. Raises ClientGoneError, or ServerError if they do not decode."""
+        """Yield the decoded pieces.
+
+        Raises ClientGoneError if the client leaves, and ServerError if a piece cannot be decoded.
+        """
         async for data in self._stream_raw():
             if self._decompressor is None:
                 yield data
@@ -40,7 +43,7 @@ class RequestBody:
             self._decompressor.finish()
 
     async def drain(self) -> None:
-        """Read and discard the rest, so that the client sees the response and can use the connection again."""
+        """Read and discard the rest of the body, so that the client can read the response and reuse the connection."""
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 async for _ in self._stream_raw():
@@ -49,7 +52,7 @@ class RequestBody:
             return
 
     async def wait_for_disconnect(self) -> None:
-        """Return when the client leaves. To be called only when the body is complete."""
+        """Wait until the client closes the connection. Call this only when the body is complete."""
         while (await self._receive())["type"] != "http.disconnect":
             continue
 
@@ -68,10 +71,10 @@ class RequestBody:
 
 
 def choose_decompressor(request: QueryRequest) -> Decompressor | None:
-    """Return the decompressor for the request's Content-Encoding, or None.
+    """Return the decompressor for the request's Content-Encoding, or None if the body is not compressed.
 
-    Raises ServerError 48 if the encoding is unknown, or for ClickHouse's own compressed blocks (``compress=1`` and
-    ``decompress=1``), which only clients of other languages use.
+    Raises ServerError 48 if the encoding is unknown, or if the request asks for ClickHouse's own compressed blocks
+    (``compress=1`` or ``decompress=1``). Only clients written in other languages than Python use such blocks.
     """
     for option in ("compress", "decompress"):
         if request.is_on(option):

@@ -1,4 +1,4 @@
-"""Decoding of compressed request bodies: streaming, with bounded output per step, however far the input expands."""
+"""Decoding compressed request bodies piece by piece; each step has bounded output, however much the input expands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _DECODING_ERRORS = (zlib.error, OSError, EOFError, RuntimeError, ValueError, bro
 class Decompressor:
     """Decodes a body in pieces of at most a mebibyte.
 
-    Raises ServerError if the encoding is unknown, and later if the body is not in this encoding or is incomplete.
+    The constructor raises ServerError if the encoding is unknown. The methods raise ServerError if the body is not in
+    this encoding or is incomplete.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -29,7 +30,7 @@ class Decompressor:
         self._has_begun = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what one piece of the encoded body decodes to."""
+        """Decode one piece of the encoded body, and yield the result in pieces."""
         if not data:
             return
         self._has_begun = True

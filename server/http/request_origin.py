@@ -1,4 +1,4 @@
-"""Refusing requests that a web page elsewhere makes the user's browser send."""
+"""Refusing requests that a foreign web page makes the user's browser send."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 def refuse_foreign_origin(headers: Mapping[str, str], allowed_hosts: frozenset[str] | None) -> None:
     """Raise ServerError 497 (status 403) if a page of another site may have sent the request.
 
-    A page whose own host name resolves to loopback (DNS rebinding) shows in the Host header; a page that sends across
-    origins shows in Origin and Sec-Fetch-Site. ``allowed_hosts`` None allows any Host.
+    The Host header reveals a page whose host name was made to resolve to loopback (DNS rebinding). The headers Origin
+    and Sec-Fetch-Site reveal a page of another origin. If ``allowed_hosts`` is None, any Host is allowed.
     """
     host = headers.get("host", "")
     if allowed_hosts is not None and _read_host_name(host) not in allowed_hosts:

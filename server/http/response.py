@@ -1,4 +1,4 @@
-"""The response: its headers, its body in the client's encoding, and errors before and after the body has begun."""
+"""Writing a response: its headers, its body in the encoding that the client asks for, and errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Responder:
         ]
 
     def describe_request(self, query_id: str, *, sends_progress: bool) -> None:
-        """Set the query id that is echoed, and whether a progress header is sent."""
+        """Set the query id for the response's header, and whether a progress header is sent."""
         self._headers[1] = (b"x-clickhouse-query-id", _encode_header(query_id))
         self._sends_progress = sends_progress
 
@@ -80,7 +80,7 @@ class Responder:
         self._headers.append((b"content-encoding", encoding.encode()))
 
     async def begin(self, output_format: str | None, statistics: Statistics, *, length: int | None) -> None:
-        """Send status 200 and the headers; ``length`` is that of the plain body, or None if it is not known yet."""
+        """Send status 200 and the headers. ``length`` is the uncompressed body's length, or None if it is unknown."""
         summary = format_summary(statistics).encode()
         headers = [
             *self._headers,
@@ -97,7 +97,7 @@ class Responder:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the body. Raises ClientGoneError if the client takes none of it for two minutes."""
+        """Send a piece of the body. Raises ClientGoneError if the client receives nothing for two minutes."""
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data)
         if data:
@@ -116,7 +116,7 @@ class Responder:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def fail(self, error: ServerError) -> None:
-        """Send the error: as status and body, or, if the body has begun, as its last block without a regular end."""
+        """Send the error as status and body. If a body has already begun, send it as the last, unterminated block."""
         body = error.format_body(self._version).encode(errors="replace")
         if self.has_started:
             await self.write(self._format_late_error(body))
@@ -151,7 +151,7 @@ class Responder:
 def format_summary(statistics: Statistics) -> str:
     """Return the value of X-ClickHouse-Summary: JSON whose values are strings.
 
-    memory_usage and total_rows_to_read are "0", as chDB does not report them.
+    memory_usage and total_rows_to_read are always "0", because chDB does not report them.
     """
     values = {
         "read_rows": statistics.read_rows,

@@ -9,7 +9,7 @@ import brotli  # type: ignore[import-untyped]
 import lz4.frame  # type: ignore[import-untyped]
 from backports import zstd
 
-# The cheapest first: on loopback the processor is the bottleneck.
+# The encodings that cost the least processor time come first, because the processor is the bottleneck on loopback.
 ENCODINGS = ("lz4", "zstd", "gzip", "deflate", "br")
 _LEVEL = 3  # ClickHouse's default for HTTP
 _GZIP_WINDOW_BITS, _ZLIB_WINDOW_BITS = 31, 15
@@ -19,16 +19,16 @@ class Compressor(Protocol):
     """Encodes a response body piece by piece."""
 
     def compress(self, data: bytes) -> bytes:
-        """Encode one piece; may return nothing yet."""
+        """Encode one piece. The result may be empty, because an encoder may keep data back until the next call."""
 
     def finish(self) -> bytes:
         """Return the rest of the encoded body."""
 
 
 def choose_encoding(accept_encoding: str) -> str | None:
-    """Return the encoding for an Accept-Encoding header: the one of the highest weight, then the cheapest.
+    """Return the encoding for an Accept-Encoding header, or None if the body is to be sent without compression.
 
-    None means that the body is sent as it is.
+    It is the encoding with the highest weight in the header. Of several with this weight, it is the cheapest.
     """
     weights: dict[str, float] = {}
     for part in accept_encoding.lower().split(","):

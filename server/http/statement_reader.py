@@ -1,7 +1,7 @@
 """Reading one request's statement from its URL and body, and the rows that follow an INSERT.
 
-Each statement is checked twice: by the guard on our lexer's tokens, and, if it mentions a forbidden word, by the guard
-on the statement as the engine's own parser writes it.
+The guard checks the tokens of each statement. If the statement contains a word that may be forbidden, the engine's own
+parser rewrites it, and the guard checks the rewritten statement too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INLINE_PARSE_BYTES = 1 << 13
 
 
 class StatementReader:
-    """Reads the statement ``query`` + line end + ``pieces``, where ``pieces`` is the request's body."""
+    """Reads a statement that consists of ``query``, a line break and ``pieces``, the pieces of the request's body."""
 
     def __init__(
         self, engine: Engine, executor: ThreadPoolExecutor, query: bytes, pieces: AsyncIterator[bytes]
@@ -35,7 +35,7 @@ class StatementReader:
         self._rows = b""
 
     async def read(self) -> Statement | InsertHead:
-        """Return the statement. Raises ServerError if it is too long, forbidden, or more than one."""
+        """Return the statement. Raises ServerError if it is too long or forbidden, or if there is more than one."""
         head = None
         if self._buffer.strip() and not is_insert(self._buffer):
             await self._read_to_end()
@@ -49,7 +49,7 @@ class StatementReader:
         return await self.check(self._buffer)
 
     async def check(self, text: bytes) -> Statement:
-        """Return the parsed statement after both checks. Raises ServerError as ``read``."""
+        """Parse the statement and let the guard check it. Raises ServerError if it is forbidden or does not parse."""
         statement = await self._parse(text)
         await self._check_normalized(statement.text)
         return statement
@@ -67,9 +67,10 @@ class StatementReader:
             yield b"".join(parts)
 
     async def check_values(self) -> bool:
-        """Check rows in the Values format, whose expressions the engine runs. Raises ServerError if one is forbidden.
+        """Check the expressions in rows of the Values format, because the engine runs them.
 
-        Returns False if there are too many rows to check: then they may hold literals only.
+        Raises ServerError if an expression is forbidden. Returns False if there are too many rows to check. Then the
+        rows may hold literals only.
         """
         async for piece in self._pieces:
             self._rows += piece

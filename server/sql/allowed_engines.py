@@ -1,4 +1,4 @@
-"""The engines of tables and databases that a client may use: none of them opens files or connections by itself."""
+"""The table and database engines that a client may use. None of them lets it open files or network connections."""
 
 from __future__ import annotations
 

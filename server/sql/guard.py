@@ -1,9 +1,14 @@
-"""The guard: refuses SQL that would reach files, other hosts or hidden SQL, where no grant of the engine does.
+"""The guard refuses SQL that accesses files or other hosts, or runs SQL hidden in a string.
 
-Measured on chDB 4.4 (engine 26.9), whatever the grants say: the scalar function ``file`` reads any file; ``eval`` runs
-a string as SQL; ``disk(...)`` makes directories and connects to hosts; some table engines need no grant; INTO OUTFILE
-writes even in readonly mode. Some table functions parse a string as SQL: ``format`` its rows, others the structure of a
-table with the default expressions of its columns. The grants in ``engine/configuration.py`` close everything else.
+The grants in ``engine/configuration.py`` forbid most such SQL. Tests with chDB 4.4 (engine 26.9) showed what the
+grants do not forbid, and the guard therefore refuses:
+
+- The scalar function ``file`` reads any file, and ``eval`` runs a string as SQL.
+- ``disk(...)`` makes directories and connects to hosts.
+- Some table engines need no grant.
+- INTO OUTFILE writes a file even in readonly mode.
+- Some table functions parse a string as SQL. ``format`` parses rows. Others parse the structure of a table, where
+  columns may have default expressions.
 """
 
 from __future__ import annotations
@@ -15,13 +20,13 @@ from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.allowed_engines import DATABASE_ENGINES, TABLE_ENGINES
 from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 
-DEFAULT_DATABASE = "default"  # every connection starts in it, so it may not be dropped
+DEFAULT_DATABASE = "default"  # every connection starts in this database, so it may not be dropped
 
 _FORBIDDEN_FUNCTIONS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK", "FUZZJSON", "LOOP"})
 # table functions whose first argument is the structure of a table
 _STRUCTURE_FUNCTIONS = frozenset({"GENERATERANDOM", "INPUT", "NULL", "SQLSTANDARDVALUES", "VALUES"})
 _WORDS_BEFORE_TABLES = frozenset({"AS", "DESC", "DESCRIBE", "EXISTS", "FROM", "FUNCTION", "IN", "JOIN", "TABLE"})
-# what a structure may hold besides literals
+# tokens that the structure of a table may contain besides literals
 _STRUCTURE_TOKENS = frozenset({b"(", b")", b"[", b"]", b"-", b"+", b".", b"NULL", b"TRUE", b"FALSE"})
 _COLUMN_EXPRESSION = re.compile(rb"default|alias|materialized|ephemeral|\\[^'\"`\\]", re.IGNORECASE)
 # statements that read or write files, or manage the server
@@ -37,7 +42,7 @@ _SUSPICIOUS = re.compile(
     re.IGNORECASE,
 )
 _UNUSUAL_ESCAPE = re.compile(rb"\\[^'\"`\\]")
-# settings with which the rows of the Values format are literals and never SQL
+# With these settings, the rows of the Values format may hold literals only and no SQL expressions.
 ONLY_LITERALS = {
     "input_format_values_interpret_expressions": "0",
     "input_format_values_deduce_templates_of_expressions": "0",
@@ -45,7 +50,7 @@ ONLY_LITERALS = {
 
 
 def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
-    """Raise ServerError if the statement may reach files, other hosts or hidden SQL, or leaves a quote open."""
+    """Raise ServerError if the statement may access files or other hosts, may run hidden SQL, or has an open quote."""
     if any(token.kind is TokenKind.UNTERMINATED for token in tokens):
         raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
     _refuse_kind_of_statement(text, tokens)
@@ -57,23 +62,24 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
 
 
 def mentions_forbidden_word(text: bytes) -> bool:
-    """Return whether a word that matters stands anywhere in the bytes, even inside what looks like a quote.
+    """Return whether a word that may be forbidden occurs anywhere in the bytes, even inside a quote.
 
-    Such statements are also read by the engine's own parser, in case our lexer divides them otherwise.
+    Statements with such a word are also parsed by the engine, because its parser may split them into other tokens
+    than Trailhouse's lexer does.
     """
     return _SUSPICIOUS.search(text) is not None
 
 
 def refuse_forbidden_values(data: bytes) -> None:
-    """Raise ServerError if rows of the Values format call a forbidden function: they are SQL that the engine runs."""
+    """Raise ServerError if rows of the Values format call a forbidden function. The engine runs such rows as SQL."""
     if mentions_forbidden_word(data):
         refuse_forbidden_clauses(data, list(scan_tokens(data)))
 
 
 def read_identifier(text: bytes, token: Token) -> str:
-    """Return the name of an identifier in upper case, without its quotation marks; empty if it is none.
+    """Return the name of an identifier in upper case, without quotation marks; empty if the token is no identifier.
 
-    Raises ServerError if the quoted name has escape sequences, which the engine decodes and the guard does not.
+    Raises ServerError if a quoted name has escape sequences, because the guard cannot decode them as the engine does.
     """
     if token.kind is TokenKind.WORD:
         return token.word
@@ -113,7 +119,7 @@ def _refuse_clause(tokens: Sequence[Token], index: int) -> None:
 
 def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str) -> None:
     is_qualified = index > 0 and tokens[index - 1].written_in(text) == b"."
-    if name == "FILE" and not is_qualified:  # a function can be passed by its name alone, as in arrayMap(file, ...)
+    if name == "FILE" and not is_qualified:  # a function can be passed by name alone, as in arrayMap(file, ...)
         raise _forbid("the name `file` (it is a function that reads files; write a column as `table.file`)")
     if index + 1 >= len(tokens) or tokens[index + 1].written_in(text) != b"(":
         return
@@ -126,7 +132,10 @@ def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str
 
 
 def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
-    """Return whether a call of ``format`` has a pattern such as '{}' first: then it is the harmless scalar function."""
+    """Return whether the first argument of a call of ``format`` is a pattern such as '{}'.
+
+    Such a call is the harmless scalar function, not the table function of this name.
+    """
     if len(arguments) < 2 or arguments[0].kind is not TokenKind.QUOTED:
         return False
     literal, after = (token.written_in(text) for token in arguments)
@@ -134,10 +143,10 @@ def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
 
 
 def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int) -> None:
-    """Refuse a structure that is not a literal, or whose columns have default expressions: the engine runs them."""
+    """Refuse a table structure that is not a literal, or that has default expressions, as the engine runs those."""
     name = read_identifier(text, tokens[index]).lower()
     before = tokens[index - 1].written_in(text).upper() if index else b""
-    # VALUES (...) after anything else holds the rows of an INSERT
+    # VALUES is a table function only after a comma or a word such as FROM; elsewhere it begins the rows of an INSERT
     is_table = name != "values" or before == b"," or before.decode(errors="replace") in _WORDS_BEFORE_TABLES
     for token in _read_first_argument(text, tokens, index + 2):
         written = token.written_in(text)
@@ -156,7 +165,7 @@ def _read_first_argument(text: bytes, tokens: Sequence[Token], start: int) -> It
         if depth == 0 and (token.kind is TokenKind.CLOSING or is_comma):
             return
         if depth == 1 and is_comma:
-            return  # a row of several values, which is not a structure
+            return  # the argument is a row of several values, so it is no structure
         depth += (token.kind is TokenKind.OPENING) - (token.kind is TokenKind.CLOSING)
         yield token
 
@@ -173,13 +182,13 @@ def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
         if tokens[name].written_in(text) == b"=" and name + 1 < len(tokens):
             name += 1
         elif tokens[name].kind is not TokenKind.WORD:
-            continue  # a column called engine
+            continue  # a column has the name engine
         if read_identifier(text, tokens[name]) not in allowed and not _is_column(text, tokens, index):
             raise _forbid(f"the engine {tokens[name].written_in(text).decode(errors='replace')}")
 
 
 def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
-    """Return whether the word ENGINE at ``index`` names a column: it stands in the list of columns, without ``=``."""
+    """Return whether the word ENGINE at ``index`` names a column: ``(`` or ``,`` precedes it, and ``=`` does not follow."""
     before, after = tokens[index - 1].written_in(text), tokens[index + 1].written_in(text)
     return before in (b"(", b",") and after != b"="
 

@@ -1,4 +1,4 @@
-"""The head of an INSERT whose rows follow in the request's body: everything before the first byte of data."""
+"""The head of an INSERT whose rows are in the request's body: the SQL before the first byte of the rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trailhouse.server.sql.statement import begins_settings
 
 @dataclass(frozen=True)
 class InsertHead:
-    """``text`` is the INSERT without SETTINGS and FORMAT; ``data_start`` is the index of its first byte of rows."""
+    """``text`` is the INSERT without SETTINGS and FORMAT; ``data_start`` is the index of the rows' first byte."""
 
     text: bytes
     settings: bytes
@@ -20,7 +20,7 @@ class InsertHead:
 
 
 def is_insert(buffer: bytes) -> bool:
-    """Return whether the first word is INSERT."""
+    """Return whether the first word of the statement is INSERT."""
     first = next(scan_tokens(buffer), None)
     return first is not None and first.word == "INSERT"
 
@@ -28,16 +28,16 @@ def is_insert(buffer: bytes) -> bool:
 def find_insert_head(buffer: bytes, *, is_complete: bool) -> InsertHead | None:
     """Return the head of the INSERT in ``buffer``, or None.
 
-    ``INSERT INTO t (a, b) [SETTINGS ...] FORMAT Name`` ends at the line break after the format's name; with VALUES the
-    rows begin at once. None means that the head has not arrived yet (``is_complete`` says that nothing more comes), or
-    that the statement is no such INSERT: INSERT ... SELECT has no rows in the body. Raises ServerError if the guard
-    forbids the head.
+    The head ``INSERT INTO t (a, b) [SETTINGS ...] FORMAT Name`` ends at the line break after the format's name. With
+    VALUES, the rows begin right after that word. The result is None if the head has not arrived completely, or if the
+    INSERT has no rows in the body, such as INSERT ... SELECT. ``is_complete`` says that no more of the body will
+    arrive. Raises ServerError if the guard forbids the head.
     """
     depth = 0
     before: list[Token] = []
     for token in scan_tokens(buffer):
         if token.kind is TokenKind.UNTERMINATED or (token.end == len(buffer) and not is_complete):
-            return None  # the last token may go on in the next piece
+            return None  # the next piece of the body may continue the last token
         if token.kind is TokenKind.OPENING:
             depth += 1
         elif token.kind is TokenKind.CLOSING:
@@ -45,14 +45,14 @@ def find_insert_head(buffer: bytes, *, is_complete: bool) -> InsertHead | None:
         elif depth == 0 and (token.kind is TokenKind.SEMICOLON or token.word in ("SELECT", "WITH")):
             return None
         elif depth == 0 and (head := _make_head_at(buffer, before, token)) is not None:
-            may_go_on = head.data_start == len(buffer) and not is_complete  # the line end may still come
+            may_go_on = head.data_start == len(buffer) and not is_complete  # the line break may still arrive
             return None if may_go_on else head
         before.append(token)
     return None
 
 
 def _make_head_at(buffer: bytes, before: list[Token], token: Token) -> InsertHead | None:
-    """Return the head if ``token`` is VALUES or the name of a format, which end it."""
+    """Return the head if ``token`` ends it, that is, if it is VALUES or the name of a format."""
     if token.kind is not TokenKind.WORD or len(before) < 2:
         return None
     previous = before[-1]
@@ -76,7 +76,7 @@ def _make_head(buffer: bytes, tokens: list[Token], format_name: str, data_start:
 
 
 def _find_data_start(buffer: bytes, position: int, format_name: str) -> int:
-    """Return where the rows begin after a format's name: after a semicolon, blanks, and one line end, if any."""
+    """Return the index of the rows' first byte: skip a semicolon, blanks and one line break after the format's name."""
     if buffer[position : position + 1] == b";":
         position += 1
     if format_name.lower() == "values":

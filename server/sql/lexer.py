@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 
 class TokenKind(Enum):
-    """The kinds of tokens that the server has to tell apart to find the clauses of a statement."""
+    """The kinds of tokens that the server must distinguish to find the clauses of a statement."""
 
     WORD = auto()
     QUOTED = auto()
@@ -22,12 +22,12 @@ class TokenKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token, and the bytes ``start`` to ``end`` (exclusive) of the query that it covers."""
+    """One token of a query; it covers the query's bytes from ``start`` to ``end`` (exclusive)."""
 
     kind: TokenKind
     start: int
     end: int
-    word: str  # in upper case; empty unless kind is WORD
+    word: str  # the word in upper case if the kind is WORD, else empty
 
     def written_in(self, text: bytes) -> bytes:
         """Return the token as it is written in the query ``text``."""
@@ -66,9 +66,9 @@ _COMMENT_EDGE = re.compile(rb"/\*|\*/")
 def scan_tokens(text: bytes) -> Iterator[Token]:
     """Yield the tokens of ``text``, without white space and comments.
 
-    Quotes may hold backslash escapes and doubled quotation marks. Comments are ``--``, ``//``, ``# ``, ``#!`` to the
-    end of the line, and ``/* */``, which nest. Here-documents and typographic quotation marks count as quotes. A
-    quote or comment that is not closed becomes one UNTERMINATED token, the last.
+    Quotes may contain backslash escapes and doubled quotation marks. Here-documents and text in typographic quotation
+    marks are quotes too. A comment extends from ``--``, ``//``, ``# `` or ``#!`` to the end of the line, or from ``/*``
+    to ``*/``, which may be nested. A quote or comment that is not closed becomes the last token, of kind UNTERMINATED.
     """
     position = 0
     while position < len(text):
@@ -93,7 +93,7 @@ def scan_tokens(text: bytes) -> Iterator[Token]:
 
 
 def _find_comment_end(text: bytes, start: int) -> int:
-    """Return the position after the ``/* */`` comment that begins at ``start``, or -1 where it is not closed."""
+    """Return the position after the ``/* */`` comment that begins at ``start``, or -1 if it is not closed."""
     depth = 0
     for edge in _COMMENT_EDGE.finditer(text, start):
         depth += 1 if edge[0] == b"/*" else -1
@@ -103,7 +103,7 @@ def _find_comment_end(text: bytes, start: int) -> int:
 
 
 def _find_quote_end(text: bytes, match: re.Match[bytes], group: str) -> int:
-    """Return the position after the quote that ``match`` begins, or -1 where it is not closed."""
+    """Return the position after the quote that begins with ``match``, or -1 if it is not closed."""
     if group == "heredoc":
         closing = match[0]
     elif group == "curly":

@@ -8,5 +8,5 @@ from trailhouse.support.quoting import quote_literal
 
 
 def format_settings(settings: Mapping[str, str]) -> str:
-    """Return ``name = 'value', ...``, as SET and SETTINGS take it."""
+    """Return ``name = 'value', ...``, the list that follows SET and SETTINGS in SQL."""
     return ", ".join(f"{name} = {quote_literal(value)}" for name, value in settings.items())

@@ -1,4 +1,4 @@
-"""Statements: how each is run, and where its FORMAT and SETTINGS clauses lie, which the server replaces by its own."""
+"""Parsing a statement: how it is run, and where its FORMAT and SETTINGS are, so that the server can replace them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.guard import refuse_forbidden_clauses
 from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 
-# The engine chooses the ids of its queries itself; the client's id is the first line of the query's log comment.
+# This expression reads the client's query id from the first line of the log comment. The engine chooses ids of its own.
 QUERY_ID_EXPRESSION = "splitByChar('\\n', Settings['log_comment'])[1]"
 
 _PIPED_WORDS = frozenset({"SELECT", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS", "CHECK", "KILL"})
@@ -22,13 +22,13 @@ _SET_OPERATIONS = frozenset({"UNION", "INTERSECT", "EXCEPT"})
 class Kind(Enum):
     """How a statement is run."""
 
-    RESULT = auto()  # its rows can be written to a pipe
-    DIRECT = auto()  # it is run as it is written, and has a small result or none
+    RESULT = auto()  # the statement's rows can be written to a pipe
+    DIRECT = auto()  # the statement is run unchanged, and its result is small or empty
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement; ``body`` is ``text`` without the FORMAT and SETTINGS clauses at its end."""
+    """One statement. ``body`` is ``text`` without the FORMAT and SETTINGS clauses at its end."""
 
     kind: Kind
     first_word: str
@@ -46,8 +46,8 @@ class Statement:
 def parse_statement(text: bytes) -> Statement:
     """Return the one statement in ``text``.
 
-    Raises ServerError: 62 if there is none or more than one, 497 if the guard forbids it, 48 for the table function
-    input, 452 for a log comment of the statement's own.
+    Raises ServerError 62 if there is no statement or more than one, 497 if the guard forbids it, 48 if it uses the
+    table function ``input``, and 452 if it sets ``log_comment``.
     """
     tokens = _drop_final_semicolons(list(scan_tokens(text)))
     if not tokens:
@@ -74,7 +74,10 @@ def begins_settings(tokens: list[Token], index: int, text: bytes) -> bool:
 
 
 def _drop_final_semicolons(tokens: list[Token]) -> list[Token]:
-    """Return the tokens without the semicolons at the end. Raises ServerError 62 if a statement follows one."""
+    """Return the tokens without the semicolons at the end.
+
+    Raises ServerError 62 if another statement follows a semicolon.
+    """
     end = len(tokens)
     while end and tokens[end - 1].kind is TokenKind.SEMICOLON:
         end -= 1
@@ -86,7 +89,7 @@ def _drop_final_semicolons(tokens: list[Token]) -> list[Token]:
 
 
 def _find_first_word(tokens: list[Token]) -> str:
-    """Return the word that says what the statement does, which may stand in parentheses."""
+    """Return the first word of the statement, such as SELECT, even if parentheses precede it."""
     return next((token.word for token in tokens if token.kind is not TokenKind.OPENING), "")
 
 
@@ -103,13 +106,13 @@ def _walk_top_level(tokens: list[Token]) -> Iterator[tuple[int, Token]]:
 
 
 def _has_piped_result(tokens: list[Token], first: str) -> bool:
-    if first == "WITH":  # may begin an INSERT too
+    if first == "WITH":  # WITH may begin a SELECT or an INSERT
         return all(token.word != "INSERT" for _, token in _walk_top_level(tokens))
     return first in _PIPED_WORDS
 
 
 def _refuse_log_comment(text: bytes, tokens: list[Token], first: str) -> None:
-    """Refuse a log comment of the statement's own, which would hide the client's query id from KILL QUERY."""
+    """Refuse a statement that sets ``log_comment``, because KILL QUERY finds the client's query id in it."""
     for token, following in itertools.pairwise(tokens):
         if first != "SET" and token.word == "LOG_COMMENT" and following.written_in(text) == b"=":
             raise ServerError(
@@ -120,7 +123,7 @@ def _refuse_log_comment(text: bytes, tokens: list[Token], first: str) -> None:
 
 
 def _rewrite_query_ids(body: bytes, tokens: list[Token]) -> bytes:
-    """Let KILL QUERY compare with the ids that clients gave, by QUERY_ID_EXPRESSION instead of query_id."""
+    """Replace query_id by QUERY_ID_EXPRESSION, so that KILL QUERY compares with the ids that clients chose."""
     for token in reversed(tokens):
         if token.word == "QUERY_ID":
             body = body[: token.start] + QUERY_ID_EXPRESSION.encode() + body[token.end :]
@@ -128,7 +131,7 @@ def _rewrite_query_ids(body: bytes, tokens: list[Token]) -> bytes:
 
 
 def _split_final_clauses(tokens: list[Token], text: bytes) -> tuple[int, str | None, bytes]:
-    """Return where the statement proper ends, the name of its format, and its list of settings."""
+    """Return the position of the FORMAT and SETTINGS clauses, the name of the format, and the list of settings."""
     clauses = _find_final_clauses(tokens, text)
     if not clauses:
         return tokens[-1].end, None, b""
@@ -143,9 +146,9 @@ def _split_final_clauses(tokens: list[Token], text: bytes) -> tuple[int, str | N
 
 
 def _find_final_clauses(tokens: list[Token], text: bytes) -> list[int]:
-    """Return the indices of the FORMAT and SETTINGS that end the statement.
+    """Return the indices of the words FORMAT and SETTINGS whose clauses end the statement.
 
-    A clause before UNION, INTERSECT or EXCEPT belongs to one of the operands and stays where it is.
+    A clause before UNION, INTERSECT or EXCEPT belongs to only one SELECT, so it is not returned.
     """
     clauses: list[int] = []
     for index, token in _walk_top_level(tokens):
@@ -157,7 +160,7 @@ def _find_final_clauses(tokens: list[Token], text: bytes) -> list[int]:
 
 
 def _is_final_format(tokens: list[Token], index: int) -> bool:
-    """Return whether FORMAT at ``index`` names a format, and only SETTINGS or nothing follows."""
+    """Return whether FORMAT at ``index`` is followed by a format's name, and then by SETTINGS or nothing."""
     if tokens[index].word != "FORMAT" or index + 1 >= len(tokens) or tokens[index + 1].kind is not TokenKind.WORD:
         return False
     return index + 2 == len(tokens) or tokens[index + 2].word == "SETTINGS"
