@@ -1,5 +1,5 @@
 with
-    -- No FINAL: the tokens of a corpus are replaced together, as a partition.
+    -- FINAL is not needed because the tokens of a corpus are replaced together, as one partition.
     source as (select * from {{ source("corpora", "raw_token") }}),
 
     renamed as (

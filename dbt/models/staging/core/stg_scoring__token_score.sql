@@ -5,9 +5,10 @@ with
         where is_complete
     ),
 
-    -- No FINAL: the scores of a checkpoint are replaced together, as a partition. The columns are named
-    -- because log_prob_nats is an alias, which * leaves out. Filtering on the partition id, a constant of
-    -- each part, is ten times cheaper than comparing the key of every row.
+    -- FINAL is not needed because the scores of a checkpoint are replaced together, as one partition.
+    -- All columns are named because * would leave out log_prob_nats, which is an alias. The filter uses
+    -- the partition id because the id is constant in each part of the table. Comparing the key of every
+    -- row would take ten times as long.
     token_score as (
         select model_id, corpus_id, step, document_id, position, log_prob_nats, entropy_nats, target_rank
         from {{ source("scoring", "raw_token_score") }}

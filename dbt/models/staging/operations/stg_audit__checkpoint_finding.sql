@@ -9,7 +9,7 @@ with
         group by suite_id
     ),
 
-    -- An audit without its row in raw_audit_run was interrupted and is ignored.
+    -- The join ignores interrupted audits, which have no row in raw_audit_run.
     finished_finding as (
         select
             finding.suite_id as suite_id,
@@ -30,7 +30,7 @@ with
         inner join latest_run on finding.suite_id = latest_run.suite_id
     ),
 
-    -- A check that the latest audit left out keeps the last result for the same weights.
+    -- If the latest audit left out a check, the last result of the check for the same weights is kept.
     settled_finding as (
         select
             suite_id,
@@ -47,7 +47,8 @@ with
         having countIf(audit_run_id = latest_audit_run_id) > 0
     ),
 
-    -- A step that is now declared as damaged is known, also in findings from before the declaration.
+    -- Steps that the suite now declares as damaged. Their findings from before the declaration become
+    -- `known` as well.
     forgiven_checkpoint as (
         select model_id, step from settled_finding where check_name = 'declaration' and latest .1 = 'known'
     ),

@@ -1,7 +1,7 @@
 with
     present as (select task_id, task_sha256 from {{ ref("stg_tasks__task") }}),
 
-    -- FINAL: superseded rows stay in the table until it is merged; only the latest row counts.
+    -- FINAL selects the latest row of each key. ClickHouse keeps earlier rows until it merges the table.
     ledger as (
         select
             model_id,

@@ -1,7 +1,7 @@
 with
     evaluation as (select model_id, step, task_id, shot_count, seed from {{ ref("stg_tasks__evaluation") }}),
 
-    -- No FINAL: the scores of a checkpoint are replaced together, as a partition.
+    -- FINAL is not needed because the scores of a checkpoint are replaced together, as one partition.
     option_score as (
         select
             model_id,

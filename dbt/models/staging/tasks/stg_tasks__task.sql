@@ -1,5 +1,5 @@
 with
-    -- FINAL: superseded rows stay in the table until it is merged; only the latest row counts.
+    -- FINAL selects the latest row of each key. ClickHouse keeps earlier rows until it merges the table.
     source as (select * from {{ source("evaluation", "raw_task") }} final),
 
     renamed as (

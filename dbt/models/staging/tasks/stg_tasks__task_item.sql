@@ -1,7 +1,8 @@
 with
     present as (select task_id, task_sha256 from {{ ref("stg_tasks__task") }}),
 
-    -- A task is registered after its items. Items of a registration that was interrupted are left out.
+    -- Items are kept only if their task is registered. A task is registered after its items, so an
+    -- interrupted registration leaves items without a task.
     task_item as (
         select
             task_id,
