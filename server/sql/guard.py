@@ -188,7 +188,10 @@ def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
 
 
 def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
-    """Return whether the word ENGINE at ``index`` names a column: ``(`` or ``,`` precedes it, and ``=`` does not follow."""
+    """Return whether the word ENGINE at ``index`` is the name of a column.
+
+    It is one if ``(`` or ``,`` precedes it and no ``=`` follows it.
+    """
     before, after = tokens[index - 1].written_in(text), tokens[index + 1].written_in(text)
     return before in (b"(", b",") and after != b"="
 
