@@ -1,7 +1,7 @@
-"""How many tokens of context a checkpoint is scored with: its context length and its stride.
+"""Choosing the context length and the stride with which a checkpoint is scored.
 
-The context length is what the settings ask for, or else what the checkpoint was trained with. It never exceeds
-what the model can read.
+The context length is the one that the settings ask for, or else the one of the checkpoint's training. It never
+exceeds the number of tokens that the model can read at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import read_config
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
-# For models without a limit of their own (Mamba, RWKV): windows bound the memory of long documents.
+# Models without a limit of their own (Mamba, RWKV) get this one, so that long documents need bounded memory.
 UNLIMITED_CONTEXT_LENGTH = 2_048
 
 
@@ -28,19 +28,19 @@ class ContextChoice:
     key_settings: ScoringSettings
     """The settings that enter the score key.
 
-    A context length or stride that equals the model's default is None here. So it makes no difference to the key
-    whether the default was asked for, and keys from before the two settings existed stay valid.
+    A context length or stride that equals the model's default is None here. So the key is the same whether the
+    settings ask for the default or for nothing, and keys that are older than the two settings stay valid.
     """
 
 
 def choose_context(checkpoint: Checkpoint, declared_context_length: int, settings: ScoringSettings) -> ContextChoice:
     """Return the context length and the stride of a checkpoint, from its configuration alone.
 
-    ``declared_context_length`` is the sequence length of the training, as the suite declares it. It is the default,
-    unless the model reads less. The default stride is half the context length.
+    The default context length is ``declared_context_length``, the sequence length of the training as the suite
+    declares it, unless the model reads less. The default stride is half the context length.
 
-    Raises UsageError if the model cannot read as many tokens as the settings ask for, or the stride is larger than
-    the context length.
+    Raises UsageError if the model cannot read as many tokens as the settings ask for, or if the stride is larger
+    than the context length.
     """
     config = read_config(checkpoint)
     model_limit = find_context_length(config, replace(settings, context_length=None, stride=None))
@@ -61,7 +61,7 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
 
 
 def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:
-    """Return the number of tokens the model reads at once: what the settings ask for, or all positions it has.
+    """Return the number of tokens the model reads at once: as many as the settings ask for, or else all its positions.
 
     Raises UsageError if the settings ask for more tokens than the model has positions.
     """
@@ -80,7 +80,7 @@ def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> 
 def find_stride(context_length: int, settings: ScoringSettings) -> int:
     """Return the stride that the settings ask for, or else half the context length.
 
-    Raises UsageError if the stride is larger than the context length: positions between two windows would be lost.
+    Raises UsageError if the stride is larger than the context length, because windows would skip positions.
     """
     stride = settings.stride or halve(context_length)
     if stride > context_length:

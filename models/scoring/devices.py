@@ -1,4 +1,4 @@
-"""Devices: where the weights of a model are placed, where its token ids go, and what its devices are called."""
+"""Devices: choosing where a model's weights are placed, finding where its token ids go, and naming its devices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def choose_device_map(device: str) -> str | None:
     Raises UsageError if the device is not known or not available.
     """
     if device == "auto":
-        # One GPU as long as it holds the model: accelerate's "auto" would spread the smallest model over all of them
+        # "sequential" fills one GPU before the next one. accelerate's "auto" would spread even a small model over all.
         return "sequential" if torch.cuda.is_available() else None
     try:
         device_type = torch.device(device).type
@@ -31,23 +31,23 @@ def choose_device_map(device: str) -> str | None:
 
 
 def find_input_device(model: PreTrainedModel) -> torch.device:
-    """Return the device that the model expects its token ids on, wherever accelerate has placed its weights."""
+    """Return the device on which the model expects token ids, even if accelerate has placed weights on others."""
     embedding = model.get_input_embeddings()
     assert isinstance(embedding, torch.nn.Module)
     device = next(embedding.parameters()).device
     if device.type != "meta":
         return device
-    hook: Any = embedding._hf_hook  # accelerate keeps the weights on disk and loads them to this device
+    hook: Any = embedding._hf_hook  # accelerate loads weights that are on disk to the hook's device
     return torch.device(hook.execution_device)
 
 
 def list_devices(model: PreTrainedModel) -> list[str]:
     """Return the devices that the model computes on, by names that are the same in every process of a host.
 
-    A GPU is named by its UUID: two processes that each see one GPU both call it number 0.
+    A GPU is named by its UUID, because its number depends on which GPUs a process can see.
     """
     placed = (getattr(model, "hf_device_map", None) or {}).values()
-    # Weights on disk are loaded to the input device
+    # Weights on disk are loaded to the input device, so the disk is no device that computes
     devices = {find_input_device(model), *(_as_device(entry) for entry in placed if entry != "disk")}
     return sorted({_name_physical_device(device) for device in devices})
 
@@ -61,7 +61,7 @@ def device_name(model: PreTrainedModel) -> str:
 
 
 def _as_device(entry: int | str | torch.device) -> torch.device:
-    """Return the device of an entry of accelerate's device map, where a number is a GPU."""
+    """Return the device that an entry of accelerate's device map means. A number stands for a GPU."""
     return torch.device("cuda", entry) if isinstance(entry, int) else torch.device(entry)
 
 

@@ -1,8 +1,8 @@
-"""How a model gets from token ids to logits: which module is its body, and whether its LM head is plain.
+"""Running a model from token ids to logits, in two parts if it consists of a body and a plain LM head.
 
-Most language models are a body, which yields hidden states, and a linear LM head. For those the head is applied to
-the wanted positions only, one chunk of the vocabulary at a time. Models that change their logits afterwards
-(soft-capping, scaling) are run as a whole. A short forward pass shows which of the two a model is.
+In most language models, a body yields hidden states, and a linear LM head turns them into logits. For such models,
+the head is applied only to the wanted positions, and to one chunk of the vocabulary at a time. Models that change
+their logits after the head (soft-capping, scaling) are run in one part. A short forward pass shows the model's kind.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.scoring.softmax import TargetScores, join_scores, score_hidden_states, score_logits
 
 PROBE_TOKEN_COUNT = 16
-# Largest difference of log-probabilities that rounding explains, by the type of the logits, in nats
+# Largest difference of log-probabilities, in nats, that rounding can cause, by the type of the logits
 CAUSALITY_TOLERANCE_NATS = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
-# Tokens of a batch, by device type
+# Default number of tokens of a batch, by device type
 DEFAULT_BATCH_TOKENS = {"cpu": 4_096}
 ACCELERATOR_BATCH_TOKENS = 32_768
-# A model that is run as a whole holds at most so many logits: 256 MiB in float32
+# Largest number of logits of a batch if body and head are not run separately: 256 MiB in float32
 MAX_LOGIT_COUNT = 1 << 26
 LOGIT_BLOCK_ROWS = 256
 
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """A model, and how it gets from token ids to logits."""
+    """A model with its body and LM head, which yield logits from token ids."""
 
     model: PreTrainedModel
     body: nn.Module | None
-    """The module whose output is the input of ``head``; None if the model must be run as a whole."""
+    """The module whose output is the input of ``head``; None if the model cannot be run in two parts."""
     head: nn.Linear | None
-    """The LM head; None if the model must be run as a whole."""
+    """The LM head; None if the model cannot be run in two parts."""
     vocabulary_size: int
-    """Number of logits of a position."""
+    """Number of logits at each position."""
 
     def choose_batch_tokens(self, wanted: int | None, device: torch.device) -> int:
-        """Return the number of tokens of a batch: the wanted one, or what suits the device.
+        """Return the number of tokens of a batch: ``wanted``, or else a number that suits the device.
 
-        It is smaller if the model must be run as a whole and its logits would need too much memory.
+        The result is smaller if the model cannot be run in two parts and its logits would need too much memory.
         """
         token_count = wanted or DEFAULT_BATCH_TOKENS.get(device.type, ACCELERATOR_BATCH_TOKENS)
         if self.body is None:
@@ -65,9 +65,8 @@ class ForwardPass:
         ``input_ids`` (B, T) is padded on the right. ``targets[i]`` is predicted by the output at index
         ``output_indices[i]`` of the flattened batch (B * T); both have shape (n,).
 
-        No attention mask is needed: in a causal model, padding on the right cannot change earlier outputs, and
-        attention without a mask takes half the time. ``layout`` adds the position ids and the mask of inputs that
-        are not plain texts.
+        Plain texts get no attention mask. In a causal model, padding on the right cannot change earlier outputs, and
+        attention without a mask takes half the time. For other inputs, ``layout`` holds the position ids and the mask.
         """
         options = {"with_entropy": with_entropy, "with_target_rank": with_target_rank}
         if self.body is not None and self.head is not None:
@@ -87,7 +86,7 @@ def inspect_forward_pass(model: PreTrainedModel, token_ids: Tensor, context_leng
 
     ``token_ids`` (T,) holds at least two tokens, on the model's device.
 
-    Raises BadInputError if the outputs depend on later tokens: the scores of such a model mean nothing.
+    Raises BadInputError if the outputs depend on later tokens, because the scores of such a model mean nothing.
     """
     input_ids = token_ids[None, : min(PROBE_TOKEN_COUNT, max(1, context_length // 2))]
     head = _find_linear_head(model)
@@ -114,7 +113,7 @@ def inspect_forward_pass(model: PreTrainedModel, token_ids: Tensor, context_leng
 def _find_bodies(model: PreTrainedModel) -> list[nn.Module]:
     """Return the modules whose output may be the input of the LM head."""
     base = model.base_model
-    candidates = [base, getattr(base, "decoder", None)]  # OPT calls the decoder inside its base model
+    candidates = [base, getattr(base, "decoder", None)]  # OPT's model calls the decoder of its base model directly
     return [body for body in candidates if isinstance(body, nn.Module) and body is not model]
 
 
@@ -124,7 +123,7 @@ def _find_linear_head(model: PreTrainedModel) -> nn.Linear | None:
 
 
 def _is_plain(body_outputs: list[object], head_calls: list[tuple[Tensor, Tensor]], logits: Tensor) -> bool:
-    """Return whether the head got exactly the output of the body, and the logits are exactly the head's output."""
+    """Return whether the head's input is exactly the body's output, and the logits are exactly the head's output."""
     if len(body_outputs) != 1 or len(head_calls) != 1:
         return False
     head_input, head_output = head_calls[0]
@@ -140,7 +139,7 @@ def _are_equal(left: object, right: Tensor) -> bool:
 
 
 def _refuse_non_causal(model: PreTrainedModel, input_ids: Tensor, logits: Tensor, context_length: int) -> None:
-    """Run the model again with more tokens on the right, and compare the outputs before them."""
+    """Raise BadInputError if further tokens on the right change the outputs at earlier positions."""
     length = input_ids.shape[1]
     extended = torch.cat([input_ids, input_ids.flip(1)], dim=1)[:, :context_length]
     again = model(input_ids=extended, use_cache=False).logits[:, :length]

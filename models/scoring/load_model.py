@@ -1,4 +1,4 @@
-"""Loading the model of a checkpoint for scoring: safetensors by default, no remote code, no network."""
+"""Loading a checkpoint's model for scoring, by default from safetensors only, without remote code or network."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from trailhouse.models.scoring.devices import choose_device_map
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
-# PreTrainedModel is the type of a model for rooms that may not import transformers
+# PreTrainedModel is exported as the type of a model, for packages that may not import transformers
 __all__ = ["PreTrainedModel", "attention_implementation", "library_versions", "load_model", "refuse_non_finite_weights"]
 
 
 def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool = False) -> PreTrainedModel:
     """Return the model of a checkpoint directory, ready for scoring on the device the settings ask for.
 
-    On GPUs, accelerate places the weights, on several if one is too small for them. With ``allow_pickle`` the
-    weights are read from pickle files, by an unpickler that can only make tensors.
+    On GPUs, accelerate places the weights, and uses several GPUs if one is too small. With ``allow_pickle``, the
+    weights are read from pickle files by an unpickler that can make only tensors.
 
-    Raises BadInputError naming the directory if the model does not load, or tensors are missing, have another shape
-    or are not finite; UsageError if the device is not known or not available.
+    Raises BadInputError naming the directory if the model does not load, or if tensors are missing, have a wrong
+    shape or are not finite. Raises UsageError if the device is not known or not available.
     """
     device_map = choose_device_map(settings.device)
     model: PreTrainedModel
@@ -47,7 +47,7 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        # The content of the directory causes every other error of transformers
+        # Every other error of transformers comes from the content of the directory
         raise BadInputError(
             f"{directory}: the model does not load: {_first_line(error)}",
             "check config.json and the weights, or copy the checkpoint again",
@@ -61,7 +61,7 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
 def refuse_non_finite_weights(directory: Path, model: PreTrainedModel) -> None:
     """Raise BadInputError naming the first tensor that holds NaN or infinity."""
     for name, parameter in model.named_parameters():
-        # A finite sum proves that all values are finite, and is fast; the sum of finite values may overflow
+        # The sum is a fast test: if it is finite, all values are finite. If not, finite values may have overflowed.
         if parameter.is_meta or torch.isfinite(parameter.detach().sum(dtype=torch.float32)):
             continue
         if not torch.isfinite(parameter.detach()).all():
@@ -78,12 +78,12 @@ def library_versions() -> dict[str, str]:
 
 
 def attention_implementation(model: PreTrainedModel) -> str:
-    """Return the name of the attention implementation that transformers uses for the model; empty without one."""
+    """Return the name of the attention implementation that transformers uses for the model; empty if there is none."""
     return str(getattr(model.config, "_attn_implementation", None) or "")
 
 
 def _refuse_wrong_tensors(directory: Path, report: dict[str, Iterable[str]]) -> None:
-    """Raise BadInputError for the tensors that transformers has filled with random numbers."""
+    """Raise BadInputError if tensors are missing or have a wrong shape: transformers fills them with random numbers."""
     for kind, description in (
         ("missing_keys", "is missing"),
         ("mismatched_keys", "has another shape than config.json says"),

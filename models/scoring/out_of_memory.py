@@ -1,4 +1,4 @@
-"""Running out of memory: how it is recognised, and batches that are halved until they fit the device."""
+"""Recognising that a device has run out of memory, and halving batches until they fit it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from trailhouse.errors import UsageError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# The CPU allocator raises a plain RuntimeError, and so does C++ code whose allocation fails.
+# Parts of the messages by which a failed allocation on the CPU is recognised. Its error is a plain RuntimeError.
 _ALLOCATION_FAILURES = ("allocate memory", "std::bad_alloc")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that something did not fit the memory of its device."""
+    """Return whether an error says that the memory of a device was too small."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(words in str(error) for words in _ALLOCATION_FAILURES)
 
 
 class ShrinkingBatch:
-    """The number of tokens that one batch of a model may hold; it is halved whenever the memory runs out.
+    """The largest number of tokens in a batch of one model; it is halved whenever the memory runs out.
 
-    It never grows again, so one object serves a model for as long as it is loaded.
+    The number never grows again. Use one object for as long as the model is loaded.
     """
 
     def __init__(self, max_tokens: int, device: torch.device) -> None:
@@ -41,8 +41,8 @@ class ShrinkingBatch:
     ) -> Iterator[tuple[Sequence[Item], Result]]:
         """Yield (part, ``forward(part)``) for the parts of a batch, in order.
 
-        The batch is one part where it holds at most ``max_tokens`` and fits the memory, as ``count_tokens`` counts
-        with padding; otherwise it is halved, and its halves again.
+        The batch is one part if it holds at most ``max_tokens`` and fits the memory. Otherwise it is halved, and its
+        halves are halved again if necessary. ``count_tokens`` counts the tokens of a part, including padding.
 
         Raises UsageError if a single item does not fit the memory.
         """
@@ -61,9 +61,10 @@ class ShrinkingBatch:
 
     @staticmethod
     def _try(forward: Callable[[Sequence[Item]], Result], part: Sequence[Item]) -> list[Result]:
-        """Return the result in a list, which is empty where the memory ran out.
+        """Return the result in a list, or an empty list if the memory ran out.
 
-        What happens next is left to the caller: inside ``except``, the traceback keeps the tensors in memory.
+        The caller has to handle the lack of memory, because the traceback keeps the tensors in memory inside
+        ``except``.
         """
         try:
             return [forward(part)]

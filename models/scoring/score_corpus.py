@@ -1,4 +1,4 @@
-"""Scoring a corpus with one checkpoint: a log-probability for every position but the first of each document."""
+"""Scoring a corpus with one checkpoint. Every position gets a log-probability, except the first of each document."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_lar
 TokenIds = Sequence[npt.NDArray[np.int32]]
 
 BATCH_POLICY = "windows of like length, padded on the right, up to a number of tokens"
-# Documents are scored in sections of about so many positions, which bounds the memory for their scores
+# Documents are scored in sections of about this many positions, so that their scores need bounded memory
 MAX_SECTION_POSITIONS = 1 << 20
-# A batch of so many tokens keeps the device busy: beyond it, a further batch costs less than padding
+# A batch of this many tokens keeps the device busy, so another batch costs less time than padding in a larger one
 ENOUGH_TOKENS = {"cpu": 512}
 ACCELERATOR_ENOUGH_TOKENS = 8_192
 
@@ -39,12 +39,13 @@ def score_corpus(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the scores of a corpus in order of document and position, at most about a million rows at a time.
 
-    Every position from 1 on of every document is scored exactly once; ``plan_windows`` says with how much context.
-    Log-probabilities are float32 log-softmax of float32 logits, in nats, rounded as the settings say. ``progress``
-    is called with the number of positions scored since its last call.
+    Every position of a document except position 0 is scored exactly once. ``plan_windows`` explains how much context
+    each position has. A log-probability is the float32 log-softmax of float32 logits, in nats, rounded according to
+    the settings. ``progress`` is called with the number of positions scored since its last call.
 
-    Raises BadInputError if the tokenizer does not fit the model, the model is not causal, or a score is not finite
-    (then no row of its section is yielded); UsageError if not even one window fits the memory.
+    Raises BadInputError if the tokenizer does not fit the model, if the model is not causal, or if a score is not
+    finite. No row of the section with that score is yielded. Raises UsageError if one window alone does not fit the
+    memory.
     """
     context_length = find_context_length(model.config, settings)
     stride = find_stride(context_length, settings)
@@ -68,7 +69,7 @@ def score_corpus(
 
 
 class _Scorer:
-    """Runs windows through a model in batches, which stay smaller once the memory has run out."""
+    """Runs windows through a model in batches. After the memory has run out once, all later batches are smaller."""
 
     def __init__(self, forward_pass: ForwardPass, settings: ScoringSettings, progress: Callable[[int], None]) -> None:
         self._forward_pass = forward_pass
@@ -109,7 +110,10 @@ class _Scorer:
 def _inspect(
     model: PreTrainedModel, corpus: TokenizedCorpus, longest: npt.NDArray[np.int32], context_length: int
 ) -> ForwardPass:
-    """Inspect a model by the tokens of the longest document; raise BadInputError for token ids it does not have."""
+    """Find a model's body and head by running it on the longest document's tokens.
+
+    Raises BadInputError if the corpus has token ids that the model does not have.
+    """
     embedding = model.get_input_embeddings()
     assert isinstance(embedding.weight, torch.Tensor)
     refuse_large_token_ids(corpus, embedding.weight.shape[0])
@@ -120,5 +124,5 @@ def _inspect(
 
 
 def _count_tokens(batch: Sequence[Window]) -> int:
-    """Return the number of tokens of a batch that is padded to its first and longest window."""
+    """Return the number of tokens of a batch. It is padded to its first window, which is the longest."""
     return batch[0].input_length * len(batch)

@@ -1,4 +1,4 @@
-"""The settings of scoring: those that change a score, and those that only change how fast it is computed."""
+"""The settings of scoring. Some change the scores, others only change how fast scores are computed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from trailhouse.errors import UsageError
 
-# Increased whenever the same settings give other scores than before, so that old scores count as stale.
+# Increase this number when a change of the code changes scores, so that scores in the warehouse count as outdated.
 SCORING_METHOD = 1
 QUANTA_PER_NAT = (0, 1_000, 10_000)
 DTYPES = ("float32", "bfloat16", "float16")
@@ -21,19 +21,19 @@ class ScoringSettings:
     """
 
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Type of the weights; log-probabilities are always float32."""
+    """Type of the weights. Log-probabilities are always computed in float32."""
     context_length: int | None = None
     """Largest number of tokens the model reads at once; None for all positions it has."""
     stride: int | None = None
-    """Number of positions that each window of a long document predicts after the first; None for half the context."""
+    """Number of positions that each window except the first predicts; None for half the context length."""
     quanta_per_nat: int = 10_000
-    """Rounding of stored log-probabilities: 10000 for 1e-4 nats, 1000 for 1e-3 nats, 0 for none."""
+    """Rounding of stored log-probabilities: 10000 for 1e-4 nats, 1000 for 1e-3 nats, 0 for no rounding."""
     with_entropy: bool = False
     with_target_rank: bool = False
     is_compiled: bool = False
-    """Whether torch.compile fuses the operations of the model: faster on a GPU, with other last digits."""
+    """Whether torch.compile fuses the model's operations, which is faster on a GPU but changes scores' last digits."""
     max_batch_tokens: int | None = None
-    """Number of tokens of one forward pass, padding included; None for what suits the device."""
+    """Number of tokens of one forward pass, including padding; None for a number that suits the device."""
     device: str = "auto"
     """The device the model runs on: auto, cpu, cuda, cuda:1 and so on."""
 
@@ -53,9 +53,9 @@ class ScoringSettings:
             )
 
     def as_record(self) -> dict[str, str | int | None]:
-        """Return the settings that enter the score key: equal records and inputs give equal scores.
+        """Return the settings that enter the score key. Equal records and equal inputs give equal scores.
 
-        The device and the batch size are left out: in float32 they change a score by less than its rounding.
+        The device and the batch size are left out, because in float32 they change a score by less than its rounding.
         """
         record: dict[str, str | int | None] = {
             "scoring_method": SCORING_METHOD,
@@ -66,5 +66,5 @@ class ScoringSettings:
             "with_entropy": self.with_entropy,
             "with_target_rank": self.with_target_rank,
         }
-        # Enters the score key only if true, so keys from before the option existed stay valid
+        # is_compiled enters the score key only if it is true, so keys that are older than this option stay valid
         return {**record, "is_compiled": True} if self.is_compiled else record

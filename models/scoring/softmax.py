@@ -1,4 +1,4 @@
-"""The log-probability of each target token, from hidden states or logits, without holding all logits at once.
+"""Computing log-probabilities of target tokens from hidden states or logits, without holding all logits at once.
 
 The vocabulary is split into chunks. For each target, the online softmax (Milakov and Gimelshein 2018, "Online
 normalizer calculation for softmax", Algorithm 3) keeps a maximum m and a sum s over the chunks seen so far.
@@ -19,9 +19,9 @@ The entropy needs one more sum, u::
 
 All logits are taken relative to m. Otherwise H would be the difference of two large numbers and lose its digits.
 
-On a CPU these sums read every chunk four times, which takes longer than the matrix product itself. Where no
-entropy is needed, one call of ``torch.log_softmax`` on the chunk gives ln sum exp(x) in one pass: it is
-x - log_softmax(x), in any column.
+On a CPU these sums read every chunk four times, and so take longer than the matrix product that yields the logits. If
+no entropy is needed, one call of ``torch.log_softmax`` reads the chunk once. Then ln sum exp(x) is
+x - log_softmax(x) in any column.
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-# (targets, vocabulary entries) of a chunk: small enough for the caches of a CPU, large enough to fill a GPU
+# Sizes of chunks, as (targets, vocabulary entries). On a CPU, a chunk should fit the caches; on a GPU, it should
+# keep all cores busy.
 CPU_CHUNK = (2_048, 1_024)
-ONE_PASS_CPU_CHUNK = (512, 1_024)  # fits the second-level cache, so the pass after the product reads from there
+ONE_PASS_CPU_CHUNK = (512, 1_024)  # the chunk fits the second-level cache, where log_softmax reads it again
 ACCELERATOR_CHUNK = (8_192, 8_192)
 
-NEGLIGIBLE_NATS = -1_000.0  # exp of it is 0 in float32
+NEGLIGIBLE_NATS = -1_000.0  # exp(-1000) is 0 in float32
 PROBED_COLUMN_COUNT = 16
 LOWEST_PROBED_NATS = -50.0
 
 
 @dataclass(frozen=True)
 class TargetScores:
-    """Scores of n targets: tensors of shape (n,) on the device of the model, None where not asked for."""
+    """Scores of n targets: tensors of shape (n,) on the device of the model, or None for scores not asked for."""
 
     log_prob_nats: Tensor
     entropy_nats: Tensor | None
@@ -53,7 +54,7 @@ class TargetScores:
 
 
 class OnlineSoftmax:
-    """The softmax of n targets, accumulated over chunks of the vocabulary; the formulas are those of the module."""
+    """The softmax of n targets, accumulated over chunks of the vocabulary by the formulas in the module's docstring."""
 
     def __init__(self, target_logits: Tensor, *, with_entropy: bool, with_target_rank: bool) -> None:
         self._target_logits = target_logits  # (n,)
@@ -64,7 +65,7 @@ class OnlineSoftmax:
         self._buffer = torch.empty(0)
 
     def add_chunk_in_one_pass(self, logits: Tensor, target_columns: Tensor) -> None:
-        """Add a chunk of finite float32 logits (n, v) on a CPU; it yields no entropy.
+        """Add a chunk of finite float32 logits (n, v) on a CPU, without computing the entropy.
 
         ``target_columns`` is explained in ``add_chunk``.
         """
@@ -73,7 +74,7 @@ class OnlineSoftmax:
         if self._buffer.numel() < logits.numel():
             self._buffer = torch.empty(logits.numel())
         log_probs = torch.log_softmax(logits, -1, out=self._buffer[: logits.numel()].view(logits.shape))
-        # Large logits lose the fewest digits in the difference; the largest of a few columns is large enough
+        # x - log_softmax(x) loses the fewest digits for a large x, so take the largest logit of a few columns
         spacing = -(-logits.shape[1] // PROBED_COLUMN_COUNT)
         largest, column = logits[:, ::spacing].max(-1)
         log_prob = log_probs.gather(1, column[:, None] * spacing)[:, 0]
@@ -92,7 +93,9 @@ class OnlineSoftmax:
         if self._rank is not None:
             self._count_larger(logits, target_columns)
         maximum = torch.maximum(self._maximum, logits.amax(-1))
-        difference = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)  # minus infinity at the first chunk
+        difference = (self._maximum - maximum).clamp_(
+            min=NEGLIGIBLE_NATS
+        )  # without the clamp, it is minus infinity at the first chunk
         shrink = difference.exp()
         logits.sub_(maximum[:, None])
         if self._weighted_sum is None:
@@ -101,14 +104,14 @@ class OnlineSoftmax:
             weights = logits.exp()
             has_excluded_tokens = bool(logits.isinf().any())
             products = logits.mul_(weights)
-            if has_excluded_tokens:  # minus infinity times 0: such a token adds nothing to the entropy
+            if has_excluded_tokens:  # 0 times minus infinity is NaN, but an excluded token adds 0
                 products.nan_to_num_(nan=0.0)
             self._weighted_sum = shrink * (self._weighted_sum + self._sum * difference) + products.sum(-1)
         self._sum = self._sum * shrink + weights.sum(-1)
         self._maximum = maximum
 
     def finish(self) -> TargetScores:
-        """Return the scores; all chunks must have been added."""
+        """Return the scores. Call this after all chunks have been added."""
         log_normaliser = self._maximum + self._sum.log()
         entropy = None
         if self._weighted_sum is not None:
@@ -120,7 +123,9 @@ class OnlineSoftmax:
         assert self._rank is not None
         is_larger = logits > self._target_logits[:, None]
         rows = ((target_columns >= 0) & (target_columns < logits.shape[1])).nonzero()[:, 0]
-        is_larger[rows, target_columns[rows]] = False  # the target itself, which the chunk may have rounded otherwise
+        is_larger[rows, target_columns[rows]] = (
+            False  # the target is not larger than itself, even if its chunk was rounded differently
+        )
         self._rank += is_larger.sum(-1, dtype=torch.int32)
 
 
@@ -132,7 +137,7 @@ def score_hidden_states(
     with_entropy: bool,
     with_target_rank: bool,
 ) -> TargetScores:
-    """Return the scores of N targets from the hidden states that predict them, by way of a linear LM head."""
+    """Return the scores of N targets from the hidden states that predict them, using a linear LM head."""
     is_one_pass = hidden.device.type == "cpu" and not with_entropy
     row_count, column_count = _choose_chunk(hidden.device, is_one_pass=is_one_pass)
     blocks = []
@@ -156,7 +161,7 @@ def score_logits(
     with_entropy: bool,
     with_target_rank: bool,
 ) -> TargetScores:
-    """Return the scores of N targets from all logits, which are overwritten if they are float32."""
+    """Return the scores of N targets from the logits of the whole vocabulary. Float32 logits are overwritten."""
     rows = logits.float()
     target_logits = rows.gather(1, targets[:, None])[:, 0]
     softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
@@ -180,7 +185,7 @@ def _choose_chunk(device: torch.device, *, is_one_pass: bool) -> tuple[int, int]
 
 
 def _compute_logits(hidden: Tensor, head: nn.Linear, column_count: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first column, logits (n, v)) of each chunk; all chunks share one buffer, so use each before the next."""
+    """Yield (first column, logits (n, v)) of each chunk. Each chunk overwrites the one before, in the same buffer."""
     buffer = hidden.new_empty(hidden.shape[0] * column_count)
     for first_column in range(0, head.weight.shape[0], column_count):
         weight = head.weight[first_column : first_column + column_count].float()

@@ -30,7 +30,7 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SectionScores:
-    """Scores of consecutive documents: one row per position, in order, without the first position of a document.
+    """Scores of consecutive documents, one row per position in order. The first position of a document has no row.
 
     Scores that are not computed yet are NaN.
     """
@@ -38,14 +38,14 @@ class SectionScores:
     section: range
     """Ids of the documents."""
     row_offsets: Indices
-    """(documents + 1,) index of each document's first row; the last entry is the number of rows."""
+    """Index of each document's first row, and as the last entry the number of rows; shape (documents + 1,)."""
     log_prob_nats: npt.NDArray[np.float32]
     entropy_nats: npt.NDArray[np.float32] | None
     target_rank: npt.NDArray[np.int32] | None
 
     @classmethod
     def allocate(cls, section: range, token_counts: Sequence[int], settings: ScoringSettings) -> SectionScores:
-        """Return empty scores for the documents of a section; ``token_counts`` are those of all documents."""
+        """Return empty scores for a section of documents. ``token_counts`` has the token count of every document."""
         counts = [max(0, token_counts[document_id] - 1) for document_id in section]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
         size = int(offsets[-1])
@@ -58,7 +58,7 @@ class SectionScores:
         )
 
     def store(self, windows: Sequence[Window], scores: TargetScores) -> None:
-        """Store the scores of the positions that some windows predict, window by window."""
+        """Store the scores of the positions that the windows predict; ``scores`` has them window by window."""
         first_rows = [self.row_offsets[w.document_id - self.section.start] + w.first_target - 1 for w in windows]
         rows = concatenate_ranges(np.asarray(first_rows), [window.target_count for window in windows])
         self.log_prob_nats[rows] = scores.log_prob_nats.cpu().numpy()
@@ -107,7 +107,7 @@ def split_record_batch(batch: pa.RecordBatch, max_rows: int) -> Iterator[pa.Reco
 
 
 def concatenate_ranges(starts: Indices, counts: Sequence[int] | Indices) -> Indices:
-    """Return the ranges ``start .. start + count - 1`` of all pairs, one after the other."""
+    """Return the numbers ``start .. start + count - 1`` of every pair (start, count), one range after the other."""
     lengths = np.asarray(counts, np.int64)
     before = np.cumsum(lengths) - lengths
     return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))

@@ -9,7 +9,7 @@ MAX_PADDING_RATIO = 0.05
 
 
 class Window(NamedTuple):
-    """A range of tokens of one document that a model reads at once.
+    """A range of one document's tokens that a model reads at once.
 
     The model reads the tokens ``start .. end - 2`` and predicts the positions ``first_target .. end - 1``.
     """
@@ -46,7 +46,7 @@ def plan_windows(document_id: int, token_count: int, context_length: int, stride
         t                      for t <= C
         C - S + 1 .. C         for t > C
 
-    It does not depend on later tokens, so appending text to a document does not change its scores.
+    This number does not depend on later tokens. So the existing scores of a document stay the same if text is appended.
     """
     if token_count > 1:
         yield Window(document_id, 0, 1, min(context_length + 1, token_count))
@@ -58,11 +58,11 @@ def plan_windows(document_id: int, token_count: int, context_length: int, stride
 def group_windows(
     windows: Iterable[Window], max_batch_tokens: int, enough_tokens: int | None = None
 ) -> Iterator[list[Window]]:
-    """Yield batches of windows of similar length, the longest first, so that a lack of memory shows at once.
+    """Yield batches of windows of similar length. The longest come first, so that a lack of memory shows at once.
 
-    A batch, padded to its longest window, holds at most ``max_batch_tokens`` tokens; a single longer window is a
-    batch of its own. A batch that holds ``enough_tokens`` takes no window that would need more padding than
-    ``MAX_PADDING_RATIO`` of the longest.
+    A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A single window
+    that is longer is a batch of its own. Once a batch holds ``enough_tokens``, it takes no further window that would
+    need more padding than ``MAX_PADDING_RATIO`` of the longest window.
     """
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.input_length, reverse=True):
@@ -79,9 +79,9 @@ def group_windows(
 
 
 def group_documents(token_counts: Sequence[int], max_tokens: int) -> Iterator[range]:
-    """Yield ranges of consecutive documents with at most ``max_tokens`` tokens together.
+    """Yield ranges of consecutive documents. The documents of a range have at most ``max_tokens`` tokens together.
 
-    A single longer document is a range of its own.
+    A single document that is longer is a range of its own.
     """
     first, total = 0, 0
     for document_id, token_count in enumerate(token_counts):
