@@ -1,4 +1,4 @@
-"""Auditing the checkpoints of a suite and entering what was found into the warehouse."""
+"""Audit the checkpoints of a suite and write the findings to the warehouse."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class AuditReport:
 
     suite_id: str
     checkpoint_count: int
-    """Checkpoints that were found, damaged ones included."""
+    """Number of checkpoints that were found, including damaged ones."""
     findings: list[Finding]
 
     @property
     def noted(self) -> list[Finding]:
-        """The findings that a person should see: wrong or known to be so."""
+        """The findings that a person should see: wrong checkpoints and known damage."""
         return [finding for finding in self.findings if finding.status in ("wrong", "known")]
 
     @property
     def wrong_count(self) -> int:
-        """Checkpoints with something wrong that the declaration does not know of, missing ones included."""
+        """Number of checkpoints with problems that the declaration does not name. Missing checkpoints count too."""
         return len({(found.model_id, found.step) for found in self.findings if found.status == "wrong"})
 
     def raise_if_wrong(self) -> None:
@@ -48,22 +48,22 @@ class AuditReport:
 
 @dataclass
 class ByteCounter:
-    """Adds up the bytes that were looked at."""
+    """Counts the bytes that were read, and reports the progress."""
 
     total: int
     done: int = 0
 
     def advance(self, count: int) -> None:
-        """``count`` further bytes are done."""
+        """Add ``count`` bytes that were read."""
         self.done += count
         report_progress("Reading values", self.done, self.total)
 
 
 def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool = True) -> AuditReport:
-    """Audit a suite: checkpoints on the hub by their metadata, local ones by their content.
+    """Audit the checkpoints of a suite: the metadata of those on the hub, and the content of local ones.
 
-    Errors: BadInputError and UnreachableError as in find_checkpoints; what is wrong with single checkpoints is
-    reported, not raised.
+    Raises the BadInputError and UnreachableError of ``find_checkpoints``. A problem of a single checkpoint is reported,
+    not raised.
     """
     started_at = time.time()
     declared = find_declared_suite(suite, settings)

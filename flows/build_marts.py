@@ -1,4 +1,4 @@
-"""The flow that derives the marts: a dbt build over whatever the raw tables hold."""
+"""The flow that derives the marts from the raw tables, by ``dbt build``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress
 
-# Events of a finished node, and the field that says how many nodes there are.
+# dbt's events about a finished node, with the field of each event that holds the number of all nodes.
 NODE_EVENTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """How many nodes of the dbt project were built or tested, and how long it took."""
+    """How many nodes of the dbt project were built or tested, and how long the build took."""
 
     model_count: int
     seed_count: int
@@ -38,10 +38,10 @@ class BuildReport:
 def build_marts(
     select: tuple[str, ...] = (), settings: Settings | None = None, *, full_refresh: bool = False
 ) -> BuildReport:
-    """Run ``dbt build``: seeds, models and their tests; only what changed is derived again.
+    """Run ``dbt build``: seeds, models and their tests. Only what changed is derived again.
 
-    ``select`` is dbt's node selection, ``full_refresh`` rebuilds incremental models from nothing. Raises BadInputError
-    for a selection dbt refuses, TrailhouseError if a model or test failed: the message names the first one.
+    ``select`` is dbt's node selection. ``full_refresh`` rebuilds incremental models from nothing. Raises BadInputError
+    if dbt refuses the selection, and TrailhouseError, which names the first failed node, if a model or test failed.
     """
     settings = settings or load_settings()
     export_address(resolve_address(settings))
@@ -59,7 +59,7 @@ def build_marts(
 
 
 def project_arguments(settings: Settings) -> list[str]:
-    """Where dbt finds its project and leaves its files; the installed package stays untouched."""
+    """Return dbt's arguments for its project and its files. Nothing is written to the installed package."""
     project = Path(str(resources.files("trailhouse") / "dbt"))
     state = (settings.data_directory / "dbt").resolve()
     return [
@@ -74,7 +74,7 @@ def project_arguments(settings: Settings) -> list[str]:
 
 
 def export_address(address: WarehouseAddress) -> None:
-    """Hand the address to dbt's profile, which reads it from the environment."""
+    """Pass the address to dbt's profile, which reads it from environment variables."""
     os.environ.update(
         TRAILHOUSE_DBT_HOST=address.host,
         TRAILHOUSE_DBT_PORT=str(address.port),
@@ -88,14 +88,14 @@ def export_address(address: WarehouseAddress) -> None:
 
 
 def report_node(event: EventMsg) -> None:
-    """Turn dbt's events into progress: one unit per finished node."""
+    """Report progress when dbt has finished a node."""
     if event.info.name in NODE_EVENTS:
         total = getattr(event.data, NODE_EVENTS[event.info.name])
         report_progress("Transforming", event.data.index, total, event.data.node_info.node_name)
 
 
 def read_result(result: dbtRunnerResult) -> BuildReport:
-    """Count what was built, leave a table behind, and raise if something failed."""
+    """Return how many nodes were built. Leaves a Prefect table of the nodes, and raises an error if one failed."""
     if result.exception is not None:
         raise BadInputError(f"dbt refused: {' '.join(str(result.exception).split())}", "correct the selection")
     run = cast(RunExecutionResult, result.result)

@@ -1,4 +1,4 @@
-"""Drawing the figures of the papers from the marts."""
+"""Draw the figures of the papers from the marts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DrawingReport:
 
 
 def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
-    """Draw every figure that the marts have rows for, for one suite on one corpus, as PNG, SVG and PDF.
+    """Draw the figures of one suite on one corpus as PNG, SVG and PDF, unless the marts lack the rows of a figure.
 
     Raises BadInputError if the marts hold nothing about this suite and corpus.
     """
@@ -96,7 +96,7 @@ def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> li
     question = read_questions(packaged_questions())["documents_by_trend"]
     values = {"suite_id": suite, "corpus_id": corpus, "start_percent": str(PASSAGE_START_PERCENT), "limit": "1"}
     found = ask_question(client, question, values)
-    if found.num_rows == 0:  # where all documents are short
+    if found.num_rows == 0:  # all documents are shorter than the question's minimum
         found = ask_question(client, question, {**values, "minimum_token_count": "1"})
     if found.num_rows == 0:
         return []

@@ -1,4 +1,4 @@
-"""The flow that evaluates what the ledger lacks: every checkpoint of a suite on the items of every task."""
+"""The flow that evaluates every checkpoint of a suite on the items of every task, except what the ledger has."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_t
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """What one run did; an evaluation is one checkpoint on one task with one number of shots and one seed."""
+    """What one run did. An evaluation is one checkpoint on one task with one number of shots and one seed."""
 
     suite_id: str
     task_count: int
@@ -63,9 +63,9 @@ def evaluate_tasks(
 ) -> EvaluationReport:
     """Evaluate every checkpoint of a suite on the tasks found at ``places``, except what the ledger has.
 
-    ``places`` are directories, files, or names that ``find_tasks`` knows. A damaged checkpoint or a task that does
-    not fit a model stops no other. Raises PartialError if some failed; if all did, the first error, or
-    AllFailedError naming each.
+    ``places`` are directories, files, or names that ``find_tasks`` knows. A damaged checkpoint, or a task that does not
+    fit a model, does not stop the others. Raises PartialError if some evaluations failed. If all failed, raises the
+    only error, or an AllFailedError that names each.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
@@ -102,7 +102,7 @@ def evaluate_tasks(
 
 
 def refuse_impossible_shots(tasks: Sequence[Task], shot_counts: Sequence[int]) -> None:
-    """Raise UsageError where a task has too few items for the exemplars that are asked for."""
+    """Raise UsageError if a task has too few items for the requested number of exemplars."""
     for one in tasks:
         for shot_count in shot_counts:
             if not 0 <= shot_count < len(one.items):
@@ -119,7 +119,7 @@ def plan_evaluations(
     seeds: Sequence[int],
     scoring: ScoringSettings,
 ) -> Iterator[Evaluation]:
-    """Say what the scores of a checkpoint would be made from, without loading it."""
+    """Yield the evaluations of a checkpoint, with all that their scores depend on, without loading the model."""
     for one, shot_count, seed in product(tasks, dict.fromkeys(shot_counts), dict.fromkeys(seeds)):
         yield Evaluation(
             model_id=checkpoint.model_id,
@@ -142,7 +142,7 @@ def summarise(
     outcomes: Sequence[CheckpointOutcome],
     started_at: datetime,
 ) -> EvaluationReport:
-    """Add up what a run without failures did."""
+    """Return the report of a run without failures."""
     inserted = [unit for outcome in outcomes for unit in outcome.inserted]
     item_count = sum(unit.item_count for unit in inserted)
     run_seconds = sum(outcome.run_seconds for outcome in outcomes)

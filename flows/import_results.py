@@ -40,22 +40,22 @@ IMPORTED_SUITE = "imported"
 
 @dataclass(frozen=True)
 class Naming:
-    """What the user says about the checkpoints of the files; what is None is recognised from each file."""
+    """What the user states about models and checkpoints. A field that is None is recognised from each file."""
 
     model: str | None = None
-    """Name of a registered model, its id, or the id `suite/name` a new one is to have."""
+    """Name or id of a registered model, or the id `suite/name` of a new one."""
     step: int | None = None
     pattern: str | None = None
     """Regular expression for the path of a file, with the groups `model`, `step` or both."""
     parameter_count: int | None = None
     batch_tokens: int | None = None
     tokenizer_directory: Path | None = None
-    """Holds the tokenizer that counts the tokens of options in samples files."""
+    """Directory of the tokenizer that counts the tokens of options in samples files."""
 
 
 @dataclass(frozen=True)
 class NamedResult:
-    """A result file, and the checkpoint it is about."""
+    """A result file with the model and step that it is about."""
 
     result: ResultFile
     model_name: str
@@ -74,28 +74,29 @@ class ImportReport:
     changed_count: int
     """Metrics that were new, or differ from what the warehouse held."""
     not_finite_count: int
-    """Metrics that were left out, as they are NaN or infinite."""
+    """Metrics that were left out, because they are NaN or infinite."""
     models: list[str]
     new_models: list[str]
     samples_file_count: int
     evaluation_count: int
-    """Tasks whose option scores were new or changed, counted at every checkpoint."""
+    """Tasks whose option scores were new or changed. A task counts once for every checkpoint."""
     option_count: int
     uncounted_samples_file_count: int
-    """Samples files without token counts, as no tokenizer is known."""
+    """Samples files without token counts, because no tokenizer is known."""
     other_samples_file_count: int
-    """Samples files of tasks that are not multiple choice, which were left out."""
+    """Samples files that were left out, because their tasks are not multiple choice."""
     replaced_tasks: list[str]
-    """Tasks whose documents differ from those imported before."""
+    """Tasks whose documents differ from an earlier import."""
 
 
 @flow(name="import_results", validate_parameters=False, persist_result=False)
 def import_results(
     paths: tuple[Path, ...], naming: Naming | None = None, settings: Settings | None = None
 ) -> ImportReport:
-    """Import result files of lm-evaluation-harness; what is imported already is not written again.
+    """Import result files of lm-evaluation-harness. Results that are in the warehouse are not written again.
 
-    Raises BadInputError naming file and field if no file can be used, PartialError if some can: those are imported.
+    Raises BadInputError, which names file and field, if no file can be used. Raises PartialError if some files can be
+    used; those are imported.
     """
     settings, naming = settings or load_settings(), naming or Naming()
     named, errors = read_named_results(paths, naming)
@@ -136,9 +137,9 @@ def import_results(
 
 
 def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[NamedResult], list[TrailhouseError]]:
-    """Read every result file with its model and step, and collect what is wrong with the others.
+    """Read every result file with its model and step. Returns the results, and the errors of the other files.
 
-    Files of a directory that hold no results at all are passed over; such a file that is given by name is wrong.
+    A file without results is skipped if it lies in a given directory. It is an error if the file itself is given.
     """
     pattern = None if naming.pattern is None else compile_path_pattern(naming.pattern)
     samples_files = {path for path in paths if path.suffix == ".jsonl" and path.is_file()}
@@ -163,7 +164,7 @@ def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[Na
 
 
 def find_own_results(samples_file: Path) -> Path:
-    """Return the result file of the run that wrote a samples file; raises BadInputError if it is not there."""
+    """Return the result file of the run that wrote a samples file. Raises BadInputError if it does not exist."""
     found = find_result_file(samples_file)
     if found is None:
         raise BadInputError(
@@ -193,15 +194,15 @@ def import_samples(
 
 
 def find_local_tokenizer(result: ResultFile) -> Path | None:
-    """Return the directory the harness took the tokenizer from, None where it is not on this machine."""
+    """Return the directory that the harness read the tokenizer from; None if it is not on this machine."""
     directory = Path(result.tokenizer) if result.tokenizer else None
     return directory if directory is not None and any(directory.glob("*token*.json")) else None
 
 
 def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Naming) -> NamedResult:
-    """Settle model and step of a file: what the user says, then the pattern, the file's content, its path.
+    """Find model and step of a file: from the user, then the pattern, then the file's content, then its path.
 
-    Raises BadInputError naming the file if either stays unknown.
+    Raises BadInputError, which names the file, if model or step remains unknown.
     """
     model = naming.model or from_path.get("model") or result.model_name or parse_model_name(str(result.file.parent))
     stated_step = from_path.get("step")
@@ -224,10 +225,10 @@ def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Na
 def resolve_models(
     client: Client, named: list[NamedResult], naming: Naming, settings: Settings
 ) -> tuple[dict[str, str], list[str]]:
-    """Find or register the model of every name; returns model_ids by name, and which of them are new.
+    """Find or register the model of every name. Returns model_ids by name, and the ids of the new models.
 
-    A name stands for the registered model that is called so, else for the model of a declared suite, else for a new
-    model of the suite `imported`.
+    A name means the registered model with this name, or else the model that a suite declares, or else a new model of
+    the suite `imported`.
     """
     known = read_registered_models(client)
     suites = list_suites(suite_directories(settings))
@@ -236,7 +237,7 @@ def resolve_models(
     for name in dict.fromkeys(entry.model_name for entry in named):
         model_id = match_model(name, known)
         declared = find_declared_model(name, suites) if model_id is None else None
-        if declared is not None:  # by another name, the registered model may be called otherwise
+        if declared is not None:  # the model may be registered under its declared name
             model_id = match_model(f"{declared[0].suite_id}/{declared[1].model_name}", known)
         if model_id is None:
             stated = [entry.result.parameter_count for entry in named if entry.model_name == name]
@@ -251,7 +252,7 @@ DeclaredModel = tuple[Suite, ModelDeclaration]
 
 
 def find_declared_model(name: str, suites: Sequence[Suite]) -> DeclaredModel | None:
-    """Return the model that a suite declares under this name or id, or else in the repository of the hub so called."""
+    """Return the model that a suite declares under this name or id, or else by a hub repository of this name."""
     wanted = name.casefold()
     models = [(suite, model) for suite in suites for model in suite.models]
     for suite, model in models:
@@ -266,7 +267,7 @@ def find_declared_model(name: str, suites: Sequence[Suite]) -> DeclaredModel | N
 def register_model(
     client: Client, name: str, declared: DeclaredModel | None, parameter_count: int, naming: Naming
 ) -> str:
-    """Enter a model under the suite that declares it, the suite its name begins with, or `imported`."""
+    """Register a model under the suite that declares it, or else the suite in its name, or else `imported`."""
     if declared is not None:
         suite, model = declared
         suite_record = {
@@ -294,7 +295,7 @@ def register_model(
 
 
 def model_record(suite_id: str, model_name: str, parameter_count: int, batch_tokens: int) -> dict[str, object]:
-    """The row of raw_model for a model that is known from its results; what is unknown is 0."""
+    """Return the row of raw_model for a model that is known from its results. Unknown numbers are 0."""
     return {
         "model_id": f"{suite_id}/{model_name}",
         "suite_id": suite_id,
@@ -307,7 +308,7 @@ def model_record(suite_id: str, model_name: str, parameter_count: int, batch_tok
 
 
 def record_import(located: list[tuple[ResultFile, str, int]]) -> None:
-    """Leave a table with one row per file behind."""
+    """Leave a Prefect table with one row per result file."""
     create_table_artifact(
         [
             {"file": str(result.file), "model": model_id, "step": step, "metrics": len(result.metrics)}

@@ -1,4 +1,4 @@
-"""The flow that brings dashboards to Superset: assets, roles, row-level security and a warm cache."""
+"""The flow that publishes dashboards to Superset: assets, roles, row-level security and a warm cache."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from trailhouse.support.progress import report_progress
 
 @dataclass(frozen=True)
 class PublicationReport:
-    """Where the dashboards are, how Superset differed before, and how many charts are in the cache now."""
+    """The URL of Superset, what publishing changed there, and the number of charts that were cached."""
 
     url: str
     created: tuple[str, ...]
@@ -39,15 +39,15 @@ class PublicationReport:
 
 @flow(name="publish_dashboards", validate_parameters=False, persist_result=False)
 def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
-    """Make Superset hold what the source says; a second run changes nothing.
+    """Bring Superset to the state of the source; a second run changes nothing.
 
-    Raises BadInputError where the assets are not sound, UnreachableError where Superset or the warehouse does not
-    answer, PartialError where everything is published and a chart's query fails.
+    Raises BadInputError if an asset is wrong, UnreachableError if Superset or the warehouse does not answer, and
+    PartialError if everything is published but the query of a chart fails.
     """
     settings = settings or load_settings()
     access = read_access(settings.access_file)
     files = compile_assets(settings)
-    resolve_address(settings)  # the warehouse, so that the first chart does not wait for it
+    resolve_address(settings)  # starts the warehouse, so that the first chart does not wait for it
     superset = resolve_superset(settings)
     client = connect_superset(superset)
     drift = publish_bundle(client, files)
@@ -67,9 +67,9 @@ def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
 
 
 def check_dashboards(settings: Settings) -> tuple[Drift, RightsDrift]:
-    """How Superset differs from the source, in its assets and in who may see what; nothing is started or changed.
+    """Return how Superset differs from the source in assets and access rights. Nothing is started or changed.
 
-    Raises UnreachableError where no Superset runs.
+    Raises UnreachableError if Superset does not run.
     """
     access = read_access(settings.access_file)
     files = compile_assets(settings)
@@ -82,9 +82,10 @@ def check_dashboards(settings: Settings) -> tuple[Drift, RightsDrift]:
 
 @flow(name="warm_dashboards", validate_parameters=False, persist_result=False)
 def warm_running_dashboards(settings: Settings | None = None) -> int:
-    """Drop and fill the cache of the dashboards after the marts changed; 0 charts where no Superset runs.
+    """Empty and refill the chart cache after the marts changed.
 
-    Raises PartialError where a chart's query fails.
+    Returns the number of charts, which is 0 if Superset does not run. Raises PartialError if the query of a chart
+    fails.
     """
     settings = settings or load_settings()
     superset = find_running_superset(settings)
@@ -92,9 +93,9 @@ def warm_running_dashboards(settings: Settings | None = None) -> int:
 
 
 def refresh_running_dashboards(settings: Settings) -> int:
-    """Publish where a Superset runs or is configured, and fill the cache anew; returns the charts, 0 without one.
+    """Publish the dashboards and refill the chart cache if Superset runs or is configured.
 
-    Raises what publish_dashboards raises.
+    Returns the number of charts, which is 0 without a Superset. Raises the errors of ``publish_dashboards``.
     """
     if find_running_superset(settings) is None:
         return 0
@@ -103,7 +104,10 @@ def refresh_running_dashboards(settings: Settings) -> int:
 
 
 def compile_assets(settings: Settings) -> dict[str, str]:
-    """The bundle for this database: the connection names the host `warehouse`, see ``superset_config.py``."""
+    """Return the bundle of dashboards for the database of the settings.
+
+    The connection names the host ``warehouse``; ``superset_config.py`` replaces it by the real address.
+    """
     database = settings.database
     dbt_models = Path(str(resources.files("trailhouse") / "dbt" / "models"))
     uri = f"clickhousedb://reader@warehouse/{database}"
@@ -111,7 +115,7 @@ def compile_assets(settings: Settings) -> dict[str, str]:
 
 
 def warm_charts(client: PublishingClient, files: Mapping[str, str]) -> int:
-    """Fill the cache; returns the number of charts."""
+    """Refill the chart cache and return the number of charts. Raises PartialError if the query of a chart fails."""
     (database,) = (key.uuid for key in read_bundle(files) if key.kind == "databases")
     result = warm_dashboards(client, database, lambda *step: report_progress("Warming charts", *step))
     if result.failures:
@@ -120,16 +124,16 @@ def warm_charts(client: PublishingClient, files: Mapping[str, str]) -> int:
 
 
 def describe_failures(failures: tuple[ChartFailure, ...]) -> str:
-    """Name the first chart that failed, and why."""
+    """Return the number of failed charts, and the name and reason of the first, as one sentence."""
     first = failures[0]
     return f"{len(failures)} charts fail; the first is {first.chart!r} of {first.dashboard!r}: {first.reason}"
 
 
 def describe_assets(assets: tuple[Asset, ...]) -> tuple[str, ...]:
-    """Kinds and names, fit for messages."""
+    """Return the kind and name of every asset, for messages."""
     return tuple(f"{singular(asset.key)} {asset.name}" for asset in assets)
 
 
 def singular(key: AssetKey) -> str:
-    """What one asset of a kind is called."""
+    """Return the kind of an asset in the singular."""
     return key.kind.removesuffix("s")

@@ -1,4 +1,4 @@
-"""Reading a passage from the marts: the tokens of a document with their perplexities over training."""
+"""Read a passage from the marts: the tokens of a document with their perplexities over training."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def read_passage(
 ) -> Passage:
     """Read a passage with the series of every model of its suite.
 
-    ``document`` is an ordinal or a name, ``model`` an id or its name within the suite; what is not given is
-    taken where there is but one, and the default convention.
+    ``document`` is an ordinal or a name, and ``model`` is an id or the name within the suite. If ``suite`` or
+    ``corpus`` is not given, it must be clear from the model. If ``convention`` is not given, the default convention is
+    taken.
 
-    Raises UsageError where there is more than one, BadInputError where there is none.
+    Raises UsageError if several models, corpora or documents fit, and BadInputError if none fits.
     """
     model_id, suite_id = find_model(client, model, suite)
     corpus_id = corpus or find_corpus(client, model_id)
@@ -74,7 +75,7 @@ def read_passage(
 
 
 def find_model(client: Client, model: str, suite: str | None) -> tuple[str, str]:
-    """Find a model by its id or name; returns the ids of the model and its suite."""
+    """Find a model by its id or name. Returns the ids of the model and of its suite."""
     rows = read_columns(client, "dim_model", ["suite_id", "model_id", "model_name"]).to_pylist()
     found = [
         (row["model_id"], row["suite_id"])
@@ -92,7 +93,7 @@ def find_model(client: Client, model: str, suite: str | None) -> tuple[str, str]
 
 
 def find_corpus(client: Client, model_id: str) -> str:
-    """Find the one corpus on which the model has trends."""
+    """Return the only corpus on which the model has trends."""
     columns = ["corpus_id"]
     rows = read_columns(client, "fct_trend_share_by_start", columns, {"model_id": model_id})["corpus_id"].to_pylist()
     found = sorted(set(rows))
@@ -104,7 +105,7 @@ def find_corpus(client: Client, model_id: str) -> str:
 
 
 def find_document(client: Client, corpus_id: str, document: str) -> tuple[int, str]:
-    """Find a document of a corpus by its ordinal or its name."""
+    """Find a document of a corpus by its ordinal or name. Returns both."""
     columns = ["document_id", "document_name"]
     rows = read_columns(client, "dim_document", columns, {"corpus_id": corpus_id}).to_pylist()
     found = [row for row in rows if document == str(row["document_id"])]
@@ -119,7 +120,7 @@ def find_document(client: Client, corpus_id: str, document: str) -> tuple[int, s
 
 
 def find_convention(client: Client, convention: str | None) -> str:
-    """Check a convention; the default one where none is given."""
+    """Return the convention if it exists, or the default convention if None is given."""
     rows = read_columns(client, "trend_convention", ["convention_id", "is_default"]).to_pylist()
     names = [row["convention_id"] for row in rows]
     if convention is None:

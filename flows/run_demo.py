@@ -34,7 +34,7 @@ class DemoReport:
     perplexities: pa.Table
     trend_shares: pa.Table
     accuracies: pa.Table
-    """Of the largest model at its last checkpoint, by task."""
+    """Accuracies of the largest model at its last checkpoint, by task."""
     figures: list[Path]
 
 

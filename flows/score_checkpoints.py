@@ -1,4 +1,4 @@
-"""The flow that scores what the ledger lacks: every checkpoint of a suite on a corpus."""
+"""The flow that scores every checkpoint of a suite on a corpus, except what the ledger has."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ class ScoringReport:
     """Checkpoints that another worker scored since this run began."""
     scored_count: int
     copied_count: int
-    """Of ``scored_count``: copied from a checkpoint with the same weights."""
+    """Those of ``scored_count`` whose scores were copied from a checkpoint with the same weights."""
     score_count: int
     duration_seconds: float
     scoring_seconds: float
-    """Time in which the model ran: what loading and inserting are hidden behind."""
+    """Time in which models ran. Other checkpoints are loaded and inserted during this time."""
     scores_per_second: float
 
 
 @flow(name="score_checkpoints", task_runner=PIPELINE_THREADS, validate_parameters=False, persist_result=False)
 def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
-    """Score every checkpoint of a suite on a corpus, except those the ledger has.
+    """Score every checkpoint of a suite on a corpus, except those that the ledger has.
 
-    A damaged checkpoint does not stop the others. Raises PartialError if some failed; if all did, the first error,
-    or AllFailedError naming each.
+    A damaged checkpoint does not stop the others. Raises PartialError if some checkpoints failed. If all failed, raises
+    the only error, or an AllFailedError that names each.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
@@ -96,7 +96,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
 
 
 def choose_scoring(settings: Settings) -> ScoringSettings:
-    """What the settings say about scoring."""
+    """Return the scoring settings that the settings contain."""
     return ScoringSettings(
         dtype=settings.dtype,
         quanta_per_nat=settings.quanta_per_nat,
@@ -112,9 +112,9 @@ def choose_scoring(settings: Settings) -> ScoringSettings:
 def plan_partitions(
     suite: Suite, checkpoints: list[Checkpoint], corpus: Corpus, scoring: ScoringSettings
 ) -> list[ScoringPlan]:
-    """Say what the scores of every checkpoint would be made from, without loading it.
+    """Return every checkpoint with the partition of its scores, without loading the model.
 
-    Raises UsageError if a model cannot read as much context as is asked for.
+    The partition says what the scores depend on. Raises UsageError if a model cannot read the requested context.
     """
     declared = {f"{suite.suite_id}/{model.model_name}": model.context_length for model in suite.models}
     contexts: dict[tuple[str, str], ContextChoice] = {}
@@ -128,7 +128,7 @@ def plan_partitions(
 
 
 def plan_partition(checkpoint: Checkpoint, corpus: Corpus, context: ContextChoice) -> ScoredPartition:
-    """Say what the scores of a checkpoint would be made from."""
+    """Return the partition of a checkpoint's scores, with all that the scores depend on."""
     return ScoredPartition(
         model_id=checkpoint.model_id,
         corpus_id=corpus.corpus_id,
@@ -149,8 +149,8 @@ def tokenize_for(
 ) -> tuple[list[ScoringPlan], dict[str, TokenizedCorpus], list[CheckpointOutcome]]:
     """Tokenize the corpus once for every tokenizer among the checkpoints, and store the tokens.
 
-    Returns the checkpoints that can be scored, the corpus by tokenizer_id, and the outcomes of the other checkpoints:
-    their tokenizer fails on the corpus, or the model has no embedding for one of its tokens.
+    Returns the checkpoints that can be scored, the corpus by tokenizer_id, and the outcomes of the other checkpoints. A
+    checkpoint cannot be scored if its tokenizer fails on the corpus, or if the model lacks an embedding for a token.
     """
     tokenized: dict[str, TokenizedCorpus] = {}
     usable: list[ScoringPlan] = []
@@ -181,7 +181,7 @@ def summarise(
     outcomes: Sequence[CheckpointOutcome],
     started_at: datetime,
 ) -> ScoringReport:
-    """Add up what a run without failures did."""
+    """Return the report of a run without failures."""
     inserted = [unit for outcome in outcomes for unit in outcome.inserted]
     return ScoringReport(
         suite_id=suite,

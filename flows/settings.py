@@ -1,4 +1,7 @@
-"""Settings: flags over environment over ``trailhouse.toml`` over defaults. The only reader of the environment."""
+"""The settings of Trailhouse: flags win over the environment, ``trailhouse.toml`` and defaults, in this order.
+
+No other module of Trailhouse reads its settings from the environment.
+"""
 
 from __future__ import annotations
 
@@ -35,21 +38,21 @@ class Settings(BaseSettings):
     )
 
     warehouse_url: str | None = Field(
-        default=None, description="ClickHouse over HTTP; unset, the embedded server is started on demand"
+        default=None, description="URL of a ClickHouse server; if unset, the embedded server is started on demand"
     )
     warehouse_user: str = Field(default="", description="User at warehouse_url")
     warehouse_password: SecretStr = Field(default=SecretStr(""), description="Password at warehouse_url")
     cluster: str = Field(
-        default="", description="ClickHouse cluster at warehouse_url on which tables are made; empty for one server"
+        default="", description="ClickHouse cluster at warehouse_url that holds the tables; empty for a single server"
     )
     reader_user: str = Field(default="reader", description="Read-only user at warehouse_url, for dashboards")
     reader_password: SecretStr = Field(default=SecretStr(""), description="Password of reader_user")
     database: str = Field(default="trailhouse", min_length=1, description="Database of raw tables and marts")
-    data_directory: Path = Field(default=Path("data"), description="Embedded warehouse, suites and run history")
-    figures_directory: Path = Field(default=Path("figures"), description="Where figures are written")
-    suites_directory: Path = Field(default=Path("suites"), description="Your own suite declarations (*.yaml)")
+    data_directory: Path = Field(default=Path("data"), description="Directory of the warehouse, suites and run history")
+    figures_directory: Path = Field(default=Path("figures"), description="Directory that figures are written to")
+    suites_directory: Path = Field(default=Path("suites"), description="Directory of your suite declarations (*.yaml)")
     hub_endpoint: str | None = Field(
-        default=None, description="Hugging Face hub or a mirror of it; unset, HF_ENDPOINT or huggingface.co"
+        default=None, description="URL of the Hugging Face hub or a mirror; if unset, HF_ENDPOINT or huggingface.co"
     )
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
@@ -57,7 +60,7 @@ class Settings(BaseSettings):
         description="Type of the weights while scoring; float32 makes scores independent of batches",
     )
     checkpoint_cache_gib: float = Field(
-        default=50.0, ge=0, description="Room for fetched checkpoints on disk in GiB; the least recently used make way"
+        default=50.0, ge=0, description="Disk space for fetched checkpoints in GiB; the least recently used are deleted"
     )
     quanta_per_nat: Literal[10000, 1000, 0] = Field(
         default=10000,
@@ -68,31 +71,31 @@ class Settings(BaseSettings):
     with_target_rank: bool = Field(default=False, description="Keep how many tokens were more probable than the target")
     is_compiled: bool = Field(default=False, description="Compile models with torch.compile before scoring")
     context_length: int | None = Field(
-        default=None, ge=1, description="Tokens a model reads at most; unset, those of its training, within its limit"
+        default=None, ge=1, description="Maximum number of tokens that a model reads; if unset, that of its training"
     )
     stride: int | None = Field(
-        default=None, ge=1, description="Tokens that each further window of a long text scores; unset, half the context"
+        default=None, ge=1, description="Tokens that each further window of a text scores; if unset, half the context"
     )
     warehouse_memory_gib: float | None = Field(
-        default=None, gt=0, description="Memory of the embedded server's queries together; unset, 60 % of the machine's"
+        default=None, gt=0, description="Memory limit of the embedded server's queries in GiB; if unset, 60 % of all"
     )
     superset_url: str | None = Field(
-        default=None, description="Superset to publish to; unset, the one of the data directory is started on demand"
+        default=None, description="URL of Superset; if unset, the local Superset is started on demand"
     )
     superset_user: str = Field(default="admin", description="Administrator at superset_url")
     superset_password: SecretStr = Field(default=SecretStr(""), description="Password of superset_user")
-    superset_port: int = Field(default=8088, ge=0, le=65535, description="Port of the local Superset; 0 is a free one")
+    superset_port: int = Field(default=8088, ge=0, le=65535, description="Port of the local Superset; 0 for a free one")
     superset_environment: Path = Field(
-        default=Path(".venv-superset"), description="Where Superset is installed, apart from Trailhouse's packages"
+        default=Path(".venv-superset"), description="Virtual environment in which Superset is installed"
     )
     access_file: Path = Field(
-        default=Path("access.yaml"), description="Which groups of readers see which suites; absent, all see all"
+        default=Path("access.yaml"), description="File that says which groups see which suites; if absent, all see all"
     )
 
     @field_validator("quanta_per_nat", mode="before")
     @classmethod
     def read_number(cls, value: object) -> object:
-        """The environment knows only text; a choice of numbers does not take it for one."""
+        """Convert a number that comes from the environment, because the environment holds only text."""
         return int(value) if isinstance(value, str) and value.isdecimal() else value
 
     @classmethod
@@ -104,32 +107,32 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic passes all four
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags first, then the environment, then the file."""
+        """Return the sources of settings: flags first, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
     def trained_directory(self) -> Path:
-        """Where models that are trained on the spot keep their checkpoints."""
+        """Directory of the checkpoints of models that Trailhouse trains itself."""
         return self.data_directory / "suites"
 
     @property
     def checkpoint_cache_directory(self) -> Path:
-        """Where checkpoints that were fetched are kept, up to a limit."""
+        """Directory of fetched checkpoints, whose total size is limited."""
         return self.data_directory / "cache" / "checkpoints"
 
     @property
     def checkpoint_cache_bytes(self) -> int:
-        """How large the fetched checkpoints may be together."""
+        """Maximum size of all fetched checkpoints together."""
         return int(self.checkpoint_cache_gib * 2**30)
 
     @property
     def warehouse_memory_bytes(self) -> int | None:
-        """How much memory the embedded server's queries may take together; None for what it takes unasked."""
+        """Memory limit for all queries of the embedded server together; None for the server's default."""
         return None if self.warehouse_memory_gib is None else int(self.warehouse_memory_gib * 2**30)
 
     @property
     def superset_directory(self) -> Path:
-        """Secrets, metadata and cache of the local Superset."""
+        """Directory of the local Superset's secrets, metadata and cache."""
         return self.data_directory / "superset"
 
     @property
@@ -140,7 +143,7 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True)
 class SettingOrigin:
-    """One setting, its value fit for printing, and where it came from."""
+    """One setting, its printable value, and the source that the value comes from."""
 
     name: str
     value: str
@@ -151,7 +154,7 @@ class SettingOrigin:
 def load_settings(**flags: object) -> Settings:
     """Read the settings; a flag that is None counts as not given.
 
-    Raises UsageError naming the setting and where its wrong value came from.
+    Raises UsageError, which names the wrong setting and the source of its value.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
@@ -168,7 +171,7 @@ def load_settings(**flags: object) -> Settings:
 
 
 def describe_settings(settings: Settings) -> list[SettingOrigin]:
-    """List every setting with its value and origin; secrets stay hidden."""
+    """Return every setting with its value and origin; secrets stay hidden."""
     origins = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
@@ -178,7 +181,7 @@ def describe_settings(settings: Settings) -> list[SettingOrigin]:
 
 
 def find_origin(name: str, flags: dict[str, object]) -> str:
-    """Say which source a setting comes from."""
+    """Return the source that the value of a setting comes from."""
     variable = f"{ENVIRONMENT_PREFIX}{name.upper()}"
     if name in flags:
         return f"flag --{name.replace('_', '-')}"
@@ -190,13 +193,16 @@ def find_origin(name: str, flags: dict[str, object]) -> str:
 
 
 def inherited_environment() -> dict[str, str]:
-    """What a program of another environment may inherit: nothing that configures Trailhouse, Superset or Python."""
+    """Return the environment variables for a program that runs in another Python environment.
+
+    Variables that configure Trailhouse, Superset, Prefect or Python are left out.
+    """
     configuring = (ENVIRONMENT_PREFIX, "SUPERSET_", "FLASK_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PREFECT_")
     return {name: value for name, value in os.environ.items() if not name.startswith(configuring)}
 
 
 def prepare_prefect(settings: Settings) -> None:
-    """Set Prefect's environment before a command runs a flow; without PREFECT_API_URL, start a server for it.
+    """Set Prefect's environment before a command runs a flow, and start a server if PREFECT_API_URL is not set.
 
     Raises UnreachableError if the server does not start.
     """
@@ -206,15 +212,15 @@ def prepare_prefect(settings: Settings) -> None:
 
         server = start_command_server(settings)
         use_prefect_server(server.url, is_own=True)
-        import prefect.main  # noqa: F401  # takes about as long as the server needs to start
+        import prefect.main  # noqa: F401  # imported while the server starts, because both take long
 
         server.wait()
 
 
 def set_prefect_defaults(settings: Settings) -> None:
-    """Set Prefect's environment before it is imported: quiet, no telemetry, history kept with the data.
+    """Set Prefect's environment: no messages on the console, no telemetry, history in the data directory.
 
-    What the user set stays as it is; with PREFECT_API_URL set, runs go to that server.
+    Must be called before Prefect is imported. Variables that the user has set stay unchanged.
     """
     home = (settings.data_directory / "prefect").resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -222,14 +228,14 @@ def set_prefect_defaults(settings: Settings) -> None:
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        # The command says what failed in one line; Prefect's own record of the run keeps logs and tracebacks.
+        # The command itself prints a failure as one line; Prefect's server keeps logs and tracebacks.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_CLI_PROMPT": "false",
-        # What transformers remarks about kernels that are not installed changes no score
+        # Hides warnings of transformers about kernels that are not installed; scores do not depend on them.
         "TRANSFORMERS_VERBOSITY": "critical",
-        # By its heartbeat a run that died with its machine is told from one that takes long
+        # A run without a heartbeat has died with its machine; a run that merely takes long still sends it.
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-        # Slots of workers that died come free after a restart of the server, too
+        # Leases are kept in files, so that slots of dead workers become free even if the server restarts.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
     for name, value in defaults.items():
@@ -237,12 +243,12 @@ def set_prefect_defaults(settings: Settings) -> None:
 
 
 def read_prefect_url() -> str | None:
-    """Return the Prefect server that the environment names."""
+    """Return the URL of the Prefect server that the environment names, or None."""
     return os.environ.get("PREFECT_API_URL")
 
 
 def use_prefect_server(url: str, *, is_own: bool = False) -> None:
-    """Let runs of this process and of its children go to a Prefect server; to be called before Prefect is imported.
+    """Send the runs of this process and its children to a Prefect server. Must be called before Prefect is imported.
 
     ``is_own`` says that a command started the server for itself, so that no other host uses it.
     """
@@ -252,12 +258,12 @@ def use_prefect_server(url: str, *, is_own: bool = False) -> None:
 
 
 def read_own_prefect_url() -> str | None:
-    """Return the Prefect server that this command, or the command that started this process, started for itself."""
+    """Return the URL of the Prefect server that this command or its parent command started for itself, or None."""
     return os.environ.get(OWN_PREFECT_URL)
 
 
 def hand_down(**flags: object) -> None:
-    """Let processes that this one starts see the flags it was given; one that is None counts as not given."""
+    """Pass the flags of this process to the processes that it starts. A flag that is None counts as not given."""
     for name, value in flags.items():
         if value is not None:
             os.environ[f"{ENVIRONMENT_PREFIX}{name.upper()}"] = str(value)

@@ -31,28 +31,31 @@ PUSHED_EVENT = "trailhouse.checkpoint.pushed"
 
 @dataclass(frozen=True)
 class WatchedWork:
-    """What one run did for a suite: on one corpus, or on all tasks."""
+    """What one run did for a suite, on one corpus or on all tasks."""
 
     suite: str
     subject: str
     """The corpus, or "tasks"."""
     wrong_count: int
-    """Checkpoints that the audit of the suite finds wrong."""
+    """Number of checkpoints in which the audit of the suite found a problem."""
     wanted_count: int = 0
-    """Checkpoints to score, or evaluations to make, those that were done before included."""
+    """Checkpoints to score, or evaluations to make, including those that were done before."""
     done_count: int = 0
     elsewhere_count: int = 0
-    """Those that another worker did during the run."""
+    """Checkpoints or evaluations that another worker did during the run."""
     error: str = ""
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """What was derived and shown; ``marts`` is None if there was nothing to derive, or it failed."""
+    """The marts that were derived, and the charts that were refreshed.
+
+    ``marts`` is None if there was nothing to derive, or if deriving failed.
+    """
 
     marts: BuildReport | None = None
     warmed_chart_count: int = 0
-    """Charts of the running Superset whose queries were repeated."""
+    """Number of charts of the running Superset whose queries were repeated."""
     error: str = ""
 
 
@@ -74,9 +77,9 @@ def watch_checkpoints(
 ) -> WatchReport:
     """Audit every suite, score and evaluate what is new in it, derive the marts and publish the dashboards.
 
-    ``tasks`` and ``shot_counts`` are as in evaluate_tasks; without tasks nothing is evaluated. An error in one suite
-    stops no other. Raises PartialError at the end if there was any: the run counts as failed, and the next run tries
-    again.
+    ``tasks`` and ``shot_counts`` are parameters of ``evaluate_tasks``. Without tasks nothing is evaluated. An error in
+    one suite does not stop the others. If there was an error, PartialError is raised at the end, so that the run counts
+    as failed. The next run tries again.
     """
     settings = settings or load_settings()
     guard_shared_server()
@@ -101,7 +104,7 @@ def watch_checkpoints(
 def watch_suite(
     suite: str, corpora: Sequence[str], tasks: Sequence[str], shot_counts: Sequence[int], settings: Settings
 ) -> Iterator[WatchedWork]:
-    """Audit a suite once, then score and evaluate what is new in it; an error becomes part of the report."""
+    """Audit a suite, then score and evaluate what is new in it. An error becomes part of the report."""
     subjects = [*corpora, *(["tasks"] if tasks else [])]
     try:
         wrong_count = audit_checkpoints(suite, settings, are_values_read=False).wrong_count
@@ -132,9 +135,9 @@ def derive_new(
     build: Callable[[tuple[str, ...], Settings], BuildReport] = build_marts,
     refresh: Callable[[Settings], int] = refresh_running_dashboards,
 ) -> Derivation:
-    """Build the marts and publish them if the raw tables changed since, unless another process is doing so.
+    """Build and publish the marts if the raw tables changed since the last time, unless another process does so.
 
-    What is finished is noted in a file. What failed is in the report, and the next run tries it again.
+    A file records what is finished. An error goes into the report, and the next run tries again.
     """
     directory = settings.data_directory / "dbt"
     derived, published = directory / "derived_scoring.txt", directory / "published_scoring.txt"
@@ -157,9 +160,10 @@ def derive_new(
 
 
 def describe_latest(settings: Settings) -> str | None:
-    """Return when scores, evaluations, imported results and audits last arrived; None without any of the first three.
+    """Return when scores, evaluations, imported results and audits last arrived.
 
-    The marts are to be derived again when this changes.
+    The marts must be derived again when this text changes. Returns None if there are no scores, evaluations and
+    imported results.
     """
     with connect(resolve_address(settings)) as client:
         scored, evaluated = read_latest_scoring(client), read_latest_evaluation(client)
@@ -170,7 +174,7 @@ def describe_latest(settings: Settings) -> str | None:
 
 
 def is_noted(note: Path, text: str) -> bool:
-    """Return whether a note file holds this text."""
+    """Return whether a file exists and holds exactly this text."""
     return note.is_file() and note.read_text(encoding="utf-8") == text
 
 

@@ -1,4 +1,4 @@
-"""Importing samples files: option scores of another harness, in the tables of one's own evaluations."""
+"""Import samples files: option scores of another harness go into the same tables as Trailhouse's own evaluations."""
 
 from __future__ import annotations
 
@@ -51,23 +51,23 @@ class CheckpointSamples:
     result_file: Path
     files: dict[Path, str]
     tokenizer_directory: Path | None
-    """Where the tokenizer lies that counts the tokens of options; None where none is known."""
+    """Directory of the tokenizer that counts the tokens of options; None if it is unknown."""
 
 
 @dataclass
 class SamplesReport:
-    """What became of the samples files."""
+    """What the import of samples files did."""
 
     file_count: int = 0
     imported_count: int = 0
-    """Evaluations that were new or changed: one is one task with one number of shots at one checkpoint."""
+    """Evaluations that were new or changed: each is one task with one number of shots at one checkpoint."""
     option_count: int = 0
     uncounted_file_count: int = 0
-    """Files whose options have no token counts, as no tokenizer is known."""
+    """Files whose options have no token counts, because no tokenizer is known."""
     other_file_count: int = 0
-    """Files of tasks that are not multiple choice, which are left out."""
+    """Files that were left out, because their tasks are not multiple choice."""
     replaced_tasks: list[str] = field(default_factory=list)
-    """Tasks whose documents differ from those imported before, whose scores count no more."""
+    """Tasks whose documents differ from an earlier import, so that the earlier scores no longer count."""
     errors: list[TrailhouseError] = field(default_factory=list)
 
 
@@ -83,7 +83,7 @@ class SamplesImport:
         self._done: set[EvaluationLedgerKey] = set()
 
     def add(self, samples: CheckpointSamples) -> None:
-        """Import the files of one run; what is wrong with one of them is reported and does not stop the others."""
+        """Import the files of one run. An error in one file is reported and does not stop the others."""
         finished: list[EvaluationScores] = []
         for file, task_name in samples.files.items():
             self.report.file_count += 1
@@ -99,7 +99,7 @@ class SamplesImport:
             self.report.option_count += load_evaluations(self._client, finished, self._scoring_run_id)
 
     def _read(self, file: Path, task_name: str, samples: CheckpointSamples) -> EvaluationScores | None:
-        """Register the task of a file and return its scores; None where there is nothing to do."""
+        """Register the task of a file and return its scores; None if there is nothing to import."""
         settings = read_sample_settings(samples.result_file, task_name)
         items = read_samples(file, settings)
         if not items:
@@ -127,9 +127,9 @@ class SamplesImport:
         return EvaluationScores(evaluation, build_scores(task.task_id, settings, items, token_counts), 0.0)
 
     def _register(self, settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
-        """Return the task with the items of a file, written to the warehouse.
+        """Write the task with the items of a file to the warehouse, and return the task.
 
-        Errors: BadInputError where the items differ from those of a newer file.
+        Raises BadInputError if the items differ from those of a newer file.
         """
         task_id = name_task(settings.task_name)
         known = self._tasks.get(task_id) or read_sampled_task(self._client, task_id)
@@ -155,9 +155,9 @@ class SamplesImport:
 
 
 def name_tokenizer(directory: Path | None) -> str:
-    """Return the identity of the tokenizer of a directory; empty where none is known.
+    """Return the identity of the tokenizer in a directory; empty if no directory is known.
 
-    Errors: BadInputError where the directory holds no tokenizer that loads.
+    Raises BadInputError if the directory holds no tokenizer that loads.
     """
     if directory is None:
         return ""
@@ -168,9 +168,9 @@ def name_tokenizer(directory: Path | None) -> str:
 
 
 def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) -> list[tuple[int, int]] | None:
-    """Count the tokens of (prompt, option) of every option of every item, in order; None where no tokenizer is known.
+    """Return the numbers of tokens of prompt and option, for every option of every item in order.
 
-    Errors: BadInputError where the directory holds no tokenizer that loads.
+    Returns None if no tokenizer is known. Raises BadInputError if the directory holds no tokenizer that loads.
     """
     if directory is None:
         return None
@@ -184,7 +184,7 @@ def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) ->
 def build_scores(
     task_id: str, settings: SampleSettings, items: Sequence[SampledItem], token_counts: list[tuple[int, int]] | None
 ) -> pa.RecordBatch:
-    """Return the rows of raw_option_score of one file; token counts are 0 where they are not known."""
+    """Return the rows of raw_option_score of one file. Token counts are 0 if they are unknown."""
     counts = iter(token_counts) if token_counts is not None else None
     rows = []
     for item in items:

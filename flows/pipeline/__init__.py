@@ -1,1 +1,1 @@
-"""The one way a checkpoint is worked on: fetched, verified, loaded, run and inserted."""
+"""The pipeline that every checkpoint goes through: it is fetched, verified, loaded, run and inserted."""

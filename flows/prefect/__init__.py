@@ -1,1 +1,1 @@
-"""Prefect: the server of a command or of the standing service, its deployments, and runs that crashed."""
+"""Prefect: the server that runs report to, the deployment of the standing service, and crashed runs."""

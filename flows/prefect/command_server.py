@@ -1,4 +1,4 @@
-"""The program of a Prefect server without pages and scheduler: ``python -m ...command_server HOST PORT``."""
+"""A Prefect server without web pages and scheduler. It is run as ``python -m ...command_server HOST PORT``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs whose process or host has died are set to crashed, so that they do not count as running for ever."""
+"""Set runs to crashed if their process or host has died, so that they do not count as running for ever."""
 
 from __future__ import annotations
 
@@ -20,13 +20,19 @@ SILENCE = timedelta(seconds=120)  # four heartbeats
 
 
 def guard_shared_server() -> None:
-    """Install the automation on a Prefect server that hosts share; others end with the command that started them."""
+    """Install the automation on a Prefect server that several hosts share.
+
+    Other servers need no automation, because they end with the command that started them.
+    """
     if has_shared_server():
         install_crash_guard()
 
 
 def install_crash_guard(silence: timedelta = SILENCE) -> None:
-    """Let the server set runs to crashed that have sent no heartbeat for ``silence``; installed once per server."""
+    """Let the server set a run to crashed if it has sent no heartbeat for ``silence``.
+
+    This automation is installed once per server.
+    """
     ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
     with suppress(ObjectNotFound, ValueError):
         cast(Automation, Automation.read(name=AUTOMATION))

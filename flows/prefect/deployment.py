@@ -1,4 +1,4 @@
-"""The standing service: the deployment of the flow that watches suites, its schedule and its trigger."""
+"""The deployment of the standing service: it runs the flow that watches suites, on a schedule and after a push."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEPLOYMENT = "standing"
 
 @dataclass(frozen=True)
 class WatchedSubjects:
-    """What a standing service is asked to do, as the parameters of ``watch_checkpoints``."""
+    """The suites, corpora and tasks of a standing service, as parameters of ``watch_checkpoints``."""
 
     suites: Sequence[str]
     corpora: Sequence[str]
@@ -36,9 +36,9 @@ class WatchedSubjects:
 
 
 def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: Settings) -> None:
-    """Run the flow every ``interval_seconds`` and whenever a push is announced, until Ctrl-C or SIGTERM.
+    """Run ``watch_checkpoints`` every ``interval_seconds`` and whenever a push is announced, until Ctrl-C or SIGTERM.
 
-    Raises UsageError or BadInputError at once if a suite is not declared well or tasks cannot be read.
+    Raises UsageError or BadInputError at once if the declaration of a suite is wrong or tasks cannot be read.
     """
     suite_ids = [find_declared_suite(suite, settings).suite_id for suite in subjects.suites]
     if subjects.tasks:
@@ -48,7 +48,7 @@ def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: 
 
 
 def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_seconds: float) -> RunnerDeployment:
-    """Describe the deployment: it runs once at a time, and a run that comes due meanwhile is dropped."""
+    """Return the deployment. Only one run is active at a time; a run that becomes due meanwhile is dropped."""
     parameters = {
         "suites": [make_absolute(suite) for suite in subjects.suites],
         "corpora": list(subjects.corpora),
@@ -77,12 +77,12 @@ def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_se
 
 
 def make_absolute(name: str) -> str:
-    """Return the absolute path if the name is that of a file or directory, else the name."""
+    """Return the absolute path if a file or directory has this name, else the name."""
     return str(Path(name).resolve()) if Path(name).exists() else name
 
 
 def announce_push(suite_id: str, step: int | None) -> None:
-    """Tell the Prefect server that a suite has a new checkpoint; returns once the server has the event."""
+    """Tell the Prefect server that a suite has a new checkpoint. Returns once the server has the event."""
     event = Event(
         event=PUSHED_EVENT,
         resource=Resource({"prefect.resource.id": name_resource(suite_id)}),
@@ -97,5 +97,5 @@ def announce_push(suite_id: str, step: int | None) -> None:
 
 
 def name_resource(suite_id: str) -> str:
-    """Return what a suite is called in Prefect's events."""
+    """Return the name of a suite in Prefect's events."""
     return f"trailhouse.suite.{suite_id}"

@@ -1,7 +1,7 @@
-"""The Prefect server of a command or of the standing service, where PREFECT_API_URL names none.
+"""The Prefect server that a command or the standing service starts if PREFECT_API_URL is not set.
 
-It listens on loopback, keeps its history in the data directory, and ends with the process that started it, however
-that ends.
+It listens on the loopback interface and keeps its history in the data directory. It ends with the process that started
+it, even if that process is killed.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from trailhouse.support.processes import (
 )
 
 NAME = "the Prefect server"
-START_SECONDS = 300  # on a busy machine
+START_SECONDS = 300  # enough for a busy machine
 STOP_SECONDS = 20
 
-# Ends when its standard input does, which the kernel closes with the last process that holds the other end.
+# The shell waits until its standard input ends. The kernel closes that pipe when this process has ended.
 _WATCHER = "read _; kill -9 {pid} 2>/dev/null"
 
 
 @dataclass(frozen=True)
 class StartedServer:
-    """A server that was started a moment ago."""
+    """A Prefect server that this process started."""
 
     process: subprocess.Popen[bytes]
     url: str
@@ -52,7 +52,7 @@ class StartedServer:
         wait_until_ready(self.process, lambda: is_healthy(self.url), name=NAME, seconds=START_SECONDS, log=self.log)
 
     def end(self) -> None:
-        """End the server; it is killed if it does not end by itself."""
+        """End the server. It is killed if it does not end by itself."""
         with suppress(UnreachableError):
             end_service(self.process.pid, name=NAME, seconds=STOP_SECONDS)
             return
@@ -62,9 +62,10 @@ class StartedServer:
 
 @contextmanager
 def running_server(settings: Settings) -> Iterator[str]:
-    """Yield the API address of the configured Prefect server, or of one with all services that ends with the block.
+    """Yield the API address of the Prefect server that runs already, or of a server that ends with the block.
 
-    ``find_server`` finds it meanwhile. Raises UnreachableError if it does not start.
+    A server that is started here has all of Prefect's services, and ``find_server`` finds it. Raises UnreachableError
+    if it does not start.
     """
     configured = find_server(settings)
     if configured is not None:
@@ -84,9 +85,9 @@ def running_server(settings: Settings) -> Iterator[str]:
 
 
 def start_command_server(settings: Settings) -> StartedServer:
-    """Start a server for the flows of this command, which ends with this process.
+    """Start a server for the flows of this command. The server ends with this process.
 
-    It has neither pages nor a scheduler, like Prefect's own temporary server.
+    It has neither web pages nor a scheduler, like Prefect's own temporary server.
     """
     port = find_free_port()
     command = [sys.executable, "-m", "trailhouse.flows.prefect.command_server", LOOPBACK, str(port)]
@@ -96,9 +97,10 @@ def start_command_server(settings: Settings) -> StartedServer:
 
 
 def start_server(command: list[str], port: int, log: Path) -> StartedServer:
-    """Start a server that ends with this process, however this process ends.
+    """Start a server that ends with this process, even if this process is killed.
 
-    It is out of reach of Ctrl-C: runs that are interrupted still report to it, and would wait a minute for a dead one.
+    Ctrl-C does not reach the server, because interrupted runs still report to it and would wait a minute for a dead
+    server.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     process = start_service(command, log)
@@ -107,7 +109,7 @@ def start_server(command: list[str], port: int, log: Path) -> StartedServer:
 
 
 def find_server(settings: Settings) -> str | None:
-    """Return the Prefect server of the environment, or the one that a standing service of the data directory runs."""
+    """Return the URL of the Prefect server of the environment, or else of the running standing service, or None."""
     configured = read_prefect_url()
     if configured is not None:
         return configured
@@ -134,8 +136,8 @@ def is_healthy(url: str) -> bool:
 
 
 def tie_to_this_process(pid: int) -> None:
-    """Start a shell that kills the process ``pid`` when this process is gone."""
-    readable, writable = os.pipe()  # not inherited: this process alone holds the writable end
+    """Start a shell that kills the process ``pid`` when this process has ended."""
+    readable, writable = os.pipe()  # children do not inherit it, so only this process holds the writable end
     watcher = subprocess.Popen(
         ["/bin/sh", "-c", _WATCHER.format(pid=pid)],
         stdin=readable,

@@ -1,1 +1,1 @@
-"""The services beside the flows: the warehouse and Superset."""
+"""The services that flows use: the warehouse, Superset, and the passwords of a deployment."""

@@ -1,4 +1,4 @@
-"""The ``.env`` of a deployment: every password generated, none of them a default."""
+"""Write the ``.env`` file of a deployment, in which every password is generated."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ HEADER = "# Passwords of this deployment, read by `docker compose`. Keep the fil
 
 
 def write_environment_file(path: Path, *, replace: bool = False) -> list[str]:
-    """Write generated values for all variables that the compose files ask for, readable by the owner only.
+    """Write generated values of all variables that the compose files need. Only the owner can read the file.
 
-    Returns the names of the variables. Raises UsageError where the file exists and ``replace`` is not set: new
-    passwords would lock everybody out of data that was made with the old ones.
+    Returns the names of the variables. Raises UsageError if the file exists and ``replace`` is not set, because new
+    passwords would lock everybody out of data that was made with the old passwords.
     """
     lines = [f"# {secret.purpose}\n{secret.name}={secrets.token_urlsafe(secret.byte_count)}\n" for secret in SECRETS]
     draft = path.with_name(f"{path.name}.{os.getpid()}.partial")
@@ -47,7 +47,7 @@ def write_environment_file(path: Path, *, replace: bool = False) -> list[str]:
         if replace:
             os.replace(draft, path)
         else:
-            os.link(draft, path)  # fails where the file is there already, even if it was made just now
+            os.link(draft, path)  # fails if the file exists, even if it was made just now
     except FileExistsError as error:
         raise UsageError(
             f"{path} exists, and holds the passwords of a deployment",

@@ -1,4 +1,4 @@
-"""Where Superset is: the configured one, or the one of the data directory, started when it is needed."""
+"""Find Superset: the configured one, or the local one of the data directory, which is started when it is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trailhouse.flows.settings import Settings, inherited_environment
 
 @dataclass(frozen=True)
 class SupersetAddress:
-    """A running Superset, and its administrator."""
+    """The URL of a running Superset, with the name and password of its administrator."""
 
     url: str
     user: str
@@ -26,7 +26,10 @@ class SupersetAddress:
 
 
 def locate_installation(settings: Settings) -> SupersetInstallation:
-    """The local Superset of the data directory, to be found or stopped; it cannot be started without a warehouse."""
+    """Return the local Superset of the data directory, without the variables by which it finds the warehouse.
+
+    This is enough to find or stop Superset, but not to start it.
+    """
     return SupersetInstallation(
         environment=settings.superset_environment.absolute(),
         directory=settings.superset_directory.resolve(),
@@ -36,9 +39,9 @@ def locate_installation(settings: Settings) -> SupersetInstallation:
 
 
 def describe_installation(settings: Settings) -> SupersetInstallation:
-    """The local Superset of the data directory, with its warehouse.
+    """Return the local Superset of the data directory, with the variables by which it finds the warehouse.
 
-    Raises UsageError where a warehouse server is configured without the password of its read-only user.
+    Raises UsageError if a warehouse server is configured without the password of its read-only user.
     """
     if settings.warehouse_url is None:
         variables = describe_embedded_warehouse(settings.warehouse_directory.resolve(), settings.database)
@@ -55,7 +58,7 @@ def describe_installation(settings: Settings) -> SupersetInstallation:
 
 
 def resolve_superset(settings: Settings) -> SupersetAddress:
-    """The address of Superset; without a configured URL the local one is started or found.
+    """Return the address of Superset. Without a configured URL, the local Superset is found or started.
 
     Raises UsageError for a URL without a password, UnreachableError if the local Superset cannot start.
     """
@@ -67,7 +70,7 @@ def resolve_superset(settings: Settings) -> SupersetAddress:
 
 
 def find_running_superset(settings: Settings) -> SupersetAddress | None:
-    """The configured Superset, or the local one if it runs; nothing is started."""
+    """Return the address of the configured Superset, or of the local one if it runs, else None. Nothing is started."""
     if settings.superset_url is not None:
         return configured_superset(settings, settings.superset_url)
     installation = locate_installation(settings)
@@ -76,7 +79,7 @@ def find_running_superset(settings: Settings) -> SupersetAddress | None:
 
 
 def configured_superset(settings: Settings, url: str) -> SupersetAddress:
-    """The Superset that the settings name."""
+    """Return the address of the Superset that the settings name. Raises UsageError if its password is not set."""
     password = settings.superset_password.get_secret_value()
     if not password:
         raise UsageError(
@@ -86,5 +89,5 @@ def configured_superset(settings: Settings, url: str) -> SupersetAddress:
 
 
 def connect_superset(superset: SupersetAddress) -> PublishingClient:
-    """A client of Superset, logged in at its first request."""
+    """Return a client of Superset, which logs in at its first request."""
     return PublishingClient(superset.url, superset.user, superset.password)

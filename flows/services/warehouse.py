@@ -1,4 +1,4 @@
-"""Where the warehouse is: the configured server, or the embedded one, started when it is needed."""
+"""Find the warehouse: the configured server, or the embedded one, which is started when it is needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trailhouse.warehouse.connection import WarehouseAddress
 
 
 def resolve_address(settings: Settings) -> WarehouseAddress:
-    """Return the address of the warehouse; without a configured URL the embedded server is started or found.
+    """Return the address of the warehouse. Without a configured URL, the embedded server is found or started.
 
     Raises UsageError for a malformed URL, UnreachableError if the embedded server cannot start.
     """
