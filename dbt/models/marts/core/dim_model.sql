@@ -5,8 +5,9 @@ with
 
     suite as (select suite_id, suite_description from {{ ref("stg_registry__suite") }}),
 
-    -- 6 N + 12 L H Q T per token (Chowdhery et al. 2022, appendix B). N counts every parameter, embeddings
-    -- included: attention then adds 30% at 125M and 3% at 175B parameters.
+    -- Training takes 6 N + 12 L H Q T operations per token (Chowdhery et al. 2022, appendix B). N counts
+    -- every parameter, embeddings included. The second term, attention, adds 30% at 125M parameters and 3% at
+    -- 175B.
     described as (
         select
             *,

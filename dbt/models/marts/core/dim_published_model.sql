@@ -3,13 +3,15 @@
 with
     published_model as (select * from {{ ref("published_model") }}),
 
-    -- 6 N + 12 L H Q T (Chowdhery et al. 2022, appendix B), where H Q is the hidden size.
+    -- Training takes 6 N + 12 L H Q T operations per token (Chowdhery et al. 2022, appendix B). H Q is the
+    -- hidden size.
     described as (
         select
             concat(published_model.suite_id, '/', published_model.model_name) as model_id,
             suite_id,
             model_name,
-            -- Fifty documents of the validation part of PG-19 (Xia et al. 2023, section 2).
+            -- The corpus of the paper is fifty documents of the validation part of PG-19 (Xia et al. 2023,
+            -- section 2).
             'pg19-validation' as corpus_id,
             parameter_count,
             batch_tokens,

@@ -3,7 +3,8 @@
 with
     model as (select suite_id, suite_description, model_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- Of equally large models the first by name counts as the smallest, the last by name as the largest.
+    -- Among equally large models, the first by name counts as the smallest and the last by name as the
+    -- largest.
     described as (
         select
             suite_id,
