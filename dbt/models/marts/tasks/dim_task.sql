@@ -13,7 +13,8 @@ with
         group by task_id, item_id
     ),
 
-    -- Random baseline (Xia et al. 2023, section 5): mean over items of correct options / options.
+    -- The accuracy of choosing at random is the mean over items of correct options / options (Xia et al.
+    -- 2023, section 5).
     summary as (
         select
             task_id,

@@ -22,7 +22,7 @@ with
 
     model as (select model_id, suite_id from {{ ref("dim_model") }}),
 
-    -- Guo et al. 2017: bins of equal width, closed on the right.
+    -- The bins have equal width and include their upper end, as in Guo et al. 2017.
     binned as (
         select
             model_id,

@@ -14,7 +14,8 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- The geometric mean over the tokens of all options, not a mean of perplexities.
+    -- The perplexity is the geometric mean over the tokens of all options, not a mean of the options'
+    -- perplexities.
     pooled as (
         select
             model_id,
