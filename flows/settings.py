@@ -1,4 +1,4 @@
-"""The settings of Trailhouse: flags win over the environment, ``trailhouse.toml`` and defaults, in this order.
+"""The settings of Trailhouse. Each comes from a flag, else the environment, ``trailhouse.toml`` or a default.
 
 No other module of Trailhouse reads its settings from the environment.
 """
@@ -71,13 +71,13 @@ class Settings(BaseSettings):
     with_target_rank: bool = Field(default=False, description="Keep how many tokens were more probable than the target")
     is_compiled: bool = Field(default=False, description="Compile models with torch.compile before scoring")
     context_length: int | None = Field(
-        default=None, ge=1, description="Maximum number of tokens that a model reads; if unset, that of its training"
+        default=None, ge=1, description="Maximum context in tokens; if unset, that of the training, within the limit"
     )
     stride: int | None = Field(
         default=None, ge=1, description="Tokens that each further window of a text scores; if unset, half the context"
     )
     warehouse_memory_gib: float | None = Field(
-        default=None, gt=0, description="Memory limit of the embedded server's queries in GiB; if unset, 60 % of all"
+        default=None, gt=0, description="Memory limit of the embedded server's queries in GiB; if unset, 60 % of RAM"
     )
     superset_url: str | None = Field(
         default=None, description="URL of Superset; if unset, the local Superset is started on demand"

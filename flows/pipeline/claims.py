@@ -1,7 +1,7 @@
 """Claims: they let only one worker at a time do a piece of work, such as one checkpoint on one corpus.
 
-If several hosts share a Prefect server, a claim is the only slot of a global concurrency limit there. Otherwise it is
-a lock on a file below the data directory, which the kernel frees when the process ends.
+If several hosts share a Prefect server, a claim is the only slot of a global concurrency limit on that server.
+Otherwise a claim is a lock on a file below the data directory, which the kernel frees when the process ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOCK_MODE = 0o600
 
 
 class Claim:
-    """The right to do a piece of work while nobody else does it; ``is_ours`` says whether it was granted."""
+    """The right to do a piece of work while nobody else does it. ``is_ours`` says whether the claim was granted."""
 
     def __init__(self, *, is_ours: bool) -> None:
         self.is_ours = is_ours
@@ -52,7 +52,7 @@ def name_claim(partition: Partition) -> str:
 def claim_work(name: str, data_directory: Path) -> Iterator[Claim]:
     """Try to claim the work of this name while the block lasts; never waits.
 
-    Ask the ledger again once the claim is granted, because the previous holder may have done the work meanwhile.
+    The caller must ask the ledger again once the claim is granted, because the previous holder may have done the work.
     """
     path = find_lock_file(name, data_directory)
     with claim_on_server(name) if has_shared_server() else claim_on_disk(path) as claim:
@@ -60,7 +60,7 @@ def claim_work(name: str, data_directory: Path) -> Iterator[Claim]:
 
 
 def wait_for_free(names: Sequence[str], data_directory: Path) -> list[str]:
-    """Wait until at least one of the claims is free; returns those that are.
+    """Wait until at least one of the claims is free, and return the free ones.
 
     A claim becomes free when its work is done or its worker has died.
     """
@@ -87,7 +87,7 @@ def find_lock_file(name: str, data_directory: Path) -> Path:
 
 @contextmanager
 def claim_on_disk(path: Path) -> Iterator[Claim]:
-    """Claim by a lock on a file, which is deleted when the work is done."""
+    """Claim work by locking a file. The file is deleted when the work is done."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
@@ -103,7 +103,7 @@ def claim_on_disk(path: Path) -> Iterator[Claim]:
 
 @contextmanager
 def claim_on_server(name: str) -> Iterator[Claim]:
-    """Claim by the only slot of a global concurrency limit, which is deleted when the work is done."""
+    """Claim work by taking the only slot of a concurrency limit. The limit is deleted when the work is done."""
     create_limit(name)
     with ExitStack() as stack:
         try:

@@ -14,9 +14,9 @@ from prefect.settings import PREFECT_API_URL
 
 from trailhouse.flows.settings import read_own_prefect_url
 
-# Prefect renews a lease after three quarters of this time; a busy host or server has the last quarter for it.
+# Prefect renews a lease after three quarters of this time. The last quarter allows for a busy host or server.
 LEASE_SECONDS = 120.0
-# The lease, and the time until the server looks for expired leases.
+# Time until the slots of a crashed worker are free: the lease, and up to 30 s until the server notices its end.
 RELEASE_SECONDS = LEASE_SECONDS + 30
 
 
@@ -46,7 +46,7 @@ def delete_limit(name: str) -> None:
 
 
 def has_free_slot(name: str) -> bool:
-    """Return whether a slot of a limit is free; a limit that does not exist is free."""
+    """Return whether a slot of a limit is free. A limit that does not exist counts as free."""
     with get_client(sync_client=True) as client:
         try:
             limit = client.read_global_concurrency_limit_by_name(name)

@@ -1,4 +1,4 @@
-"""Finding a suite by name: the user's own declarations first, then those that come with Trailhouse."""
+"""Find a suite by its name: among the user's own declarations, then among those that come with Trailhouse."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from trailhouse.models.checkpoints.suite import Suite, find_suite, packaged_suit
 
 
 def suite_directories(settings: Settings) -> list[Path]:
-    """Directories that hold suite declarations, the first one wins."""
+    """Return the directories of suite declarations. A declaration in the first directory wins."""
     return [settings.suites_directory, packaged_suites_directory()]
 
 
 def find_declared_suite(name: str, settings: Settings) -> Suite:
-    """Find a suite; raises BadInputError naming the known ones if there is none of this name."""
+    """Return the suite of this name. Raises BadInputError, which lists the known suites, if there is none."""
     return find_suite(name, suite_directories(settings))

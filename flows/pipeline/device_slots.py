@@ -1,7 +1,7 @@
-"""Device slots: one checkpoint at a time runs on a GPU, or on the CPU of a host.
+"""Device slots: they let only one checkpoint at a time run on a GPU, or on the CPU of a host.
 
-On a Prefect server that hosts share, a slot belongs to a global concurrency limit of the host's device, and may be
-given a higher limit there. Otherwise it is a lock file below the data directory.
+If several hosts share a Prefect server, the slots of a device are a global concurrency limit there, which a person may
+raise. Otherwise a slot is a lock file below the data directory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trailhouse.flows.pipeline.concurrency_limits import LEASE_SECONDS, create_l
 
 @contextmanager
 def hold_device_slots(devices: Sequence[str], data_directory: Path) -> Iterator[None]:
-    """Wait until each of these devices of this host has a free slot, and hold them while the block lasts."""
+    """Wait until each of these devices of this host has a free slot, and hold the slots while the block lasts."""
     names = sorted(name_device_slot(platform.node(), device) for device in devices)
     if has_shared_server():
         for name in names:
@@ -31,11 +31,11 @@ def hold_device_slots(devices: Sequence[str], data_directory: Path) -> Iterator[
     directory = data_directory / "device-slots"
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        for name in names:  # in one order for everybody, so that no two processes wait for each other
+        for name in names:  # every process locks in this order, so that no two wait for each other
             stack.enter_context(FileLock(directory / f"{name}.lock", mode=LOCK_MODE))
         yield
 
 
 def name_device_slot(host: str, device: str) -> str:
-    """Return the name of the slots of a device, as ``list_devices`` names it."""
+    """Return the name of the slots of a device. ``device`` is a name that ``list_devices`` returned."""
     return f"trailhouse-device-{host}-{device}"

@@ -1,4 +1,4 @@
-"""Few-shot evaluation as a kind of work: a checkpoint has a unit for every task, number of shots and seed."""
+"""Few-shot evaluation as a kind of work: a checkpoint has one unit for every task, number of shots and seed."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
 )
 from trailhouse.warehouse.loading.partition_load import Partition
 
-# A killed run loses about this much work on a checkpoint: inserting more often would copy its partition more often.
+# A killed run loses the work of about this time. It is not shorter, because every insertion copies the partition.
 INSERT_AFTER_SECONDS = 60.0
 WORDING = Wording(run_kind="evaluation", participle="evaluated", bar="Evaluating", step_bar="Options")
 
 
 @dataclass(frozen=True)
 class TaskEvaluation:
-    """Scores of every option of multiple-choice tasks."""
+    """The kind of work that scores every option of multiple-choice tasks."""
 
     suite_id: str
     tasks: Mapping[str, Task]
@@ -51,21 +51,21 @@ class TaskEvaluation:
         return Partition("raw_option_score", (("model_id", checkpoint.model_id), ("step", checkpoint.step)))
 
     def list_missing(self, client: Client, checkpoint: Checkpoint, units: Sequence[Evaluation]) -> list[Evaluation]:
-        """Return the evaluations that lack an entry with their evaluation key."""
+        """Return the evaluations whose evaluation key is not in the ledger."""
         ledger = read_evaluation_keys(client, self.suite_id, (checkpoint.model_id, checkpoint.step))
         return [unit for unit in units if ledger.get(unit.ledger_key) != unit.evaluation_key]
 
     def name_unit(self, unit: Evaluation) -> str:
-        """Return the task, the number of shots and the seed."""
+        """Return the task, the number of shots and the seed of an evaluation as text."""
         return f"task {unit.task_id}, {unit.shot_count} shots, seed {unit.seed}"
 
     def count_steps(self, unit: Evaluation) -> int:
-        """Return the options of the task."""
+        """Return the number of options in the task of an evaluation."""
         return sum(len(item.options) for item in self.tasks[unit.task_id].items)
 
     @contextmanager
     def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> Iterator[RunUnit[Evaluation]]:
-        """Yield what scores the options of a task with a model."""
+        """Yield a function that scores the options of a task with the model."""
         with limit_threads(model):
             evaluator = Evaluator(model, self.settings)
 
@@ -85,7 +85,7 @@ class TaskEvaluation:
     def insert(
         self, client: Client, results: Iterable[UnitResult[Evaluation]], scoring_run_id: UUID
     ) -> Iterator[InsertedUnit]:
-        """Add finished evaluations to the checkpoint's partition and to the ledger, now and then and at the end."""
+        """Add finished evaluations to the checkpoint's partition and the ledger, once a minute and at the end."""
         finished: list[EvaluationScores] = []
         inserted_at = time.monotonic()
         for result in results:
@@ -104,7 +104,7 @@ class TaskEvaluation:
 def insert_evaluations(
     client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID
 ) -> Iterator[InsertedUnit]:
-    """Insert evaluations of one checkpoint together, and yield each."""
+    """Insert evaluations of one checkpoint together, and yield an ``InsertedUnit`` for each."""
     if finished:
         load_evaluations(client, finished, scoring_run_id)
     for one in finished:

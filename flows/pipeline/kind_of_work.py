@@ -1,7 +1,7 @@
-"""What a kind of work must say about itself so that the pipeline can do it on checkpoints.
+"""The protocol of a kind of work, so that the pipeline can do any kind of work on checkpoints.
 
-Scoring a corpus and evaluating tasks are kinds of work. A unit is what the ledger of a kind knows as one entry: the
-scores of a checkpoint on a corpus, or of a checkpoint on a task. A checkpoint has one unit or many.
+Scoring a corpus and evaluating tasks are kinds of work. A unit is the work of one ledger entry, such as the scores of a
+checkpoint on a corpus or on a task. A checkpoint has one unit or many.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from trailhouse.warehouse.loading.partition_load import Partition
 
 UnitT = TypeVar("UnitT")
 RunUnit = Callable[[UnitT, Callable[[int], None]], Iterator[pa.RecordBatch]]
-"""Runs the model on one unit and yields the rows; calls its second argument with the number of steps just done."""
+"""Runs the model on a unit and yields rows. It calls its second argument with the number of steps just done."""
 
 
 @dataclass(frozen=True)
 class Wording:
-    """How a kind of work is called in messages, progress bars and artifacts."""
+    """The words for a kind of work in messages, progress bars and artifacts."""
 
     run_kind: str
-    """The work as a noun, which raw_scoring_run records: ``scoring``."""
+    """The work as a noun, such as ``scoring``. It is recorded in raw_scoring_run."""
     participle: str
-    """What a checkpoint is afterwards: ``scored``."""
+    """The word for a checkpoint whose work is done, such as ``scored``."""
     bar: str
     """Title of the progress bar over all checkpoints."""
     step_bar: str
-    """Title of the progress bar within a checkpoint, after what is counted there."""
+    """Title of the progress bar within a checkpoint. It names what is counted, such as ``Positions``."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class InsertedUnit:
 
     row_count: int
     token_count: int
-    """Tokens with a log-probability, from which the speed of a run is computed."""
+    """Number of tokens with a log-probability. The speed of a run is computed from it."""
     item_count: int = 0
-    """Items of the task, for a unit that is an evaluation."""
+    """Number of items of the task, if the unit is an evaluation."""
     is_copied: bool = False
-    """Whether the rows are a copy of another checkpoint's."""
+    """Whether the rows were copied from another checkpoint."""
     mean_log_prob_nats: float | None = None
 
 
@@ -59,38 +59,38 @@ class KindOfWork(Protocol[UnitT]):
 
     @property
     def wording(self) -> Wording:
-        """How the work is called."""
+        """The words for the work in messages."""
 
     @property
     def settings(self) -> ScoringSettings:
-        """How models are loaded."""
+        """The settings by which models are loaded."""
 
     @property
     def batch_policy(self) -> str:
-        """How batches are made, for the record of the run."""
+        """A description of how batches are made, for the record of the run."""
 
     def find_partition(self, checkpoint: Checkpoint) -> Partition:
-        """Return the partition that holds the rows of a checkpoint; one worker at a time may write to it."""
+        """Return the partition that holds the rows of a checkpoint. Only one worker at a time may write to it."""
 
     def list_missing(self, client: Client, checkpoint: Checkpoint, units: Sequence[UnitT]) -> list[UnitT]:
-        """Return those units of a checkpoint that the ledger does not hold at this moment."""
+        """Return the units of a checkpoint that the ledger lacks now."""
 
     def name_unit(self, unit: UnitT) -> str:
-        """Return what a failed unit is called beside its checkpoint; empty where a checkpoint has one unit."""
+        """Return the name of a failed unit in messages; empty if a checkpoint has only one unit."""
 
     def count_steps(self, unit: UnitT) -> int:
         """Return the number of steps of a unit, for the progress bar."""
 
     def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> AbstractContextManager[RunUnit[UnitT]]:
-        """Prepare a loaded model, and yield what runs it on a unit.
+        """Prepare a loaded model, and yield a function that runs the model on a unit.
 
-        Running a unit raises BadInputError or UsageError if this unit cannot be run; others are run all the same.
+        The function raises BadInputError or UsageError if this unit cannot be run. The other units are still run.
         """
 
     def insert(
         self, client: Client, results: Iterable[UnitResult[UnitT]], scoring_run_id: UUID
     ) -> Iterator[InsertedUnit]:
-        """Insert the rows of units and then their ledger entries; yields each unit once its entry is written.
+        """Insert the rows of units and then their ledger entries. Yields each unit once its entry is written.
 
         A unit whose batches raise UnitFailedError is left out.
         """

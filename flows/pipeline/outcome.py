@@ -1,4 +1,4 @@
-"""What became of a checkpoint in a run: what was inserted, what failed, what others did."""
+"""What a run did with a checkpoint: the units that were inserted, that failed, and that other workers did."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 
 @dataclass(frozen=True)
 class Failure:
-    """What is wrong with a checkpoint or with one of its units."""
+    """The error of a checkpoint or of one of its units."""
 
     error: BaseException
     unit_name: str = ""
 
     @property
     def message(self) -> str:
-        """The unit, if it is a single one, and what is wrong."""
+        """The message of the error, after the name of the unit if only one unit failed."""
         message = self.error.message if isinstance(self.error, TrailhouseError) else describe_error(self.error)
         return f"{self.unit_name}: {message}" if self.unit_name else message
 
 
 @dataclass
 class CheckpointOutcome:
-    """What a run did with one checkpoint; it is filled while the checkpoint is worked on."""
+    """What a run did with one checkpoint. The outcome is filled while the run works on the checkpoint."""
 
     model_id: str
     step: int
@@ -43,39 +43,39 @@ class CheckpointOutcome:
 
     @property
     def name(self) -> str:
-        """How the checkpoint is called in messages."""
+        """The name of the checkpoint in messages."""
         return f"{self.model_id} step {self.step}"
 
     @property
     def computed(self) -> list[InsertedUnit]:
-        """The units that the model was run on, unlike those that were copied."""
+        """The units that the model was run on. Units that were copied are left out."""
         return [unit for unit in self.inserted if not unit.is_copied]
 
     @property
     def failed_count(self) -> int:
-        """Planned units that neither this run nor another worker did."""
+        """Number of planned units that neither this run nor another worker did."""
         return self.planned_count - len(self.inserted) - self.elsewhere_count
 
     def describe_state(self, wording: Wording) -> str:
-        """Return in words what became of the checkpoint."""
+        """Return what became of the checkpoint, in words."""
         if self.failures:
             return f"{wording.participle} in part" if self.inserted or self.elsewhere_count else "failed"
         return wording.participle if self.inserted else f"{wording.participle} by another worker"
 
 
 def fail_at_once(model_id: str, step: int, error: BaseException) -> CheckpointOutcome:
-    """Return the outcome of a checkpoint that failed before it came to the pipeline."""
+    """Return the outcome of a checkpoint that failed before it entered the pipeline."""
     return CheckpointOutcome(model_id, step, planned_count=1, failures=[Failure(error)])
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error that is not Trailhouse's own in one line."""
+    """Return an error that is no TrailhouseError as one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def release_frames(errors: Sequence[BaseException]) -> None:
-    """Clear the frames behind errors that are kept: their variables hold models and tensors."""
+    """Clear the stack frames of stored errors, because variables in these frames hold models and tensors."""
     for error in errors:
         cause: BaseException | None = error
         while cause is not None:

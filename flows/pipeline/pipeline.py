@@ -3,8 +3,8 @@
 time ──▶   load 1 │ run 1 ────────── │ run 2 ────────── │ run 3 ──────────
                   │ load 2           │ load 3, insert 1 │ load 4, insert 2
 
-Every checkpoint is one Prefect task in a thread of its own. At any time, one of them loads, one runs, one inserts,
-and at most two models are in memory.
+Every checkpoint is one Prefect task in its own thread. At any time, at most one checkpoint loads, one runs and one
+inserts, and at most two models are in memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TASK_THREADS = 3  # one loads, one runs, one waits for its last rows to be inser
 
 
 class PipelineStoppedError(Exception):
-    """The run was interrupted while this checkpoint was worked on."""
+    """The run was interrupted during the work on this checkpoint."""
 
 
 class PipelineSteps:
@@ -49,7 +49,7 @@ class PipelineSteps:
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """End the threads with the block: at once if it is left by an error or Ctrl-C."""
+        """End the inserting thread after the block. After an error or Ctrl-C, do not wait for it."""
         try:
             yield
         except BaseException:
@@ -73,7 +73,7 @@ class Pipeline(Generic[UnitT]):
     data_directory: Path
     cache: CheckpointCache
     sources: Mapping[str, CheckpointSource]
-    """Where the checkpoints of a model come from, by model_id."""
+    """The source that a model's checkpoints come from, by model_id."""
     scoring_run_id: UUID = field(default_factory=uuid4)
     steps: PipelineSteps = field(default_factory=PipelineSteps)
 
@@ -88,7 +88,7 @@ def make_pipeline(
 
 @dataclass
 class StepProgress:
-    """Adds up the finished part of a piece of work, and ends the work once the run is stopped."""
+    """Counts the finished steps of a piece of work, and ends the work if the run was interrupted."""
 
     title: str
     detail: str
@@ -97,7 +97,7 @@ class StepProgress:
     done_count: int = 0
 
     def advance(self, count: int) -> None:
-        """Report that ``count`` further steps are done. Raises PipelineStoppedError if the run was interrupted."""
+        """Report that ``count`` more steps are done. Raises PipelineStoppedError if the run was interrupted."""
         self.steps.refuse_if_stopped()
         self.done_count += count
         report_progress(self.title, self.done_count, self.total_count, self.detail)

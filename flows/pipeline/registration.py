@@ -1,4 +1,4 @@
-"""Finding the checkpoints of a suite, and writing suites, checkpoints and corpora to the warehouse's catalogue."""
+"""Find the checkpoints of a suite, and write suites, checkpoints and corpora to the warehouse's catalogue."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance"
 
 @dataclass(frozen=True)
 class FoundCheckpoints:
-    """The checkpoints of a suite, those that cannot be used, and where each model's come from."""
+    """The usable and the unusable checkpoints of a suite, and the source that each model's come from."""
 
     checkpoints: list[Checkpoint] = field(default_factory=list)
     failed: list[CheckpointOutcome] = field(default_factory=list)
-    """Those that cannot be used."""
+    """Checkpoints that cannot be used."""
     sources: dict[str, CheckpointSource] = field(default_factory=dict)
-    """Source by model_id."""
+    """The source of a model's checkpoints, by model_id."""
     listings: dict[str, Listing] = field(default_factory=dict)
-    """Everything that was found, by model_id, checkpoints with known damage included."""
+    """All checkpoints that were found, by model_id, including those with known damage."""
 
 
 def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
-    """Find, check and hash the checkpoints of every model; of the hub's, only metadata is read.
+    """Find, check and hash the checkpoints of every model. For models on the hub, only metadata is read.
 
-    Checkpoints that the declaration says are damaged, and those whose names say that they are still being
-    written, are left out without an error.
+    Two kinds of checkpoints are left out without an error: those that the declaration calls damaged, and those whose
+    names say that they are still being written.
 
     Raises BadInputError if a model has no checkpoint at all.
     """
@@ -73,7 +73,7 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
 
 
 def list_damaged(suite: Suite, keys: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return those (model_id, step) that the declaration says are damaged, so that their scores no longer count."""
+    """Return the (model_id, step) pairs that the declaration calls damaged, so that their scores no longer count."""
     models = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
     return [
         (model_id, step)
@@ -83,7 +83,7 @@ def list_damaged(suite: Suite, keys: Iterable[tuple[str, int]]) -> list[tuple[st
 
 
 def separate_undescribable(listing: Listing) -> Listing:
-    """Return the listing with checkpoints moved to the failures if their configuration describes no language model."""
+    """Move checkpoints whose configuration describes no language model to the failures; return the new listing."""
     problems: dict[str, BadInputError | None] = {}
     described = Listing(failures=list(listing.failures), unfinished=listing.unfinished)
     for checkpoint in listing.checkpoints:
@@ -102,7 +102,7 @@ def separate_undescribable(listing: Listing) -> Listing:
 
 
 def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
-    """Return what is wrong with the configuration of a checkpoint, or None."""
+    """Return the error in the configuration of a checkpoint, or None."""
     try:
         check_model_config(checkpoint)
     except BadInputError as error:
@@ -111,7 +111,7 @@ def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
 
 
 def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> dict[str, int]:
-    """Enter a suite, its models and its checkpoints into the catalogue; returns vocabulary sizes by model_id.
+    """Enter a suite, its models and its checkpoints into the catalogue. Returns vocabulary sizes by model_id.
 
     Raises BadInputError, before anything is written, if a configuration describes no causal language model.
     """
@@ -134,7 +134,7 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
 
 
 def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
-    """The row of raw_checkpoint for a checkpoint."""
+    """Return the row of raw_checkpoint for a checkpoint."""
     return {
         "model_id": checkpoint.model_id,
         "step": checkpoint.step,
@@ -152,12 +152,12 @@ def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
 
 
 def register_corpus(client: Client, corpus: Corpus) -> bool:
-    """Enter a corpus and its documents; returns whether anything was new."""
+    """Enter a corpus and its documents into the catalogue. Returns whether anything was new."""
     return load_corpus(client, corpus_record(corpus), document_table(corpus))
 
 
 def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
-    """Read a corpus back from the warehouse, so that what is scored is what is stored.
+    """Read a corpus back from the warehouse, so that models score exactly the texts that are stored.
 
     Raises BadInputError if there is no such corpus.
     """

@@ -1,4 +1,4 @@
-"""Scores that need not be computed: those of equal weights that are in the warehouse, or will be after the run."""
+"""Copy scores instead of computing them, if a checkpoint with equal weights is scored already or in this run."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class CopyPlan:
 
     scored: ScoredPartition
     origin: tuple[str, int]
-    """(model_id, step) of the partition that has the scores, or has them once the run has scored it."""
+    """(model_id, step) of the partition to copy. It may be a partition that this run scores first."""
 
 
 def split_reusable(
     pending: Sequence[ScoringPlan], ledger: Mapping[tuple[str, int], str]
 ) -> tuple[list[ScoringPlan], list[CopyPlan]]:
-    """Split what the ledger lacks into what must be scored and what can be copied.
+    """Split the work that the ledger lacks into scores to compute and scores to copy.
 
     ``ledger`` holds the score keys of the corpus by (model_id, step). A score key covers weights, configuration,
-    tokenizer, corpus and settings, so equal keys mean equal scores, whatever the step or the model.
+    tokenizer, corpus and settings, so equal keys mean equal scores, even if the step or the model differs.
     """
     replaced = {(scored.model_id, scored.step) for _, scored in pending}
     origins = {score_key: key for key, score_key in ledger.items() if key not in replaced}
@@ -47,7 +47,7 @@ def split_reusable(
 
 
 def copy_reusable(address: WarehouseAddress, copies: Sequence[CopyPlan]) -> list[CheckpointOutcome]:
-    """Copy what can be copied once its origin is scored, and return the outcomes in order."""
+    """Copy scores whose origins are scored by now. Returns the outcomes in the order of ``copies``."""
     outcomes = [CheckpointOutcome(copy.scored.model_id, copy.scored.step, planned_count=1) for copy in copies]
     if not copies:
         return outcomes

@@ -1,4 +1,4 @@
-"""Working on all checkpoints of a run: one Prefect task each, and patience with those that other workers hold."""
+"""Work on all checkpoints of a run: each is one Prefect task, and those that other workers hold are waited for."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from trailhouse.support.progress import report_note, report_progress
 
 UnitT = TypeVar("UnitT")
 
-# What every flow that runs models is decorated with.
+# The task runner of every flow that runs models.
 PIPELINE_THREADS = cast(TaskRunner[PrefectFuture[object]], ThreadPoolTaskRunner(max_workers=TASK_THREADS))
 
 
 def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
-    """Return whether a failure may pass by itself; what a person must mend fails at once."""
+    """Return whether a retry may succeed. An error that a person must correct is not retried."""
     error = state.result(raise_on_failure=False)
     if isinstance(error, PipelineStoppedError):
         return False
@@ -51,15 +51,15 @@ def work_on_checkpoint(
     work: CheckpointWork[UnitT],
     pipeline: Pipeline[UnitT],
 ) -> bool:
-    """Do the work on one checkpoint; returns False if another worker holds it."""
+    """Do the work on one checkpoint. Returns False if another worker holds the checkpoint."""
     return do_claimed_work(work, pipeline)
 
 
 def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]) -> list[CheckpointOutcome]:
-    """Work on checkpoints and return their outcomes, in order; a failed checkpoint stops no other.
+    """Work on checkpoints and return their outcomes, in order. A failed checkpoint does not stop the others.
 
-    Checkpoints that another worker holds are tried again when it releases them: by then they are done, or the
-    worker has died and they are done here. So every checkpoint has an outcome when this returns.
+    A checkpoint that another worker holds is tried again when that worker releases it. By then its work is done, or the
+    other worker has died and this run does the work. So every checkpoint has an outcome when this function returns.
     """
     if not works:
         return []
@@ -88,7 +88,7 @@ def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[Unit
 def run_tasks(
     names: Sequence[str], waiting: dict[str, CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]
 ) -> Iterator[str]:
-    """Run the task of each claim's checkpoint, and yield the claims of those that came to an end."""
+    """Run one task per claim. Yields a claim when its task has ended, unless another worker holds the claim."""
     works = [(name, waiting[name]) for name in names]
     futures = [
         work_on_checkpoint.submit(
@@ -108,7 +108,7 @@ def run_tasks(
 
 
 def tell_about_waiting(held_count: int, participle: str) -> None:
-    """Tell the user, and the run's log, why nothing happens."""
+    """Tell the user and the run's log what the run is waiting for."""
     message = (
         f"waiting for {held_count} checkpoints that other workers hold; claims of crashed workers expire within"
         f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"

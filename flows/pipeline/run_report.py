@@ -1,4 +1,4 @@
-"""What a run leaves behind, for every kind of work: its record, a table of checkpoints, and its error."""
+"""Report a run of any kind of work: its record in the warehouse, a table of its checkpoints, and its error."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ UnitT = TypeVar("UnitT")
 def report_run(
     pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome], started_at: datetime, done_count: int
 ) -> None:
-    """Record a run, leave a table of its checkpoints, and raise if anything failed.
+    """Record a run, leave a Prefect table of its checkpoints, and raise an error if anything failed.
 
-    ``done_count`` units were in the ledger when the run began. Raises as ``raise_failures`` does.
+    ``done_count`` is the number of units that were in the ledger when the run began. Raises the errors of
+    ``raise_failures``.
     """
     record_run(pipeline, outcomes, started_at)
     leave_table(pipeline.kind.wording, outcomes)
@@ -36,9 +37,9 @@ def report_run(
 
 
 def record_run(pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome], started_at: datetime) -> None:
-    """Write the run to raw_scoring_run, so that every score can be traced to what computed it.
+    """Write the run to raw_scoring_run, so that every score can be traced to the run that computed it.
 
-    A run that ran no model is not recorded.
+    A run in which no model ran is not recorded.
     """
     computed = [outcome for outcome in outcomes if outcome.computed]
     if not computed:
@@ -66,19 +67,19 @@ def record_run(pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome],
 
 
 def measure_speed(outcomes: Sequence[CheckpointOutcome]) -> float:
-    """Return the tokens per second while models ran; copied units do not count."""
+    """Return the tokens per second while models ran. Copied units do not count."""
     run_seconds = sum(outcome.run_seconds for outcome in outcomes)
     token_count = sum(unit.token_count for outcome in outcomes for unit in outcome.computed)
     return token_count / run_seconds if run_seconds else 0.0
 
 
 def name_distinct(names: Iterable[str]) -> str:
-    """Return every name once, in order: models of one suite may differ in what they run on."""
+    """Return the distinct names, sorted. There may be several: one run may use several devices, for example."""
     return ", ".join(sorted(set(names) - {""}))
 
 
 def leave_table(wording: Wording, outcomes: Sequence[CheckpointOutcome]) -> None:
-    """Leave a Prefect table with a row per checkpoint; none if there is nothing to tell."""
+    """Leave a Prefect table with one row per checkpoint, if there are any checkpoints."""
     if outcomes:
         rows = [describe_outcome(wording, outcome) for outcome in outcomes]
         key = f"{wording.participle}-checkpoints"
@@ -86,7 +87,7 @@ def leave_table(wording: Wording, outcomes: Sequence[CheckpointOutcome]) -> None
 
 
 def describe_outcome(wording: Wording, outcome: CheckpointOutcome) -> dict[str, object]:
-    """Return one row of the table."""
+    """Return the row of a checkpoint in the table."""
     return {
         "model": outcome.model_id,
         "step": outcome.step,
@@ -100,15 +101,15 @@ def describe_outcome(wording: Wording, outcome: CheckpointOutcome) -> dict[str, 
 
 
 def find_mean_log_prob(inserted: Sequence[InsertedUnit]) -> float | None:
-    """Return the mean log-probability of a checkpoint with one unit, if it is known."""
+    """Return the mean log-probability of a checkpoint; None if unknown, or if there is not exactly one unit."""
     return inserted[0].mean_log_prob_nats if len(inserted) == 1 else None
 
 
 def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done_count: int) -> None:
     """Raise an error that names every failed checkpoint and unit, if any failed.
 
-    Raises PartialError if some units are done, ``done_count`` of them before the run; otherwise what failed first,
-    or AllFailedError with its exit code if several failed.
+    Raises PartialError if some units are done; ``done_count`` units were done before the run. If no unit is done,
+    raises the only error itself, or an AllFailedError with the exit code of the first error.
     """
     failed = [outcome for outcome in outcomes if outcome.failures]
     lines = [f"{outcome.name}: {failure.message}" for outcome in failed for failure in outcome.failures]

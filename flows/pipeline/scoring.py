@@ -1,4 +1,4 @@
-"""Scoring a corpus as a kind of work: a checkpoint has one unit, its partition of raw_token_score."""
+"""Scoring a corpus as a kind of work: the only unit of a checkpoint is its partition of raw_token_score."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ WORDING = Wording(run_kind="scoring", participle="scored", bar="Scoring", step_b
 
 @dataclass(frozen=True)
 class CorpusScoring:
-    """Scores of every position of a corpus."""
+    """The kind of work that scores every position of a corpus."""
 
     corpus_id: str
     tokenized: Mapping[str, TokenizedCorpus]
-    """The corpus by tokenizer_id."""
+    """The tokenized corpus, by tokenizer_id."""
     settings: ScoringSettings
     wording: Wording = WORDING
     batch_policy: str = BATCH_POLICY
 
     def find_partition(self, checkpoint: Checkpoint) -> Partition:
-        """Return the partition of a checkpoint and the corpus."""
+        """Return the partition that holds the scores of a checkpoint on the corpus."""
         key = (("model_id", checkpoint.model_id), ("corpus_id", self.corpus_id), ("step", checkpoint.step))
         return Partition("raw_token_score", key)
 
@@ -45,16 +45,16 @@ class CorpusScoring:
         checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
         units: Sequence[ScoredPartition],
     ) -> list[ScoredPartition]:
-        """Return the partitions that lack an entry with their score key."""
+        """Return the partitions whose score key is not in the ledger."""
         ledger = read_score_keys(client, self.corpus_id)
         return [unit for unit in units if ledger.get((unit.model_id, unit.step)) != unit.score_key]
 
     def name_unit(self, unit: ScoredPartition) -> str:  # noqa: ARG002  # of the protocol
-        """Return no name, as a checkpoint has one unit."""
+        """Return an empty name, because a checkpoint has only one unit."""
         return ""
 
     def count_steps(self, unit: ScoredPartition) -> int:
-        """Return the positions of the corpus under the checkpoint's tokenizer."""
+        """Return the number of positions of the corpus under the checkpoint's tokenizer."""
         return self.tokenized[unit.tokenizer_id].position_count
 
     @contextmanager
@@ -63,10 +63,10 @@ class CorpusScoring:
         model: PreTrainedModel,
         checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
     ) -> Iterator[RunUnit[ScoredPartition]]:
-        """Yield what scores the corpus with a model, in the window of the unit."""
+        """Yield a function that scores the corpus with the model, in the context window of the unit."""
 
         def run_unit(unit: ScoredPartition, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
-            settings = replace(self.settings, **unit.window)  # type: ignore[arg-type]  # integers for such fields
+            settings = replace(self.settings, **unit.window)  # type: ignore[arg-type]  # both values are integers
             return score_corpus(model, self.tokenized[unit.tokenizer_id], settings, progress=advance)
 
         yield run_unit
@@ -74,7 +74,7 @@ class CorpusScoring:
     def insert(
         self, client: Client, results: Iterable[UnitResult[ScoredPartition]], scoring_run_id: UUID
     ) -> Iterator[InsertedUnit]:
-        """Replace the partition of each unit and commit its scores to the ledger."""
+        """Replace the partition of each unit, and enter the partition into the ledger."""
         for result in results:
             with suppress(UnitFailedError):
                 entry = load_scores(client, result.unit, result.batches, scoring_run_id, result.started_at)
@@ -82,6 +82,6 @@ class CorpusScoring:
 
 
 def describe_entry(entry: LedgerEntry, *, is_copied: bool = False) -> InsertedUnit:
-    """Return what the outcome of a checkpoint says about its ledger entry."""
+    """Return a ledger entry as an inserted unit of a checkpoint's outcome."""
     mean = entry.log_prob_sum_nats / entry.score_count if entry.score_count else None
     return InsertedUnit(entry.score_count, entry.score_count, is_copied=is_copied, mean_log_prob_nats=mean)

@@ -1,4 +1,4 @@
-"""Training on the spot what a miniature suite lacks."""
+"""Train the models that a miniature suite lacks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from trailhouse.support.progress import report_progress
 
 
 def train_missing(suite: Suite, settings: Settings) -> None:
-    """Train the models of a miniature suite that are not there yet; of other suites, nothing is trained."""
+    """Train the models of a miniature suite that do not exist yet. For other suites, nothing is trained."""
     if suite.source != "miniature":
         return
-    context = copy_context()  # training threads have no listener of their own
+    context = copy_context()  # gives the progress listener of this thread to the training threads
     train_suite(
         suite,
         settings.trained_directory / suite.suite_id,
@@ -23,6 +23,6 @@ def train_missing(suite: Suite, settings: Settings) -> None:
 
 
 def report_training(event: TrainingProgress) -> None:
-    """Move the bar of the model that took a step."""
+    """Report the progress of the model that took a training step."""
     detail = f"loss {event.training_loss_nats:.2f} nats"
     report_progress(f"Training {event.model_name}", event.step, event.planned_steps, detail)

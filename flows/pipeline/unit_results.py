@@ -1,6 +1,6 @@
 """The queue between the thread that runs a model and the thread that inserts the rows.
 
-It holds only a few batches, so the rows of a unit do not have to fit in memory all at once.
+The queue holds only a few batches, so the rows of a unit do not have to fit in memory all at once.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ import pyarrow as pa
 
 UnitT = TypeVar("UnitT")
 
-QUEUED_BATCHES = 4  # of at most about 1M rows each
+QUEUED_BATCHES = 4  # each has at most about 1M rows
 QUEUE_POLL_SECONDS = 0.2
 
 
 class UnitFailedError(Exception):
-    """The model did not get to the end of a unit, so its rows must all be dropped."""
+    """The model did not finish a unit, so all rows of the unit must be dropped."""
 
 
 @dataclass(frozen=True)
 class _UnitEnd:
-    """Marks in the queue that all batches of a unit were put into it."""
+    """The mark in the queue after the last batch of a unit."""
 
     run_seconds: float
 
 
 @dataclass
 class UnitResult(Generic[UnitT]):
-    """The rows of one unit, as they come."""
+    """The rows of one unit, which arrive while the model runs."""
 
     unit: UnitT
     started_at: datetime
-    """When the work on the unit began, loading the model included."""
+    """When the work on the unit began. The loading of the model is part of this work."""
     batches: Iterator[pa.RecordBatch] = field(default_factory=lambda: iter(()))
-    """To be read to the end before the next result. Raises UnitFailedError if the unit failed."""
+    """Must be read to the end before the next result. Reading raises UnitFailedError if the unit failed."""
     run_seconds: float = 0.0
-    """How long the model ran; known once all batches were read."""
+    """How long the model ran; known once all batches are read."""
 
 
 class UnitResults(Generic[UnitT]):
-    """The results of a checkpoint's units, put by the running thread and read by the inserting thread."""
+    """The results of a checkpoint's units. The running thread puts them, and the inserting thread reads them."""
 
     def __init__(self) -> None:
         self._queue: Queue[UnitResult[UnitT] | pa.RecordBatch | _UnitEnd | BaseException | None] = Queue(QUEUED_BATCHES)
@@ -58,25 +58,25 @@ class UnitResults(Generic[UnitT]):
         self._put(UnitResult(unit, started_at))
 
     def put(self, batch: pa.RecordBatch) -> None:
-        """Add rows to the unit that was begun; waits until there is room, and raises the insertion's error."""
+        """Add rows to the current unit, once the queue has room. Raises the error of the insertion if it failed."""
         self._put(batch)
         if self.insertion is not None and self.insertion.done():
             self.insertion.result()
 
     def end(self, run_seconds: float) -> None:
-        """End the rows of the unit that was begun."""
+        """End the rows of the current unit."""
         self._put(_UnitEnd(run_seconds))
 
     def abandon(self) -> None:
-        """Give up the unit that was begun: its rows are dropped."""
+        """Give up the current unit, so that its rows are dropped."""
         self._put(UnitFailedError())
 
     def close(self, error: BaseException | None = None) -> None:
-        """End all results; with an error, the insertion ends with that error."""
+        """End all results. If an error is given, the insertion ends with this error."""
         self._put(error)
 
     def read(self) -> Iterator[UnitResult[UnitT]]:
-        """Yield the results; raises the error that they were closed with."""
+        """Yield the results. Raises the error that ``close`` was called with, if there is one."""
         while (item := self._queue.get()) is not None:
             if isinstance(item, UnitResult):
                 item.batches = self._read_batches(item)

@@ -1,4 +1,4 @@
-"""The steps for one checkpoint: claim, ask the ledger, fetch, load, wait for the device, run, insert."""
+"""The work on one checkpoint: claim it, ask the ledger, fetch, load, wait for the device, run and insert."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UnitT = TypeVar("UnitT")
 
 @dataclass(frozen=True)
 class CheckpointWork(Generic[UnitT]):
-    """A checkpoint with the units that the ledger lacked when the run began."""
+    """A checkpoint, the units that the ledger lacked when the run began, and the outcome of the work."""
 
     checkpoint: Checkpoint
     units: Sequence[UnitT]
@@ -36,19 +36,19 @@ class CheckpointWork(Generic[UnitT]):
 
 
 def plan_work(checkpoint: Checkpoint, units: Sequence[UnitT]) -> CheckpointWork[UnitT]:
-    """Return the work on a checkpoint before any of it is done."""
+    """Return the work on a checkpoint, with an outcome in which nothing is done yet."""
     return CheckpointWork(checkpoint, units, CheckpointOutcome(checkpoint.model_id, checkpoint.step, len(units)))
 
 
 def find_claim(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> str:
-    """Return the name of the claim on the work."""
+    """Return the name of the claim that protects the work."""
     return name_claim(pipeline.kind.find_partition(work.checkpoint))
 
 
 def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> bool:
-    """Do the work and fill its outcome; returns False, with nothing done, if another worker holds the claim.
+    """Do the work and fill its outcome. Returns False, with nothing done, if another worker holds the claim.
 
-    Raises errors that concern the whole checkpoint; the error of a single unit is entered into the outcome instead.
+    Raises errors that concern the whole checkpoint. The error of a single unit is entered into the outcome instead.
     """
     with claim_work(find_claim(work, pipeline), pipeline.data_directory) as claim:
         if not claim.is_ours:
@@ -74,7 +74,7 @@ def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
     run out by then, and another worker may have done the work.
     """
     steps, checkpoint = pipeline.steps, work.checkpoint
-    work.outcome.failures.clear()  # those of an earlier attempt
+    work.outcome.failures.clear()  # drops the failures of an earlier attempt
     if not list_missing(work, pipeline):
         return
     with steps.resident, ExitStack() as files:
@@ -97,7 +97,7 @@ def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
 
 
 def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list[UnitT]:
-    """Ask the ledger which units are missing, and count those that another worker did."""
+    """Return the units that the ledger lacks now, and note how many another worker has done."""
     with connect(pipeline.address) as client:
         missing = pipeline.kind.list_missing(client, work.checkpoint, work.units)
     work.outcome.elsewhere_count = len(work.units) - len(missing) - len(work.outcome.inserted)
@@ -105,7 +105,7 @@ def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list
 
 
 def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: ExitStack) -> Path:
-    """Return a directory with the complete, verified checkpoint; it stays until ``files`` is closed."""
+    """Return a directory with the complete, verified checkpoint. It is kept until ``files`` is closed."""
     if not checkpoint.is_remote:
         return checkpoint.directory
     name = f"{checkpoint.model_id} step {checkpoint.step}"
@@ -117,7 +117,7 @@ def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: E
 
 
 def load_beside(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[UnitT]) -> PreTrainedModel | None:
-    """Load a model beside the one that runs; returns None if the memory does not hold both."""
+    """Load a model while another one runs. Returns None if the memory does not hold both."""
     if not pipeline.steps.holds_two_models:
         return None
     try:
@@ -130,7 +130,7 @@ def load_beside(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[Unit
 
 
 def load(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[UnitT]) -> PreTrainedModel:
-    """Load the model of a checkpoint from the directory it was fetched to."""
+    """Load the model of a checkpoint from the directory that the checkpoint was fetched to."""
     return load_model(directory, pipeline.kind.settings, allow_pickle=checkpoint.is_pickled)
 
 
@@ -141,7 +141,7 @@ def run_units(
     pipeline: Pipeline[UnitT],
     started_at: datetime,
 ) -> Future[None] | None:
-    """Run a model on units while another thread inserts; returns the insertion once the model has run.
+    """Run a model on units while another thread inserts the rows. Returns the insertion, which may still go on.
 
     Returns None if there are no units.
     """
@@ -171,14 +171,14 @@ def run_units(
     except BaseException as error:
         results.close(error)
         with suppress(BaseException):
-            insertion.result()  # the staging table is dropped before the error is raised
+            insertion.result()  # waits until the staging table is dropped
         raise
     results.close()
     return insertion
 
 
 def insert_units(results: UnitResults[UnitT], work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
-    """Insert the units of a checkpoint, in the inserting thread."""
+    """Insert the units of a checkpoint. The inserting thread calls this function."""
     with connect(pipeline.address) as client:
         for inserted in pipeline.kind.insert(client, results.read(), pipeline.scoring_run_id):
             work.outcome.inserted.append(inserted)
