@@ -1,6 +1,7 @@
 {{ config(order_by=["measure", "subject", "variant", "model_id", "corpus_id", "step"]) }}
 
--- Long format of every quantity followed over training. A new quantity is one more branch of the union.
+-- This model collects every quantity that is followed over training. To add a quantity, add a branch to the
+-- union.
 with
     token_set as (select * from {{ ref("int_token_set_log_prob") }}),
 
@@ -19,7 +20,7 @@ with
 
     task_accuracy as (select * from {{ ref("int_task_accuracy") }} where normalisation = 'token'),
 
-    -- Of several versions of a task the latest one counts.
+    -- If a task has several versions, the latest version is used.
     eval_result as (
         select
             model_id,
@@ -32,8 +33,8 @@ with
         group by model_id, step, task_id, shot_count, metric
     ),
 
-    -- Corpora in which all documents were generated. The loss of a checkpoint on them is one of the
-    -- measures.
+    -- Corpora in which all documents were generated. A checkpoint's loss on such a corpus is its
+    -- generation loss.
     generated_corpus as (
         select corpus_id
         from {{ ref("stg_corpora__document") }}
