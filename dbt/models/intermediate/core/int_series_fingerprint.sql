@@ -11,8 +11,8 @@ with
         group by corpus_id
     ),
 
-    -- A table rather than a view, so that the fingerprint is never newer than the scores read after it.
-    -- Scores that change in between belong to an old fingerprint and are read again by the next build.
+    -- This model is a table, not a view, so that the fingerprint is fixed before the scores are read. If
+    -- scores change in between, the stored fingerprint is too old, and the next build reads them again.
     fingerprinted as (
         select
             model_id,

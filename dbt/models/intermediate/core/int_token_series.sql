@@ -16,8 +16,8 @@ with
 
     pair_tokenizer as (select model_id, corpus_id, tokenizer_id from {{ ref("int_series_fingerprint") }}),
 
-    -- Two filters on single keys prune partitions at no cost per row; the join below leaves only the
-    -- stale pairs.
+    -- Two filters on single keys select partitions without a cost per row. They also select pairs that are
+    -- not stale, which the join below removes.
     token_score as (
         select model_id, corpus_id, document_id, position, step, log_prob_nats as score_nats
         from {{ ref("stg_scoring__token_score") }}
@@ -37,7 +37,7 @@ with
         where corpus_id in (select corpus_id from stale_pair)
     ),
 
-    -- Scores are read in any order, so both arrays are sorted by step.
+    -- Both arrays are sorted by step because scores are read in any order.
     series as (
         select
             model_id,
