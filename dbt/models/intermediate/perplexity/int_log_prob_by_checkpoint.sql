@@ -17,8 +17,8 @@ with
         where not is_prompt
     ),
 
-    -- Summed as decimals: their sum does not depend on the order of the rows, so two builds give
-    -- identical digits.
+    -- Scores are summed as decimals because a sum of floats would depend on the order of the rows. With
+    -- decimals, two builds give identical digits.
     summed as (
         select
             model_id,

@@ -22,8 +22,9 @@ with
             )
     ),
 
-    -- A steep curve is no outlier, so only the distance outside the range of both neighbours counts. The
-    -- last checkpoint has one neighbour and must not rise above it; the first is not judged.
+    -- The excess is the distance from the range between both neighbours, so that a steep curve is no
+    -- outlier. The last checkpoint has one neighbour, so only a rise above this neighbour is an excess. The
+    -- first checkpoint has no excess.
     measured as (
         select
             model_id,
