@@ -3,7 +3,7 @@
 with
     evaluation as (select * from {{ ref("stg_tasks__evaluation") }}),
 
-    -- A table rather than a view, so that the fingerprint is never newer than the scores read after it.
+    -- This model is a table, not a view, so that the fingerprint is fixed before the scores are read.
     fingerprinted as (
         select
             model_id,

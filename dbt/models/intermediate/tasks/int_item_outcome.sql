@@ -46,8 +46,8 @@ with
         group by model_id, step, task_id, shot_count, seed, item_id
     ),
 
-    -- An item has no outcome under a normalisation for which a length or the unconditional score is
-    -- missing.
+    -- If the length or unconditional score that a normalisation needs is missing, the item has no outcome
+    -- under this normalisation.
     scored as (
         select
             * except (options),
@@ -66,7 +66,7 @@ with
         where arrayAll(score -> isFinite(score), scores)
     ),
 
-    -- Of equal scores the first option is chosen.
+    -- If several options have the largest score, the first of them is chosen.
     chosen as (
         select
             model_id,

@@ -14,7 +14,7 @@ with
 
     task_item as (select task_id, item_id, option_index, is_correct from {{ ref("stg_tasks__task_item") }}),
 
-    -- Summed as decimals: their sum does not depend on the order of the rows.
+    -- Scores are summed as decimals because a sum of floats would depend on the order of the rows.
     summed as (
         select
             option_score.model_id as model_id,

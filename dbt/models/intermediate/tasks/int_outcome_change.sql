@@ -54,7 +54,8 @@ with
             ) as pair
         from series
         inner join evaluated using (model_id, task_id, shot_count, seed)
-        -- Where an item lacks an outcome at a checkpoint, the checkpoints around it are not consecutive.
+        -- The condition drops pairs that are consecutive for an item only because the item has no outcome
+        -- at a checkpoint between the two.
         where
             if(
                 pair .1 = 'consecutive checkpoints',

@@ -3,7 +3,7 @@
 with
     published_accuracy as (select * from {{ ref("published_task_accuracy") }}),
 
-    -- Means over tasks get the names of our groups of tasks.
+    -- A published mean over tasks is renamed to the corresponding group of tasks in our evaluations.
     renamed as (
         select
             suite_id,

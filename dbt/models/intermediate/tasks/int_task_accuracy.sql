@@ -9,8 +9,8 @@ with
 
     task_set as (select * from {{ ref("int_task_set") }}),
 
-    -- Seeds draw other exemplars for the same items. They make the mean more precise but do not add
-    -- items, so the standard error is that of the items.
+    -- Every seed draws other exemplars for the same items. More seeds do not add items, so the number of
+    -- items in the standard error does not grow with the number of seeds.
     averaged as (
         select
             model_id,

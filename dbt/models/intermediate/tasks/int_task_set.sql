@@ -8,7 +8,7 @@ with
 
     published as (select task_group, toString(task_id) as parent_task_id from {{ ref("task_group") }}),
 
-    -- In a group the subtasks of a task count as one task, as in BIG-Bench.
+    -- In a group, all subtasks of a task count as one task, as in BIG-Bench.
     member as (
         select 'task' as task_set_kind, task_id as task_set, task_id, task_id as counted_task_id
         from task
