@@ -16,7 +16,7 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    -- In a small corpus some buckets are empty.
+    -- The maps give 0 for empty buckets, which a small corpus has.
     checkpoint_bucket as (
         select
             model_id,
@@ -31,8 +31,8 @@ with
         group by model_id, corpus_id, step
     ),
 
-    -- Replicates 1 to 400 draw buckets with replacement, seeded by their number, the same for every
-    -- checkpoint. Replicate 0 takes the buckets in order and is the random set itself.
+    -- Replicates 1 to 400 draw buckets with replacement. The number of the replicate is the seed, so every
+    -- checkpoint has the same draws. Replicate 0 takes the buckets in order: it is the random set itself.
     replicate as (
         select
             arrayJoin(range(401)) as replicate_number,
@@ -41,7 +41,7 @@ with
             ) as draws
     ),
 
-    -- The first n draws make a set of n percent.
+    -- The first n draws are a set of n percent of the corpus.
     resampled as (
         select
             model_id,

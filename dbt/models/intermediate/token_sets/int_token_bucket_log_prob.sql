@@ -10,8 +10,8 @@
 with
     {{ stale_token_series() }},
 
-    -- A hash of document and position puts a token into the same bucket under every model. Scores are
-    -- summed as decimals, because a sum of floats would depend on the order of the rows.
+    -- The bucket is a hash of document and position, so it is the same under every model. Scores are
+    -- summed as decimals because a sum of floats would depend on the order of the rows.
     summed as (
         select
             model_id,

@@ -53,8 +53,8 @@ with
     ),
 
     -- A category code holds the categories of a token at all starts. The series are first summed by code, so
-    -- that each is summed only once; the sums of the codes are then added up for each start and category.
-    -- Scores are summed as decimals, because a sum of floats would depend on the order of the rows.
+    -- that each series is read only once. The sums of the codes are then added up for each start and
+    -- category. Scores are summed as decimals because a sum of floats would depend on the order of the rows.
     summed_by_code as (
         select
             set_model_id,

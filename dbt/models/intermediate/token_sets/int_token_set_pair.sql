@@ -7,7 +7,7 @@ with
         select model_id, corpus_id, tokenizer_id, series_fingerprint from {{ ref("int_series_fingerprint") }}
     ),
 
-    -- Only under the same tokenizer does a position mean the same token.
+    -- A position is the same token for both models only if they have the same tokenizer.
     paired as (
         select
             set_series.model_id as set_model_id,

@@ -29,7 +29,8 @@ with
             )
     ),
 
-    -- Counted by the codes of all starts first, because there are few codes and many tokens.
+    -- Tokens are first counted by their category codes. The codes are decoded after counting, because
+    -- there are few codes and many tokens.
     paired as (
         select
             stale_pair.set_model_id as set_model_id,

@@ -15,7 +15,7 @@ with
         inner join series_fingerprint using (model_id, corpus_id)
     ),
 
-    -- Each pair once: the overlap of two sets is the same in both directions.
+    -- Each pair has one row because the overlap of two sets is the same in both directions.
     paired as (
         select
             set_trend.model_id as set_model_id,
