@@ -21,8 +21,8 @@ with
 
     function_word as (select word from {{ ref("function_word") }}),
 
-    -- Whether a token is a whole word depends on its neighbours: in "(the" no white space separates the
-    -- word from the bracket.
+    -- The neighbours of a token decide whether it is a complete word, because white space does not always
+    -- separate words from other tokens: in "(the" the word follows a bracket.
     neighboured as (
         select
             *,

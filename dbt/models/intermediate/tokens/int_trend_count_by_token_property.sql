@@ -12,7 +12,7 @@ with
 
     pair as (select * from {{ ref("int_token_property_pair") }}),
 
-    -- Hashes of names join and group faster than the names.
+    -- Names are hashed because joins and groups are faster with hashes than with names.
     token_trend as (
         select
             convention_id,
@@ -60,8 +60,8 @@ with
         group by cell_id
     ),
 
-    -- Counted by the combination of all properties first, because there are few combinations and many
-    -- tokens.
+    -- Tokens are first counted by the combination of all properties, because there are few combinations
+    -- and many tokens.
     cell as (
         select convention_id, model_id, corpus_id, start_percent, category, cell_id, count() as cell_count
         from token_trend
