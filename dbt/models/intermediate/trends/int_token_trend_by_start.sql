@@ -26,8 +26,8 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    -- Ordinary least squares. The sums are relative to the last checkpoint, so the slope of a ratio is
-    -- divided by PPL_start / PPL_last.
+    -- Fit by ordinary least squares. response_scale converts the slope of a perplexity ratio, because the
+    -- sums are relative to the last checkpoint and the slope is relative to the start.
     fit as (
         select
             *,
@@ -43,11 +43,11 @@ with
         from moment
     ),
 
-    -- Two points always lie on a line, so there is no test below three.
+    -- A test needs at least three points because a line fits two points exactly.
     tested as (select * except (p_value), if(fit_point_count >= 3, fit.p_value, null) as p_value from fit),
 
-    -- Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j, with p ascending in i. Equal
-    -- p-values share a window frame, so their order does not matter.
+    -- q-values of Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j, where p_(1) is the
+    -- smallest p-value. Equal p-values share a window frame, so their order does not matter.
     ranked as (
         select
             *,

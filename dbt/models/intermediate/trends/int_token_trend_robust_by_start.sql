@@ -27,7 +27,8 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
     ),
 
-    -- Newest first: a fit over the last m checkpoints reads the first m elements.
+    -- The arrays begin with the newest checkpoint, so a fit over the last m checkpoints reads the first m
+    -- elements.
     compared as (
         select
             *,
@@ -36,8 +37,8 @@ with
             arrayMap(
                 score -> greatest(-300., least(300., last_log_prob_nats - score)), newest_first
             ) as log_ratios,
-            -- Number of later checkpoints with a higher perplexity minus number of those with a lower
-            -- one.
+            -- The number of later checkpoints with a higher perplexity, minus the number of later
+            -- checkpoints with a lower perplexity.
             arrayMap(
                 (score, ordinal) -> arraySum(
                     later -> toInt32(later < score) - toInt32(later > score),
@@ -51,8 +52,8 @@ with
         inner join trend_design using (model_id, corpus_id, step_set_id)
     ),
 
-    -- When a group of t equal values grows to t + 1, tied pairs grow by t and the sum t (t - 1) (2 t + 5)
-    -- by 6 t (t + 2).
+    -- If a group of t equal values grows to t + 1, the number of tied pairs grows by t, and the term
+    -- t (t - 1) (2 t + 5) of the variance grows by 6 t (t + 2).
     suffix_sum as (
         select
             *,

@@ -5,9 +5,9 @@ with
 
     token_series as (select * from {{ ref("int_token_series") }} where not is_prompt),
 
-    -- ln(PPL_i / PPL_n), newest first. Relative to the last checkpoint, which is in every fit, a constant
-    -- series is exactly 0 and no sum loses digits by cancellation. Ratios are limited to e^300, so that
-    -- their squares are finite.
+    -- log_ratios is ln(PPL_i / PPL_last), newest checkpoint first. Values are relative to the last
+    -- checkpoint because it is in every fit: a constant series is then exactly 0, and sums lose no digits
+    -- by cancellation. Ratios are limited to e^300 so that their squares are finite.
     anchored as (
         select
             *,
@@ -53,8 +53,8 @@ with
             greatest(0., sum_yy - sum_y * sum_y / fit_point_count) as variation,
             regressor_variation,
             constant_tolerance * greatest(1., abs(last_log_prob_nats)) as noise,
-            -- Float32 rounding is no trend: a series is constant if its root mean square deviation is
-            -- within the tolerance.
+            -- A series is constant if its root mean square deviation is within the tolerance, so that
+            -- Float32 rounding does not count as a trend.
             sum_yy <= fit_point_count * noise * noise or variation * regressor_variation <= 0 as is_constant,
             if(response = 'perplexity_ratio', exp(start_log_ratio), 1.) as response_scale,
             exp(start_log_ratio - log_ratio_sum / fit_point_count) as start_to_average,

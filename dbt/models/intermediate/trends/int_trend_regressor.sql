@@ -15,7 +15,7 @@ with
         array join steps as step
     ),
 
-    -- If a scored checkpoint is not registered, the tokens it has seen are computed as step * batch_tokens.
+    -- The tokens seen by a checkpoint that is not registered are computed as step * batch_tokens.
     step_set as (
         select
             scored_checkpoint.model_id as model_id,
@@ -38,7 +38,7 @@ with
         group by model_id, corpus_id, step_set_id
     ),
 
-    -- Step 0 has no logarithm and is left out under a logarithmic regressor.
+    -- Under a logarithmic regressor, fits leave out step 0 because 0 has no logarithm.
     regressor as (
         select
             trend_convention.*,

@@ -14,8 +14,9 @@ with
 
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
-    -- Both tables hold the same tokens, so tokens are matched by their order in the document and the join
-    -- has one row per document. Position and category are packed into one number, which sorts fast.
+    -- The join has one row per document instead of one row per token. Tokens are matched by their order in
+    -- the document, because both tables hold the same tokens. Position and category are packed into one
+    -- number because numbers sort fast.
     least_squares as (
         select
             model_id,
