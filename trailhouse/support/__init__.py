@@ -1,1 +1,1 @@
-"""What all rooms may use: files, locks, processes, secrets, quoting, declarations and progress."""
+"""Helpers that every room may use: files, locks, processes, secrets, quoting, declarations and progress."""

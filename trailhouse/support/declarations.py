@@ -1,6 +1,6 @@
-"""Reading a YAML declaration into a pydantic model, so that every mistake is named with its file, line and field.
+"""Read a YAML declaration into a pydantic model. Every error names the file, line and field of the mistake.
 
-A model derives from ``Declaration``. Its validators raise ``mistake(...)`` for what types cannot express.
+A model derives from ``Declaration``. Its validators raise ``mistake(...)`` for rules that types cannot express.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trailhouse.errors import BadInputError
 MAXIMUM_DECLARATION_BYTES = 1 << 20
 MAXIMUM_DEPTH = 32
 MAXIMUM_NODES = 100_000
-"""Values of a file, where a value that is repeated by an alias counts each time."""
+"""Maximum number of values in a file. A value counts again each time that a YAML alias repeats it."""
 MAXIMUM_INTEGER = 2**63 - 1
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -29,9 +29,9 @@ Explanation = tuple[str, str]  # problem and hint
 
 
 class Declaration(BaseModel):
-    """Base class of declarations: unknown fields are refused and values are not converted, so "12" is no number.
+    """Base class of declarations. Unknown fields are refused, and values are not converted: "12" is no number.
 
-    Lists are read as tuples: declare them as ``tuple[X, ...]``.
+    Declare lists as ``tuple[X, ...]``, because they are read as tuples.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -52,7 +52,10 @@ def list_field_names(model: type[BaseModel]) -> set[str]:
 
 
 def mistake(problem: str, hint: str, *field: str | int) -> PydanticCustomError:
-    """Return an error for a validator to raise; ``field`` leads from the value that is validated to the wrong one."""
+    """Return an error that a validator can raise.
+
+    ``field`` is the path from the validated value to the wrong one; it is empty if the validated value itself is wrong.
+    """
     return PydanticCustomError("mistake", "{problem}", {"problem": problem, "hint": hint, "field": field})
 
 
@@ -78,16 +81,17 @@ PositiveCount = Annotated[int, Field(ge=1)]
 def read_declaration(path: Path, model: type[Model]) -> Model:
     """Return what a YAML file declares.
 
-    Raises BadInputError "FILE, line N, FIELD: problem" for the first mistake: a file that cannot be read, is no
-    YAML or is too large, and a field that is unknown, missing, repeated or wrong.
+    Raises BadInputError "FILE, line N, FIELD: problem" for the first mistake. The file may be unreadable, no YAML or
+    too large; a field may be unknown, missing, repeated or wrong.
     """
     return parse_declaration(path, read_declaration_text(path), model)
 
 
 def parse_declaration(path: Path, text: str, model: type[Model], *, heirs: str = "", shared: str = "") -> Model:
-    """Return what a YAML text declares; ``path`` is named in errors, which are those of ``read_declaration``.
+    """Return what a YAML text declares. Raises the errors of ``read_declaration``, which name the file ``path``.
 
-    Each mapping in the list ``heirs`` takes over the fields of the mapping ``shared`` that it does not state.
+    ``heirs`` names a field with a list of mappings, ``shared`` a field with one mapping. Each mapping of the list takes
+    over the fields of the shared mapping that it does not state itself.
     """
     root = _compose(path, text)
     _inherit(root, heirs, shared)
@@ -119,7 +123,7 @@ def read_declaration_text(path: Path) -> str:
 def _compose(path: Path, text: str) -> yaml.Node | None:
     """Parse a text to YAML nodes, which know their lines.
 
-    PyYAML's C parser would be faster, but crashes the process on deeply nested lists.
+    PyYAML's C parser would be faster, but it crashes the process on deeply nested lists.
     """
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
@@ -144,7 +148,7 @@ def _inherit(root: yaml.Node | None, heirs: str, shared: str) -> None:
 
 
 class _ContentBuilder:
-    """Converts YAML nodes to dictionaries, tuples and scalars, within limits of depth and number."""
+    """Converts YAML nodes to dictionaries, tuples and scalars. Refuses files that are too deep or too large."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -177,7 +181,7 @@ class _ContentBuilder:
 
 
 def _list_fields(node: yaml.MappingNode, depth: int = 0) -> dict[str, yaml.Node]:
-    """Return the values of a mapping by key, with those that a merge key (``<<: *other``) takes over."""
+    """Return the values of a mapping by key, including values from a merge key (``<<: *other``)."""
     fields: dict[str, yaml.Node] = {}
     merged = None
     for key, value in node.value:
@@ -191,7 +195,7 @@ def _list_fields(node: yaml.MappingNode, depth: int = 0) -> dict[str, yaml.Node]
 
 
 def _read_scalar(node: yaml.Node) -> str | int | float | bool | None:
-    """Return a scalar by its YAML type; whatever is not a plain decimal number, a boolean or null is text."""
+    """Return a scalar by its YAML type. Anything but a plain decimal number, a boolean or null is read as text."""
     text, kind = str(node.value), node.tag.rpartition(":")[2]
     if getattr(node, "style", None):
         return text
@@ -207,7 +211,7 @@ def _read_scalar(node: yaml.Node) -> str | int | float | bool | None:
 
 
 def _explain(error: ErrorDetails) -> tuple[Explanation, Location, Location]:
-    """Return problem and hint of an error, the location that pydantic states, and the field below it."""
+    """Return the problem and hint of a pydantic error, its location, and the path from there to the wrong field."""
     location, context = error["loc"], error.get("ctx", {})
     if error["type"] == "mistake":
         return (context["problem"], context["hint"]), location, context["field"]
@@ -243,9 +247,9 @@ def _explain_value(error: ErrorDetails) -> Explanation:
 
 
 def _find_field(root: yaml.Node | None, location: Location, field: Location) -> tuple[int, str]:
-    """Return the line of a value, or of what it is missing from, and the name of its field.
+    """Return the line and the name of a field. A missing field has the line of the value that lacks it.
 
-    Parts of ``location`` that lead nowhere are labels that pydantic gives to the members of a union.
+    pydantic adds labels for the members of a union to ``location``. They lead to no YAML node and are skipped.
     """
     node, found = root, []
     for part in location:

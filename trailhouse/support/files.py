@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: no reader sees half a file, and a killed writer leaves the old one."""
+"""Write files completely or not at all: no reader sees half a file, and a killed writer leaves the old file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; what the block writes there replaces ``path`` when the block ends.
+    """Yield a temporary path beside ``path``. When the block ends, the file written there replaces ``path``.
 
-    The temporary file is removed where the block raises. Its directory is made where it is missing.
+    If the block raises an error, the temporary file is removed. A missing directory is created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
-    """Write a file whole or not at all; text is written as UTF-8. ``mode`` is reduced by the process's umask."""
+    """Write a file completely or not at all. Text is written as UTF-8. The process's umask reduces ``mode``."""
     encoded = content.encode() if isinstance(content, str) else content
     with replacing(path) as temporary:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -1,4 +1,4 @@
-"""Services that a command starts and leaves running: starting, recording, finding and ending them."""
+"""Start, record, find and end services, which keep running after the command that started them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class ServiceRecord:
-    """The process of a running service, and where it answers."""
+    """The process id of a running service, and the URL at which it answers."""
 
     pid: int
     url: str
 
 
 def write_record(path: Path, record: ServiceRecord) -> None:
-    """Write down where a service runs, for those who look for it."""
+    """Write the record of a running service to a file, so that other processes find the service."""
     write_whole(path, json.dumps({"pid": record.pid, "url": record.url}), mode=OWNER_ONLY)
 
 
 def read_record(path: Path) -> ServiceRecord | None:
-    """Return the record of a service whose process is alive; None where there is none."""
+    """Return the record of a service; None if there is no record or the process has ended."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         record = ServiceRecord(int(content["pid"]), str(content["url"]))
@@ -51,7 +51,10 @@ def start_service(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, out of reach of Ctrl-C; its output goes to ``log``, owner only."""
+    """Start a process in a session of its own, so that Ctrl-C does not reach it.
+
+    Its output goes to the file ``log``, which only the owner can read.
+    """
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
     with os.fdopen(descriptor, "wb") as output:
         return subprocess.Popen(
@@ -68,17 +71,17 @@ def start_service(
 def wait_until_ready(
     process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, seconds: float, log: Path
 ) -> None:
-    """Wait until a service that was just started answers; the service then runs on after this process.
+    """Wait until a service that was just started answers. The service keeps running after this process.
 
-    Raises UnreachableError with the last line of ``log`` where the service ends before that or takes longer than
-    ``seconds``; in the latter case it is killed.
+    Raises UnreachableError with the last line of ``log`` if the service ends too early, or if it does not answer within
+    ``seconds``; then it is killed.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise UnreachableError(f"{name} did not start: {read_last_line(log)}", f"see {log}")
         if is_ready():
-            process.returncode = 0  # keeps Python from warning that the process still runs
+            process.returncode = 0  # prevents Python's warning that the process still runs
             return
         time.sleep(_POLL_SECONDS)
     process.kill()
@@ -87,9 +90,9 @@ def wait_until_ready(
 
 
 def end_service(pid: int, *, name: str, seconds: float) -> None:
-    """Send SIGTERM to a process and wait until it is gone.
+    """Send SIGTERM to a process and wait until the process has ended.
 
-    Raises UnreachableError where it is still there after ``seconds``.
+    Raises UnreachableError if the process still runs after ``seconds``.
     """
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
@@ -103,7 +106,7 @@ def end_service(pid: int, *, name: str, seconds: float) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process is running; a child of this process that has ended is not."""
+    """Return whether a process is running. A child of this process that has ended does not count as running."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
@@ -123,6 +126,6 @@ def find_free_port() -> int:
 
 
 def read_last_line(log: Path) -> str:
-    """Return the last line of a log, which names the reason where a service did not start."""
+    """Return the last line of a log. If a service did not start, this line names the reason."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "no reason given"

@@ -1,4 +1,4 @@
-"""Progress of long work: whoever does it reports it, and a listener shows it, such as the command line."""
+"""Progress of long work: the worker reports it, and a listener, such as the command line, shows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ProgressListener(Protocol):
     """Receives the progress of named pieces of work."""
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
-        """``done`` of ``total`` units of the work called ``name`` are finished."""
+        """Show that ``done`` of ``total`` units of the work ``name`` are finished."""
 
     def note(self, message: str) -> None:
         """Show a message while the work goes on."""
@@ -22,7 +22,7 @@ listener: ContextVar[ProgressListener | None] = ContextVar("listener", default=N
 
 
 def report_progress(name: str, done: float, total: float, detail: str = "") -> None:
-    """Report to the current listener that ``done`` of ``total`` units of ``name`` are finished."""
+    """Report to the current listener that ``done`` of ``total`` units of the work ``name`` are finished."""
     present = listener.get()
     if present is not None:
         present.advance(name, done, total, detail)

@@ -1,4 +1,4 @@
-"""Names and values as SQL text, for the statements that take no parameters: DDL, settings and partitions."""
+"""Write names and values as SQL text, for statements that take no parameters: DDL, settings and partitions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\0": "\\0"})
 
 
 def quote_identifier(*names: str) -> str:
-    """Quote a database, table or column name for SQL; several names are joined by dots."""
+    """Quote a database, table or column name for SQL. Several names are joined by dots."""
     return ".".join("`" + name.translate(_ESCAPES).replace("`", "\\`") + "`" for name in names)
 
 

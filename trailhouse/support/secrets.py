@@ -1,4 +1,4 @@
-"""Generated secrets, each in a file that only its owner can read."""
+"""Generate secrets, and keep each in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def generate_secret(byte_count: int = 24) -> str:
 
 
 def ensure_secret(path: Path, byte_count: int = 24) -> None:
-    """Write a generated secret to ``path``, unless there is a file already.
+    """Write a generated secret to ``path``, unless the file exists.
 
-    The file appears with its content, so two processes that do this at once read the same secret.
+    If two processes do this at once, both use the secret that was written first.
     """
     if path.exists():
         return
@@ -37,10 +37,10 @@ def ensure_secret(path: Path, byte_count: int = 24) -> None:
 
 
 def read_secret(path: Path, how_to_make_it: str) -> str:
-    """Return the secret of a file.
+    """Return the secret in a file.
 
-    Raises UsageError where the file is missing, empty or readable by other users; ``how_to_make_it`` is the hint
-    for a file that is missing.
+    Raises UsageError if the file is missing, empty or readable by other users. ``how_to_make_it`` is the hint for a
+    missing file.
     """
     try:
         mode = path.stat().st_mode
