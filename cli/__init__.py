@@ -1,1 +1,1 @@
-"""The command line: the door to everything, with no work of its own."""
+"""The command line: it calls the other rooms and does no work of its own."""

@@ -22,7 +22,7 @@ from rich.table import Table
 from trailhouse.support.files import replacing
 from trailhouse.support.progress import listening
 
-# A pipe or file has no width of its own, so tables get a fixed one.
+# A pipe or file has no width, so tables get a fixed width there.
 data = Console(width=None if sys.stdout.isatty() else 200)
 messages = Console(stderr=True)
 SECONDS_BETWEEN_LINES = 15.0
@@ -49,7 +49,7 @@ def print_table(rows: pa.Table, title: str | None = None) -> None:
     data.print(table)
 
 
-def format_value(value: Any) -> str:  # noqa: ANN401  # whatever a column holds
+def format_value(value: Any) -> str:  # noqa: ANN401  # a column can hold any type
     """Return one value as the text of a table cell."""
     if value is None:
         return ""
@@ -61,7 +61,7 @@ def format_value(value: Any) -> str:  # noqa: ANN401  # whatever a column holds
 
 
 def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.Table:
-    """Turn rows in long format into a table with one row per ``index`` and one column per value of ``column``."""
+    """Return a table with one row per ``index`` and one column per value of ``column``, filled with ``value``."""
     names = list(dict.fromkeys(str(name) for name in rows[column].to_pylist()))
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows.to_pylist():
@@ -72,7 +72,7 @@ def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.T
 
 
 def to_csv(rows: pa.Table) -> str:
-    """Write an Arrow table as CSV with a header."""
+    """Return an Arrow table as CSV text with a header."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(rows.column_names)
@@ -102,7 +102,7 @@ class ProgressBars:
         self.tasks: dict[str, TaskID] = {}
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
-        """Move the progress bar of ``name``, which appears at the first call."""
+        """Move the progress bar of ``name``. The bar appears at the first call."""
         if name not in self.tasks:
             self.tasks[name] = self.progress.add_task(name, total=total, detail=detail)
         self.progress.update(self.tasks[name], completed=done, total=total, detail=detail)
@@ -113,7 +113,7 @@ class ProgressBars:
 
 
 class ProgressLines:
-    """Writes the progress of each named piece of work as a line every 15 s, for logs; short work is not mentioned."""
+    """Writes a line about each named piece of work every 15 s, for logs. Work under 15 s is not mentioned."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock

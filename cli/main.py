@@ -1,4 +1,4 @@
-"""The ``trailhouse`` command: its subcommands, and errors as two lines on stderr with an exit code."""
+"""The ``trailhouse`` command with its subcommands. An error becomes two lines on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ app = typer.Typer(
 
 
 def show_version(value: bool) -> None:
-    """Print the version and stop."""
+    """Print the version and exit."""
     if value:
         typer.echo(f"trailhouse {__version__}")
         raise typer.Exit
@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code. A traceback is shown with ``--debug`` only."""
-    logging.getLogger().addHandler(logging.NullHandler())  # keeps a library of dbt from printing to the terminal
+    logging.getLogger().addHandler(logging.NullHandler())  # prevents a library of dbt from printing to the terminal
     try:
         result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
     except TrailhouseError as error:
@@ -125,7 +125,7 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
     except Exception as error:  # anything else is a defect of Trailhouse
-        from trailhouse.warehouse.failures import explain_failure  # the client library is slow to import
+        from trailhouse.warehouse.failures import explain_failure  # here, because it is slow to import
 
         if (failure := explain_failure(error)) is not None:
             return report_error(f"error: {failure.message}", f"  hint: {failure.hint}", failure.exit_code, arguments)
@@ -136,7 +136,7 @@ def run(arguments: list[str]) -> int:
 
 
 def report_error(message: str, hint: str, exit_code: int, arguments: list[str]) -> int:
-    """Print what was wrong and what to do next on stderr."""
+    """Print on stderr what was wrong and what to do next. Returns the exit code."""
     if "--debug" in arguments:
         messages.print(traceback.format_exc(), markup=False, highlight=False)
     say(message)

@@ -1,4 +1,4 @@
-"""``trailhouse ask``: a named question with parameters."""
+"""``trailhouse ask``: run a named question with parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ask(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Run a named question with parameters; without a name, list the questions."""
+    """Run a named question with parameters. Without a name, list the questions."""
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.questions import (
@@ -63,7 +63,7 @@ def ask(
 
 
 def parse_parameter(text: str) -> tuple[str, str]:
-    """Split name=value; raises UsageError if there is no equals sign."""
+    """Split name=value. Raises UsageError if there is no equals sign."""
     name, separator, value = text.partition("=")
     if not separator:
         raise UsageError(f"--param {text!r} has no value", "write it as name=value")

@@ -1,4 +1,4 @@
-"""``trailhouse audit``: what is missing, damaged, duplicated or changed among the checkpoints of a suite."""
+"""``trailhouse audit``: find missing, damaged, duplicated or changed checkpoints of a suite."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def audit(
 ) -> None:
     """Find checkpoints of a suite that are missing, damaged, duplicated or changed.
 
-    For a suite on the hub only metadata is read. Exits with 4 if a checkpoint is wrong.
+    For a suite on the hub, only metadata is read. The exit code is 4 if a checkpoint has a problem.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     from trailhouse.flows.audit_checkpoints import audit_checkpoints

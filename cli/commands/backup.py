@@ -21,7 +21,7 @@ def backup(
 ) -> None:
     """Copy the warehouse into a directory, with a manifest of row counts and hashes.
 
-    The directory appears once the copy is complete. Do not run it while scores are loaded or marts are derived.
+    The directory appears when the copy is complete. Do not run this while scores are loaded or marts are derived.
     """
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.connection import connect

@@ -1,4 +1,4 @@
-"""``trailhouse config``: the settings and where they come from."""
+"""``trailhouse config``: show the settings and where they come from."""
 
 from __future__ import annotations
 

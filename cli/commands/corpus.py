@@ -44,7 +44,7 @@ def add_corpus(
 ) -> None:
     """Read texts into the warehouse as one corpus.
 
-    A .txt file is one document; a .jsonl file holds one object with `text` per line; a .parquet file has a
+    A .txt file is one document. A .jsonl file holds one object with a field `text` per line. A .parquet file has a
     column `text`. A corpus of the same name is replaced, and `trailhouse score` then computes its scores again.
     """
     from trailhouse.flows.pipeline.registration import register_corpus

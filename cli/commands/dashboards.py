@@ -1,4 +1,4 @@
-"""``trailhouse dashboards``: run Superset beside the warehouse."""
+"""``trailhouse dashboards``: start and stop Superset beside the warehouse, and add users."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def start(
 
 @dashboards_app.command()
 def stop(data_directory: DataDirectoryOption = None) -> None:
-    """Stop the local Superset; its dashboards and users are kept."""
+    """Stop the local Superset. Its dashboards and users are kept."""
     from trailhouse.dashboards.superset.superset_process import stop_superset
     from trailhouse.flows.services.superset import locate_installation
 
@@ -44,7 +44,7 @@ def stop(data_directory: DataDirectoryOption = None) -> None:
 
 @dashboards_app.command()
 def status(as_json: JsonOption = False, data_directory: DataDirectoryOption = None) -> None:
-    """Print the address of the local Superset, if it is running."""
+    """Print the address of Superset, if it is configured or runs."""
     from trailhouse.flows.services.superset import find_running_superset
 
     superset = find_running_superset(load_settings(data_directory=data_directory))
@@ -66,7 +66,7 @@ def add_user(
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
 ) -> None:
-    """Create a user of Superset; the generated password is printed once."""
+    """Create a user of Superset. The generated password is printed only once."""
     from trailhouse.dashboards.publish.users import add_user as add_user_to
     from trailhouse.flows.services.superset import connect_superset, resolve_superset
 

@@ -1,4 +1,4 @@
-"""``trailhouse doctor``: find problems of an installation, with a hint for each."""
+"""``trailhouse doctor``: find problems of an installation, and give a hint for each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def doctor(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Check the installation and the warehouse. Exits with 4 if there is a problem; each problem has a hint.
+    """Check the installation and the warehouse. The exit code is 4 if there is a problem; each problem has a hint.
 
     With --compare, 2,000 queries are run on the warehouse and on another ClickHouse server, and the answers are
     compared byte for byte. The user and password of the other server are read from its URL, or from
@@ -42,7 +42,7 @@ def doctor(
 
 
 def report_differences(settings: Settings, url: str, *, as_json: bool) -> None:
-    """Print the answers that differ. Raises PartialError if there are any."""
+    """Compare the two servers and print the answers that differ. Raises PartialError if there are any."""
     from trailhouse.flows.examine_installation import compare_servers
 
     with progress_bars():

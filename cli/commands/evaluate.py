@@ -40,7 +40,7 @@ def evaluate(
 ) -> None:
     """Evaluate every checkpoint of a suite on multiple-choice tasks, except what is evaluated already.
 
-    If the command is interrupted or killed, run it again: it resumes where it stopped.
+    If the command is interrupted or killed, run it again. It resumes where it stopped.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
     prepare_prefect(settings)

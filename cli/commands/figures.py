@@ -23,7 +23,7 @@ def figures(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Draw the figures of the papers from the marts as PNG, SVG and PDF, with one HTML page that shows them all.
+    """Draw the figures of the papers from the marts as PNG, SVG and PDF, and write an HTML page that shows them.
 
     Example: trailhouse figures --suite opt-published --corpus pg19-validation
     """

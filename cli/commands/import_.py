@@ -1,4 +1,4 @@
-"""``trailhouse import``: results that other programs computed."""
+"""``trailhouse import``: import results that other programs computed."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def import_lm_eval(
 ) -> None:
     """Import result files of lm-evaluation-harness, so that its metrics become trajectories.
 
-    Samples files (--log_samples) beside a result file are imported too: multiple-choice tasks become tasks of the
-    warehouse, with the log-probability of every option.
+    Samples files (--log_samples) beside a result file are imported too. From them, multiple-choice tasks become tasks
+    of the warehouse, with the log-probability of every option.
 
-    Each file is joined to the registered model with its name. A model that is not registered is entered under the
-    suite that declares it, or else under the suite `imported`. Importing a file twice changes nothing. Run
-    `trailhouse transform` afterwards.
+    Each result file belongs to the registered model that has the name in the file. A model that is not registered yet
+    is entered under the suite that declares it, or else under the suite `imported`. Importing a file twice changes
+    nothing. Run `trailhouse transform` afterwards.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)

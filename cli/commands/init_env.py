@@ -1,4 +1,4 @@
-"""``trailhouse init-env``: generate the passwords of a deployment with docker compose."""
+"""``trailhouse init-env``: generate the passwords of a deployment by docker compose."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def init_env(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file and its passwords.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Generate the passwords of a deployment into `.env`, which `docker compose up` reads.
+    """Write generated passwords for a deployment to `.env`, which `docker compose up` reads.
 
-    The compose files have no default passwords and need this file. Only its owner can read it.
+    The compose files have no default passwords, so they need this file. Only the file's owner can read it.
     """
     from trailhouse.flows.services.environment_file import write_environment_file
 

@@ -1,4 +1,4 @@
-"""``trailhouse publish``: bring the dashboards to Superset."""
+"""``trailhouse publish``: publish the dashboards to Superset."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def publish(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Publish the dashboards of this version to Superset; running it again changes nothing.
+    """Publish the dashboards of this version to Superset. Running it again changes nothing.
 
     Dashboards, charts and datasets that people made themselves are not touched.
     """
@@ -33,7 +33,7 @@ def publish(
 
 
 def run_publication(settings: Settings, *, as_json: bool) -> None:
-    """Publish the dashboards, and report what changed and where they are."""
+    """Publish the dashboards, and print what changed and the address of the dashboards."""
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import publish_dashboards
 
@@ -51,7 +51,7 @@ def run_publication(settings: Settings, *, as_json: bool) -> None:
 
 
 def report_drift(settings: Settings, *, as_json: bool) -> None:
-    """List the differences between Superset and the source. Raises PartialError if there are any."""
+    """Print the differences between Superset and the source. Raises PartialError if there are any."""
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import check_dashboards, describe_assets
 

@@ -49,7 +49,7 @@ def score(
 ) -> None:
     """Score every checkpoint of a suite on a corpus, except what is scored already.
 
-    If the command is interrupted or killed, run it again: it resumes where it stopped.
+    If the command is interrupted or killed, run it again. It resumes where it stopped.
     """
     settings = load_settings(
         data_directory=data_directory,

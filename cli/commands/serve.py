@@ -1,4 +1,4 @@
-"""``trailhouse serve``: the embedded warehouse server in the foreground."""
+"""``trailhouse serve``: run the embedded warehouse server in the foreground."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def serve(
 ) -> None:
     """Serve the embedded warehouse in the foreground, until Ctrl-C or SIGTERM.
 
-    ClickHouse clients, curl, dbt and dashboards connect to it as to a ClickHouse server. Passwords of the users
+    ClickHouse clients, curl, dbt and dashboards connect to it as to a ClickHouse server. The passwords of the users
     `admin` and `reader` are in DATA_DIRECTORY/warehouse/*.password.
     """
     from trailhouse.server.serve import serve as serve_embedded

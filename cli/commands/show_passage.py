@@ -1,4 +1,4 @@
-"""``trailhouse show-passage``: one document, every token in the colour of its trend."""
+"""``trailhouse show-passage``: show one document with every token in the colour of its trend."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def show_passage(
 ) -> None:
     """Show a document with every token coloured by its trend: learned, forgetting or still learning.
 
-    Without colours (NO_COLOR, or into a file) marks stand for them: {=learned}, {+forgetting}, {-still learning}.
+    Without colours (with NO_COLOR, or in a file), marks replace them: {=learned}, {+forgetting}, {-still learning}.
     """
     from trailhouse.dashboards.passages.passage_page import write_page
     from trailhouse.dashboards.passages.terminal import render_passage

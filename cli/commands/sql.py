@@ -1,4 +1,4 @@
-"""``trailhouse sql``: one ad-hoc SQL statement."""
+"""``trailhouse sql``: run one SQL statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``trailhouse status``: what the warehouse holds."""
+"""``trailhouse status``: show what the warehouse holds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trailhouse.flows.settings import load_settings
 def status(
     as_json: JsonOption = False, data_directory: DataDirectoryOption = None, warehouse_url: WarehouseUrlOption = None
 ) -> None:
-    """Show what the warehouse holds: models, how many of their checkpoints are scored, and table sizes."""
+    """Show the models of the warehouse, how many of their checkpoints are scored, and the sizes of the tables."""
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.query import read_scored_models, read_table_sizes

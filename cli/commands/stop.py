@@ -8,7 +8,7 @@ from trailhouse.flows.settings import load_settings
 
 
 def stop(data_directory: DataDirectoryOption = None) -> None:
-    """Stop the embedded warehouse server that a command started; it also stops by itself when idle."""
+    """Stop the embedded warehouse server that a command started. It also stops by itself when it is idle."""
     from trailhouse.server.process import stop as stop_embedded
 
     settings = load_settings(data_directory=data_directory)

@@ -1,4 +1,4 @@
-"""``trailhouse suite``: declare families of models."""
+"""``trailhouse suite``: list, show and add declarations of suites, which are families of models."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def list_declared(as_json: JsonOption = False) -> None:
 def show_declaration(
     name: Annotated[str, typer.Argument(help="Name of the suite.")], as_json: JsonOption = False
 ) -> None:
-    """Show one suite: its models with batch size, planned steps and where their checkpoints lie."""
+    """Show the models of a suite, with batch size, planned steps and the location of their checkpoints."""
     from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 
     suite = find_declared_suite(name, load_settings())

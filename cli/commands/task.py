@@ -54,7 +54,7 @@ def show_prompt(
     repeat_task_prefix: RepeatPrefixOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the prompt of one item as a model sees it, and its options with their target scores."""
+    """Print the prompt of an item as a model sees it, and the options of the item with their target scores."""
     from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
     from trailhouse.models.few_shot.tasks.discovery import find_tasks
 

@@ -1,4 +1,4 @@
-"""``trailhouse watch``: the standing service."""
+"""``trailhouse watch``: run the standing service."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def watch(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Score and evaluate new checkpoints as they appear and derive the marts, until Ctrl-C or SIGTERM.
+    """Score and evaluate new checkpoints as they appear, and derive the marts, until Ctrl-C or SIGTERM.
 
-    Runs go to the Prefect server at PREFECT_API_URL; without one, a server on loopback is started, which ends with
-    this command. A run starts every INTERVAL seconds, and at once after `trailhouse notify`.
+    Runs go to the Prefect server at PREFECT_API_URL. If it is not set, the command starts a server on the loopback
+    interface, which ends with the command. A run starts every INTERVAL seconds, and at once after `trailhouse notify`.
     """
     flags = {"device": device, "data_directory": data_directory, "warehouse_url": warehouse_url}
     settings = load_settings(**flags)
