@@ -93,9 +93,8 @@ class OnlineSoftmax:
         if self._rank is not None:
             self._count_larger(logits, target_columns)
         maximum = torch.maximum(self._maximum, logits.amax(-1))
-        difference = (self._maximum - maximum).clamp_(
-            min=NEGLIGIBLE_NATS
-        )  # without the clamp, it is minus infinity at the first chunk
+        # at the first chunk, the difference would be minus infinity without the clamp
+        difference = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)
         shrink = difference.exp()
         logits.sub_(maximum[:, None])
         if self._weighted_sum is None:
@@ -123,9 +122,8 @@ class OnlineSoftmax:
         assert self._rank is not None
         is_larger = logits > self._target_logits[:, None]
         rows = ((target_columns >= 0) & (target_columns < logits.shape[1])).nonzero()[:, 0]
-        is_larger[rows, target_columns[rows]] = (
-            False  # the target is not larger than itself, even if its chunk was rounded differently
-        )
+        # a target is not larger than itself, even if the chunk's logit for it was rounded differently
+        is_larger[rows, target_columns[rows]] = False
         self._rank += is_larger.sum(-1, dtype=torch.int32)
 
 
