@@ -1,4 +1,4 @@
-"""How many CPU threads a model runs on."""
+"""Choosing the number of CPU threads on which a model runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-# With fewer parameters, threads wait longer than they compute: 0.4 s of CPU time on one thread became 4 s on two
+# A model with fewer parameters runs on one thread, because several threads would wait for each other longer than they
+# compute. In one case, 0.4 s of CPU time on one thread became 4 s on two threads.
 MULTITHREADED_PARAMETER_COUNT = 1_000_000
 
 
 @contextmanager
 def limit_threads(model: nn.Module) -> Iterator[None]:
-    """Limit torch to one thread while the block runs, if the model has fewer than a million parameters."""
+    """While the block runs, limit torch to one thread if the model has fewer than a million parameters."""
     thread_count = torch.get_num_threads()
     if sum(parameter.numel() for parameter in model.parameters()) < MULTITHREADED_PARAMETER_COUNT:
         torch.set_num_threads(1)

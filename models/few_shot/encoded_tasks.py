@@ -1,4 +1,4 @@
-"""A cache of encoded tasks: checkpoints that share a tokenizer and a context length share the encoding."""
+"""A cache of encoded tasks, so that a task is encoded once for all checkpoints with equal tokenizers and contexts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TaskEncoder:
     ) -> EncodedTask:
         """Return a task as token ids of the tokenizer in a checkpoint directory.
 
-        Raises BadInputError if the directory holds no tokenizer, and the errors of ``encode_task``.
+        Raises BadInputError if the directory holds no tokenizer. Also raises the errors of ``encode_task``.
         """
         key = (tokenizer_id, context_length, task.task_sha256, shot_count, seed)
         if key not in self._encoded:

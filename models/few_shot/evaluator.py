@@ -1,4 +1,4 @@
-"""Evaluating one checkpoint: the log-probability of every option of a task, as Arrow record batches."""
+"""Evaluating one checkpoint: computing the log-probability of every option of a task, as an Arrow record batch."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 BATCH_POLICY = "a prompt once with its options behind it where the model can read that, rows of like length"
-# Increased whenever the same settings give other scores than before, so that old scores count as stale.
+# Increase this number when a change of the code changes scores, so that scores in the warehouse count as outdated.
 EVALUATION_METHOD = 1
-# Attention masks of one batch: at most 256 MiB in float32
+# Largest number of entries in the attention masks of one batch: 256 MiB in float32
 MAX_MASK_ENTRIES = 1 << 26
 Scores = npt.NDArray[np.float64]
 
 
 def evaluation_record(settings: ScoringSettings) -> dict[str, str | int | None]:
-    """Return the settings that enter the key of an evaluation, beside the weights and the task.
+    """Return the settings that enter the key of an evaluation, in addition to the weights and the task.
 
-    The device and the batch size are left out: in float32 they change a score by less than 1e-4 nats.
+    The device and the batch size are left out, because in float32 they change a score by less than 1e-4 nats.
     """
     return {
         "evaluation_method": EVALUATION_METHOD,
@@ -48,7 +48,7 @@ def evaluation_record(settings: ScoringSettings) -> dict[str, str | int | None]:
 
 
 class Evaluator:
-    """A model that is ready to score the options of tasks; unconditional scores of options are cached."""
+    """Scores the options of tasks with one model. It caches the unconditional scores of options."""
 
     def __init__(self, model: PreTrainedModel, settings: ScoringSettings) -> None:
         self._model = model
@@ -69,11 +69,11 @@ class Evaluator:
     def score(self, encoded: EncodedTask, progress: Callable[[int], None] | None = None) -> pa.RecordBatch:
         """Return the scores of all options of a task, in order of item and option.
 
-        Log-probabilities are float32 log-softmax of float32 logits, summed in float64, in nats. ``progress`` is
-        called with the number of options scored since its last call.
+        An option's score is the sum of its tokens' log-probabilities, in nats. Each is a float32 log-softmax of float32
+        logits, and the sum is float64. ``progress`` is called with the number of options scored since its last call.
 
-        Raises BadInputError if the tokenizer does not fit the model or a score is not finite; UsageError if not even
-        one row fits the memory.
+        Raises BadInputError if the tokenizer does not fit the model, or if a score is not finite. Raises UsageError
+        if one row alone does not fit the memory.
         """
         if encoded.largest_token_id >= self._vocabulary_size:
             raise BadInputError(
@@ -97,7 +97,7 @@ class Evaluator:
         return build_option_scores(encoded, log_probs.tolist(), unconditional)
 
     def _build_rows(self, item: EncodedItem, first_index: int) -> list[Row]:
-        """Return the rows of an item; the scores of its options are those from ``first_index`` on."""
+        """Return the rows of an item. ``first_index`` is the score index of its first option; the others follow."""
         sequences = [
             ScoredSequence(option.token_ids, option.first_target, first_index + index)
             for index, option in enumerate(item.options)
@@ -107,10 +107,13 @@ class Evaluator:
         return build_shared_prefix_rows(sequences, self._shared_prefix_limit)
 
     def _score_unconditional(self, texts: Sequence[Tokens | None]) -> list[float | None]:
-        """Return the scores of options at the beginning of a text, None for None; equal options are scored once."""
+        """Return the scores of options without their prompts, in the order of ``texts``, and None for each None.
+
+        Equal options are scored only once.
+        """
         new = {text.tobytes(): text for text in texts if text is not None and text.tobytes() not in self._unconditional}
         sequences = [
-            # Without its prompt, an option that fills the context can be one token too long
+            # Encoded without its prompt, an option that fills the context can be one token too long, so it is cut
             ScoredSequence(text[: self.context_length + 1], 1, index)
             for index, text in enumerate(new.values())
         ]
@@ -119,7 +122,7 @@ class Evaluator:
         return [None if text is None else self._unconditional[text.tobytes()] for text in texts]
 
     def _score_rows(self, rows: Sequence[Row], score_count: int, report: Callable[[int], None]) -> Scores:
-        """Return the sums of the targets' log-probabilities, by score index."""
+        """Return, for each score index, the sum of the log-probabilities of its targets."""
         sums = np.zeros(score_count)
         for batch in group_rows(rows, self._batch_size.max_tokens, MAX_MASK_ENTRIES):
             for part, scores in self._batch_size.run(batch, _count_tokens, self._run_batch):
@@ -139,5 +142,5 @@ class Evaluator:
 
 
 def _count_tokens(batch: Sequence[Row]) -> int:
-    """Return the number of tokens of a batch that is padded to its longest row."""
+    """Return the number of tokens of a batch, including the padding to its longest row."""
     return max(row.length for row in batch) * len(batch)

@@ -1,6 +1,7 @@
-"""Rows of a batch: the prompt of an item once, followed by all its options.
+"""Rows of a batch. A row holds the prompt of an item once, followed by all options of the item.
 
-All options of an item share a prefix, the prompt. A row holds this prefix and then the continuation of each option::
+The sequences "prompt + option" of an item share a prefix, the prompt. A row holds this prefix and then the
+continuation of each sequence::
 
     token          the  cat  sat  on  a | in  the | under
     position         0    1    2   3  4 |  3    4 |     3
@@ -10,8 +11,8 @@ Let c(i) be the continuation of the token at index i. The attention mask says::
 
     i sees j   if   j <= i   and   (c(j) = 0   or   c(j) = c(i))
 
-So every option reads what it would read in a text of its own, and the prefix is computed once. The last token of an
-option is only predicted, so it is not in the row.
+So the model sees for each option what it would see in a separate text, but computes the prefix only once. The last
+token of an option is only predicted, so it is not in the row.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ SHARED_PREFIX = 0
 
 @dataclass(frozen=True)
 class ScoredSequence:
-    """A sequence whose tokens from index ``first_target`` on are scored; the sum is the score ``score_index``."""
+    """A sequence of tokens whose score is the sum of log-probabilities of the tokens from ``first_target`` to the end.
+
+    ``score_index`` is the index of this score among all scores.
+    """
 
     token_ids: Tokens
     first_target: int
@@ -42,17 +46,17 @@ class Row:
     """One row of a batch: T tokens that a model reads, and N tokens that it predicts."""
 
     token_ids: Tokens
-    """(T,)"""
+    """The tokens that the model reads; shape (T,)."""
     positions: Indices
-    """(T,) number of tokens that each token sees before itself."""
+    """For each token that the model reads, the number of earlier tokens that it sees; shape (T,)."""
     continuations: Indices
-    """(T,) number of each token's continuation, from 1; SHARED_PREFIX for the tokens all of them see."""
+    """For each token, the number of its continuation, counted from 1, or SHARED_PREFIX; shape (T,)."""
     outputs: Indices
-    """(N,) index of the token that predicts each target."""
+    """For each target, the index of the token that predicts it; shape (N,)."""
     targets: Tokens
-    """(N,) the predicted tokens."""
+    """The tokens that are predicted; shape (N,)."""
     score_indices: Indices
-    """(N,) index of the score that each target's log-probability is added to."""
+    """For each target, the index of the score to which its log-probability is added; shape (N,)."""
 
     @property
     def length(self) -> int:
@@ -61,12 +65,12 @@ class Row:
 
     @property
     def has_continuations(self) -> bool:
-        """Whether the row needs a mask of its own, because it is not a plain text."""
+        """Whether the row has several continuations, so that it needs an attention mask of its own."""
         return bool(self.continuations[-1] != SHARED_PREFIX)
 
 
 def build_plain_rows(sequences: Sequence[ScoredSequence]) -> list[Row]:
-    """Return one row for each distinct input, without continuations."""
+    """Return rows that are plain texts. Sequences that differ only in their last token share a row."""
     groups: dict[bytes, list[ScoredSequence]] = {}
     for sequence in sequences:
         groups.setdefault(sequence.token_ids[:-1].tobytes(), []).append(sequence)
@@ -74,19 +78,20 @@ def build_plain_rows(sequences: Sequence[ScoredSequence]) -> list[Row]:
 
 
 def build_shared_prefix_rows(sequences: Sequence[ScoredSequence], max_length: int) -> list[Row]:
-    """Return rows for sequences that begin with the same tokens, each of at most ``max_length`` tokens.
+    """Return rows for sequences that begin with the same tokens.
 
-    A longer sequence is a row of its own.
+    A row has at most ``max_length`` tokens. A sequence that is longer is a row of its own.
     """
     prefix_length = _count_shared_tokens(sequences)
     return [_build_row(group, prefix_length) for group in _group_sequences(sequences, prefix_length, max_length)]
 
 
 def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int) -> Iterator[list[Row]]:
-    """Yield batches of rows of similar length, the longest first; rows with and without continuations do not mix.
+    """Yield batches of rows of similar length, the longest rows first.
 
-    A batch, padded to its longest row, has at most ``max_batch_tokens`` tokens, and its attention masks have at most
-    ``max_mask_entries`` entries. A larger row is a batch of its own.
+    No batch has rows both with and without continuations. A batch has at most ``max_batch_tokens`` tokens, including
+    the padding to its longest row, and its attention masks have at most ``max_mask_entries`` entries. A row that
+    exceeds a limit alone is a batch of its own.
     """
     for has_continuations in (True, False):
         batch: list[Row] = []
@@ -106,7 +111,7 @@ def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int
 def _group_sequences(
     sequences: Sequence[ScoredSequence], prefix_length: int, max_length: int
 ) -> Iterator[list[ScoredSequence]]:
-    """Yield groups of sequences whose shared prefix and continuations have at most ``max_length`` tokens together."""
+    """Yield groups of sequences. A group's prefix and continuations have at most ``max_length`` tokens together."""
     group: list[ScoredSequence] = []
     length = prefix_length
     for sequence in sequences:
@@ -131,7 +136,7 @@ def _build_row(sequences: Sequence[ScoredSequence], prefix_length: int) -> Row:
         tokens.append(continuation)
         positions.append(np.arange(prefix_length, prefix_length + len(continuation)))
         continuations.append(np.full(len(continuation), number if len(sequences) > 1 else SHARED_PREFIX))
-        read = np.arange(sequence.first_target - 1, len(sequence.token_ids) - 1)  # indices in the sequence
+        read = np.arange(sequence.first_target - 1, len(sequence.token_ids) - 1)  # indices of the predicting tokens
         outputs.append(np.where(read < prefix_length, read, read + length - prefix_length))
         targets.append(sequence.token_ids[sequence.first_target :])
         score_indices.append(np.full(len(read), sequence.score_index))
@@ -142,7 +147,7 @@ def _build_row(sequences: Sequence[ScoredSequence], prefix_length: int) -> Row:
 
 
 def _count_shared_tokens(sequences: Sequence[ScoredSequence]) -> int:
-    """Return how many tokens at the beginning of their inputs all sequences have in common."""
+    """Return the length of the longest common prefix of the sequences, without each sequence's last token."""
     first = sequences[0].token_ids
     shared = len(first) - 1
     for sequence in sequences[1:]:

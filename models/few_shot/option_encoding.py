@@ -1,8 +1,8 @@
-r"""Prompts and options as token ids: where an option begins, and what happens to prompts that are too long.
+r"""Encoding prompts and options as token ids: finding where an option begins, and cutting prompts that are too long.
 
-Prompt and option are encoded as one text, as lm-evaluation-harness does it. The option consists of the tokens after
-the first n, where n is the number of tokens of the prompt alone. White space at the end of the prompt is counted to
-the option, because nearly all tokenizers join it to the next word::
+As in lm-evaluation-harness, the prompt and the option are encoded together as one text. If the prompt alone has n
+tokens, the option consists of the tokens after the first n of this text. White space at the end of the prompt belongs
+to the option, because nearly all tokenizers join it to the next word::
 
     prompt + option      "Q: why?\nA:" + " yes"
     tokens               Q : Ġwhy ? Ċ A : | Ġyes
@@ -30,11 +30,11 @@ class EncodedOption:
     """A prompt followed by one of its options, and the option without its prompt."""
 
     token_ids: Tokens
-    """(prompt tokens + option tokens,)"""
+    """The tokens of the prompt, then those of the option."""
     first_target: int
     """Index of the option's first token, at least 1."""
     unconditional_token_ids: Tokens | None
-    """The token that begins texts, then the option; None if the tokenizer has no such token."""
+    """The tokenizer's start token, then the option without the prompt; None if the tokenizer has no start token."""
 
     @property
     def token_count(self) -> int:
@@ -44,7 +44,7 @@ class EncodedOption:
 
 @dataclass(frozen=True)
 class EncodedItem:
-    """The options of one item, all after the same prompt."""
+    """The options of one item; all have the same prompt."""
 
     options: tuple[EncodedOption, ...]
     exemplar_count: int
@@ -55,7 +55,7 @@ class EncodedItem:
 
 @dataclass(frozen=True)
 class EncodedTask:
-    """A task as token ids of one tokenizer, for models of one context length and exemplars of one seed."""
+    """A task as token ids, encoded with one tokenizer, one context length and one seed that draws the exemplars."""
 
     task: Task
     shot_count: int
@@ -72,7 +72,7 @@ class EncodedTask:
 
 @dataclass(frozen=True)
 class _Draft:
-    """An item whose prompt is written but not yet encoded."""
+    """An item whose prompt is written as text but not encoded yet."""
 
     item_id: int
     exemplar_ids: tuple[int, ...]
@@ -86,7 +86,7 @@ class _Draft:
 
     @property
     def endings(self) -> list[str]:
-        """The options, each after the white space from the end of the prompt."""
+        """The options, each preceded by the white space that ends the prompt."""
         white_space = self.prompt[len(self.context) :]
         return [white_space + option for option in self.options]
 
@@ -96,11 +96,12 @@ def encode_task(
 ) -> EncodedTask:
     """Write and encode the prompts of all items.
 
-    A prompt that does not fit the context together with the longest option of its item loses exemplars, from the
-    first on. If it still does not fit, it loses tokens at its beginning. All options of an item keep the same prompt.
+    The prompt and the longest option of an item must fit the context together. If they do not, exemplars are removed
+    from the prompt, the first one first. If they still do not fit, tokens are cut from the beginning of the prompt.
+    All options of an item have the same prompt.
 
-    Raises UsageError if the task has too few items for the exemplars; BadInputError naming task and item if an option
-    does not fit the context, or if the prompt is empty and no token begins a text.
+    Raises UsageError if the task has too few items for the exemplars. Raises BadInputError naming the task and item if
+    an option does not fit the context, or if the prompt is empty and the tokenizer has no start token.
     """
     start_token = find_start_token(tokenizer)
     drafts = [
@@ -111,7 +112,7 @@ def encode_task(
     while drafts:
         shortened = []
         for draft, item in zip(drafts, _encode_drafts(tokenizer, task, drafts, start_token), strict=True):
-            # The last token of an option is predicted, so the model does not read it
+            # The context holds one token less than a sequence, because the model does not read the last token
             excess = max(len(option.token_ids) for option in item.options) - (context_length + 1)
             if excess > 0 and draft.exemplar_ids:
                 shortened.append(_write_draft(task, draft.item_id, draft.exemplar_ids[1:], seed))
@@ -122,7 +123,7 @@ def encode_task(
 
 
 def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
-    """Return the number of tokens of every prompt and of its option, as ``encode_task`` would split them."""
+    """Return the numbers of prompt tokens and option tokens of each request (prompt, option), as in ``encode_task``."""
     prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
     contexts = dict(zip(prompts, encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
     texts = encode_texts(tokenizer, [prompt + option for prompt, option in requests])
@@ -134,9 +135,9 @@ def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[st
 
 
 def find_start_token(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the token that begins a text, or None if there is none.
+    """Return the token that begins a text, or None if the tokenizer has no such token.
 
-    It is the BOS token, or else the EOS token: it ends the text before, so the next text begins after it.
+    It is the BOS token, or else the EOS token, because a new text begins after the end of the text before.
     """
     for token_id in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         if isinstance(token_id, int):
@@ -167,7 +168,7 @@ def _encode_drafts(
 def _build_option(
     context: Tokens, text: Tokens, ending: Tokens, start_token: int | None, location: str
 ) -> EncodedOption:
-    """Return the option whose prompt is ``context``; ``text`` is prompt and option encoded as one text."""
+    """Return an encoded option. ``context`` holds the tokens of its prompt, ``text`` those of prompt and option."""
     start = None if start_token is None else np.asarray([start_token], np.int32)
     unconditional = None if start is None else np.concatenate([start, ending])
     first_target = _find_first_target(context, text)
@@ -184,8 +185,9 @@ def _build_option(
 def _find_first_target(context: Tokens, text: Tokens) -> int:
     """Return the index of the option's first token in the tokens of prompt and option.
 
-    Usually it is the number of tokens of the prompt. If the option merges with the last tokens of the prompt, it is
-    the first token that differs from the prompt's. An option always has at least one token.
+    Usually this index is the number of prompt tokens. But the tokenizer may merge the option with the end of the
+    prompt. Then it is the index of the first token that differs from the prompt alone. An option always has at least
+    one token.
     """
     if len(context) < len(text):
         return len(context)

@@ -1,6 +1,6 @@
-"""Prompts: which exemplars precede an item, and the text that the model reads.
+"""Prompts: drawing the exemplars that precede an item, and writing the text that the model reads.
 
-A prompt with two exemplars, and a question, consist of::
+A prompt with two exemplars consists of these parts::
 
     prompt      task prefix + exemplar + separator + exemplar + separator + question of the item
     exemplar    question + answer
@@ -19,7 +19,8 @@ from trailhouse.models.few_shot.tasks.task import Task
 def draw_exemplars(task: Task, item_id: int, shot_count: int, seed: int) -> tuple[int, ...]:
     """Return the item ids of an item's exemplars, drawn without replacement from the other items of the task.
 
-    They depend only on the task's name, the item and the seed. A smaller ``shot_count`` gives the first of them.
+    The exemplars depend only on the task's name, the item and the seed. With a smaller ``shot_count``, they are the
+    first of the exemplars of a larger one.
 
     Raises UsageError if the task has too few items.
     """
@@ -38,7 +39,7 @@ def draw_exemplars(task: Task, item_id: int, shot_count: int, seed: int) -> tupl
 
 
 def write_prompt(task: Task, item_id: int, exemplar_ids: Sequence[int], seed: int) -> str:
-    """Return the text that precedes the option, with the given exemplars, in the form of BIG-Bench."""
+    """Return the prompt of an item with the given exemplars, in the form that BIG-Bench uses."""
     form = task.prompt_format
     prefix = form.task_prefix if form.repeats_task_prefix else ""
     parts = [
@@ -53,7 +54,7 @@ def write_prompt(task: Task, item_id: int, exemplar_ids: Sequence[int], seed: in
 def write_question(task: Task, item_id: int, seed: int) -> str:
     """Return the question of an item, without its answer.
 
-    The order of listed options is random but does not depend on their order in the file.
+    If the question lists the options, their order is random and does not depend on the order in the task's file.
     """
     form, item = task.prompt_format, task.items[item_id]
     choices = ""

@@ -1,8 +1,8 @@
-"""Whether a model can read several options after one shared prompt, and the inputs for it.
+"""Finding out whether a model can read several options after one shared prompt, and building the model's inputs.
 
-Models with plain attention can: the attention mask says what each token sees, and the position ids say where it
-stands. Models with a recurrent state (Mamba, RWKV) and models that compute positions themselves cannot; they read
-each option with a prompt of its own. A short forward pass shows which of the two a model is.
+Models with plain attention can do it, because an attention mask says which tokens each token sees, and position ids
+give its position. Models with a recurrent state (Mamba, RWKV) and models that compute positions themselves cannot do
+it. They read each option in a row with a separate copy of the prompt. A short forward pass shows the model's kind.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ PROBE_TOKEN_COUNT = 12
 PROBE_ROW_LENGTH = 1 << 20
 PADDING = -1
 TOLERANCE_NATS = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.25}
-# Configuration keys for the number of tokens that a token sees, itself included. The mask of a row would replace this
-# limit, and the probe is too short to show it, so longer rows must not have continuations.
+# Keys in config.json that limit how many tokens a token sees, including itself. The attention mask of a row with
+# continuations would override this limit, and the short forward pass cannot reveal it. So rows that are longer than
+# the limit must not have continuations.
 WINDOW_KEYS = (
     "sliding_window",
     "sliding_window_size",
@@ -42,9 +43,9 @@ WINDOW_KEYS = (
 
 
 def find_shared_prefix_limit(forward_pass: ForwardPass, token_ids: Tensor, context_length: int) -> int:
-    """Return the largest number of tokens of a row with continuations; 0 if the model cannot read such rows.
+    """Return the largest number of tokens of a row with continuations, or 0 if the model cannot read such rows.
 
-    ``token_ids`` (T,) are any tokens of the model's vocabulary, at least two.
+    ``token_ids`` (T,) are at least two arbitrary tokens of the model's vocabulary.
     """
     if not _takes_positions(forward_pass) or not _reads_continuations(forward_pass, token_ids):
         return 0
@@ -56,8 +57,8 @@ def find_shared_prefix_limit(forward_pass: ForwardPass, token_ids: Tensor, conte
 def build_inputs(rows: Sequence[Row], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
     """Return the inputs of a batch of B rows, padded to T tokens.
 
-    ``input_ids`` (B, T) are always there. If rows have continuations, so are ``position_ids`` (B, T) and
-    ``attention_mask`` (B, 1, T, T), which is of type ``dtype``.
+    The result always has ``input_ids`` (B, T). If rows have continuations, it also has ``position_ids`` (B, T) and
+    ``attention_mask`` (B, 1, T, T). The mask is of type ``dtype``.
     """
     width = max(row.length for row in rows)
     input_ids = torch.zeros(len(rows), width, dtype=torch.int64)
@@ -80,7 +81,7 @@ def score_inputs(
 ) -> Tensor:
     """Return the log-probabilities (N,) of N targets, in nats.
 
-    ``inputs`` are those of ``build_inputs``; ``output_indices`` (N,) count in the flattened batch (B * T).
+    ``inputs`` is a result of ``build_inputs``. ``output_indices`` (N,) are indices of the flattened batch (B * T).
     """
     device = inputs["input_ids"].device
     scores = forward_pass.score_positions(
@@ -95,7 +96,10 @@ def score_inputs(
 
 
 def _build_mask(continuations: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return what is added to the attention scores (B, 1, T, T): 0 if a token is seen, else the lowest number."""
+    """Return the mask that is added to attention scores: 0 if a token sees another, else the lowest number.
+
+    Its shape is (B, 1, T, T).
+    """
     width = continuations.shape[1]
     is_seen = (continuations[:, None, :] == SHARED_PREFIX) | (continuations[:, None, :] == continuations[:, :, None])
     is_seen &= torch.ones(width, width, dtype=torch.bool, device=continuations.device).tril()
@@ -109,7 +113,7 @@ def _takes_positions(forward_pass: ForwardPass) -> bool:
 
 
 def _reads_continuations(forward_pass: ForwardPass, token_ids: Tensor) -> bool:
-    """Score three short sequences in one row with a shared prefix and in rows of their own, and compare."""
+    """Return whether three short sequences get equal scores in one row with a shared prefix and in separate rows."""
     tokens = token_ids[:PROBE_TOKEN_COUNT].to(torch.int32).cpu().numpy()
     prefix = tokens[: len(tokens) // 2]
     endings = [tokens, tokens[::-1].copy(), tokens[1:]]
@@ -117,7 +121,7 @@ def _reads_continuations(forward_pass: ForwardPass, token_ids: Tensor) -> bool:
     try:
         (shared_row,) = build_shared_prefix_rows(sequences, PROBE_ROW_LENGTH)
         together = _score_row(forward_pass, shared_row)
-    except (TypeError, ValueError, RuntimeError, IndexError):  # raised by models that do not accept such inputs
+    except (TypeError, ValueError, RuntimeError, IndexError):  # the model does not accept such inputs
         return False
     separately = torch.cat([_score_row(forward_pass, build_plain_rows([sequence])[0]) for sequence in sequences])
     tolerance = TOLERANCE_NATS.get(forward_pass.model.dtype, 0.05)

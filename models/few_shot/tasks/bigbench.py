@@ -17,7 +17,7 @@ Score = Annotated[float, Field(allow_inf_nan=False, ge=-1e30, le=1e30)]
 
 
 class PromptFields(BaseModel):
-    """The fields of a task file that shape its prompts; null means that the field is absent."""
+    """The fields of a task file that determine the form of its prompts. A null counts as an absent field."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -30,13 +30,13 @@ class PromptFields(BaseModel):
     stop_string: str | None = None
 
     def build(self, defaults: PromptFormat) -> PromptFormat:
-        """Return the prompt format, with the defaults for absent fields."""
+        """Return the prompt format, with the values of ``defaults`` for absent fields."""
         given = {name: getattr(self, name) for name in PromptFields.model_fields}
         return PromptFormat(**{**vars(defaults), **{name: value for name, value in given.items() if value is not None}})
 
 
 class Example(BaseModel):
-    """One entry of ``examples``; without target scores it asks for free text."""
+    """One entry of ``examples``. An entry without target scores asks for free text."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 

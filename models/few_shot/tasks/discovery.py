@@ -21,20 +21,20 @@ class FoundTasks:
     """The tasks that were found, and the files that were skipped."""
 
     tasks: list[Task]
-    """In order of their names."""
+    """The tasks that were found, sorted by name."""
     skipped: list[Path]
-    """Files of tasks that ask for free text."""
+    """Files that were skipped because their tasks ask for free text."""
 
 
 def find_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) -> FoundTasks:
-    """Return the tasks of all sources: ``miniature``, a directory, a file, or ``lm-eval:NAME``.
+    """Return the tasks of all sources. A source is ``miniature``, a directory, a file, or ``lm-eval:NAME``.
 
     In a directory, ``NAME/task.json`` and ``NAME.jsonl`` are tasks, and ``NAME/SUBTASK/task.json`` is a subtask of
-    NAME. Files and directories whose name begins with a dot are skipped. ``repeat_task_prefix`` repeats the prefix of
-    each task before every exemplar.
+    NAME. Files and directories whose names begin with a dot are skipped. With ``repeat_task_prefix``, the prefix of
+    each task is repeated before every exemplar.
 
-    Raises BadInputError naming file and field if a task is wrong, if a source has no tasks, or if two tasks have the
-    same name; UsageError if no source is given.
+    Raises BadInputError naming the file and field if a task is wrong, if a source has no tasks, or if two tasks have
+    the same name. Raises UsageError if no source is given.
     """
     if not sources:
         raise UsageError("no tasks are given", "name a directory or file of tasks")
@@ -55,7 +55,7 @@ def find_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) -> F
 
 
 def _list_references(source: str) -> Iterator[tuple[str, Path | Task | None]]:
-    """Yield the name of each task of a source, and its file or the task itself; None for the harness."""
+    """Yield the name of each task of a source, with the task, its file, or None for a name of the harness."""
     if source == PACKAGED_SET:
         yield from ((task.task_id, task) for task in miniature_tasks())
     elif source.startswith(PREFIX):
@@ -71,7 +71,7 @@ def _list_references(source: str) -> Iterator[tuple[str, Path | Task | None]]:
 
 
 def _list_files(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every task file in a directory and its subdirectories, in order, after the name of its task."""
+    """Yield (task name, file) for every task file in a directory and its subdirectories, in order."""
     files = (path for path in directory.rglob("*") if path.name == FILE_NAME or path.suffix == ".jsonl")
     for path in sorted(files):
         relative = path.relative_to(directory)
@@ -83,7 +83,7 @@ def _list_files(directory: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _read_tasks(task_id: str, reference: Path | Task | None) -> list[Task]:
-    """Return the tasks of a reference: none if it asks for free text, several if it is a group of the harness."""
+    """Return the tasks of a reference. A file that asks for free text has no task, a harness group has several."""
     if isinstance(reference, Task):
         return [reference]
     if reference is None:

@@ -1,4 +1,4 @@
-"""Tasks of lm-evaluation-harness, if that package is installed: the multiple-choice tasks it declares."""
+"""Reading the multiple-choice tasks of lm-evaluation-harness, if that package is installed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ PREFIX = "lm-eval:"
 
 
 def read_harness_tasks(name: str) -> list[Task]:
-    """Return the tasks of a name, which is that of a task, group or tag of the harness, or the path of a YAML file.
+    """Return the tasks of ``name``: the name of a task, group or tag of the harness, or the path of a YAML file.
 
-    The items are the documents that the harness evaluates. Exemplars are drawn from the same documents, as for every
-    task; the harness may draw them from another split.
+    The items are the documents that the harness evaluates. Exemplars are drawn from these documents too, as for all
+    tasks in Trailhouse, although the harness may draw them from another split.
 
-    Raises UsageError if the package is not installed; BadInputError if it does not know the name, a task is not
-    multiple choice, or its data cannot be loaded.
+    Raises UsageError if the package is not installed. Raises BadInputError if the harness does not know the name, if a
+    task is not multiple choice, or if its data cannot be loaded.
     """
     return [_read_task(task, name) for _, task in sorted(_load(name).items())]
 
@@ -34,7 +34,7 @@ def _read_task(task: Any, name: str) -> Task:  # noqa: ANN401  # the package tha
         task_prefix=config.description or "",
         example_input_prefix="",
         example_output_prefix=config.target_delimiter,
-        append_choices_to_input=False,  # tasks that list their options have them in the question
+        append_choices_to_input=False,  # a task that lists its options already does so in its question
         few_shot_example_separator=config.fewshot_delimiter,
     )
     items = [_read_item(task, document, f"{location}, document {i}") for i, document in enumerate(task.eval_docs)]
@@ -54,7 +54,7 @@ def _read_task(task: Any, name: str) -> Task:  # noqa: ANN401  # the package tha
 
 
 def _load(name: str) -> dict[str, Any]:
-    """Return the harness's tasks of a name, by the names of the tasks."""
+    """Return the harness's tasks that ``name`` stands for, by task name."""
     try:
         from lm_eval.tasks import TaskManager
     except ImportError as error:

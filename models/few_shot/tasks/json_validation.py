@@ -1,4 +1,4 @@
-"""Reading JSON that people write into pydantic models, with every mistake named by its file and field."""
+"""Reading hand-written JSON into pydantic models. Every mistake is reported with its file and field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FieldPath = tuple[int | str, ...]
 def read_bytes(path: Path) -> bytes:
     """Return the content of a task file.
 
-    Raises BadInputError if it cannot be read or is larger than any task.
+    Raises BadInputError if the file cannot be read or is too large for a task.
     """
     try:
         with path.open("rb") as file:
@@ -34,10 +34,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def validate_json(model: type[Model], raw: bytes, location: str) -> Model:
-    """Return JSON text as a pydantic model.
+    """Parse JSON text into a pydantic model.
 
-    Raises BadInputError naming ``location`` and the field if the text is no JSON, does not fit the model, or has an
-    object with two members of one name, of which a mapping would silently keep the last.
+    Raises BadInputError naming ``location`` and the field if the text is not JSON, does not fit the model, or has an
+    object with two members of the same name. Python's own parser would silently keep the last of the two.
     """
     try:
         content = model.model_validate_json(raw)
@@ -52,11 +52,11 @@ def validate_json(model: type[Model], raw: bytes, location: str) -> Model:
 
 
 class _Members(list[tuple[str, object]]):
-    """The members of a JSON object in their order, repeated names included."""
+    """The (name, value) members of a JSON object in their order, including members with repeated names."""
 
 
 def _refuse_repeated_names(raw: bytes, location: str) -> None:
-    # Numbers stay text: very long ones are slow to convert, and beyond a length Python refuses them
+    # Keep numbers as text, because very long numbers are slow to convert, and Python refuses even longer numbers
     content = json.loads(raw.decode(errors="replace"), object_pairs_hook=_Members, parse_int=str, parse_float=str)
     found = _find_repeated_name(content, ())
     if found is not None:
@@ -65,7 +65,7 @@ def _refuse_repeated_names(raw: bytes, location: str) -> None:
 
 
 def _find_repeated_name(value: object, field: FieldPath) -> tuple[FieldPath, str] | None:
-    """Return the path of the first object that has two members of one name, and the name."""
+    """Return the path of the first object that has two members of the same name, and this name."""
     members: Iterable[tuple[int | str, object]] = ()
     if isinstance(value, _Members):
         seen: set[str] = set()
@@ -83,7 +83,7 @@ def _find_repeated_name(value: object, field: FieldPath) -> tuple[FieldPath, str
 
 
 def _join(location: str, field: Sequence[int | str]) -> str:
-    """Return the location with the path of a field in it, for example ``task.json, examples[3].input``."""
+    """Return the location followed by the path of a field, for example ``task.json, examples[3].input``."""
     text = ""
     for key in field:
         text += f"[{key}]" if isinstance(key, int) else f"{'.' if text else ''}{key}"

@@ -1,4 +1,4 @@
-"""Reading tasks from JSONL: one item a line, after an optional first line that describes the whole task."""
+"""Reading tasks from JSONL files. An optional first line describes the whole task; each further line is an item."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from trailhouse.models.few_shot.tasks.bigbench import PromptFields
 from trailhouse.models.few_shot.tasks.json_validation import read_bytes, validate_json
 from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem, check_item, check_task
 
-# Unlike in BIG-Bench, the options are not listed in the prompt unless the header asks for it
+# The prompt lists the options only if the header asks for it. In BIG-Bench, it lists them by default.
 DEFAULT_FORMAT = PromptFormat(append_choices_to_input=False)
 
 
 class Header(PromptFields):
-    """The description of the whole task; its fields are those of BIG-Bench."""
+    """The description of the whole task, with the same fields as in BIG-Bench."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

@@ -18,14 +18,14 @@ from trailhouse.models.miniature.text import split_documentation
 ITEM_COUNT = 60
 SENTENCE_WORDS = range(8, 25)
 SENTENCE = re.compile(r"[A-Z][A-Za-z0-9 ,.;:'()_-]*\.")
-# A bracket must follow a letter or digit, because tokenizers join it to other punctuation
+# The closing bracket must follow a letter or digit, because tokenizers join it to other punctuation before it
 BRACKETED = re.compile(r"[(\[{]([^()\[\]{}]{1,39}\w)([)\]}])")
 BRACKET_CONTEXT_CHARACTERS = 50
 FUNCTION_WORDS = (
     *("the", "a", "an", "of", "to", "in", "is", "are", "be", "for"),
     *("and", "or", "with", "from", "by", "that", "if", "it", "this"),
 )
-# Questions are plain text without labels, because the models were trained on nothing else
+# Questions are plain text without labels such as "Q:", because the models were trained on plain text only
 PLAIN = PromptFormat(
     example_input_prefix="",
     example_output_prefix=" ",
@@ -89,7 +89,7 @@ def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
 def _order_words(generator: random.Random) -> Iterator[TaskItem]:
     """Ask for the rest of a short sentence after its first three words.
 
-    The wrong options are the same words in another order; only the last word stays in its place.
+    The wrong options are the same words in another order, but with the same last word.
     """
     for _, words in _shuffle_sentences(generator):
         if len(words) <= 16:
@@ -121,7 +121,7 @@ def _close_brackets(generator: random.Random) -> Iterator[TaskItem]:
 def _choose_articles(generator: random.Random) -> Iterator[TaskItem]:
     """Ask for the article of a word.
 
-    The right answer alternates between ``a`` and ``an``, so that each is right in half of the items.
+    The right answer alternates between ``a`` and ``an``, so that each of them is right for half of the items.
     """
     wanted = "a"
     for _, words in _shuffle_sentences(generator):
@@ -142,7 +142,7 @@ def _offer(generator: random.Random, question: str, right: str, wrong: list[str]
 
 
 def _shuffle_sentences(generator: random.Random) -> list[tuple[str, list[str]]]:
-    """Return (module, words) of the plain sentences of the held-out documentation, shuffled."""
+    """Return the plain sentences of the held-out documentation as (module, words), in random order."""
     sentences = [
         (module, sentence.split())
         for module, text in _list_paragraphs()
@@ -154,7 +154,7 @@ def _shuffle_sentences(generator: random.Random) -> list[tuple[str, list[str]]]:
 
 
 def _list_paragraphs() -> list[tuple[str, str]]:
-    """Return (module, paragraph) of the held-out documentation; every paragraph is one line."""
+    """Return the paragraphs of the held-out documentation as (module, paragraph), each paragraph on one line."""
     return [
         (unit.name, " ".join(paragraph.split()))
         for unit in split_documentation().validation

@@ -1,6 +1,6 @@
 """Multiple-choice tasks: items, options, the format of the prompt, and the identity of a task.
 
-This module makes the rows of ``raw_task`` and ``raw_task_item``. Reading tasks from files is done elsewhere.
+This module builds the rows of ``raw_task`` and ``raw_task_item``. Other modules read tasks from files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAXIMUM_OPTIONS = 1 << 15
 
 @dataclass(frozen=True)
 class PromptFormat:
-    """How an item becomes a prompt; names and defaults are those of BIG-Bench's JSON tasks."""
+    """How a prompt is written from an item. Names and defaults are the same as in BIG-Bench's JSON tasks."""
 
     task_prefix: str = ""
     """Text at the beginning of the prompt."""
@@ -41,17 +41,17 @@ class PromptFormat:
     example_output_prefix: str = "\nA: "
     choice_prefix: str = "\n  choice: "
     append_choices_to_input: bool = True
-    """Whether the question is followed by a list of the options, in a random order that depends on the item."""
+    """Whether a list of the options follows the question. Its random order depends on the item."""
     few_shot_example_separator: str = "\n"
     stop_string: str = ""
-    """Text that ends a generated answer; stored but not used, because options are scored and not generated."""
+    """Text that ends a generated answer. It is stored but not used, because Trailhouse generates no answers."""
     repeats_task_prefix: bool = False
     """Whether the task prefix is repeated before every exemplar."""
 
 
 @dataclass(frozen=True)
 class TaskItem:
-    """One question with its options, and a target score for each option: the highest score is correct."""
+    """One question with its options, and a target score for each option. The highest target score is correct."""
 
     input: str
     options: tuple[str, ...]
@@ -59,7 +59,7 @@ class TaskItem:
 
     @property
     def answer(self) -> str:
-        """The correct option; the first in the order of the file if several are."""
+        """The correct option, or the first correct option of the file if several are correct."""
         return self.options[self.target_scores.index(max(self.target_scores))]
 
 
@@ -80,33 +80,33 @@ class Task:
 
     @property
     def parent_task_id(self) -> str:
-        """The name of the task that a subtask belongs to, or of the task itself."""
+        """The name of the task to which a subtask belongs; for other tasks, their own name."""
         return self.task_id.partition(":")[0]
 
     @property
     def option_count(self) -> int:
-        """Number of options of all items together."""
+        """Total number of options of all items."""
         return sum(len(item.options) for item in self.items)
 
     @property
     def random_accuracy(self) -> float:
-        """The accuracy of random choices: the mean over items of (correct options / options)."""
+        """The expected accuracy of random choices: the mean of (correct options / options) over all items."""
         shares = [item.target_scores.count(max(item.target_scores)) / len(item.target_scores) for item in self.items]
         return sum(shares) / len(shares)
 
     @cached_property
     def task_sha256(self) -> str:
-        """SHA-256 of the name, the prompt format and the items: equal for two tasks if these are equal."""
+        """SHA-256 of the name, the prompt format and the items, which identifies the content of the task."""
         items = [[item.input, item.options, item.target_scores] for item in self.items]
         content = [self.task_id, dataclasses.asdict(self.prompt_format), items]
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
 def check_task(task: Task, location: str) -> Task:
-    """Return the task if it can be evaluated; its items are checked by ``check_item``.
+    """Return the task if it can be evaluated. ``check_item`` has to check the items separately.
 
-    Raises BadInputError naming ``location``, usually a file, if the name is not valid, there are no items, or a text
-    is not valid Unicode.
+    Raises BadInputError naming ``location``, usually a file, if the name is not valid, if there are no items, or if a
+    text is not valid Unicode.
     """
     for part in task.task_id.split(":"):
         if not NAME_PATTERN.fullmatch(part):
@@ -123,12 +123,12 @@ def check_task(task: Task, location: str) -> Task:
 
 
 def check_item(item: TaskItem, location: str, options_location: str) -> TaskItem:
-    """Return the item if it can be evaluated; the locations say where item and options are in their file.
+    """Return the item if it can be evaluated. The locations say where the item and its options are in their file.
 
-    Several options may be correct, as in BIG-Bench. If none or all of them were, the answer would say nothing.
+    Several options may be correct, as in BIG-Bench. But if all or none were correct, the answer would show nothing.
 
-    Raises BadInputError naming the location if there are fewer than two options, none or all of them are correct, an
-    option is empty or occurs twice, or a text is not valid Unicode.
+    Raises BadInputError naming the location if there are fewer than two options, if all options or none are correct,
+    if an option is empty or occurs twice, or if a text is not valid Unicode.
     """
     if not 2 <= len(item.options) <= MAXIMUM_OPTIONS:
         raise BadInputError(f"{options_location}: there are {len(item.options)}", "give every item two options or more")
