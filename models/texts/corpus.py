@@ -1,7 +1,7 @@
 """Corpora: sets of documents that are scored together, and reading them from text, JSONL and Parquet files.
 
-Owns the identity of a corpus and the rows of ``raw_corpus`` and ``raw_document``. Everything that is scored is a
-document of a corpus, whether a person or a model wrote it.
+This module defines the identity of a corpus, and builds the rows of ``raw_corpus`` and ``raw_document``. Every scored
+text is a document of a corpus, whether a person or a model wrote it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Document:
     text: str
     kind: str = "human"
     provenance: str = "{}"
-    """JSON object with details of the origin; empty for texts that a person wrote."""
+    """JSON object with details of the text's origin; empty for texts that a person wrote."""
     scored_from_position: int = 0
-    """First token position that counts in aggregates; earlier positions are the prompt."""
+    """First token position that is included in aggregates. Earlier positions belong to the prompt."""
 
     @property
     def document_sha256(self) -> str:
@@ -53,7 +53,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A named, ordered set of documents; the ``document_id`` is the index of a document, from 0."""
+    """A named, ordered set of documents. A document's ``document_id`` is its index in the set, from 0."""
 
     corpus_id: str
     description: str
@@ -62,7 +62,7 @@ class Corpus:
 
     @cached_property
     def corpus_sha256(self) -> str:
-        """SHA-256 of the texts and prompt lengths, in order; names and descriptions are not part of it."""
+        """SHA-256 of the texts and prompt lengths, in order. It does not depend on names and descriptions."""
         digest = hashlib.sha256()
         for document in self.documents:
             digest.update(f"{document.document_sha256} {document.scored_from_position}\n".encode())
@@ -70,18 +70,18 @@ class Corpus:
 
     @property
     def byte_count(self) -> int:
-        """UTF-8 bytes of all texts."""
+        """Total number of UTF-8 bytes of all texts."""
         return sum(len(document.text.encode()) for document in self.documents)
 
 
 def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", kind: str = "human") -> Corpus:
-    """Read a corpus from files. A ``.txt`` file is one document; ``.jsonl`` and ``.parquet`` hold one in each row.
+    """Read a corpus from files. A ``.txt`` file is one document, a ``.jsonl`` or ``.parquet`` file has one per row.
 
-    Rows have ``text`` and optionally ``id``. The files of a directory are read in the order of their paths. ``kind``
-    is that of all documents, one of the kinds of ``raw_document``.
+    Rows have ``text`` and optionally ``id``. The files of a directory are read in the order of their paths. All
+    documents get the same ``kind``, which must be a kind that ``raw_document`` knows.
 
-    Raises BadInputError naming file, row and field if something is unreadable, empty, missing or of a wrong type,
-    and UsageError if no path is given.
+    Raises BadInputError naming the file, row and field if something is unreadable, empty, missing or of a wrong type.
+    Raises UsageError if no path is given.
     """
     if not paths:
         raise UsageError(f"no files are given for the corpus {corpus_id!r}", "name at least one file or directory")

@@ -1,4 +1,4 @@
-"""Reading named texts from files, one function for each format; errors name the file and the row."""
+"""Reading texts with their names from files, with one function per file format. Errors name the file and the row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from trailhouse.errors import BadInputError
 
 NamedText = tuple[str, str]
-"""Name and text."""
+"""The name of a text, and the text."""
 
 
 def read_plain_text(path: Path) -> Iterator[NamedText]:
@@ -40,7 +40,7 @@ def read_jsonl_texts(path: Path) -> Iterator[NamedText]:
 
 
 def read_parquet_texts(path: Path) -> Iterator[NamedText]:
-    """Yield the documents of a Parquet file: column ``text``, and as names column ``id`` if there is one."""
+    """Yield the documents of a Parquet file: texts from column ``text``, names from column ``id`` if it exists."""
     try:
         table = _read_parquet_columns(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -60,7 +60,7 @@ def read_parquet_texts(path: Path) -> Iterator[NamedText]:
 
 
 def check_text(text: str, location: str) -> str:
-    """Return ``text``. Raises BadInputError naming ``location`` if it is blank or no valid Unicode."""
+    """Return ``text``. Raises BadInputError naming ``location`` if the text is blank or not valid Unicode."""
     if not text.strip():
         raise BadInputError(f"{location}: the document is empty", "remove it or give it a text")
     try:
@@ -104,7 +104,7 @@ def _read_values(table: pa.Table, name: str, path: Path) -> list[Any]:
     for row_number, value in enumerate(table.column(name), start=1):
         try:
             values.append(value.as_py())
-        except (ValueError, OverflowError) as error:  # Arrow checks neither UTF-8 nor the range of dates when it reads
+        except (ValueError, OverflowError) as error:  # as_py fails on invalid UTF-8 and on dates out of range
             location = f"{path}, row {row_number}, {name}"
             raise BadInputError(f"{location}: cannot be read: {error}", "write the file again") from error
     return values

@@ -12,12 +12,12 @@ from transformers import PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 
 Integers = npt.NDArray[np.int64]
-WORD_BOUNDARY = "▁"  # a space in SentencePiece
-BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # a byte of an unknown character in SentencePiece
+WORD_BOUNDARY = "▁"  # SentencePiece writes a space so
+BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # SentencePiece writes the bytes of unknown characters so
 
 
 class TokenSpeller:
-    """Translates tokens of a vocabulary to the bytes they stand for."""
+    """Translates the tokens of a vocabulary to the bytes that they stand for."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
@@ -52,9 +52,9 @@ def find_byte_spans(
 ) -> tuple[Integers, Integers]:
     """Return (starts, ends) of all tokens in bytes of the UTF-8 text; ends are exclusive.
 
-    If the concatenated bytes of the tokens are the text, the spans follow from the lengths of the tokens. This is so
-    for byte-level BPE, and for SentencePiece without normalisation after the leading space is removed. Otherwise the
-    spans are the tokenizer's own offsets, which are whole characters.
+    If the bytes of all tokens, put together, are the text, the spans follow from the tokens' lengths. This works for
+    byte-level BPE. It also works for SentencePiece without normalisation, if the leading space is removed. Otherwise
+    the spans are the tokenizer's own offsets, which begin and end between characters.
 
     Raises BadInputError naming ``location`` if the tokenizer has no offsets either.
     """
@@ -74,7 +74,7 @@ def find_byte_spans(
 
 
 class TextIndex:
-    """The bytes of one text, and the character and word that each byte belongs to."""
+    """The bytes of one text, with the character and the word to which each byte belongs."""
 
     def __init__(self, text: str) -> None:
         self._content = text.encode()
@@ -85,14 +85,14 @@ class TextIndex:
         self._is_word_start = ~is_space & np.concatenate([np.ones(min(1, len(is_space)), bool), is_space[:-1]])
         self._word_of_byte = np.maximum(np.cumsum(self._is_word_start) - 1, 0)
         size = len(self._content)
-        # For every byte, the next byte that belongs to a word (itself included), or the size of the text
+        # For every byte, the index of the first byte from there on that belongs to a word, or the size of the text
         word_bytes = np.where(is_space, size, np.arange(size))
         self._next_word_byte = np.append(np.minimum.accumulate(word_bytes[::-1])[::-1], size)
 
     def find_characters(self, starts: Integers, ends: Integers) -> tuple[Integers, Integers]:
-        """Return (starts, ends) in characters, counting every character that a token covers at least partly.
+        """Return (starts, ends) in characters. A span includes every character that it covers at least partly.
 
-        A span without bytes has no characters.
+        A span without bytes includes no characters.
         """
         of_byte = np.append(self._character_of_byte, self._character_count)
         character_starts = of_byte[starts]
@@ -100,10 +100,10 @@ class TextIndex:
         return character_starts, character_ends
 
     def find_words(self, starts: Integers, ends: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
-        """Return the index of the word in which each token starts, and whether the token starts that word.
+        """Return the index of the word in which each token starts, and whether the token is the start of that word.
 
-        Whitespace belongs to the word after it, because byte-level BPE joins them; at the end of the text it belongs
-        to the last word. A token that is only whitespace starts no word.
+        Whitespace belongs to the next word, because byte-level BPE joins the two. Whitespace at the end of the text
+        belongs to the last word. A token that consists only of whitespace is not the start of a word.
         """
         if not self._content:
             return np.zeros(len(starts), np.int64), np.zeros(len(starts), bool)
@@ -112,7 +112,7 @@ class TextIndex:
         return self._word_of_byte[inside], (first < ends) & self._is_word_start[inside]
 
     def cut_texts(self, starts: Integers, ends: Integers) -> list[str]:
-        """Return the text of every token; parts of characters become replacement characters."""
+        """Return the text of every token. Incomplete characters become replacement characters."""
         return [
             self._content[start:end].decode("utf-8", "replace")
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
@@ -130,7 +130,7 @@ def _read_offsets(tokenizer: PreTrainedTokenizerBase, text: str, token_count: in
 
 
 def _spells_bytes_by_number(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Return whether every token is one byte, written as the character with that number, as in ByT5."""
+    """Return whether every token is one byte, spelled as the character whose number is the byte, as in ByT5."""
     entries = set(tokenizer.get_vocab()) - {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
     return entries == {chr(number) for number in range(256)}
 
@@ -145,9 +145,9 @@ def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
 def _build_byte_alphabet() -> dict[str, int]:
     """Return the byte that each character of a byte-level BPE vocabulary stands for.
 
-    A printable byte is written as the Latin-1 character with that number. The other bytes are written as the
-    characters 256, 257, ... in increasing order (Radford et al. 2019, "Language models are unsupervised multitask
-    learners", section 2.2).
+    A printable byte stands as the Latin-1 character with the byte's number. The other bytes, in increasing order,
+    stand as the characters with the numbers 256, 257, ... (Radford et al. 2019, "Language models are unsupervised
+    multitask learners", section 2.2).
     """
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = sorted(set(range(256)) - set(printable))

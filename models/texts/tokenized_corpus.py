@@ -1,4 +1,4 @@
-"""The token ids of a corpus under one tokenizer, as scoring reads them."""
+"""The token ids of a corpus under one tokenizer, the input of scoring."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TokenizedCorpus:
 
     @property
     def position_count(self) -> int:
-        """The number of scored positions: all but the first of every document."""
+        """The number of scored positions. The first position of a document is not scored."""
         return sum(max(0, len(tokens) - 1) for tokens in self.token_ids)
 
     @property

@@ -1,7 +1,7 @@
-"""Tokenizers: loading them, their identity, and the tokens of a corpus.
+"""Loading tokenizers, identifying them, and tokenizing a corpus.
 
-Owns the rows of ``raw_token``. A token's span is stored in bytes of the UTF-8 text, because a byte-level token may be
-a part of a character. The span in characters covers every character that the token covers at least partly.
+This module builds the rows of ``raw_token``. A token's span is stored in bytes of the UTF-8 text, because a byte-level
+token may be only a part of a character. The span in characters includes characters that the token covers only partly.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TOKEN_SCHEMA = pa.schema(
         pa.field("is_word_initial", pa.bool_(), nullable=False),
     ]
 )
-_identity_of_files: dict[str, str] = {}  # by the hash of a directory's tokenizer files
+_identity_of_files: dict[str, str] = {}  # the keys are hashes of a directory's tokenizer files
 
 TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
 
@@ -44,7 +44,7 @@ TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a checkpoint directory; nothing is downloaded, and no remote code is run.
 
-    Raises BadInputError if there is none, if it does not load, or if it is refused as untrusted.
+    Raises BadInputError if the directory has no tokenizer, or if the tokenizer does not load or is not trusted.
     """
     paths = _list_tokenizer_files(directory)
     if not paths:
@@ -62,9 +62,9 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
 
 
 def identify_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return the identity of a tokenizer: 16 hexadecimal digits of a SHA-256 over its vocabulary and rules.
+    """Return the identity of a tokenizer: 16 hexadecimal digits of a SHA-256 of its vocabulary and rules.
 
-    It does not depend on how the tokenizer's files are formatted.
+    The identity does not depend on the format of the tokenizer's files.
     """
     if tokenizer.is_fast:
         content = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -77,9 +77,9 @@ def identify_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def identify_tokenizer_of(directory: Path) -> str:
-    """Return the identity of the tokenizer in a checkpoint directory; equal files are loaded only once.
+    """Return the identity of the tokenizer in a checkpoint directory. Tokenizers with equal files are loaded only once.
 
-    Raises BadInputError as ``load_tokenizer`` does.
+    Raises the errors of ``load_tokenizer``.
     """
     digest = hashlib.sha256()
     paths = _list_tokenizer_files(directory)
@@ -95,7 +95,7 @@ def identify_tokenizer_of(directory: Path) -> str:
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
     """Return the token ids of every document, without special tokens.
 
-    Raises BadInputError if the tokenizer gives up on a text.
+    Raises BadInputError if the tokenizer cannot process a text.
     """
     texts = [document.text for document in corpus.documents]
     return TokenizedCorpus(corpus.corpus_id, identify_tokenizer(tokenizer), tuple(encode_texts(tokenizer, texts)))
@@ -151,6 +151,6 @@ def _list_tokenizer_files(directory: Path) -> list[Path]:
 
 
 def _probe(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Tokenize a fixed text, so that tokenizers with equal vocabularies but different splitting can be told apart."""
+    """Tokenize a fixed text, to distinguish tokenizers that have equal vocabularies but split texts differently."""
     text = "The cat's 12 naïve émigrés  saw\n\n\tÅngström: 東京, 👩‍🚀 (ok?)!"
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

@@ -1,4 +1,4 @@
-"""Tokenizers that are not trusted: they may be huge, multiply the length of a text, or never finish a text."""
+"""Guarding against untrusted tokenizers, which may be huge, multiply the length of a text, or never finish a text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from transformers import PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 
 MAXIMUM_TOKENIZER_FILE_BYTES = 128 << 20
-# How many times longer the normalizers together may make a text
+# The largest factor by which all normalizers of a tokenizer together may lengthen a text
 MAXIMUM_GROWTH = 1024
 
 TokenIds = npt.NDArray[np.int32]
 
 
 def refuse_untrusted_tokenizer_files(paths: Iterable[Path]) -> None:
-    """Raise BadInputError if a file is larger than 128 MiB, or its normalizers may multiply the length of a text."""
+    """Raise BadInputError if a file is larger than 128 MiB, or if its normalizers may lengthen a text too much."""
     for path in paths:
         if path.stat().st_size > MAXIMUM_TOKENIZER_FILE_BYTES:
             limit = MAXIMUM_TOKENIZER_FILE_BYTES >> 20
@@ -35,9 +35,10 @@ def refuse_untrusted_tokenizer_files(paths: Iterable[Path]) -> None:
 
 
 def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[TokenIds]:
-    """Return the token ids of every text, without special tokens; all texts are encoded by this function.
+    """Return the token ids of every text, without special tokens. Trailhouse encodes all texts with this function.
 
-    Raises BadInputError if the tokenizer gives up: the regular expressions of a tokenizer have a limit of attempts.
+    Raises BadInputError if the tokenizer cannot process a text, for example because one of its regular expressions
+    exceeds the limit of attempts.
     """
     try:
         if not tokenizer.is_fast:
@@ -45,7 +46,7 @@ def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> li
         encodings = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [_as_array(encoding.ids) for encoding in encodings]
     except BaseException as error:
-        # A panic of the tokenizer's Rust code is no Exception, and its class cannot be imported.
+        # A panic of the tokenizer's Rust code is not an Exception, and its class cannot be imported, so compare names.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             problem = (str(error).splitlines() or [type(error).__name__])[0]
             raise BadInputError(
@@ -59,9 +60,9 @@ def _as_array(token_ids: Sequence[int]) -> TokenIds:
 
 
 def _measure_growth(path: Path) -> int:
-    """Return how many times longer the normalizers of a tokenizer.json may make a text.
+    """Return the factor by which the normalizers of a tokenizer.json may lengthen a text.
 
-    It is the product of the lengths of the texts that its Replace and Prepend steps insert.
+    The factor is the product of the lengths of the texts that its Replace and Prepend steps insert.
     """
     try:
         content = json.loads(path.read_bytes())
