@@ -1,7 +1,7 @@
 """The text of the miniature suite: the English documentation that every Python installation contains.
 
-Owns gathering, cleaning and splitting. The sources of the standard library are parsed and never imported, so none of
-their code runs. The same installation always gives the same text.
+This module gathers, cleans and splits the text. It parses the sources of the standard library and never imports them,
+so none of their code runs. The same Python installation always gives the same text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pathlib import Path
 from trailhouse.errors import BadInputError
 
 VALIDATION_DOCUMENT_COUNT = 80
-VALIDATION_UNIT_BYTES = range(1_500, 12_000)  # shorter texts do not fill a context; longer ones are kept for training
+# Shorter texts would not fill a context, and longer texts are kept for training
+VALIDATION_UNIT_BYTES = range(1_500, 12_000)
 VALIDATION_DOCUMENT_CHARACTERS = 1_500
 MINIMUM_DOCSTRING_WORDS = 5
 MINIMUM_TRAINING_BYTES = 500_000
@@ -33,7 +34,7 @@ SKIPPED_DIRECTORIES = frozenset(
 
 @dataclass(frozen=True)
 class DocumentationUnit:
-    """The documentation of one module or one language topic, by its dotted name."""
+    """The documentation of one module or one language topic, with its dotted name."""
 
     name: str
     text: str
@@ -49,7 +50,7 @@ class DocumentationSplit:
 
 @lru_cache(maxsize=1)
 def split_documentation() -> DocumentationSplit:
-    """Split the documentation by module. The modules whose names have the lowest hashes are held out.
+    """Split the documentation by module. The modules whose names have the lowest hashes are held out for validation.
 
     Raises BadInputError if the Python installation contains too little documentation to train on.
     """
@@ -113,10 +114,10 @@ def _read_docstrings(path: Path) -> list[str]:
     """Return the docstrings of a source file in their order."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # newer parsers warn about escapes in old sources
+            warnings.simplefilter("ignore")  # the parser may warn about outdated escapes in the sources
             tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
-        return []  # some are templates, or in other encodings
+        return []  # some files are templates, or have another encoding
     documented = [
         node
         for node in ast.walk(tree)
@@ -127,7 +128,7 @@ def _read_docstrings(path: Path) -> list[str]:
 
 
 def _drop_repeated_paragraphs(units: Iterable[DocumentationUnit], seen: set[str]) -> list[DocumentationUnit]:
-    """Keep the first occurrence of every paragraph; ``seen`` holds those of earlier calls and is extended."""
+    """Keep only the first occurrence of every paragraph. ``seen`` collects the paragraphs over several calls."""
     kept_units = []
     for unit in units:
         kept = []
@@ -142,7 +143,7 @@ def _drop_repeated_paragraphs(units: Iterable[DocumentationUnit], seen: set[str]
 
 
 def _truncate_text(text: str) -> str:
-    """Cut a text at the last end of a line within the length of a validation document."""
+    """Cut a text to the length of a validation document, at the end of a line."""
     if len(text) <= VALIDATION_DOCUMENT_CHARACTERS:
         return text
     head = text[:VALIDATION_DOCUMENT_CHARACTERS]

@@ -1,8 +1,8 @@
 """Training the models of a miniature suite, with fixed seeds, and keeping them on disk.
 
-Owns the order of the work and the files; ``optimisation`` owns the training of one model. The process may be killed
-at any moment: a checkpoint is renamed into place when it is complete, ``training.json`` is written when a model is
-finished, and a model without it is trained again from the start.
+This module decides the order of the work and writes the files. ``optimisation`` trains a single model. The process may
+be killed at any moment. A checkpoint gets its final name only when it is complete, and ``training.json`` is written
+when a model is finished. A model without ``training.json`` is trained again from the start.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def train_miniature_suite(
     seed: int | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> None:
-    """Train the missing models of the packaged miniature suite of this size, as ``train_suite`` does."""
+    """Train the models that are missing of the packaged miniature suite of this size. See ``train_suite``."""
     train_suite(load_suite(packaged_suites_directory() / SUITE_FILES[size]), directory, seed=seed, progress=progress)
 
 
@@ -61,18 +61,18 @@ def train_suite(
     seed: int | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> None:
-    """Train the missing models of a miniature suite; checkpoints are ``directory/<model_name>/step-<N>``.
+    """Train the missing models of a miniature suite. Write their checkpoints to ``directory/<model_name>/step-<N>``.
 
-    The models train in parallel, one core each, and torch is limited to one thread meanwhile. This is the fastest
-    way for models this small, and makes the weights independent of the number of cores. ``seed`` replaces the
-    declared seeds. ``progress`` is called from the training threads, one call at a time.
+    The models train in parallel on one core each, while torch is limited to one thread. This is the fastest method for
+    such small models, and the weights do not depend on the number of cores. ``seed`` replaces the declared seeds.
+    ``progress`` is called from the training threads, one call at a time.
 
-    Raises BadInputError if the Python installation contains too little text, or the directory cannot be written.
+    Raises BadInputError if the Python installation contains too little text, or if the directory cannot be written.
     """
     models = [model if seed is None else dataclasses.replace(model, seed=seed) for model in suite.models]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with FileLock(directory / ".lock", mode=0o600):  # one process at a time
+        with FileLock(directory / ".lock", mode=0o600):  # only one process trains in this directory at a time
             missing = [model for model in models if not is_model_trained(directory / model.model_name, model)]
             if missing:
                 _train_models(directory, missing, progress or (lambda _: None))
@@ -88,7 +88,7 @@ def is_suite_trained(suite: Suite, directory: Path) -> bool:
 
 
 def is_model_trained(directory: Path, model: ModelDeclaration) -> bool:
-    """Return whether the directory holds the finished model of exactly this declaration."""
+    """Return whether the directory holds a finished model with exactly this declaration."""
     try:
         record = json.loads((directory / RECORD_NAME).read_text())
     except (OSError, ValueError):
@@ -97,18 +97,18 @@ def is_model_trained(directory: Path, model: ModelDeclaration) -> bool:
 
 
 def _describe_recipe(model: ModelDeclaration) -> dict[str, Any]:
-    """Return the part of a declaration that decides the weights, as JSON values."""
+    """Return the part of a declaration that determines the weights, as JSON values."""
     declared = dataclasses.asdict(model)
     recipe = dict(declared["recipe"])
     if recipe["architecture"] == DEFAULT_ARCHITECTURE:
-        del recipe["architecture"]  # so that records from before there were others stay valid
+        del recipe["architecture"]  # so that records from before there were several architectures stay valid
     kept = {name: declared[name] for name in RECIPE_FIELDS}
     return json.loads(json.dumps({**kept, "recipe": recipe}))  # type: ignore[no-any-return]  # tuples as lists
 
 
 @dataclasses.dataclass(frozen=True)
 class _TrainingMaterial:
-    """What all models of one suite are trained with."""
+    """What the training threads of one suite share: directory, tokenizer, training text and a signal to stop."""
 
     directory: Path
     tokenizer: PreTrainedTokenizerFast

@@ -13,7 +13,7 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE) -> PreTrainedTokenizerFast:
-    """Return a byte-level BPE tokenizer of at most ``vocabulary_size`` tokens; equal texts give equal tokenizers."""
+    """Train a byte-level BPE tokenizer with at most ``vocabulary_size`` tokens. Equal texts give equal tokenizers."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -33,7 +33,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE
 
 
 def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> torch.Tensor:
-    """Return the concatenated token ids of all texts, each text followed by the end-of-text token."""
+    """Return the token ids of all texts in one tensor. The end-of-text token follows each text."""
     encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
     end = tokenizer.eos_token_id
     return torch.tensor([token_id for encoding in encodings for token_id in [*encoding.ids, end]])  # (N,)
