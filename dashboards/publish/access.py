@@ -1,4 +1,4 @@
-"""Bring roles and row-level security in Superset to what the assets and the access file say."""
+"""Change the roles and the row-level security in Superset to what the assets and the access file demand."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from trailhouse.dashboards.publish.row_level_security import SUITE_COLUMN, build
 
 
 def find_access_drift(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> RightsDrift:
-    """Return how roles and rules differ from what they should be, without changing them."""
+    """Return how roles and rules differ from what they should be. Nothing is changed."""
     return compare_rights(find_rights(client), plan_rights(client, assets, access))
 
 
 def grant_access(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> list[str]:
-    """Change roles and rules to what they should be; return a description of every change.
+    """Change roles and rules to what they should be. Returns a description of every change.
 
-    ``assets`` are those that were published.
+    ``assets`` are the published assets.
     """
     wanted = plan_rights(client, assets, access)
     drift = compare_rights(find_rights(client), wanted)
@@ -33,12 +33,12 @@ def grant_access(client: PublishingClient, assets: Mapping[AssetKey, Asset], acc
 
 
 def find_rights(client: PublishingClient) -> Rights:
-    """Return the roles and rules of Trailhouse that Superset has now."""
+    """Return Trailhouse's roles and rules as Superset has them now."""
     return Rights(roles=find_roles(client), rules=find_rules(client))
 
 
 def plan_rights(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> Rights:
-    """Return the roles and rules that Superset should have, for those of the assets that it has."""
+    """Return the roles and rules that Superset should have. Assets that Superset lacks are left out."""
     ids = {str(row["uuid"]): int(row["id"]) for row in client.read_all("dataset", "id,uuid")}
     datasets = {ids[key.uuid]: asset for key, asset in assets.items() if key.kind == "datasets" and key.uuid in ids}
     by_suite = {

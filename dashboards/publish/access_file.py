@@ -1,7 +1,7 @@
 """The access file: which groups of readers see which suites.
 
 groups:
-partners: [suite-1, suite-2]
+  partners: [suite-1, suite-2]
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ SUITE_NAME = re.compile(r"[\w.-]+")
 
 @dataclass(frozen=True)
 class Access:
-    """The suites that each group of readers may see; without groups, everybody sees all suites."""
+    """The suites that each group of readers may see. If there are no groups, everybody sees all suites."""
 
     suites_by_group: Mapping[str, tuple[str, ...]]
 
 
 def check_suite(name: str) -> str:
-    """Return the name of a suite; other texts are refused, because names go into the SQL of a rule."""
+    """Return the name if it is a valid name of a suite.
+
+    Other texts are refused, because the name becomes part of the SQL of a rule.
+    """
     if not SUITE_NAME.fullmatch(name):
         raise mistake(f"{name!r} is not the name of a suite", HINT)
     return name
 
 
 def check_suites(suites: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the suites of a group, of which there must be at least one."""
+    """Return the suites of a group. A group without suites is refused."""
     if not suites:
         raise mistake("a group must list the suites that it sees", HINT)
     return suites
@@ -49,9 +52,9 @@ class AccessDeclaration(Declaration):
 
 
 def read_access(path: Path) -> Access:
-    """Return what the access file says; a file that does not exist restricts nobody.
+    """Return the content of the access file. If the file does not exist, nobody is restricted.
 
-    Raises UsageError with file, line and field for the first mistake.
+    Raises UsageError with file, line and field of the first mistake.
     """
     if not path.exists():
         return Access({})

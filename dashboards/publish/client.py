@@ -1,9 +1,13 @@
 """A client of Superset's API for publishing: superset-client, with a session that checks every answer.
 
-superset-client provides the addresses, the login, the CSRF token, the reading of errors and the deletion of assets. Two
-of its parts are replaced. Its session resends a request with ``verify=False`` after a token has expired, and refuses
-http on the loopback interface; ours logs in again, and limits the time of every request but the login. Its
-``assets.import_file`` opens only the base name of a path and returns False for a missing file; ours sends bytes.
+superset-client provides the URLs, the login, the CSRF token, the reading of errors and the deletion of assets. Two of
+its parts are replaced here.
+
+The session: the original resends a request with ``verify=False`` after its token has expired, and refuses http on the
+loopback interface. The session here logs in again, and limits the time of every request except the login.
+
+``assets.import_file``: the original opens only the base name of a path, and returns False for a missing file.
+``import_assets`` here sends bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ Row = dict[str, Any]
 
 
 class CheckedSession(requests.Session):
-    """A session that returns only successful answers, and that logs in again when its token has expired."""
+    """A session that returns only successful answers. It logs in again when its token has expired."""
 
     def __init__(self, log_in: Callable[[], dict[str, str]]) -> None:
         super().__init__()
@@ -59,11 +63,11 @@ class CheckedSession(requests.Session):
 
 
 class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has no types
-    """A client of one Superset, logged in as an administrator at its first request."""
+    """A client of one Superset. It logs in as an administrator at its first request."""
 
     @cached_property
     def session(self) -> CheckedSession:
-        """The session of all requests."""
+        """The session that sends all requests."""
         session = CheckedSession(self.log_in)
         session.headers.update(self.log_in())
         session.headers.update({"X-CSRFToken": self.csrf_token(session), "Referer": self.base_url})
@@ -92,12 +96,12 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
         return str(self.join_urls(self.base_url, *parts))
 
     def read(self, *parts: object, query: str | None = None) -> Row:
-        """Return the JSON object of a resource; ``query`` is written in Rison."""
+        """Return a resource of the API as a JSON object. ``query`` is written in Rison."""
         answer: Row = self.get(self.find_url(*parts), params=None if query is None else {"q": query}).json()
         return answer
 
     def read_all(self, resource: str, columns: str = "") -> list[Row]:
-        """Return all rows of a list of the API, which answers in pages; ``columns`` are separated by commas."""
+        """Return all rows of a list of the API, page by page. ``columns`` are separated by commas."""
         selected = f",columns:!({columns})" if columns else ""
         rows: list[Row] = []
         for page in count():
@@ -108,7 +112,7 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
         return rows
 
     def import_assets(self, archive: bytes) -> None:
-        """Send a ZIP of assets. Superset imports all or none, and overwrites those with the same UUID."""
+        """Send a ZIP of assets. Superset imports all or none, and overwrites assets with the same UUID."""
         files = {"bundle": ("assets.zip", archive, "application/zip")}
         answer = self.post(self.assets.import_url, files=files).json()
         if answer.get("message") != "OK":
@@ -125,7 +129,7 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
 def check_response(response: requests.Response) -> requests.Response:
     """Return the response if it is successful.
 
-    Otherwise raises the error that fits its status, with the reason that Superset gives.
+    Otherwise raises the error that fits the HTTP status, with the reason that Superset gives.
     """
     try:
         raise_for_status(response)
@@ -145,7 +149,7 @@ def check_response(response: requests.Response) -> requests.Response:
 
 
 def choose_error(status: int, request: str, reason: str) -> TrailhouseError:
-    """Return the error that fits an HTTP status which is not a success."""
+    """Return the error that fits the HTTP status of a request that failed."""
     if status in (requests.codes.unauthorized, requests.codes.forbidden) or 300 <= status < 400:
         return UsageError(f"Superset refused {request} ({status}): {reason}", "publish as an administrator of Superset")
     if status >= 500:

@@ -1,6 +1,6 @@
-"""Read assets from a bundle or an export of Superset, in a form in which equal assets compare equal.
+"""Read assets from a bundle or from an export of Superset, in a form in which equal assets compare equal.
 
-Superset adds ids, cached state and default values to what it exports; normalising removes them.
+Superset adds ids, cached state and default values to the assets that it exports. Normalising removes them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import yaml
 
 KINDS = ("databases", "datasets", "charts", "dashboards")
 ZIP_ROOT = "trailhouse"
-# The time is constant, so that a ZIP of the same assets has the same bytes.
+# The time in the ZIP is constant, so that equal assets make equal bytes.
 ZIP_TIME = (2026, 1, 1, 0, 0, 0)
 
-# The values that Superset gives to fields that a file leaves out.
+# Superset's default values of fields, by kind of asset.
 DEFAULTS: dict[str, Mapping[str, object]] = {
     "databases": {"configuration_method": "sqlalchemy_form", "impersonate_user": False},
     "datasets": {
@@ -33,14 +33,14 @@ DEFAULTS: dict[str, Mapping[str, object]] = {
     "dashboards": {},
 }
 COLUMN_DEFAULTS = {"is_dttm": False, "is_active": True, "groupby": True, "filterable": True}
-# Superset writes these into the metadata of a dashboard when a user opens it.
+# Superset writes these fields into the metadata of a dashboard when a user opens the dashboard.
 CACHED_METADATA = {
     "color_scheme_domain",
     "default_filters",
     "map_label_colors",
     "shared_label_colors",
 }
-# A chart has the scope of its dashboard by default; the dashboard's own scope is all charts by default.
+# By default a chart has the scope of its dashboard, and the scope of a dashboard is all of its charts.
 SCOPE_BY_DEFAULT = "global"
 SCOPE_OF_ALL = {"rootPath": ["ROOT_ID"], "excluded": list[str]()}
 CHART_PARAMETERS_OF_ONE_INSTALLATION = {"datasource", "slice_id", "dashboards", "viz_type"}
@@ -52,7 +52,7 @@ Content = dict[str, Any]
 
 @dataclass(frozen=True, order=True)
 class AssetKey:
-    """The identity of an asset, which stays when the asset is renamed."""
+    """The identity of an asset. It stays the same when the asset is renamed."""
 
     kind: str
     """One of KINDS."""
@@ -60,7 +60,7 @@ class AssetKey:
 
     @property
     def resource(self) -> str:
-        """The name of the kind in Superset's API, such as ``chart``."""
+        """The name of the asset's kind in Superset's API, such as ``chart``."""
         return self.kind.removesuffix("s")
 
 
@@ -74,7 +74,7 @@ class Asset:
 
 
 def read_bundle(files: Mapping[str, str]) -> dict[AssetKey, Asset]:
-    """Return the assets of a bundle, which maps paths to YAML texts."""
+    """Return the assets of a bundle. A bundle maps paths to YAML texts."""
     assets = {}
     for path, text in files.items():
         kind = PurePosixPath(path).parts[0]
@@ -86,13 +86,16 @@ def read_bundle(files: Mapping[str, str]) -> dict[AssetKey, Asset]:
 
 
 def parse_yaml(text: str) -> Any:  # noqa: ANN401  # any YAML
-    """Return the content of a YAML text, read by PyYAML's parser in C if there is one: it is ten times as fast."""
+    """Return the content of a YAML text.
+
+    PyYAML's C parser is used if it is installed, because it is ten times as fast.
+    """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(text, Loader=loader)  # noqa: S506  # both are safe loaders
 
 
 def unzip_bundle(archive: bytes) -> dict[str, str]:
-    """Return the YAML files of an export by path, without the top folder of the archive."""
+    """Return the YAML files of an export by path. The top folder of the archive is removed from the paths."""
     with zipfile.ZipFile(io.BytesIO(archive)) as bundle:
         return {
             str(PurePosixPath(*PurePosixPath(name).parts[1:])): bundle.read(name).decode()
@@ -102,9 +105,9 @@ def unzip_bundle(archive: bytes) -> dict[str, str]:
 
 
 def zip_bundle(files: Mapping[str, str]) -> bytes:
-    """Return a bundle as a ZIP that Superset imports.
+    """Return a bundle as a ZIP that Superset can import.
 
-    Every asset is marked as managed externally, so Superset does not let users edit it.
+    Every asset is marked as managed externally, so that Superset does not let users edit it.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
@@ -116,7 +119,7 @@ def zip_bundle(files: Mapping[str, str]) -> bytes:
 
 
 def name_asset(kind: str, content: Mapping[str, Any]) -> str:
-    """Return the name of an asset that users see."""
+    """Return the name under which users see an asset."""
     field = {
         "databases": "database_name",
         "datasets": "table_name",
@@ -127,7 +130,7 @@ def name_asset(kind: str, content: Mapping[str, Any]) -> str:
 
 
 def normalise(kind: str, content: Mapping[str, Any]) -> Content:
-    """Return the content of an asset without ids of one installation, cached state, defaults and arbitrary order."""
+    """Return the content of an asset without installation-specific ids, cached state, defaults and arbitrary order."""
     known = {key: value for key, value in content.items() if key not in ("version", "is_managed_externally")}
     if kind == "databases" and "allow_file_upload" in known:  # Superset exports the field under its older name
         known["allow_csv_upload"] = known.pop("allow_file_upload")
@@ -144,7 +147,7 @@ def normalise(kind: str, content: Mapping[str, Any]) -> Content:
 
 
 def without_defaults(content: Mapping[str, Any], defaults: Mapping[str, object]) -> Content:
-    """Return the content without empty values and default values."""
+    """Return the content without fields that are empty or have their default value."""
     return {
         key: value
         for key, value in content.items()
@@ -153,7 +156,7 @@ def without_defaults(content: Mapping[str, Any], defaults: Mapping[str, object])
 
 
 def normalise_chart(content: Content) -> None:
-    """Remove the ids of one installation from the parameters and the query context of a chart."""
+    """Remove the ids that differ between installations from the parameters and the query context of a chart."""
     parameters = content.get("params", {})
     content["params"] = {
         key: value
@@ -171,7 +174,7 @@ def normalise_chart(content: Content) -> None:
 
 
 def normalise_dashboard(content: Content) -> None:
-    """Remove cached state from the metadata of a dashboard, and name its charts by UUID instead of by id."""
+    """Remove cached state from the metadata of a dashboard. Charts are named by UUID instead of by id."""
     position = content["position"]
     metas = [block["meta"] for block in position.values() if isinstance(block, dict) and "meta" in block]
     uuids = {meta["chartId"]: str(meta["uuid"]) for meta in metas if "chartId" in meta and "uuid" in meta}
@@ -191,7 +194,7 @@ def normalise_dashboard(content: Content) -> None:
 
 
 def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return the scope of the clicks in every chart, by UUID, without the default scopes that Superset adds."""
+    """Return by UUID of a chart which charts a click in it filters. Superset's default scopes are left out."""
     scopes = {
         uuids[int(number)]: entry.get("crossFilters", {}).get("scope", SCOPE_BY_DEFAULT)
         for number, entry in configuration.items()
@@ -205,19 +208,19 @@ def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int
 
 
 def normalise_filter(native: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return a filter whose scope names the excluded charts by UUID."""
+    """Return a filter with a scope that names the excluded charts by UUID."""
     kept = {key: value for key, value in native.items() if key not in ("chartsInScope", "tabsInScope")}
     return {**kept, "scope": name_excluded(kept.get("scope", {}), uuids)}
 
 
 def name_excluded(scope: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return a scope whose excluded charts are named by UUID and sorted."""
+    """Return a scope in which the excluded charts are named by UUID and sorted."""
     excluded = sorted(uuids.get(chart_id, str(chart_id)) for chart_id in scope.get("excluded", []))
     return {**scope, "excluded": excluded}
 
 
 def drop_chart_id(block: Mapping[str, Any]) -> Content:
-    """Return a block of a dashboard's layout without the id of its chart in one installation."""
+    """Return a block of a dashboard's layout without its chart id, which differs between installations."""
     if "meta" not in block:
         return dict(block)
     return {**block, "meta": {key: value for key, value in block["meta"].items() if key != "chartId"}}

@@ -1,4 +1,4 @@
-"""Publish a bundle: import the assets that differ, delete those that are gone, and leave other people's alone."""
+"""Publish a bundle: import assets that differ, delete assets that are gone, and keep assets of other people."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Drift:
 
     @property
     def count(self) -> int:
-        """Number of assets that differ; 0 means that publishing would change nothing."""
+        """Number of assets that differ. 0 means that publishing would change nothing."""
         return len(self.missing) + len(self.changed) + len(self.superfluous)
 
 
 def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
-    """Return how Superset differs from the bundle, without changing it.
+    """Return how Superset differs from the bundle. Nothing is changed.
 
-    An asset that somebody took out of Trailhouse's management counts as changed.
+    An asset counts as changed if somebody took it out of Trailhouse's management.
     """
     wanted = read_bundle(files)
     present = read_bundle(unzip_bundle(client.export_assets()))
@@ -52,7 +52,7 @@ def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
 
 
 def publish_bundle(client: PublishingClient, files: Mapping[str, str]) -> Drift:
-    """Bring Superset to the state of the bundle; return how it differed before. A second call changes nothing."""
+    """Bring Superset to the state of the bundle. Returns how it differed before. A second call changes nothing."""
     drift = find_drift(client, files)
     if drift.missing or drift.changed:
         client.import_assets(zip_bundle(files))
@@ -62,7 +62,7 @@ def publish_bundle(client: PublishingClient, files: Mapping[str, str]) -> Drift:
 
 
 def remove_assets(client: PublishingClient, kind: str, assets: list[Asset]) -> None:
-    """Delete assets of one kind."""
+    """Delete assets, which must all be of one kind."""
     if not assets:
         return
     ids = {str(row["uuid"]): int(row["id"]) for row in client.read_all(assets[0].key.resource, "id,uuid")}
@@ -73,8 +73,8 @@ def remove_assets(client: PublishingClient, kind: str, assets: list[Asset]) -> N
 def find_owned(client: PublishingClient, wanted: set[AssetKey]) -> set[AssetKey]:
     """Return the assets in Superset that Trailhouse published.
 
-    These are marked as managed externally and belong to a database of the bundle. The mark alone would include what
-    other tools manage; the database alone would include the charts that people made on Trailhouse's datasets.
+    These assets are marked as managed externally and belong to a database of the bundle. Both conditions are needed:
+    other tools may use the mark too, and people may make charts on Trailhouse's datasets.
     """
     uuids = {key.uuid for key in wanted if key.kind == "databases"}
     database_ids = {row["id"]: row["uuid"] for row in client.read_all("database", "id,uuid") if row["uuid"] in uuids}
@@ -96,7 +96,7 @@ def find_owned(client: PublishingClient, wanted: set[AssetKey]) -> set[AssetKey]
 
 
 def find_owned_dashboards(client: PublishingClient, our_charts: set[int]) -> set[AssetKey]:
-    """Return the dashboards that are managed externally and show only our charts, at least one."""
+    """Return the dashboards that are managed externally and show at least one chart, and only our charts."""
     owned = set()
     for row in client.read_all("dashboard", "id,uuid,is_managed_externally"):
         if row["is_managed_externally"]:

@@ -1,4 +1,4 @@
-"""Compare the roles and rules of row-level security that Superset has with those that it should have."""
+"""Compare the roles and the rules of row-level security in Superset with those that it should have."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 class Rule:
     """One rule of row-level security.
 
-    Superset joins the rules of one group key by OR, so a user in two groups sees the rows of both.
+    Superset joins rules with equal ``group_key`` by OR, so a user in two groups sees the rows of both groups.
     """
 
     filter_type: str
-    """``Base``: the rule holds for everybody without one of the roles. ``Regular``: for users with one of them."""
+    """``Base``: the rule holds for everybody without any of the roles. ``Regular``: for users with any of them."""
     tables: frozenset[int]
     """Ids of the datasets that the rule restricts."""
     roles: frozenset[str]
     clause: str
-    """The SQL condition of the rows that are shown."""
+    """The SQL condition that holds for the rows that are shown."""
     group_key: str
 
 
 @dataclass(frozen=True)
 class Rights:
-    """Roles, as ids of their permissions by name, and rules by name."""
+    """Roles and rules, both by name. A role is given by the ids of its permissions."""
 
     roles: Mapping[str, frozenset[int]]
     rules: Mapping[str, Rule]
@@ -33,7 +33,7 @@ class Rights:
 
 @dataclass(frozen=True)
 class RightsDrift:
-    """Roles and rules that differ from what they should be, each named like ``role Stakeholder``."""
+    """The names of roles and rules that differ from what they should be, such as ``role Stakeholder``."""
 
     missing: tuple[str, ...]
     changed: tuple[str, ...]
@@ -46,7 +46,7 @@ class RightsDrift:
 
 
 def compare_rights(present: Rights, wanted: Rights) -> RightsDrift:
-    """Return how ``present`` differs from ``wanted``, in any permission of a role and any field of a rule."""
+    """Return which roles and rules differ between ``present`` and ``wanted``, in any permission or field."""
     there = name_all(present)
     asked = name_all(wanted)
     return RightsDrift(
@@ -57,6 +57,6 @@ def compare_rights(present: Rights, wanted: Rights) -> RightsDrift:
 
 
 def name_all(rights: Rights) -> dict[str, object]:
-    """Return roles and rules together, each under a name like ``role Stakeholder``."""
+    """Return roles and rules in one mapping, each under a name like ``role Stakeholder``."""
     roles: dict[str, object] = {f"role {name}": content for name, content in rights.roles.items()}
     return roles | {f"rule {name}": rule for name, rule in rights.rules.items()}

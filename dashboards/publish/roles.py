@@ -13,9 +13,9 @@ RESEARCHER = "Researcher"
 GROUP_PREFIX = "Suites: "
 
 Permission = tuple[str, str]
-"""A permission of Superset and the view that it applies to."""
+"""The name of a permission of Superset, and the view that the permission applies to."""
 
-# A stakeholder opens dashboards and sets a password. Nothing here writes, explores, exports or lists assets.
+# A stakeholder opens dashboards and sets a password, but cannot write, explore, export or list assets.
 STAKEHOLDER_PERMISSIONS = frozenset[Permission](
     {
         ("can_read", "Dashboard"),
@@ -48,8 +48,8 @@ def plan_roles(
 ) -> dict[str, frozenset[int]]:
     """Return the ids of the permissions that every role should have, by the role's name.
 
-    ``databases`` and ``datasets`` are the ids of those that Trailhouse published. The role of a group has no
-    permission: it only selects the rows that its members see.
+    ``databases`` and ``datasets`` are the ids of the databases and datasets that Trailhouse published. The role of a
+    group has no permission, because it only selects the rows that the members of the group see.
     """
     permissions = {
         (row["permission"]["name"], row["view_menu"]["name"]): int(row["id"])

@@ -1,4 +1,4 @@
-"""Row-level security: the rules by which a group of readers sees only the rows of its suites."""
+"""Row-level security: rules that show each group of readers only the rows of its suites."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ NO_ROW = "1 = 0"
 
 
 def build_rules(managed: set[int], by_suite: set[int], access: Access) -> dict[str, Rule]:
-    """Return the rules that the access file asks for, by name; none if it names no group.
+    """Return the rules that the access file asks for, by name. There are none if it names no group.
 
-    ``managed`` are the ids of all published datasets, ``by_suite`` of those with a suite column. A base rule hides
-    all rows from everybody but administrators, researchers and groups. One rule per group then shows it the rows of
-    its suites. Datasets without a suite column are hidden from groups altogether.
+    ``managed`` holds the ids of all published datasets, and ``by_suite`` the ids of those with a suite column. A base
+    rule hides all rows from everybody except administrators, researchers and groups. One more rule per group shows the
+    group only the rows of its suites. Datasets without a suite column are hidden from all groups.
     """
     if not access.suites_by_group or not managed:
         return {}
@@ -39,7 +39,7 @@ def build_rules(managed: set[int], by_suite: set[int], access: Access) -> dict[s
 
 
 def find_rules(client: PublishingClient) -> dict[str, Rule]:
-    """Return the rules that Superset has under Trailhouse's prefix, by name."""
+    """Return the rules in Superset whose names begin with Trailhouse's prefix, by name."""
     names = {number: name for name, number in read_role_ids(client).items()}
     return {
         row["name"]: Rule(

@@ -16,8 +16,8 @@ ROLES = {"stakeholder": STAKEHOLDER, "researcher": RESEARCHER}
 def add_user(client: PublishingClient, name: str, role: str, groups: Sequence[str] = ()) -> str:
     """Create a user and return the generated password.
 
-    ``role`` is ``stakeholder`` or ``researcher``, ``groups`` are groups of the access file. Raises UsageError if a
-    role or group does not exist, or if the name is taken.
+    ``role`` is ``stakeholder`` or ``researcher``. ``groups`` are groups of the access file. Raises UsageError if a role
+    or group does not exist, or if the name is taken.
     """
     ids = {row["name"]: row["id"] for row in client.read_all("security/roles")}
     if role not in ROLES:

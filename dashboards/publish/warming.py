@@ -1,7 +1,8 @@
 """Empty the cache of chart results after the marts changed, and fill it before a user opens a dashboard.
 
-Superset's own warm-up ignores filters that take their first value when a page opens ("the first suite"), so it caches
-queries that no page sends. Here every chart runs the query that its dashboard sends when it is opened.
+Superset has a warm-up of its own, but it ignores filters that take their first value when a page opens, such as "the
+first suite". So it caches queries that no page sends. Here every chart runs the query that its dashboard sends when the
+dashboard is opened.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class ChartFailure:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """The number of charts that were run, and the failures among them."""
+    """The number of charts that were run, and those that failed."""
 
     chart_count: int
     failures: tuple[ChartFailure, ...]
@@ -45,7 +46,7 @@ class OpeningFilter:
 
 @dataclass(frozen=True)
 class DashboardChart:
-    """A chart on a dashboard, with the ids of both."""
+    """A chart on a dashboard, with the titles and ids of both."""
 
     dashboard_id: int
     dashboard: str
@@ -58,7 +59,7 @@ def warm_dashboards(
 ) -> WarmUp:
     """Drop the cached results of our datasets, then run every chart of every dashboard that Trailhouse published.
 
-    ``report`` is called with the number of charts that are done, the number of all charts, and the title of the next.
+    ``report`` is called with the number of finished charts, the number of all charts, and the title of the next chart.
     """
     datasets = {
         row["uuid"]: int(row["id"])
@@ -85,7 +86,7 @@ def warm_dashboards(
 
 
 def list_charts(client: PublishingClient, datasets: set[int]) -> list[DashboardChart]:
-    """Return the charts on our datasets that are on dashboards, both managed externally."""
+    """Return the charts on our datasets that a dashboard shows. Chart and dashboard must be managed externally."""
     owned = {
         row["id"]
         for row in client.read_all("chart", "id,is_managed_externally,datasource_id")
@@ -105,7 +106,7 @@ def find_opening_filters(
 ) -> list[OpeningFilter]:
     """Return the filters that have a value when a dashboard is opened, in the dashboard's order.
 
-    ``datasets`` has the ids of our datasets by UUID.
+    ``datasets`` holds the ids of our datasets by UUID.
     """
     metadata = client.dashboards.get(dashboard_id).json_metadata
     found: dict[str, Clause] = {}
@@ -130,7 +131,7 @@ def find_opening_filters(
 def find_first_value(
     client: PublishingClient, native: Mapping[str, Any], parents: list[Clause], datasets: Mapping[str, int]
 ) -> object:
-    """Return the first value of a filter's column under the clauses of its parents; None if there is no value."""
+    """Return the first value in a filter's column if its parent filters apply; None if there is no value."""
     target = native["targets"][0]
     dataset = target.get("datasetId") or datasets[target["datasetUuid"]]
     column = target["column"]["name"]
@@ -148,7 +149,7 @@ def find_first_value(
 
 
 def warm_chart(client: PublishingClient, chart_id: int, clauses: list[Clause]) -> None:
-    """Run the queries of a chart under these filters; the results replace those in the cache."""
+    """Run the queries of a chart with these filter clauses. The results replace those in the cache."""
     context = json.loads(client.read("chart", chart_id)["result"]["query_context"])
     queries = [{**query, "filters": clauses} for query in context["queries"]]
     run_queries(client, {**context, "queries": queries, "force": True})
