@@ -1,4 +1,4 @@
-"""One local Superset: its Python environment, its directory, its secrets, and the variables of its processes."""
+"""Describe a local Superset: its Python environment, directory, secrets, and environment variables."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ START_HINT = "run `trailhouse dashboards start`"
 class SupersetInstallation:
     """A local Superset.
 
-    The processes get ``inherited_variables``, the environment of this process, and ``warehouse_variables``, by which
-    ``superset_config.py`` finds the warehouse; the latter may hold a password.
+    Its processes get ``inherited_variables`` from the environment of this process. They find the warehouse by
+    ``warehouse_variables``, which ``superset_config.py`` reads and which may hold a password.
     """
 
     environment: Path
     """The virtual environment in which Superset is installed."""
     directory: Path
-    """Where Superset keeps secrets, metadata, caches and logs."""
+    """The directory of Superset's secrets, metadata, caches and logs."""
     warehouse_variables: Mapping[str, str] = field(repr=False)
     inherited_variables: Mapping[str, str] = field(repr=False)
 
     @property
     def secret_key_file(self) -> Path:
-        """The file of the key that signs sessions and tokens."""
+        """The file with the key that signs sessions and tokens."""
         return self.directory / "secret.key"
 
     @property
     def admin_password_file(self) -> Path:
-        """The file of the password of the user ``admin``."""
+        """The file with the password of the user ``admin``."""
         return self.directory / "admin.password"
 
     @property
     def log_file(self) -> Path:
-        """The log of the server, since its last start."""
+        """The file with the log of the server since its last start."""
         return self.directory / "server.log"
 
     def find_program(self, name: str) -> Path:
@@ -70,7 +70,7 @@ class SupersetInstallation:
         return read_secret(self.admin_password_file, START_HINT)
 
     def child_environment(self) -> dict[str, str]:
-        """Return the environment variables of a process of this Superset."""
+        """Return the environment variables for the processes of this Superset."""
         return {
             **self.inherited_variables,
             "SUPERSET_CONFIG_PATH": str(CONFIGURATION_FILE),
@@ -80,9 +80,9 @@ class SupersetInstallation:
 
 
 def ensure_secrets(installation: SupersetInstallation) -> None:
-    """Generate the key and the administrator's password if they are missing, in files that only the owner reads.
+    """Generate the key and the administrator's password if they are missing. Only the owner can read their files.
 
-    Raises UsageError if a file that is there is empty or open to other users.
+    Raises UsageError if an existing file is empty or open to other users.
     """
     for path, byte_count in ((installation.secret_key_file, 48), (installation.admin_password_file, 18)):
         ensure_secret(path, byte_count)
@@ -90,7 +90,7 @@ def ensure_secrets(installation: SupersetInstallation) -> None:
 
 
 def describe_embedded_warehouse(directory: Path, database: str) -> dict[str, str]:
-    """Return the variables by which Superset reaches the embedded warehouse, and starts it if it does not run."""
+    """Return the variables by which Superset reaches the embedded warehouse, and starts it if needed."""
     code = (
         "import sys; from pathlib import Path; from trailhouse.server.process import ensure_running;"
         " ensure_running(Path(sys.argv[1]))"

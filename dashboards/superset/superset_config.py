@@ -1,10 +1,11 @@
-"""The settings of Superset, which it loads at start in its own Python environment.
+"""The settings of Superset, which Superset loads at start in its own Python environment.
 
-Every setting that is not here has Superset's default. What differs between a laptop and a deployment comes from
-environment variables, set by ``superset_process.py`` or by compose: the directory of secrets and state, the metadata
-database, the cache, and the address of the warehouse. Superset's metadata holds no secret of the warehouse: the
-published connection names the host ``warehouse``, and ``DB_CONNECTION_MUTATOR`` replaces it by the real address and
-the reader's password whenever a connection is opened.
+A setting that is not in this file has Superset's default. Some settings differ between a laptop and a deployment: the
+directory of secrets and state, the metadata database, the cache, and the address of the warehouse. These come from
+environment variables, which ``superset_process.py`` or compose sets.
+
+Superset's metadata holds no secret of the warehouse. The published connection names the host ``warehouse``. Whenever a
+connection is opened, ``DB_CONNECTION_MUTATOR`` replaces this host by the real address and adds the reader's password.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ IS_HTTPS = os.environ.get("TRAILHOUSE_SUPERSET_HTTPS", "false") == "true"
 WAREHOUSE_HOST = "warehouse"
 MINUTE_SECONDS = 60
 DAY_SECONDS = 24 * 60 * MINUTE_SECONDS
-# In the container colours.py is copied beside this file; in the repository it is one folder up.
+# In the container, colours.py lies beside this file. In the repository, it lies one folder up.
 COLOURS_FILE = next(
     file for file in (Path(__file__).parent / "colours.py", Path(__file__).parents[1] / "colours.py") if file.is_file()
 )
@@ -51,11 +52,11 @@ TALISMAN_CONFIG = {
         "script-src": ["'self'", "'strict-dynamic'", "'unsafe-eval'"],
     },
     "content_security_policy_nonce_in": ["script-src"],
-    "force_https": False,  # the proxy in front of Superset does that
+    "force_https": False,  # the proxy in front of Superset redirects to HTTPS
     "session_cookie_secure": IS_HTTPS,
 }
 HTML_SANITIZATION = True
-# Class names are allowed, so that the dashboard's CSS can colour tokens; scripts and style attributes are not.
+# Class names are allowed, so that the dashboard's CSS can colour tokens. Scripts and style attributes are removed.
 HTML_SANITIZATION_SCHEMA_EXTENSIONS = {"attributes": {"*": ["className"]}}
 SESSION_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -69,7 +70,7 @@ SQLALCHEMY_EXAMPLES_URI = f"sqlite:///{DIRECTORY / 'examples.db'}"
 
 FEATURE_FLAGS = {
     "RLS_IN_SQLLAB": True,
-    "ENABLE_TEMPLATE_PROCESSING": False,  # Jinja in SQL could read data that the user may not see
+    "ENABLE_TEMPLATE_PROCESSING": False,  # Jinja in SQL could read data that is hidden from the user
 }
 
 ROW_LIMIT = 10_000
@@ -113,7 +114,7 @@ EXTRA_CATEGORICAL_COLOR_SCHEMES = [
 
 
 def configure_cache(name: str, timeout_seconds: int) -> dict[str, Any]:
-    """Return the settings of one cache: in Redis if it is configured, else in files of Superset's directory."""
+    """Return the settings of one cache. It is in Redis if Redis is configured, else in Superset's directory."""
     common = {"CACHE_DEFAULT_TIMEOUT": timeout_seconds, "CACHE_KEY_PREFIX": f"trailhouse_{name}_"}
     if REDIS_URL is not None:
         return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": REDIS_URL, **common}
@@ -135,7 +136,7 @@ STORE_CACHE_KEYS_IN_METADATA_DB = True
 
 
 class CeleryConfig:
-    """Settings of Celery, which runs with Redis only: asynchronous queries, and the pruning of old metadata."""
+    """Settings of Celery, which runs only with Redis. It does asynchronous queries and prunes old metadata."""
 
     broker_url = REDIS_URL
     result_backend = REDIS_URL
@@ -158,7 +159,7 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Sup
     security_manager: object,  # noqa: ARG001
     source: object,  # noqa: ARG001
 ) -> tuple[Any, dict[str, Any]]:
-    """Return the URL and parameters of a connection, with the real address and password if it is the warehouse's."""
+    """Return URL and parameters of a connection. The warehouse's connection gets its real address and password."""
     if uri.host != WAREHOUSE_HOST:
         return uri, params
     url, user, password = find_warehouse()
@@ -178,7 +179,7 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Sup
 
 
 def find_warehouse() -> tuple[str, str, str]:
-    """Return URL, read-only user and password of the configured server, or else of the embedded one.
+    """Return URL, read-only user and password of the configured server, or else of the embedded server.
 
     The embedded server is started if it does not run. Raises RuntimeError if it does not start.
     """

@@ -43,7 +43,7 @@ _HEALTH_SECONDS = 10.0
 
 
 def ensure_superset(installation: SupersetInstallation, port: int) -> str:
-    """Return the URL of the running Superset, which is prepared and started if it does not run.
+    """Return the URL of Superset. If Superset does not run, it is prepared and started.
 
     Port 0 takes a free port. Two callers at once get the same server. Raises UsageError if Superset's environment is
     missing or the port is taken, UnreachableError if Superset does not start.
@@ -67,9 +67,9 @@ def find_superset(installation: SupersetInstallation) -> str | None:
 
 
 def stop_superset(installation: SupersetInstallation) -> bool:
-    """End Superset and wait until it is gone; return False if it did not run.
+    """End Superset and wait until its process has ended. Returns False if Superset did not run.
 
-    Raises UnreachableError if it is still there after 30 s.
+    Raises UnreachableError if the process still runs after 30 s.
     """
     record = read_record(_record_file(installation))
     if record is None:
@@ -82,7 +82,7 @@ def stop_superset(installation: SupersetInstallation) -> bool:
 def prepare_superset(installation: SupersetInstallation) -> None:
     """Bring the metadata database up to date, unless that was done with the same versions and configuration.
 
-    Raises UnreachableError with the last line of Superset's log if that fails.
+    Raises UnreachableError with the last line of Superset's log if the update fails.
     """
     mark = installation.directory / "prepared"
     inputs = (LOCK_FILE, CONFIGURATION_FILE, _PREPARE_PROGRAM, installation.admin_password_file)
