@@ -14,7 +14,7 @@ with
 
     point as ({{ trajectory_points("trajectory") }}),
 
-    -- Ranks for Spearman's correlation; equal values get the mean of their ranks.
+    -- Spearman's correlation is computed from ranks. Equal values get the mean of their ranks.
     ranked as (
         select
             *,

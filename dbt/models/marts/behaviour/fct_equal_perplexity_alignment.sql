@@ -42,7 +42,7 @@ with
             suite_id, corpus_id, measure, subject, variant, set_model_id, start_percent, category, model_id
     ),
 
-    -- Levels from the lowest perplexity of the model up to its first one.
+    -- The levels run from the lowest perplexity of the model up to the perplexity of its first checkpoint.
     levelled as (
         select
             *,
