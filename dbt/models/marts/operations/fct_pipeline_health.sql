@@ -11,7 +11,8 @@ with
         select model_id, corpus_id, step, perplexity from {{ ref("fct_validation_perplexity_by_checkpoint") }}
     ),
 
-    -- A corpus that any model of a suite was scored on is expected for every checkpoint of the suite.
+    -- If any model of a suite was scored on a corpus, every checkpoint of the suite is expected to be scored
+    -- on it.
     wanted_corpus as (
         select distinct model.suite_id as suite_id, score_ledger.corpus_id as corpus_id
         from score_ledger
@@ -32,7 +33,8 @@ with
         left join wanted_corpus on checkpoint.suite_id = wanted_corpus.suite_id
     ),
 
-    -- A missing row of a join is a default or a null, depending on the session; both are read as no row.
+    -- Where a join finds no row, its columns are defaults or nulls, depending on the session. Both are read
+    -- as no row.
     tracked as (
         select
             wanted.checkpoint_id as checkpoint_id,
