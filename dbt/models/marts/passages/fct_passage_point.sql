@@ -19,7 +19,8 @@ with
         where axis_point .2 is not null
     ),
 
-    -- One row per model and axis, so that a token is joined once rather than once per checkpoint.
+    -- There is one row per model, corpus and axis, so that a token is joined once rather than once per
+    -- checkpoint.
     axis_curve as (
         select
             model_id, corpus_id, axis, groupArray(step) as axis_steps, groupArray(axis_value) as axis_values

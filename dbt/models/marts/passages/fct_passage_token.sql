@@ -21,7 +21,7 @@ with
 
     token_trend as (select * from {{ ref("int_token_trend_by_start") }}),
 
-    -- A token without a trend still belongs to the text.
+    -- A token without a trend is kept, because it still belongs to the text.
     passage as (
         select
             scope.convention_id as convention_id,
