@@ -12,7 +12,7 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- The geometric mean over the positions, not a mean of perplexities.
+    -- The perplexity is the geometric mean over the positions, not an arithmetic mean of perplexities.
     measured as (
         select
             {{ checkpoint_id("log_prob.model_id", "log_prob.step") }} as checkpoint_id,
