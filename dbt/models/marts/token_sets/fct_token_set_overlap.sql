@@ -39,7 +39,8 @@ with
         group by set_model_id, model_id, corpus_id, start_percent, trend
     ),
 
-    -- Independent sets would share as large a part of the first set as the other set is of all tokens.
+    -- If the two sets were independent, the share of the first set that is in the other set would be the
+    -- other set's share of all tokens.
     described as (
         select
             counted.set_model_id as set_model_id,
