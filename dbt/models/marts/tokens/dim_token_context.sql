@@ -3,7 +3,8 @@
 with
     token_property as (select * from {{ ref("int_token_property") }}),
 
-    -- Partitioned by the columns that readers filter on, so that only the requested documents are read.
+    -- The window is partitioned by the columns that readers filter on, so that only the requested documents
+    -- are read.
     with_context as (
         select
             tokenizer_id,

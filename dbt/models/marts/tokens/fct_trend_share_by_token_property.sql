@@ -49,7 +49,7 @@ with
             )
     ),
 
-    -- Haldane and Anscombe: where a cell of the 2 x 2 table is empty, half a token is added to each cell.
+    -- If a cell of the 2 x 2 table is empty, half a token is added to each cell (Haldane and Anscombe).
     contingency as (
         select
             *,
@@ -63,8 +63,8 @@ with
             (cells .1 + continuity)
             * (cells .4 + continuity)
             / ((cells .2 + continuity) * (cells .3 + continuity)) as ratio,
-            -- Woolf's interval, exp(ln(odds ratio) +- z sqrt(sum of 1 / cell)), with the 97.5% point z of
-            -- the normal distribution.
+            -- Woolf's interval is exp(ln(odds ratio) +- z sqrt(sum of 1 / cell)), where z is the 97.5% point
+            -- of the normal distribution.
             1.959963984540054 * sqrt(
                 1 / (cells .1 + continuity)
                 + 1 / (cells .2 + continuity)
