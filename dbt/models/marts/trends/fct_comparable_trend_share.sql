@@ -5,7 +5,7 @@ with
 
     published as (select * from {{ ref("fct_published_trend_share") }}),
 
-    -- The number of checkpoints in a published fit is unknown; they count as fitted.
+    -- Published shares count as fitted, because the number of checkpoints in their fits is unknown.
     combined as (
         select
             convention_id,

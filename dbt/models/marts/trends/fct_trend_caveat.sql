@@ -34,7 +34,7 @@ with
         group by model_id, corpus_id
     ),
 
-    -- A start that training has not reached has no checkpoint.
+    -- For a start that training has not reached, fit_point_count is 0.
     start_fit as (
         select model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design

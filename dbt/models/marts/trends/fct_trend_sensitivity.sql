@@ -15,7 +15,7 @@ with
         where convention_id in (select convention_id from default_convention)
     ),
 
-    -- A start that one of the two conventions does not reach cannot be compared.
+    -- A start is left out if one of the two conventions does not reach it.
     compared as (
         select
             suite_id,

@@ -11,7 +11,7 @@ with
 
     trend_design as (select * from {{ ref("int_trend_design") }}),
 
-    -- Checkpoints in the fit of a token with all scores; tokens that lack scores have fewer.
+    -- The number of checkpoints is that of a token with all its scores. Tokens that lack scores have fewer.
     start_fit as (
         select convention_id, model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design
