@@ -1,5 +1,5 @@
--- How much accuracy did each model gain on each task from its first to its last checkpoint? With the
--- p-value of McNemar's exact test.
+-- How much accuracy did each model gain on each task from its first to its last checkpoint? The answer
+-- includes the p-value of McNemar's exact test.
 -- parameter suite_id String = miniature: suite to show
 -- parameter shot_count Int16 = 2: number of exemplars
 -- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi

@@ -1,5 +1,5 @@
--- Which tasks improve suddenly with model size and which steadily? Breakthroughness and linearity of every
--- task, most sudden first.
+-- Which tasks improve suddenly with model size and which steadily? The answer gives the breakthroughness and
+-- linearity of every task, most sudden first.
 -- parameter suite_id String = opt-published: suite to show; opt-published for the published models
 -- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 select

@@ -1,5 +1,5 @@
--- Are models as often right as they are confident? Accuracy, mean confidence and expected calibration error
--- of every checkpoint.
+-- Does the confidence of a model match how often it is right? The answer gives the accuracy, mean confidence
+-- and expected calibration error of every checkpoint.
 -- parameter suite_id String = miniature: suite to show
 -- parameter task_set String = all: task or group of tasks
 -- parameter shot_count Int16 = 2: number of exemplars

@@ -1,5 +1,5 @@
--- On which tasks do two given checkpoints differ? McNemar's exact test on the items that both were
--- evaluated on.
+-- On which tasks do two given checkpoints differ? The answer is McNemar's exact test on the items that both
+-- checkpoints were evaluated on.
 -- parameter first_model_id String = miniature/neox-small: model of the first checkpoint
 -- parameter first_step Int64 = 0: step of the first checkpoint
 -- parameter second_model_id String = miniature/neox-large: model of the second checkpoint

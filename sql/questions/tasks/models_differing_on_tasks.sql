@@ -1,5 +1,5 @@
--- On which tasks do the last checkpoints of two models differ? McNemar's exact test on the same items,
--- smallest p-value first.
+-- On which tasks do the last checkpoints of two models differ? The answer is McNemar's exact test on the
+-- items that both models were evaluated on, smallest p-value first.
 -- parameter suite_id String = miniature: suite to show
 -- parameter first_model_id String = : smaller model; empty is every pair
 -- parameter second_model_id String = : larger model; empty is every pair

@@ -1,5 +1,5 @@
--- Does accuracy grow because right options become likelier or wrong ones less likely? Perplexity of both at
--- every checkpoint.
+-- Does accuracy grow because right options become more likely, or because wrong options become less likely?
+-- The answer gives the perplexity of right and of wrong options at every checkpoint.
 -- parameter suite_id String = miniature: suite to show
 -- parameter task_set String = all: task or group of tasks
 -- parameter shot_count Int16 = 2: number of exemplars
