@@ -1,5 +1,5 @@
--- Which documents are hardest? Perplexity under the last checkpoints of the smallest and the largest model
--- of a suite.
+-- Which documents are hardest? The answer gives the perplexity of each document under the last checkpoints of
+-- the smallest and the largest model of a suite.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter limit UInt32 = 20: maximum number of rows

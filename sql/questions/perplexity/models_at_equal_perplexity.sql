@@ -1,5 +1,6 @@
--- Do models of all sizes have the same perplexity on a token set once their validation perplexity is the
--- same? Range over models at each perplexity level.
+-- Do models with the same validation perplexity also have the same perplexity on a token set, whatever their
+-- size? The answer gives the range of the token set's perplexity over models at each level of validation
+-- perplexity.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
