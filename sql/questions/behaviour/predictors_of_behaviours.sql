@@ -1,5 +1,5 @@
--- What predicts each measure? Rank correlation with every axis, the best axis, and how much models differ
--- at equal perplexity.
+-- Which axis predicts each measure best? The answer gives the best axis, the rank correlation of the measure
+-- with the axes, and how much models differ at equal perplexity.
 -- parameter suite_id String = opt-published: suite to show; opt-published for the published models
 -- parameter measure String = : measure, for example task accuracy or token set loss; empty is all
 with
