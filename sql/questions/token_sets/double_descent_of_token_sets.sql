@@ -1,4 +1,4 @@
--- Does the perplexity of a token set rise and fall again under other models, and when?
+-- At which steps does the perplexity of a token set first rise and then fall again under other models?
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

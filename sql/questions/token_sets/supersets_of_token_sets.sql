@@ -1,5 +1,5 @@
--- Are the learned tokens of a larger model a superset of those of a smaller one? Overlap of the token sets
--- of every two models.
+-- Do the tokens that a larger model has learned include those that a smaller model has learned? The answer
+-- gives the overlap of the token sets of every two models.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,6 +1,7 @@
 -- Perplexity of the tokens in one trend category of one model, under every model, with the 95% interval of
--- random token sets of the same size. The interval is that of the nearest whole percent; its distance from
--- the corpus perplexity, in ln PPL, is scaled by the square root of the ratio of sizes.
+-- random token sets of the same size. Random sets exist only for whole percents of the corpus, so the
+-- interval of the nearest percent is taken. The distance of the interval from the corpus perplexity, in ln
+-- PPL, is scaled by the square root of the ratio of the two sizes.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
