@@ -1,5 +1,5 @@
--- Which tokens does a model learn last? Tokens by the step at which their perplexity falls to a bound and
--- then stays at or below it.
+-- Which tokens does a model learn last? The answer orders tokens by the step at which their perplexity falls
+-- to a bound and then stays at or below the bound.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
@@ -13,7 +13,7 @@ with
         where suite_id = {suite_id:String}
     ),
 
-    -- the checkpoint after the last one that did not know the token
+    -- A token is learned at the checkpoint after the last one at which its perplexity was above the bound.
     learned as (
         select
             document_id,

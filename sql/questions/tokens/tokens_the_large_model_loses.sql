@@ -1,5 +1,5 @@
--- Which tokens does the smallest model of a suite predict better than the largest? Tokens by the difference
--- of their losses at the last checkpoints.
+-- Which tokens does the smallest model of a suite predict better than the largest? The answer orders tokens
+-- by the difference between their losses under the last checkpoints of the two models.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter limit UInt32 = 20: maximum number of rows

@@ -1,5 +1,5 @@
--- Which tokens does one of the smallest and the largest model forget while the other is still learning
--- them?
+-- Which tokens does the smallest model of a suite forget while the largest model is still learning them, or
+-- the other way round?
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,5 +1,5 @@
--- Which kinds of tokens are in which trend category? Share and odds ratio with its 95% interval, by word
--- class or another property.
+-- Which kinds of tokens are in which trend category? The answer gives the share of each category and its odds
+-- ratio with a 95% interval, by word class or another property of the tokens.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
