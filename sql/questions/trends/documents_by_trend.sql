@@ -1,4 +1,5 @@
--- Which documents does a model forget most? Percentage of their tokens in each trend category.
+-- Which documents does a model forget most? The answer gives the percentage of each document's tokens in each
+-- trend category.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,5 +1,5 @@
--- Between which checkpoints does a model forget and learn? Percentage of tokens whose loss rises or falls
--- by more than a threshold.
+-- Between which checkpoints does a model forget and learn? The answer gives the percentage of tokens whose
+-- loss rises or falls by more than a threshold from one checkpoint to the next.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

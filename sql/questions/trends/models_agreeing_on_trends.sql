@@ -1,5 +1,5 @@
--- How far do two models agree? Percentage of tokens in each pair of trend categories, for every two models
--- of a suite.
+-- How far do two models agree on the trends of tokens? The answer gives the percentage of tokens in each pair
+-- of trend categories, for every two models of a suite.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,4 +1,5 @@
--- Percentage of tokens in each trend category and start, for a suite and for the published OPT models.
+-- Percentage of tokens in each trend category at each start of the trend, for a suite and for the published
+-- OPT models.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

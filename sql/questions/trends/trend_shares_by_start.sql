@@ -1,4 +1,5 @@
--- Percentage of tokens whose perplexity rises, falls or stagnates from each start on.
+-- Percentage of tokens whose perplexity rises, falls or stagnates between each start of the trend and the end
+-- of training.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

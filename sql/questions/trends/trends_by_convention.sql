@@ -1,5 +1,5 @@
--- How much do the shares depend on the convention? Share of each trend category under every convention and
--- under the default one.
+-- How much do the shares of the trend categories depend on the convention? The answer gives each share under
+-- every convention, beside the share under the default convention.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

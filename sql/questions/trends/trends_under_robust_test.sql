@@ -1,5 +1,6 @@
--- How much do the categories depend on least squares? Percentage of tokens by their category under least
--- squares and under the Mann-Kendall test.
+-- How much do the trend categories of tokens depend on fitting by least squares? The answer gives the
+-- percentage of tokens by their category under least squares and by their category under the Mann-Kendall
+-- test.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
