@@ -1,6 +1,7 @@
 {#
-    Engine clause of a table; overrides the adapter's macro. On a cluster, every derived table is replicated to every
-    node: it is small compared with the scores, and a view or join then finds all rows on the node where it runs.
+    Return the engine clause of a table. This macro overrides the adapter's macro. On a cluster, every derived table is
+    replicated to every node, so that a view or join finds all rows on the node where it runs. The copies take little
+    space, because derived tables are small compared with the scores.
 #}
 {% macro engine_clause() %}
     {%- set engine = config.get("engine", default="MergeTree()") -%}
@@ -10,7 +11,7 @@
     engine = {{ engine }}
 {%- endmacro %}
 
-{# Turns MergeTree(x) into ReplicatedMergeTree(path, replica, x). A replicated engine is returned unchanged. #}
+{# Turn MergeTree(x) into ReplicatedMergeTree(path, replica, x). Return any other engine unchanged. #}
 {% macro replicate_engine(engine) -%}
     {%- set name, _, rest = engine.partition("(") -%}
     {%- if "MergeTree" not in name or name.startswith("Replicated") -%} {{ return(engine) }} {%- endif -%}
@@ -24,7 +25,7 @@
     }}
 {%- endmacro %}
 
-{# The clause that runs a statement on every node of a cluster; empty on a single server. #}
+{# Return the clause that runs a statement on every node of a cluster. It is empty on a single server. #}
 {% macro on_every_node() -%}
     {%- set cluster = adapter.get_clickhouse_cluster_name() -%}
     {{- "on cluster " ~ cluster if cluster is not none -}}

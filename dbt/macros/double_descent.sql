@@ -1,12 +1,12 @@
 {#
-    The turning points of a double descent: the largest rise of a loss above an earlier minimum, and the fall after it.
-    With the losses l_1, ..., l_n of a series in the order of training and m_i = min(l_1, ..., l_i):
+    Return the turning points of a double descent: the largest rise of a loss above an earlier minimum, and the fall
+    after the rise. The losses of a series in the order of training are l_1, ..., l_n, and m_i = min(l_1, ..., l_i):
 
         peak  = first i with the largest rise l_i - m_i
         early = first i with l_i = m_peak                      (the minimum before the rise)
         late  = first i >= peak with the smallest l_i
 
-    It is a double descent where l_peak > l_early and l_late < l_early.
+    The series has a double descent if l_peak > l_early and l_late < l_early.
 #}
 {% macro double_descent_turning_points(losses) -%}
     arrayReduceInRanges(

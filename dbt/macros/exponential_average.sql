@@ -1,5 +1,5 @@
 {#
-    Exponential moving average of an array:
+    Return the exponential moving average s of an array y. The weight a is the variable `smoothing_weight`:
 
         s_1 = y_1
         s_i = a y_i + (1 - a) s_(i-1)

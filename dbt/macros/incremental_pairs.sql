@@ -1,9 +1,10 @@
 {#
-    Incremental tables hold one partition per (model, corpus), or per other `keys`. Every row carries the fingerprint of
-    the data that its partition was computed from. A pair is stale if its fingerprint in `wanted` differs from the one in
-    the table. Only stale pairs are recomputed, and dbt replaces the partition of each as a whole.
+    Return the stale pairs with their new fingerprints. If the table does not exist yet, return all pairs.
 
-    Returns the stale pairs with their new fingerprints; all pairs if the table does not exist yet.
+    A pair is a model and a corpus, or another combination of `keys`. An incremental table holds one partition per pair.
+    Every row carries the fingerprint of the data that its partition was computed from. A pair is stale if its
+    fingerprint in `wanted` differs from the fingerprint in the table. Only stale pairs are recomputed: dbt replaces
+    their partitions.
 #}
 {% macro select_stale_pairs(wanted, fingerprint, keys="model_id, corpus_id") %}
     select {{ keys }}, {{ fingerprint }}
@@ -15,13 +16,16 @@
     {% endif %}
 {% endmacro %}
 
-{# A projection with the fingerprint of every pair, so that looking it up does not read the rows of a large table. #}
+{#
+    Return a projection with the fingerprint of every pair, so that looking up a fingerprint does not read a large
+    table.
+#}
 {% macro pair_projection(fingerprint) %}
     {% set columns = "model_id, corpus_id, " ~ fingerprint %}
     {{ return({"name": "pair_state", "query": "select " ~ columns ~ " group by " ~ columns}) }}
 {% endmacro %}
 
-{# Drops the partitions of pairs that are not in `wanted` any more. Runs before the model. #}
+{# Drop the partitions of pairs that are no longer in `wanted`. The macro runs before the model is built. #}
 {% macro drop_vanished_pairs(wanted, keys="model_id, corpus_id") %}
     {% if execute and is_incremental() %}
         {% set vanished %}
@@ -40,8 +44,8 @@
 {% endmacro %}
 
 {#
-    Drops the tables that interrupted builds left half filled. Their names hold the id of the invocation, so no later
-    build reuses them. Tables younger than a day may belong to a build that is running.
+    Drop the tables that interrupted builds left half filled. No later build reuses such a table, because its name holds
+    the id of its build. Tables younger than a day are kept, because they may belong to a running build.
 #}
 {% macro drop_abandoned_tables() %}
     {% if execute %}
@@ -60,8 +64,8 @@
 {% endmacro %}
 
 {#
-    The CTEs `stale_pair` and `token_series` of models that depend only on the token series: the pairs whose scores
-    changed, and their series.
+    Return two CTEs for models that depend only on the token series. `stale_pair` holds the pairs whose scores changed,
+    `token_series` the series of these pairs.
 #}
 {% macro stale_token_series() %}
     stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),

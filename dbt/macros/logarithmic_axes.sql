@@ -1,6 +1,6 @@
 {#
-    The checkpoints of a trajectory on every axis, with the logarithm of the axis as `coordinate`. Step 0 and unknown
-    values have no logarithm and are left out.
+    Return the checkpoints of a trajectory on every axis. The column `coordinate` is the logarithm of the axis value.
+    Step 0 and unknown values are left out, because they have no logarithm.
 #}
 {% macro trajectory_points(trajectory) -%}
     select

@@ -1,23 +1,24 @@
 {#
-    Two-sided p-value of Student's t with nu degrees of freedom, from the correlation r of a fit. With u = 1 - r^2,
-    t = r sqrt(nu) / sqrt(u). For integer nu the distribution function is a finite sum (Abramowitz and Stegun 1964,
-    equations 26.7.3 and 26.7.4, cos^2 theta = u):
+    Return the two-sided p-value of Student's t with nu degrees of freedom, computed from the correlation r of a fit.
+    The statistic is t = r sqrt(nu) / sqrt(u), where u = 1 - r^2. For integer nu, its distribution function is a finite
+    sum (Abramowitz and Stegun 1964, equations 26.7.3 and 26.7.4, cos^2 theta = u):
 
         even nu:  p = 1 - r S
         odd nu:   p = 1 - 2 / pi (asin r + r sqrt(u) S)
         S = sum over k < floor(nu / 2) of c_k u^k
         c_0 = 1,  c_k / c_(k-1) = (2 k - 1 + odd) / (2 k + odd),  odd = nu mod 2
 
-    These forms cancel where p is small. The same series continued to infinity sums to p = 0, so p is also the
-    remainder, whose terms are all positive:
+    These forms lose precision where p is small, because their terms cancel. If the sum S ran to infinity, p would be 0.
+    Therefore p is also the remainder of that infinite series, whose terms are all positive:
 
         p = r / sqrt(pi) sum over k >= 0 of u^h gamma(h + 1/2) / gamma(h + 1)
         h = nu / 2 + k
 
-    The finite sum is used for p >= 1e-8. Below, the remainder is summed until a term is less than 1e-8 of the sum.
+    The macro uses the finite sum for p >= 1e-8. For smaller p it sums the remainder until a term is less than 1e-8 of
+    the sum.
 
-    Both sums are taken in blocks of eight terms: the first term of a block by the gamma function, the other seven by
-    Horner's rule. asin r is computed as atan2(r, sqrt(u)), which stays precise where r is close to 1.
+    Both sums are computed in blocks of eight terms. The gamma function gives the first term of a block, and Horner's
+    rule the other seven. asin r is computed as atan2(r, sqrt(u)), because this stays precise where r is close to 1.
 #}
 {% macro student_t_p_value(correlation, residual_share, degrees_of_freedom) %}
     {%- set r, u, nu = correlation, residual_share, degrees_of_freedom -%}
@@ -37,7 +38,7 @@
             range(0, greatest(0, {{ terms }}), 8)
         )
     {%- endset -%}
-    {#- both branches are evaluated for every row: where there is no correlation, log u must not be 0 -#}
+    {#- ClickHouse evaluates both branches for every row, so log u must not be 0 even where the correlation is 0 -#}
     {%- set log_u = "log(least(greatest(" ~ u ~ ", 1e-300), 0.9999999))" -%}
     {%- set tail = namespace(terms="1") -%}
     {%- for i in range(7, 0, -1) -%}

@@ -1,6 +1,6 @@
 {#
-    The axes that a trajectory can be drawn against, as an array of (name, value) for arrayJoin. Readers choose an axis
-    by its name in the dashboards.
+    Return the axes that a trajectory can be drawn against, as an array of (name, value) for arrayJoin. Readers choose
+    an axis by its name in the dashboards.
 #}
 {% macro trajectory_axes(validation_perplexity) -%}
     cast(
@@ -15,8 +15,9 @@
 {%- endmacro %}
 
 {#
-    The rows of a relation, once for every corpus on which their checkpoint is scored, with its validation perplexity
-    there. Where the checkpoint is scored on no corpus, the corpus is empty and the perplexity null.
+    Return the rows of a relation with the validation perplexity of their checkpoints. Each row is repeated for every
+    corpus on which its checkpoint is scored. If the checkpoint is scored on no corpus, the corpus is empty and the
+    perplexity null.
 #}
 {% macro with_validation_perplexity(relation) -%}
     select
@@ -33,7 +34,9 @@
         and {{ relation }}.step = validation.step
 {%- endmacro %}
 
-{# The rows of a relation, once for every axis on which they have a value: the columns `axis` and `axis_value`. #}
+{#
+    Return every row of a relation once for each axis on which it has a value, with the columns `axis` and `axis_value`.
+#}
 {% macro points_on_axes(relation) -%}
     select
         *,
@@ -45,13 +48,15 @@
 {%- endmacro %}
 
 {#
-    The CTE `value_on_axis` of the marts by axis: the trajectories of a relation with one row per checkpoint, at every
-    axis value at which any model of the suite has a checkpoint. A line chart needs them all, since it breaks the line
-    of a model where a value is missing.
+    Return the CTEs of the marts by axis, up to `value_on_axis`. The relation has one row per checkpoint.
+    `value_on_axis` has a row of a model wherever any model of its suite has a checkpoint on the axis, because a line
+    chart breaks the line of a model where a value is missing.
 
-    Where the model has a checkpoint itself, the value is the measured one. Elsewhere it is `value_at_equal_perplexity`,
-    on the other axes too; outside the trajectory there is no row. `keys` tell the trajectories of a model and corpus
-    apart, `measures` are the columns to draw, all of them perplexities or none.
+    At the model's own checkpoints, the value is measured. Between them, the macro `value_at_equal_perplexity`
+    interpolates it, on every axis. Before the first and after the last checkpoint of the model there is no row.
+
+    `keys` are the columns that tell the trajectories of a model and corpus apart. `measures` are the columns to draw.
+    `are_perplexities` says whether all measures are perplexities; otherwise none may be one.
 #}
 {% macro values_on_axes(relation, keys, measures, are_perplexities=false) -%}
     {%- set keys = (["suite_id", "model_id", "corpus_id"] + keys) | join(", ") -%}

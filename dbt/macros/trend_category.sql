@@ -1,5 +1,6 @@
 {#
-    Definition of a token's trend category (Xia et al. 2023, section 3.1). The perplexity
+    Return the trend category of a token (Xia et al. 2023, section 3.1). It depends on what the perplexity of the token
+    does:
 
         upward:     rises significantly              (forgetting)
         downward:   falls significantly              (still learning)
@@ -8,8 +9,9 @@
                     lower <= PPL_last / PPL_average <= upper        (already learned)
         other:      anything else
 
-    `direction` is positive where the perplexity rises. Significance is tested first: a significant trend inside the
-    band is a trend. The list of categories is the variable `trend_categories` in dbt_project.yml.
+    `direction` is positive where the perplexity rises. Significance is tested first, so a significant trend inside the
+    band is upward or downward, not stagnated. The list of categories is the variable `trend_categories` in
+    dbt_project.yml.
 #}
 {% macro trend_category(direction) -%}
     multiIf(
@@ -25,9 +27,11 @@
 {%- endmacro %}
 
 {#
-    The categories of one token at all start points as one number, three bits for each start: the index of the category
-    in `trend_categories`, from 1, or 0 where training has not reached the start. Tokens with the same number have the
-    same categories at every start, so a sum by category is taken by number first, which has few values.
+    Return the categories of one token at all start points as one number. Each start has three bits. They hold the index
+    of the category in `trend_categories`, from 1, or 0 where training has not reached the start.
+
+    Tokens with the same number have the same category at every start. Sums by category are therefore first taken by
+    number, because there are few different numbers.
 #}
 {% macro encode_categories(start_percent, category) -%}
     sum(
@@ -38,7 +42,10 @@
     )
 {%- endmacro %}
 
-{# Category at a start point, given as its ordinal from 1; empty where training has not reached the start. #}
+{#
+    Return the category at a start point. `start_ordinal` is the ordinal of the start, from 1. The category is empty
+    where training has not reached the start.
+#}
 {% macro decode_category(category_code, start_ordinal) -%}
     {{ var("trend_categories") }} [
         bitAnd(bitShiftRight({{ category_code }}, 3 * ({{ start_ordinal }} - 1)), 7)

@@ -1,8 +1,9 @@
 {#
-    Sums of the fits of all start points at once. A fit covers the last m checkpoints of a series, so every sum it
-    needs is element m of a cumulative sum over the series in reverse order.
+    Return a sum that the trend fits need, as an array with one element per start point.
 
-    Returns an array with that element for each start point, where m is `fit_point_counts` of the start point.
+    The fit of a start point covers the last m checkpoints of a series, where m is the element of `fit_point_counts` for
+    this start point. `cumulated` holds cumulative sums over the series in reverse order, so its element m is the sum
+    over the fit.
 #}
 {% macro at_starts(cumulated) -%}
     array(
@@ -12,5 +13,5 @@
     )
 {%- endmacro %}
 
-{# The value as Float32; beyond the range of Float32 its largest finite value instead of infinity. #}
+{# Return the value as Float32. A value beyond the range of Float32 becomes 3.4e38 or -3.4e38 instead of infinity. #}
 {% macro saturate_float32(value) -%} toFloat32(greatest(-3.4e38, least(3.4e38, {{ value }}))) {%- endmacro %}

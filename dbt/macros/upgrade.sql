@@ -1,7 +1,7 @@
 {#
-    Takes over the incremental tables of an earlier version, so that their rows need not be derived again: renames
-    columns that it named otherwise, and drops tables that are now built under another name. A new warehouse has
-    neither.
+    Take over the incremental tables of an earlier version, so that their rows need not be derived again. The macro
+    renames columns that had another name in that version, and drops tables that are now built under another name. In a
+    new warehouse there is nothing to rename or drop.
 #}
 {% macro take_over_earlier_tables() %}
     {% if execute %}

@@ -1,6 +1,7 @@
 {#
-    The text with line breaks as ⏎, tabs as ⇥, and other control and formatting characters as the replacement
-    character. Invisible characters become visible, and none can affect the page or terminal that displays the text.
+    Return the text with line breaks shown as ⏎, tabs as ⇥, and other control and formatting characters as the
+    replacement character. Invisible characters become visible, and none can affect the page or terminal that displays
+    the text.
 #}
 {% macro visible_text(column) -%}
     replaceRegexpAll(

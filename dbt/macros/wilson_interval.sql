@@ -1,5 +1,6 @@
 {#
-    Lower (sign "-") or upper (sign "+") end of Wilson's 95% score interval for a share p of n items (Wilson 1927):
+    Return the lower (sign "-") or upper (sign "+") end of Wilson's 95% score interval for a share p of n items (Wilson
+    1927):
 
         (p + z^2 / 2n  +-  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
 
