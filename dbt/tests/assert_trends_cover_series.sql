@@ -1,5 +1,5 @@
--- A returned row is a convention, model, corpus and start whose number of trends is not the number of
--- tokens whose series reach the start.
+-- A returned row is a convention, model, corpus and start whose number of trends differs from the number of
+-- tokens with a series that reaches the start.
 with
     expected as (
         select

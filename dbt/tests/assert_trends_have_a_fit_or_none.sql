@@ -1,5 +1,6 @@
--- A returned row is a model and corpus with a trend that has a slope or p-value below three checkpoints,
--- or none from three on, or that is upward or downward without a slope.
+-- A returned row is a model and corpus with broken trends. A trend is broken if it has a slope or p-value
+-- from fewer than three checkpoints, if it lacks one for three or more checkpoints, or if it is upward or
+-- downward without a slope.
 select model_id, corpus_id, count() as broken_count
 from {{ ref("int_token_trend_by_start") }}
 where
