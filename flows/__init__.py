@@ -1,1 +1,1 @@
-"""The flows orchestrate the other rooms: one file per parent flow, and the settings."""
+"""The flows orchestrate the other rooms. There is one file per main flow, and one for the settings."""

@@ -34,9 +34,9 @@ class DrawingReport:
 
 
 def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
-    """Draw the figures of one suite on one corpus as PNG, SVG and PDF, unless the marts lack the rows of a figure.
+    """Draw the figures of one suite on one corpus as PNG, SVG and PDF.
 
-    Raises BadInputError if the marts hold nothing about this suite and corpus.
+    A figure for which the marts have no rows is left out. Raises BadInputError if this is the case for all figures.
     """
     directory = settings.figures_directory / suite / corpus
     files: list[Path] = []
@@ -65,7 +65,7 @@ def draw_figure(
 ) -> list[Path]:
     """Draw one figure and return its files.
 
-    Nothing is drawn if its mart has no rows, for example because a published suite lacks these results.
+    If the figure's mart has no rows, nothing is drawn. A published suite may lack them, for example.
     """
     chosen = {"suite_id": suite, "corpus_id": corpus} if figure.is_of_corpus else {"suite_id": suite}
     rows = read_columns(client, figure.mart, figure.columns, {**chosen, **dict(figure.equals)})
@@ -77,10 +77,10 @@ def draw_figure(
 
 
 def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:
-    """Read the rows of a companion of a figure.
+    """Read the rows of a companion, which is a second mart that a figure shows.
 
-    They are of the same suite and corpus, or of the published suite that the companion names. There are none if that
-    is the suite of the figure itself.
+    The rows are of the figure's suite and corpus, or of the published suite that the companion names. If that suite is
+    the figure's own, no rows are returned.
     """
     own = {"suite_id": suite, "corpus_id": corpus}
     chosen = own if companion.suite_id is None else {"suite_id": companion.suite_id}
@@ -89,9 +89,9 @@ def read_companion(client: Client, companion: Companion, suite: str, corpus: str
 
 
 def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> list[Path]:
-    """Draw the document of which the largest model forgets most, and write it as a page too.
+    """Draw the document of which the largest model forgets most, and also write it as an HTML page.
 
-    Returns the files; there are none if the marts hold no trends.
+    Returns the files. There are none if the marts hold no trends.
     """
     question = read_questions(packaged_questions())["documents_by_trend"]
     values = {"suite_id": suite, "corpus_id": corpus, "start_percent": str(PASSAGE_START_PERCENT), "limit": "1"}

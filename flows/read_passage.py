@@ -27,9 +27,9 @@ def read_passage(
 ) -> Passage:
     """Read a passage with the series of every model of its suite.
 
-    ``document`` is an ordinal or a name, and ``model`` is an id or the name within the suite. If ``suite`` or
-    ``corpus`` is not given, it must be clear from the model. If ``convention`` is not given, the default convention is
-    taken.
+    ``document`` is an ordinal or a name, and ``model`` is an id or the name within the suite. Without ``suite``, only
+    one model may have this name. Without ``corpus``, the model may have trends on only one corpus. Without
+    ``convention``, the default convention is taken.
 
     Raises UsageError if several models, corpora or documents fit, and BadInputError if none fits.
     """
@@ -105,7 +105,7 @@ def find_corpus(client: Client, model_id: str) -> str:
 
 
 def find_document(client: Client, corpus_id: str, document: str) -> tuple[int, str]:
-    """Find a document of a corpus by its ordinal or name. Returns both."""
+    """Find a document of a corpus by its ordinal or name. Returns its ordinal and its name."""
     columns = ["document_id", "document_name"]
     rows = read_columns(client, "dim_document", columns, {"corpus_id": corpus_id}).to_pylist()
     found = [row for row in rows if document == str(row["document_id"])]

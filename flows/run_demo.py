@@ -26,7 +26,7 @@ SUITES = {"full": "miniature", "reduced": "miniature-reduced"}
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What the demonstration did, and the answers it found."""
+    """What the demonstration did, and the answers to its questions."""
 
     scoring: ScoringReport
     evaluation: EvaluationReport

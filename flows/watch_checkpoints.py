@@ -160,9 +160,9 @@ def derive_new(
 
 
 def describe_latest(settings: Settings) -> str | None:
-    """Return when scores, evaluations, imported results and audits last arrived.
+    """Return when scores, evaluations, imported results and audits last arrived, as one text.
 
-    The marts must be derived again when this text changes. Returns None if there are no scores, evaluations and
+    The marts must be derived again when this text changes. Returns None if there are no scores, no evaluations and no
     imported results.
     """
     with connect(resolve_address(settings)) as client:

@@ -35,7 +35,7 @@ def create_limit(name: str) -> None:
         try:
             client.read_global_concurrency_limit_by_name(name)
         except ObjectNotFound:
-            with suppress(ObjectAlreadyExists):  # another worker was faster
+            with suppress(ObjectAlreadyExists):  # another worker has just created it
                 client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
 
 

@@ -29,7 +29,7 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
 )
 from trailhouse.warehouse.loading.partition_load import Partition
 
-# A killed run loses the work of about this time. It is not shorter, because every insertion copies the partition.
+# A killed run loses up to about this much work. A shorter time would copy the checkpoint's partition more often.
 INSERT_AFTER_SECONDS = 60.0
 WORDING = Wording(run_kind="evaluation", participle="evaluated", bar="Evaluating", step_bar="Options")
 

@@ -45,11 +45,11 @@ class PipelineSteps:
         self.inserter = ThreadPoolExecutor(1, "inserting")
         self.is_stopped = threading.Event()
         self.holds_two_models = True
-        """False once the memory did not hold a model beside the one that ran."""
+        """Becomes False when the memory turns out to be too small for two models."""
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """End the inserting thread after the block. After an error or Ctrl-C, do not wait for it."""
+        """End the inserting thread when the block ends. After an error or Ctrl-C, its last rows are not waited for."""
         try:
             yield
         except BaseException:

@@ -28,7 +28,7 @@ DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance"
 
 @dataclass(frozen=True)
 class FoundCheckpoints:
-    """The usable and the unusable checkpoints of a suite, and the source that each model's come from."""
+    """The usable and unusable checkpoints of a suite, and where the checkpoints of each model come from."""
 
     checkpoints: list[Checkpoint] = field(default_factory=list)
     failed: list[CheckpointOutcome] = field(default_factory=list)

@@ -21,7 +21,7 @@ class CopyPlan:
 
     scored: ScoredPartition
     origin: tuple[str, int]
-    """(model_id, step) of the partition to copy. It may be a partition that this run scores first."""
+    """(model_id, step) of the partition to copy. This run may have to score that partition first."""
 
 
 def split_reusable(
@@ -47,7 +47,7 @@ def split_reusable(
 
 
 def copy_reusable(address: WarehouseAddress, copies: Sequence[CopyPlan]) -> list[CheckpointOutcome]:
-    """Copy scores whose origins are scored by now. Returns the outcomes in the order of ``copies``."""
+    """Copy scores after their origins are scored. Returns the outcomes in the order of ``copies``."""
     outcomes = [CheckpointOutcome(copy.scored.model_id, copy.scored.step, planned_count=1) for copy in copies]
     if not copies:
         return outcomes

@@ -1,4 +1,4 @@
-"""Work on all checkpoints of a run: each is one Prefect task, and those that other workers hold are waited for."""
+"""Work on all checkpoints of a run in one Prefect task each, and wait for those that other workers hold."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def measure_speed(outcomes: Sequence[CheckpointOutcome]) -> float:
 
 
 def name_distinct(names: Iterable[str]) -> str:
-    """Return the distinct names, sorted. There may be several: one run may use several devices, for example."""
+    """Return the distinct names, sorted and joined. One run may use several devices, for example."""
     return ", ".join(sorted(set(names) - {""}))
 
 

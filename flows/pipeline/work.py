@@ -70,8 +70,8 @@ def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> b
 def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
     """Take one checkpoint through the steps of the pipeline.
 
-    The ledger is asked a second time just before the model runs. On a very busy host the lease of the claim may have
-    run out by then, and another worker may have done the work.
+    The ledger is asked a second time just before the model runs, because the lease of the claim may have run out on a
+    very busy host. Another worker may have done the work then.
     """
     steps, checkpoint = pipeline.steps, work.checkpoint
     work.outcome.failures.clear()  # drops the failures of an earlier attempt
@@ -105,7 +105,7 @@ def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list
 
 
 def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: ExitStack) -> Path:
-    """Return a directory with the complete, verified checkpoint. It is kept until ``files`` is closed."""
+    """Return a directory with the complete, verified checkpoint. The directory is kept until ``files`` is closed."""
     if not checkpoint.is_remote:
         return checkpoint.directory
     name = f"{checkpoint.model_id} step {checkpoint.step}"
@@ -141,9 +141,9 @@ def run_units(
     pipeline: Pipeline[UnitT],
     started_at: datetime,
 ) -> Future[None] | None:
-    """Run a model on units while another thread inserts the rows. Returns the insertion, which may still go on.
+    """Run a model on units while another thread inserts the rows.
 
-    Returns None if there are no units.
+    Returns the insertion, which may still be running. Returns None if there are no units.
     """
     if not units:
         return None

@@ -35,7 +35,7 @@ NAME = "the Prefect server"
 START_SECONDS = 300  # enough for a busy machine
 STOP_SECONDS = 20
 
-# The shell waits until its standard input ends. The kernel closes that pipe when this process has ended.
+# The shell waits until its standard input ends. It ends when this process has ended.
 _WATCHER = "read _; kill -9 {pid} 2>/dev/null"
 
 
@@ -137,7 +137,7 @@ def is_healthy(url: str) -> bool:
 
 def tie_to_this_process(pid: int) -> None:
     """Start a shell that kills the process ``pid`` when this process has ended."""
-    readable, writable = os.pipe()  # children do not inherit it, so only this process holds the writable end
+    readable, writable = os.pipe()  # children do not inherit the pipe, so only this process holds the writable end
     watcher = subprocess.Popen(
         ["/bin/sh", "-c", _WATCHER.format(pid=pid)],
         stdin=readable,
