@@ -113,7 +113,7 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # the process of another user
+    except PermissionError:  # the process exists, but belongs to another user
         return True
     return True
 
