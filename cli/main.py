@@ -125,7 +125,7 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
     except Exception as error:  # anything else is a defect of Trailhouse
-        from trailhouse.warehouse.failures import explain_failure  # here, because it is slow to import
+        from trailhouse.warehouse.failures import explain_failure  # imported late, because it is slow
 
         if (failure := explain_failure(error)) is not None:
             return report_error(f"error: {failure.message}", f"  hint: {failure.hint}", failure.exit_code, arguments)
