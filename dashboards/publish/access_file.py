@@ -60,5 +60,5 @@ def read_access(path: Path) -> Access:
         return Access({})
     try:
         return Access(read_declaration(path, AccessDeclaration).groups)
-    except BadInputError as error:  # the file is configuration, not input
+    except BadInputError as error:  # the file is configuration and no input, so a UsageError fits
         raise UsageError(error.message, error.hint) from error

@@ -132,7 +132,7 @@ def name_asset(kind: str, content: Mapping[str, Any]) -> str:
 def normalise(kind: str, content: Mapping[str, Any]) -> Content:
     """Return the content of an asset without installation-specific ids, cached state, defaults and arbitrary order."""
     known = {key: value for key, value in content.items() if key not in ("version", "is_managed_externally")}
-    if kind == "databases" and "allow_file_upload" in known:  # Superset exports the field under its older name
+    if kind == "databases" and "allow_file_upload" in known:  # Superset exports it as allow_csv_upload, its old name
         known["allow_csv_upload"] = known.pop("allow_file_upload")
     kept = without_defaults(known, DEFAULTS[kind])
     if kind == "datasets":
@@ -194,7 +194,10 @@ def normalise_dashboard(content: Content) -> None:
 
 
 def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return by UUID of a chart which charts a click in it filters. Superset's default scopes are left out."""
+    """Return, by UUID of a chart, which charts a click in this chart filters.
+
+    Default scopes, which Superset adds to an export, are left out.
+    """
     scopes = {
         uuids[int(number)]: entry.get("crossFilters", {}).get("scope", SCOPE_BY_DEFAULT)
         for number, entry in configuration.items()

@@ -56,7 +56,7 @@ def publish_bundle(client: PublishingClient, files: Mapping[str, str]) -> Drift:
     drift = find_drift(client, files)
     if drift.missing or drift.changed:
         client.import_assets(zip_bundle(files))
-    for kind in reversed(KINDS):  # dashboards before the charts that they show
+    for kind in reversed(KINDS):  # deletes dashboards before the charts that they show
         remove_assets(client, kind, [asset for asset in drift.superfluous if asset.key.kind == kind])
     return drift
 

@@ -46,7 +46,10 @@ class RightsDrift:
 
 
 def compare_rights(present: Rights, wanted: Rights) -> RightsDrift:
-    """Return which roles and rules differ between ``present`` and ``wanted``, in any permission or field."""
+    """Return the roles and rules that are missing, changed or superfluous in ``present``, compared to ``wanted``.
+
+    A role is changed if its permissions differ; a rule, if any of its fields differs.
+    """
     there = name_all(present)
     asked = name_all(wanted)
     return RightsDrift(

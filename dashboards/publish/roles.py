@@ -15,7 +15,7 @@ GROUP_PREFIX = "Suites: "
 Permission = tuple[str, str]
 """The name of a permission of Superset, and the view that the permission applies to."""
 
-# A stakeholder opens dashboards and sets a password, but cannot write, explore, export or list assets.
+# A stakeholder opens dashboards and sets a password, but cannot change, explore, export or list assets.
 STAKEHOLDER_PERMISSIONS = frozenset[Permission](
     {
         ("can_read", "Dashboard"),
@@ -25,7 +25,7 @@ STAKEHOLDER_PERMISSIONS = frozenset[Permission](
         ("can_write", "DashboardFilterStateRestApi"),
         ("can_read", "DashboardPermalinkRestApi"),
         ("can_get", "MenuApi"),
-        ("can_read", "SecurityRestApi"),  # the CSRF token of forms
+        ("can_read", "SecurityRestApi"),  # gives the CSRF token of forms
         ("can_dashboard", "Superset"),
         ("can_dashboard_permalink", "Superset"),
         ("can_language_pack", "Superset"),
