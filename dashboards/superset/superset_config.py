@@ -78,7 +78,7 @@ SQL_MAX_ROW = 100_000
 SQLLAB_TIMEOUT = MINUTE_SECONDS
 SUPERSET_WEBSERVER_TIMEOUT = 2 * MINUTE_SECONDS
 
-# Functions that reach files or other hosts, that read a table past row-level security, or that block a thread.
+# These functions reach files or other hosts, read a table past row-level security, or block a thread.
 # The key is the engine name of clickhouse-connect, "clickhousedb"; Superset's own list has the key "clickhouse", which
 # is never looked up. A test compares this list with the table functions of the engine.
 DISALLOWED_SQL_FUNCTIONS = {
