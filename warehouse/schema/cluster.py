@@ -1,9 +1,11 @@
-"""The schema on a cluster: tables are replicated, and the large ones are sharded as well.
+"""The schema on a cluster: every table is replicated, and the large tables are sharded as well.
 
-Tables that grow with the number of checkpoints have model_id as the first column of their partition key. On a cluster
-such a table becomes ``<name>_local``, which is replicated within each shard, and a Distributed table ``<name>`` over
-it. All rows of a model and corpus are on one shard, so that a token's scores over training are read from one shard.
-All other tables are small. Every node has a replica of the whole table, so that joins and views need no other node.
+A table is sharded if model_id is the first column of its partition key, because such tables grow with the number of
+checkpoints. On a cluster, a sharded table consists of two tables: ``<name>_local`` holds the rows and is replicated
+within each shard, and the Distributed table ``<name>`` reads from all shards. All rows of a model and corpus are on one
+shard, so that a token's scores over training are read from one shard.
+
+The other tables are small. Every node has a complete replica of them, so that joins and views need no other node.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from trailhouse.errors import UsageError
 from trailhouse.support.quoting import quote_identifier, quote_literal
 
 LOCAL_SUFFIX = "_local"
-# {uuid}, {shard} and {replica} are macros of the server. {uuid} is unique to a table, so that a table of the same name
-# in another database has another path in Keeper.
+# Path in Keeper and name of a replica. The server replaces the macros {uuid}, {shard} and {replica}. Every table has
+# its own {uuid}, so that tables of the same name in two databases have different paths.
 SHARD_REPLICA = ("'/clickhouse/tables/{uuid}/{shard}'", "'{replica}'")
 WHOLE_REPLICA = ("'/clickhouse/tables/{uuid}/all'", "'{shard}-{replica}'")
 
@@ -38,7 +40,7 @@ _DISTRIBUTED = re.compile(
 
 @dataclass(frozen=True)
 class ClusterSchema:
-    """Writes the statements of a schema for a cluster; ``sharded`` names the tables that are sharded."""
+    """Translator of schema statements for a cluster; ``sharded`` contains the names of the sharded tables."""
 
     cluster: str
     database: str
@@ -46,7 +48,7 @@ class ClusterSchema:
 
     @classmethod
     def read(cls, cluster: str, database: str, statements: Iterable[str]) -> ClusterSchema:
-        """Find the tables to shard in the statements of all migrations: those partitioned by model first."""
+        """Find the tables to shard: those whose CREATE statement has model_id first in its partition key."""
         found = [(_CREATE.match(statement), _SHARDED.search(statement)) for statement in statements]
         return cls(cluster, database, frozenset(match["name"] for match, partition in found if match and partition))
 
@@ -56,10 +58,10 @@ class ClusterSchema:
         return f"on cluster {quote_identifier(self.cluster)}"
 
     def write(self, statement: str) -> list[str]:
-        """Translate one statement for the cluster: one statement for a replicated table, two for a sharded one.
+        """Translate one statement for the cluster: one statement for a replicated table, two for a sharded table.
 
-        Raises ValueError for a statement other than CREATE TABLE, ALTER TABLE and DROP TABLE, which migrations for
-        clusters cannot use.
+        Raises ValueError if the statement is not CREATE TABLE, ALTER TABLE or DROP TABLE. Migrations cannot use other
+        statements on a cluster.
         """
         if (created := _CREATE.match(statement)) is not None:
             return self._create(created["create"], created["name"], statement[created.end() :])
@@ -80,9 +82,9 @@ class ClusterSchema:
 
 
 def replicate_engine(definition: str, replica: tuple[str, str]) -> str:
-    """Replace the MergeTree engine of a CREATE TABLE by its Replicated variant.
+    """Return a CREATE TABLE with its MergeTree engine replaced by the Replicated variant of the engine.
 
-    ``replica`` is the path in Keeper and the replica's name; they become the first two arguments of the engine.
+    ``replica`` has the path in Keeper and the replica's name. They become the first two arguments of the engine.
     """
     match = _ENGINE.search(definition)
     if match is None:
@@ -94,7 +96,7 @@ def replicate_engine(definition: str, replica: tuple[str, str]) -> str:
 def sharding_key(definition: str) -> str:
     """Return the sharding expression of a table: a hash of its partition columns without the step.
 
-    Leaving the step out puts all steps of a model and corpus on one shard.
+    The step is left out so that all steps of a model and corpus are on one shard.
     """
     match = _SHARDED.search(definition)
     if match is None:
@@ -113,7 +115,7 @@ class ShardedTable:
     key: str
 
     def distribute(self, create: str, name: str, local: str) -> str:
-        """Write the statement that creates a Distributed table ``name`` over ``local``, with this sharding key."""
+        """Return the statement that creates a Distributed table ``name`` over ``local``, with this sharding key."""
         arguments = ", ".join([*map(quote_literal, (self.cluster, self.database, local)), self.key])
         return (
             f"{create} {quote_identifier(self.database, name)} on cluster {quote_identifier(self.cluster)}"
@@ -121,9 +123,9 @@ class ShardedTable:
         )
 
     def create_staging_table(self, staging: str) -> list[str]:
-        """Write the statements that create a staging table that is sharded like this table.
+        """Return the statements that create a staging table that is sharded like this table.
 
-        Its rows are then on the shards where they stay after the partition is replaced.
+        Rows of the staging table are then on the shard on which they stay after the partition is replaced.
         """
         local = quote_identifier(self.database, staging + LOCAL_SUFFIX)
         return [
@@ -133,14 +135,14 @@ class ShardedTable:
         ]
 
     def replace_partition(self, staging: str, expression: str, server_version: tuple[int, int]) -> list[str]:
-        """Write the statements that replace one partition on every shard by the content of the staging table.
+        """Return the statements that replace one partition on every shard by the content of the staging table.
 
-        They first wait until every replica has all rows of the staging table. A shard without such rows drops its
-        rows of the partition, so that no old rows remain where the number of shards was changed.
+        The first statement waits until every replica has all rows of the staging table. A shard that has no rows of the
+        staging table drops its rows of the partition, so that no old rows remain after the number of shards changed.
         """
         on_cluster = f"on cluster {quote_identifier(self.cluster)}"
         source = quote_identifier(self.database, staging + LOCAL_SUFFIX)
-        # Servers from 26.6 on need this setting to accept a source without rows; older servers do not know it.
+        # Since version 26.6, servers accept a source without rows only with this setting. Older servers lack it.
         allowed = ", allow_replace_partition_from_empty_source = 1" if server_version >= (26, 6) else ""
         return [
             f"system sync replica {on_cluster} {source}",
@@ -149,13 +151,13 @@ class ShardedTable:
         ]
 
     def drop_staging_table(self, staging: str) -> list[str]:
-        """Write the statements that drop a staging table on every node, also one that was created in part."""
+        """Return the statements that drop a staging table on every node, even if it was created only in part."""
         names = [quote_identifier(self.database, name) for name in (staging, staging + LOCAL_SUFFIX)]
         return [f"drop table if exists {name} on cluster {quote_identifier(self.cluster)} sync" for name in names]
 
 
 def find_sharded_table(client: Client, table: str) -> ShardedTable | None:
-    """Return how a table is sharded; None for a table that is not a Distributed one."""
+    """Return how a table is sharded; None if the table is not a Distributed table."""
     rows = client.query(
         "select engine_full from system.tables where database = currentDatabase() and name = {table:String}"
         " and engine = 'Distributed'",
@@ -165,9 +167,9 @@ def find_sharded_table(client: Client, table: str) -> ShardedTable | None:
 
 
 def refuse_cluster(client: Client, database: str, cluster: str = "") -> None:
-    """Raise UsageError if the database has tables on a cluster, or ``cluster`` names one to create them on.
+    """Raise UsageError if the database has tables on a cluster, or if ``cluster`` is not empty.
 
-    Backup and restore read through one node, which has only its own shard.
+    Backup and restore refuse clusters because they read through one node, and a node has only the rows of its shard.
     """
     rows = client.query(CLUSTER_TABLE, parameters={"database": database}).result_rows
     if rows or cluster:
@@ -179,9 +181,9 @@ def refuse_cluster(client: Client, database: str, cluster: str = "") -> None:
 
 
 def read_engine(engine_full: str) -> ShardedTable:
-    """Parse the engine of a Distributed table as ``system.tables.engine_full`` states it.
+    """Parse the engine of a Distributed table, given as in ``system.tables.engine_full``.
 
-    Raises ValueError for another engine, and for a Distributed table without a sharding key.
+    Raises ValueError if the engine is not Distributed or has no sharding key.
     """
     match = _DISTRIBUTED.match(engine_full)
     if match is None:

@@ -1,6 +1,6 @@
 """Schema migrations: numbered SQL files that are applied once, in order.
 
-The table ``schema_migration`` holds which migrations were applied, with the SHA-256 of each file.
+The table ``schema_migration`` lists the applied migrations, with the SHA-256 of each file.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ class AppliedMigration:
 
 
 def packaged_migrations() -> Traversable:
-    """Return the folder of migrations that Trailhouse ships."""
+    """Return the folder of the migrations that are part of Trailhouse."""
     return resources.files("trailhouse") / "sql" / "migrations"
 
 
 def read_migrations(folder: Traversable) -> list[Migration]:
     """Read the migrations of a folder, in the order of their numbers.
 
-    Raises BadInputError if the name of a file has no number, and if two files have the same number.
+    Raises BadInputError if the name of a file has no number, or if two files have the same number.
     """
     migrations: dict[int, Migration] = {}
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
@@ -87,7 +87,7 @@ def read_migrations(folder: Traversable) -> list[Migration]:
 
 
 def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migration]:
-    """Return the migrations that were not applied yet, or in part only; nothing is written.
+    """Return the migrations that were not applied yet, or only in part; nothing is written.
 
     Raises UsageError if the file of an applied migration was changed, or if the warehouse has a migration that this
     version of Trailhouse does not know.
@@ -110,10 +110,10 @@ def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migr
 
 
 def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> list[Migration]:
-    """Create the database and apply the missing migrations; returns those that this call applied.
+    """Create the database and apply the missing migrations; return the migrations that this call applied.
 
-    The number of finished statements is stored after each statement, so that a migration that was interrupted
-    continues where it stopped. If the address names a cluster, the tables are created there; see
+    The number of finished statements is stored after each statement, so that an interrupted migration continues where
+    it stopped. If the address names a cluster, the tables are created on this cluster; see
     :mod:`trailhouse.warehouse.schema.cluster`.
     """
     schema = read_schema(address, migrations)
@@ -130,7 +130,7 @@ def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> 
 
 
 def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> ClusterSchema | None:
-    """Return how the schema is translated for the cluster that the address names; None for one server."""
+    """Return the translator for the cluster that the address names; None if it names no cluster."""
     if not address.cluster:
         return None
     statements = [statement for migration in migrations for statement in migration.statements]
@@ -138,13 +138,13 @@ def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> Clust
 
 
 def translate(statement: str, schema: ClusterSchema | None) -> list[str]:
-    """Return the statements to run for one statement of a migration: itself, or its translation for a cluster."""
+    """Return the statements to run for one statement of a migration; on a cluster, these are its translation."""
     repeatable = make_repeatable(statement)
     return [repeatable] if schema is None else schema.write(repeatable)
 
 
 def apply_migration(client: Client, migration: Migration, schema: ClusterSchema | None) -> None:
-    """Run the statements of one migration that were not run yet."""
+    """Run the statements of a migration that were not run yet."""
     done = read_applied(client).get(migration.version)
     first = done.statement_count if done is not None else 0
     for index, statement in enumerate(migration.statements):
@@ -157,13 +157,13 @@ def apply_migration(client: Client, migration: Migration, schema: ClusterSchema 
 def make_repeatable(statement: str) -> str:
     """Add IF NOT EXISTS to a CREATE statement.
 
-    A run that was killed may have created the table without storing that it did.
+    The addition is needed because a run may be killed after it created the table and before it stored its progress.
     """
     return re.sub(r"\A(create (?:table|view|materialized view)) (?!if not exists)", r"\1 if not exists ", statement)
 
 
 def write_progress(client: Client, migration: Migration, statement_count: int) -> None:
-    """Write to ``schema_migration`` how many statements of a migration were run."""
+    """Store in ``schema_migration`` how many statements of a migration were run."""
     client.insert(
         "schema_migration",
         [[migration.version, migration.name, migration.sha256, statement_count,
@@ -173,7 +173,7 @@ def write_progress(client: Client, migration: Migration, statement_count: int) -
 
 
 def read_applied(client: Client) -> dict[int, AppliedMigration]:
-    """Return the rows of ``schema_migration`` by version; empty where the warehouse was never initialised."""
+    """Return the rows of ``schema_migration`` by version; empty if the warehouse was never initialised."""
     if not read_row(client, "exists table schema_migration")[0]:
         return {}
     rows = client.query(
