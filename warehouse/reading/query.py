@@ -14,7 +14,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import read_row
 
-# Return strings as Arrow strings instead of binary and dictionaries.
+# With these settings, text columns arrive as Arrow strings, not as binary or dictionary columns.
 ARROW_SETTINGS = {
     "output_format_arrow_string_as_string": 1,
     "output_format_arrow_low_cardinality_as_dictionary": 0,
@@ -26,7 +26,7 @@ COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
 
 
 def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
-    """Run one statement and return its rows; a table without columns for a statement that returns none.
+    """Run one statement and return its rows; if the statement returns no rows, a table without columns.
 
     Raises BadInputError with the engine's message if the statement is refused.
     """
@@ -44,7 +44,7 @@ def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = 
 
 
 def first_line(error: Exception) -> str:
-    """Return the engine's message on one line, without version and stack trace."""
+    """Return the engine's error message on one line, without version and stack trace."""
     text = str(error).partition("server response: ")[2] or str(error)
     text = text.partition("(version ")[0]
     return " ".join(text.split())
@@ -58,10 +58,10 @@ def read_columns(
     *,
     only_latest: bool = False,
 ) -> pa.Table:
-    """Return columns of a table or mart, ordered by these columns.
+    """Return columns of a table or mart, ordered by the returned columns.
 
-    ``equals`` selects the rows that have the given value in each of its columns. ``only_latest`` reads a
-    ReplacingMergeTree table with FINAL, that is the latest row of each key.
+    ``equals`` maps columns to values and selects the rows with these values. ``only_latest`` reads only the latest row
+    of each key of a ReplacingMergeTree table.
 
     Raises BadInputError if the table does not exist.
     """
@@ -96,7 +96,7 @@ class TableSize:
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """How many checkpoints of one model are scored on one corpus; a model without scores has an empty corpus_id."""
+    """Number of scored checkpoints of a model on a corpus; a model without scores has an empty corpus_id."""
 
     suite_id: str
     model_id: str

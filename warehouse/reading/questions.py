@@ -6,8 +6,8 @@ A question is a file ``sql/questions/<subject>/<name>.sql``. It begins with comm
     -- caveats fct_trend_caveat
     -- parameter corpus_id String = python-docs-validation: what the parameter means
 
-The rest is one SELECT that uses the parameters as {corpus_id:String}. The line ``caveats`` is optional. It names a
-mart of caveats; those about the suite and corpus of the question are printed with the answer.
+The rest is one SELECT, in which the parameter above is written {corpus_id:String}. The line ``caveats`` is optional. It
+names a mart of caveats. The caveats about the suite and corpus of the question are printed with the answer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PARAMETER = re.compile(r"-- parameter (\w+) (\w+)(?: = (.*?))?: (.+)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a question. The user must give its value where ``default`` is None."""
+    """A parameter of a question. If ``default`` is None, the user must give a value."""
 
     name: str
     type: str
@@ -49,16 +49,16 @@ class Question:
     parameters: tuple[Parameter, ...]
     sql: str
     caveat_mart: str | None = None
-    """Mart with the caveats to print beside the answer."""
+    """Mart with the caveats that are printed with the answer; None if the question has no caveats."""
 
 
 def packaged_questions() -> Traversable:
-    """Return the folder of questions that Trailhouse ships."""
+    """Return the folder of the questions that are part of Trailhouse."""
     return resources.files("trailhouse") / "sql" / "questions"
 
 
 def read_questions(folder: Traversable) -> dict[str, Question]:
-    """Return the questions of a folder that has one folder per subject, by name, ordered by subject and name.
+    """Return the questions of a folder by name, ordered by subject and name. Each subject is a subfolder.
 
     Raises BadInputError if two subjects have a question of the same name.
     """
@@ -79,9 +79,9 @@ def read_questions(folder: Traversable) -> dict[str, Question]:
 
 
 def parse_question(subject: str, name: str, text: str) -> Question:
-    """Parse the comments of a question's file; the whole text is the statement.
+    """Parse the comments of a question's file. The SQL of the question is the complete text with its comments.
 
-    Raises BadInputError if there is no description.
+    Raises BadInputError if the comments have no description.
     """
     comments = [line for line in text.splitlines() if line.startswith("--")]
     parameters = tuple(Parameter(*match.groups()) for match in map(PARAMETER.fullmatch, comments) if match)
@@ -94,17 +94,17 @@ def parse_question(subject: str, name: str, text: str) -> Question:
 
 
 def ask_question(client: Client, question: Question, values: Mapping[str, str]) -> pa.Table:
-    """Run a question with the given parameter values and the defaults of the others.
+    """Run a question with the given parameter values; parameters without a value get their default.
 
-    Raises UsageError naming a parameter that is unknown or has no value.
+    Raises UsageError if a value is given for an unknown parameter, or if a parameter has neither value nor default.
     """
     return run_sql(client, question.sql, fill_parameters(question, values))
 
 
 def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the value of every parameter: the given one or its default.
+    """Return the value of every parameter: the given value or the default.
 
-    Raises UsageError naming a parameter that is unknown or has no value.
+    Raises UsageError if a value is given for an unknown parameter, or if a parameter has neither value nor default.
     """
     known = {parameter.name: parameter for parameter in question.parameters}
     for name in values:
