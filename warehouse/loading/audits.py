@@ -1,4 +1,4 @@
-"""Audits in the warehouse. The findings are written first, then the row that says that the audit is finished."""
+"""Writing and reading the results of audits. An audit counts only if it has a row in raw_audit_run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trailhouse.warehouse.loading.row_versions import next_version
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """The result of one check of one checkpoint; a row of raw_checkpoint_audit without suite and audit."""
+    """The result of one check of one checkpoint: a row of raw_checkpoint_audit without the ids of suite and audit."""
 
     model_id: str
     step: int
@@ -23,7 +23,7 @@ class AuditFinding:
     status: str
     """ok, wrong, known or unchecked."""
     message: str
-    """What was found; empty where nothing is wrong."""
+    """What is wrong; empty if nothing is wrong."""
     hint: str
     location: str
     """Directory of the checkpoint, or its revision on the hub."""
@@ -31,7 +31,8 @@ class AuditFinding:
     weights_sha256: str
 
 
-# Columns of raw_checkpoint_audit in the order of the fields of AuditFinding; two of them have other names.
+# Columns of raw_checkpoint_audit for the fields of AuditFinding, in the same order. The columns of the fields hint and
+# location are called cure and place.
 FINDING_COLUMNS = (
     "model_id",
     "step",
@@ -46,9 +47,9 @@ FINDING_COLUMNS = (
 
 
 def read_scored_identities(client: Client, suite_id: str) -> dict[tuple[str, int], frozenset[tuple[str, str, str]]]:
-    """Return what a suite's complete scores were computed with, by (model_id, step).
+    """Return the identities of the checkpoints that a suite's complete scores were computed from, by (model_id, step).
 
-    Each element is a (weights_sha256, config_sha256, tokenizer_id).
+    An identity is (weights_sha256, config_sha256, tokenizer_id).
     """
     rows = client.query(
         "select model_id, step, weights_sha256, JSONExtractString(settings, 'config_sha256'), tokenizer_id"
@@ -63,13 +64,13 @@ def read_scored_identities(client: Client, suite_id: str) -> dict[tuple[str, int
 
 
 def read_latest_audit(client: Client) -> str | None:
-    """Return the time of the latest stored audit as text; None where there was no audit."""
+    """Return the time of the latest stored audit as text; None if there was no audit."""
     count, latest = read_row(client, "select count(), toString(max(audited_at)) from raw_audit_run")
     return str(latest) if count else None
 
 
 def read_latest_findings(client: Client, suite_id: str) -> tuple[uuid.UUID | None, list[AuditFinding]]:
-    """Return the latest finished audit of a suite and its findings; None and no findings where there was none."""
+    """Return the id and the findings of a suite's latest finished audit; None and no findings if there is no audit."""
     runs = client.query(
         "select audit_run_id from raw_audit_run where suite_id = {suite_id:String} order by audited_at desc limit 1",
         parameters={"suite_id": suite_id},
@@ -93,11 +94,11 @@ def write_audit(
     wrong_count: int,
     are_values_read: bool,
 ) -> uuid.UUID:
-    """Write the findings of an audit, then the row that says that it is finished; returns its id.
+    """Write the findings of an audit, and then its row in raw_audit_run; return the id of the audit.
 
-    An audit without that row does not count, so an audit that was killed between the two writes has no effect.
-    Nothing is written if the suite's latest audit has the same findings, since `trailhouse watch` audits every few
-    minutes; the id of that audit is returned.
+    An audit without a row in raw_audit_run does not count, so an audit that is killed between the two writes has no
+    effect. If the suite's latest audit has the same findings, nothing is written and the id of that audit is returned,
+    because `trailhouse watch` audits every few minutes.
     """
     latest_run_id, latest_findings = read_latest_findings(client, suite_id)
     if latest_run_id is not None and sorted(findings, key=repr) == sorted(latest_findings, key=repr):

@@ -1,4 +1,4 @@
-"""Canonical JSON: one text for equal settings, so that their SHA-256 can be part of a key."""
+"""Canonical JSON: equal settings give the same text, so that the SHA-256 of the text can identify the settings."""
 
 from __future__ import annotations
 

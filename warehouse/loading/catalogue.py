@@ -1,4 +1,4 @@
-"""The catalogue: suites, models, checkpoints, corpora, documents and tokens. Writing it again changes nothing."""
+"""Writing the catalogue: suites, models, checkpoints, corpora, documents and tokens. Repetition changes nothing."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from trailhouse.warehouse.loading.partition_load import Partition, replace_parti
 from trailhouse.warehouse.loading.row_versions import next_version
 
 Record = Mapping[str, object]
-"""One row of a raw table, by column."""
+"""One row of a raw table: its values by column name."""
 
-# Columns that say when a row was written. They are not compared, so they alone do not make a row new.
+# Columns with the time at which a row was written. They are ignored when a record is compared with the stored row.
 VOLATILE_COLUMNS = frozenset({"updated_at", "discovered_at"})
 
 
 def upsert(
     client: Client, table: str, key: Sequence[str], records: Sequence[Record], written_at: str = "updated_at"
 ) -> int:
-    """Write the records that are new or differ from the stored row of the same key; returns how many were written.
+    """Write the records that are new or differ from the stored row of the same key; return how many were written.
 
-    ``table`` is a ReplacingMergeTree table, ``written_at`` its version column: the latest row of a key is the valid
-    one. A record that is stored already is not written again, so ``discovered_at`` keeps its first value.
+    ``table`` is a ReplacingMergeTree table with the version column ``written_at``: the latest row of a key is the valid
+    row. A record that is already stored is not written again, so that ``discovered_at`` keeps its first value.
     """
     if not records:
         return 0
@@ -47,7 +47,7 @@ def upsert(
 def read_records(
     client: Client, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> dict[tuple[object, ...], tuple[object, ...]]:
-    """Return the valid rows of a ReplacingMergeTree table: the values of ``columns`` by the values of ``key``."""
+    """Return the valid rows of a ReplacingMergeTree table: values of ``columns``, by the values of ``key``."""
     with answering_promptly(client):
         result = client.query(f"select {', '.join(columns)} from {table} final")
     key_indices = [columns.index(name) for name in key]
@@ -58,7 +58,7 @@ def read_records(
 def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
     """Write a corpus and its documents, unless the warehouse already has them with the same SHA-256.
 
-    ``record`` is a row of raw_corpus, ``documents`` rows of raw_document. Returns whether anything was written.
+    ``record`` is a row of raw_corpus, ``documents`` are rows of raw_document. Return whether anything was written.
     """
     corpus_id = str(record["corpus_id"])
     with answering_promptly(client):
@@ -79,7 +79,7 @@ def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
 def load_tokens(client: Client, tokenizer_id: str, corpus_id: str, tokens: pa.Table) -> bool:
     """Write the tokens of a corpus under one tokenizer, unless the warehouse already has the same token ids.
 
-    ``tokens`` are rows of raw_token, ordered by (document_id, position). Returns whether anything was written.
+    ``tokens`` are rows of raw_token, ordered by (document_id, position). Return whether anything was written.
     """
     partition = Partition("raw_token", (("tokenizer_id", tokenizer_id), ("corpus_id", corpus_id)))
     with answering_promptly(client):

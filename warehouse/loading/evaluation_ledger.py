@@ -33,7 +33,7 @@ EvaluationLedgerKey = tuple[str, int, str, int, int]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the scores of one checkpoint on one task are computed from; equal evaluation keys mean equal scores."""
+    """Everything that determines the scores of a checkpoint on a task. Equal evaluation keys mean equal scores."""
 
     model_id: str
     step: int
@@ -47,24 +47,24 @@ class Evaluation:
 
     @property
     def ledger_key(self) -> EvaluationLedgerKey:
-        """The key of the ledger row. The ledger holds one evaluation for each."""
+        """The key of the evaluation's ledger row. The ledger has one valid row for each key."""
         return self.model_id, self.step, self.task_id, self.shot_count, self.seed
 
     @property
     def evaluation_key(self) -> str:
-        """SHA-256 over everything that decides a score, as 64 hexadecimal digits."""
+        """SHA-256 over everything that determines the scores, as 64 hexadecimal digits."""
         parts = [self.weights_sha256, self.task_sha256, self.tokenizer_id, str(self.shot_count), str(self.seed)]
         return hashlib.sha256("\n".join([*parts, self.settings_json]).encode()).hexdigest()
 
     @property
     def settings_json(self) -> str:
-        """The settings as the ledger stores them."""
+        """The settings as JSON text, as the ledger stores them."""
         return write_canonical_json(self.settings)
 
 
 @dataclass(frozen=True)
 class EvaluationScores:
-    """The option scores of one evaluation, and the seconds they took."""
+    """The option scores of one evaluation, and how many seconds the scoring took."""
 
     evaluation: Evaluation
     scores: pa.RecordBatch
@@ -74,7 +74,7 @@ class EvaluationScores:
 def load_task(client: Client, record: Record, items: pa.Table) -> bool:
     """Write a task and its items, unless the warehouse already has them with the same SHA-256.
 
-    ``record`` is a row of raw_task, ``items`` rows of raw_task_item. Returns whether anything was written.
+    ``record`` is a row of raw_task, ``items`` are rows of raw_task_item. Return whether anything was written.
     """
     task_id = str(record["task_id"])
     stored_count = read_row(
@@ -93,11 +93,11 @@ def read_evaluation_keys(
 ) -> dict[EvaluationLedgerKey, str]:
     """Return the evaluation keys of the complete evaluations of a suite's models, by ledger key.
 
-    ``checkpoint``, a (model_id, step), restricts the result to one checkpoint of the suite.
+    If ``checkpoint`` is given as (model_id, step), only evaluations of this checkpoint are returned.
 
-    An evaluation is complete if its ledger row says so and all of its option scores are stored. Two processes that
-    add evaluations to one checkpoint at the same time may remove each other's scores; such evaluations are not
-    complete, so they are repeated.
+    An evaluation is complete if its ledger row says so and all of its option scores are stored. The scores are counted
+    because two processes that add evaluations to one checkpoint at the same time may remove each other's scores. An
+    evaluation without its scores is not complete, so it is repeated.
     """
     condition = "startsWith(model_id, {prefix:String})"
     parameters: dict[str, str | int] = {"prefix": f"{suite_id}/"}
@@ -118,7 +118,7 @@ def read_evaluation_keys(
 
 
 def read_latest_evaluation(client: Client) -> str | None:
-    """Return the time of the latest ledger row of an evaluation as text; None where the ledger is empty."""
+    """Return the time of the latest row of the evaluation ledger as text; None if the ledger is empty."""
     count, latest = read_row(client, "select count(), toString(max(evaluated_at)) from raw_evaluation_ledger")
     return str(latest) if count else None
 

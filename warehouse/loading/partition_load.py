@@ -1,9 +1,9 @@
-"""Bulk load: rows go into a staging table, which then replaces one partition of the target table in one step.
+"""Bulk load: rows are inserted into a staging table, and then replace one partition of the target table in one step.
 
 create staging table -> insert batches -> check the count -> replace partition -> drop staging table
 
-A load that is killed before the partition is replaced changes nothing that a reader can see. A load that is killed
-afterwards has stored all of its rows. In both cases the load can be repeated.
+If a load is killed before the partition is replaced, readers see no change. If it is killed afterwards, all of its rows
+are stored. In both cases the load can be repeated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trailhouse.warehouse.connection import answering_patiently, answering_promp
 from trailhouse.warehouse.schema.cluster import LOCAL_SUFFIX, ShardedTable, find_sharded_table
 
 STAGING_PREFIX = "stage_"
-# A staging table that is older than this belongs to a load that was killed.
+# A staging table that is older than this lifetime is assumed to belong to a killed load.
 STAGING_LIFETIME_HOURS = 24
 # On a cluster, distributed_foreground_insert makes an insert return only when the shards have stored the rows.
 LOAD_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 1, "distributed_foreground_insert": 1}
@@ -32,7 +32,7 @@ PartitionValue = str | int
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition of a table: the columns of its partition key with their values, in order."""
+    """One partition of a table; ``key`` has the columns of the partition key with their values, in order."""
 
     table: str
     key: tuple[tuple[str, PartitionValue], ...]
@@ -50,12 +50,11 @@ class Partition:
 
 
 def replace_partition(client: Client, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]) -> int:
-    """Replace the content of one partition by the rows of the batches; returns the number of rows.
+    """Replace the content of one partition by the rows of the batches; return the number of rows.
 
-    Columns of the partition key are added to batches that lack them. Repeating a load changes nothing.
+    Batches may lack the columns of the partition key; the columns are then added. Repeating a load changes nothing.
 
-    Raises BadInputError, with nothing changed, if there are no rows: an empty partition is always a mistake of the
-    caller.
+    Raises BadInputError and changes nothing if there are no rows, because an empty load is a mistake of the caller.
     """
     with open_staging_table(client, partition) as (staging, sharded):
         row_count = fill_staging_table(client, staging, partition, batches)
@@ -67,9 +66,9 @@ def replace_partition(client: Client, partition: Partition, batches: Iterable[pa
 
 
 def copy_partition(client: Client, source: Partition, target: Partition) -> int:
-    """Replace the target partition by the rows of the source partition, with the target's key; returns their number.
+    """Replace the target partition by a copy of the source partition with the target's key; return the row count.
 
-    The rows are copied within the server. Raises BadInputError, with nothing changed, if the source is empty.
+    The rows are copied within the server. Raises BadInputError and changes nothing if the source has no rows.
     """
     row_count = read_row(client, f"select count() from {quote_identifier(source.table)} where {source.condition}")[0]
     if row_count == 0:
@@ -86,7 +85,7 @@ def copy_partition(client: Client, source: Partition, target: Partition) -> int:
 
 
 def write_copy(staging: str, source: Partition, target: Partition, columns: list[str]) -> str:
-    """Write the INSERT that fills a staging table with the source's rows under the target's key."""
+    """Return the INSERT that fills a staging table with the source's rows under the target's key."""
     constants = {column: quote_literal(value) for column, value in target.key}
     return (
         f"insert into {quote_identifier(staging)} ({', '.join(map(quote_identifier, columns))})"
@@ -96,7 +95,7 @@ def write_copy(staging: str, source: Partition, target: Partition, columns: list
 
 
 def list_insertable_columns(client: Client, table: str) -> list[str]:
-    """List the columns of a table, in order, without aliases, which are computed when they are read."""
+    """Return the columns of a table in order, without ALIAS columns because no values can be inserted into them."""
     rows = client.query(
         "select name from system.columns where database = currentDatabase() and table = {table:String}"
         " and default_kind != 'ALIAS' order by position",
@@ -107,14 +106,14 @@ def list_insertable_columns(client: Client, table: str) -> list[str]:
 
 @contextlib.contextmanager
 def open_staging_table(client: Client, partition: Partition) -> Iterator[tuple[str, ShardedTable | None]]:
-    """Create a staging table for one load, and drop it when the block ends, also after an error.
+    """Create a staging table for one load, and drop it when the block ends, even after an error.
 
-    Yields its name, and on a cluster the sharded table that the rows are for; None on one server.
+    Yields the name of the staging table and, if the partition's table is sharded, its ShardedTable; otherwise None.
     """
     staging = f"{STAGING_PREFIX}{partition.table}_{uuid.uuid4().hex}"
     with answering_promptly(client):
         sharded = find_sharded_table(client, partition.table)
-    # On a cluster every statement waits for the slowest replica, so it gets no short timeout.
+    # A statement on a cluster gets no short timeout because it waits for the slowest replica.
     with answering_promptly(client) if sharded is None else contextlib.nullcontext():
         try:
             run_statements(client, create_staging_table(staging, partition.table, sharded))
@@ -124,14 +123,14 @@ def open_staging_table(client: Client, partition: Partition) -> Iterator[tuple[s
 
 
 def create_staging_table(staging: str, table: str, sharded: ShardedTable | None) -> list[str]:
-    """Write the statements that create a staging table with the columns of ``table``."""
+    """Return the statements that create a staging table with the columns of ``table``."""
     if sharded is not None:
         return sharded.create_staging_table(staging)
     return [f"create table if not exists {quote_identifier(staging)} as {quote_identifier(table)}"]
 
 
 def swap_partition(client: Client, staging: str, partition: Partition, sharded: ShardedTable | None) -> list[str]:
-    """Write the statements that replace the partition by the content of the staging table."""
+    """Return the statements that replace the partition by the content of the staging table."""
     if sharded is not None:
         major, minor = (int(number) for number in str(client.server_version).split(".")[:2])
         return sharded.replace_partition(staging, partition.expression, (major, minor))
@@ -140,7 +139,7 @@ def swap_partition(client: Client, staging: str, partition: Partition, sharded: 
 
 
 def drop_staging_table(staging: str, sharded: ShardedTable | None) -> list[str]:
-    """Write the statements that drop a staging table, also one that was created in part."""
+    """Return the statements that drop a staging table, even if it was created only in part."""
     if sharded is not None:
         return sharded.drop_staging_table(staging)
     return [f"drop table if exists {quote_identifier(staging)} sync"]
@@ -155,9 +154,9 @@ def run_statements(client: Client, statements: Iterable[str]) -> None:
 def fill_staging_table(
     client: Client, staging: str, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]
 ) -> int:
-    """Insert the batches and return their number of rows.
+    """Insert the batches and return their total number of rows.
 
-    Each batch has a deduplication token of its own, so that a request that is sent again is stored once.
+    Each batch has its own deduplication token, so that a request that is sent twice is stored once.
     """
     row_count = 0
     for index, batch in enumerate(batches):
@@ -173,7 +172,7 @@ def fill_staging_table(
 def add_key_columns(table: pa.Table, partition: Partition) -> pa.Table:
     """Add the columns of the partition key, each with one constant value.
 
-    Strings are dictionary-encoded, which was the fastest to load.
+    Strings are dictionary-encoded because this encoding was the fastest to load.
     """
     for column, value in partition.key:
         if column in table.column_names:
@@ -188,7 +187,7 @@ def add_key_columns(table: pa.Table, partition: Partition) -> pa.Table:
 
 
 def check_staging_table(client: Client, staging: str, partition: Partition, row_count: int) -> None:
-    """Raise RuntimeError unless the staging table holds ``row_count`` rows, all of them of the partition."""
+    """Raise RuntimeError if the staging table does not hold ``row_count`` rows that all belong to the partition."""
     query = f"select count(), countIf({partition.condition}) from {quote_identifier(staging)}"
     stored_count, matching_count = read_row(client, query)
     if (stored_count, matching_count) != (row_count, row_count):
@@ -199,7 +198,7 @@ def check_staging_table(client: Client, staging: str, partition: Partition, row_
 
 
 def drop_abandoned_staging_tables(client: Client) -> list[str]:
-    """Drop the staging tables that killed loads left more than a day ago; returns their names."""
+    """Drop the staging tables that are more than a day old, which killed loads left; return their names."""
     rows = client.query(
         "select name from system.tables where database = currentDatabase() and startsWith(name, {prefix:String})"
         " and metadata_modification_time < now() - toIntervalHour({hours:UInt32})",

@@ -1,8 +1,8 @@
 """The score ledger: which checkpoint was scored on which corpus, from which weights and with which settings.
 
-A checkpoint counts as scored when its ledger row has the expected score key and ``is_complete`` is true. The row is
-written after the scores. Before scores are replaced by scores of another key, the row is marked incomplete, so that
-a complete row always describes the scores that are stored.
+A checkpoint counts as scored if its ledger row has the expected score key and ``is_complete`` is true. The row is
+written after the scores are stored. Before scores with another key replace stored scores, the row is marked incomplete,
+so that a complete row always describes the stored scores.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trailhouse.warehouse.loading.row_versions import next_version
 
 @dataclass(frozen=True)
 class ScoredPartition:
-    """What one partition of raw_token_score is computed from; equal score keys mean equal scores."""
+    """Everything that determines the scores in a partition of raw_token_score. Equal score keys mean equal scores."""
 
     model_id: str
     corpus_id: str
@@ -35,17 +35,17 @@ class ScoredPartition:
     tokenizer_id: str
     settings: Mapping[str, object]
     window: Mapping[str, int] = field(default_factory=dict)
-    """Context length and stride in tokens. They follow from the settings and the model, so the key omits them."""
+    """Context length and stride in tokens. The key omits them because they follow from the settings and the model."""
 
     @property
     def score_key(self) -> str:
-        """SHA-256 over everything that decides a score, as 64 hexadecimal digits."""
+        """SHA-256 over everything that determines the scores, as 64 hexadecimal digits."""
         parts = [self.weights_sha256, self.corpus_sha256, self.tokenizer_id, write_canonical_json(self.settings)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def settings_json(self) -> str:
-        """The settings of the key and the window, as the ledger stores them."""
+        """The settings and the window as JSON text, as the ledger stores them."""
         return write_canonical_json({**self.settings, **self.window})
 
     @property
@@ -59,7 +59,7 @@ class ScoredPartition:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One row of the ledger: a partition, how many scores it holds, and which run wrote it."""
+    """One row of the ledger: a partition, its number of scores, and the run that computed them."""
 
     scored: ScoredPartition
     scoring_run_id: UUID
@@ -81,7 +81,7 @@ def read_score_keys(client: Client, corpus_id: str) -> dict[tuple[str, int], str
 
 
 def read_latest_scoring(client: Client) -> str | None:
-    """Return the time of the latest ledger row as text; None where the ledger is empty."""
+    """Return the time of the latest row of the score ledger as text; None if the ledger is empty."""
     count, latest = read_row(client, "select count(), toString(max(scored_at)) from raw_score_ledger")
     return str(latest) if count else None
 
@@ -95,8 +95,8 @@ def load_scores(
 ) -> LedgerEntry:
     """Replace the partition by the rows of the batches, then write its ledger row.
 
-    If the process is killed, the warehouse holds either no complete ledger row with this key, and the load is to be
-    repeated, or the ledger row and all of its scores.
+    If the process is killed, the warehouse has either the complete ledger row and all of its scores, or no complete
+    ledger row with this key. In the second case the load must be repeated.
     """
     invalidate_other_key(client, scored, scoring_run_id)
     score_count = replace_partition(client, scored.partition, batches)
@@ -104,11 +104,11 @@ def load_scores(
 
 
 def copy_scores(client: Client, origin: tuple[str, int], scored: ScoredPartition) -> LedgerEntry:
-    """Copy the scores of ``origin``, a (model_id, step), to a checkpoint with the same score key.
+    """Copy the scores of ``origin``, given as (model_id, step), to a checkpoint with the same score key.
 
-    Equal keys mean equal weights, configuration, tokenizer, corpus and settings, so the model would compute the
-    same scores again. The ledger row names the run that computed them. If the process is killed, the warehouse is as
-    after a killed ``load_scores``.
+    Equal keys mean equal weights, configuration, tokenizer, corpus and settings, so the model would only compute equal
+    scores again. The new ledger row names the run that computed the scores of ``origin``. If the process is killed, the
+    copy can be repeated like a load.
 
     Raises BadInputError if the ledger has no complete row for the origin with this score key.
     """
@@ -121,9 +121,9 @@ def copy_scores(client: Client, origin: tuple[str, int], scored: ScoredPartition
 
 
 def read_scoring_run(client: Client, origin: tuple[str, int], scored: ScoredPartition) -> UUID:
-    """Return the run that computed the scores of ``origin`` under the score key of ``scored``.
+    """Return the run that computed the scores of ``origin`` with the score key of ``scored``.
 
-    Raises BadInputError if the ledger has no complete row for it.
+    Raises BadInputError if the ledger has no complete row of ``origin`` with this score key.
     """
     model_id, step = origin
     runs = client.query(
@@ -148,7 +148,7 @@ def read_scoring_run(client: Client, origin: tuple[str, int], scored: ScoredPart
 def commit_scores(
     client: Client, scored: ScoredPartition, score_count: int, scoring_run_id: UUID, started_at: datetime
 ) -> LedgerEntry:
-    """Write the complete ledger row of a partition whose scores are stored, and return it."""
+    """Write and return the complete ledger row of a partition; its scores must be stored already."""
     with answering_promptly(client):
         log_prob_sum_nats = read_row(
             client, f"select sum(toFloat64(log_prob_nats)) from raw_token_score where {scored.partition.condition}"
@@ -166,9 +166,9 @@ def commit_scores(
 
 
 def invalidate_scores(client: Client, partitions: Iterable[tuple[str, int, str]]) -> int:
-    """Mark the ledger rows of partitions, given as (model_id, step, corpus_id), as incomplete.
+    """Mark the ledger rows of partitions as incomplete; return how many of these rows were complete before.
 
-    The scores stay stored, but nothing is derived from them any more. Returns how many rows were complete before.
+    A partition is given as (model_id, step, corpus_id). Its scores stay stored, but nothing is derived from them.
     """
     invalidated_count = 0
     for model_id, step, corpus_id in partitions:
@@ -185,14 +185,14 @@ def invalidate_scores(client: Client, partitions: Iterable[tuple[str, int, str]]
 
 
 def invalidate_other_key(client: Client, scored: ScoredPartition, scoring_run_id: UUID) -> None:
-    """Mark the ledger row of a partition as incomplete where it has another score key, before its rows are replaced."""
+    """Mark the ledger row of a partition as incomplete if the row has a score key other than that of ``scored``."""
     present = read_score_keys(client, scored.corpus_id).get((scored.model_id, scored.step))
     if present is not None and present != scored.score_key:
         write_entry(client, LedgerEntry(scored, scoring_run_id))
 
 
 def write_entry(client: Client, entry: LedgerEntry) -> None:
-    """Append a ledger row; the latest row of a partition is the valid one."""
+    """Append a ledger row. If a partition has several rows, the latest row is valid."""
     scored = entry.scored
     row = {
         "model_id": scored.model_id,
