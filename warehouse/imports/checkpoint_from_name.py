@@ -8,13 +8,13 @@ from pathlib import PurePath
 from trailhouse.errors import UsageError
 
 STEP = re.compile(r"(?:checkpoint|global_step|iter|step)[-_]?(\d{1,18})", re.IGNORECASE)
-# Parts of a path that are not the name of a model.
+# Parts of a path that are never the name of a model.
 NO_MODEL = re.compile(r"(?:hf|main|model|checkpoints?|final|latest|\.|)", re.IGNORECASE)
 MAXIMUM_STEP = 2**63 - 1
 
 
 def parse_step(text: str) -> int | None:
-    """Return the step in a revision or path, such as `step1000` or `checkpoint-1000`; None if there is none.
+    """Return the step in a revision or path such as `step1000` or `checkpoint-1000`; None if it has no step.
 
     If the text has several steps, the last one is returned.
     """
@@ -23,7 +23,7 @@ def parse_step(text: str) -> int | None:
 
 
 def parse_model_name(text: str) -> str | None:
-    """Return the model name in a hub repository or path: the last part of the path that is not a step.
+    """Return the model name in a hub repository or path: the last part of the path that can be a model name.
 
     Returns None if the text has no model name.
     """
@@ -35,9 +35,9 @@ def parse_model_name(text: str) -> str | None:
 
 
 def compile_path_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile the option --pattern: a regular expression for paths with the groups ``model``, ``step`` or both.
+    """Compile the value of --pattern, a regular expression for paths with a group ``model``, a group ``step`` or both.
 
-    Raises UsageError if it is not a regular expression or has neither group.
+    Raises UsageError if the value is not a regular expression or has neither group.
     """
     hint = r"write it like 'results/(?P<model>[^/]+)/step(?P<step>\d+)'"
     try:

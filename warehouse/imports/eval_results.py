@@ -14,16 +14,16 @@ RESULT_KEY = ("harness", "model_id", "step", "task_id", "task_version", "shot_co
 
 
 def read_latest_import(client: Client) -> str | None:
-    """Return the time of the latest imported result as text; None where nothing was imported."""
+    """Return the time of the latest imported result as text; None if nothing was imported."""
     count, latest = read_row(client, "select count(), toString(max(imported_at)) from raw_eval_result")
     return str(latest) if count else None
 
 
 def load_results(client: Client, results: Sequence[tuple[ResultFile, str, int]]) -> int:
-    """Write the metrics of result files, each given with its model_id and step; returns how many are new or changed.
+    """Write the metrics of result files; return how many metrics are new or changed.
 
-    If two files state the same metric, the file that the harness wrote later is used. Files without a date count as
-    the oldest; of these the last one is used.
+    Each result file is given with its model_id and step. If two files state the same metric, the file with the later
+    date is used. A file without a date counts as older than all others. Of several such files, the last is used.
     """
     records: dict[tuple[object, ...], Record] = {}
     for result, model_id, step in sorted(results, key=lambda entry: entry[0].evaluated_at_seconds):

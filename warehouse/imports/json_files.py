@@ -21,10 +21,10 @@ class JsonField:
 
     file: Path
     name: str
-    """Path of the field from the top, for example results.piqa.acc; empty for the top itself."""
+    """Path of the field in the file, for example results.piqa.acc; empty for the value of the complete file."""
     value: object
     key: str = ""
-    """The last part of ``name``. It may contain dots."""
+    """Name of the field in its object. It is the last part of ``name`` and may contain dots."""
     line: int | None = None
     """Line number, from 1, in a file with one JSON value per line; None in other files."""
 
@@ -63,13 +63,13 @@ class JsonField:
         ]
 
     def read_text(self) -> str:
-        """Return the value without surrounding blanks; raises BadInputError if it is not a string, or blank."""
+        """Return the text without surrounding blanks; raises BadInputError if the value is no string or is blank."""
         if isinstance(self.value, str) and self.value.strip():
             return self.value.strip()
         raise self.fail(f"{_shorten(self.value)} is not text", AS_WRITTEN)
 
     def read_integer(self, minimum: int, maximum: int) -> int:
-        """Return an integer from ``minimum`` to ``maximum``, written as 2 or 2.0; raises BadInputError otherwise."""
+        """Return an integer, written as 2 or 2.0; raises BadInputError if it is not from ``minimum`` to ``maximum``."""
         value = self.value
         is_whole = self.is_number and value == value // 1  # type: ignore[operator]  # it is a number
         if is_whole and minimum <= value <= maximum:  # type: ignore[operator]
@@ -86,14 +86,14 @@ class JsonField:
         raise self.fail(f"{_shorten(self.value)} is not a number", AS_WRITTEN)
 
     def read_boolean(self) -> bool:
-        """Return a boolean; raises BadInputError for other values."""
+        """Return the value; raises BadInputError if it is not a boolean."""
         if isinstance(self.value, bool):
             return self.value
         raise self.fail(f"{_shorten(self.value)} is neither true nor false", AS_WRITTEN)
 
     @property
     def is_number(self) -> bool:
-        """Whether the value is a number; booleans are not."""
+        """Whether the value is a number. A boolean is not a number."""
         return isinstance(self.value, int | float) and not isinstance(self.value, bool)
 
     def _mapping(self) -> dict[str, object]:

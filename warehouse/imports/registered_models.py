@@ -1,4 +1,4 @@
-"""Models of the warehouse, found by the name that another program gives them."""
+"""Finding models of the warehouse by the names that other programs use, and registering imported models."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def read_registered_models(client: Client) -> list[RegisteredModel]:
 
 
 def match_model(name: str, known: Iterable[RegisteredModel]) -> str | None:
-    """Return the model_id of the registered model with this name or id, ignoring case; None if there is none.
+    """Return the model_id of the registered model with this name or id, ignoring case; None if no model has it.
 
-    Raises BadInputError if models of several suites have the name.
+    Raises BadInputError if several models have the name.
     """
     wanted = name.casefold()
     matches = [model.model_id for model in known if wanted in (model.model_name.casefold(), model.model_id.casefold())]
@@ -40,7 +40,7 @@ def match_model(name: str, known: Iterable[RegisteredModel]) -> str | None:
 
 
 def register_imported_model(client: Client, suite: Record, model: Record) -> None:
-    """Write a model of which only results are known, and its suite if the suite is new.
+    """Write a model that is known only from imported results; also write its suite if the suite is new.
 
     ``suite`` is a row of raw_suite; ``model`` holds the known columns of raw_model.
     """

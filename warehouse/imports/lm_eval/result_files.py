@@ -1,8 +1,8 @@
-"""Parsing result files of lm-evaluation-harness, in the format before version 0.4 and in the format since.
+"""Parsing result files of lm-evaluation-harness, in the formats before and since version 0.4.
 
-Before version 0.4, a metric and its standard error are called `acc` and `acc_stderr`. Since then, the name of the
-answer filter is appended: `acc,none` and `acc_stderr,none`. The filter `none` is removed here, so that a metric has
-the same name in both formats.
+Before version 0.4, a metric and its standard error are called `acc` and `acc_stderr`. Since version 0.4, the name of
+the answer filter is appended: `acc,none` and `acc_stderr,none`. This module removes the filter `none`, so that a metric
+has the same name in both formats.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trailhouse.warehouse.imports.json_files import AS_WRITTEN, JsonField, read_
 HARNESS = "lm-evaluation-harness"
 MAXIMUM_SHOTS = 2**15 - 1
 MODEL_ARGUMENTS = ("pretrained", "model", "path", "engine")
-# Fields beside the metrics of a task that are not metrics.
+# Fields of a task in `results` that are not metrics.
 TEXT_FIELDS = {"alias", "name", "sample_len", "sample_count"}
 
 
@@ -40,7 +40,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class ResultFile:
-    """The content of one result file: the checkpoint as the file names it, and the metrics."""
+    """The content of one result file: the name of the evaluated checkpoint, and the metrics."""
 
     file: Path
     model_name: str | None
@@ -50,16 +50,16 @@ class ResultFile:
     tokenizer: str | None
     """Directory or repository of the tokenizer."""
     evaluated_at_seconds: float
-    """When the harness ran, in seconds since 1970; 0 if the file has no date."""
+    """Time of the evaluation in seconds since 1970; 0 if the file has no date."""
     metrics: tuple[Metric, ...]
     not_finite_count: int
-    """Metrics that are NaN or infinite; they are not in ``metrics``."""
+    """Number of metrics that are NaN or infinite. They are left out of ``metrics``."""
 
 
 def list_result_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the given files, and all *.json files below the given directories, without repetition.
+    """Return the given files and all *.json files below the given directories; every file occurs once.
 
-    Raises BadInputError for a path that does not exist and for a directory without *.json files.
+    Raises BadInputError if a path does not exist or a directory contains no *.json file.
     """
     files: dict[Path, None] = {}
     for path in paths:
@@ -76,7 +76,7 @@ def list_result_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def is_result_file(top: JsonField) -> bool:
-    """Return whether a JSON file contains results; output directories contain other JSON files as well."""
+    """Return whether a JSON file contains results; output directories also contain other JSON files."""
     return isinstance(top.value, dict) and "results" in top.value
 
 
@@ -126,19 +126,19 @@ def read_model_arguments(config: JsonField | None) -> dict[str, str]:
 
 
 def read_name(top: JsonField) -> str | None:
-    """Return `model_name`, which is used if the model arguments name no model."""
+    """Return the field `model_name`; None if it is missing."""
     stated = top.find("model_name")
     return stated.read_text() if stated is not None else None
 
 
 def read_revision(config: JsonField | None) -> str:
-    """Return `config.model_revision`, which newer versions write beside the model arguments; empty if missing."""
+    """Return the field `config.model_revision`, which newer versions of the harness write; empty if it is missing."""
     stated = config.find("model_revision") if config else None
     return stated.value if stated is not None and isinstance(stated.value, str) else ""
 
 
 def read_metrics(top: JsonField) -> Iterator[Metric]:
-    """Yield the metrics of all tasks, and of groups of tasks, for which the harness states averages."""
+    """Yield the metrics of all tasks and of all groups of tasks; the metrics of a group are averages."""
     results = top.require("results")
     for task in results.items():
         if not task.key.strip():
@@ -147,7 +147,7 @@ def read_metrics(top: JsonField) -> Iterator[Metric]:
 
 
 def read_task_metrics(top: JsonField, task: JsonField) -> Iterator[Metric]:
-    """Yield the metrics of one task; ``top`` is the whole file, ``task`` the task's object in `results`."""
+    """Yield the metrics of one task; ``top`` is the file, ``task`` is the task's object in `results`."""
     shot_count, version = read_shots(top, task.key), read_version(top, task.key)
     directions = find_object(top, "higher_is_better", task.key)
     item_counts = find_object(top, "n-samples", task.key)
@@ -176,13 +176,13 @@ def find_object(top: JsonField, section: str, task_id: str) -> JsonField | None:
 
 
 def split_metric(key: str) -> tuple[str, str]:
-    """Split `acc,none` into the metric and the answer filter; the filter is empty in the format before 0.4."""
+    """Split a key such as `acc,none` into metric and answer filter; the filter is empty if the key has no comma."""
     metric, _, answer_filter = key.partition(",")
     return metric.strip(), answer_filter.strip()
 
 
 def is_blank(field: JsonField) -> bool:
-    """Return whether a field has no value: null, blank or `N/A`, which groups of tasks have."""
+    """Return whether a field has no value: null, blank, or `N/A`, which the harness writes for groups of tasks."""
     return field.value is None or (isinstance(field.value, str) and field.value.strip() in ("", "N/A"))
 
 
@@ -197,7 +197,7 @@ def read_standard_error(task: JsonField, metric: str, answer_filter: str) -> flo
 
 
 def find_below(top: JsonField, section: str, task_id: str) -> JsonField | None:
-    """Return the field of a task in a section of the file, such as `versions`; None if it is missing."""
+    """Return the field of a task in a section of the file, for example in `versions`; None if it is missing."""
     found = top.find(section)
     return found.find(task_id) if found is not None else None
 
@@ -205,7 +205,8 @@ def find_below(top: JsonField, section: str, task_id: str) -> JsonField | None:
 def read_shots(top: JsonField, task_id: str) -> int:
     """Return the number of exemplars of a task.
 
-    It is stated in `n-shot` of the task, or in the configuration of the task, or in that of the run; 0 if in none.
+    The first of these that the file states is used: `n-shot` of the task, `num_fewshot` in the task's configuration,
+    `num_fewshot` in the run's configuration. If the file states none of them, the number is 0.
     """
     config, task_config = top.find("config"), find_below(top, "configs", task_id)
     stated = (
@@ -219,7 +220,7 @@ def read_shots(top: JsonField, task_id: str) -> int:
 
 
 def read_version(top: JsonField, task_id: str) -> str:
-    """Return the version of a task as text, 2.0 as `2`; empty if the file has none."""
+    """Return the version of a task as text, for example `2` for 2.0; empty if the file has no version."""
     stated = find_below(top, "versions", task_id)
     if stated is None:
         return ""

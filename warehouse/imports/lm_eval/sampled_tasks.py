@@ -1,7 +1,7 @@
 """Tasks of lm-evaluation-harness, reconstructed from samples files.
 
-A run may have evaluated only some of the items of a task. If two samples files agree on the items that are in both,
-the task has the items of both files. If they differ in one of these items, they are of two versions of the task.
+A run may evaluate only some items of a task. If two samples files agree on all items that occur in both, the task has
+the items of both files. If the files differ in an item, they contain two different versions of the task.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.warehouse.imports.lm_eval.samples_files import SampledItem, SampleSettings
 from trailhouse.warehouse.loading.catalogue import Record
 
-# The names of tasks from files have no slash, so the two kinds cannot be confused.
+# Prefix of the task_id. Tasks from task files have no slash in their task_id, so the slash keeps the two kinds apart.
 PREFIX = "lm-eval/"
 FORMAT = "lm-evaluation-harness samples"
 
 ItemContent = tuple[tuple[str, bool], ...]
-"""For each option of an item its text, and whether it is correct."""
+"""Text of each option of an item, and whether the option is correct."""
 
 
 @dataclass(frozen=True)
 class SampledTask:
-    """A task with the items of its samples files."""
+    """A task with the items that occur in its samples files."""
 
     task_id: str
     task_version: str
@@ -37,16 +37,16 @@ class SampledTask:
     """Options by item_id."""
 
     def find_difference(self, version: str, items: Sequence[SampledItem]) -> SampledItem | None:
-        """Return the first item whose options differ from those of this task; None if all agree.
+        """Return the first item whose options differ from the options in this task; None if there is none.
 
-        Items that this task does not have agree with it. If the version differs, the first item is returned.
+        An item that this task does not have is no difference. If ``version`` differs, the first item is returned.
         """
         if version != self.task_version:
             return items[0]
         return next((item for item in items if self.contents.get(item.item_id, describe(item)) != describe(item)), None)
 
     def join(self, items: Sequence[SampledItem]) -> SampledTask:
-        """Return the task with further items; task_sha256 stays the same, so that older scores remain valid."""
+        """Return the task with more items. The task_sha256 does not change, so that older scores remain valid."""
         return SampledTask(
             self.task_id,
             self.task_version,
@@ -57,7 +57,7 @@ class SampledTask:
 
 
 def describe(item: SampledItem) -> ItemContent:
-    """Return the options of an item, by which the same item of two files is compared."""
+    """Return the options of an item, for comparing the items of two files."""
     return tuple((option.text, option.is_correct) for option in item.options)
 
 
@@ -67,7 +67,7 @@ def name_task(task_name: str) -> str:
 
 
 def begin_task(settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
-    """Return a new task with the items of one samples file; task_sha256 is computed from these."""
+    """Return a new task with the items of one samples file; task_sha256 is computed from these items."""
     task_id = name_task(settings.task_name)
     contents = {item.item_id: describe(item) for item in items}
     identity = json.dumps([task_id, settings.task_version, sorted(contents.items())], separators=(",", ":"))

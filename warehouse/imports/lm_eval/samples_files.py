@@ -1,14 +1,14 @@
 """Parsing samples files of lm-evaluation-harness: the log-probability of every option of every item of a task.
 
-``lm_eval --log_samples`` writes one such file per task, beside the result file of the same run. A line is one item
-(the harness says document) with the requests that were sent to the model and its answers:
+``lm_eval --log_samples`` writes one samples file per task into the directory of the run's result file. A line is one
+item (called document by the harness) with the requests to the model and the answers of the model:
 
     arguments   {"gen_args_0": {"arg_0": prompt, "arg_1": option}, ...}    before 0.4.3: [[prompt, option], ...]
     resps       [[["-3.25", "False"]], ...]                                before 0.4.3: [[[-3.25, false]], ...]
     target      "1"                                                        index of the correct option
 
-For tasks with the metric ``acc_mutual_info``, every option is requested twice, the second time without a prompt. The
-second answers are the unconditional log-probabilities.
+For tasks with the metric ``acc_mutual_info``, every option is requested with a prompt and then again without a prompt.
+The answers without a prompt are the unconditional log-probabilities.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAXIMUM_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """The settings of one task in the result file of a run."""
+    """The settings of one task, as the result file of a run states them."""
 
     task_name: str
     task_version: str
@@ -42,18 +42,18 @@ class SampleSettings:
     output_type: str | None
     description: str
     target_delimiter: str
-    """Separates prompt and option; it is not part of the option's text."""
+    """Text between prompt and option. It is not part of the option's text."""
     fewshot_delimiter: str
 
 
 @dataclass(frozen=True)
 class SampledOption:
-    """One option of an item, and the log-probabilities that the model gave it."""
+    """One option of an item with the log-probabilities that the model computed for it."""
 
     text: str
     prompt: str
     continuation: str
-    """The text that was scored: the delimiter and the option."""
+    """The text that was scored, usually the delimiter and the option."""
     log_prob_nats: float
     unconditional_log_prob_nats: float | None
     is_correct: bool
@@ -61,20 +61,21 @@ class SampledOption:
 
 @dataclass(frozen=True)
 class SampledItem:
-    """One item of a task with its options, in the order of the harness."""
+    """One item of a task. Its options are in the order of the harness."""
 
     line: JsonField
     """File and line of the item, for error messages."""
     item_id: int
     question: str
-    """The prompt without description and exemplars, as far as these can be recognised."""
+    """The prompt without description and exemplars, if these can be recognised in the prompt."""
     options: tuple[SampledOption, ...]
 
 
 def list_samples_files(result_file: Path, task_names: Sequence[str]) -> dict[Path, str]:
-    """Return the samples files of the run that wrote a result file, with the task of each.
+    """Return the samples files of the run that wrote a result file. The value of each file is its task.
 
-    They are in the same directory, have the same time in their name, and end in the name of their task.
+    A samples file is in the directory of the result file, has the same time in its name, and its name before the time
+    ends in the name of its task.
     """
     found: dict[Path, str] = {}
     for file in sorted(result_file.parent.glob("*.jsonl")):
@@ -130,7 +131,7 @@ def read_samples(file: Path, settings: SampleSettings) -> list[SampledItem]:
         if item_id in items:
             if filters[item_id] == answer_filter:
                 raise document.fail(f"document {item_id} is there twice", "keep one of the lines")
-            continue  # the same answers with another answer filter
+            continue  # This line repeats the answers to an item, under another answer filter.
         filters[item_id] = answer_filter
         items[item_id] = _read_item(line, item_id, requests, settings)
     if not items:
@@ -147,7 +148,7 @@ def _read_item(line: JsonField, item_id: int, requests: list[JsonField], setting
     if count < 2:
         raise line.require("arguments").fail("there are fewer than two options", AS_WRITTEN)
     unconditional: list[float | None] = [*log_probs[count:]] or [None] * count
-    # Tasks that fill a gap have the option in the prompt, and score the same continuation for all options.
+    # If the task is to fill a gap, each prompt contains its option, and the continuation is the same for all options.
     are_prompts_alike = len({prompt for prompt, _ in pairs[:count]}) == 1
     texts = [
         continuation.removeprefix(settings.target_delimiter)
@@ -172,7 +173,7 @@ def _read_item(line: JsonField, item_id: int, requests: list[JsonField], setting
 
 
 def _has_unconditional_requests(pairs: list[tuple[str, str]]) -> bool:
-    """Return whether the second half of the (prompt, option) requests has no prompts."""
+    """Return whether all (prompt, option) requests in the second half have an empty prompt."""
     half = len(pairs) // 2
     return half > 0 and len(pairs) % 2 == 0 and all(not prompt for prompt, _ in pairs[half:])
 
@@ -205,7 +206,7 @@ def _read_pair(request: JsonField) -> tuple[str, str]:
 
 
 def _read_log_prob(answers: JsonField) -> float:
-    """Return the log-probability of one request, which is a number or text; if it was repeated, the first answer."""
+    """Return the log-probability in the first answer to a request; the file may state it as a number or as text."""
     field = answers
     for _ in range(2):
         inner = field.elements()
@@ -238,7 +239,7 @@ def _read_target(target: JsonField, texts: Sequence[str]) -> set[int]:
     indices = stated if isinstance(stated, list) else [stated]
     if indices and all(isinstance(value, int) and 0 <= value < len(texts) for value in indices):
         return {int(value) for value in indices}
-    if text in texts:  # an option whose text is a number
+    if text in texts:  # The text of the option is a number.
         return {texts.index(text)}
     raise target.fail(
         f"{target.value!r:.60} is neither the index nor the text of one of {len(texts)} options", AS_WRITTEN
