@@ -3,9 +3,9 @@
     .copy.1a2b3c4d.partial/   data files first, manifest last
     copy/                     the same directory, renamed once it is complete
 
-A directory without manifest is not a backup. Rows are read through the client, so that the embedded warehouse and a
-ClickHouse server are backed up in the same way. The manifest has the SHA-256 of every file, and a digest of every
-table that the warehouse computes.
+A directory without a manifest is not a backup. Rows are read through the client, so that the embedded warehouse and a
+ClickHouse server are backed up in the same way. The manifest has the SHA-256 of every file and the digest of every
+table. The warehouse computes these digests.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _PIECE_BYTES = 1 << 20
 
 
 def back_up(client: Client, directory: Path, progress: Progress = lambda *_: None) -> Manifest:
-    """Copy the database of the client into ``directory``, which appears when the copy is complete.
+    """Copy the database of the client into the new directory ``directory``. Only a complete copy gets this name.
 
-    Raises UsageError if the directory exists or cannot be written, if a table changed during the copy, and if the
-    warehouse is on a cluster, since one node has only a part of it.
+    Raises UsageError if the directory exists or cannot be written, if a table changed during the copy, or if the
+    warehouse is on a cluster, because one node of a cluster has only a part of the rows.
     """
     if directory.exists():
         raise UsageError(f"{directory} exists", "name a new directory")
@@ -70,7 +70,7 @@ def back_up(client: Client, directory: Path, progress: Progress = lambda *_: Non
 def copy_tables(client: Client, directory: Path, progress: Progress) -> Manifest:
     """Write the files of all tables and return the manifest that describes them.
 
-    Raises UsageError if a table changed meanwhile.
+    Raises UsageError if a table changed while the files were written.
     """
     engines = list_stored_tables(client)
     before = {name: read_digest(client, name, engine) for name, engine in engines.items()}
@@ -141,7 +141,7 @@ def _compress(read: Callable[[int], bytes], compressor: zstd.ZstdCompressor) -> 
 
 
 def read_definitions(client: Client) -> dict[str, str]:
-    """Return the CREATE statements of all tables and views of the database by name; staging tables are left out."""
+    """Return the CREATE statement of every table and view of the database, by name, without staging tables."""
     rows = client.query(
         "select name, create_table_query from system.tables where database = currentDatabase()"
         " and (engine like '%MergeTree' or engine like '%View') and not startsWith(name, {prefix:String})"
@@ -152,7 +152,7 @@ def read_definitions(client: Client) -> dict[str, str]:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Write the manifest into the directory, and flush everything to the disk before the directory is renamed."""
+    """Write the manifest into the directory, and flush the directory to the disk so that it can be renamed."""
     with (directory / MANIFEST).open("x", encoding="utf-8") as file:
         file.write(format_manifest(manifest))
         file.flush()

@@ -1,4 +1,4 @@
-"""The manifest of a backup: its tables and files, with the hashes that are checked before anything is restored."""
+"""The manifest of a backup: its tables and files with their hashes, which are checked during a restore."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
 Progress = Callable[[str, int, int, str], None]
-"""Called with the name of the work, the number of finished parts, the number of all parts, and the present part."""
+"""Callback for progress: name of the work, number of finished parts, number of all parts, name of the present part."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def format_manifest(manifest: Manifest) -> str:
 def read_manifest(directory: Path) -> Manifest:
     """Read the manifest of a backup and check its hash.
 
-    Raises BadInputError if there is no manifest, it was changed, or a newer version wrote it.
+    Raises BadInputError if there is no manifest, if it was changed, or if a newer version of Trailhouse wrote it.
     """
     path = directory / MANIFEST
     try:
@@ -93,7 +93,7 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def verify_files(directory: Path, manifest: Manifest, progress: Progress = lambda *_: None) -> None:
-    """Compare the SHA-256 of every file with the manifest; raises BadInputError naming the first that differs."""
+    """Compare the SHA-256 of every file with the manifest; raises BadInputError naming the first wrong file."""
     for index, file in enumerate(manifest.files):
         progress("Verifying", index, len(manifest.files), file.table)
         path = directory / file.path

@@ -17,14 +17,15 @@ from trailhouse.warehouse.schema.migrations import Migration, pending_migrations
 Verdict = Literal["ok", "warning", "problem"]
 
 LITTLE_SPACE_FRACTION = 0.1
-# Sums of floating-point numbers depend on the order of the rows, so ledger and table may differ a little.
+# The sums of log-probabilities in ledger and table may differ by this much, because a sum of floating-point numbers
+# depends on the order of the rows.
 SUM_TOLERANCE_NATS_PER_SCORE = 1e-6
 _EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class HealthFinding:
-    """The result of one check; ``hint`` says what to do and is empty where the verdict is ok."""
+    """The result of one check. ``hint`` says what to do; it is empty if the verdict is ok."""
 
     check: str
     verdict: Verdict
@@ -33,7 +34,7 @@ class HealthFinding:
 
 
 def examine_warehouse(client: Client, migrations: list[Migration]) -> list[HealthFinding]:
-    """Run all checks of the warehouse; a check that fails with an error becomes a finding with the verdict problem."""
+    """Run all checks of the warehouse. If a check raises an error, its finding has the verdict problem."""
     checks: list[tuple[str, Callable[[], HealthFinding]]] = [
         ("engine", lambda: check_engine(client)),
         ("migrations", lambda: check_migrations(client, migrations)),
@@ -75,7 +76,7 @@ def check_migrations(client: Client, migrations: list[Migration]) -> HealthFindi
 
 
 def check_disk(client: Client) -> HealthFinding:
-    """Check that the disk of the tables has free space."""
+    """Check that the disks of the server have free space."""
     free_bytes, total_bytes = read_row(client, "select min(free_space), min(total_space) from system.disks")
     found = f"{free_bytes / 1e9:.1f} GB free"
     if total_bytes > 0 and free_bytes < LITTLE_SPACE_FRACTION * total_bytes:
@@ -84,7 +85,7 @@ def check_disk(client: Client) -> HealthFinding:
 
 
 def check_ledger(client: Client) -> HealthFinding:
-    """Check that every complete partition has the number and the sum of scores that the ledger states."""
+    """Check that the scores of every complete partition have the count and the sum that the ledger states."""
     rows = client.query(
         "select ledger.model_id, ledger.corpus_id, ledger.step, ledger.score_count, score.score_count"
         " from raw_score_ledger as ledger final left join ("
@@ -109,12 +110,12 @@ def check_ledger(client: Client) -> HealthFinding:
 
 
 def name_examples(partitions: Iterable[tuple[str, str, int]]) -> str:
-    """Return the first few (model_id, corpus_id, step) as text."""
+    """Return the first few of the given (model_id, corpus_id, step) as text."""
     return ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step in islice(partitions, _EXAMPLES))
 
 
 def check_scores_without_ledger(client: Client) -> HealthFinding:
-    """Look for scores without a complete ledger row, which a load leaves that is killed before it commits."""
+    """Look for scores without a complete ledger row. A load leaves such scores if it is killed before it finishes."""
     rows = client.query(
         "select distinct model_id, corpus_id, step from raw_token_score"
         " where (model_id, corpus_id, step) not in"
@@ -162,7 +163,7 @@ def check_restores(client: Client) -> HealthFinding:
 
 
 def check_marts(client: Client) -> HealthFinding:
-    """Check that the marts were derived after the latest scores."""
+    """Check that the marts were derived after the latest scores were stored."""
     if not read_row(client, "exists table fct_validation_perplexity_by_checkpoint")[0]:
         return HealthFinding("marts", "warning", "nothing is derived yet", "run `trailhouse transform`")
     stale_count, scored_count = read_row(

@@ -1,4 +1,4 @@
-"""Restoring a backup: a new database is filled and compared with the manifest, and then renamed."""
+"""Restoring a backup: a new database is filled, compared with the manifest, and then renamed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def restore(
 ) -> Manifest:
     """Replace the database of ``address`` by the content of a backup.
 
-    Before anything is replaced, the files are compared with the manifest, and then the restored tables, which are
-    written to a new database.
+    First the files are compared with the manifest. Then the tables are restored into a new database and compared with
+    the manifest. Only then does the new database replace the old database.
 
-    Raises BadInputError if the backup is damaged, UsageError if the database has rows and ``replaces`` is False, and
-    if it is on a cluster.
+    Raises BadInputError if the backup is damaged. Raises UsageError if the database is on a cluster, or if it has rows
+    and ``replaces`` is False.
     """
     manifest = read_manifest(directory)
     with connect(address, needs_database=False) as client:
@@ -68,7 +68,7 @@ def find_filled_table(client: Client, database: str) -> str:
 def fill_database(client: Client, directory: Path, manifest: Manifest, progress: Progress) -> None:
     """Create the tables, insert the files and compare the digests.
 
-    Raises BadInputError naming the first table that differs.
+    Raises BadInputError naming the first table whose digest differs from the manifest.
     """
     for table in manifest.tables:
         client.command(move_definition(table.definition, table.name, str(client.database)))
@@ -97,7 +97,7 @@ def compare_table(client: Client, table: BackupTable) -> None:
 
 
 def move_definition(definition: str, name: str, database: str) -> str:
-    """Return a CREATE statement for a table or view of the same name in another database."""
+    """Return a CREATE statement changed so that it creates the table or view ``name`` in ``database``."""
     match = re.match(r"(CREATE (?:TABLE|VIEW|MATERIALIZED VIEW)) \S+", definition)
     if match is None:
         raise BadInputError(f"the backup has no CREATE statement for {name}: {definition[:60]}", "use another backup")
@@ -114,7 +114,7 @@ def rename_references(definition: str, old: str, new: str) -> str:
 
 
 def exchange_databases(client: Client, new: str, name: str) -> None:
-    """Rename the database ``new`` to ``name``; an existing database of that name is then dropped."""
+    """Rename the database ``new`` to ``name``; a database that was called ``name`` before is dropped."""
     replaced = f"replaced_{name}_{uuid.uuid4().hex[:8]}"
     if client.query("exists database " + quote_identifier(name)).result_rows[0][0]:
         client.command(f"rename database {quote_identifier(name)} to {quote_identifier(replaced)}")

@@ -1,4 +1,4 @@
-"""Comparing two servers: queries that need no tables, for which every ClickHouse must return the same bytes."""
+"""Comparing two servers with queries that need no tables. Every ClickHouse must return the same bytes for them."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Difference:
 def generate_queries(companion_count: int = 1) -> list[str]:
     """Return the queries: every expression of _SCALARS in every query of _SHAPES.
 
-    Shapes with two expressions are filled ``companion_count`` times for each first expression.
+    A shape with two expressions is filled with each first expression and ``companion_count`` different second ones.
     """
     queries = []
     for number, scalar in enumerate(_SCALARS):
@@ -113,7 +113,7 @@ def generate_queries(companion_count: int = 1) -> list[str]:
 def choose_formats(queries: list[str], count: int = 4) -> list[tuple[str, str]]:
     """Return (query, format) pairs: every query in ``count`` formats.
 
-    The formats differ from query to query, so that all formats are used.
+    Neighbouring queries get different formats, so that all formats are used.
     """
     return [
         (query, FORMATS[(number + step * 4) % len(FORMATS)])
@@ -134,7 +134,7 @@ def compare_answers(client: Client, other: Client, asked: list[tuple[str, str]])
 
 
 def ask(client: Client, query: str, output_format: str) -> bytes:
-    """Return the answer of a server, or the code of its error."""
+    """Return the answer of a server; if the server refuses the query, the code of its error."""
     try:
         return client.raw_query(query, fmt=output_format)
     except ClickHouseError as error:

@@ -1,4 +1,4 @@
-"""Digest of a table: its number of rows, and a hash of its rows that does not depend on their order."""
+"""Digest of a table: the number of rows, and a hash of the rows that does not depend on the order of the rows."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def list_stored_columns(client: Client, table: str) -> list[str]:
 
 
 def final_clause(engine: str) -> str:
-    """Return `` final`` for a ReplacingMergeTree table, which may hold earlier rows of a key, else an empty text."""
+    """Return `` final`` for a ReplacingMergeTree table because it may hold earlier rows of a key; otherwise empty."""
     return " final" if engine.endswith("ReplacingMergeTree") else ""
 
 
 def read_digest(client: Client, table: str, engine: str, ignored: Collection[str] = ()) -> TableDigest:
-    """Return the digest of a table over its stored columns without the ``ignored`` ones."""
+    """Return the digest of a table over all stored columns that are not in ``ignored``."""
     columns = [name for name in list_stored_columns(client, table) if name not in ignored]
     # The tuple is needed because cityHash64 of several arguments is null if one of them is null.
     hashed = f"cityHash64(tuple({', '.join(quote_identifier(name) for name in columns)}))"
