@@ -1,1 +1,1 @@
-"""The warehouse: connection, schema, bulk loads and ledgers. Metrics are derived elsewhere, by dbt."""
+"""The warehouse: connection, schema, bulk loads and ledgers. Metrics are derived by dbt, not here."""

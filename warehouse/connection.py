@@ -1,4 +1,4 @@
-"""Connections to the warehouse: clickhouse-connect clients, for the embedded server and for ClickHouse alike."""
+"""Connections to the warehouse: clickhouse-connect clients for the embedded server or a ClickHouse server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from trailhouse.errors import UnreachableError, UsageError
 
 CONNECT_TIMEOUT_SECONDS = 10
 QUERY_TIMEOUT_SECONDS = 3600
-# For statements that answer at once. Without it, a network that drops all packets would block a load for an hour.
+# Timeout of statements that are answered at once. With the longer timeout, a network that drops all packets would block
+# a load for an hour.
 PROMPT_TIMEOUT_SECONDS = 25
 
 
@@ -36,7 +37,7 @@ class WarehouseAddress:
 
     @classmethod
     def parse(cls, url: str, database: str, user: str = "", password: str = "", cluster: str = "") -> WarehouseAddress:
-        """Parse ``http[s]://[user[:password]@]host[:port]``; ``user`` and ``password`` override those of the URL.
+        """Parse ``http[s]://[user[:password]@]host[:port]``; ``user`` and ``password`` override the URL.
 
         ``cluster`` is the ClickHouse cluster on which tables are created; empty for a single server.
 
@@ -74,10 +75,10 @@ def redact_url(url: str) -> str:
 
 
 def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client:
-    """Open a client; with ``needs_database=False`` the database may be missing.
+    """Open a client; if ``needs_database`` is False, the database may be missing.
 
-    The client uses no ClickHouse session, since the server runs only one query of a session at a time. A client is
-    for one thread.
+    The client uses no ClickHouse session because the server runs only one query of a session at a time. Threads must
+    not share a client.
 
     Raises UnreachableError if no server answers, the credentials are refused or the database is missing.
     """
@@ -101,10 +102,11 @@ def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client
 
 @contextlib.contextmanager
 def answering_promptly(client: Client) -> Iterator[None]:
-    """Let every statement in the block fail if its answer takes longer than PROMPT_TIMEOUT_SECONDS.
+    """Make every statement in the block fail if its answer takes longer than PROMPT_TIMEOUT_SECONDS.
 
-    This is for inserts, staging tables and the ledger, which answer at once. Long queries inside the block use
-    ``answering_patiently``. The timeout belongs to the client, so the client must not be shared between threads.
+    The block is meant for inserts and for statements on staging tables and the ledger, which are answered at once. Long
+    queries inside the block use ``answering_patiently``. Threads must not share the client because the timeout belongs
+    to the client.
     """
     with _answering_within(client, PROMPT_TIMEOUT_SECONDS):
         yield
@@ -112,7 +114,7 @@ def answering_promptly(client: Client) -> Iterator[None]:
 
 @contextlib.contextmanager
 def answering_patiently(client: Client) -> Iterator[None]:
-    """Let statements in the block take up to QUERY_TIMEOUT_SECONDS, inside ``answering_promptly``."""
+    """Allow each statement in the block QUERY_TIMEOUT_SECONDS, for long queries inside ``answering_promptly``."""
     with _answering_within(client, QUERY_TIMEOUT_SECONDS):
         yield
 
@@ -134,7 +136,7 @@ def _wait_at_most(client: Client, seconds: float) -> Timeout:
 
 
 def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableError:
-    """Return the error of a failed connection: no database, wrong credentials, untrusted certificate or no server."""
+    """Return the error to show for a failed connection: no database, no access, untrusted certificate or no server."""
     text = str(error)
     if "UNKNOWN_DATABASE" in text:
         return UnreachableError(
@@ -157,7 +159,7 @@ def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableE
 
 
 def read_row(client: Client, query: str, parameters: Mapping[str, object] | None = None) -> tuple[Any, ...]:
-    """Run a query whose result has exactly one row, and return that row; raises RuntimeError otherwise."""
+    """Run a query and return the only row of its result; raises RuntimeError if there is not exactly one row."""
     rows = client.query(query, parameters=dict(parameters or {})).result_rows
     if len(rows) != 1:
         raise RuntimeError(f"expected one row, got {len(rows)}: {query}")

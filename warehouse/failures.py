@@ -7,7 +7,7 @@ from urllib3.exceptions import HTTPError
 
 from trailhouse.errors import TrailhouseError, UnreachableError
 
-# Words of the engine's message, their meaning, and the hint; the first match is used.
+# Each entry has words of the engine's message, their meaning and a hint. The first entry that matches is used.
 _REASONS = (
     (("NOT_ENOUGH_SPACE", "No space left on device", "errno: 28"),
      "the disk of the warehouse is full", "free some space and run the same command again"),
