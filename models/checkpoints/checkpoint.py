@@ -1,7 +1,7 @@
 """A checkpoint: the weights of one model after one optimizer step, and its identity.
 
-Owns the content of ``raw_checkpoint`` and reading it from a directory. Nothing here loads weights or writes into a
-checkpoint's directory.
+This module defines the content of ``raw_checkpoint``, and reads it from a directory. It does not load weights, and
+does not write to the checkpoint's directory.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Checkpoint:
     step: int
     tokens_seen: int
     directory: Path
-    """Holds config.json, the tokenizer and, unless the checkpoint is remote, the weights."""
+    """Local directory with config.json, the tokenizer and, unless the checkpoint is remote, the weights."""
     weights_sha256: str
-    """Identity of the weights, see ``weight_files.combine_weight_hashes``."""
+    """Hash that identifies the weights, see ``weight_files.combine_weight_hashes``."""
     config_sha256: str
     tokenizer_id: str
     size_bytes: int
-    """Size of the weight files."""
+    """Total size of the weight files."""
     source: str = ""
-    """Directory, or repository of the hub."""
+    """Local directory, or repository of the Hugging Face hub."""
     revision: str = ""
     commit_hash: str = ""
-    """Commit of the hub that the revision pointed at; empty for a local directory."""
+    """Commit at which the hub's branch pointed; empty for a local directory."""
     weight_files: tuple[WeightFile, ...] = ()
     is_pickled: bool = False
 
@@ -56,7 +56,7 @@ class Checkpoint:
 
     @property
     def location(self) -> str:
-        """Revision of the hub, or local directory, for messages."""
+        """The local directory or the hub's revision, as messages name it."""
         return self.revision or str(self.directory)
 
 
@@ -68,7 +68,7 @@ def read_checkpoint(
     hash_cache: HashCache | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Checkpoint:
-    """Check and hash one checkpoint directory.
+    """Check and hash the files of one checkpoint directory.
 
     ``progress`` is called with the number of bytes hashed since its last call.
 

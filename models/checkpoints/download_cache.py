@@ -1,4 +1,4 @@
-"""The disk cache of downloaded checkpoints: it has a size limit, and the least recently used are removed first."""
+"""The disk cache of downloaded checkpoints. If it exceeds its size limit, the least recently used are removed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from trailhouse.models.checkpoints.whole_directories import PARTIAL_SUFFIX
 
 
 class CheckpointCache:
-    """Directories of downloaded checkpoints, one for each identity, together at most ``limit_bytes`` large.
+    """Directories of downloaded checkpoints, one per checkpoint. Their total size is at most ``limit_bytes``.
 
-    A directory is locked while it is used, and a locked directory is never removed. Therefore the cache exceeds its
-    limit while the checkpoints in use do. The lock of a killed process is released by the operating system.
+    A directory is locked while it is used, and a locked directory is never removed. So the cache exceeds its limit
+    if the checkpoints in use are larger than the limit. The operating system releases the lock of a killed process.
     """
 
     def __init__(self, directory: Path, limit_bytes: int) -> None:
@@ -26,9 +26,10 @@ class CheckpointCache:
 
     @contextmanager
     def reserve(self, checkpoint: Checkpoint) -> Iterator[Path]:
-        """Free the space a checkpoint needs, and keep its directory locked while the block runs.
+        """Free the space that a checkpoint needs, and keep its directory locked while the block runs.
 
-        Yields the directory of the checkpoint. It holds the checkpoint already, or does not exist yet.
+        Yields the directory of the checkpoint. If it exists, it holds the checkpoint already. If not, download the
+        checkpoint to it.
         """
         target = self._directory / f"{checkpoint.weights_sha256}-{checkpoint.config_sha256[:8]}"
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,7 @@ class CheckpointCache:
                 target.touch()
 
     def _free_space(self, target: Path, needed_bytes: int) -> None:
-        """Remove the least recently used directories until ``needed_bytes`` more fit the limit."""
+        """Remove the least recently used directories until another ``needed_bytes`` fit within the limit."""
         partial = target.with_name(target.name + PARTIAL_SUFFIX)  # an interrupted download of this checkpoint
         others = [path for path in self._directory.iterdir() if path.is_dir() and path != partial]
         sizes = {path: _measure_directory(path) for path in sorted(others, key=lambda path: path.stat().st_mtime)}
@@ -52,12 +53,12 @@ class CheckpointCache:
                 with _lock_of(path).acquire(blocking=False):
                     shutil.rmtree(path)
             except Timeout:
-                continue  # in use
+                continue  # the directory is in use
             total_bytes -= size_bytes
 
 
 def _lock_of(directory: Path) -> FileLock:
-    """Return the lock of a checkpoint's directory, which its interrupted download shares."""
+    """Return the lock of a checkpoint's directory. The directory of its interrupted download has the same lock."""
     return FileLock(directory.with_name(directory.name.removesuffix(PARTIAL_SUFFIX) + ".lock"), mode=0o600)
 
 

@@ -1,7 +1,7 @@
 """A cache of SHA-256 hashes, so that weight files that have not changed are not read again.
 
-A file counts as unchanged while its path, inode, size, modification time and change time are the same. Every write
-moves the change time, and ordinary programs cannot set it.
+A file counts as unchanged if its path, inode, size, modification time and change time are unchanged. Every write to a
+file updates its change time, and ordinary programs cannot set the change time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Signature = list[int]
 
 
 class HashCache:
-    """SHA-256 of files by path; without a ``path`` of its own the cache lasts as long as this object."""
+    """The SHA-256 of files, by path. The cache is kept in the file ``path``; without one, it is kept in memory only."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -29,16 +29,16 @@ class HashCache:
     def hash_file(self, path: Path, progress: Callable[[int], None] | None = None) -> str:
         """Return the SHA-256 of a file's content, as 64 hexadecimal digits.
 
-        ``progress`` is called with the number of bytes hashed, or found in the cache, since its last call.
+        ``progress`` is called with the number of bytes since its last call, hashed or found in the cache.
 
-        Raises BadInputError if the file cannot be read, or changed while it was read.
+        Raises BadInputError if the file cannot be read, or if it changed while it was read.
         """
         try:
             before = sign_file(path)
             known = self.entries.get(str(path.resolve()))
             if known is not None and known[0] == before:
                 if progress is not None:
-                    progress(before[1])  # the size
+                    progress(before[1])  # the size of the file
                 return known[1]
             digest = _hash_content(path, progress)
             after = sign_file(path)
@@ -51,7 +51,7 @@ class HashCache:
         return digest
 
     def save(self) -> None:
-        """Write the cache to its file if it has one and anything is new."""
+        """Write the cache to its file, if it has a file and new hashes."""
         if self.path is None or not self.is_changed:
             return
         write_whole(self.path, json.dumps(self.entries))
@@ -59,7 +59,7 @@ class HashCache:
 
 
 def sign_file(path: Path) -> Signature:
-    """Return [inode, size, modification time, change time] of a file: equal while its content is the same."""
+    """Return [inode, size, modification time, change time] of a file. They stay equal if its content stays the same."""
     status = path.stat()
     return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
@@ -75,7 +75,7 @@ def _hash_content(path: Path, progress: Callable[[int], None] | None) -> str:
 
 
 def _read_entries(path: Path | None) -> dict[str, tuple[Signature, str]]:
-    """Read the cache's file. A damaged one counts as empty, since all of it can be computed again."""
+    """Read the cache's file. A damaged file counts as empty, because the hashes can be computed again."""
     if path is None or not path.is_file():
         return {}
     try:

@@ -15,7 +15,8 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.suite import ModelDeclaration
 
-# Larger values are mistakes or attacks: building such a model would take forever, even without weights
+# The largest accepted values. Larger ones are mistakes or attacks, and building such a model would take too long even
+# without weights.
 CONFIGURATION_LIMITS = {
     "hidden_size": 1 << 20,
     "num_hidden_layers": 4_096,
@@ -45,12 +46,12 @@ class ModelRecord:
     model_name: str
     architecture: str
     parameter_count: int
-    """Tied parameters count once."""
+    """Number of parameters; tied parameters count once."""
     non_embedding_parameter_count: int
     layer_count: int
     hidden_size: int
     head_count: int
-    """Attention heads; 0 for an architecture without attention."""
+    """Number of attention heads; 0 for an architecture without attention."""
     head_dimension: int
     vocabulary_size: int
     context_length: int
@@ -61,14 +62,14 @@ class ModelRecord:
 
 
 def check_model_config(checkpoint: Checkpoint) -> None:
-    """Raise BadInputError if config.json describes no causal language model. No weights are read."""
+    """Raise BadInputError if config.json does not describe a causal language model. No weights are read."""
     _build_without_storage(read_config(checkpoint), checkpoint)
 
 
 def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
-    """Return the record of a model. Parameters are counted on torch's meta device, which allocates none.
+    """Return the record of a model. Parameters are counted on torch's meta device, which allocates no memory for them.
 
-    Raises BadInputError if config.json describes no causal language model.
+    Raises BadInputError if config.json does not describe a causal language model.
     """
     config = read_config(checkpoint)
     network = _build_without_storage(config, checkpoint)
@@ -97,9 +98,9 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
 
 
 def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
-    """Return the configuration of a checkpoint; config.json is read at the first call only.
+    """Return the configuration of a checkpoint. Only the first call reads config.json.
 
-    Raises BadInputError if config.json describes no model.
+    Raises BadInputError if config.json does not describe a model.
     """
     return _read_config_file(checkpoint.directory, checkpoint.config_sha256)
 
@@ -147,7 +148,7 @@ def _count_embeddings(network: PreTrainedModel) -> int:
 
 
 def _count_non_embedding_parameters(network: PreTrainedModel) -> int:
-    """Count the parameters outside token and position embeddings and the output head."""
+    """Count all parameters except those of the token embeddings, position embeddings and output head."""
     embeddings = [module for module in network.modules() if isinstance(module, nn.Embedding)]
     head = network.get_output_embeddings()  # type: ignore[no-untyped-call]
     excluded = {

@@ -1,4 +1,4 @@
-"""Hiding the progress bars of transformers; the command line draws its own."""
+"""Hiding the progress bars of transformers, because Trailhouse's command line draws its own progress bars."""
 
 from __future__ import annotations
 

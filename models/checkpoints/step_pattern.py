@@ -1,12 +1,12 @@
 r"""Step patterns: reading how far a checkpoint was trained from the name of its directory or branch.
 
-A suite declares a step pattern, a regular expression that matches the whole name. Named groups say what their digits
-count:
+A suite declares a step pattern, a regular expression that matches the complete name. The name of a group says what the
+group's digits count:
 
     step(?P<step>\d+)                                             step143000
     stage1-step(?P<step>\d+)-tokens(?P<tokens_billions>\d+)B      stage1-step1000-tokens5B
 
-In a pattern without named groups, the first group is the step: checkpoint-(\d+).
+In a pattern without named groups, such as checkpoint-(\d+), the first group is the step.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TrainingPosition:
 
 
 def find_pattern_problem(pattern: str) -> str | None:
-    """Return what is wrong with a step pattern, or None."""
+    """Return what is wrong with a step pattern, or None if nothing is wrong."""
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -49,13 +49,13 @@ def find_pattern_problem(pattern: str) -> str | None:
 
 
 def read_training_position(pattern: str, name: str, batch_tokens: int) -> TrainingPosition | None:
-    """Return the step and the tokens seen that a name states; None if the pattern does not match the whole name.
+    """Return the step and the tokens seen that a name states, or None if the pattern does not match the complete name.
 
         tokens seen = step x batch_tokens      if the name states a step
         step = tokens / batch_tokens, rounded  if the name states tokens only
 
-    Names usually state rounded tokens. Where the stated tokens differ from step x batch_tokens by more than one unit
-    of the name's own counting, the stated ones are taken.
+    Names usually state rounded numbers of tokens, for example in billions. If a name states both the step and tokens,
+    the stated tokens are used only if they differ from step x batch_tokens by more than one such unit.
 
     Raises BadInputError if the pattern matches but captures no number.
     """
@@ -73,7 +73,7 @@ def read_training_position(pattern: str, name: str, batch_tokens: int) -> Traini
 
 
 def _read_tokens(named: dict[str, str], name: str) -> tuple[int, int]:
-    """Return the tokens that a name states and the unit it counts them in; zeros if it states none."""
+    """Return the number of tokens that a name states, and the unit in which it counts them; zeros without tokens."""
     for group, unit in TOKEN_UNITS.items():
         if group in named:
             return _read_number(named[group], name) * unit, unit

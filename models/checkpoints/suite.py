@@ -1,7 +1,7 @@
 """Suites: families of models that are compared with each other, declared in YAML files.
 
-Owns a suite as the rest of Trailhouse uses it, and finding suites by name. ``suite_declaration`` owns the fields of
-the YAML file, ``sources`` how checkpoints are found and fetched.
+This module defines a suite for the rest of Trailhouse, and finds suites by name. ``suite_declaration`` defines the
+fields of the YAML file. ``sources`` finds and fetches checkpoints.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class TrainingRecipe:
     head_count: int
     checkpoint_steps: tuple[int, ...]
     architecture: str = DEFAULT_ARCHITECTURE
-    """One of those that ``suite_declaration.MiniatureModel`` lists."""
+    """One of the architectures that ``suite_declaration.MiniatureModel`` lists."""
 
 
 @dataclass(frozen=True)
 class KnownDamage:
-    """Steps whose checkpoints are known to be damaged; the audit names them, and they are never scored."""
+    """Steps whose checkpoints are known to be damaged. The audit reports them, and they are never scored."""
 
     steps: tuple[int, ...]
     problem: str
@@ -52,8 +52,8 @@ class ModelDeclaration:
 
     model_name: str
     location: str
-    """A directory, a repository of the hub, or a manifest file; for a miniature suite a directory relative to the
-    directory of trained suites."""
+    """A directory, a repository of the hub, or a manifest file. For a miniature suite, the path of a directory relative
+    to the directory of trained suites."""
     step_pattern: str
     """Regular expression for the name of a checkpoint directory or branch, see ``step_pattern``."""
     batch_tokens: int
@@ -67,14 +67,14 @@ class ModelDeclaration:
     """Steps that should have a checkpoint; empty if the suite does not declare them."""
     known_damage: tuple[KnownDamage, ...] = ()
     allow_pickle: bool = False
-    """Whether weights may be read from pickles, as tensors only, if there are no safetensors."""
+    """Whether weights may be read from pickle files if there are no safetensors. Only tensors are read from pickles."""
     final_revision: str = ""
-    """Branch of the hub that holds the checkpoint of the last planned step; its name need not match step_pattern."""
+    """Branch of the hub with the checkpoint of the last planned step. Its name need not match step_pattern."""
     repository: str = ""
-    """Repository of the hub that holds the revisions of a manifest."""
+    """Repository of the hub that holds the revisions which a manifest lists."""
 
     def find_known_damage(self, step: int) -> str | None:
-        """Return the declared damage of a step, or None."""
+        """Return the damage that the suite declares for a step, or None."""
         return next((damage.problem for damage in self.known_damage if step in damage.steps), None)
 
 
@@ -87,7 +87,7 @@ class Suite:
     source: str
     models: tuple[ModelDeclaration, ...]
     declaration: str
-    """The YAML text as it was read."""
+    """The unchanged text of the YAML file."""
 
 
 def packaged_suites_directory() -> Path:
@@ -125,9 +125,9 @@ def list_suites(directories: Iterable[Path]) -> list[Suite]:
 
 
 def find_suite(name: str, directories: Iterable[Path]) -> Suite:
-    """Return the suite called ``name``, or the one in the YAML file at the path ``name``.
+    """Return the suite called ``name``, or the suite in the YAML file whose path is ``name``.
 
-    Raises UsageError naming the declared suites if none has this name, and BadInputError as ``load_suite`` does.
+    Raises UsageError naming the declared suites if no suite has this name. Also raises the errors of ``load_suite``.
     """
     if name.endswith((".yaml", ".yml")):
         return load_suite(Path(name))
@@ -167,7 +167,7 @@ def _build_miniature_model(model: MiniatureModel, suite: MiniatureSuite) -> Mode
 
 
 def _build_existing_model(model: AnyExistingModel, source: str, directory: Path) -> ModelDeclaration:
-    """Return a model whose checkpoints exist already; ``directory`` is that of the suite's file."""
+    """Return a model whose checkpoints exist already. ``directory`` is the directory of the suite's file."""
     location = model.location
     if not isinstance(model, HubModel):
         location = str((directory / Path(location).expanduser()).resolve())

@@ -1,6 +1,6 @@
-"""The fields of a suite's YAML file, as pydantic models: one suite and one model for each source of checkpoints.
+"""The fields of a suite's YAML file, as pydantic classes. Each source of checkpoints has a suite and a model class.
 
-``suite`` converts them to the Suite that the rest of Trailhouse uses.
+The module ``suite`` converts them to the Suite that the rest of Trailhouse uses.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CHECKPOINT_OR_STEP = r"(?:checkpoint|step)-?(\d+)"
 
 
 class StepRange(Declaration):
-    """The steps ``{from: a, to: b, every: c}``: a, a + c, a + 2c, ... up to and including b."""
+    """The range ``{from: a, to: b, every: c}``, which stands for the steps a, a + c, a + 2c, ... and at most b."""
 
     first: Count = Field(alias="from")
     last: Count = Field(alias="to")
@@ -70,7 +70,7 @@ DeclaredSteps = Annotated[tuple[DeclaredStep, ...], Field(min_length=1)]
 
 
 def expand_steps(declared: tuple[int | StepRange, ...]) -> tuple[int, ...]:
-    """Return the single steps and the steps of the ranges, sorted, each once."""
+    """Return the declared single steps and the steps of all ranges, sorted and without repetition."""
     steps: set[int] = set()
     for entry in declared:
         steps.update([entry] if isinstance(entry, int) else range(entry.first, entry.last + 1, entry.every))
@@ -105,7 +105,7 @@ class DeclaredModel(Declaration):
 
 
 class MiniatureModel(DeclaredModel):
-    """A model that is trained on the spot."""
+    """A model that Trailhouse itself trains when it is first scored."""
 
     hidden_size: PositiveCount
     layer_count: PositiveCount
@@ -122,7 +122,7 @@ class MiniatureModel(DeclaredModel):
 
 
 class DeclaredDamage(Declaration):
-    """Steps whose checkpoints are known to be damaged, and how."""
+    """Steps whose checkpoints are known to be damaged, and a description of the damage."""
 
     steps: DeclaredSteps
     problem: Text
@@ -138,7 +138,7 @@ class ExistingModel(DeclaredModel):
 
 
 class FolderModel(ExistingModel):
-    """A model whose checkpoints are the directories of a folder, written by any trainer."""
+    """A model whose checkpoints are the subdirectories of a folder. Any program may have written them."""
 
     step_pattern: StepPattern = CHECKPOINT_OR_STEP
 
@@ -165,7 +165,7 @@ class ManifestModel(ExistingModel):
 
 
 class SuiteFields(Declaration):
-    """The fields that every suite has; ``models`` inherit the fields of ``shared``."""
+    """The fields that every suite has. All ``models`` inherit the fields of ``shared``."""
 
     suite: Name
     description: Text
@@ -192,7 +192,7 @@ class SuiteFields(Declaration):
 
 
 class MiniatureSuite(SuiteFields):
-    """A suite of models that are trained on the spot; all keep checkpoints of the same steps."""
+    """A suite of models that Trailhouse itself trains. All models keep checkpoints of the same steps."""
 
     model_class = MiniatureModel
     source: Literal["miniature"]
@@ -256,5 +256,5 @@ class SuiteFile(RootModel[Annotated[MiniatureSuite | ExistingSuite, Field(discri
 
 
 def parse_suite_file(path: Path, text: str) -> MiniatureSuite | ExistingSuite:
-    """Return what the text of a suite's YAML file declares. Raises BadInputError as ``parse_declaration`` does."""
+    """Return the suite that the text of a YAML file declares. Raises the errors of ``parse_declaration``."""
     return parse_declaration(path, text, SuiteFile, heirs="models", shared="shared").root

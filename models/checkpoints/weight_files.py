@@ -1,6 +1,6 @@
 """Weight files of a checkpoint: finding them, checking their headers, and their combined hash.
 
-Weight files are safetensors, or pickles if the suite allows them for the model.
+Weight files are safetensors files, or pickle files if the suite allows pickles for the model.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAXIMUM_INDEX_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One weight file with its identity."""
+    """One weight file with its size and hash."""
 
     name: str
     size_bytes: int
@@ -39,21 +39,21 @@ def combine_weight_hashes(weight_files: Iterable[WeightFile]) -> str:
     """Return the identity of a checkpoint's weights, as 64 hexadecimal digits.
 
         one file:  its SHA-256
-        shards:    the SHA-256 of their SHA-256s, one a line, in name order
+        shards:    the SHA-256 of a text with the SHA-256 of each file on a line, in name order
 
-    The hub's metadata states the SHA-256 of every file, so the identity is known before anything is downloaded.
+    The hub's metadata states the SHA-256 of every file, so the identity is known before the weights are downloaded.
     """
     hashes = [file.sha256 for file in sorted(weight_files, key=lambda file: file.name)]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(f"{one}\n" for one in hashes).encode()).hexdigest()
 
 
 def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Path]:
-    """Return the weight files of a checkpoint, in name order. Pickles are taken only if there are no safetensors.
+    """Return the weight files of a checkpoint, in name order. Pickles are returned only if there are no safetensors.
 
-    Raises BadInputError if there are none, if there are only pickles and they are not allowed, or if the index
-    names files that are missing.
+    Raises BadInputError if there are no weight files, if there are only pickles but they are not allowed, or if the
+    index names files that are missing.
     """
-    if (directory / SINGLE_NAME).is_file():  # transformers reads it before the index, too
+    if (directory / SINGLE_NAME).is_file():  # like transformers, prefer the single file to the index of shards
         return [_refuse_escape(directory, directory / SINGLE_NAME)]
     if (directory / INDEX_NAME).is_file():
         return _read_index(directory, INDEX_NAME, ".safetensors")
@@ -75,9 +75,9 @@ def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Pa
 
 
 def check_weight_file(path: Path) -> None:
-    """Raise BadInputError if a safetensors file is truncated, or its header is invalid or contradicts its size.
+    """Raise BadInputError if a safetensors file is truncated, or if its header is invalid or contradicts its size.
 
-    A pickle is not opened.
+    Pickle files are not opened.
     """
     if path.suffix == ".bin":
         return
@@ -101,9 +101,9 @@ def read_tensor_shapes(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
 
 
 def choose_weight_names(names: Iterable[str], *, allow_pickle: bool) -> list[str]:
-    """Return the names of the weight files among the names of a repository's files, in name order.
+    """Select the names of weight files from the names of a repository's files, and return them sorted.
 
-    Raises ValueError, saying what is missing, if they are incomplete.
+    Raises ValueError with a text that says what is missing if the weight files are incomplete.
     """
     present = set(names)
     for single, stem, suffix in ((SINGLE_NAME, "model", "safetensors"), (PICKLED_SINGLE_NAME, "pytorch_model", "bin")):
@@ -146,9 +146,9 @@ def _read_index(directory: Path, index_name: str, suffix: str) -> list[Path]:
 
 
 def _refuse_escape(directory: Path, path: Path) -> Path:
-    """Return ``path``. Raises BadInputError if it is a link to a file outside the checkpoint.
+    """Return ``path``. Raises BadInputError if it is a link to a file outside the checkpoint's directory.
 
-    Links into the blobs of a Hugging Face cache are allowed: MODEL/snapshots/COMMIT/FILE -> MODEL/blobs/HASH.
+    A link into the same model's blobs in a Hugging Face cache is allowed: snapshots/COMMIT/FILE -> blobs/HASH.
     """
     real, home = path.resolve(), directory.resolve()
     blobs = home.parent.parent / "blobs"

@@ -1,4 +1,4 @@
-"""Directories that appear complete or not at all: they are filled under a temporary name and then renamed."""
+"""Creating a directory under a temporary name and renaming it when it is complete, so that it is never incomplete."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ PARTIAL_SUFFIX = ".partial"
 
 @contextmanager
 def creating_directory(target: Path) -> Iterator[Path]:
-    """Yield a directory to fill; when the block ends it is renamed to ``target``.
+    """Yield a temporary directory that the block fills. When the block ends, the directory is renamed to ``target``.
 
-    The directory is kept if the block raises, so that an interrupted download can be continued.
+    If the block raises an exception, the temporary directory is kept, so that an interrupted download can be continued.
     """
     partial = target.with_name(target.name + PARTIAL_SUFFIX)
     partial.mkdir(parents=True, exist_ok=True)

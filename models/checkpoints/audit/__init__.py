@@ -1,1 +1,1 @@
-"""Auditing the checkpoints of a suite: missing, damaged, duplicated and replaced ones."""
+"""Auditing a suite: finding its missing, damaged, duplicated and replaced checkpoints."""

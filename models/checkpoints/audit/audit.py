@@ -1,7 +1,7 @@
-"""The audit of a suite: every check of every checkpoint of its listings, as findings.
+"""The audit of a suite: it applies every check to every checkpoint, and returns the results as findings.
 
-Of remote checkpoints only metadata is read, so all checks but those of values and shapes are made before anything
-is downloaded.
+The audit downloads no weights. It reads only the metadata of remote checkpoints, so it cannot check the values and
+shapes of their weights.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 SEVERITY: tuple[Status, ...] = ("unchecked", "ok", "known", "wrong")
 """Statuses from the least to the most severe."""
 CHECKED_OF_UNREADABLE = ("declaration", "presence", "writing")
-"""Checks that can be made of a checkpoint that could not be read."""
+"""Checks that are possible even for a checkpoint that could not be read."""
 
 
 @dataclass(frozen=True)
 class AuditInput:
-    """The suite to audit, its checkpoints, and what was scored before."""
+    """The suite to audit, its checkpoints, and the identities of the checkpoints that were scored before."""
 
     suite: Suite
     listings: Mapping[str, Listing]
-    """By model_id."""
+    """The listing of each model's checkpoints, by model_id."""
     scored_identities: Mapping[CheckpointKey, frozenset[tuple[str, str, str]]] = field(default_factory=dict)
-    """(weights_sha256, config_sha256, tokenizer_id) that the warehouse holds scores of, by (model_id, step)."""
+    """For each (model_id, step), the identities (weights_sha256, config_sha256, tokenizer_id) that were scored."""
     are_values_read: bool = True
     started_at: float = field(default_factory=time.time)
-    """Seconds since the epoch; a file modified later was written during the audit."""
+    """Start of the audit in seconds since the epoch. A file with a later modification time changed during the audit."""
     progress: Callable[[int], None] | None = None
-    """Called with the number of bytes read since its last call."""
+    """A function that is called with the number of bytes read since its last call."""
 
 
 def audit_suite(audit: AuditInput) -> list[Finding]:
     """Return the findings of all checks for all checkpoints, including declared steps without a checkpoint.
 
-    They are sorted by model, step and check, one for each.
+    There is one finding per model, step and check. The findings are sorted in this order.
     """
     everything = [checkpoint for listing in audit.listings.values() for checkpoint in listing.checkpoints]
     duplicates = find_duplicates(everything)
@@ -69,9 +69,9 @@ def audit_suite(audit: AuditInput) -> list[Finding]:
 
 
 def _keep_most_severe(findings: list[Finding]) -> list[Finding]:
-    """Keep one finding for each checkpoint and check.
+    """Keep only the most severe finding for each checkpoint and check.
 
-    There are two where the remains of an unfinished checkpoint lie beside a complete one of the same step.
+    A step has two findings if the remains of an unfinished checkpoint exist besides its complete checkpoint.
     """
     kept: dict[tuple[str, int, str], Finding] = {}
     for finding in findings:
@@ -105,7 +105,7 @@ def _audit_checkpoints(
 
 
 def _list_unchecked(audit: AuditInput, checkpoint: Checkpoint) -> set[str]:
-    """Return the checks that are not made of a checkpoint."""
+    """Return the checks that this audit does not apply to the checkpoint."""
     if checkpoint.is_remote:
         return {"values", "shapes"}
     return {"values"} if checkpoint.is_pickled or not audit.are_values_read else set()
@@ -138,7 +138,7 @@ def _report_checkpoint(
 
 
 def _report_failure(model: ModelDeclaration, model_id: str, failure: FailedCheckpoint) -> list[Finding]:
-    """Report a checkpoint that could not be read: it is incomplete, and most checks are impossible."""
+    """Report a checkpoint that could not be read. Most checks of such a checkpoint are impossible."""
     findings = []
     for check_name in CHECKS:
         if check_name == "completeness":
@@ -169,7 +169,10 @@ def _problem_of(failure: FailedCheckpoint) -> Problem:
 
 
 def _report_missing(model: ModelDeclaration, model_id: str, listing: Listing) -> list[Finding]:
-    """Report the declared steps without a checkpoint; a local run may still reach those after its last one."""
+    """Report the declared steps without a checkpoint.
+
+    For a local run, steps after its last checkpoint are not missing, because the run may still reach them.
+    """
     found = {checkpoint.step for checkpoint in listing.checkpoints}
     found |= {failure.position.step for failure in (*listing.failures, *listing.unfinished)}
     last = max(found, default=-1)

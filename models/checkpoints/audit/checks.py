@@ -1,4 +1,4 @@
-"""The checks of an audit: each returns what is wrong with a checkpoint, as a message and a hint."""
+"""The checks of an audit. Each check returns the problem of a checkpoint as a message and a hint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trailhouse.models.checkpoints.audit.weights import find_configuration_misma
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 
 Problem = tuple[str, str]
-"""Message and hint."""
+"""A message that says what is wrong, and a hint what to do."""
 CHECK_RUN_HINT = "check that the files belong to this run"
 LISTED_DUPLICATES = 5
 
@@ -18,7 +18,10 @@ LISTED_DUPLICATES = 5
 def explain_duplicates(
     duplicates: Mapping[CheckpointKey, list[CheckpointKey]], model_id: str
 ) -> dict[CheckpointKey, Problem]:
-    """Return the problem of each checkpoint that has the same weights as others; ``model_id`` is not repeated."""
+    """Return the problem of each checkpoint that has the same weights as others.
+
+    The messages name the model of another checkpoint only if it is not ``model_id``.
+    """
     hint = "find out which step they belong to, and name the others under known_damage"
     explained = {}
     for key, others in duplicates.items():
@@ -30,7 +33,7 @@ def explain_duplicates(
 
 
 def check_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Problem]:
-    """Return the problem of each checkpoint of one model that has a shard of a later one."""
+    """Return the problem of each checkpoint that has a shard of a later checkpoint of the same model."""
     return {
         key: (f"{name} is that of step {owner}", "upload the shard that belongs here")
         for key, (name, owner) in find_foreign_shards(checkpoints).items()
@@ -40,13 +43,16 @@ def check_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Probl
 def check_deviants(
     checkpoints: Sequence[Checkpoint], problem: str, read: Callable[[Checkpoint], str]
 ) -> dict[CheckpointKey, Problem]:
-    """Return the problem of each checkpoint whose value differs from that of most checkpoints of its model."""
+    """Return the problem of each checkpoint whose value differs from the most frequent value of its model.
+
+    ``read`` returns the value of a checkpoint.
+    """
     deviants = find_deviants(checkpoints, read)
     return dict.fromkeys(deviants, (f"{problem} that of most checkpoints of this model", CHECK_RUN_HINT))
 
 
 def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Problem]:
-    """Return the problem of each local checkpoint whose tensors differ from the others' or from its config.json."""
+    """Return the problem of each local checkpoint whose tensor shapes contradict config.json or most checkpoints."""
     local = [checkpoint for checkpoint in checkpoints if not checkpoint.is_remote]
     shapes = {key_of(checkpoint): read_shapes(checkpoint) for checkpoint in local}
     problems: dict[CheckpointKey, Problem] = {}
@@ -66,7 +72,8 @@ def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Probl
 def check_writing(checkpoint: Checkpoint, started_at: float) -> Problem | None:
     """Return a problem if a local weight file changed after it was hashed.
 
-    A changed size shows this, and so does a modification time after ``started_at``, in seconds since the epoch.
+    A file has changed if its size is different, or if its modification time is after ``started_at`` (in seconds since
+    the epoch).
     """
     if checkpoint.is_remote:
         return None
@@ -78,7 +85,7 @@ def check_writing(checkpoint: Checkpoint, started_at: float) -> Problem | None:
 
 
 def check_values(checkpoint: Checkpoint, progress: Callable[[int], None] | None) -> Problem | None:
-    """Return a problem if a weight of a local checkpoint is NaN or infinite; this reads all weights."""
+    """Return a problem if a weight of a local checkpoint is NaN or infinite. This check reads all weights."""
     for file in checkpoint.weight_files:
         path = checkpoint.directory / file.name
         try:
@@ -94,9 +101,9 @@ def check_values(checkpoint: Checkpoint, progress: Callable[[int], None] | None)
 
 
 def check_revision(checkpoint: Checkpoint, scored: frozenset[tuple[str, str, str]]) -> Problem | None:
-    """Return a problem if the warehouse holds scores of other weights, another config.json or another tokenizer.
+    """Return a problem if the warehouse's scores come from other weights, another config.json or another tokenizer.
 
-    ``scored`` holds the (weights_sha256, config_sha256, tokenizer_id) of the scores of this model and step.
+    ``scored`` holds the (weights_sha256, config_sha256, tokenizer_id) from which this model and step were scored.
     """
     present = (checkpoint.weights_sha256, checkpoint.config_sha256, checkpoint.tokenizer_id)
     for index, name in enumerate(("other weights", "another config.json", "another tokenizer")):

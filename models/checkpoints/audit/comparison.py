@@ -8,16 +8,16 @@ from collections.abc import Callable, Hashable, Sequence
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 
 CheckpointKey = tuple[str, int]
-"""(model_id, step)"""
+"""The key (model_id, step) of a checkpoint."""
 
 
 def key_of(checkpoint: Checkpoint) -> CheckpointKey:
-    """Return (model_id, step)."""
+    """Return the key (model_id, step) of a checkpoint."""
     return checkpoint.model_id, checkpoint.step
 
 
 def find_duplicates(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, list[CheckpointKey]]:
-    """Return, for each checkpoint that shares its weights with others, those others."""
+    """Return, for each checkpoint that has duplicates, all other checkpoints with the same weights."""
     groups: dict[str, list[CheckpointKey]] = defaultdict(list)
     for checkpoint in checkpoints:
         groups[checkpoint.weights_sha256].append(key_of(checkpoint))
@@ -27,11 +27,12 @@ def find_duplicates(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, li
 
 
 def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, tuple[str, int]]:
-    """Return, for each checkpoint of one model that has a shard of a later one, the shard's name and that step.
+    """Find the checkpoints of one model that have a shard of a later checkpoint.
 
-    If two checkpoints share one shard and differ in another, one of them holds a wrong file. The later one is
-    assumed to be right, because a known mistake of uploads is to put files of the final model on earlier branches.
-    Checkpoints that share all shards are duplicates, see ``find_duplicates``.
+    The result has the name of the shard and the later checkpoint's step for each of them. If two checkpoints have one
+    shard in common but not another, one checkpoint has a wrong file. The later checkpoint is assumed to be right,
+    because uploads sometimes put files of the final model on earlier branches by mistake. Checkpoints that have all
+    shards in common are duplicates, see ``find_duplicates``.
     """
     latest: dict[str, Checkpoint] = {}
     for checkpoint in sorted(checkpoints, key=lambda one: one.step):
@@ -41,7 +42,7 @@ def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey
     for checkpoint in checkpoints:
         for file in checkpoint.weight_files if len(checkpoint.weight_files) > 1 else ():
             owner = latest[file.sha256]
-            if owner.weights_sha256 != checkpoint.weights_sha256:  # then the owner is a later checkpoint
+            if owner.weights_sha256 != checkpoint.weights_sha256:  # the owner is another, later checkpoint
                 foreign.setdefault(key_of(checkpoint), (file.name, owner.step))
     return foreign
 
@@ -49,9 +50,9 @@ def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey
 def find_deviants(
     checkpoints: Sequence[Checkpoint], read: Callable[[Checkpoint], Hashable]
 ) -> dict[CheckpointKey, Hashable]:
-    """Return, for each checkpoint whose value differs from the most frequent one, the most frequent value.
+    """Return the checkpoints whose value differs from the most frequent value, each with the most frequent value.
 
-    Of two equally frequent values, that of the latest checkpoint is taken.
+    Of several equally frequent values, the value of the latest checkpoint counts as the most frequent.
     """
     values = [read(checkpoint) for checkpoint in sorted(checkpoints, key=lambda one: -one.step)]
     if not values:

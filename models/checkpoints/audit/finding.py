@@ -7,7 +7,7 @@ from typing import Literal
 
 Status = Literal["ok", "wrong", "known", "unchecked"]
 
-# Every check with the condition it tests, in the order of the report
+# Every check with the condition that it tests, in the order in which they are reported
 CHECKS = {
     "declaration": "the suite does not name the step as damaged",
     "presence": "every declared step has a checkpoint",
@@ -32,13 +32,13 @@ class Finding:
     check_name: str
     status: Status
     message: str = ""
-    """What is wrong; empty if nothing is."""
+    """What is wrong; empty if nothing is wrong."""
     hint: str = ""
     location: str = ""
-    """Directory or revision."""
+    """Directory or revision of the checkpoint."""
     commit_hash: str = ""
     weights_sha256: str = ""
 
     def mark_known(self, problem: str) -> Finding:
-        """Return this finding with status "known": the suite declares the damage ``problem`` for this step."""
+        """Return this finding with the status "known", because the suite declares ``problem`` for this step."""
         return replace(self, status="known", message=f"{self.message} ({problem})" if self.message else problem)

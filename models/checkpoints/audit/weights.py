@@ -1,4 +1,4 @@
-"""Reading weight files: NaN and infinity, block by block in bounded memory, and the shapes of tensors."""
+"""Reading weight files: finding NaN and infinity block by block in bounded memory, and reading tensor shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.weight_files import read_tensor_shapes
 
-# Numbers read at a time: 64 MiB as float32
+# How many numbers are read at a time: 64 MiB as float32
 BLOCK_NUMBERS = 1 << 24
 WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "word_embed_proj_dim")
 
@@ -22,9 +22,9 @@ Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = None) -> str | None:
-    """Return the name of the first tensor of a safetensors file with NaN or infinity, or None.
+    """Return the name of the first tensor of a safetensors file that has NaN or infinity, or None if no tensor has.
 
-    ``progress`` is called with the bytes read since its last call.
+    ``progress`` is called with the number of bytes read since its last call.
     """
     with safe_open(path, framework="pt") as file:
         for name in sorted(file.keys()):
@@ -45,7 +45,7 @@ def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = 
 
 
 def read_shapes(checkpoint: Checkpoint) -> Shapes:
-    """Return name and shape of every tensor of a local checkpoint, sorted by name; an empty tuple for pickles."""
+    """Return the name and shape of every tensor of a local checkpoint, sorted by name; nothing for pickles."""
     if checkpoint.is_pickled:
         return ()
     shapes: dict[str, tuple[int, ...]] = {}
@@ -55,9 +55,9 @@ def read_shapes(checkpoint: Checkpoint) -> Shapes:
 
 
 def find_configuration_mismatch(checkpoint: Checkpoint, shapes: Shapes) -> str | None:
-    """Return how config.json contradicts the weights, or None.
+    """Return how config.json contradicts the weights, or None if it does not.
 
-    The vocabulary size and one of the widths that config.json states must be the shape of some matrix.
+    Some matrix must have the vocabulary size and one of the widths of config.json as its shape.
     """
     try:
         config = json.loads((checkpoint.directory / "config.json").read_bytes())
@@ -77,6 +77,6 @@ def find_configuration_mismatch(checkpoint: Checkpoint, shapes: Shapes) -> str |
 def _is_finite(block: torch.Tensor) -> bool:
     if not block.is_floating_point():
         return True
-    if block.element_size() == 1:  # float8 has no test of its own
+    if block.element_size() == 1:  # torch.isfinite does not accept float8
         block = block.to(torch.float32)
     return bool(torch.isfinite(block).all())

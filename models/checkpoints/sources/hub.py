@@ -1,8 +1,8 @@
 """Checkpoints in branches of a repository of the Hugging Face hub.
 
-Listing reads metadata only, which includes the SHA-256 of every weight file. config.json and the tokenizer's files
-are small and are downloaded once for each distinct content. Besides these only weights are ever downloaded:
-safetensors, or pickles if the suite allows them.
+Listing the checkpoints reads metadata, including the SHA-256 of every weight file, and downloads only small files:
+config.json and the tokenizer's files, once for each distinct content. Fetching a checkpoint downloads its weights:
+safetensors, or pickles if the suite allows them. Nothing else is ever downloaded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LISTING_THREADS = 8
 
 @dataclass(frozen=True)
 class Revision:
-    """A branch that holds a checkpoint, and the commit it points at."""
+    """A branch that holds a checkpoint, and the commit at which the branch points."""
 
     name: str
     commit_hash: str
@@ -45,7 +45,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class RevisionFiles:
-    """The files of a revision that make up the checkpoint."""
+    """The files of a revision that belong to the checkpoint."""
 
     weights: tuple[HubFile, ...]
     small: tuple[HubFile, ...]
@@ -60,12 +60,12 @@ class HubSource:
     model: ModelDeclaration
     repository: HubRepository
     cache_directory: Path
-    """Where small files are stored, one directory for each distinct content."""
+    """Directory in which small files are stored, in one subdirectory for each distinct content."""
     revisions: tuple[tuple[str, TrainingPosition], ...] | None = None
-    """Revisions of a manifest; None for all branches that match the model's step pattern."""
+    """Revisions that a manifest lists, or None for all branches that match the model's step pattern."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:  # noqa: ARG002 - nothing is hashed
-        """Read the branches and the metadata of their files."""
+        """Return the checkpoints, from the branches and the metadata of their files."""
         listing = Listing()
         revisions = self._list_revisions(listing)
         with ThreadPoolExecutor(LISTING_THREADS) as pool:
@@ -80,7 +80,7 @@ class HubSource:
         return listing
 
     def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
-        """Download and verify the weights of the listed commit, and copy the small files beside them."""
+        """Download and verify the weights of the listed commit, and copy the small files to the same directory."""
         if target.is_dir():
             return target
         with creating_directory(target) as directory:
@@ -96,7 +96,7 @@ class HubSource:
         return target
 
     def _list_revisions(self, listing: Listing) -> list[Revision]:
-        """Return the revisions in order of their steps; those of a manifest that do not exist become failures."""
+        """Return the revisions in order of their steps. Report a manifest's missing revisions as failures."""
         branches = self.repository.list_branches()
         wanted = self._match_branches(branches) if self.revisions is None else self.revisions
         found = []
@@ -114,7 +114,7 @@ class HubSource:
         return sorted(found, key=lambda revision: revision.position.step)
 
     def _match_branches(self, branches: Iterable[str]) -> list[tuple[str, TrainingPosition]]:
-        """Return the branches that match the step pattern; ``final_revision`` replaces another of the same step."""
+        """Return the branches that match the step pattern, and ``final_revision`` if no other branch has its step."""
         model, matched = self.model, dict[int, tuple[str, TrainingPosition]]()
         for name in sorted(branches):
             position = read_training_position(model.step_pattern, name, model.batch_tokens)
@@ -133,7 +133,7 @@ class HubSource:
         return list(matched.values())
 
     def _list_files(self, revision: Revision) -> RevisionFiles | BadInputError:
-        """Return the files of a revision, or what is wrong with them; errors of the hub itself are raised."""
+        """Return the files of a revision, or an error that says what is wrong with them. Raise errors of the hub."""
         files = {file.name: file for file in self.repository.list_files(revision.commit_hash)}
         location = f"{self.repository.name} at {revision.name}"
         try:
@@ -177,7 +177,10 @@ class HubSource:
         )
 
     def _fetch_small_files(self, revision: Revision, files: RevisionFiles) -> Path:
-        """Download the small files into a directory named by their content, which other revisions may share."""
+        """Download the small files to a directory whose name depends on their content, and return it.
+
+        Revisions with equal small files share the directory.
+        """
         identity = hashlib.sha256("".join(f"{f.name} {f.blob_id} {f.sha256}\n" for f in files.small).encode())
         target = self.cache_directory / "descriptions" / identity.hexdigest()[:32]
         if target.is_dir():
@@ -190,7 +193,7 @@ class HubSource:
 
 
 def _remove_download_records(directory: Path) -> None:
-    """Remove what huggingface_hub needs to continue an interrupted download."""
+    """Remove the files that huggingface_hub keeps to continue an interrupted download."""
     shutil.rmtree(directory / ".cache", ignore_errors=True)
 
 

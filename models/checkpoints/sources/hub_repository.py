@@ -1,8 +1,8 @@
 """One repository of the Hugging Face hub: its branches, the files in them, and downloading single files.
 
-All requests go through huggingface_hub's own client, so proxies, tokens and mirrors (HF_TOKEN, HF_ENDPOINT) work
-as usual. Files are read from a commit, never from a branch, which may move. Only files asked for by name are
-downloaded.
+All requests use huggingface_hub's own client, so that proxies, tokens and mirrors (HF_TOKEN, HF_ENDPOINT) work as
+usual. Files are read from a commit and never from a branch, because a branch may change. Only files that are
+requested by name are downloaded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from trailhouse.errors import BadInputError, TrailhouseError, UnreachableError
 from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.quiet_libraries import hide_progress_bars
 
-# huggingface_hub changed its HTTP library between versions; the base classes of its own error name the current one
+# huggingface_hub changed its HTTP library between versions. The base classes of HfHubHTTPError are the errors of the
+# library in use.
 REQUEST_ERRORS: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, EntryNotFoundError)
 RETRY_DELAYS_SECONDS = (0.5, 2.0)
 Result = TypeVar("Result")
@@ -41,25 +42,25 @@ class HubFile:
     name: str
     size_bytes: int
     blob_id: str
-    """Git's hash of the content."""
+    """Git's hash of the file's content."""
     sha256: str
-    """SHA-256 of the content for large files (LFS); empty for small ones."""
+    """SHA-256 of the content of a large file (LFS); empty for a small file."""
 
 
 @dataclass(frozen=True)
 class HubRepository:
-    """A repository; without an ``endpoint``, huggingface_hub uses HF_ENDPOINT or huggingface.co."""
+    """A repository of the hub. Without an ``endpoint``, huggingface_hub uses HF_ENDPOINT or huggingface.co."""
 
     name: str
     endpoint: str | None = None
 
     def list_branches(self) -> dict[str, str]:
-        """Return the commit of every branch by name."""
+        """Return the commit of every branch, by branch name."""
         refs = self._request(lambda api: api.list_repo_refs(self.name))
         return {branch.name: branch.target_commit for branch in refs.branches}
 
     def list_files(self, commit_hash: str) -> list[HubFile]:
-        """Return the files in the top directory of a commit."""
+        """Return the files in a commit's top directory."""
         entries = self._request(lambda api: list(api.list_repo_tree(self.name, revision=commit_hash)))
         return [
             HubFile(entry.path, entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs is not None else "")
@@ -68,9 +69,10 @@ class HubRepository:
         ]
 
     def download(self, file: HubFile, commit_hash: str, directory: Path) -> Path:
-        """Download one file into a directory and verify it; an interrupted download is continued.
+        """Download one file to a directory and verify it. An interrupted download is continued.
 
-        Raises BadInputError if the content differs from the metadata twice, and whatever ``_request`` raises.
+        Raises BadInputError if the content differs from the metadata even at a second attempt. Also raises the errors
+        of ``_request``.
         """
         for attempt in range(2):
             path = self._request(lambda _: self._download_once(file, commit_hash, directory, force=attempt > 0))  # noqa: B023
@@ -95,9 +97,9 @@ class HubRepository:
         return Path(path)
 
     def _request(self, call: Callable[[HfApi], Result]) -> Result:
-        """Make a request, up to three times if the hub is unreachable.
+        """Make a request, and try up to three times if the hub is unreachable.
 
-        Raises BadInputError if the hub refuses, UnreachableError if it does not answer.
+        Raises BadInputError if the hub refuses the request, and UnreachableError if it does not answer.
         """
         for delay_seconds in (*RETRY_DELAYS_SECONDS, None):
             try:
@@ -113,13 +115,13 @@ class HubRepository:
 def _has_expected_hash(path: Path, file: HubFile) -> bool:
     if file.sha256:
         return HashCache().hash_file(path) == file.sha256
-    content = path.read_bytes()  # of small files the hub states git's hash: the SHA-1 of a header and the content
+    content = path.read_bytes()  # the hub states git's hash of a small file: the SHA-1 of a header and the content
     git_hash = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
     return git_hash == file.blob_id
 
 
 def _explain(name: str, error: Exception) -> TrailhouseError:
-    """Return the error to show for an error of the client."""
+    """Return the error that Trailhouse shows for an error of huggingface_hub's client."""
     if isinstance(error, GatedRepoError):
         return BadInputError(
             f"the hub repository {name} is gated",

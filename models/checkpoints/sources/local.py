@@ -1,4 +1,4 @@
-"""Checkpoints in local directories: folders of any trainer, and manifests that list paths."""
+"""Checkpoints in local directories, which are found in a folder or listed in a manifest."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from trailhouse.models.checkpoints.sources.source import ByteProgress, FailedChe
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition, read_training_position
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 
-# Names that trainers give to a directory or file they are still writing, besides names that begin with a dot
+# Matches the names that trainers give to unfinished directories and files. Names that begin with a dot count too.
 UNFINISHED_NAME = re.compile(r"(^tmp[-_.])|([-_.](tmp|temp|partial|incomplete|part|writing)([-_.]|$))", re.IGNORECASE)
-# An unreadable checkpoint that was modified this recently is probably still being written
+# A checkpoint that cannot be read counts as unfinished if it was modified within this many seconds
 UNFINISHED_SECONDS = 60.0
 
 
@@ -38,10 +38,10 @@ class LocalSource:
     located: Sequence[LocatedCheckpoint]
     hash_cache: HashCache = field(default_factory=HashCache)
     unfinished: Sequence[LocatedCheckpoint] = ()
-    """Directories whose names say that they are still being written."""
+    """Directories whose names say that they are unfinished."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
-        """Check and hash every directory."""
+        """Return the checkpoints, after checking and hashing the files of every directory."""
         listing = Listing()
         for found in self.located:
             try:
@@ -110,7 +110,7 @@ def looks_unfinished(directory: Path) -> bool:
 
 
 def _read_unfinished_position(model: ModelDeclaration, name: str) -> TrainingPosition | None:
-    """Read the position from a name after removing the part that marks it as unfinished."""
+    """Return the training position that an unfinished directory's name states, without the mark "unfinished"."""
     stripped = UNFINISHED_NAME.sub("", name)
     try:
         return read_training_position(model.step_pattern, stripped, model.batch_tokens)

@@ -1,6 +1,6 @@
 """Manifests: files that list the checkpoints of a model one by one, with their steps.
 
-CSV with the columns path (or revision), step and, optionally, tokens; or YAML:
+A manifest is a CSV file with the columns path (or revision), step and optionally tokens, or a YAML file:
 
     checkpoints:
       - {path: runs/a/final, step: 143000, tokens: 299892736000}
@@ -32,7 +32,7 @@ from trailhouse.support.declarations import (
 
 @dataclass(frozen=True)
 class ManifestEntry:
-    """One checkpoint of a manifest."""
+    """One checkpoint that a manifest lists."""
 
     location: str
     """An absolute path, or a revision of the repository."""
@@ -40,7 +40,7 @@ class ManifestEntry:
 
 
 class PathRow(Declaration):
-    """A checkpoint in a directory; a relative path starts at the manifest's directory."""
+    """A checkpoint in a directory. A relative path starts at the manifest's directory."""
 
     path: Text
     step: Count
@@ -79,9 +79,11 @@ class RevisionManifest(Declaration):
 
 
 def read_manifest(path: Path, batch_tokens: int, *, has_revisions: bool) -> list[ManifestEntry]:
-    """Return the entries of a manifest in order of their steps; tokens not stated are step x batch_tokens.
+    """Return the entries of a manifest in order of their steps.
 
-    Raises BadInputError naming file, line and field if something is missing, unknown or wrong.
+    If an entry states no tokens, its tokens are step x batch_tokens.
+
+    Raises BadInputError naming the file, line and field if something is missing, unknown or wrong.
     """
     rows: Sequence[Row]
     if path.suffix == ".csv":
@@ -107,7 +109,7 @@ def _read_yaml(path: Path, *, has_revisions: bool) -> Sequence[Row]:
 
 
 def _find_repeated(steps: Iterable[int]) -> int | None:
-    """Return the index of the first step that occurred before, or None."""
+    """Return the index of the first step that repeats an earlier step, or None."""
     seen: set[int] = set()
     for index, step in enumerate(steps):
         if step in seen:
@@ -117,7 +119,7 @@ def _find_repeated(steps: Iterable[int]) -> int | None:
 
 
 def _read_csv(path: Path, key: str) -> list[Row]:
-    """Return the rows of a CSV file; ``key`` is the column that says where a checkpoint is: path or revision."""
+    """Return the rows of a CSV file. ``key`` is the column that locates a checkpoint: path or revision."""
     reader = csv.DictReader(io.StringIO(read_declaration_text(path)), strict=True)
     rows: list[Row] = []
     lines: list[int] = []

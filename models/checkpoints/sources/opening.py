@@ -1,4 +1,4 @@
-"""Opening the source that a suite declares for a model."""
+"""Opening the source of checkpoints that a suite declares for a model."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def open_source(
     hub_endpoint: str | None = None,
     hash_cache: HashCache | None = None,
 ) -> CheckpointSource:
-    """Return the source of a model's checkpoints. The hub is not contacted yet.
+    """Return the source of a model's checkpoints, without contacting the hub yet.
 
-    ``trained_directory`` holds the models of miniature suites, ``cache_directory`` small files from the hub.
+    ``trained_directory`` holds the models of miniature suites. ``cache_directory`` holds small files from the hub.
 
     Raises BadInputError if a directory or manifest is missing or wrong.
     """
@@ -33,7 +33,7 @@ def open_source(
         return HubSource(suite, model, HubRepository(model.location, hub_endpoint), cache_directory)
     if suite.source == "manifest":
         return _open_manifest(suite, model, cache_directory, hub_endpoint, hash_cache)
-    location = trained_directory / model.location  # an absolute location is kept
+    location = trained_directory / model.location  # an absolute location stays unchanged
     return locate_checkpoints(suite, model, location, hash_cache)
 
 

@@ -1,4 +1,4 @@
-"""What every source of checkpoints provides: a list of them, and each one on local disk."""
+"""The interface of all sources: a source lists the checkpoints of a model, and fetches each to the local disk."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ ByteProgress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class FailedCheckpoint:
-    """A checkpoint that exists and cannot be used."""
+    """A checkpoint that exists but cannot be used."""
 
     position: TrainingPosition
     location: str
-    """Directory or revision."""
+    """Directory or revision of the checkpoint."""
     error: TrailhouseError
     is_unfinished: bool = False
-    """Whether it is probably still being written, and may become usable."""
+    """Whether the checkpoint is probably still being written, so that it may become usable."""
 
 
 @dataclass
 class Listing:
-    """The checkpoints of one model in order of their steps, and those that cannot be used."""
+    """The usable checkpoints of one model in order of their steps, and the checkpoints that cannot be used."""
 
     checkpoints: list[Checkpoint] = field(default_factory=list)
     failures: list[FailedCheckpoint] = field(default_factory=list)
     unfinished: list[FailedCheckpoint] = field(default_factory=list)
-    """Those whose names say that they are still being written; they were not read."""
+    """Checkpoints that were not read, because their names say that they are still being written."""
 
 
 class CheckpointSource(Protocol):
-    """The checkpoints of one model, wherever they are stored."""
+    """The interface to the checkpoints of one model, which may be local or remote."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
         """Return the checkpoints with their identities. No weights are downloaded.
 
         ``progress`` is called with the number of bytes hashed since its last call.
 
-        Raises BadInputError if the source as a whole is wrong, UnreachableError if it does not answer.
+        Raises BadInputError if the source itself is wrong, and UnreachableError if it does not answer.
         """
 
     def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
         """Return a local directory that holds the complete, verified checkpoint.
 
-        That is the checkpoint's own directory if it is local, else ``target``, which is created only when the
-        download is complete. ``progress`` is called with the number of bytes downloaded since its last call.
+        For a local checkpoint, the result is its own directory. For a remote checkpoint, it is ``target``, which is
+        created only when the download is complete. ``progress`` is called with the number of bytes downloaded since
+        its last call.
 
-        Raises BadInputError if the content differs from the listed hashes, UnreachableError if the download fails.
+        Raises BadInputError if the content differs from the listed hashes, and UnreachableError if the download fails.
         """
