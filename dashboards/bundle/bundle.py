@@ -1,4 +1,4 @@
-"""Compile all dashboards: from their declarations and the marts to the files that Superset imports (the bundle)."""
+"""Compile the declarations of all dashboards to the files that Superset imports (the bundle)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from trailhouse.dashboards.bundle.superset_document import Document
 from trailhouse.errors import BadInputError
 
 ASSETS = Path(__file__).parent.parent / "assets"
-# The timestamp is constant, so that the same assets give the same bytes.
+# The timestamp is constant, so that unchanged declarations give an unchanged bundle.
 METADATA = {"version": VERSION, "type": "assets", "timestamp": "2026-01-01T00:00:00+00:00"}
 
 
 def check_assets(assets: Path, dbt_models: Path) -> list[str]:
-    """Return the problems of the dashboards' declarations, one sentence each; no server is needed.
+    """Return the problems of the dashboards' declarations, one sentence each, without needing a server.
 
-    Every reference is followed: from dashboard to chart, to mart, to column. ``assets`` holds a folder per dashboard;
-    ``dbt_models`` is the directory of models of the dbt project. Raises BadInputError if a file is not a declaration.
+    The check follows every reference from dashboards to charts, marts and columns. ``assets`` holds a folder per
+    dashboard. ``dbt_models`` is the ``models`` directory of the dbt project. Raises BadInputError if a file is not a
+    declaration.
     """
     folders, marts = read_folders(assets), read_marts(dbt_models)
     problems = find_problems(folders, marts)
@@ -34,10 +35,10 @@ def check_assets(assets: Path, dbt_models: Path) -> list[str]:
 
 
 def compile_bundle(assets: Path, dbt_models: Path, *, database_uri: str, schema: str) -> dict[str, str]:
-    """Return the bundle: YAML text by path, the same for the same declarations and marts.
+    """Return the bundle as a mapping from paths to YAML texts. Equal declarations and marts give equal bundles.
 
-    ``database_uri`` is the SQLAlchemy URL of the warehouse, ``schema`` the database that holds the marts. Raises
-    BadInputError with the first problem that check_assets finds.
+    ``database_uri`` is the SQLAlchemy URL of the warehouse. ``schema`` is the database that holds the marts. Raises
+    BadInputError with the first problem that ``check_assets`` finds.
     """
     problems = check_assets(assets, dbt_models)
     if problems:
@@ -70,7 +71,7 @@ def compile_files(
 
 
 def find_bundle_problems(files: Mapping[str, Document]) -> list[str]:
-    """Return the problems of a compiled bundle: a UUID of two files, or a reference to a UUID of no file."""
+    """Return the problems of a compiled bundle: UUIDs that two files share, and references to UUIDs without a file."""
     uuids = Counter(content["uuid"] for content in files.values() if "uuid" in content)
     problems = [f"the UUID {uuid} belongs to {count} assets" for uuid, count in uuids.items() if count > 1]
     for path, content in files.items():

@@ -1,7 +1,7 @@
-"""Compile a chart: its form, from which Superset draws it, and its query, which Superset sends to the mart.
+"""Compile a chart to a form, from which Superset draws the chart, and a query, which Superset sends to the mart.
 
-The query is the one that Superset's own page would make from the form, so that warming the cache with this query
-serves the page.
+The query is equal to the query that Superset's page makes from the form. So the page can use the results that this
+query has put in the cache.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from trailhouse.dashboards.bundle.superset_document import Document
 
 
 def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
-    """Return the file of one chart; its query has the filter values that hold when the dashboard is opened."""
+    """Return the file of one chart. Its query uses the filter values that apply when the dashboard is opened."""
     chart = folder.charts[key]
     metrics = [compile_metric(metric, chart.mart) for metric in chart.metrics]
     form = compile_form(chart, mart, metrics)
     query_context = {
-        "datasource": {"id": 0, "type": "table"},  # Superset replaces 0 by the id of the dataset at import
+        "datasource": {"id": 0, "type": "table"},  # at import, Superset replaces 0 by the id of the dataset
         "force": False,
         "queries": [compile_query(chart, metrics) | {"filters": compile_default_filters(folder, chart, mart)}],
         "form_data": {**form, "datasource": "0__table"},
@@ -55,12 +55,15 @@ def compile_default_filters(folder: Folder, chart: Chart, mart: Mart) -> list[Do
 
 
 def is_filtered(chart: Chart, native: Filter, mart: Mart) -> bool:
-    """Return whether a filter applies to a chart: the mart has its column and the chart does not ignore it."""
+    """Return whether a filter applies to a chart.
+
+    A filter applies if the chart's mart has the filter's column and the chart does not ignore this column.
+    """
     return native.column in mart.columns and native.column not in chart.ignores
 
 
 def compile_metric(metric: Metric, mart: str) -> Document:
-    """Return a metric as Superset stores one that is defined in SQL."""
+    """Return a metric in the form in which Superset stores metrics defined in SQL."""
     return {
         "expressionType": "SQL",
         "sqlExpression": metric.expression,

@@ -1,4 +1,4 @@
-"""Find mistakes in the declarations of dashboards, without a server, by following references down to columns."""
+"""Find mistakes in the declarations of dashboards by following their references to columns. No server is needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SQL_WORDS = frozenset(
     | {"distinct", "true", "false", "asc", "desc", "interval"}
 )
 TEMPLATE_NAME = re.compile(r"{{\s*#?(?:if|unless)?\s*(?:this\.)?([a-z_]+)\s*}}")
-# Words of Handlebars, and the name under which Superset passes the rows.
+# Words in templates that are not columns: words of Handlebars, and ``data``, under which Superset passes the rows.
 TEMPLATE_WORDS = frozenset({"else", "data", "this"})
 ROW_WIDTH = 12
 
@@ -47,7 +47,7 @@ def find_folder_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[
 
 
 def find_filter_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[str]:
-    """Yield the problems of filters: a mart, column or parent that does not exist, or no chart that they change."""
+    """Yield the problems of filters: a mart, column or parent that does not exist, or no chart that they apply to."""
     names = Counter(native.name for native in folder.dashboard.filters)
     yield from (f"two filters have the name {name!r}" for name, count in names.items() if count > 1)
     for native in folder.dashboard.filters:
@@ -73,7 +73,7 @@ def find_filter_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[
 
 
 def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str]:
-    """Yield the problems of one chart: a mart or column that does not exist, a missing field, no explanation."""
+    """Yield the problems of one chart: a mart or column that does not exist, a missing field or explanation."""
     if not chart.explanation.rstrip().endswith((".", "!", "?")):
         yield "its explanation is not a sentence"
     yield from find_shape_problems(chart)
@@ -85,7 +85,7 @@ def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str
 
 
 def find_columns(chart: Chart) -> set[str]:
-    """Return every column that a chart names, also in its SQL and its template."""
+    """Return every column that a chart names, including the columns in its SQL and its template."""
     names = {*chart.series, *chart.columns, *chart.ignores, *(order.rpartition(" ")[0] for order in chart.order)}
     if chart.x is not None:
         names.add(chart.x)
@@ -94,13 +94,13 @@ def find_columns(chart: Chart) -> set[str]:
 
 
 def find_names(conditions: Iterable[str]) -> set[str]:
-    """Return the columns in SQL expressions: words that are not literals, functions or SQL keywords."""
+    """Return the columns in SQL expressions, that is, the words that are not literals, functions or SQL keywords."""
     names = {name for sql in conditions for name in NAME.findall(TEXT_LITERAL.sub("", sql))}
     return {name for name in names if name.lower() not in SQL_WORDS}
 
 
 def find_shape_problems(chart: Chart) -> Iterator[str]:
-    """Yield what a chart lacks, or must not have, for its kind."""
+    """Yield the problems with the fields of a chart that depend on its kind, and with its order."""
     if chart.kind in ("line", "scatter", "bar", "heatmap") and not (chart.x and chart.metrics):
         yield f"a {chart.kind} needs x and metrics"
     if chart.kind == "heatmap" and len(chart.series) != 1:

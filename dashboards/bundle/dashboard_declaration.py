@@ -1,6 +1,6 @@
-"""Read the declarations of dashboards: one folder per dashboard, with the files below.
+"""Read the declarations of dashboards. Each dashboard has a folder with two files.
 
-``dashboard.yaml`` declares a Dashboard; ``charts.yaml`` maps keys to Charts.
+``dashboard.yaml`` declares a Dashboard. ``charts.yaml`` maps keys to Charts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Kind = Literal["line", "scatter", "bar", "table", "number", "heatmap", "template
 
 
 class Metric(Declaration):
-    """An aggregate of a mart's columns in SQL, with the label that readers see and a d3 number format."""
+    """An SQL expression that aggregates a mart's columns, with the label that readers see and a d3 number format."""
 
     label: Text
     expression: Text
@@ -26,12 +26,12 @@ class Metric(Declaration):
 
 
 class Chart(Declaration):
-    """One chart: what it reads from a mart, how that is drawn, and an explanation for readers.
+    """One chart: the data that it reads from a mart, the way it draws them, and an explanation for readers.
 
-    A table or template shows either the rows of ``columns`` or ``metrics``; every other kind shows ``metrics``, for
-    each value of ``x`` and each combination of ``series``. ``where`` are SQL conditions on the rows; ``order`` are
-    columns with a direction, such as ``step desc``. Filters on the columns in ``ignores`` do not change the chart. A
-    click in a table filters the other charts, unless the table ``is_passive``.
+    A table or template shows ``metrics``, or the unchanged rows of ``columns``. Every other kind shows ``metrics`` for
+    each value of ``x`` and each combination of values of ``series``. ``where`` holds SQL conditions on the rows.
+    ``order`` holds columns with a direction, such as ``step desc``. Filters on the columns in ``ignores`` do not change
+    the chart. A click in a table filters the other charts, unless the table ``is_passive``.
     """
 
     title: Text
@@ -57,13 +57,13 @@ class Chart(Declaration):
     template: str = ""
     style: str = ""
     height: int = Field(default=44, ge=6, le=200)
-    """In units of 8 pixels."""
+    """Height of the chart in units of 8 pixels."""
 
 
 class Filter(Declaration):
-    """A filter of a dashboard by the values of one column; it applies to every chart whose mart has the column.
+    """A filter of a dashboard by the values of one column. It applies to every chart whose mart has this column.
 
-    The values on offer are narrowed by the SQL conditions ``where`` and by the filters named in ``parents``.
+    The SQL conditions ``where`` and the filters named in ``parents`` narrow the values that the filter offers.
     """
 
     name: Text
@@ -79,18 +79,18 @@ class Filter(Declaration):
 
 
 class Tabs(Declaration):
-    """Rows of charts of which one is visible at a time, by the labels of their tabs."""
+    """Rows of charts by the labels of their tabs. Only the row of one tab is visible at a time."""
 
     tabs: dict[str, dict[str, int]] = Field(min_length=2)
 
 
 def _tell_row(entry: object) -> str:
-    """Return whether an entry of a section's rows is a row of charts or one of tabs."""
+    """Return which kind of row an entry in a section's rows is: a row of charts or a row of tabs."""
     return "tabs" if isinstance(entry, Tabs) or (isinstance(entry, dict) and "tabs" in entry) else "charts"
 
 
 Row = Annotated[Annotated[dict[str, int], Tag("charts")] | Annotated[Tabs, Tag("tabs")], Discriminator(_tell_row)]
-"""A row maps the keys of its charts to their widths in twelfths of the page, or holds tabs of such rows."""
+"""A row either maps the keys of its charts to their widths in twelfths of the page, or holds tabs with such rows."""
 
 
 class Section(Declaration):
@@ -101,12 +101,12 @@ class Section(Declaration):
     rows: tuple[Row, ...]
 
     def all_rows(self) -> list[dict[str, int]]:
-        """Return every row, also those in tabs."""
+        """Return every row of charts, including the rows in tabs."""
         return [row for entry in self.rows for row in (entry.tabs.values() if isinstance(entry, Tabs) else [entry])]
 
 
 class Dashboard(Declaration):
-    """One dashboard, with its sections from top to bottom; dashboards are listed by ``order``."""
+    """One dashboard, with its sections from top to bottom. ``order`` is its position in the list of dashboards."""
 
     title: str
     description: str
@@ -116,12 +116,12 @@ class Dashboard(Declaration):
 
 
 class Charts(RootModel[dict[str, Chart]]):
-    """The charts of a dashboard by key."""
+    """The charts of a dashboard, by key."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A dashboard with its charts by key; the folder's name is part of the dashboard's URL."""
+    """A dashboard with its charts, by key. The folder's name is a part of the dashboard's URL."""
 
     name: str
     dashboard: Dashboard
@@ -129,9 +129,9 @@ class Folder:
 
 
 def read_folders(assets: Path) -> list[Folder]:
-    """Return every dashboard below a directory, in the order in which they are listed.
+    """Return all dashboards in a directory, in the order of the list of dashboards.
 
-    Raises BadInputError with file, line and field for the first mistake in a declaration.
+    Raises BadInputError naming file, line and field of the first mistake in a declaration.
     """
     directories = sorted(file.parent for file in assets.glob("*/dashboard.yaml"))
     if not directories:

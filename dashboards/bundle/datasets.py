@@ -1,4 +1,4 @@
-"""Compile the connection to the warehouse, and one dataset per mart that a chart or filter reads."""
+"""Compile the connection to the warehouse, and a dataset for every mart that a chart or filter reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DATABASE = "Trailhouse"
 
 
 def compile_database(database_uri: str) -> Document:
-    """Return the file of the connection that all datasets use: SQL Lab may read over it, nobody may write."""
+    """Return the file of the connection that all datasets use. SQL Lab may use it to read; nobody may write."""
     return {
         "database_name": DATABASE,
         "sqlalchemy_uri": database_uri,
@@ -30,7 +30,7 @@ def compile_database(database_uri: str) -> Document:
 
 
 def compile_dataset(mart: Mart, schema: str) -> Document:
-    """Return the file of a dataset that shows a mart, with the descriptions of dbt."""
+    """Return the file of a dataset that shows a mart, with the descriptions from the dbt project."""
     return {
         "table_name": mart.name,
         "main_dttm_col": None,
@@ -69,7 +69,7 @@ def compile_dataset(mart: Mart, schema: str) -> Document:
 
 
 def compile_column(column: Column) -> Document:
-    """Return one column of a dataset; every column can be filtered and grouped by."""
+    """Return one column of a dataset. Charts can filter and group by every column."""
     return {
         "column_name": column.name,
         "verbose_name": column.label,

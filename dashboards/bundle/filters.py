@@ -1,4 +1,4 @@
-"""Compile the filters of a dashboard, and which charts a click in another chart filters."""
+"""Compile the filters of a dashboard, and the scope of the filters that a click in a chart sets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from trailhouse.dashboards.bundle.superset_document import Document
 
 
 def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], marts: Mapping[str, Mart]) -> Document:
-    """Return a filter; the charts to which it does not apply are excluded from its scope.
+    """Return a filter. Its scope excludes the charts to which it does not apply.
 
-    ``numbers`` has the number of every chart within the dashboard, by key.
+    ``numbers`` maps the key of every chart to its number within the dashboard.
     """
     default = {
         "extraFormData": {"filters": [{"col": native.column, "op": "IN", "val": list(native.default)}]},
@@ -51,7 +51,7 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
 
 
 def compile_conditions(native: Filter) -> Document:
-    """Return the SQL conditions that narrow the values offered by a filter; an empty mapping without any."""
+    """Return the SQL conditions that narrow the values which a filter offers; an empty mapping without conditions."""
     if not native.where:
         return {}
     return {
@@ -63,10 +63,10 @@ def compile_conditions(native: Filter) -> Document:
 
 
 def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Document:
-    """Return, for every chart, the charts that a click in it does not filter.
+    """Return, for every chart, the other charts that a click in this chart must not filter.
 
-    A click in a passive chart filters no other chart. A click in any other chart filters those that do not ignore
-    a column that it shows.
+    A click in a passive chart filters no other chart. A click in any other chart does not filter the charts that
+    ignore a column which the clicked chart shows.
     """
     configuration = {}
     for key, chart in folder.charts.items():

@@ -1,4 +1,4 @@
-"""Compile the form of a chart: the settings that Superset's chart editor would hold, for each kind of chart."""
+"""Compile the form of a chart: the settings that Superset's chart editor keeps for a chart of this kind."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_table_form(chart: Chart, metrics: list[Document]) -> Document:
-    """Return the form of a table: of unchanged rows, or of metrics by series. Cells never show text as markup."""
+    """Return the form of a table that shows unchanged rows, or metrics by series. Cells never show text as markup."""
     shared = {
         "allow_render_html": False,
         "allow_rearrange_columns": False,
@@ -145,19 +145,19 @@ def compile_heatmap_form(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_template_form(chart: Chart, _metrics: list[Document]) -> Document:
-    """Return the form of a chart that writes rows with a Handlebars template.
+    """Return the form of a chart that displays rows with a Handlebars template.
 
-    Handlebars escapes values in double braces; check_declarations refuses triple braces, which do not escape.
+    Handlebars escapes values in double braces, but not in triple braces. So ``check_declarations`` refuses the latter.
     """
     return {
         **select_rows(chart),
         "handlebarsTemplate": chart.template,
-        "styleTemplate": "",  # Superset strips styles from templates, so the dashboard's CSS has them
+        "styleTemplate": "",  # Superset removes styles from templates, so they are in the dashboard's CSS
     }
 
 
 def select_rows(chart: Chart) -> Document:
-    """Return the part of a form that selects unchanged rows."""
+    """Return the part of a form that selects rows without aggregating them."""
     return {
         "query_mode": "raw",
         "all_columns": list(chart.columns),
@@ -169,12 +169,12 @@ def select_rows(chart: Chart) -> Document:
 
 
 def order_clauses(chart: Chart) -> list[str]:
-    """Return the order of rows as Superset writes it: ``step desc`` becomes ``["step", false]``."""
+    """Return the order of rows in Superset's notation, in which ``step desc`` is ``["step", false]``."""
     return [json.dumps([column, is_ascending]) for column, is_ascending in read_order(chart)]
 
 
 def read_order(chart: Chart) -> list[tuple[str, bool]]:
-    """Return the columns by which rows are ordered, each with whether the order is ascending."""
+    """Return (column, whether its order is ascending) for every column that orders the rows."""
     orders = [order.rpartition(" ") for order in chart.order]
     return [(column, direction == "asc") for column, _, direction in orders]
 

@@ -1,4 +1,4 @@
-"""UUIDs and keys that depend only on names, so that an asset has the same ones on every machine."""
+"""UUIDs and keys that depend only on names, so that an asset has the same UUID and key on every machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/trailhouse/trailh
 
 
 def make_uuid(*names: str) -> str:
-    """Return the UUID of an asset, for example of ``chart``, ``overview``, ``model_count``."""
+    """Return the UUID of the asset with these names, for example ``chart``, ``overview``, ``model_count``."""
     return str(uuid.uuid5(NAMESPACE, json.dumps(names)))
 
 

@@ -1,4 +1,4 @@
-"""Compile a dashboard: the layout of its charts and texts on the page, with its filters and its CSS."""
+"""Compile a dashboard: the layout of charts and texts on its page, its filters and its CSS."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from trailhouse.dashboards.bundle.superset_document import Document
 from trailhouse.dashboards.colours import COLOUR_SCHEME, write_css_variables
 
 TWELFTHS = 12
-# Characters that fit into a line of text, on a page 1,500 pixels wide with the filter bar open.
+# A line of text in a column of n twelfths has about 15 n - 10 characters, if the page is 1,500 pixels wide and the
+# filter bar is open.
 CHARACTERS_PER_TWELFTH, CHARACTERS_OF_PADDING = 15, 10
 LINE_UNITS, PADDING_UNITS = 3, 4  # a unit of height is 8 pixels
 
 
 class Layout:
-    """The components of a dashboard by key; each is added below its parent."""
+    """The components of a dashboard, by key. Each component is a child of another component."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -31,7 +32,7 @@ class Layout:
         }
 
     def add(self, kind: str, parent: str, meta: Document, *names: str) -> str:
-        """Add a component as the last child of its parent; return its key."""
+        """Add a component as the last child of ``parent``, and return its key."""
         key = make_key(kind, self.folder.name, parent, *names)
         self.components[key] = {
             "type": kind,
@@ -44,15 +45,15 @@ class Layout:
         return key
 
     def add_text(self, parent: str, text: str, width: int, height: int) -> None:
-        """Add a Markdown text, ``width`` in twelfths of the page and ``height`` in units of 8 pixels."""
+        """Add a Markdown text. ``width`` is in twelfths of the page, ``height`` in units of 8 pixels."""
         self.add("MARKDOWN", parent, {"code": text, "height": height, "width": width}, text)
 
     def add_row(self, *names: str, parent: str = "GRID_ID") -> str:
-        """Add a row at the end of the page, or at the end of the tab ``parent``; return its key."""
+        """Add a row at the end of the page or of the tab ``parent``, and return the row's key."""
         return self.add("ROW", parent, {"background": "BACKGROUND_TRANSPARENT"}, *names)
 
     def add_chart(self, row: str, key: str, width: int, text_height: int, number: int) -> None:
-        """Add a column that holds the explanation of a chart and, below it, the chart."""
+        """Add a column that holds the explanation of a chart, with the chart below it."""
         chart = self.folder.charts[key]
         column = self.add("COLUMN", row, {"background": "BACKGROUND_TRANSPARENT", "width": width}, key)
         self.add_text(column, chart.explanation, width, text_height)
@@ -67,7 +68,7 @@ class Layout:
 
 
 def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str, Mart]) -> Document:
-    """Return the file of one dashboard, with links to the others."""
+    """Return the file of one dashboard, with links to all dashboards."""
     numbers = {key: number for number, key in enumerate(folder.charts, 1)}
     return {
         "dashboard_title": folder.dashboard.title,
@@ -98,7 +99,7 @@ def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str,
 
 
 def compile_css(folder: Folder) -> str:
-    """Return the CSS of a dashboard: named colours, then the styles of its charts; empty if no chart has a style."""
+    """Return the CSS of a dashboard: named colours, then the charts' styles. It is empty if no chart has a style."""
     styles = [chart.style for chart in folder.charts.values() if chart.style]
     return "\n".join([write_css_variables(), *styles]) if styles else ""
 
@@ -128,21 +129,21 @@ def add_section(layout: Layout, section: Section, numbers: Mapping[str, int]) ->
 
 
 def add_charts(layout: Layout, row: str, charts: Mapping[str, int], numbers: Mapping[str, int]) -> None:
-    """Add charts to a row; their explanations get equal heights, so that the charts align."""
+    """Add charts to a row. Their explanations get equal heights, so that the charts below them are aligned."""
     height = max(measure_text(layout.folder.charts[key].explanation, width) for key, width in charts.items())
     for key, width in charts.items():
         layout.add_chart(row, key, width, height, numbers[key])
 
 
 def measure_text(text: str, width: int) -> int:
-    """Return the height that a Markdown text needs in a column ``width`` twelfths wide, in units of 8 pixels."""
+    """Return the height of a Markdown text in units of 8 pixels, for a column ``width`` twelfths of the page wide."""
     characters = CHARACTERS_PER_TWELFTH * width - CHARACTERS_OF_PADDING
     lines = sum(1 + len(line) // characters + line.startswith("#") for line in text.splitlines())
     return PADDING_UNITS + LINE_UNITS * lines
 
 
 def write_links(folder: Folder, folders: list[Folder]) -> str:
-    """Return links to all dashboards in order as Markdown; the open one is bold text instead of a link."""
+    """Return Markdown with links to all dashboards in order. The current dashboard is bold text instead of a link."""
     return " · ".join(
         f"**{other.dashboard.title}**"
         if other.name == folder.name

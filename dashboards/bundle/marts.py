@@ -1,4 +1,4 @@
-"""Read the marts and their columns from the YAML files of the dbt project; no server is needed."""
+"""Read the marts and their columns from the YAML files of the dbt project, without needing a server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Column:
 
     @property
     def number_format(self) -> str | None:
-        """The d3 format of the column's numbers; None if it does not hold numbers."""
+        """The d3 format of the column's numbers; None if the column does not hold numbers."""
         if re.search(r"\bU?Int\d+\b", self.data_type):
             return ".3~s" if self.name.endswith("_bytes") else ",d"
         if re.search(r"\bFloat\d+\b", self.data_type):
@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart with its description and its columns, by name and in order."""
+    """A mart with its description and its columns. The columns are in order, by name."""
 
     name: str
     description: str
@@ -53,9 +53,9 @@ class Mart:
 
 
 def read_marts(dbt_models: Path) -> dict[str, Mart]:
-    """Return the marts of a dbt project by name, from its ``models`` directory.
+    """Return the marts of a dbt project, by name. ``dbt_models`` is the project's ``models`` directory.
 
-    A mart is a model below ``marts/`` that has both an SQL file and a YAML description. Raises BadInputError if a
+    A mart is a model in ``marts/`` that has both an SQL file and a YAML description. Raises BadInputError if a
     description refers to a docs block that does not exist.
     """
     texts = {
@@ -80,7 +80,7 @@ def read_marts(dbt_models: Path) -> dict[str, Mart]:
 
 
 def resolve_description(description: str, texts: dict[str, str], file: Path) -> str:
-    """Return a description on one line, with ``{{ doc(...) }}`` replaced by the docs block of that name."""
+    """Return a description on one line. Each ``{{ doc(NAME) }}`` is replaced by the docs block NAME."""
 
     def find_text(reference: re.Match[str]) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Compile the query of a chart, equal to the one that Superset's page makes from the chart's form."""
+"""Compile the query of a chart. It equals the query that Superset's page makes from the chart's form."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def compile_query(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def axis_column(name: str | None) -> Document:
-    """Return the column of the horizontal axis as queries write it."""
+    """Return the column of the horizontal axis in the notation of queries."""
     return {
         "columnType": "BASE_AXIS",
         "sqlExpression": name,
@@ -54,7 +54,10 @@ def axis_column(name: str | None) -> Document:
 
 
 def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
-    """Return what a line, scatter or bar chart adds to its query: Superset pivots the rows to one column per series."""
+    """Return the fields that a line, scatter or bar chart adds to its query.
+
+    They make Superset pivot the rows to one column per series.
+    """
     labels = [metric["label"] for metric in metrics]
     pivot = {
         "operation": "pivot",
@@ -78,7 +81,10 @@ def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_heatmap_query(chart: Chart, metrics: list[Document]) -> Document:
-    """Return what a heatmap adds to its query: one number per cell, and its rank, which decides the shade."""
+    """Return the fields that a heatmap adds to its query.
+
+    They select one number per cell, and the rank of this number, which determines the shade of the cell.
+    """
     rank = {"operation": "rank", "options": {"metric": metrics[0]["label"], "group_by": None}}
     return {
         "columns": [axis_column(chart.x), chart.series[0]],

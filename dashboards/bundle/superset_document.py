@@ -1,4 +1,4 @@
-"""The type of what this folder compiles: files that Superset imports, and parts of them."""
+"""The type of the compiled files that Superset imports, and of the parts of these files."""
 
 from __future__ import annotations
 
