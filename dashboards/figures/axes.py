@@ -1,4 +1,4 @@
-"""The axes of a panel: what runs along them, logarithmic scales, and tick labels that do not overlap."""
+"""The axes of a panel: their columns and labels, logarithmic scales, and tick labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 
 class HorizontalAxis(NamedTuple):
-    """A column of a mart and its label."""
+    """The column of a mart that a horizontal axis shows, and the label of the axis."""
 
     column: str
     label: str
@@ -23,12 +23,12 @@ VALIDATION = HorizontalAxis("validation_perplexity", "Validation perplexity")
 
 
 def keep_positive(rows: pa.Table, column: str) -> pa.Table:
-    """Return the rows that have a logarithm of ``column``; step 0, with no compute, has none."""
+    """Return the rows with a positive value of ``column``. Others, such as compute at step 0, have no logarithm."""
     return rows.filter(pc.greater(rows[column], 0))
 
 
 def finish_axis(panel: Axes, axis: HorizontalAxis, title: str) -> None:
-    """Label the horizontal axis and make it logarithmic; validation perplexity falls from left to right."""
+    """Label the horizontal axis and make it logarithmic. An axis of validation perplexity falls from left to right."""
     panel.set(title=title, xlabel=axis.label)
     scale_logarithmically(panel, "x")
     if axis == VALIDATION:
@@ -36,7 +36,7 @@ def finish_axis(panel: Axes, axis: HorizontalAxis, title: str) -> None:
 
 
 def finish_size_axis(panel: Axes, parameter_counts: list[int]) -> None:
-    """Make the horizontal axis a logarithmic one of model sizes, with one tick per size."""
+    """Make the horizontal axis a logarithmic axis of model sizes, with a tick at every size."""
     panel.set(xscale="log", xlabel="Parameters")
     panel.xaxis.set_minor_formatter(NullFormatter())
     sizes = sorted(set(parameter_counts))
@@ -52,9 +52,10 @@ def describe_size(parameter_count: int) -> str:
 
 
 def scale_logarithmically(panel: Axes, directions: str) -> None:
-    """Make the axes named in ``directions`` (``x``, ``y`` or ``xy``) logarithmic; call it after the lines are drawn.
+    """Make the axes named in ``directions`` (``x``, ``y`` or ``xy``) logarithmic. Call this after drawing the lines.
 
-    On an axis shorter than a decade, matplotlib would label every minor tick and the labels would overlap.
+    This function also thins out labels: on an axis shorter than a factor of ten, matplotlib would label every minor
+    tick, and the labels would overlap.
     """
     for direction in directions:
         axis = panel.xaxis if direction == "x" else panel.yaxis

@@ -1,4 +1,4 @@
-"""The definition of a figure, the marts it reads, and writing it in every format."""
+"""Defining a figure and the marts that it reads, and writing the figure in every format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trailhouse.dashboards.figures.line_styles import STYLE
 from trailhouse.support.files import replacing
 
 FORMATS = ("png", "svg", "pdf")
-# Neither the date nor the software is written, so that the same marts give the same bytes.
+# The files contain neither the date nor the software's name, so that unchanged marts give unchanged files.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 CHARACTERS_PER_INCH = 15
 PUBLISHED_SUITE = "opt-published"
@@ -23,10 +23,10 @@ PUBLISHED_SUITE = "opt-published"
 
 @dataclass(frozen=True)
 class Companion:
-    """A second mart that a figure shows beside its own.
+    """Another mart that a figure shows in addition to its own mart.
 
-    ``equals`` keeps the rows with these values. ``suite_id`` names the published suite whose rows are read; None
-    reads the rows of the figure's own suite and corpus.
+    Only rows with the values in ``equals`` are read. ``suite_id`` names the published suite whose rows are read. If it
+    is None, the rows of the figure's own suite and corpus are read.
     """
 
     mart: str
@@ -39,8 +39,8 @@ class Companion:
 class Figure:
     """A figure of a paper, drawn from a mart.
 
-    ``draw`` takes the rows of ``mart`` and then those of each companion. ``equals`` keeps the rows of the mart with
-    these values. The caveats that ``caveat_mart`` holds about the suite are written below the panels.
+    ``draw`` takes the rows of ``mart`` and then the rows of each companion. Only rows of ``mart`` with the values in
+    ``equals`` are read. The suite's caveats in ``caveat_mart`` are written below the panels.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Figure:
     caveat_mart: str | None = None
     equals: tuple[tuple[str, str], ...] = ()
     is_of_corpus: bool = True
-    """Whether the mart has rows per suite and corpus, or per suite only."""
+    """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""
 
 
 def save_figure(
     figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table, caveats: Sequence[str] = ()
 ) -> list[Path]:
-    """Draw a figure from the rows of its marts and write it in every format; return the files."""
+    """Draw a figure from the rows of its marts, write it in every format, and return the files."""
     with style.context(STYLE):
         canvas = figure.draw(rows, *companions)
         add_caveats(canvas, caveats)
@@ -75,12 +75,12 @@ def add_caveats(canvas: Canvas, caveats: Sequence[str]) -> None:
 
 
 def save_formats(canvas: Canvas, directory: Path, name: str) -> list[Path]:
-    """Write a canvas in every format; return the files."""
+    """Write a canvas in every format, and return the files."""
     return [save_canvas(canvas, directory / f"{name}.{file_format}", file_format) for file_format in FORMATS]
 
 
 def save_canvas(canvas: Canvas, file: Path, file_format: str) -> Path:
-    """Write a canvas to a file, whole or not at all; return the file."""
+    """Write a canvas to a file, and return the file. An interrupted call leaves no incomplete file."""
     with replacing(file) as temporary:
         canvas.savefig(temporary, format=file_format, metadata=METADATA[file_format])
     return file

@@ -1,4 +1,4 @@
-"""The figures of a suite as one HTML page: each with its caption, its files, and its numbers as CSV."""
+"""The figures of a suite on one HTML page. Each figure has a caption, its files, and its numbers as CSV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
 
 
 def save_rows(rows: pa.Table, directory: Path, name: str) -> Path:
-    """Write the rows from which a figure is drawn as CSV, whole or not at all; return the file."""
+    """Write the rows from which a figure is drawn as CSV, and return the file.
+
+    An interrupted call leaves no incomplete file.
+    """
     file = directory / f"{name}.csv"
     with replacing(file) as temporary:
         csv.write_csv(rows, temporary)
@@ -28,9 +31,9 @@ def save_rows(rows: pa.Table, directory: Path, name: str) -> Path:
 
 
 def write_gallery(figures: list[Figure], directory: Path, suite: str, corpus: str) -> Path:
-    """Write the page that shows the figures of ``directory``; return the file.
+    """Write the page that shows the figures in ``directory``, and return its file.
 
-    The page holds no script and loads nothing from outside the directory.
+    The page contains no script and loads nothing from outside the directory.
     """
     title = escape(f"Figures of {suite} on {corpus}")
     parts = "\n".join(render_figure(figure) for figure in figures)
@@ -46,7 +49,7 @@ def write_gallery(figures: list[Figure], directory: Path, suite: str, corpus: st
 
 
 def render_figure(figure: Figure) -> str:
-    """Return one figure as HTML; its caption names the title, the paper's figure and the mart."""
+    """Return one figure as HTML. Its caption states its title, the figure in the paper and the mart."""
     name, title = escape(figure.name), escape(figure.title)
     links = " · ".join(f'<a href="{name}.{suffix}">{suffix.upper()}</a>' for suffix in (*FORMATS, "csv"))
     caption = f"{title}. After {escape(figure.source)}; from <code>{escape(figure.mart)}</code>. {links}"

@@ -1,4 +1,4 @@
-"""How the line of each model is drawn, readable for the colour-blind and in greyscale."""
+"""The styles of the models' lines, which can be distinguished by colour-blind readers and in greyscale."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trailhouse.dashboards.colours import GRID, MODEL_COLOURS, choose_model_color
 
-# Markers and dashes carry the same information as the colours.
+# Markers and dashes identify a model too, for readers who cannot distinguish the colours.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
@@ -18,7 +18,7 @@ STYLE: list[Path | dict[str, str]] = [Path(__file__).with_name("trailhouse.mplst
 
 @dataclass(frozen=True)
 class LineStyle:
-    """Colour, marker and dash pattern of one line."""
+    """The colour, marker and dash pattern of one line."""
 
     color: str
     marker: str
@@ -28,7 +28,7 @@ class LineStyle:
 def assign_styles(names: Iterable[str]) -> dict[str, LineStyle]:
     """Return a style for every name, in the given order.
 
-    After seven names the colours and markers repeat with other dashes, so 49 names have different styles.
+    After seven names, the colours and markers repeat, but with other dashes. So up to 49 names have different styles.
     """
     return {
         name: LineStyle(

@@ -30,7 +30,10 @@ from trailhouse.dashboards.figures.task_rows import (
 
 
 def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str) -> None:
-    """Draw the perplexity of correct options as the models' lines, of incorrect ones dotted in the same colours."""
+    """Draw the perplexity of correct options in each model's line style, and of incorrect options in dotted lines.
+
+    Both lines of a model have its colour.
+    """
     correct = keep_positive(express_perplexity(correct), VALIDATION.column)
     incorrect = keep_positive(express_perplexity(incorrect), VALIDATION.column)
     draw_models(panel, correct, x=VALIDATION.column, y="perplexity")
@@ -44,7 +47,7 @@ def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str
 
 
 def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
-    """Draw figure 5, right: perplexity of correct and incorrect options at every model's last checkpoint, by size."""
+    """Draw figure 5 (right): perplexity of correct and incorrect options against model size, at last checkpoints."""
     canvas, (panel,) = new_canvas(1, "Perplexity of options")
     styles = assign_styles(("correct options", "incorrect options"))
     for rows, (label, line) in zip((correct, incorrect), styles.items(), strict=True):

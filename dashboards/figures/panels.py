@@ -17,7 +17,7 @@ LIGHTEST_PUBLISHED, DARKEST_PUBLISHED = 0.8, 0.3
 
 
 def new_canvas(panel_count: int, title: str, row_count: int = 1) -> tuple[Canvas, list[Axes]]:
-    """Return an empty canvas and its panels, row by row; ``panel_count`` is a multiple of ``row_count``."""
+    """Return an empty canvas and its panels, row by row. ``panel_count`` must be a multiple of ``row_count``."""
     with style.context(STYLE):
         column_count = panel_count // row_count
         size = (PANEL_INCHES * column_count + LEGEND_INCHES, PANEL_INCHES * row_count)
@@ -28,7 +28,7 @@ def new_canvas(panel_count: int, title: str, row_count: int = 1) -> tuple[Canvas
 
 
 def add_legend(canvas: Canvas, panels: list[Axes], title: str = "Model") -> None:
-    """Add one legend to the right of the panels, with every label once, in the order of drawing."""
+    """Add one legend for all panels to their right. It has every label once, in the order in which lines were drawn."""
     entries: dict[str, Artist] = {}
     for panel in panels:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
@@ -38,7 +38,7 @@ def add_legend(canvas: Canvas, panels: list[Axes], title: str = "Model") -> None
 
 
 def list_models(rows: pa.Table) -> list[str]:
-    """Return the models of ``rows``, each once, in the order of their first rows."""
+    """Return every model of ``rows`` once, in the order in which the models first occur."""
     return list(dict.fromkeys(rows["model_id"].to_pylist()))
 
 
@@ -62,7 +62,7 @@ def draw_models(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
 
 
 def draw_published(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
-    """Draw the models of a published suite as grey dashed lines, the later in ``rows`` the darker."""
+    """Draw the models of a published suite as grey dashed lines. Models that come later in ``rows`` are darker."""
     models = list_models(rows)
     for index, model_id in enumerate(models):
         series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by(x)

@@ -1,4 +1,4 @@
-"""Table 3 of Xia et al. 2023: a passage with every token in the colour of its trend."""
+"""Table 3 of Xia et al. 2023: a passage that shows every token in the colour of its trend."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ CHARACTER_INCHES, LINE_INCHES = 9 * 0.602 / 72, 0.19  # a character of DejaVu Sa
 MARGIN_INCHES = 0.2
 
 ColoredLine = list[tuple[str, str]]
-"""The characters of a line, each with its colour."""
+"""One line of text, as (character, colour) pairs."""
 
 
 def save_passage(passage: Passage, directory: Path) -> list[Path]:
-    """Draw a passage and write it in every format; return the files."""
+    """Draw a passage, write it in every format, and return the files."""
     with style.context(STYLE):
         return save_formats(draw_passage(passage), directory, NAME)
 
 
 def draw_passage(passage: Passage) -> Canvas:
-    """Draw the title, the legend with its counts, and the first lines of a passage, in a fixed-width font."""
+    """Draw a passage in a fixed-width font: its title, a legend with token counts, and its first lines."""
     lines = lay_out(passage)
     shown = lines[:LINE_COUNT]
     height = LINE_INCHES * (len(shown) + HEAD_LINES + 1)
@@ -63,7 +63,7 @@ def draw_passage(passage: Passage) -> Canvas:
 
 
 def lay_out(passage: Passage) -> list[ColoredLine]:
-    """Break a passage into lines at its own line breaks and after every LINE_CHARACTERS characters."""
+    """Break a passage into lines, at its own line breaks and wherever a line reaches LINE_CHARACTERS characters."""
     lines: list[ColoredLine] = [[]]
     for character, color in color_characters(passage):
         if character == "\n" or len(lines[-1]) == LINE_CHARACTERS:
@@ -74,7 +74,7 @@ def lay_out(passage: Passage) -> list[ColoredLine]:
 
 
 def color_characters(passage: Passage) -> Iterator[tuple[str, str]]:
-    """Yield every character of a passage with its colour; a box stands for a character that the font lacks."""
+    """Yield every character of a passage with its colour. A box replaces a character that the font lacks."""
     known = get_font(findfont(FONT)).get_charmap()
     for token in passage.tokens:
         color = find_color(token.category)
@@ -83,5 +83,5 @@ def color_characters(passage: Passage) -> Iterator[tuple[str, str]]:
 
 
 def find_color(category: str | None) -> str:
-    """Return the colour of a category; tokens without a trend have the colour of plain text."""
+    """Return the colour of a category. Tokens without a trend get the colour of plain text."""
     return CATEGORY_BY_NAME[category].color if category in CATEGORY_BY_NAME else TEXT

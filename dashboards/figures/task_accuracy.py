@@ -1,4 +1,4 @@
-"""Figures 8 and 9 of Xia et al. 2023: few-shot accuracy along training, over all tasks and by group of tasks."""
+"""Figures 8 and 9 of Xia et al. 2023: few-shot accuracy during training, of all tasks and of groups of tasks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from trailhouse.dashboards.figures.task_rows import (
 
 
 def draw_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, title: str) -> None:
-    """Draw accuracy in percent, one line per model, and a dotted line at the accuracy of random choice."""
+    """Draw accuracy in percent with one line per model, and a dotted line at the accuracy of random choices."""
     rows = keep_positive(express_percent(rows, "measure_value"), axis.column)
     draw_models(panel, rows, x=axis.column, y="percent")
     if rows.num_rows and rows["chance_value"].null_count < rows.num_rows:
@@ -46,7 +46,7 @@ def draw_published_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, t
 def draw_mean_accuracy(rows: pa.Table, published: pa.Table) -> Canvas:
     """Draw figure 8: mean accuracy over all tasks against compute and validation perplexity.
 
-    The suite's own tasks come first, the published ones second.
+    The first panels show the suite's own tasks, the last panels show published tasks.
     """
     canvas, panels = new_canvas(4, "Few-shot accuracy, mean over all tasks")
     own, others = (select_subject(choose_shots(table), "all") for table in (rows, published))
@@ -62,7 +62,7 @@ def draw_mean_accuracy(rows: pa.Table, published: pa.Table) -> Canvas:
 def draw_groups(rows: pa.Table, correct: pa.Table, incorrect: pa.Table, published: pa.Table) -> Canvas:
     """Draw figure 9: accuracy and option perplexity against validation perplexity, by group of tasks.
 
-    For a suite that has tasks of neither group, the panels show all of its tasks.
+    If the suite has tasks of neither group, the panels show all its tasks.
     """
     rows, correct, incorrect = (choose_shots(table) for table in (rows, correct, incorrect))
     present = set(rows["subject"].to_pylist())

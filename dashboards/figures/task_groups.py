@@ -1,4 +1,4 @@
-"""Figures 17 and 18 of Xia et al. 2023: scaling curve and trajectories of every task of a group."""
+"""Figures 17 and 18 of Xia et al. 2023: scaling curves and trajectories of all tasks of a group."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def draw_scaling(panel: Axes, rows: pa.Table, title: str) -> None:
 
 
 def draw_own_task(panel: Axes, rows: pa.Table, task: str) -> None:
-    """Draw the accuracy of a task of the suite along training, and a dotted line at the accuracy of random choice."""
+    """Draw the accuracy of a suite's task during training, and a dotted line at the accuracy of random choices."""
     shown = rows.filter(pc.equal(rows["task_set"], task))
     draw_models(panel, keep_positive(shown, COMPUTE.column), x=COMPUTE.column, y="percent")
     panel.axhline(100 * pc.mean(shown["chance_accuracy_ratio"]).as_py(), color=REFERENCE, linestyle=":")
@@ -40,15 +40,15 @@ def draw_own_task(panel: Axes, rows: pa.Table, task: str) -> None:
 
 
 def draw_published_task(panel: Axes, rows: pa.Table, task: str) -> None:
-    """Draw the accuracy of a task in a published suite along training."""
+    """Draw the accuracy of a published suite's task during training."""
     draw_published(panel, rows.filter(pc.equal(rows["task_set"], task)), x=COMPUTE.column, y="percent")
     finish_axis(panel, COMPUTE, f"Published: {task}")
 
 
 def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
-    """Draw the scaling curve and the trajectory of every task of a group: the suite's own tasks, then published ones.
+    """Draw the scaling curve and the trajectory of every task of a group: the suite's own tasks, then published tasks.
 
-    Tasks that are in no published group at all are drawn with the linearity tasks.
+    If no task of the suite is in a published group, all its tasks are drawn with the group "linearity".
     """
     own = select_group(choose_shots(rows), group, has_fallback=group == "linearity")
     others = select_group(published, group, has_fallback=False)
@@ -84,7 +84,7 @@ PUBLISHED_TASKS = Companion(
 
 
 def define_figure(number: int, group: str) -> Figure:
-    """Return the definition of the figure of one group of tasks."""
+    """Return the definition of the figure that shows one group of tasks."""
     return Figure(
         name=f"figure_{number}_{group}_tasks",
         title=f"Scaling curves and trajectories of {group} tasks",

@@ -1,4 +1,4 @@
-"""Rows of the marts about tasks: which of them the figures of task accuracy and option perplexity show."""
+"""Selecting the rows of marts about tasks that the figures of task accuracy and option perplexity show."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion
 from trailhouse.dashboards.figures.panels import order_by_size
 
-SHOT_COUNT = 2  # as in the paper
+SHOT_COUNT = 2  # the paper's number of exemplars in a prompt
 GROUPS = ("linearity", "breakthroughness")
-"""The groups of tasks of Xia et al. 2023: accuracy that grows steadily with size, and suddenly."""
+"""Groups of tasks in Xia et al. 2023. With model size, accuracy grows steadily in the first, suddenly in the second."""
 
 MEASURES = "fct_trajectory_measure"
 MEASURE_COLUMNS = (
@@ -33,7 +33,7 @@ INCORRECT_OPTIONS = Companion(MEASURES, MEASURE_COLUMNS, equals=INCORRECT)
 
 
 def choose_shots(rows: pa.Table) -> pa.Table:
-    """Return the rows with as many shots as the paper has, or else with the largest number there is."""
+    """Return the rows with the paper's number of shots or, if there are none, with the largest number of shots."""
     if "variant" in rows.column_names:
         digits = pc.replace_substring(rows["variant"].cast(pa.string()), "-shot", "")
         rows = rows.append_column("shot_count", digits.cast(pa.int64()))
@@ -59,17 +59,17 @@ def select_group(rows: pa.Table, group: str, *, has_fallback: bool) -> pa.Table:
 
 
 def keep_last(rows: pa.Table) -> pa.Table:
-    """Return one row per model, that of its last checkpoint, sorted by model size."""
+    """Return the row of each model's last checkpoint, sorted by model size."""
     last = {row["model_id"]: row for row in rows.sort_by("step").to_pylist()}
     kept = sorted(last.values(), key=lambda row: (row["parameter_count"], row["model_id"]))
     return pa.Table.from_pylist(kept, schema=rows.schema)
 
 
 def express_percent(rows: pa.Table, column: str) -> pa.Table:
-    """Return the rows with the column ``percent``, 100 times ``column``."""
+    """Return the rows with an additional column ``percent``, which is 100 times ``column``."""
     return rows.append_column("percent", pc.multiply(rows[column].cast(pa.float64()), 100))
 
 
 def express_perplexity(rows: pa.Table) -> pa.Table:
-    """Return rows of losses in nats with the column ``perplexity``."""
+    """Return the rows with an additional column ``perplexity``, computed from losses in nats."""
     return rows.append_column("perplexity", pc.exp(rows["measure_value"]))

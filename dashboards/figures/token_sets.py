@@ -1,6 +1,6 @@
-"""Figures 3, 4 and 10 to 12 of Xia et al. 2023: sets of tokens, chosen in one model and followed in all models.
+"""Figures 3, 4 and 10 to 12 of Xia et al. 2023: sets of tokens that are chosen in one model and followed in all models.
 
-A token set holds the tokens of one trend category, after one start, in the model ``set_model_id``.
+A token set holds the tokens that have one category of trend, after one start, in the model ``set_model_id``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ CATEGORIES_AT_EQUAL_PERPLEXITY = ("stagnated", "upward", "downward")
 
 
 def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: str | None = None) -> pa.Table:
-    """Return the rows of one token set, sorted by model size; without ``set_model_id``, of every model's own set."""
+    """Return the rows of one token set, sorted by model size.
+
+    Without ``set_model_id``, return each model's rows in its own set.
+    """
     kept = pc.and_(pc.equal(rows["category"], category), pc.equal(rows["start_percent"], start_percent))
     chosen = rows["model_id"] if set_model_id is None else pa.scalar(set_model_id)
     return order_by_size(rows.filter(pc.and_(kept, pc.equal(rows["set_model_id"], chosen))))
@@ -51,12 +54,12 @@ def list_set_models(rows: pa.Table) -> list[str]:
 
 
 def find_ends(models: list[str]) -> list[str]:
-    """Return the smallest and the largest of models sorted by size; a single model once."""
+    """Return the smallest and the largest of ``models``, which are sorted by size; a single model only once."""
     return list(dict.fromkeys((models[0], models[-1])))
 
 
 def find_start(rows: pa.Table, start_percent: int) -> int:
-    """Return ``start_percent`` if there are sets for it, else the next later start: a published suite has only one."""
+    """Return ``start_percent`` if there are sets for this start, or else the next later start that has sets."""
     starts = pc.unique(rows["start_percent"]).to_pylist()
     if start_percent in starts:
         return start_percent
@@ -66,7 +69,7 @@ def find_start(rows: pa.Table, start_percent: int) -> int:
 def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COMPUTE) -> None:
     """Draw the perplexity of a token set, one line per model, on two logarithmic axes.
 
-    Rows without a logarithm, such as step 0, are left out. A panel with nothing to draw says why.
+    Rows without a logarithm, such as step 0, are left out. If no row remains, the panel states the reason.
     """
     panel.set(title=title, xlabel=axis.label)
     drawn = keep_positive(rows, axis.column)
@@ -81,19 +84,20 @@ def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COM
 
 
 def describe_set(rows: pa.Table, set_model_id: str) -> str:
-    """Return the title of a set: its model, and the share of tokens in it where that is known."""
+    """Return the title of a set: its model and, if known, the share of tokens that are in the set."""
     name = set_model_id.rpartition("/")[2]
     share = pc.max(rows["token_share"]).as_py()
     return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}%)"
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
-    """Shade, for every model, the range in which 95% of random token sets of the same size lie.
+    """Shade the range that contains the perplexity of 95% of random token sets of the same size, for every model.
 
-    The mart has random sets of whole percents p of the corpus only, and the set has the share s. An interval's
-    distance from the corpus, in log perplexity, shrinks with the square root of the size of the set. So each end is
+    The token set has the share s of the corpus. The mart has only ranges for random sets of p percent of the corpus,
+    where p is an integer. In log perplexity, a limit's distance from the perplexity of the corpus is proportional to
+    1 / sqrt(size of the set). So a limit for the share s follows from the mart's limit for p percent:
 
-        corpus * (end of p / corpus) ** sqrt(p / 100s).
+        corpus perplexity * (limit for p / corpus perplexity) ** sqrt(p / 100s).
     """
     if rows.num_rows == 0 or random_rows.num_rows == 0:
         return
@@ -116,8 +120,8 @@ def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None
 def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, category: str) -> Canvas:
     """Draw figure 3 or 4: the token sets of one category, each followed in all models.
 
-    The panels show every model's own set, the set of the smallest and the set of the largest model, both over
-    random sets, and a published set.
+    The panels show each model's own set, the set of the smallest model, the set of the largest model, and a published
+    set. The second and third panel also show random sets.
     """
     models = list_set_models(rows)
     start = find_start(rows, START_PERCENT)
@@ -138,7 +142,7 @@ def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, ca
 
 
 def draw_published_set(panel: Axes, rows: pa.Table) -> None:
-    """Draw a published set in grey; the title names its model and start."""
+    """Draw a published set in grey. The title states the model in which it was chosen, and its start."""
     panel.set(xlabel=COMPUTE.label)
     name, start = rows["set_model_id"][0].as_py(), rows["start_percent"][0].as_py()
     draw_published(panel, rows.sort_by("parameter_count"), x=COMPUTE.column, y="perplexity")
@@ -147,7 +151,7 @@ def draw_published_set(panel: Axes, rows: pa.Table) -> None:
 
 
 def draw_others(rows: pa.Table) -> Canvas:
-    """Draw figure 10: each model's own tokens without a clear trend, after two starts."""
+    """Draw figure 10: each model's own set of tokens without a clear trend, for two starts."""
     canvas, panels = new_canvas(2, "Perplexity of each model's own tokens without a clear trend")
     for panel, start in zip(panels, (START_PERCENT, LATE_START_PERCENT), strict=True):
         draw_set(panel, select_set(rows, "other", start), f"After {start}% of training")
@@ -155,7 +159,7 @@ def draw_others(rows: pa.Table) -> Canvas:
 
 
 def draw_upward_sets(rows: pa.Table) -> Canvas:
-    """Draw figure 11: the upward-trend sets of the models between the smallest and the largest, after two starts."""
+    """Draw figure 11: the upward-trend sets of the models between the smallest and the largest, for two starts."""
     models = list_set_models(rows)
     middle = models[1:-1] or models
     row_count = 1 if len(middle) == 1 else 2
@@ -168,7 +172,7 @@ def draw_upward_sets(rows: pa.Table) -> Canvas:
 
 
 def draw_against_validation(rows: pa.Table) -> Canvas:
-    """Draw figure 12: the sets of the smallest and the largest model, by category, against validation perplexity."""
+    """Draw figure 12: the smallest and largest model's sets of every category, against validation perplexity."""
     start = find_start(rows, START_PERCENT)
     present = pc.unique(rows["category"]).to_pylist()
     categories = [category for category in CATEGORIES_AT_EQUAL_PERPLEXITY if category in present] or ["stagnated"]

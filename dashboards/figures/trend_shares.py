@@ -1,4 +1,4 @@
-"""Figure 2 of Xia et al. 2023: share of tokens in each trend category, by start of the trend."""
+"""Figure 2 of Xia et al. 2023: share of tokens in each category of trend, against the start of the trend."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from matplotlib.figure import Figure as Canvas
 from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
 from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas, ring_points
 
-# The trend conventions of the paper: for suites scored here, and for published trends.
+# The paper's conventions for trends: the first for suites that Trailhouse scored, the second for published trends.
 CONVENTIONS = ("paper", "published")
 UNFITTED = "no trend can be fitted"
 PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downward", "Downward (still learning)"))
 
 
 def express_percent(rows: pa.Table) -> pa.Table:
-    """Return the rows with the column ``token_percent``."""
+    """Return the rows with an additional column ``token_percent``, the share of tokens in percent."""
     return rows.append_column("token_percent", pc.multiply(rows["token_share"], 100))
 
 
 def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw one panel per category and one line per model, under the paper's convention; published models in grey.
+    """Draw a panel per category with a line per model, under the paper's convention. Published models are grey.
 
-    A circle marks a start with too few checkpoints to fit a trend.
+    A circle marks a start after which there are too few checkpoints to fit a trend.
     """
     paper = rows.filter(pc.is_in(rows["convention_id"], pa.array(CONVENTIONS))).sort_by("parameter_count")
     paper = express_percent(paper)
