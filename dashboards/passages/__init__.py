@@ -1,1 +1,1 @@
-"""Passages: one document with every token in the colour of its trend, as text or HTML."""
+"""Passages: a document that shows every token in the colour of its trend, as text or HTML."""

@@ -13,7 +13,7 @@ WITHOUT_TREND = "without a trend"
 
 @dataclass(frozen=True)
 class ModelSeries:
-    """Perplexity of one token at the checkpoints of one model, in the order of the steps."""
+    """The perplexity of one token at every checkpoint of one model, in the order of the steps."""
 
     model_id: str
     steps: tuple[int, ...]
@@ -24,8 +24,8 @@ class ModelSeries:
 class PassageToken:
     """A token with its trend.
 
-    ``category`` is None for tokens without a trend: the first token of a document, the tokens of a prompt, and all
-    tokens if too few checkpoints follow the start.
+    ``category`` is None for tokens without a trend. These are the first token of a document, the tokens of a prompt,
+    and all tokens if there are too few checkpoints after the start.
     """
 
     position: int
@@ -50,23 +50,23 @@ class Passage:
 
     @property
     def title(self) -> str:
-        """Name the document, the model, the start and the convention."""
+        """The title, which states the document, the model, the start and the convention."""
         return (
             f"{self.corpus_id}, document {self.document_id} ({self.document_name}): trends of {self.model_id}"
             f" after {self.start_percent}% of training, convention {self.convention_id}"
         )
 
     def count_categories(self) -> dict[str, int]:
-        """Return the number of tokens by category, in the order of the legend; the last two have no colour."""
+        """Return the number of tokens by category, in the order of the legend. The last two entries have no colour."""
         counts = Counter(token.category or WITHOUT_TREND for token in self.tokens)
         names = [category.name for category in CATEGORIES]
         return {name: counts[name] for name in (*names, "other", WITHOUT_TREND)}
 
 
 def make_visible(text: str) -> str:
-    """Return a text with control and formatting characters written out, except newlines.
+    """Return a text in which control and formatting characters, except newlines, are replaced by visible ones.
 
-    So a text of the warehouse cannot change how a terminal or browser shows the rest.
+    Otherwise a text of the warehouse could change how a terminal or browser shows other texts.
     """
     return "".join(
         character if character == "\n" or unicodedata.category(character)[0] != "C" else write_code_point(character)
@@ -75,5 +75,5 @@ def make_visible(text: str) -> str:
 
 
 def write_code_point(character: str) -> str:
-    """Return a character as its code point in hexadecimal digits; a tab as an arrow."""
+    """Return the code point of a character in hexadecimal digits, or an arrow for a tab."""
     return "⇥" if character == "\t" else f"\\u{{{ord(character):x}}}"

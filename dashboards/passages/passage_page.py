@@ -1,6 +1,6 @@
-"""A passage as one HTML file: tokens in the colours of their trends, with each token's series on hover or focus.
+"""A passage as one HTML file. It shows tokens in the colours of their trends, and a token's series on hover or focus.
 
-The file holds no script and loads nothing; every text of the warehouse is escaped.
+The file contains no script and loads nothing. Every text from the warehouse is escaped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trailhouse.support.files import write_whole
 
 PLOT_WIDTH, PLOT_HEIGHT, PLOT_MARGIN = 240, 90, 4  # pixels
 DASHES = ("none", "6 3", "6 2 2 2", "2 2", "8 2", "4 1", "1 1")
-SMALLEST_PERPLEXITY = 1e-300  # keeps the logarithm finite
+SMALLEST_PERPLEXITY = 1e-300  # a lower limit that keeps the logarithm finite
 STYLE = """
 body { font: 16px/1.7 Georgia, serif; margin: 2rem auto; max-width: 50rem; padding: 0 1rem 12rem; background: white }
 h1 { font-size: 1rem }
@@ -36,7 +36,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def render_page(passage: Passage) -> str:
-    """Return the page as HTML."""
+    """Return the page of a passage as HTML."""
     title = escape_text(passage.title)
     tokens = "".join(render_token(token) for token in passage.tokens)
     return (
@@ -48,17 +48,17 @@ def render_page(passage: Passage) -> str:
 
 
 def write_page(passage: Passage, file: Path) -> None:
-    """Write the page to a file, whole or not at all."""
+    """Write the page of a passage to a file. An interrupted call leaves no incomplete file."""
     write_whole(file, render_page(passage))
 
 
 def escape_text(text: str) -> str:
-    """Return a text that is safe as HTML content and in quoted attributes, its control characters written out."""
+    """Return a text that is safe in HTML content and in quoted attributes, with control characters made visible."""
     return escape(make_visible(text), quote=True)
 
 
 def render_legend(passage: Passage) -> str:
-    """Return the list of categories with their numbers of tokens."""
+    """Return the legend as HTML: the list of categories with their numbers of tokens."""
     items = "".join(
         f'<li><span class="{name.replace(" ", "-")}">{name}{render_meaning(name)}</span>: {count}</li>'
         for name, count in passage.count_categories().items()
@@ -67,19 +67,19 @@ def render_legend(passage: Passage) -> str:
 
 
 def render_meaning(name: str) -> str:
-    """Return what a category means, in parentheses; nothing for tokens without a clear trend."""
+    """Return the meaning of a category in parentheses, or an empty text for tokens without a clear trend."""
     return f" ({CATEGORY_BY_NAME[name].meaning})" if name in CATEGORY_BY_NAME else ""
 
 
 def render_token(token: PassageToken) -> str:
-    """Return one token with its popup; a newline is shown as an arrow followed by a line break."""
+    """Return one token with its popup as HTML. A newline is shown as an arrow and a line break."""
     name = token.category if token.category in CATEGORY_BY_NAME else "plain"
     text = escape_text(token.text).replace("\n", '<span class="newline">⏎</span><br>')
     return f'<span class="token {name}" tabindex="0">{text}{render_popup(token)}</span>'
 
 
 def render_popup(token: PassageToken) -> str:
-    """Return what a token shows on hover: its trend, a plot of its perplexity, and the ends of every model's series."""
+    """Return a token's popup as HTML: its trend, a plot of its perplexity, and each model's first and last value."""
     lines = [f"position {token.position}: {escape_text(token.category or WITHOUT_TREND)}"]
     if token.slope is not None and token.p_value is not None:
         lines.append(f"slope {token.slope:.3g}, p {token.p_value:.3g}")
@@ -95,7 +95,7 @@ def render_popup(token: PassageToken) -> str:
 
 
 def render_plot(series: tuple[ModelSeries, ...]) -> str:
-    """Return an SVG plot of perplexity, on a logarithmic axis, against the step, one line per model."""
+    """Return an SVG plot of perplexity on a logarithmic axis against the step, with one line per model."""
     last_step = max(1, *(step for line in series for step in line.steps))
     logs = [math.log(max(value, SMALLEST_PERPLEXITY)) for line in series for value in line.perplexities]
     low, high = min(logs), max(logs)

@@ -1,4 +1,4 @@
-"""A passage as text for a terminal: in colours, or with marks where there are no colours."""
+"""A passage as text for a terminal, with colours or, if the terminal has no colours, with marks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trailhouse.dashboards.passages.passage import Passage, make_visible
 
 
 def render_passage(passage: Passage, *, has_colors: bool) -> Text:
-    """Return title, text and legend; without colours a stagnated token ``the`` is written ``{=the}``."""
+    """Return title, text and legend. Without colours, a token has a mark: a stagnated ``the`` is ``{=the}``."""
     text = Text(make_visible(passage.title) + "\n\n", end="")
     for token in passage.tokens:
         append_token(text, token.text, token.category, has_colors=has_colors)
@@ -21,7 +21,7 @@ def render_passage(passage: Passage, *, has_colors: bool) -> Text:
 
 
 def append_token(text: Text, token_text: str, category_name: str | None, *, has_colors: bool) -> None:
-    """Append one token; a newline is shown as an arrow followed by a line break."""
+    """Append one token to ``text``. A newline is shown as an arrow and a line break."""
     visible = make_visible(token_text).replace("\n", "⏎\n")
     category = CATEGORY_BY_NAME.get(category_name or "")
     if category is None:
@@ -33,7 +33,7 @@ def append_token(text: Text, token_text: str, category_name: str | None, *, has_
 
 
 def append_legend_line(text: Text, name: str, numbers: str, *, has_colors: bool) -> None:
-    """Append the numbers of one category, its name, and its colour or mark."""
+    """Append one category to the legend: its numbers, its name, and its colour or mark."""
     category = CATEGORY_BY_NAME.get(name)
     if category is None:
         text.append(f"{numbers}  {name}\n")
