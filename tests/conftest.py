@@ -17,8 +17,14 @@ from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_mi
 
 pytest_plugins = ["tests.reliability.rows"]
 
-# Tests of these folders share one demonstration, made by the real command.
-SHARES_WORKPLACE = ("tests/flows/", "tests/dashboards/superset/")
+# Files and folders whose tests share one demonstration, made by the real command: one worker runs them all.
+SHARES_DEMONSTRATION = (
+    "tests/flows/test_demo.py",
+    "tests/flows/test_passages.py",
+    "tests/flows/test_score_checkpoints.py",
+    "tests/flows/test_watch.py",
+    "tests/dashboards/superset/",
+)
 
 
 @pytest.fixture(scope="session")
@@ -83,11 +89,12 @@ def prefect_server(workplace, tmp_path_factory) -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a server, and start the longest share of one worker first."""
+    """Mark the tests that need a server, and begin with the longest: the demonstration's, then those of flows."""
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("server")
-    items.sort(key=lambda item: "workplace" not in getattr(item, "fixturenames", ()))
+    order = (SHARES_DEMONSTRATION, "tests/flows/", "tests/dbt/")
+    items.sort(key=lambda item: [not item.nodeid.startswith(prefix) for prefix in order])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -100,4 +107,4 @@ class SharedFixtureScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "workplace" if file.startswith(SHARES_WORKPLACE) else file
+        return "demonstration" if file.startswith(SHARES_DEMONSTRATION) else file
