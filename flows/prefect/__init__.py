@@ -1,1 +1,1 @@
-"""Prefect: the server that runs report to, the deployment of the standing service, and crashed runs."""
+"""All that concerns Prefect: its server, the deployment of the standing service, and the handling of crashed runs."""

@@ -43,7 +43,7 @@ WINDOW_KEYS = (
 
 
 def find_shared_prefix_limit(forward_pass: ForwardPass, token_ids: Tensor, context_length: int) -> int:
-    """Return the largest number of tokens of a row with continuations, or 0 if the model cannot read such rows.
+    """Return how many tokens a row with continuations may have. It is 0 if the model cannot read such rows.
 
     ``token_ids`` (T,) are at least two arbitrary tokens of the model's vocabulary.
     """

@@ -63,7 +63,9 @@ async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTa
 def load_table(handle: Handle, table: ExternalTable) -> None:
     """Create a temporary table on this handle; it exists until the handle is closed or the table is dropped.
 
-    The guard must have accepted the definition before. Rows in the Values format may hold literals only. Blocks.
+    The guard must have accepted the definition before. Rows in the Values format may hold literals only. The call
+    blocks until all rows are inserted.
+
     Raises ServerError if the engine refuses the definition or the rows.
     """
     handle.run(table.definition)
@@ -78,7 +80,7 @@ def load_table(handle: Handle, table: ExternalTable) -> None:
 
 
 def drop_table(handle: Handle, table: ExternalTable) -> None:
-    """Drop the table from a handle that stays open because it belongs to a session. Blocks."""
+    """Drop the table from a handle that stays open because it belongs to a session. The call blocks."""
     handle.run(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
 
 

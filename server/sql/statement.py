@@ -1,4 +1,8 @@
-"""Parsing a statement: how it is run, and where its FORMAT and SETTINGS are, so that the server can replace them."""
+"""Parsing a statement.
+
+The parser decides how the statement is run. It also finds the FORMAT and SETTINGS clauses at the end of the statement,
+so that the server can replace them.
+"""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ PositiveCount = Annotated[int, Field(ge=1)]
 def read_declaration(path: Path, model: type[Model]) -> Model:
     """Return what a YAML file declares.
 
-    Raises BadInputError "FILE, line N, FIELD: problem" for the first mistake. The file may be unreadable, no YAML or
-    too large; a field may be unknown, missing, repeated or wrong.
+    Raises BadInputError "FILE, line N, FIELD: problem" for the first mistake. It is a mistake if the file cannot be
+    read, is not YAML or is too large, and if a field is unknown, missing, repeated or wrong.
     """
     return parse_declaration(path, read_declaration_text(path), model)
 
