@@ -52,7 +52,10 @@ def ensure_running(
 
 
 def find_running(directory: Path) -> Endpoint | None:
-    """Return the server of ``directory`` if it answers a query with the admin's password, else None."""
+    """Return the endpoint of the server that runs for ``directory``, or None if none runs.
+
+    The server counts as running if it answers a query that is sent with the admin's password.
+    """
     directory = directory.expanduser().resolve()
     record = read_record(directory / SERVER_FILE)
     if record is None:

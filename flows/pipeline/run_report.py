@@ -108,8 +108,9 @@ def find_mean_log_prob(inserted: Sequence[InsertedUnit]) -> float | None:
 def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done_count: int) -> None:
     """Raise an error that names every failed checkpoint and unit, if any failed.
 
-    Raises PartialError if some units are done; ``done_count`` units were done before the run. If no unit is done,
-    raises the only error itself, or an AllFailedError with the exit code of the first error.
+    ``done_count`` is the number of units that were done before the run. Raises PartialError if any unit is done, before
+    the run or during it. If no unit is done and there is one failure, raises the error of that failure. If there are
+    several failures, raises an AllFailedError with the exit code of the first one.
     """
     failed = [outcome for outcome in outcomes if outcome.failures]
     lines = [f"{outcome.name}: {failure.message}" for outcome in failed for failure in outcome.failures]

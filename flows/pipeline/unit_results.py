@@ -54,7 +54,7 @@ class UnitResults(Generic[UnitT]):
         """The insertion that reads the results."""
 
     def begin(self, unit: UnitT, started_at: datetime) -> None:
-        """Begin the rows of a unit."""
+        """Make this unit the current one. The next batches are its rows."""
         self._put(UnitResult(unit, started_at))
 
     def put(self, batch: pa.RecordBatch) -> None:
@@ -64,7 +64,7 @@ class UnitResults(Generic[UnitT]):
             self.insertion.result()
 
     def end(self, run_seconds: float) -> None:
-        """End the rows of the current unit."""
+        """Tell the reader that the current unit has no more rows, and that the model ran for ``run_seconds``."""
         self._put(_UnitEnd(run_seconds))
 
     def abandon(self) -> None:

@@ -90,8 +90,8 @@ def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int
     """Yield batches of rows of similar length, the longest rows first.
 
     No batch has rows both with and without continuations. A batch has at most ``max_batch_tokens`` tokens, including
-    the padding to its longest row, and its attention masks have at most ``max_mask_entries`` entries. A row that
-    exceeds a limit alone is a batch of its own.
+    the padding to its longest row, and its attention masks have at most ``max_mask_entries`` entries. If a
+    single row exceeds a limit, it forms a batch of its own.
     """
     for has_continuations in (True, False):
         batch: list[Row] = []

@@ -1,4 +1,7 @@
-"""The handle, parameters and settings of a statement, and limiting the request's settings to that statement."""
+"""Run a statement with the parameters and settings of its request.
+
+In a session, the settings of a request apply only to its own statement. The earlier values are restored afterwards.
+"""
 
 from __future__ import annotations
 

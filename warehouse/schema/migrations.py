@@ -138,7 +138,11 @@ def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> Clust
 
 
 def translate(statement: str, schema: ClusterSchema | None) -> list[str]:
-    """Return the statements to run for one statement of a migration; on a cluster, these are its translation."""
+    """Return the statements to run in place of one statement of a migration.
+
+    Without a cluster (``schema`` is None), this is one statement that can be run repeatedly. On a cluster, ``schema``
+    translates it into the statements to run there.
+    """
     repeatable = make_repeatable(statement)
     return [repeatable] if schema is None else schema.write(repeatable)
 

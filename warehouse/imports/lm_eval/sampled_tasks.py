@@ -46,7 +46,10 @@ class SampledTask:
         return next((item for item in items if self.contents.get(item.item_id, describe(item)) != describe(item)), None)
 
     def join(self, items: Sequence[SampledItem]) -> SampledTask:
-        """Return the task with more items. The task_sha256 does not change, so that older scores remain valid."""
+        """Return a copy of the task to which ``items`` are added.
+
+        The task_sha256 does not change, so that older scores remain valid.
+        """
         return SampledTask(
             self.task_id,
             self.task_version,

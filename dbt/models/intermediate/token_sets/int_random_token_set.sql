@@ -31,8 +31,9 @@ with
         group by model_id, corpus_id, step
     ),
 
-    -- Replicates 1 to 400 draw buckets with replacement. The number of the replicate is the seed, so every
-    -- checkpoint has the same draws. Replicate 0 takes the buckets in order: it is the random set itself.
+    -- A replicate is a list of 100 buckets. For each of the replicates 1 to 400, buckets are drawn with
+    -- replacement. The seed is the replicate's number, so the draws are the same for every checkpoint.
+    -- Replicate 0 has every bucket once, in order. It gives the random set itself.
     replicate as (
         select
             arrayJoin(range(401)) as replicate_number,
