@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -14,6 +14,7 @@ import pytest
 from prefect.automations import Automation
 from prefect.events import Event, Resource
 from prefect.events.clients import get_events_client
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.asyncutils import run_coro_as_sync
 
@@ -70,6 +71,8 @@ def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefec
 
     with ExitStack() as stack:
         stack.enter_context(temporary_settings({PREFECT_API_URL: prefect_server}))
+        with suppress(ObjectNotFound, ValueError):  # of commands that used this server before, with a longer silence
+            Automation.read(name=AUTOMATION).delete()
         install_crash_guard(LEAST_SILENCE)
         install_crash_guard(LEAST_SILENCE)
         killed, ended = start(600), start(3)
