@@ -1,1 +1,1 @@
-"""Suites and their checkpoints: declarations, sources of weight files, hashes and audits."""
+"""This package declares suites of models, fetches their checkpoints, hashes weight files, and audits suites."""

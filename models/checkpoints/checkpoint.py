@@ -1,7 +1,7 @@
-"""A checkpoint: the weights of one model after one optimizer step, and its identity.
+"""This module defines a checkpoint: the weights of one model after one optimizer step, and their identity.
 
-This module defines the content of ``raw_checkpoint``, and reads it from a directory. It does not load weights, and
-does not write to the checkpoint's directory.
+It reads the content of a row of ``raw_checkpoint`` from a checkpoint's directory. It does not load weights, and does
+not write to this directory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAXIMUM_CONFIGURATION_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The weights of one model after one optimizer step, and the identity of everything needed to run it."""
+    """The weights of one model after one optimizer step, and the identity of everything needed to run the model."""
 
     suite_id: str
     model_id: str
@@ -45,7 +45,7 @@ class Checkpoint:
     """Local directory, or repository of the Hugging Face hub."""
     revision: str = ""
     commit_hash: str = ""
-    """Commit at which the hub's branch pointed; empty for a local directory."""
+    """Commit to which the branch on the hub pointed; empty for a local directory."""
     weight_files: tuple[WeightFile, ...] = ()
     is_pickled: bool = False
 
@@ -56,7 +56,7 @@ class Checkpoint:
 
     @property
     def location(self) -> str:
-        """The local directory or the hub's revision, as messages name it."""
+        """The local directory or the hub's revision, for use in messages."""
         return self.revision or str(self.directory)
 
 
@@ -68,7 +68,7 @@ def read_checkpoint(
     hash_cache: HashCache | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Checkpoint:
-    """Check and hash the files of one checkpoint directory.
+    """Return the checkpoint in a directory, after checking and hashing its files.
 
     ``progress`` is called with the number of bytes hashed since its last call.
 

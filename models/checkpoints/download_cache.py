@@ -1,4 +1,4 @@
-"""The disk cache of downloaded checkpoints. If it exceeds its size limit, the least recently used are removed."""
+"""This module keeps downloaded checkpoints on disk. To free space, it removes the least recently used checkpoints."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from trailhouse.models.checkpoints.whole_directories import PARTIAL_SUFFIX
 
 
 class CheckpointCache:
-    """Directories of downloaded checkpoints, one per checkpoint. Their total size is at most ``limit_bytes``.
+    """Keeps each downloaded checkpoint in a directory of its own, and their total size below ``limit_bytes``.
 
     A directory is locked while it is used, and a locked directory is never removed. So the cache exceeds its limit
-    if the checkpoints in use are larger than the limit. The operating system releases the lock of a killed process.
+    if the checkpoints in use are larger than the limit. If a process is killed, its locks are released.
     """
 
     def __init__(self, directory: Path, limit_bytes: int) -> None:
@@ -26,10 +26,10 @@ class CheckpointCache:
 
     @contextmanager
     def reserve(self, checkpoint: Checkpoint) -> Iterator[Path]:
-        """Free the space that a checkpoint needs, and keep its directory locked while the block runs.
+        """Free the space that a checkpoint needs, and lock the checkpoint's directory while the ``with`` block runs.
 
-        Yields the directory of the checkpoint. If it exists, it holds the checkpoint already. If not, download the
-        checkpoint to it.
+        Yields the path of this directory. If the directory exists, it already holds the complete checkpoint. If not,
+        the block must download the checkpoint to this path.
         """
         target = self._directory / f"{checkpoint.weights_sha256}-{checkpoint.config_sha256[:8]}"
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -41,8 +41,8 @@ class CheckpointCache:
                 target.touch()
 
     def _free_space(self, target: Path, needed_bytes: int) -> None:
-        """Remove the least recently used directories until another ``needed_bytes`` fit within the limit."""
-        partial = target.with_name(target.name + PARTIAL_SUFFIX)  # an interrupted download of this checkpoint
+        """Remove the least recently used directories until the cache has room for ``needed_bytes`` more."""
+        partial = target.with_name(target.name + PARTIAL_SUFFIX)  # may hold an interrupted download of this checkpoint
         others = [path for path in self._directory.iterdir() if path.is_dir() and path != partial]
         sizes = {path: _measure_directory(path) for path in sorted(others, key=lambda path: path.stat().st_mtime)}
         total_bytes = sum(sizes.values()) + needed_bytes
@@ -58,7 +58,7 @@ class CheckpointCache:
 
 
 def _lock_of(directory: Path) -> FileLock:
-    """Return the lock of a checkpoint's directory. The directory of its interrupted download has the same lock."""
+    """Return the lock of a checkpoint's directory. An interrupted download of the checkpoint shares this lock."""
     return FileLock(directory.with_name(directory.name.removesuffix(PARTIAL_SUFFIX) + ".lock"), mode=0o600)
 
 

@@ -1,4 +1,4 @@
-"""A cache of SHA-256 hashes, so that weight files that have not changed are not read again.
+"""This module stores SHA-256 hashes of files, so that unchanged weight files are not read again.
 
 A file counts as unchanged if its path, inode, size, modification time and change time are unchanged. Every write to a
 file updates its change time, and ordinary programs cannot set the change time.
@@ -19,7 +19,7 @@ Signature = list[int]
 
 
 class HashCache:
-    """The SHA-256 of files, by path. The cache is kept in the file ``path``; without one, it is kept in memory only."""
+    """The SHA-256 of files, by path. The hashes are saved in the file ``path``, unless ``path`` is None."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -29,7 +29,7 @@ class HashCache:
     def hash_file(self, path: Path, progress: Callable[[int], None] | None = None) -> str:
         """Return the SHA-256 of a file's content, as 64 hexadecimal digits.
 
-        ``progress`` is called with the number of bytes since its last call, hashed or found in the cache.
+        ``progress`` is called with the number of bytes hashed since its last call. Hashes found in the cache count too.
 
         Raises BadInputError if the file cannot be read, or if it changed while it was read.
         """
@@ -38,7 +38,7 @@ class HashCache:
             known = self.entries.get(str(path.resolve()))
             if known is not None and known[0] == before:
                 if progress is not None:
-                    progress(before[1])  # the size of the file
+                    progress(before[1])  # before[1] is the size of the file
                 return known[1]
             digest = _hash_content(path, progress)
             after = sign_file(path)
@@ -51,7 +51,7 @@ class HashCache:
         return digest
 
     def save(self) -> None:
-        """Write the cache to its file, if it has a file and new hashes."""
+        """Write the hashes to the cache's file, unless there is no file or no new hash."""
         if self.path is None or not self.is_changed:
             return
         write_whole(self.path, json.dumps(self.entries))
@@ -59,7 +59,7 @@ class HashCache:
 
 
 def sign_file(path: Path) -> Signature:
-    """Return [inode, size, modification time, change time] of a file. They stay equal if its content stays the same."""
+    """Return [inode, size, modification time, change time] of a file, which show whether the file changed."""
     status = path.stat()
     return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
@@ -75,7 +75,7 @@ def _hash_content(path: Path, progress: Callable[[int], None] | None) -> str:
 
 
 def _read_entries(path: Path | None) -> dict[str, tuple[Signature, str]]:
-    """Read the cache's file. A damaged file counts as empty, because the hashes can be computed again."""
+    """Return the entries of the cache's file. A damaged file counts as empty, because hashes can be computed again."""
     if path is None or not path.is_file():
         return {}
     try:

@@ -1,4 +1,4 @@
-"""The record of a model in ``raw_model``, read from its config.json without loading weights."""
+"""This module builds the row of a model in ``raw_model`` from its config.json, without loading weights."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.suite import ModelDeclaration
 
-# The largest accepted values. Larger ones are mistakes or attacks, and building such a model would take too long even
-# without weights.
+# The largest values that are accepted in config.json. Larger values are mistakes or attacks, and building such a model
+# would take too long even without weights.
 CONFIGURATION_LIMITS = {
     "hidden_size": 1 << 20,
     "num_hidden_layers": 4_096,
@@ -67,7 +67,7 @@ def check_model_config(checkpoint: Checkpoint) -> None:
 
 
 def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
-    """Return the record of a model. Parameters are counted on torch's meta device, which allocates no memory for them.
+    """Return the record of a model. Its parameters are counted on torch's meta device, which stores no weights.
 
     Raises BadInputError if config.json does not describe a causal language model.
     """
@@ -98,7 +98,7 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
 
 
 def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
-    """Return the configuration of a checkpoint. Only the first call reads config.json.
+    """Return the configuration of a checkpoint. The result is cached, so later calls do not read config.json.
 
     Raises BadInputError if config.json does not describe a model.
     """

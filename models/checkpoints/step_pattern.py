@@ -1,7 +1,7 @@
-r"""Step patterns: reading how far a checkpoint was trained from the name of its directory or branch.
+r"""This module reads, from the name of a checkpoint's directory or branch, how far the checkpoint was trained.
 
-A suite declares a step pattern, a regular expression that matches the complete name. The name of a group says what the
-group's digits count:
+A suite declares a step pattern. This is a regular expression that matches the complete name. The name of a group says
+what the digits in the group count:
 
     step(?P<step>\d+)                                             step143000
     stage1-step(?P<step>\d+)-tokens(?P<tokens_billions>\d+)B      stage1-step1000-tokens5B
@@ -55,7 +55,7 @@ def read_training_position(pattern: str, name: str, batch_tokens: int) -> Traini
         step = tokens / batch_tokens, rounded  if the name states tokens only
 
     Names usually state rounded numbers of tokens, for example in billions. If a name states both the step and tokens,
-    the stated tokens are used only if they differ from step x batch_tokens by more than one such unit.
+    the stated tokens are used only if they differ from step x batch_tokens by more than one unit, such as a billion.
 
     Raises BadInputError if the pattern matches but captures no number.
     """
@@ -73,7 +73,7 @@ def read_training_position(pattern: str, name: str, batch_tokens: int) -> Traini
 
 
 def _read_tokens(named: dict[str, str], name: str) -> tuple[int, int]:
-    """Return the number of tokens that a name states, and the unit in which it counts them; zeros without tokens."""
+    """Return the number of tokens that a name states, and its unit, such as a billion. Both are 0 if there is none."""
     for group, unit in TOKEN_UNITS.items():
         if group in named:
             return _read_number(named[group], name) * unit, unit

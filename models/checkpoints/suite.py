@@ -1,7 +1,7 @@
-"""Suites: families of models that are compared with each other, declared in YAML files.
+"""This module defines suites: families of models that are compared with each other.
 
-This module defines a suite for the rest of Trailhouse, and finds suites by name. ``suite_declaration`` defines the
-fields of the YAML file. ``sources`` finds and fetches checkpoints.
+It finds suites by name, and reads them from YAML files. ``suite_declaration`` defines the fields of the YAML
+files. ``sources`` finds and fetches checkpoints.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TrainingRecipe:
 
 @dataclass(frozen=True)
 class KnownDamage:
-    """Steps whose checkpoints are known to be damaged. The audit reports them, and they are never scored."""
+    """Steps whose checkpoints are known to be damaged. Such checkpoints are reported by an audit, never scored."""
 
     steps: tuple[int, ...]
     problem: str
@@ -69,7 +69,7 @@ class ModelDeclaration:
     allow_pickle: bool = False
     """Whether weights may be read from pickle files if there are no safetensors. Only tensors are read from pickles."""
     final_revision: str = ""
-    """Branch of the hub with the checkpoint of the last planned step. Its name need not match step_pattern."""
+    """Branch of the hub with the checkpoint of the last planned step. The branch's name need not match step_pattern."""
     repository: str = ""
     """Repository of the hub that holds the revisions which a manifest lists."""
 
@@ -98,7 +98,7 @@ def packaged_suites_directory() -> Path:
 def load_suite(path: Path) -> Suite:
     """Read one suite from its YAML file.
 
-    Raises BadInputError naming file, line and field if something is missing, unknown or wrong.
+    Raises BadInputError naming file, line and field if a field is missing, unknown or wrong.
     """
     text = read_declaration_text(path)
     declared = parse_suite_file(path, text)

@@ -1,6 +1,7 @@
-"""The fields of a suite's YAML file, as pydantic classes. Each source of checkpoints has a suite and a model class.
+"""This module defines the fields of a suite's YAML file as pydantic classes.
 
-The module ``suite`` converts them to the Suite that the rest of Trailhouse uses.
+Each source of checkpoints has one class for its suites and one class for their models. The module ``suite`` converts
+objects of these classes to the Suite that the rest of Trailhouse uses.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ CHECKPOINT_OR_STEP = r"(?:checkpoint|step)-?(\d+)"
 
 
 class StepRange(Declaration):
-    """The range ``{from: a, to: b, every: c}``, which stands for the steps a, a + c, a + 2c, ... and at most b."""
+    """The range ``{from: a, to: b, every: c}``, which stands for the steps a, a + c, a + 2c, ... up to b."""
 
     first: Count = Field(alias="from")
     last: Count = Field(alias="to")
@@ -105,7 +106,7 @@ class DeclaredModel(Declaration):
 
 
 class MiniatureModel(DeclaredModel):
-    """A model that Trailhouse itself trains when it is first scored."""
+    """A model that Trailhouse itself trains before the model is scored for the first time."""
 
     hidden_size: PositiveCount
     layer_count: PositiveCount
@@ -192,7 +193,7 @@ class SuiteFields(Declaration):
 
 
 class MiniatureSuite(SuiteFields):
-    """A suite of models that Trailhouse itself trains. All models keep checkpoints of the same steps."""
+    """A suite of models that Trailhouse itself trains. Every model has checkpoints at the declared steps."""
 
     model_class = MiniatureModel
     source: Literal["miniature"]

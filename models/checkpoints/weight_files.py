@@ -1,4 +1,4 @@
-"""Weight files of a checkpoint: finding them, checking their headers, and their combined hash.
+"""This module finds the weight files of a checkpoint, checks their headers, and combines their hashes.
 
 Weight files are safetensors files, or pickle files if the suite allows pickles for the model.
 """
@@ -38,8 +38,8 @@ class WeightFile:
 def combine_weight_hashes(weight_files: Iterable[WeightFile]) -> str:
     """Return the identity of a checkpoint's weights, as 64 hexadecimal digits.
 
-        one file:  its SHA-256
-        shards:    the SHA-256 of a text with the SHA-256 of each file on a line, in name order
+        one file:  the SHA-256 of the file
+        shards:    the SHA-256 of a text whose lines are the SHA-256 of each file, in the order of the file names
 
     The hub's metadata states the SHA-256 of every file, so the identity is known before the weights are downloaded.
     """
@@ -103,7 +103,7 @@ def read_tensor_shapes(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
 def choose_weight_names(names: Iterable[str], *, allow_pickle: bool) -> list[str]:
     """Select the names of weight files from the names of a repository's files, and return them sorted.
 
-    Raises ValueError with a text that says what is missing if the weight files are incomplete.
+    Raises ValueError if the weight files are incomplete. The text of the error says what is missing.
     """
     present = set(names)
     for single, stem, suffix in ((SINGLE_NAME, "model", "safetensors"), (PICKLED_SINGLE_NAME, "pytorch_model", "bin")):
@@ -146,7 +146,7 @@ def _read_index(directory: Path, index_name: str, suffix: str) -> list[Path]:
 
 
 def _refuse_escape(directory: Path, path: Path) -> Path:
-    """Return ``path``. Raises BadInputError if it is a link to a file outside the checkpoint's directory.
+    """Return ``path``, or raise BadInputError if it is a link to a file outside the checkpoint's directory.
 
     A link into the same model's blobs in a Hugging Face cache is allowed: snapshots/COMMIT/FILE -> blobs/HASH.
     """

@@ -1,4 +1,4 @@
-"""Creating a directory under a temporary name and renaming it when it is complete, so that it is never incomplete."""
+"""This module creates directories under a temporary name, and renames them when they are complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PARTIAL_SUFFIX = ".partial"
 
 @contextmanager
 def creating_directory(target: Path) -> Iterator[Path]:
-    """Yield a temporary directory that the block fills. When the block ends, the directory is renamed to ``target``.
+    """Yield a temporary directory for the ``with`` block to fill, and rename it to ``target`` when the block ends.
 
     If the block raises an exception, the temporary directory is kept, so that an interrupted download can be continued.
     """

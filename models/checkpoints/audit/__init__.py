@@ -1,1 +1,1 @@
-"""Auditing a suite: finding its missing, damaged, duplicated and replaced checkpoints."""
+"""This package audits a suite: it finds missing, damaged, duplicated and replaced checkpoints."""

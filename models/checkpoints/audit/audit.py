@@ -1,7 +1,6 @@
-"""The audit of a suite: it applies every check to every checkpoint, and returns the results as findings.
+"""This module audits a suite: it applies every check to every checkpoint, and returns the results as findings.
 
-The audit downloads no weights. It reads only the metadata of remote checkpoints, so it cannot check the values and
-shapes of their weights.
+The audit downloads no weights. So it cannot check the values and shapes of the weights of a remote checkpoint.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from trailhouse.models.checkpoints.sources.source import FailedCheckpoint, Listi
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 
 SEVERITY: tuple[Status, ...] = ("unchecked", "ok", "known", "wrong")
-"""Statuses from the least to the most severe."""
+"""The statuses of a finding, from the least to the most severe."""
 CHECKED_OF_UNREADABLE = ("declaration", "presence", "writing")
-"""Checks that are possible even for a checkpoint that could not be read."""
+"""The names of the checks that are possible even for a checkpoint that could not be read."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ class AuditInput:
 
 
 def audit_suite(audit: AuditInput) -> list[Finding]:
-    """Return the findings of all checks for all checkpoints, including declared steps without a checkpoint.
+    """Return the findings of all checks for all checkpoints. Declared steps without a checkpoint get a finding too.
 
-    There is one finding per model, step and check. The findings are sorted in this order.
+    There is one finding per model, step and check. The findings are sorted by model, then by step, then by check.
     """
     everything = [checkpoint for listing in audit.listings.values() for checkpoint in listing.checkpoints]
     duplicates = find_duplicates(everything)
@@ -71,7 +70,8 @@ def audit_suite(audit: AuditInput) -> list[Finding]:
 def _keep_most_severe(findings: list[Finding]) -> list[Finding]:
     """Keep only the most severe finding for each checkpoint and check.
 
-    A step has two findings if the remains of an unfinished checkpoint exist besides its complete checkpoint.
+    A check can have two findings for one step: one for the complete checkpoint, and one for the remains of an
+    unfinished checkpoint of this step.
     """
     kept: dict[tuple[str, int, str], Finding] = {}
     for finding in findings:
@@ -105,7 +105,7 @@ def _audit_checkpoints(
 
 
 def _list_unchecked(audit: AuditInput, checkpoint: Checkpoint) -> set[str]:
-    """Return the checks that this audit does not apply to the checkpoint."""
+    """Return the names of the checks that this audit does not apply to the checkpoint."""
     if checkpoint.is_remote:
         return {"values", "shapes"}
     return {"values"} if checkpoint.is_pickled or not audit.are_values_read else set()
@@ -138,7 +138,7 @@ def _report_checkpoint(
 
 
 def _report_failure(model: ModelDeclaration, model_id: str, failure: FailedCheckpoint) -> list[Finding]:
-    """Report a checkpoint that could not be read. Most checks of such a checkpoint are impossible."""
+    """Return the findings for a checkpoint that could not be read. Most checks are impossible for it."""
     findings = []
     for check_name in CHECKS:
         if check_name == "completeness":
@@ -169,9 +169,9 @@ def _problem_of(failure: FailedCheckpoint) -> Problem:
 
 
 def _report_missing(model: ModelDeclaration, model_id: str, listing: Listing) -> list[Finding]:
-    """Report the declared steps without a checkpoint.
+    """Return a finding for each declared step that has no checkpoint.
 
-    For a local run, steps after its last checkpoint are not missing, because the run may still reach them.
+    For a local run, a step after the last checkpoint is not reported as wrong, because the run may still reach it.
     """
     found = {checkpoint.step for checkpoint in listing.checkpoints}
     found |= {failure.position.step for failure in (*listing.failures, *listing.unfinished)}

@@ -1,4 +1,4 @@
-"""The checks of an audit. Each check returns the problem of a checkpoint as a message and a hint."""
+"""This module holds the checks of an audit. A check describes a checkpoint's problem by a message and a hint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trailhouse.models.checkpoints.audit.weights import find_configuration_misma
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 
 Problem = tuple[str, str]
-"""A message that says what is wrong, and a hint what to do."""
+"""A message that says what is wrong, and a hint that says what to do."""
 CHECK_RUN_HINT = "check that the files belong to this run"
 LISTED_DUPLICATES = 5
 
@@ -18,9 +18,9 @@ LISTED_DUPLICATES = 5
 def explain_duplicates(
     duplicates: Mapping[CheckpointKey, list[CheckpointKey]], model_id: str
 ) -> dict[CheckpointKey, Problem]:
-    """Return the problem of each checkpoint that has the same weights as others.
+    """Return a problem for each checkpoint that has the same weights as another checkpoint.
 
-    The messages name the model of another checkpoint only if it is not ``model_id``.
+    A message names the model of the other checkpoint only if that model is not ``model_id``.
     """
     hint = "find out which step they belong to, and name the others under known_damage"
     explained = {}
@@ -33,7 +33,7 @@ def explain_duplicates(
 
 
 def check_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Problem]:
-    """Return the problem of each checkpoint that has a shard of a later checkpoint of the same model."""
+    """Return a problem for each checkpoint with a weight file that belongs to a later checkpoint of the same model."""
     return {
         key: (f"{name} is that of step {owner}", "upload the shard that belongs here")
         for key, (name, owner) in find_foreign_shards(checkpoints).items()
@@ -43,16 +43,16 @@ def check_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Probl
 def check_deviants(
     checkpoints: Sequence[Checkpoint], problem: str, read: Callable[[Checkpoint], str]
 ) -> dict[CheckpointKey, Problem]:
-    """Return the problem of each checkpoint whose value differs from the most frequent value of its model.
+    """Return a problem for each checkpoint whose value differs from the most frequent value of its model.
 
-    ``read`` returns the value of a checkpoint.
+    ``read`` returns the value of a checkpoint, for example the hash of config.json.
     """
     deviants = find_deviants(checkpoints, read)
     return dict.fromkeys(deviants, (f"{problem} that of most checkpoints of this model", CHECK_RUN_HINT))
 
 
 def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Problem]:
-    """Return the problem of each local checkpoint whose tensor shapes contradict config.json or most checkpoints."""
+    """Return a problem for each local checkpoint with unusual tensor shapes, or shapes that contradict config.json."""
     local = [checkpoint for checkpoint in checkpoints if not checkpoint.is_remote]
     shapes = {key_of(checkpoint): read_shapes(checkpoint) for checkpoint in local}
     problems: dict[CheckpointKey, Problem] = {}
@@ -103,7 +103,7 @@ def check_values(checkpoint: Checkpoint, progress: Callable[[int], None] | None)
 def check_revision(checkpoint: Checkpoint, scored: frozenset[tuple[str, str, str]]) -> Problem | None:
     """Return a problem if the warehouse's scores come from other weights, another config.json or another tokenizer.
 
-    ``scored`` holds the (weights_sha256, config_sha256, tokenizer_id) from which this model and step were scored.
+    ``scored`` holds each (weights_sha256, config_sha256, tokenizer_id) with which this model and step were scored.
     """
     present = (checkpoint.weights_sha256, checkpoint.config_sha256, checkpoint.tokenizer_id)
     for index, name in enumerate(("other weights", "another config.json", "another tokenizer")):

@@ -1,4 +1,4 @@
-"""Comparing the checkpoints of a model with each other by their hashes; no file is read."""
+"""This module compares checkpoints with each other by their hashes. It reads no files."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def find_duplicates(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, li
 def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, tuple[str, int]]:
     """Find the checkpoints of one model that have a shard of a later checkpoint.
 
-    The result has the name of the shard and the later checkpoint's step for each of them. If two checkpoints have one
-    shard in common but not another, one checkpoint has a wrong file. The later checkpoint is assumed to be right,
-    because uploads sometimes put files of the final model on earlier branches by mistake. Checkpoints that have all
-    shards in common are duplicates, see ``find_duplicates``.
+    For each such checkpoint, the result holds the name of the shard and the step of the later checkpoint. If two
+    checkpoints have equal files for one shard but different files for another shard, one checkpoint has a wrong file.
+    The later checkpoint is assumed to be right, because uploads sometimes put files of the final model on earlier
+    branches by mistake. Checkpoints with equal files for all shards are duplicates, see ``find_duplicates``.
     """
     latest: dict[str, Checkpoint] = {}
     for checkpoint in sorted(checkpoints, key=lambda one: one.step):
@@ -50,9 +50,9 @@ def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey
 def find_deviants(
     checkpoints: Sequence[Checkpoint], read: Callable[[Checkpoint], Hashable]
 ) -> dict[CheckpointKey, Hashable]:
-    """Return the checkpoints whose value differs from the most frequent value, each with the most frequent value.
+    """Return the key of each checkpoint whose value differs from the most frequent value, mapped to the latter.
 
-    Of several equally frequent values, the value of the latest checkpoint counts as the most frequent.
+    If several values are equally frequent, the value found in the latest checkpoint counts as the most frequent.
     """
     values = [read(checkpoint) for checkpoint in sorted(checkpoints, key=lambda one: -one.step)]
     if not values:

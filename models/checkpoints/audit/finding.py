@@ -1,4 +1,4 @@
-"""The result of an audit: one finding for every checkpoint and check."""
+"""This module defines findings. An audit returns one finding for every checkpoint and check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 Status = Literal["ok", "wrong", "known", "unchecked"]
 
-# Every check with the condition that it tests, in the order in which they are reported
+# The condition that each check tests, by the name of the check. Findings are reported in this order.
 CHECKS = {
     "declaration": "the suite does not name the step as damaged",
     "presence": "every declared step has a checkpoint",

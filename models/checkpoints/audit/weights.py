@@ -1,4 +1,4 @@
-"""Reading weight files: finding NaN and infinity block by block in bounded memory, and reading tensor shapes."""
+"""This module searches weight files for NaN and infinity, in bounded memory, and reads the shapes of tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.weight_files import read_tensor_shapes
 
-# How many numbers are read at a time: 64 MiB as float32
+# Number of weights that are read at a time. As float32, they take 64 MiB.
 BLOCK_NUMBERS = 1 << 24
 WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "word_embed_proj_dim")
 
@@ -22,7 +22,7 @@ Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = None) -> str | None:
-    """Return the name of the first tensor of a safetensors file that has NaN or infinity, or None if no tensor has.
+    """Return the name of the first tensor of a safetensors file with NaN or infinity, or None if all are finite.
 
     ``progress`` is called with the number of bytes read since its last call.
     """
@@ -45,7 +45,7 @@ def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = 
 
 
 def read_shapes(checkpoint: Checkpoint) -> Shapes:
-    """Return the name and shape of every tensor of a local checkpoint, sorted by name; nothing for pickles."""
+    """Return the name and shape of every tensor of a local checkpoint, sorted by name. For pickles, return nothing."""
     if checkpoint.is_pickled:
         return ()
     shapes: dict[str, tuple[int, ...]] = {}
@@ -55,9 +55,9 @@ def read_shapes(checkpoint: Checkpoint) -> Shapes:
 
 
 def find_configuration_mismatch(checkpoint: Checkpoint, shapes: Shapes) -> str | None:
-    """Return how config.json contradicts the weights, or None if it does not.
+    """Return how config.json contradicts the weights, or None if it does not contradict them.
 
-    Some matrix must have the vocabulary size and one of the widths of config.json as its shape.
+    The weights must include a matrix of the shape (vocabulary size, width) that config.json states.
     """
     try:
         config = json.loads((checkpoint.directory / "config.json").read_bytes())

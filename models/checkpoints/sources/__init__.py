@@ -1,1 +1,1 @@
-"""Where checkpoints come from: local folders, the Hugging Face hub, manifests."""
+"""This package lists and fetches checkpoints from local folders, the Hugging Face hub, and manifests."""

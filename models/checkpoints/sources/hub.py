@@ -1,8 +1,8 @@
-"""Checkpoints in branches of a repository of the Hugging Face hub.
+"""This module lists and fetches checkpoints that are branches of a repository of the Hugging Face hub.
 
-Listing the checkpoints reads metadata, including the SHA-256 of every weight file, and downloads only small files:
-config.json and the tokenizer's files, once for each distinct content. Fetching a checkpoint downloads its weights:
-safetensors, or pickles if the suite allows them. Nothing else is ever downloaded.
+Listing the checkpoints reads metadata, including the SHA-256 of every weight file. It downloads only small files, such
+as config.json and the tokenizer's files, once for each distinct content. Fetching a checkpoint downloads its weights
+from safetensors, or from pickles if the suite allows them. No other files are ever downloaded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LISTING_THREADS = 8
 
 @dataclass(frozen=True)
 class Revision:
-    """A branch that holds a checkpoint, and the commit at which the branch points."""
+    """A branch that holds a checkpoint, and the commit to which the branch points."""
 
     name: str
     commit_hash: str
@@ -54,7 +54,7 @@ class RevisionFiles:
 
 @dataclass(frozen=True)
 class HubSource:
-    """Checkpoints of one model in branches of a repository."""
+    """The checkpoints of one model, which are branches of one repository of the hub."""
 
     suite: Suite
     model: ModelDeclaration
@@ -65,7 +65,7 @@ class HubSource:
     """Revisions that a manifest lists, or None for all branches that match the model's step pattern."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:  # noqa: ARG002 - nothing is hashed
-        """Return the checkpoints, from the branches and the metadata of their files."""
+        """Return the checkpoints that the repository's branches and the metadata of their files describe."""
         listing = Listing()
         revisions = self._list_revisions(listing)
         with ThreadPoolExecutor(LISTING_THREADS) as pool:
@@ -80,7 +80,7 @@ class HubSource:
         return listing
 
     def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
-        """Download and verify the weights of the listed commit, and copy the small files to the same directory."""
+        """Download a checkpoint's weights to ``target`` and verify them, and copy its small files to ``target``."""
         if target.is_dir():
             return target
         with creating_directory(target) as directory:
@@ -96,7 +96,7 @@ class HubSource:
         return target
 
     def _list_revisions(self, listing: Listing) -> list[Revision]:
-        """Return the revisions in order of their steps. Report a manifest's missing revisions as failures."""
+        """Return the revisions in order of their steps. Add a failure to ``listing`` for each missing revision."""
         branches = self.repository.list_branches()
         wanted = self._match_branches(branches) if self.revisions is None else self.revisions
         found = []
@@ -133,7 +133,7 @@ class HubSource:
         return list(matched.values())
 
     def _list_files(self, revision: Revision) -> RevisionFiles | BadInputError:
-        """Return the files of a revision, or an error that says what is wrong with them. Raise errors of the hub."""
+        """Return the files of a revision, or an error that says what is wrong with them. Raises errors of the hub."""
         files = {file.name: file for file in self.repository.list_files(revision.commit_hash)}
         location = f"{self.repository.name} at {revision.name}"
         try:
@@ -177,9 +177,9 @@ class HubSource:
         )
 
     def _fetch_small_files(self, revision: Revision, files: RevisionFiles) -> Path:
-        """Download the small files to a directory whose name depends on their content, and return it.
+        """Download a revision's small files to a directory that is named by their content, and return the directory.
 
-        Revisions with equal small files share the directory.
+        So revisions with equal small files share one directory.
         """
         identity = hashlib.sha256("".join(f"{f.name} {f.blob_id} {f.sha256}\n" for f in files.small).encode())
         target = self.cache_directory / "descriptions" / identity.hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""One repository of the Hugging Face hub: its branches, the files in them, and downloading single files.
+"""This module reads one repository of the Hugging Face hub: it lists branches and files, and downloads single files.
 
 All requests use huggingface_hub's own client, so that proxies, tokens and mirrors (HF_TOKEN, HF_ENDPOINT) work as
 usual. Files are read from a commit and never from a branch, because a branch may change. Only files that are
@@ -69,9 +69,9 @@ class HubRepository:
         ]
 
     def download(self, file: HubFile, commit_hash: str, directory: Path) -> Path:
-        """Download one file to a directory and verify it. An interrupted download is continued.
+        """Download one file to a directory and verify its content. An interrupted download is continued.
 
-        Raises BadInputError if the content differs from the metadata even at a second attempt. Also raises the errors
+        Raises BadInputError if the content differs from the metadata in two downloads. Also raises the errors
         of ``_request``.
         """
         for attempt in range(2):
@@ -97,7 +97,7 @@ class HubRepository:
         return Path(path)
 
     def _request(self, call: Callable[[HfApi], Result]) -> Result:
-        """Make a request, and try up to three times if the hub is unreachable.
+        """Return the result of ``call``, which makes a request. If the hub is unreachable, try up to three times.
 
         Raises BadInputError if the hub refuses the request, and UnreachableError if it does not answer.
         """
@@ -115,7 +115,7 @@ class HubRepository:
 def _has_expected_hash(path: Path, file: HubFile) -> bool:
     if file.sha256:
         return HashCache().hash_file(path) == file.sha256
-    content = path.read_bytes()  # the hub states git's hash of a small file: the SHA-1 of a header and the content
+    content = path.read_bytes()  # git's hash of a small file is the SHA-1 of a header and the content
     git_hash = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
     return git_hash == file.blob_id
 

@@ -1,4 +1,4 @@
-"""Checkpoints in local directories, which are found in a folder or listed in a manifest."""
+"""This module lists checkpoints in local directories, which lie in one folder or are named by a manifest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trailhouse.models.checkpoints.sources.source import ByteProgress, FailedChe
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition, read_training_position
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 
-# Matches the names that trainers give to unfinished directories and files. Names that begin with a dot count too.
+# Matches the names that trainers give to unfinished directories and files
 UNFINISHED_NAME = re.compile(r"(^tmp[-_.])|([-_.](tmp|temp|partial|incomplete|part|writing)([-_.]|$))", re.IGNORECASE)
 # A checkpoint that cannot be read counts as unfinished if it was modified within this many seconds
 UNFINISHED_SECONDS = 60.0
@@ -31,14 +31,14 @@ class LocatedCheckpoint:
 
 @dataclass
 class LocalSource:
-    """Checkpoints of one model in directories of this machine."""
+    """The checkpoints of one model, which lie in directories of this machine."""
 
     suite: Suite
     model: ModelDeclaration
     located: Sequence[LocatedCheckpoint]
     hash_cache: HashCache = field(default_factory=HashCache)
     unfinished: Sequence[LocatedCheckpoint] = ()
-    """Directories whose names say that they are unfinished."""
+    """Directories whose names mark them as unfinished."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
         """Return the checkpoints, after checking and hashing the files of every directory."""
@@ -66,9 +66,9 @@ class LocalSource:
 def locate_checkpoints(
     suite: Suite, model: ModelDeclaration, location: Path, hash_cache: HashCache | None = None
 ) -> LocalSource:
-    """Find the directories in ``location`` whose names match the model's step pattern.
+    """Return the directories in ``location`` whose names match the model's step pattern, as a source of checkpoints.
 
-    Raises BadInputError if ``location`` does not exist, holds no checkpoint, or holds two of the same step.
+    Raises BadInputError if ``location`` does not exist, holds no checkpoint, or holds two checkpoints of one step.
     """
     if not location.is_dir():
         raise BadInputError(f"{location}: there is no such directory", "check location in the suite's YAML file")
@@ -110,7 +110,7 @@ def looks_unfinished(directory: Path) -> bool:
 
 
 def _read_unfinished_position(model: ModelDeclaration, name: str) -> TrainingPosition | None:
-    """Return the training position that an unfinished directory's name states, without the mark "unfinished"."""
+    """Return the training position in an unfinished directory's name, ignoring a mark such as ``.tmp`` in the name."""
     stripped = UNFINISHED_NAME.sub("", name)
     try:
         return read_training_position(model.step_pattern, stripped, model.batch_tokens)

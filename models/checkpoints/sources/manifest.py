@@ -1,6 +1,7 @@
-"""Manifests: files that list the checkpoints of a model one by one, with their steps.
+"""This module reads manifests: files that list the checkpoints of a model one by one, with their steps.
 
-A manifest is a CSV file with the columns path (or revision), step and optionally tokens, or a YAML file:
+A manifest may be a CSV file. Its columns are path (or revision), step and, optionally, tokens. It may also be a YAML
+file with the same fields:
 
     checkpoints:
       - {path: runs/a/final, step: 143000, tokens: 299892736000}
@@ -40,7 +41,7 @@ class ManifestEntry:
 
 
 class PathRow(Declaration):
-    """A checkpoint in a directory. A relative path starts at the manifest's directory."""
+    """A checkpoint in a directory. A relative path is relative to the manifest's directory."""
 
     path: Text
     step: Count
@@ -67,13 +68,13 @@ def _refuse_repeated_steps(rows: Rows) -> Rows:
 
 
 class PathManifest(Declaration):
-    """A YAML manifest of directories."""
+    """A YAML manifest that lists directories."""
 
     checkpoints: Annotated[tuple[PathRow, ...], Field(min_length=1), AfterValidator(_refuse_repeated_steps)]
 
 
 class RevisionManifest(Declaration):
-    """A YAML manifest of revisions."""
+    """A YAML manifest that lists revisions."""
 
     checkpoints: Annotated[tuple[RevisionRow, ...], Field(min_length=1), AfterValidator(_refuse_repeated_steps)]
 
@@ -81,9 +82,9 @@ class RevisionManifest(Declaration):
 def read_manifest(path: Path, batch_tokens: int, *, has_revisions: bool) -> list[ManifestEntry]:
     """Return the entries of a manifest in order of their steps.
 
-    If an entry states no tokens, its tokens are step x batch_tokens.
+    If an entry does not state its number of tokens, the number is step x batch_tokens.
 
-    Raises BadInputError naming the file, line and field if something is missing, unknown or wrong.
+    Raises BadInputError naming the file, line and field if a field is missing, unknown or wrong.
     """
     rows: Sequence[Row]
     if path.suffix == ".csv":

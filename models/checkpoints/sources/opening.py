@@ -1,4 +1,4 @@
-"""Opening the source of checkpoints that a suite declares for a model."""
+"""This module opens the source from which a suite takes the checkpoints of a model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def open_source(
 ) -> CheckpointSource:
     """Return the source of a model's checkpoints, without contacting the hub yet.
 
-    ``trained_directory`` holds the models of miniature suites. ``cache_directory`` holds small files from the hub.
+    ``trained_directory`` holds models of miniature suites. ``cache_directory`` holds small files from the hub.
 
     Raises BadInputError if a directory or manifest is missing or wrong.
     """

@@ -1,4 +1,4 @@
-"""The interface of all sources: a source lists the checkpoints of a model, and fetches each to the local disk."""
+"""This module defines the interface of a source, which lists a model's checkpoints and fetches them to local disk."""
 
 from __future__ import annotations
 
@@ -44,14 +44,15 @@ class CheckpointSource(Protocol):
 
         ``progress`` is called with the number of bytes hashed since its last call.
 
-        Raises BadInputError if the source itself is wrong, and UnreachableError if it does not answer.
+        Raises BadInputError if the source cannot be used at all, and UnreachableError if it does not answer.
         """
 
     def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
         """Return a local directory that holds the complete, verified checkpoint.
 
-        For a local checkpoint, the result is its own directory. For a remote checkpoint, it is ``target``, which is
-        created only when the download is complete. ``progress`` is called with the number of bytes downloaded since
+        For a local checkpoint, the result is its own directory. For a remote checkpoint, the result is
+        ``target``, and this directory appears only when the download is complete.
+        ``progress`` is called with the number of bytes downloaded since
         its last call.
 
         Raises BadInputError if the content differs from the listed hashes, and UnreachableError if the download fails.
