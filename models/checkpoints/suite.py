@@ -1,6 +1,6 @@
 """This module defines suites: families of models that are compared with each other.
 
-It finds suites by name, and reads them from YAML files. ``suite_declaration`` defines the fields of the YAML
+It finds suites by name, and reads them from YAML files. ``suite_declaration`` defines the fields of the
 files. ``sources`` finds and fetches checkpoints.
 """
 

@@ -50,7 +50,9 @@ def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey
 def find_deviants(
     checkpoints: Sequence[Checkpoint], read: Callable[[Checkpoint], Hashable]
 ) -> dict[CheckpointKey, Hashable]:
-    """Return the key of each checkpoint whose value differs from the most frequent value, mapped to the latter.
+    """Return the checkpoints whose value differs from the most frequent value.
+
+    The result maps the key of each such checkpoint to the most frequent value.
 
     If several values are equally frequent, the value found in the latest checkpoint counts as the most frequent.
     """

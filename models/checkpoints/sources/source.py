@@ -50,10 +50,9 @@ class CheckpointSource(Protocol):
     def fetch(self, checkpoint: Checkpoint, target: Path, progress: ByteProgress | None = None) -> Path:
         """Return a local directory that holds the complete, verified checkpoint.
 
-        For a local checkpoint, the result is its own directory. For a remote checkpoint, the result is
-        ``target``, and this directory appears only when the download is complete.
-        ``progress`` is called with the number of bytes downloaded since
-        its last call.
+        For a local checkpoint, the result is its own directory. For a remote checkpoint, the result is ``target``,
+        and this directory appears only when the download is complete. ``progress`` is called with the number of bytes
+        downloaded since its last call.
 
         Raises BadInputError if the content differs from the listed hashes, and UnreachableError if the download fails.
         """
