@@ -1,1 +1,1 @@
-"""Evaluating a model on multiple-choice tasks: the log-probability of every option after its prompt."""
+"""This package evaluates models on multiple-choice tasks: it computes the log-probability of every option."""

@@ -1,4 +1,4 @@
-"""Choosing the number of CPU threads on which a model runs."""
+"""This module chooses the number of CPU threads on which a model runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-# A model with fewer parameters runs on one thread, because several threads would wait for each other longer than they
-# compute. In one case, 0.4 s of CPU time on one thread became 4 s on two threads.
+# A model with fewer parameters than this runs on one thread, because several threads would wait for each other longer
+# than they compute. In one case, 0.4 s of CPU time on one thread became 4 s on two threads.
 MULTITHREADED_PARAMETER_COUNT = 1_000_000
 
 

@@ -1,4 +1,4 @@
-"""A cache of encoded tasks, so that a task is encoded once for all checkpoints with equal tokenizers and contexts."""
+"""This module caches encoded tasks, so that checkpoints with equal tokenizers and context lengths share them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TaskEncoder:
     def encode(
         self, directory: Path, tokenizer_id: str, task: Task, shot_count: int, seed: int, context_length: int
     ) -> EncodedTask:
-        """Return a task as token ids of the tokenizer in a checkpoint directory.
+        """Return a task as token ids, encoded with the tokenizer in a checkpoint directory.
 
         Raises BadInputError if the directory holds no tokenizer. Also raises the errors of ``encode_task``.
         """

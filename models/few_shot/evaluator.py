@@ -1,4 +1,4 @@
-"""Evaluating one checkpoint: computing the log-probability of every option of a task, as an Arrow record batch."""
+"""This module evaluates one checkpoint on a task: it computes the log-probability of every option of the task."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 BATCH_POLICY = "a prompt once with its options behind it where the model can read that, rows of like length"
-# Increase this number when a change of the code changes scores, so that scores in the warehouse count as outdated.
+# Increase this number when a change of the code changes scores, so that older scores count as outdated.
 EVALUATION_METHOD = 1
 # Largest number of entries in the attention masks of one batch: 256 MiB in float32
 MAX_MASK_ENTRIES = 1 << 26
@@ -36,7 +36,7 @@ Scores = npt.NDArray[np.float64]
 
 
 def evaluation_record(settings: ScoringSettings) -> dict[str, str | int | None]:
-    """Return the settings that enter the key of an evaluation, in addition to the weights and the task.
+    """Return the settings that are part of an evaluation's key, besides the weights and the task.
 
     The device and the batch size are left out, because in float32 they change a score by less than 1e-4 nats.
     """
@@ -48,7 +48,7 @@ def evaluation_record(settings: ScoringSettings) -> dict[str, str | int | None]:
 
 
 class Evaluator:
-    """Scores the options of tasks with one model. It caches the unconditional scores of options."""
+    """Scores the options of tasks with one model. It caches the scores that options have without a prompt."""
 
     def __init__(self, model: PreTrainedModel, settings: ScoringSettings) -> None:
         self._model = model
@@ -69,11 +69,12 @@ class Evaluator:
     def score(self, encoded: EncodedTask, progress: Callable[[int], None] | None = None) -> pa.RecordBatch:
         """Return the scores of all options of a task, in order of item and option.
 
-        An option's score is the sum of its tokens' log-probabilities, in nats. Each is a float32 log-softmax of float32
-        logits, and the sum is float64. ``progress`` is called with the number of options scored since its last call.
+        An option's score is the sum of its tokens' log-probabilities, in nats. Each log-probability is a float32
+        log-softmax of float32 logits, and their sum is float64. ``progress`` is called with the number of options
+        scored since its last call.
 
         Raises BadInputError if the tokenizer does not fit the model, or if a score is not finite. Raises UsageError
-        if one row alone does not fit the memory.
+        if a single row does not fit the memory.
         """
         if encoded.largest_token_id >= self._vocabulary_size:
             raise BadInputError(
@@ -97,7 +98,7 @@ class Evaluator:
         return build_option_scores(encoded, log_probs.tolist(), unconditional)
 
     def _build_rows(self, item: EncodedItem, first_index: int) -> list[Row]:
-        """Return the rows of an item. ``first_index`` is the score index of its first option; the others follow."""
+        """Return the rows of an item. The score indices of its options are ``first_index``, ``first_index`` + 1, ..."""
         sequences = [
             ScoredSequence(option.token_ids, option.first_target, first_index + index)
             for index, option in enumerate(item.options)
@@ -107,13 +108,13 @@ class Evaluator:
         return build_shared_prefix_rows(sequences, self._shared_prefix_limit)
 
     def _score_unconditional(self, texts: Sequence[Tokens | None]) -> list[float | None]:
-        """Return the scores of options without their prompts, in the order of ``texts``, and None for each None.
+        """Return the score of each option in ``texts`` without its prompt. For an option that is None, return None.
 
         Equal options are scored only once.
         """
         new = {text.tobytes(): text for text in texts if text is not None and text.tobytes() not in self._unconditional}
         sequences = [
-            # Encoded without its prompt, an option that fills the context can be one token too long, so it is cut
+            # An option that fills the context can be one token too long without its prompt, so it is cut
             ScoredSequence(text[: self.context_length + 1], 1, index)
             for index, text in enumerate(new.values())
         ]
@@ -122,7 +123,7 @@ class Evaluator:
         return [None if text is None else self._unconditional[text.tobytes()] for text in texts]
 
     def _score_rows(self, rows: Sequence[Row], score_count: int, report: Callable[[int], None]) -> Scores:
-        """Return, for each score index, the sum of the log-probabilities of its targets."""
+        """Run the rows through the model. For each score index, return the sum of its targets' log-probabilities."""
         sums = np.zeros(score_count)
         for batch in group_rows(rows, self._batch_size.max_tokens, MAX_MASK_ENTRIES):
             for part, scores in self._batch_size.run(batch, _count_tokens, self._run_batch):

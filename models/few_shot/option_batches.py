@@ -1,4 +1,4 @@
-"""Rows of a batch. A row holds the prompt of an item once, followed by all options of the item.
+"""This module builds the rows of a batch. A row holds the prompt of an item once, followed by several options.
 
 The sequences "prompt + option" of an item share a prefix, the prompt. A row holds this prefix and then the
 continuation of each sequence::
@@ -7,12 +7,12 @@ continuation of each sequence::
     position         0    1    2   3  4 |  3    4 |     3
     continuation     0    0    0   1  1 |  2    2 |     3      0: the shared prefix
 
-Let c(i) be the continuation of the token at index i. The attention mask says::
+Let c(i) be the number of the continuation of the token at index i. The attention mask lets tokens see each other::
 
     i sees j   if   j <= i   and   (c(j) = 0   or   c(j) = c(i))
 
-So the model sees for each option what it would see in a separate text, but computes the prefix only once. The last
-token of an option is only predicted, so it is not in the row.
+So for each option, the model sees what it would see in a separate text, but it computes the prefix only once. The
+model predicts the last token of an option but never reads it, so this token is not in the row.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ SHARED_PREFIX = 0
 
 @dataclass(frozen=True)
 class ScoredSequence:
-    """A sequence of tokens whose score is the sum of log-probabilities of the tokens from ``first_target`` to the end.
+    """A sequence of tokens. Its score is the sum of the log-probabilities of all tokens from index ``first_target`` on.
 
-    ``score_index`` is the index of this score among all scores.
+    ``score_index`` is the index of this score in the list of all scores.
     """
 
     token_ids: Tokens
@@ -70,7 +70,10 @@ class Row:
 
 
 def build_plain_rows(sequences: Sequence[ScoredSequence]) -> list[Row]:
-    """Return rows that are plain texts. Sequences that differ only in their last token share a row."""
+    """Return rows that are plain texts, without continuations.
+
+    Sequences that differ only in their last token share a row.
+    """
     groups: dict[bytes, list[ScoredSequence]] = {}
     for sequence in sequences:
         groups.setdefault(sequence.token_ids[:-1].tobytes(), []).append(sequence)
@@ -80,7 +83,7 @@ def build_plain_rows(sequences: Sequence[ScoredSequence]) -> list[Row]:
 def build_shared_prefix_rows(sequences: Sequence[ScoredSequence], max_length: int) -> list[Row]:
     """Return rows for sequences that begin with the same tokens.
 
-    A row has at most ``max_length`` tokens. A sequence that is longer is a row of its own.
+    A row has at most ``max_length`` tokens. A longer sequence gets a row of its own.
     """
     prefix_length = _count_shared_tokens(sequences)
     return [_build_row(group, prefix_length) for group in _group_sequences(sequences, prefix_length, max_length)]
@@ -89,9 +92,9 @@ def build_shared_prefix_rows(sequences: Sequence[ScoredSequence], max_length: in
 def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int) -> Iterator[list[Row]]:
     """Yield batches of rows of similar length, the longest rows first.
 
-    No batch has rows both with and without continuations. A batch has at most ``max_batch_tokens`` tokens, including
-    the padding to its longest row, and its attention masks have at most ``max_mask_entries`` entries. If a
-    single row exceeds a limit, it forms a batch of its own.
+    A batch never mixes rows that have continuations with rows that have none. A batch
+    has at most ``max_batch_tokens`` tokens, including the padding to its longest row. The attention masks of a batch
+    have at most ``max_mask_entries`` entries. If a single row exceeds a limit, it forms a batch of its own.
     """
     for has_continuations in (True, False):
         batch: list[Row] = []
@@ -111,7 +114,7 @@ def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int
 def _group_sequences(
     sequences: Sequence[ScoredSequence], prefix_length: int, max_length: int
 ) -> Iterator[list[ScoredSequence]]:
-    """Yield groups of sequences. A group's prefix and continuations have at most ``max_length`` tokens together."""
+    """Yield groups of sequences. The prefix and all continuations of a group have at most ``max_length`` tokens."""
     group: list[ScoredSequence] = []
     length = prefix_length
     for sequence in sequences:
@@ -147,7 +150,7 @@ def _build_row(sequences: Sequence[ScoredSequence], prefix_length: int) -> Row:
 
 
 def _count_shared_tokens(sequences: Sequence[ScoredSequence]) -> int:
-    """Return the length of the longest common prefix of the sequences, without each sequence's last token."""
+    """Return how many tokens all sequences have in common at the beginning. Their last tokens are not counted."""
     first = sequences[0].token_ids
     shared = len(first) - 1
     for sequence in sequences[1:]:

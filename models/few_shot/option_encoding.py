@@ -1,7 +1,7 @@
-r"""Encoding prompts and options as token ids: finding where an option begins, and cutting prompts that are too long.
+r"""This module encodes prompts and options as token ids, and cuts prompts that are too long.
 
-As in lm-evaluation-harness, the prompt and the option are encoded together as one text. If the prompt alone has n
-tokens, the option consists of the tokens after the first n of this text. White space at the end of the prompt belongs
+As in lm-evaluation-harness, the prompt and the option are encoded together as one text. If the prompt by itself has
+n tokens, the option consists of the tokens after the first n of this text. White space at the end of the prompt belongs
 to the option, because nearly all tokenizers join it to the next word::
 
     prompt + option      "Q: why?\nA:" + " yes"
@@ -30,11 +30,11 @@ class EncodedOption:
     """A prompt followed by one of its options, and the option without its prompt."""
 
     token_ids: Tokens
-    """The tokens of the prompt, then those of the option."""
+    """The tokens of the prompt, followed by the tokens of the option."""
     first_target: int
     """Index of the option's first token, at least 1."""
     unconditional_token_ids: Tokens | None
-    """The tokenizer's start token, then the option without the prompt; None if the tokenizer has no start token."""
+    """The tokenizer's start token, followed by the option without the prompt; None if there is no start token."""
 
     @property
     def token_count(self) -> int:
@@ -94,10 +94,11 @@ class _Draft:
 def encode_task(
     tokenizer: PreTrainedTokenizerBase, task: Task, shot_count: int, seed: int, context_length: int
 ) -> EncodedTask:
-    """Write and encode the prompts of all items.
+    """Write the prompts of a task's items, and return the task as token ids.
 
-    The prompt and the longest option of an item must fit the context together. If they do not, exemplars are removed
-    from the prompt, the first one first. If they still do not fit, tokens are cut from the beginning of the prompt.
+    The prompt and the longest option of an item must fit the context together. If they are too long, exemplars are
+    removed from the prompt, beginning with the first exemplar. If they are still too long, tokens are cut from the
+    beginning of the prompt.
     All options of an item have the same prompt.
 
     Raises UsageError if the task has too few items for the exemplars. Raises BadInputError naming the task and item if
@@ -112,7 +113,7 @@ def encode_task(
     while drafts:
         shortened = []
         for draft, item in zip(drafts, _encode_drafts(tokenizer, task, drafts, start_token), strict=True):
-            # The context holds one token less than a sequence, because the model does not read the last token
+            # A sequence may be one token longer than the context, because the model does not read its last token
             excess = max(len(option.token_ids) for option in item.options) - (context_length + 1)
             if excess > 0 and draft.exemplar_ids:
                 shortened.append(_write_draft(task, draft.item_id, draft.exemplar_ids[1:], seed))
@@ -123,7 +124,7 @@ def encode_task(
 
 
 def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
-    """Return the numbers of prompt tokens and option tokens of each request (prompt, option), as in ``encode_task``."""
+    """For each request (prompt, option), return the number of prompt tokens and of option tokens in ``encode_task``."""
     prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
     contexts = dict(zip(prompts, encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
     texts = encode_texts(tokenizer, [prompt + option for prompt, option in requests])
@@ -137,7 +138,7 @@ def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[st
 def find_start_token(tokenizer: PreTrainedTokenizerBase) -> int | None:
     """Return the token that begins a text, or None if the tokenizer has no such token.
 
-    It is the BOS token, or else the EOS token, because a new text begins after the end of the text before.
+    The result is the BOS token. If there is none, it is the EOS token, because a text begins after another text ends.
     """
     for token_id in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         if isinstance(token_id, int):
@@ -168,7 +169,7 @@ def _encode_drafts(
 def _build_option(
     context: Tokens, text: Tokens, ending: Tokens, start_token: int | None, location: str
 ) -> EncodedOption:
-    """Return an encoded option. ``context`` holds the tokens of its prompt, ``text`` those of prompt and option."""
+    """Return an encoded option. ``context`` has the prompt's tokens, ``text`` has the prompt's and the option's."""
     start = None if start_token is None else np.asarray([start_token], np.int32)
     unconditional = None if start is None else np.concatenate([start, ending])
     first_target = _find_first_target(context, text)
@@ -183,11 +184,11 @@ def _build_option(
 
 
 def _find_first_target(context: Tokens, text: Tokens) -> int:
-    """Return the index of the option's first token in the tokens of prompt and option.
+    """Return the index of the option's first token in ``text``, which holds the tokens of prompt and option.
 
     Usually this index is the number of prompt tokens. But the tokenizer may merge the option with the end of the
-    prompt. Then it is the index of the first token that differs from the prompt alone. An option always has at least
-    one token.
+    prompt. In this case, the option begins with the first token of ``text`` that differs from ``context``. An option
+    always has at least one token.
     """
     if len(context) < len(text):
         return len(context)
@@ -197,7 +198,7 @@ def _find_first_target(context: Tokens, text: Tokens) -> int:
 
 
 def _truncate(item: EncodedItem, excess: int, task: Task, item_id: int) -> EncodedItem:
-    """Cut ``excess`` tokens from the beginning of the prompt."""
+    """Return the item after cutting ``excess`` tokens from the beginning of its prompt."""
     if excess == 0:
         return item
     if excess >= min(option.first_target for option in item.options):

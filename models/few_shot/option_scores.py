@@ -1,4 +1,4 @@
-"""The table of option scores: one row per option. Imported scores have the same schema."""
+"""This module builds the table of option scores, which has one row per option. Imported scores have its schema too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-if TYPE_CHECKING:  # importing option_encoding takes seconds, and importers of scores need only the schema
+if TYPE_CHECKING:  # importing option_encoding takes seconds, and imports of scores need only the schema
     from trailhouse.models.few_shot.option_encoding import EncodedTask
 
 OPTION_SCORE_SCHEMA = pa.schema(
@@ -32,7 +32,7 @@ OPTION_SCORE_SCHEMA = pa.schema(
 def build_option_scores(
     encoded: EncodedTask, log_probs: Sequence[float], unconditional_log_probs: Sequence[float | None]
 ) -> pa.RecordBatch:
-    """Return the scores of a task as a record batch. The arguments are in nats, in order of item and option."""
+    """Return the scores of a task as a record batch. The log-probabilities are in nats, ordered by item."""
     rows: list[dict[str, object]] = []
     for item_id, item in enumerate(encoded.items):
         for option_index, option in enumerate(item.options):

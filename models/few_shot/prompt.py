@@ -1,4 +1,4 @@
-"""Prompts: drawing the exemplars that precede an item, and writing the text that the model reads.
+"""This module writes prompts: it draws the exemplars that precede an item, and writes the text that the model reads.
 
 A prompt with two exemplars consists of these parts::
 
@@ -19,8 +19,8 @@ from trailhouse.models.few_shot.tasks.task import Task
 def draw_exemplars(task: Task, item_id: int, shot_count: int, seed: int) -> tuple[int, ...]:
     """Return the item ids of an item's exemplars, drawn without replacement from the other items of the task.
 
-    The exemplars depend only on the task's name, the item and the seed. With a smaller ``shot_count``, they are the
-    first of the exemplars of a larger one.
+    The exemplars depend only on the task's name, the item and the seed. A smaller ``shot_count`` gives the
+    first of the exemplars that a larger ``shot_count`` gives.
 
     Raises UsageError if the task has too few items.
     """
@@ -54,7 +54,7 @@ def write_prompt(task: Task, item_id: int, exemplar_ids: Sequence[int], seed: in
 def write_question(task: Task, item_id: int, seed: int) -> str:
     """Return the question of an item, without its answer.
 
-    If the question lists the options, their order is random and does not depend on the order in the task's file.
+    If the question lists the options, their order is random. It does not depend on their order in the task's file.
     """
     form, item = task.prompt_format, task.items[item_id]
     choices = ""

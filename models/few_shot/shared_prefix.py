@@ -1,8 +1,9 @@
-"""Finding out whether a model can read several options after one shared prompt, and building the model's inputs.
+"""This module finds out whether a model can read several options after one shared prompt, and builds its inputs.
 
-Models with plain attention can do it, because an attention mask says which tokens each token sees, and position ids
-give its position. Models with a recurrent state (Mamba, RWKV) and models that compute positions themselves cannot do
-it. They read each option in a row with a separate copy of the prompt. A short forward pass shows the model's kind.
+Models with plain attention can read such rows, because an attention mask states which tokens each token sees, and
+position ids state the position of each token. Models with a recurrent state (Mamba, RWKV) and models that compute
+positions themselves cannot read such rows. For these models, each option gets a row with its own copy of the prompt. A
+short forward pass shows which kind a model is.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ PROBE_ROW_LENGTH = 1 << 20
 PADDING = -1
 TOLERANCE_NATS = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.25}
 # Keys in config.json that limit how many tokens a token sees, including itself. The attention mask of a row with
-# continuations would override this limit, and the short forward pass cannot reveal it. So rows that are longer than
-# the limit must not have continuations.
+# continuations would override this limit, and the short forward pass cannot reveal the limit. So rows that are longer
+# than the limit must not have continuations.
 WINDOW_KEYS = (
     "sliding_window",
     "sliding_window_size",
@@ -43,7 +44,9 @@ WINDOW_KEYS = (
 
 
 def find_shared_prefix_limit(forward_pass: ForwardPass, token_ids: Tensor, context_length: int) -> int:
-    """Return how many tokens a row with continuations may have. It is 0 if the model cannot read such rows.
+    """Return how many tokens a row may have if it holds several options after one shared prompt.
+
+    The result is 0 if the model cannot read such rows.
 
     ``token_ids`` (T,) are at least two arbitrary tokens of the model's vocabulary.
     """
@@ -55,7 +58,7 @@ def find_shared_prefix_limit(forward_pass: ForwardPass, token_ids: Tensor, conte
 
 
 def build_inputs(rows: Sequence[Row], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return the inputs of a batch of B rows, padded to T tokens.
+    """Return the model's inputs for a batch of B rows, padded to T tokens.
 
     The result always has ``input_ids`` (B, T). If rows have continuations, it also has ``position_ids`` (B, T) and
     ``attention_mask`` (B, 1, T, T). The mask is of type ``dtype``.
@@ -81,7 +84,8 @@ def score_inputs(
 ) -> Tensor:
     """Return the log-probabilities (N,) of N targets, in nats.
 
-    ``inputs`` is a result of ``build_inputs``. ``output_indices`` (N,) are indices of the flattened batch (B * T).
+    ``inputs`` is a result of ``build_inputs``. ``output_indices`` (N,) are the indices of the predicting
+    tokens in the flattened batch (B * T).
     """
     device = inputs["input_ids"].device
     scores = forward_pass.score_positions(
@@ -96,7 +100,7 @@ def score_inputs(
 
 
 def _build_mask(continuations: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the mask that is added to attention scores: 0 if a token sees another, else the lowest number.
+    """Return the mask that is added to attention scores: 0 if one token sees the other, else the lowest number.
 
     Its shape is (B, 1, T, T).
     """

@@ -1,1 +1,1 @@
-"""Multiple-choice tasks: reading them from files and packages, and writing the prompts of their items."""
+"""This package defines multiple-choice tasks, and reads them from files and from other packages."""

@@ -1,4 +1,4 @@
-"""Parsing BIG-Bench's JSON tasks (Srivastava et al. 2022)."""
+"""This module reads the JSON tasks of BIG-Bench (Srivastava et al. 2022)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Score = Annotated[float, Field(allow_inf_nan=False, ge=-1e30, le=1e30)]
 
 
 class PromptFields(BaseModel):
-    """The fields of a task file that determine the form of its prompts. A null counts as an absent field."""
+    """The fields of a task file that determine the form of its prompts. A field that is null counts as absent."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -56,7 +56,7 @@ class TaskFile(PromptFields):
 def read_bigbench_task(path: Path, task_id: str) -> Task | None:
     """Return the task of one ``task.json``, or None if all its examples ask for free text.
 
-    Raises BadInputError naming the file and the field if something is unreadable, missing or of a wrong type.
+    Raises BadInputError naming the file and the field if a part of the file is unreadable, missing or of a wrong type.
     """
     content = validate_json(TaskFile, read_bytes(path), str(path))
     if content.examples and all(example.target_scores is None for example in content.examples):

@@ -1,4 +1,4 @@
-"""Finding tasks in directories and files, in the miniature set, and in lm-evaluation-harness."""
+"""This module finds tasks in directories and files, in the miniature set, and in lm-evaluation-harness."""
 
 from __future__ import annotations
 
@@ -55,7 +55,10 @@ def find_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) -> F
 
 
 def _list_references(source: str) -> Iterator[tuple[str, Path | Task | None]]:
-    """Yield the name of each task of a source, with the task, its file, or None for a name of the harness."""
+    """Yield (name, reference) for each task of a source.
+
+    The reference is the task itself, the file of the task, or None if lm-evaluation-harness knows the task by its name.
+    """
     if source == PACKAGED_SET:
         yield from ((task.task_id, task) for task in miniature_tasks())
     elif source.startswith(PREFIX):
@@ -71,7 +74,7 @@ def _list_references(source: str) -> Iterator[tuple[str, Path | Task | None]]:
 
 
 def _list_files(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Yield (task name, file) for every task file in a directory and its subdirectories, in order."""
+    """Yield (task name, file) for every task file in a directory and its subdirectories, sorted by path."""
     files = (path for path in directory.rglob("*") if path.name == FILE_NAME or path.suffix == ".jsonl")
     for path in sorted(files):
         relative = path.relative_to(directory)
@@ -83,7 +86,10 @@ def _list_files(directory: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _read_tasks(task_id: str, reference: Path | Task | None) -> list[Task]:
-    """Return the tasks of a reference. A file that asks for free text has no task, a harness group has several."""
+    """Return the tasks of a reference that ``_list_references`` yields.
+
+    A file that asks for free text gives no task, and a group of lm-evaluation-harness gives several tasks.
+    """
     if isinstance(reference, Task):
         return [reference]
     if reference is None:

@@ -1,4 +1,4 @@
-"""Reading the multiple-choice tasks of lm-evaluation-harness, if that package is installed."""
+"""This module reads the multiple-choice tasks of lm-evaluation-harness, if that package is installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PREFIX = "lm-eval:"
 
 
 def read_harness_tasks(name: str) -> list[Task]:
-    """Return the tasks of ``name``: the name of a task, group or tag of the harness, or the path of a YAML file.
+    """Return the tasks that ``name`` stands for: a task, group or tag of the harness, or the path of a YAML file.
 
     The items are the documents that the harness evaluates. Exemplars are drawn from these documents too, as for all
     tasks in Trailhouse, although the harness may draw them from another split.
@@ -34,7 +34,7 @@ def _read_task(task: Any, name: str) -> Task:  # noqa: ANN401  # the package tha
         task_prefix=config.description or "",
         example_input_prefix="",
         example_output_prefix=config.target_delimiter,
-        append_choices_to_input=False,  # a task that lists its options already does so in its question
+        append_choices_to_input=False,  # if a harness task lists options, they are in its question already
         few_shot_example_separator=config.fewshot_delimiter,
     )
     items = [_read_item(task, document, f"{location}, document {i}") for i, document in enumerate(task.eval_docs)]

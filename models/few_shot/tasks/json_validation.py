@@ -1,4 +1,4 @@
-"""Reading hand-written JSON into pydantic models. Every mistake is reported with its file and field."""
+"""This module reads hand-written JSON into pydantic models, and reports every mistake with its file and field."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def validate_json(model: type[Model], raw: bytes, location: str) -> Model:
     """Parse JSON text into a pydantic model.
 
     Raises BadInputError naming ``location`` and the field if the text is not JSON, does not fit the model, or has an
-    object with two members of the same name. Python's own parser would silently keep the last of the two.
+    object with two members of the same name. Python's own parser would silently drop the first of these members.
     """
     try:
         content = model.model_validate_json(raw)
@@ -65,7 +65,7 @@ def _refuse_repeated_names(raw: bytes, location: str) -> None:
 
 
 def _find_repeated_name(value: object, field: FieldPath) -> tuple[FieldPath, str] | None:
-    """Return the path of the first object that has two members of the same name, and this name."""
+    """Return the path of the first object that has two members of the same name, and this name, or None."""
     members: Iterable[tuple[int | str, object]] = ()
     if isinstance(value, _Members):
         seen: set[str] = set()

@@ -1,4 +1,7 @@
-"""Reading tasks from JSONL files. An optional first line describes the whole task; each further line is an item."""
+"""This module reads tasks from JSONL files.
+
+An optional first line describes the whole task. Each further line is an item.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from trailhouse.models.few_shot.tasks.bigbench import PromptFields
 from trailhouse.models.few_shot.tasks.json_validation import read_bytes, validate_json
 from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem, check_item, check_task
 
-# The prompt lists the options only if the header asks for it. In BIG-Bench, it lists them by default.
+# The prompt of a JSONL task lists the options only if the header asks for it. BIG-Bench lists them by default.
 DEFAULT_FORMAT = PromptFormat(append_choices_to_input=False)
 
 
 class Header(PromptFields):
-    """The description of the whole task, with the same fields as in BIG-Bench."""
+    """The header of a JSONL file. It describes the whole task with the same fields as in BIG-Bench."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -35,7 +38,7 @@ class HeaderLine(BaseModel):
 
 
 class ItemLine(BaseModel):
-    """One item: the question, its options, and the index of the correct option, from 0."""
+    """One item: the question, its options, and the index of the correct option, counted from 0."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -47,7 +50,7 @@ class ItemLine(BaseModel):
 def read_jsonl_task(path: Path, task_id: str) -> Task:
     """Return the task of a ``.jsonl`` file; blank lines are skipped.
 
-    Raises BadInputError naming the file, the row and the field if something is unreadable, missing or wrong.
+    Raises BadInputError naming the file, the row and the field if a part of the file is unreadable, missing or wrong.
     """
     rows = [(number, row) for number, row in enumerate(read_bytes(path).split(b"\n"), start=1) if row.strip()]
     header = Header()

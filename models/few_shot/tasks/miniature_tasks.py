@@ -1,4 +1,4 @@
-"""Multiple-choice tasks for the miniature suite, made from its held-out documentation.
+"""This module makes multiple-choice tasks for the miniature suite from its held-out documentation.
 
 The tasks ask for the continuation of a sentence, the order of its words, the next function word, the closing bracket,
 and the article of a word. The same Python installation always gives the same tasks.
@@ -18,7 +18,7 @@ from trailhouse.models.miniature.text import split_documentation
 ITEM_COUNT = 60
 SENTENCE_WORDS = range(8, 25)
 SENTENCE = re.compile(r"[A-Z][A-Za-z0-9 ,.;:'()_-]*\.")
-# The closing bracket must follow a letter or digit, because tokenizers join it to other punctuation before it
+# The closing bracket must follow a letter or digit, because tokenizers join a bracket to punctuation before it
 BRACKETED = re.compile(r"[(\[{]([^()\[\]{}]{1,39}\w)([)\]}])")
 BRACKET_CONTEXT_CHARACTERS = 50
 FUNCTION_WORDS = (
@@ -42,7 +42,7 @@ GLUED = PromptFormat(
 
 @lru_cache(maxsize=1)
 def miniature_tasks() -> tuple[Task, ...]:
-    """Return the five tasks, with up to 60 items each.
+    """Return the five tasks of the miniature suite, with up to 60 items each.
 
     Raises BadInputError if the Python installation contains too little documentation.
     """
@@ -76,7 +76,7 @@ def _build(
 
 
 def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
-    """Ask for the last six words of a sentence.
+    """Yield items that ask for the last six words of a sentence.
 
     The wrong options are the last six words of three sentences from other modules.
     """
@@ -87,7 +87,7 @@ def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
 
 
 def _order_words(generator: random.Random) -> Iterator[TaskItem]:
-    """Ask for the rest of a short sentence after its first three words.
+    """Yield items that ask for the rest of a short sentence after its first three words.
 
     The wrong options are the same words in another order, but with the same last word.
     """
@@ -119,7 +119,7 @@ def _close_brackets(generator: random.Random) -> Iterator[TaskItem]:
 
 
 def _choose_articles(generator: random.Random) -> Iterator[TaskItem]:
-    """Ask for the article of a word.
+    """Yield items that ask for the article of a word.
 
     The right answer alternates between ``a`` and ``an``, so that each of them is right for half of the items.
     """

@@ -1,6 +1,6 @@
-"""Multiple-choice tasks: items, options, the format of the prompt, and the identity of a task.
+"""This module defines multiple-choice tasks: their items, options, prompt format and identity.
 
-This module builds the rows of ``raw_task`` and ``raw_task_item``. Other modules read tasks from files.
+It builds the rows of ``raw_task`` and ``raw_task_item``. Other modules read tasks from files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class PromptFormat:
     example_output_prefix: str = "\nA: "
     choice_prefix: str = "\n  choice: "
     append_choices_to_input: bool = True
-    """Whether a list of the options follows the question. Its random order depends on the item."""
+    """Whether a list of the options follows the question. The list has a random order, which depends on the item."""
     few_shot_example_separator: str = "\n"
     stop_string: str = ""
     """Text that ends a generated answer. It is stored but not used, because Trailhouse generates no answers."""
@@ -51,7 +51,7 @@ class PromptFormat:
 
 @dataclass(frozen=True)
 class TaskItem:
-    """One question with its options, and a target score for each option. The highest target score is correct."""
+    """One question with its options, and a target score for each option. The option with the highest is correct."""
 
     input: str
     options: tuple[str, ...]
@@ -59,7 +59,7 @@ class TaskItem:
 
     @property
     def answer(self) -> str:
-        """The correct option, or the first correct option of the file if several are correct."""
+        """The correct option. If several options are correct, it is the first of them in the file."""
         return self.options[self.target_scores.index(max(self.target_scores))]
 
 
@@ -73,14 +73,14 @@ class Task:
     keywords: tuple[str, ...]
     preferred_metric: str
     format: str
-    """bigbench, jsonl, lm-evaluation-harness or miniature."""
+    """The kind of source: bigbench, jsonl, lm-evaluation-harness or miniature."""
     source: str
     prompt_format: PromptFormat
     items: tuple[TaskItem, ...]
 
     @property
     def parent_task_id(self) -> str:
-        """The name of the task to which a subtask belongs; for other tasks, their own name."""
+        """The name of the task to which a subtask belongs. A task that is not a subtask has its own name here."""
         return self.task_id.partition(":")[0]
 
     @property
@@ -103,7 +103,7 @@ class Task:
 
 
 def check_task(task: Task, location: str) -> Task:
-    """Return the task if it can be evaluated. ``check_item`` has to check the items separately.
+    """Return the task if it can be evaluated. This function does not check the items; ``check_item`` does.
 
     Raises BadInputError naming ``location``, usually a file, if the name is not valid, if there are no items, or if a
     text is not valid Unicode.
@@ -125,7 +125,8 @@ def check_task(task: Task, location: str) -> Task:
 def check_item(item: TaskItem, location: str, options_location: str) -> TaskItem:
     """Return the item if it can be evaluated. The locations say where the item and its options are in their file.
 
-    Several options may be correct, as in BIG-Bench. But if all or none were correct, the answer would show nothing.
+    Several options may be correct, as in BIG-Bench. But if all options or none were correct, an
+    answer would show nothing about the model.
 
     Raises BadInputError naming the location if there are fewer than two options, if all options or none are correct,
     if an option is empty or occurs twice, or if a text is not valid Unicode.
@@ -165,7 +166,7 @@ def task_record(task: Task) -> dict[str, str | int | list[str]]:
 
 
 def task_item_table(task: Task) -> pa.Table:
-    """Return the task's rows of ``raw_task_item``, one per option in order, without ``task_id``."""
+    """Return the task's rows of ``raw_task_item``, one row per option in order, without ``task_id``."""
     rows = [
         {
             "item_id": item_id,
