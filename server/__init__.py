@@ -1,1 +1,1 @@
-"""ClickHouse's HTTP interface over one chDB data directory."""
+"""A server that offers ClickHouse's HTTP interface to one chDB data directory."""

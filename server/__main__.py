@@ -14,7 +14,7 @@ from trailhouse.server.serve import serve
 
 
 def main() -> int:
-    """Read the arguments, serve, and return the exit code."""
+    """Read the command's arguments, run the server until it ends, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m trailhouse.server")
     parser.add_argument("directory", type=Path)
     parser.add_argument("--host", default="127.0.0.1")
@@ -41,5 +41,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     if any(thread.name.startswith("statement") and thread.is_alive() for thread in threading.enumerate()):
-        os._exit(code)  # the interpreter would wait for the thread of a statement that does not stop
+        os._exit(code)  # sys.exit would wait for the thread of a statement that does not stop
     sys.exit(code)

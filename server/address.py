@@ -1,4 +1,4 @@
-"""The address that the server listens on."""
+"""This module checks, binds and formats the address that the server listens on."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _MAX_PORT = 65535
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket bound to the address.
+    """Return a socket that is bound to the host and the port.
 
-    Raises UnreachableError if the port is in use, and UsageError if the port or the host does not exist.
+    Raises UnreachableError if the port is in use. Raises UsageError if the port or the host does not exist.
     """
     if not 0 <= port <= _MAX_PORT:
         raise UsageError(f"there is no port {port}", f"name one from 0 (any free one) to {_MAX_PORT}")
     listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # asyncio switches Nagle's delay off only for sockets whose protocol is given as TCP
+        # the protocol is given, because asyncio switches Nagle's delay off only for sockets with the protocol TCP
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -41,13 +41,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def format_url(host: str, port: int) -> str:
-    """Return the server's URL."""
+    """Return the URL of a server at this host and port. An IPv6 address is put in brackets."""
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the host."""
+    """Return whether the host is a loopback address, which only this machine can reach."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

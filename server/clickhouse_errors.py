@@ -64,12 +64,15 @@ _STATUS_OF_NAME = (
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[\s.]*(?:\(version [^)]*(?:\([^)]*\))?\)[\s.]*)?$")
 _VERSION = re.compile(r"\s*\(version [\d.]+(?: \([^)]*\))?\)\.?")
-# Matches the clause that the server adds to a statement to redirect it to a pipe, and the text after the clause.
+# Matches the OUTFILE or INFILE clause that the server adds to a statement, and all text after this clause.
 _HIDDEN_FILE = re.compile(r"(?:(?:into\s+)?outfile|(?:from\s+)?infile)\s+'/dev/fd/\d+'.*", re.IGNORECASE | re.DOTALL)
 
 
 class ServerError(Exception):
-    """An error that a client sees, with ClickHouse's code and name; the name determines the HTTP status by default."""
+    """An error that is sent to the client, with ClickHouse's code and name.
+
+    If no ``status`` is given, the name determines the HTTP status.
+    """
 
     def __init__(self, code: int, name: str, text: str, *, status: int | None = None) -> None:
         super().__init__(text)
@@ -79,7 +82,7 @@ class ServerError(Exception):
         self.status = status if status is not None else status_of_error(name)
 
     def format_body(self, version: str) -> str:
-        """Return the error as the body of a response."""
+        """Return the text of the error for the body of an HTTP response."""
         return f"Code: {self.code}. DB::Exception: {self.text} ({self.name}) (version {version})\n"
 
 
@@ -91,9 +94,11 @@ def status_of_error(name: str) -> int:
 
 
 def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
-    """Return the engine's message as a ServerError, without the text ``hidden`` that the server added to the query.
+    """Return the ServerError that an error message of the engine describes.
 
-    The engine wraps some errors in a second "Code: N. DB::Exception:". The inner error says what went wrong.
+    ``hidden`` is text that the server added to the query. This text is removed from the error, because the client did
+    not write it. Some messages begin with "Code: N. DB::Exception:" twice. Then the second code is returned, because
+    it belongs to the error that says what went wrong.
     """
     starts = list(_CODE.finditer(message))
     if not starts:
@@ -106,7 +111,7 @@ def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
 
 
 def _split_name(text: str) -> tuple[str, str]:
-    """Split the error's name from the end of the text, where the engine may repeat it. Return the text and the name."""
+    """Return the text without the error's name at its end, and the name. The engine may write the name twice."""
     name = "UNKNOWN_EXCEPTION"
     while found := _NAME.search(text):
         name, text = found[1], text[: found.start()].rstrip()
@@ -117,5 +122,5 @@ def _split_name(text: str) -> tuple[str, str]:
 
 def _remove_hidden_text(text: str, hidden: str) -> str:
     text = text.replace(hidden, "")
-    # a syntax error quotes the query from the wrong token to its end, so it may quote only a part of the hidden text
+    # a syntax error quotes the query from the wrong token on, so the error may have only a part of the hidden text
     return _HIDDEN_FILE.sub("end of query.", text)

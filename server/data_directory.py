@@ -1,4 +1,4 @@
-"""Preparing the directory that a server keeps its data in."""
+"""This module prepares the directory in which a server keeps its data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def prepare_directory(directory: Path) -> Path:
 def close_to_other_users(directory: Path) -> None:
     """Deny the machine's other users access to the directory and to every file that this process will create.
 
-    Raises UsageError if the directory belongs to another user and is open to more users than its owner.
+    Raises UsageError if the directory belongs to another user and not only this owner has access to it.
     """
     os.umask(0o077)
     if directory.stat().st_mode & 0o077 == 0:

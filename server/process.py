@@ -1,4 +1,4 @@
-"""Finding, starting and stopping the server process of a data directory."""
+"""This module finds, starts and stops the server process of a data directory."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ class Endpoint:
 def ensure_running(
     directory: Path, *, idle_timeout_seconds: float = 900, memory_limit_bytes: int | None = None
 ) -> Endpoint:
-    """Return the server of ``directory``. If none runs, start one that stops when it has been idle for the timeout.
+    """Return the endpoint of the server of ``directory``. If no server runs, start one.
 
-    ``memory_limit_bytes`` limits all queries of a new server together; the default is 60 % of the machine's memory.
-    Two callers at once get the same server. Raises UnreachableError if the server does not answer within 30 s.
+    A new server stops when it has been idle for ``idle_timeout_seconds``. All of its queries together may use
+    ``memory_limit_bytes``, by default 60 % of the machine's memory. If two callers call this function at once, both get
+    the same server. Raises UnreachableError if the server does not answer within 30 s.
     """
     directory = directory.expanduser().resolve()
     if (endpoint := find_running(directory)) is not None:
@@ -52,7 +53,7 @@ def ensure_running(
 
 
 def find_running(directory: Path) -> Endpoint | None:
-    """Return the endpoint of the server that runs for ``directory``, or None if none runs.
+    """Return the endpoint of the server that runs for ``directory``, or None if no server runs.
 
     The server counts as running if it answers a query that is sent with the admin's password.
     """
@@ -68,7 +69,7 @@ def find_running(directory: Path) -> Endpoint | None:
 
 
 def stop(directory: Path) -> bool:
-    """Stop the server of ``directory`` by SIGTERM, wait for its end, and return whether one ran.
+    """Stop the server of ``directory`` by SIGTERM, wait for its end, and return whether a server ran.
 
     Raises UnreachableError if the server still runs after 15 s.
     """

@@ -1,4 +1,4 @@
-"""Serving a data directory over HTTP until a signal or the idle timeout ends it."""
+"""This module serves a data directory over HTTP until a signal or the idle timeout ends the server."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def serve(
     """Serve ``directory`` at http://host:port until SIGTERM or SIGINT, or until it has been idle for the timeout.
 
     Port 0 takes any free port. When the server is ready, its URL is written to ``server.json`` in the directory, and
-    ``on_ready`` is called with the URL. Raises UsageError or UnreachableError if the directory or the address cannot
-    be used, before anything is served.
+    ``on_ready`` is called with the URL. If the directory or the address cannot be used, UsageError or UnreachableError
+    is raised before anything is served.
     """
     directory = prepare_directory(directory)
     close_to_other_users(directory)
@@ -99,13 +99,13 @@ class _Server(uvicorn.Server):
         self._idle_timeout_seconds = idle_timeout_seconds
 
     async def main_loop(self) -> None:
-        """Run until a signal arrives or the idle timeout has passed."""
+        """Serve requests until a signal arrives or the idle timeout has passed."""
         watcher = asyncio.get_running_loop().create_task(self._stop_when_idle())
         await super().main_loop()
         watcher.cancel()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let running queries finish for six seconds, and then kill them."""
+        """Give running queries six seconds to finish, and kill the queries that still run after this time."""
         killer = asyncio.get_running_loop().create_task(self._kill_late_queries())
         await super().shutdown(sockets)
         killer.cancel()

@@ -1,1 +1,1 @@
-"""The passwords of the two users, and the files that the server's process may open."""
+"""This package holds the users' passwords, and limits the files that the server's process may open."""

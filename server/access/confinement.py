@@ -1,7 +1,8 @@
 """Confine the server's process, so that the kernel lets it open only the files that it needs.
 
 The guard already refuses SQL that reads or writes files. This module is the second line of defence, against SQL that
-the guard overlooks. It uses Landlock, which takes rights for good from this process and every process that it starts.
+the guard overlooks. The module uses Landlock, a feature of Linux by which a process permanently gives up rights to
+files, for itself and for every process that it starts.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import trailhouse
 _ENGINE_FOLDERS = (".server", "data", "metadata", "metadata_dropped", "store", "tmp")
 _ENGINE_FILES = ("status",)
 _LEAST_VERSION = 3  # earlier versions of Landlock cannot forbid truncating files
-# The engine reads counters of each of its threads in /proc/self/task. Without access, a small query takes 25 % longer.
+# The process may read these files and folders. /proc/self/task has the counters of the engine's threads: without access
+# to this folder, a small query takes 25 % longer.
 _READ_ONLY = (
     "/usr", "/lib", "/lib64", "/opt", "/sys",
     "/etc/host.conf", "/etc/hosts", "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/resolv.conf",
@@ -38,9 +40,9 @@ _DEVICES = ("/dev/null", "/dev/random", "/dev/urandom", "/dev/zero")
 def confine(directory: Path) -> bool:
     """Forbid this process to open anything but the engine's files in ``directory`` and the installed programs.
 
-    Call this function before the engine starts threads, because running threads keep their rights. Afterwards,
-    temporary files are written below ``directory``. Returns False, and changes nothing, if the system has no
-    sufficient Landlock. Linux has it from version 6.2, unless it was built or started without Landlock.
+    Call this function before the engine starts threads, because running threads keep their rights. Afterwards, the
+    process writes its temporary files below ``directory``. Returns False and changes nothing if Landlock is missing or
+    too old. Linux 6.2 and later have a sufficient Landlock, unless Linux was built or started without Landlock.
     """
     try:
         if landlock_abi_version() < _LEAST_VERSION:
@@ -61,7 +63,7 @@ def _redirect_temporary_files(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # a killed server leaves its temporary files
     folder.mkdir(mode=0o700)
     tempfile.tempdir = str(folder)
-    os.putenv("TMPDIR", str(folder))  # read by the engine
+    os.putenv("TMPDIR", str(folder))  # the engine reads this variable
 
 
 def _make_ruleset(directory: Path) -> Ruleset:
@@ -83,7 +85,7 @@ def _existing(paths: Iterable[str]) -> list[str]:
 
 
 def _find_program_folders() -> set[str]:
-    """Return the folders of Python, its packages and this package, but not their parents, which may hold data."""
+    """Return the folders of Python and of its packages. Parent folders are left out, because they may hold data."""
     rooms = [entry for entry in Path(trailhouse.__path__[0]).iterdir() if entry.is_dir()]
     folders = [sys.prefix, sys.base_prefix, *site.getsitepackages(), *trailhouse.__path__, *map(str, rooms)]
     return {os.path.realpath(folder) for folder in folders}

@@ -11,7 +11,7 @@ from trailhouse.support.secrets import ensure_secret, read_secret
 
 
 class Role(StrEnum):
-    """The two users: the admin may do everything in the warehouse, and the reader may only read."""
+    """A user of the warehouse. The admin may do everything in the warehouse, and the reader may only read."""
 
     ADMIN = "admin"
     READER = "reader"
@@ -19,17 +19,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Credentials:
-    """The password of each user; never printed."""
+    """The passwords of the admin and the reader. ``repr`` leaves the passwords out, so that they are not printed."""
 
     admin_password: str = field(repr=False)
     reader_password: str = field(repr=False)
 
     def find_role(self, user: str, password: str) -> Role | None:
-        """Return the role of this user and password, or None if they are wrong.
+        """Return the role of a user, or None if the name or the password is wrong.
 
         The comparison takes equally long for every wrong password, so that its duration gives nothing away.
         """
-        # a URL may hold a user and a password whose bytes are not UTF-8
+        # surrogateescape is needed, because the user and the password in a URL may have bytes that are not UTF-8
         given_password, given_user = password.encode(errors="surrogateescape"), user.encode(errors="surrogateescape")
         is_admin_password = hmac.compare_digest(given_password, self.admin_password.encode())
         is_reader_password = hmac.compare_digest(given_password, self.reader_password.encode())
@@ -46,9 +46,9 @@ def password_path(directory: Path, role: Role) -> Path:
 
 
 def read_credentials(directory: Path) -> Credentials:
-    """Return both passwords of the warehouse in ``directory``.
+    """Return the passwords of the admin and the reader of the warehouse in ``directory``.
 
-    Raises UsageError if a file is missing, empty or readable by other users.
+    Raises UsageError if a password file is missing, empty or readable by other users.
     """
     admin, reader = (
         read_secret(password_path(directory, role), "start the server once") for role in (Role.ADMIN, Role.READER)
@@ -57,9 +57,9 @@ def read_credentials(directory: Path) -> Credentials:
 
 
 def ensure_credentials(directory: Path) -> Credentials:
-    """Generate the passwords that do not exist yet, and return both.
+    """Create every password file that does not exist yet, and return the passwords of the admin and the reader.
 
-    Raises UsageError in the cases that ``read_credentials`` names.
+    Raises UsageError if a password file is empty or readable by other users.
     """
     for role in Role:
         ensure_secret(password_path(directory, role))

@@ -1,4 +1,4 @@
-"""The engine's configuration: what a client's SQL may access, and how much memory it may take.
+"""This module writes the engine's configuration: what a client's SQL may access, and how much memory it may take.
 
 Without this configuration, a client's SQL could read and write the server's files and connect to other hosts.
 """
@@ -13,7 +13,8 @@ from trailhouse.server.sql.allowed_engines import TABLE_ENGINES
 from trailhouse.support.files import write_whole
 from trailhouse.support.secrets import OWNER_ONLY
 
-# The list leaves out SOURCES (file, url, s3, remote, ...), SYSTEM, access management, dictionaries and functions.
+# The privileges that every client gets. The list leaves out SOURCES (file, url, s3, remote, ...), SYSTEM, access
+# management, dictionaries and functions.
 _PRIVILEGES = (
     "SELECT",
     "INSERT",
@@ -37,7 +38,7 @@ _PRIVILEGES = (
     "KILL QUERY",
 )
 _PROFILE_SETTINGS = {
-    # an INSERT is acknowledged only when its rows are on disk, and each of its blocks becomes one part
+    # async_insert=0: an INSERT is acknowledged only when its rows are on disk, and each of its blocks becomes a part
     "async_insert": "0",
     "max_bytes_ratio_before_external_group_by": "0.5",
     "max_bytes_ratio_before_external_sort": "0.5",
@@ -47,8 +48,8 @@ _PROFILE_SETTINGS = {
     "send_logs_level": "none",
     "log_queries": "0",
 }
-# Settings that no statement may change, because they give access to the server's files or other hosts despite the
-# grants.
+# Settings that no statement may change. These settings could give access to the server's files or to other hosts,
+# although the grants forbid such access.
 _FROZEN_SETTINGS = (
     "output_format_schema",
     "format_schema",
@@ -77,7 +78,7 @@ _FROZEN_SETTINGS = (
     "table_function_remote_max_addresses",
     "async_insert",
     "send_logs_level",
-    # the settings from here on hold SQL or change the language of a query, so the guard would not see that SQL
+    # the settings below hold SQL or change the language of a query, so they could hide SQL from the guard
     "additional_table_filters",
     "additional_result_filter",
     "parallel_replicas_custom_key",

@@ -1,8 +1,10 @@
-"""Making `default` an ordinary database.
+"""This module makes `default` an ordinary database.
 
-Like clickhouse-local, chDB makes `default` an overlay of two things: the files of the working directory, and an
-ordinary (Atomic) database. Every access to the overlay needs the grant to read files, which clients do not have.
-The engine creates the link ``metadata/default`` with the first table. Its target contains the Atomic database's id.
+chDB, like clickhouse-local, makes `default` an overlay of an ordinary (Atomic) database and the files of the working
+directory. Every access to the overlay needs the privilege to read files, which clients do not have.
+
+When the first table is created, the engine creates the link ``metadata/default``. The target of the link contains the
+id of the Atomic database.
 """
 
 from __future__ import annotations
@@ -14,23 +16,23 @@ from trailhouse.server.sql.guard import DEFAULT_DATABASE
 
 
 def prepare_metadata(directory: Path) -> None:
-    """Make sure that the link ``metadata/default`` and ``metadata/default.sql`` either both exist or both do not.
+    """Make sure that the file ``metadata/default.sql`` exists if and only if the link ``metadata/default`` exists.
 
     Call this function before the engine opens ``directory``.
     """
     link = directory / "metadata" / DEFAULT_DATABASE
     definition = _definition_path(directory)
     if not link.is_symlink():
-        definition.unlink(missing_ok=True)  # no table was ever made, so nothing is lost
+        definition.unlink(missing_ok=True)  # without the link, no table was ever created, so nothing is lost
     elif not definition.exists():
-        # chDB made this directory without Trailhouse; the definition keeps its tables
+        # chDB has used this directory without Trailhouse, and the definition keeps the tables of that time
         definition.write_text(f"ATTACH DATABASE _ UUID '{link.readlink().name}'\nENGINE = Atomic\n")
 
 
 def replace_overlay(directory: Path, run: Callable[[str], object]) -> None:
-    """Replace the overlay `default` by its Atomic database. Call this once the engine has opened ``directory``.
+    """Replace the overlay `default` by an ordinary (Atomic) database.
 
-    ``run`` runs an SQL statement in the engine.
+    Call this function after the engine has opened ``directory``. ``run`` must run an SQL statement in the engine.
     """
     if _definition_path(directory).exists():
         run(f"DETACH DATABASE {DEFAULT_DATABASE}")
@@ -38,7 +40,7 @@ def replace_overlay(directory: Path, run: Callable[[str], object]) -> None:
         return
     run(f"DROP DATABASE {DEFAULT_DATABASE}")
     run(f"CREATE DATABASE {DEFAULT_DATABASE} ENGINE = Atomic")
-    # the first table makes the engine write the link
+    # the first table makes the engine write the link ``metadata/default``
     run(f"CREATE TABLE {DEFAULT_DATABASE}.first (nothing UInt8) ENGINE = Memory")
     run(f"DROP TABLE {DEFAULT_DATABASE}.first SYNC")
 

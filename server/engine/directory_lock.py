@@ -1,4 +1,4 @@
-"""One process per data directory: a lock file, and a second file that says who holds the lock."""
+"""This module locks a data directory, so that two processes cannot use the directory at the same time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from trailhouse.support.secrets import OWNER_ONLY
 
 
 class DirectoryLock:
-    """The lock ``<directory>/server.lock``, which one process holds as long as it lives.
+    """The lock of a data directory, in the file ``<directory>/server.lock``. One process at a time can hold the lock.
 
-    The kernel releases the lock when the process ends, even by kill -9. ``<directory>/server.holder.json`` only tells
-    other processes which process holds the lock.
+    The kernel releases the lock when the process ends, even by kill -9. The file ``<directory>/server.holder.json``
+    tells other processes which process holds the lock.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -28,10 +28,10 @@ class DirectoryLock:
         self._lock = FileLock(directory / "server.lock", mode=OWNER_ONLY, thread_local=False)
 
     def acquire(self) -> Self:
-        """Take the lock.
+        """Take the lock, and write to a file that this process holds it.
 
-        Raises UnreachableError naming the holder if another process has the lock, and UsageError if the directory
-        cannot be written.
+        Raises UnreachableError, which names the other process, if another process holds the lock. Raises UsageError if
+        this process cannot write to the directory.
         """
         try:
             self._lock.acquire(blocking=False)
@@ -49,7 +49,7 @@ class DirectoryLock:
         return self
 
     def release(self) -> None:
-        """Release the lock."""
+        """Release the lock, so that another process can take it."""
         self._lock.release()
 
     @property

@@ -1,4 +1,4 @@
-"""The chDB engine of one data directory, and its pools of connections that can be used again."""
+"""This module runs the chDB engine of one data directory, and keeps its idle connections for later statements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_QUERY_BYTES = 16 << 20
 class Engine:
     """The chDB engine with one data directory open. Its methods may be called from any thread.
 
-    Raises UnreachableError if the directory cannot be opened.
+    The constructor raises UnreachableError if the engine cannot open the directory.
     """
 
     def __init__(self, directory: Path, *, memory_limit_bytes: int) -> None:
@@ -35,10 +35,10 @@ class Engine:
         import chdb
 
         self._connect: Callable[[str], Any] = chdb.connect
-        # implicit_select=0: a query must begin with SELECT, as on a ClickHouse server (clickhouse-local adds it)
+        # with implicit_select=0, the engine does not add a missing SELECT, as a ClickHouse server does not either
         self._address = f"{directory}?config-file={configuration}&implicit_select=0"
         self._lock = threading.Lock()
-        self._idle: dict[bool, list[Handle]] = {False: [], True: []}  # by is_readonly
+        self._idle: dict[bool, list[Handle]] = {False: [], True: []}  # the keys are values of is_readonly
         try:
             # this handle keeps the engine open while no other handle is open
             self._keeper = Handle(self._connect(self._address), is_readonly=False)  # type: ignore[no-untyped-call]
@@ -52,7 +52,7 @@ class Engine:
         self.timezone = self._keeper.run("SELECT timezone()")[0].decode().strip()
 
     def acquire(self, *, is_readonly: bool) -> Handle:
-        """Return a clean handle. If it is read-only, it cannot write, and no statement can lift that restriction."""
+        """Return an idle or new handle. No statement on a read-only handle can write or lift this restriction."""
         with self._lock:
             if self._idle[is_readonly]:
                 return self._idle[is_readonly].pop()
@@ -62,7 +62,10 @@ class Engine:
         return handle
 
     def release(self, handle: Handle, *, is_clean: bool) -> None:
-        """Take a handle back. Keep it for later statements if it is clean and its pool has room, or else close it."""
+        """Take back a handle from ``acquire``. ``is_clean`` says that no statement failed on it or changed its state.
+
+        A clean handle is kept for later statements if the pool has room. Any other handle is closed.
+        """
         if is_clean:
             with self._lock:
                 idle = self._idle[handle.is_readonly]
@@ -72,7 +75,7 @@ class Engine:
         handle.close()
 
     def kill(self, query_id: str) -> None:
-        """Ask the engine to stop the query that has this id from the client, and do not wait for its end."""
+        """Ask the engine to stop the query to which the client gave this id. The call does not wait for its end."""
         condition = f"{QUERY_ID_EXPRESSION} = {quote_literal(query_id)}"
         handle = self.acquire(is_readonly=False)
         try:
@@ -81,7 +84,10 @@ class Engine:
             self.release(handle, is_clean=False)
 
     def normalize(self, text: bytes) -> bytes:
-        """Return the statement as the engine's own parser writes it. Raises ServerError if it does not parse."""
+        """Parse a statement with the engine's own parser, and return it as the engine writes it in SQL.
+
+        Raises ServerError if the statement does not parse.
+        """
         handle = self.acquire(is_readonly=True)
         try:
             literal = quote_literal(text.decode(errors="surrogateescape"))
@@ -94,7 +100,7 @@ class Engine:
         return output
 
     def kill_all(self) -> None:
-        """Ask every running query to stop."""
+        """Ask the engine to stop every running query. The call does not wait for the end of the queries."""
         self._keeper.run("KILL QUERY WHERE 1 ASYNC", "Null")
 
     def close(self) -> None:

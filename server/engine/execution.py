@@ -1,6 +1,7 @@
 """Run a statement with the parameters and settings of its request.
 
-In a session, the settings of a request apply only to its own statement. The earlier values are restored afterwards.
+In a session, the settings of a request apply only to the statement of this request. Afterwards, the session gets back
+its earlier settings.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 @dataclass(frozen=True)
 class Execution:
-    """The handle, the query parameters, the settings and the client's query id of one statement."""
+    """The context in which a statement is run: its handle, query parameters, settings and the client's query id."""
 
     handle: Handle
     parameters: Mapping[str, str]
@@ -34,24 +35,24 @@ class Execution:
 
     @property
     def mark(self) -> dict[str, str]:
-        """The setting that identifies a running query, so that it can be killed.
+        """The setting ``log_comment``, which identifies a running query so that the query can be killed.
 
-        It is a log comment whose first line is the query id. It has to be the statement's last setting, so that no
-        other setting overrides it.
+        The first line of the log comment is the query id. This setting has to be the last setting of the statement, so
+        that no other setting overrides it.
         """
         comment = self.settings.get("log_comment", "")
         return {"log_comment": f"{self.query_id}\n{comment}".strip()}
 
     @property
     def all_settings(self) -> dict[str, str]:
-        """The request's settings and the mark."""
+        """The request's settings, and the setting ``log_comment`` that identifies the query."""
         return {**self.settings, **self.mark}
 
 
 def run_direct(execution: Execution, statement: Statement, output_format: str) -> tuple[bytes, Statistics]:
-    """Run a statement whose result is small or empty, and return its output.
+    """Run a statement whose result is small or empty, and return its output and statistics.
 
-    Blocks until the statement has ended. Raises ServerError if it fails.
+    The call blocks until the statement has ended. Raises ServerError if the statement fails.
     """
     handle = execution.handle
     if statement.first_word in ("SET", "USE"):
@@ -65,9 +66,9 @@ def run_direct(execution: Execution, statement: Statement, output_format: str) -
 
 @contextlib.contextmanager
 def apply_settings(execution: Execution, extra: Mapping[str, str] | None = None) -> Iterator[None]:
-    """SET the request's settings on the handle. In a session, restore the earlier values at the end of the block.
+    """Apply the request's settings to the handle. In a session, restore the earlier values after the ``with`` block.
 
-    ``extra`` holds further settings. Raises ServerError if a setting is wrong.
+    ``extra`` holds further settings. Raises ServerError if the engine refuses a setting.
     """
     settings = {**execution.all_settings, **(extra or {})}
     restore: Callable[[], None] | None = None

@@ -1,7 +1,7 @@
-"""A handle: one chDB connection, with its current database and settings.
+"""A handle is one chDB connection, with its current database and settings.
 
-A handle is closed when its statement has failed, because chDB 4.4 returns the rows of a failed query as the answer to
-the next query. A session must keep its handle, so it runs two throw-away queries that take those rows.
+chDB 4.4 returns the rows of a failed query as the answer to the next query. So a handle is closed after its statement
+has failed. A session must keep its handle, so it runs two throw-away queries, which take the rows of the failed query.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trailhouse.support.quoting import quote_identifier
 
 
 class Handle:
-    """One chDB connection, for one thread at a time."""
+    """One chDB connection. Only one thread at a time may use it."""
 
     def __init__(self, connection: Any, *, is_readonly: bool) -> None:  # noqa: ANN401  chDB has no types
         self.connection = connection
@@ -37,7 +37,7 @@ class Handle:
     def run(
         self, sql: bytes | str, output_format: str = "TabSeparated", parameters: Mapping[str, str] | None = None
     ) -> tuple[bytes, Statistics]:
-        """Run one statement and return its whole output. Raises ServerError if it fails."""
+        """Run a statement, and return its complete output and statistics. Raises ServerError if the statement fails."""
         try:
             with self.in_use() as connection:
                 result = connection.query(sql, output_format, params=dict(parameters or {}))
@@ -46,7 +46,7 @@ class Handle:
             raise parse_engine_error(str(error)) from None
 
     def use_database(self, database: str) -> None:
-        """Make ``database`` the current one. Raises ServerError 81 if it does not exist."""
+        """Make ``database`` the current database. Raises ServerError 81 if the database does not exist."""
         if database != self.database:
             self.run(f"USE {quote_identifier(database)}")
             self.database = database

@@ -1,4 +1,4 @@
-"""An INSERT whose rows reach the engine piece by piece, through a pipe.
+"""This module runs an INSERT, and sends its rows to the engine piece by piece, through a pipe.
 
 This module does not use chDB's send_insert, because that function acknowledges rows even if it could not store them,
 for example on a full disk.
@@ -39,7 +39,7 @@ class InsertStream:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the INSERT. Raises ServerError if a setting is wrong."""
+        """Start the INSERT in a thread, which waits for rows. Raises ServerError if the engine refuses a setting."""
         parameters = {f"param_{name}": value for name, value in self._execution.parameters.items()}
         self._applied_settings.enter_context(apply_settings(self._execution, extra=parameters))
         self._read_end, self._write_end = os.pipe()
@@ -48,7 +48,7 @@ class InsertStream:
         self._thread.start()
 
     def append(self, data: bytes) -> None:
-        """Write one piece of the rows. Raises ServerError if the INSERT has failed."""
+        """Send one piece of the rows to the engine. Raises ServerError if the INSERT has failed."""
         view = memoryview(data)
         try:
             while view:
@@ -58,16 +58,19 @@ class InsertStream:
             raise self._error or ServerError(1001, "STD_EXCEPTION", "The engine did not read all rows") from None
 
     def finish(self) -> Statistics:
-        """Commit the rows. Raises ServerError if they do not parse or could not be stored."""
+        """End the rows, wait until the engine has stored them, and return the statistics of the INSERT.
+
+        Raises ServerError if the rows do not parse or could not be stored.
+        """
         self._join()
         if self._error is not None:
             raise self._error
         return self._statistics
 
     def cancel(self) -> None:
-        """End the INSERT and drop the rows that are not committed yet."""
+        """Stop the INSERT. Rows that the engine has not committed yet are lost."""
         if self._thread is not None and self._thread.is_alive():
-            # kill the query first, because closing the pipe alone would commit the rows written so far
+            # kill the query first, because the engine commits the rows written so far when the pipe is closed
             with contextlib.suppress(ServerError):
                 self._engine.kill(self._execution.query_id)
         self._join()

@@ -1,7 +1,7 @@
-"""The result of a running statement, read through a pipe.
+"""This module runs a statement and reads its result through a pipe.
 
 The server adds INTO OUTFILE with the pipe's path to the statement. So a result of any format and size is streamed in
-bounded memory, and is never held in the connection's own buffer.
+bounded memory, and the connection never holds it in its own buffer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ResultPipe:
         )
 
     async def read(self) -> bytes:
-        """Return the next piece of the result, or empty bytes at its end. Then ``statistics`` or ``error`` is set."""
+        """Return the next piece of the result. At the end, set ``statistics`` or ``error`` and return empty bytes."""
         while not self.is_finished:
             try:
                 data = os.read(self._read_end, self._read_size)

@@ -17,7 +17,7 @@ MAX_SESSIONS = 1000
 
 @dataclass
 class Session:
-    """A user's named session. If no query runs in it, it expires at ``expires_at`` on the monotonic clock."""
+    """A user's named session. Unless a query runs in it, it expires at ``expires_at`` on the monotonic clock."""
 
     handle: Handle
     is_busy: bool = False
@@ -43,12 +43,12 @@ class SessionTable:
         must_exist: bool,
         has_answered: Callable[[], bool],
     ) -> Session:
-        """Return the session for one query, and open it if it does not exist.
+        """Return the session for a query. A session that does not exist is opened.
 
-        Raises ServerError 372 if ``must_exist`` is true and the session does not exist. Raises ServerError 373 if
-        another query runs in the session. But if that other query has already sent its whole answer, this method
-        waits until it releases the session. ``has_answered`` tells whether the query of this call has sent its whole
-        answer.
+        Raises ServerError 372 if the session does not exist although ``must_exist`` is true. Raises ServerError 373 if
+        an earlier query still runs in the session. If the earlier query has already sent its complete answer, this
+        method waits until the earlier query releases the session. ``has_answered`` must return whether the new query
+        has sent its complete answer.
         """
         session = self._sessions.get((role, session_id))
         while session is not None and session.is_busy:
@@ -65,7 +65,7 @@ class SessionTable:
         return session
 
     def release(self, role: Role, session_id: str) -> None:
-        """Give the session back and start its timeout; a timeout of 0 closes it now."""
+        """Free the session for the next query, and start its timeout. A timeout of 0 closes the session at once."""
         session = self._sessions[role, session_id]
         session.is_busy = False
         session.released.set()

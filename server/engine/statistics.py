@@ -1,4 +1,4 @@
-"""What a statement read, wrote and returned, as the engine counts it."""
+"""The numbers of rows and bytes that a statement read, wrote and returned, as the engine reports them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Statistics:
-    """The counts of one statement."""
+    """The rows and bytes that one statement read, wrote and returned, and its duration."""
 
     read_rows: int = 0
     read_bytes: int = 0
@@ -20,7 +20,7 @@ class Statistics:
 
 
 def read_statistics(result: Any) -> Statistics:  # noqa: ANN401  chDB has no types
-    """Return the counts of a finished query. What chDB calls ``rows_read`` is the number of rows in the result."""
+    """Return the statistics of a finished query. In chDB, ``rows_read`` is the number of rows in the result."""
     return Statistics(
         read_rows=result.storage_rows_read(),
         read_bytes=result.storage_bytes_read(),
@@ -33,7 +33,7 @@ def read_statistics(result: Any) -> Statistics:  # noqa: ANN401  chDB has no typ
 
 
 def read_insert_statistics(result: Any) -> Statistics:  # noqa: ANN401  chDB has no types
-    """Return the counts of a finished INSERT. The rows that the client sent count as rows read, as in ClickHouse."""
+    """Return the statistics of a finished INSERT. As in ClickHouse, rows that the client sent count as rows read."""
     rows, size = result.rows_written(), result.bytes_written()
     return Statistics(
         read_rows=rows,

@@ -1,1 +1,1 @@
-"""ClickHouse's HTTP interface: requests, authentication, bodies, encodings and responses."""
+"""This package implements ClickHouse's HTTP interface, from the request to the response."""

@@ -133,7 +133,7 @@ class Application:
 
 
 def _require_length(method: str, headers: dict[str, str]) -> None:
-    """Refuse a POST that does not state its length, because its body would be read as empty."""
+    """Refuse a POST that neither states its length nor is chunked, because its body would be read as empty."""
     if method == "POST" and "content-length" not in headers and "transfer-encoding" not in headers:
         raise ServerError(
             381,

@@ -29,7 +29,7 @@ def authenticate(request: QueryRequest, credentials: Credentials) -> Role:
 def _read_user(request: QueryRequest) -> tuple[str, str]:
     """Return the user and password from ClickHouse's headers, the Authorization header or the URL.
 
-    Only one of the three may give them.
+    Raises ServerError if none of these three gives a user, or if more than one of them does.
     """
     headers, options = request.headers, request.options
     ways = []

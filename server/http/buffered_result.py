@@ -1,4 +1,7 @@
-"""A result that is held back until its query's status is known, in memory or, above 64 MiB, in a temporary file."""
+"""This module holds a query's result back until the server knows whether the query succeeds.
+
+A result of up to 64 MiB is held in memory, and a larger result in a temporary file.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _PIECE_BYTES = 1 << 20
 
 
 class BufferedResult:
-    """The pieces of a result, in order."""
+    """A result that is collected piece by piece and sent later."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -21,11 +24,11 @@ class BufferedResult:
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether ``join`` can return the result."""
+        """Whether the result is in memory, so that ``join`` can return it."""
         return self._file is None
 
     async def append(self, data: bytes) -> None:
-        """Add one piece."""
+        """Add a piece at the end of the result."""
         self.size_bytes += len(data)
         self._parts.append(data)
         if self.size_bytes > _MEMORY_BYTES:

@@ -1,4 +1,4 @@
-"""Noticing that the client of a long query has closed its connection."""
+"""This module notices when the client of a long query closes its connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""External tables: a multipart request sends their rows with its query, and the query can read them as tables."""
+"""This module loads external tables, whose rows a multipart request sends together with the query that reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ExternalTable:
 
     @property
     def definition(self) -> bytes:
-        """The statement that creates the table."""
+        """The SQL statement that creates the external table as a temporary table."""
         create = f"CREATE TEMPORARY TABLE {quote_identifier(self.name)} ({self.structure}) ENGINE = Memory"
         return create.encode(errors="surrogateescape")
 
@@ -61,12 +61,11 @@ async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTa
 
 
 def load_table(handle: Handle, table: ExternalTable) -> None:
-    """Create a temporary table on this handle; it exists until the handle is closed or the table is dropped.
+    """Create the external table as a temporary table on this handle, and insert its rows.
 
-    The guard must have accepted the definition before. Rows in the Values format may hold literals only. The call
-    blocks until all rows are inserted.
-
-    Raises ServerError if the engine refuses the definition or the rows.
+    The table exists until it is dropped or the handle is closed. Call this function only after the guard has accepted
+    the table's definition. Rows in the Values format may hold literals, but no SQL expressions. The call blocks until
+    all rows are inserted. Raises ServerError if the engine refuses the definition or the rows.
     """
     handle.run(table.definition)
     sql = f"INSERT INTO {quote_identifier(table.name)} SETTINGS {format_settings(ONLY_LITERALS)}"
@@ -80,7 +79,7 @@ def load_table(handle: Handle, table: ExternalTable) -> None:
 
 
 def drop_table(handle: Handle, table: ExternalTable) -> None:
-    """Drop the table from a handle that stays open because it belongs to a session. The call blocks."""
+    """Drop an external table from the handle of a session, which stays open after the query. The call blocks."""
     handle.run(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
 
 

@@ -1,4 +1,4 @@
-"""Multipart bodies of bounded size: fields are kept in memory, files in temporary files."""
+"""This module parses multipart forms of limited size. It keeps fields in memory, and files in temporary files."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ class BoundedFormParser(MultiPartParser):
         self._files_bytes = 0
 
     def on_headers_finished(self) -> None:
-        """Check that the form has not too many parts."""
+        """Raise ServerError if the form has too many fields or files."""
         super().on_headers_finished()
         if self._current_fields > MAX_FIELDS or self._current_files > MAX_FILES:
             raise _too_large(f"more than {MAX_FIELDS} fields or {MAX_FILES} files")
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        """Collect the value of a part's header. Its size counts towards the limit on fields."""
+        """Collect a piece of the value of a part's header. The size of the piece counts towards the limit on fields."""
         self._count_field_bytes(end - start)
         super().on_header_value(data, start, end)
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        """Collect the name of a part's header. Its size counts towards the limit on fields."""
+        """Collect a piece of the name of a part's header. The size of the piece counts towards the limit on fields."""
         self._count_field_bytes(end - start)
         super().on_header_field(data, start, end)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """Collect a piece of a field or of a file."""
+        """Collect a piece of a field or file, or raise ServerError if the field or the files become too large."""
         if self._current_part.file is None:
             self._count_field_bytes(end - start)
             if len(self._current_part.data) + end - start > MAX_FIELD_BYTES:

@@ -1,4 +1,4 @@
-"""Limits on a request's head (its URL and headers): how long it may be, and how long it may take to arrive."""
+"""This module limits the length of a request's head (its URL and headers), and the time in which it must arrive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _counted_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the time limit, so that a connection on which nothing arrives is closed too."""
+        """Start the time limit when a client connects, so that a connection on which nothing arrives is closed too."""
         super().connection_made(transport)
         self._start_clock()
 
@@ -36,22 +36,22 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """Begin to count the bytes of a new head."""
+        """Start the count of bytes at 0, because the head of a new request begins."""
         self._is_in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Collect a piece of the URL."""
+        """Collect a piece of the URL. Its size counts towards the limit on the head."""
         self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header of the request, or a trailer after its body."""
+        """Collect a header, or a trailer after the body. Its size counts towards the limit on the head."""
         self._count(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """End the time limit, and split the query string from the URL."""
+        """Stop the time limit, because the head is complete, and split the query string from the URL."""
         self._is_in_head = False
         self._stop_clock()
         # split the URL here, because uvicorn would parse it with httptools, which refuses more than 64 KiB
@@ -60,7 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope["query_string"] = query_string.partition(b"#")[0]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the time limit."""
+        """Stop the time limit, because the connection is closed."""
         self._stop_clock()
         super().connection_lost(exc)
 

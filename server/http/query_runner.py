@@ -1,4 +1,4 @@
-"""Running the query of one request: read the statement, run it and write the response."""
+"""This module runs the query of one request: it reads the statement, runs it and writes the response."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class QueryRunner:
         self._is_readonly = role is Role.READER or request.is_readonly_method
 
     async def run(self) -> None:
-        """Read the statement, run it and answer."""
+        """Read the statement of the request, run it and write the response."""
         if self._request.roles:
             role = self._request.roles[0]
             raise ServerError(511, "UNKNOWN_ROLE", f"There is no role `{role}` in user directories")
@@ -89,7 +89,7 @@ class QueryRunner:
             await self._execute(handle, statement, self._request.database or DEFAULT_DATABASE, is_session=False)
             is_clean = isinstance(statement, Statement) and statement.kind is Kind.RESULT and not self._tables
         finally:
-            # the engine closes a handle whose query failed or whose statement may have changed its state
+            # the engine closes the handle if the query failed, or if the statement may have changed the handle's state
             self._engine.release(handle, is_clean=is_clean)
 
     async def _run_in_session(self, session: Session, statement: Statement | InsertHead) -> None:

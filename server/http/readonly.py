@@ -1,4 +1,4 @@
-"""Refuse statements that a read-only request may not run.
+"""This module refuses statements that a read-only request may not run.
 
 A request is read-only if its user is the reader or its method is not POST.
 """
@@ -16,7 +16,8 @@ _READING_WORDS = frozenset({"SET", "USE", "EXPLAIN", "VALUES", "TABLE", ""})
 def refuse_writing(statement: Statement | InsertHead) -> None:
     """Raise ServerError 164 if the statement may write.
 
-    Call this for a read-only request in a session whose handle can write, because the engine would run the statement.
+    Call this function for a read-only request in a session whose handle can write, because the engine would not refuse
+    the statement on such a handle.
     """
     if isinstance(statement, InsertHead) or (
         statement.kind is Kind.DIRECT and statement.first_word not in _READING_WORDS
@@ -30,7 +31,7 @@ def refuse_writing(statement: Statement | InsertHead) -> None:
 
 
 def restrict_to_reading(execution: Execution, statement: Statement) -> None:
-    """Make the engine run the statement in readonly mode, if the handle could write otherwise.
+    """If the handle can write, make the engine run the statement in readonly mode.
 
     Raises ServerError 164 if the statement kills queries, or if the handle can write and the statement sets readonly.
     """

@@ -1,4 +1,4 @@
-"""Parsing a request's URL, form fields and headers into a query, its parameters, its settings and its options."""
+"""This module parses a request's URL, form fields and headers into a query, parameters, settings and options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from trailhouse.server.clickhouse_errors import ServerError
 
-# URL parameters that the server reads itself or ignores. The engine does not know them, so they are no settings.
+# URL parameters that the server reads itself or ignores. They are not passed to the engine as settings.
 _OPTION_NAMES = frozenset(
     {
         "query", "user", "password", "database", "default_format", "session_id", "session_timeout", "session_check",
@@ -47,7 +47,7 @@ class QueryRequest:
 
     @property
     def database(self) -> str | None:
-        """The current database of this query."""
+        """The database that the request chooses for its query; None if it chooses no database."""
         return self.options.get("database") or self.headers.get("x-clickhouse-database") or None
 
     @property
@@ -57,19 +57,19 @@ class QueryRequest:
 
     @property
     def is_readonly_method(self) -> bool:
-        """Whether the HTTP method allows reading only. Every method except POST does."""
+        """Whether the HTTP method allows only reading. This is true for every method except POST."""
         return self.method != "POST"
 
     @property
     def waits_for_end(self) -> bool:
-        """Whether the result is held back until the query has ended, so that its status is known."""
+        """Whether the result is held back until the query has ended, so that the status tells whether it succeeded."""
         return self.is_on("wait_end_of_query")
 
     @property
     def session_timeout_seconds(self) -> float:
         """How long the session stays open after this query.
 
-        Raises ServerError 374 if the request's value is not a number or is above one hour.
+        Raises ServerError 374 if the timeout in the request is not a number or is longer than one hour.
         """
         text = self.options.get("session_timeout", "60")
         if not text.isdigit():
@@ -88,9 +88,10 @@ class QueryRequest:
         return self.options.get(option, "0").lower() in ("1", "true")
 
     def add_field(self, name: str, value: bytes) -> None:
-        """Add a field of the URL or of a form as a part of the query, a parameter, an option or a setting.
+        """Add a field of the URL or of a form to the request.
 
-        Raises ServerError 115 if the field's name is not possible for any of them.
+        The name of the field decides whether it is a part of the query, a parameter, an option or a setting. Raises
+        ServerError 115 if the name is invalid.
         """
         text = _decode(value)
         if name == "query":
@@ -116,7 +117,7 @@ class QueryRequest:
 
 
 def parse_request(method: str, query_string: bytes, headers: Mapping[str, str]) -> QueryRequest:
-    """Parse a URL's query string and the headers. Raises ServerError 115 if a field's name is not possible."""
+    """Parse a URL's query string and the headers. Raises ServerError 115 if the name of a field is invalid."""
     request = QueryRequest(method, b"", {}, {}, {}, [], headers, "")
     for part in query_string.split(b"&"):
         if part:

@@ -1,4 +1,4 @@
-"""The body of a request: its pieces are decoded one by one, and pieces that nothing uses are read and discarded."""
+"""This module reads the body of a request and decodes it piece by piece. Unused pieces are read and discarded."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class RequestBody:
         self.is_complete = False
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Yield the decoded pieces.
+        """Yield the decoded pieces of the body.
 
-        Raises ClientGoneError if the client leaves, and ServerError if a piece cannot be decoded.
+        Raises ClientGoneError if the client closes the connection, and ServerError if a piece cannot be decoded.
         """
         async for data in self._stream_raw():
             if self._decompressor is None:
@@ -74,7 +74,7 @@ def choose_decompressor(request: QueryRequest) -> Decompressor | None:
     """Return the decompressor for the request's Content-Encoding, or None if the body is not compressed.
 
     Raises ServerError 48 if the encoding is unknown, or if the request asks for ClickHouse's own compressed blocks
-    (``compress=1`` or ``decompress=1``). Only clients written in other languages than Python use such blocks.
+    (``compress=1`` or ``decompress=1``). Python clients do not use such blocks.
     """
     for option in ("compress", "decompress"):
         if request.is_on(option):

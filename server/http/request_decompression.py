@@ -1,4 +1,4 @@
-"""Decoding compressed request bodies piece by piece; each step has bounded output, however much the input expands."""
+"""This module decodes compressed request bodies in pieces of bounded size, however much the input expands."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Decompressor:
             raise self._fail(str(error)) from error
 
     def finish(self) -> None:
-        """Raise ServerError if the body ended too early."""
+        """Raise ServerError if the compressed body is incomplete. Call this method after the last piece."""
         if self._has_begun and not self._decoder.is_at_end:
             raise self._fail("the body ended too early")
 
@@ -116,7 +116,7 @@ class _FrameDecoder:
 
 
 class _BrotliDecoder:
-    """Decodes brotli, which has no members."""
+    """Decodes brotli. A body in brotli has no members."""
 
     def __init__(self) -> None:
         self._stream = brotli.Decompressor()

@@ -1,4 +1,4 @@
-"""Refusing requests that a foreign web page makes the user's browser send."""
+"""This module refuses requests that a foreign web page makes the user's browser send."""
 
 from __future__ import annotations
 

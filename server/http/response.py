@@ -1,4 +1,4 @@
-"""Writing a response: its headers, its body in the encoding that the client asks for, and errors."""
+"""This module writes the headers and the body of a response, or an error."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class Responder:
         ]
 
     def describe_request(self, query_id: str, *, sends_progress: bool) -> None:
-        """Set the query id for the response's header, and whether a progress header is sent."""
+        """Set the query id that the response's header states, and whether the response has a progress header."""
         self._headers[1] = (b"x-clickhouse-query-id", _encode_header(query_id))
         self._sends_progress = sends_progress
 
     def use_compressor(self, compressor: Compressor, encoding: str) -> None:
-        """Encode the body from now on."""
+        """Compress the response's body with this compressor, and name the encoding in the headers."""
         self._compressor = compressor
         self._headers.append((b"content-encoding", encoding.encode()))
 
@@ -108,7 +108,7 @@ class Responder:
                 raise ClientGoneError from None
 
     async def finish(self, data: bytes = b"") -> None:
-        """Send the last piece and end the body."""
+        """Send the last piece of the body, and end the response."""
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data) if data else b""
             data += await self._run_compression(lambda _: self._finish_compression(), b"")
@@ -116,7 +116,7 @@ class Responder:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def fail(self, error: ServerError) -> None:
-        """Send the error as status and body. If a body has already begun, send it as the last, unterminated block."""
+        """Send an error as the response. If the response has begun, the error becomes its last, unterminated block."""
         body = error.format_body(self._version).encode(errors="replace")
         if self.has_started:
             await self.write(self._format_late_error(body))
@@ -149,7 +149,7 @@ class Responder:
 
 
 def format_summary(statistics: Statistics) -> str:
-    """Return the value of X-ClickHouse-Summary: JSON whose values are strings.
+    """Return the value of the header X-ClickHouse-Summary, a JSON object whose values are strings.
 
     memory_usage and total_rows_to_read are always "0", because chDB does not report them.
     """

@@ -1,4 +1,4 @@
-"""Response bodies in the encoding that the client asks for, compressed piece by piece."""
+"""This module compresses response bodies piece by piece, in an encoding that the client accepts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Compressor(Protocol):
 def choose_encoding(accept_encoding: str) -> str | None:
     """Return the encoding for an Accept-Encoding header, or None if the body is to be sent without compression.
 
-    It is the encoding with the highest weight in the header. Of several with this weight, it is the cheapest.
+    The encoding with the highest weight in the header is chosen. If several encodings have this weight, the cheapest of
+    them is chosen.
     """
     weights: dict[str, float] = {}
     for part in accept_encoding.lower().split(","):

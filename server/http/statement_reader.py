@@ -1,7 +1,7 @@
-"""Reading one request's statement from its URL and body, and the rows that follow an INSERT.
+"""This module reads the statement of a request from its URL and body, and the rows that follow an INSERT.
 
-The guard checks the tokens of each statement. If the statement contains a word that may be forbidden, the engine's own
-parser rewrites it, and the guard checks the rewritten statement too.
+The guard checks the tokens of each statement. If a statement contains a word that may be forbidden, the engine's own
+parser rewrites the statement, and the guard checks the rewritten statement too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ class StatementReader:
         self._rows = b""
 
     async def read(self) -> Statement | InsertHead:
-        """Return the statement. Raises ServerError if it is too long or forbidden, or if there is more than one."""
+        """Return the request's statement. For an INSERT whose rows follow in the body, return only its head.
+
+        Raises ServerError if the statement is too long or forbidden, or if the request has several statements.
+        """
         head = None
         if self._buffer.strip() and not is_insert(self._buffer):
             await self._read_to_end()
@@ -67,10 +70,10 @@ class StatementReader:
             yield b"".join(parts)
 
     async def check_values(self) -> bool:
-        """Check the expressions in rows of the Values format, because the engine runs them.
+        """Check the SQL expressions in the rows of an INSERT in the Values format, because the engine would run them.
 
-        Raises ServerError if an expression is forbidden. Returns False if there are too many rows to check. Then the
-        rows may hold literals only.
+        Returns True if all expressions are allowed. Returns False if the rows are too large to be checked; such rows
+        may hold literals only. Raises ServerError if an expression is forbidden.
         """
         async for piece in self._pieces:
             self._rows += piece

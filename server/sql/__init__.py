@@ -1,1 +1,1 @@
-"""SQL as text: tokens, clauses, and what a client may not say. Runs no SQL."""
+"""This package parses SQL statements, and refuses statements that a client may not run. It runs no SQL itself."""

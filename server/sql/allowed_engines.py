@@ -1,4 +1,4 @@
-"""The table and database engines that a client may use. None of them lets it open files or network connections."""
+"""The table and database engines that a client may use. None of them opens other files or connections."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
 """The guard refuses SQL that accesses files or other hosts, or runs SQL hidden in a string.
 
-The grants in ``engine/configuration.py`` forbid most such SQL. Tests with chDB 4.4 (engine 26.9) showed what the
-grants do not forbid, and the guard therefore refuses:
+The grants in ``engine/configuration.py`` forbid most such SQL. Tests with chDB 4.4 (engine 26.9) showed that the grants
+do not forbid the following SQL, so the guard refuses it:
 
 - The scalar function ``file`` reads any file, and ``eval`` runs a string as SQL.
 - ``disk(...)`` makes directories and connects to hosts.
 - Some table engines need no grant.
 - INTO OUTFILE writes a file even in readonly mode.
-- Some table functions parse a string as SQL. ``format`` parses rows. Others parse the structure of a table, where
-  columns may have default expressions.
+- Some table functions parse a string as SQL: ``format`` parses rows, and other functions parse the structure of a
+  table, in which columns may have default expressions.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SUSPICIOUS = re.compile(
     re.IGNORECASE,
 )
 _UNUSUAL_ESCAPE = re.compile(rb"\\[^'\"`\\]")
-# With these settings, the rows of the Values format may hold literals only and no SQL expressions.
+# With these settings, rows in the Values format may hold literals, but no SQL expressions.
 ONLY_LITERALS = {
     "input_format_values_interpret_expressions": "0",
     "input_format_values_deduce_templates_of_expressions": "0",
@@ -119,7 +119,7 @@ def _refuse_clause(tokens: Sequence[Token], index: int) -> None:
 
 def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str) -> None:
     is_qualified = index > 0 and tokens[index - 1].written_in(text) == b"."
-    if name == "FILE" and not is_qualified:  # a function can be passed by name alone, as in arrayMap(file, ...)
+    if name == "FILE" and not is_qualified:  # a function can be used without parentheses: arrayMap(file, ...)
         raise _forbid("the name `file` (it is a function that reads files; write a column as `table.file`)")
     if index + 1 >= len(tokens) or tokens[index + 1].written_in(text) != b"(":
         return
@@ -134,7 +134,7 @@ def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str
 def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
     """Return whether the first argument of a call of ``format`` is a pattern such as '{}'.
 
-    Such a call is the harmless scalar function, not the table function of this name.
+    Such a call calls the harmless scalar function ``format``, and not the table function ``format``.
     """
     if len(arguments) < 2 or arguments[0].kind is not TokenKind.QUOTED:
         return False
@@ -143,7 +143,7 @@ def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
 
 
 def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int) -> None:
-    """Refuse a table structure that is not a literal, or that has default expressions, as the engine runs those."""
+    """Refuse a table structure that is computed or has default expressions, because the engine runs expressions."""
     name = read_identifier(text, tokens[index]).lower()
     before = tokens[index - 1].written_in(text).upper() if index else b""
     # VALUES is a table function only after a comma or a word such as FROM; elsewhere it begins the rows of an INSERT
@@ -158,7 +158,7 @@ def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int)
 
 
 def _read_first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[Token]:
-    """Yield the tokens up to the comma or the parenthesis that ends the argument."""
+    """Yield the tokens of a function's first argument, up to the comma or parenthesis that ends the argument."""
     depth = 0
     for token in tokens[start:]:
         is_comma = token.written_in(text) == b","
@@ -182,7 +182,7 @@ def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
         if tokens[name].written_in(text) == b"=" and name + 1 < len(tokens):
             name += 1
         elif tokens[name].kind is not TokenKind.WORD:
-            continue  # a column has the name engine
+            continue  # engine is the name of a column here
         if read_identifier(text, tokens[name]) not in allowed and not _is_column(text, tokens, index):
             raise _forbid(f"the engine {tokens[name].written_in(text).decode(errors='replace')}")
 
@@ -190,7 +190,7 @@ def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
 def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
     """Return whether the word ENGINE at ``index`` is the name of a column.
 
-    It is one if ``(`` or ``,`` precedes it and no ``=`` follows it.
+    The word is the name of a column if ``(`` or ``,`` precedes it and no ``=`` follows it.
     """
     before, after = tokens[index - 1].written_in(text), tokens[index + 1].written_in(text)
     return before in (b"(", b",") and after != b"="

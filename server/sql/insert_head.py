@@ -11,7 +11,10 @@ from trailhouse.server.sql.statement import begins_settings
 
 @dataclass(frozen=True)
 class InsertHead:
-    """``text`` is the INSERT without SETTINGS and FORMAT; ``data_start`` is the index of the rows' first byte."""
+    """The head of an INSERT.
+
+    ``text`` is the head without its SETTINGS and FORMAT clauses. ``data_start`` is the index of the rows' first byte.
+    """
 
     text: bytes
     settings: bytes
@@ -26,12 +29,12 @@ def is_insert(buffer: bytes) -> bool:
 
 
 def find_insert_head(buffer: bytes, *, is_complete: bool) -> InsertHead | None:
-    """Return the head of the INSERT in ``buffer``, or None.
+    """Return the head of the INSERT in ``buffer``.
 
     The head ``INSERT INTO t (a, b) [SETTINGS ...] FORMAT Name`` ends at the line break after the format's name. With
-    VALUES, the rows begin right after that word. The result is None if the head has not arrived completely, or if the
-    INSERT has no rows in the body, such as INSERT ... SELECT. ``is_complete`` says that no more of the body will
-    arrive. Raises ServerError if the guard forbids the head.
+    VALUES instead of FORMAT, the head ends after the word VALUES. Returns None if the head has not arrived completely,
+    or if the INSERT has no rows in the body, such as INSERT ... SELECT. ``is_complete`` says that the rest of the body
+    has arrived. Raises ServerError if the guard forbids the head.
     """
     depth = 0
     before: list[Token] = []

@@ -1,4 +1,4 @@
-"""The lexer of ClickHouse's SQL: where words, quotes and comments begin and end."""
+"""This module splits ClickHouse's SQL into tokens such as words, quotes and parentheses."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def scan_tokens(text: bytes) -> Iterator[Token]:
 
     Quotes may contain backslash escapes and doubled quotation marks. Here-documents and text in typographic quotation
     marks are quotes too. A comment extends from ``--``, ``//``, ``# `` or ``#!`` to the end of the line, or from ``/*``
-    to ``*/``, which may be nested. A quote or comment that is not closed becomes the last token, of kind UNTERMINATED.
+    to ``*/``. Comments in ``/* */`` may be nested. If a quote or comment is not closed, it becomes the last token, and
+    the kind of this token is UNTERMINATED.
     """
     position = 0
     while position < len(text):

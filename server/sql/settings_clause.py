@@ -1,4 +1,4 @@
-"""Settings as SQL text."""
+"""This module writes settings as SQL."""
 
 from __future__ import annotations
 

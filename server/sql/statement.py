@@ -1,7 +1,6 @@
-"""Parsing a statement.
+"""This module parses a statement and decides how the statement is run.
 
-The parser decides how the statement is run. It also finds the FORMAT and SETTINGS clauses at the end of the statement,
-so that the server can replace them.
+The parser also finds the FORMAT and SETTINGS clauses at the end of the statement, so that the server can replace them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.guard import refuse_forbidden_clauses
 from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 
-# This expression reads the client's query id from the first line of the log comment. The engine chooses ids of its own.
+# This SQL expression reads the client's query id from the first line of the log comment. The engine's column query_id
+# does not contain the client's query id, because the engine chooses its own ids.
 QUERY_ID_EXPRESSION = "splitByChar('\\n', Settings['log_comment'])[1]"
 
 _PIPED_WORDS = frozenset({"SELECT", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS", "CHECK", "KILL"})
@@ -48,10 +48,10 @@ class Statement:
 
 
 def parse_statement(text: bytes) -> Statement:
-    """Return the one statement in ``text``.
+    """Parse ``text``, which must hold exactly one statement.
 
-    Raises ServerError 62 if there is no statement or more than one, 497 if the guard forbids it, 48 if it uses the
-    table function ``input``, and 452 if it sets ``log_comment``.
+    Raises ServerError 62 if ``text`` holds no statement or several statements, 497 if the guard forbids the statement,
+    48 if an INSERT uses the table function ``input``, and 452 if the statement sets ``log_comment``.
     """
     tokens = _drop_final_semicolons(list(scan_tokens(text)))
     if not tokens:
@@ -116,7 +116,7 @@ def _has_piped_result(tokens: list[Token], first: str) -> bool:
 
 
 def _refuse_log_comment(text: bytes, tokens: list[Token], first: str) -> None:
-    """Refuse a statement that sets ``log_comment``, because KILL QUERY finds the client's query id in it."""
+    """Refuse a statement that sets ``log_comment``, because this setting holds the query id for KILL QUERY."""
     for token, following in itertools.pairwise(tokens):
         if first != "SET" and token.word == "LOG_COMMENT" and following.written_in(text) == b"=":
             raise ServerError(
@@ -127,7 +127,7 @@ def _refuse_log_comment(text: bytes, tokens: list[Token], first: str) -> None:
 
 
 def _rewrite_query_ids(body: bytes, tokens: list[Token]) -> bytes:
-    """Replace query_id by QUERY_ID_EXPRESSION, so that KILL QUERY compares with the ids that clients chose."""
+    """Replace the column query_id by an expression, so that KILL QUERY finds queries by the ids that clients chose."""
     for token in reversed(tokens):
         if token.word == "QUERY_ID":
             body = body[: token.start] + QUERY_ID_EXPRESSION.encode() + body[token.end :]
@@ -135,7 +135,7 @@ def _rewrite_query_ids(body: bytes, tokens: list[Token]) -> bytes:
 
 
 def _split_final_clauses(tokens: list[Token], text: bytes) -> tuple[int, str | None, bytes]:
-    """Return the position of the FORMAT and SETTINGS clauses, the name of the format, and the list of settings."""
+    """Return the position at which the final FORMAT and SETTINGS clauses begin, the format's name, and the settings."""
     clauses = _find_final_clauses(tokens, text)
     if not clauses:
         return tokens[-1].end, None, b""
