@@ -1,4 +1,4 @@
-"""The table and database engines that a client may use. None of them opens other files or connections."""
+"""The table and database engines that a client may use. None opens a file or an address that the client names."""
 
 from __future__ import annotations
 
