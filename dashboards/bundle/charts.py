@@ -46,7 +46,7 @@ def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
 
 
 def compile_default_filters(folder: Folder, chart: Chart, mart: Mart) -> list[Document]:
-    """Return the default values of the dashboard's filters that apply to the chart, as clauses of a query."""
+    """Return a query clause for each filter that applies to the chart and has a default value."""
     return [
         {"col": native.column, "op": "IN", "val": list(native.default)}
         for native in folder.dashboard.filters

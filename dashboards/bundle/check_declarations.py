@@ -16,13 +16,13 @@ SQL_WORDS = frozenset(
     | {"distinct", "true", "false", "asc", "desc", "interval"}
 )
 TEMPLATE_NAME = re.compile(r"{{\s*#?(?:if|unless)?\s*(?:this\.)?([a-z_]+)\s*}}")
-# Words in templates that are not columns: words of Handlebars, and ``data``, under which Superset passes the rows.
+# Words in templates that are not columns: words of the language Handlebars, and ``data``, which stands for all rows.
 TEMPLATE_WORDS = frozenset({"else", "data", "this"})
 ROW_WIDTH = 12
 
 
 def find_problems(folders: list[Folder], marts: Mapping[str, Mart]) -> list[str]:
-    """Return every problem as a sentence that names the folder and the chart or filter."""
+    """Return every problem in the declarations, as a sentence that names the folder and the chart or filter."""
     problems: list[str] = []
     titles = Counter(folder.dashboard.title for folder in folders)
     problems += [f"two dashboards have the title {title!r}" for title, count in titles.items() if count > 1]
@@ -47,7 +47,11 @@ def find_folder_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[
 
 
 def find_filter_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[str]:
-    """Yield the problems of filters: a mart, column or parent that does not exist, or no chart that they apply to."""
+    """Yield the problems of a dashboard's filters.
+
+    A filter has a problem if its mart, column or parent does not exist, if another filter has its name, or if it
+    applies to no chart.
+    """
     names = Counter(native.name for native in folder.dashboard.filters)
     yield from (f"two filters have the name {name!r}" for name, count in names.items() if count > 1)
     for native in folder.dashboard.filters:
@@ -100,7 +104,7 @@ def find_names(conditions: Iterable[str]) -> set[str]:
 
 
 def find_shape_problems(chart: Chart) -> Iterator[str]:
-    """Yield the problems with the fields of a chart that depend on its kind, and with its order."""
+    """Yield the problems of a chart's fields: fields that its kind needs or forbids, and an order without direction."""
     if chart.kind in ("line", "scatter", "bar", "heatmap") and not (chart.x and chart.metrics):
         yield f"a {chart.kind} needs x and metrics"
     if chart.kind == "heatmap" and len(chart.series) != 1:

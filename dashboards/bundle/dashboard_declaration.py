@@ -79,13 +79,13 @@ class Filter(Declaration):
 
 
 class Tabs(Declaration):
-    """Rows of charts by the labels of their tabs. Only the row of one tab is visible at a time."""
+    """Tabs, each with a label and one row of charts. Only the row of the chosen tab is visible."""
 
     tabs: dict[str, dict[str, int]] = Field(min_length=2)
 
 
 def _tell_row(entry: object) -> str:
-    """Return which kind of row an entry in a section's rows is: a row of charts or a row of tabs."""
+    """Return the kind of an entry in a section's rows: ``charts`` for a row of charts, ``tabs`` for tabs with rows."""
     return "tabs" if isinstance(entry, Tabs) or (isinstance(entry, dict) and "tabs" in entry) else "charts"
 
 
@@ -94,7 +94,7 @@ Row = Annotated[Annotated[dict[str, int], Tag("charts")] | Annotated[Tabs, Tag("
 
 
 class Section(Declaration):
-    """A heading, a text, and rows of charts."""
+    """A section of a dashboard: a heading, a text, and rows of charts."""
 
     title: str
     text: str
@@ -121,7 +121,7 @@ class Charts(RootModel[dict[str, Chart]]):
 
 @dataclass(frozen=True)
 class Folder:
-    """A dashboard with its charts, by key. The folder's name is a part of the dashboard's URL."""
+    """A folder with a dashboard and its charts by key. The folder's name is a part of the dashboard's URL."""
 
     name: str
     dashboard: Dashboard

@@ -11,7 +11,7 @@ DATABASE = "Trailhouse"
 
 
 def compile_database(database_uri: str) -> Document:
-    """Return the file of the connection that all datasets use. SQL Lab may use it to read; nobody may write."""
+    """Return the file of the connection that all datasets use. Nobody may write through it."""
     return {
         "database_name": DATABASE,
         "sqlalchemy_uri": database_uri,

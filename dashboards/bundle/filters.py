@@ -12,7 +12,7 @@ from trailhouse.dashboards.bundle.superset_document import Document
 
 
 def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], marts: Mapping[str, Mart]) -> Document:
-    """Return a filter. Its scope excludes the charts to which it does not apply.
+    """Return a filter in Superset's format. Its scope excludes the charts to which the filter does not apply.
 
     ``numbers`` maps the key of every chart to its number within the dashboard.
     """
@@ -51,7 +51,7 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
 
 
 def compile_conditions(native: Filter) -> Document:
-    """Return the SQL conditions that narrow the values which a filter offers; an empty mapping without conditions."""
+    """Return the SQL conditions that narrow a filter's values, or an empty mapping if the filter has no conditions."""
     if not native.where:
         return {}
     return {

@@ -147,7 +147,8 @@ def compile_heatmap_form(chart: Chart, metrics: list[Document]) -> Document:
 def compile_template_form(chart: Chart, _metrics: list[Document]) -> Document:
     """Return the form of a chart that displays rows with a Handlebars template.
 
-    Handlebars escapes values in double braces, but not in triple braces. So ``check_declarations`` refuses the latter.
+    Handlebars escapes values in double braces, but not in triple braces. So ``check_declarations`` refuses templates
+    with triple braces.
     """
     return {
         **select_rows(chart),

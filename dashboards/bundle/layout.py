@@ -99,7 +99,7 @@ def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str,
 
 
 def compile_css(folder: Folder) -> str:
-    """Return the CSS of a dashboard: named colours, then the charts' styles. It is empty if no chart has a style."""
+    """Return the CSS of a dashboard: named colours, then the charts' styles. If no chart has a style, it is empty."""
     styles = [chart.style for chart in folder.charts.values() if chart.style]
     return "\n".join([write_css_variables(), *styles]) if styles else ""
 
@@ -136,7 +136,7 @@ def add_charts(layout: Layout, row: str, charts: Mapping[str, int], numbers: Map
 
 
 def measure_text(text: str, width: int) -> int:
-    """Return the height of a Markdown text in units of 8 pixels, for a column ``width`` twelfths of the page wide."""
+    """Return the height of a Markdown text in units of 8 pixels. ``width`` is in twelfths of the page."""
     characters = CHARACTERS_PER_TWELFTH * width - CHARACTERS_OF_PADDING
     lines = sum(1 + len(line) // characters + line.startswith("#") for line in text.splitlines())
     return PADDING_UNITS + LINE_UNITS * lines

@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart with its description and its columns. The columns are in order, by name."""
+    """A mart with its description and its columns. ``columns`` maps names to columns, in the order of the mart."""
 
     name: str
     description: str

@@ -56,7 +56,7 @@ def axis_column(name: str | None) -> Document:
 def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
     """Return the fields that a line, scatter or bar chart adds to its query.
 
-    They make Superset pivot the rows to one column per series.
+    These fields make Superset pivot the rows, so that each series becomes a column.
     """
     labels = [metric["label"] for metric in metrics]
     pivot = {
@@ -83,7 +83,7 @@ def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
 def compile_heatmap_query(chart: Chart, metrics: list[Document]) -> Document:
     """Return the fields that a heatmap adds to its query.
 
-    They select one number per cell, and the rank of this number, which determines the shade of the cell.
+    These fields make Superset select one number per cell and rank the numbers. The rank determines the cell's shade.
     """
     rank = {"operation": "rank", "options": {"metric": metrics[0]["label"], "group_by": None}}
     return {
