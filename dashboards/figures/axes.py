@@ -23,7 +23,7 @@ VALIDATION = HorizontalAxis("validation_perplexity", "Validation perplexity")
 
 
 def keep_positive(rows: pa.Table, column: str) -> pa.Table:
-    """Return the rows with a positive value of ``column``. Others, such as compute at step 0, have no logarithm."""
+    """Return the rows with a positive value of ``column``. Other values have no logarithm."""
     return rows.filter(pc.greater(rows[column], 0))
 
 

@@ -1,4 +1,4 @@
-"""Defining a figure and the marts that it reads, and writing the figure in every format."""
+"""This module defines what a figure is and which marts it reads, and writes a figure in every format."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PUBLISHED_SUITE = "opt-published"
 class Companion:
     """Another mart that a figure shows in addition to its own mart.
 
-    Only rows with the values in ``equals`` are read. ``suite_id`` names the published suite whose rows are read. If it
-    is None, the rows of the figure's own suite and corpus are read.
+    Only rows with the values in ``equals`` are read. ``suite_id`` names the published suite whose rows are read.
+    Without ``suite_id``, the rows of the figure's own suite and corpus are read.
     """
 
     mart: str

@@ -20,7 +20,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
 
 
 def save_rows(rows: pa.Table, directory: Path, name: str) -> Path:
-    """Write the rows from which a figure is drawn as CSV, and return the file.
+    """Write a figure's rows to a CSV file, and return the file.
 
     An interrupted call leaves no incomplete file.
     """

@@ -1,4 +1,4 @@
-"""Trajectories of metrics that another evaluation harness measured, for the tasks whose metrics changed most."""
+"""The figure of metrics that another evaluation harness measured. It shows the tasks whose metrics changed most."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def choose_tasks(rows: pa.Table) -> list[str]:
 
 
 def draw_task(panel: Axes, rows: pa.Table, task: str) -> None:
-    """Draw one task, with a line and a 95% interval per model, against steps on a logarithmic axis that includes 0."""
+    """Draw the metric of one task against the step, with a line and a 95% interval per model.
+
+    The axis of steps is logarithmic, and also shows step 0.
+    """
     for model_id, line in assign_styles(list_models(order_by_size(rows))).items():
         series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by("step").to_pylist()
         steps, values = [row["step"] for row in series], [row["metric_value"] for row in series]
@@ -46,7 +49,7 @@ def draw_task(panel: Axes, rows: pa.Table, task: str) -> None:
 
 
 def draw_imported_metrics(rows: pa.Table) -> Canvas:
-    """Draw the tasks whose accuracy changed most. Without accuracies, use the alphabetically first metric."""
+    """Draw the tasks whose accuracy changed most. If there is no accuracy, draw the alphabetically first metric."""
     metrics = rows["metric"].to_pylist()
     metric = METRIC if METRIC in metrics else min(metrics)
     shown = rows.filter(pc.equal(rows["metric"], metric))

@@ -32,7 +32,7 @@ from trailhouse.dashboards.figures.task_rows import (
 def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str) -> None:
     """Draw the perplexity of correct options in each model's line style, and of incorrect options in dotted lines.
 
-    Both lines of a model have its colour.
+    Both lines of a model have the colour of the model.
     """
     correct = keep_positive(express_perplexity(correct), VALIDATION.column)
     incorrect = keep_positive(express_perplexity(incorrect), VALIDATION.column)
@@ -47,7 +47,7 @@ def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str
 
 
 def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
-    """Draw figure 5 (right): perplexity of correct and incorrect options against model size, at last checkpoints."""
+    """Draw figure 5 (right): perplexity of correct and incorrect options at each model's last checkpoint, by size."""
     canvas, (panel,) = new_canvas(1, "Perplexity of options")
     styles = assign_styles(("correct options", "incorrect options"))
     for rows, (label, line) in zip((correct, incorrect), styles.items(), strict=True):

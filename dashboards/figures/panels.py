@@ -1,4 +1,4 @@
-"""Panels of a figure: an empty canvas, the lines of the models on a panel, and the legend."""
+"""This module makes the panels of a figure, draws the models' lines on the panels, and adds the legend."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def new_canvas(panel_count: int, title: str, row_count: int = 1) -> tuple[Canvas
 
 
 def add_legend(canvas: Canvas, panels: list[Axes], title: str = "Model") -> None:
-    """Add one legend for all panels to their right. It has every label once, in the order in which lines were drawn."""
+    """Add one legend for all panels, to their right. It lists every label once, in the order of drawing."""
     entries: dict[str, Artist] = {}
     for panel in panels:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):

@@ -48,7 +48,7 @@ def draw_published_task(panel: Axes, rows: pa.Table, task: str) -> None:
 def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
     """Draw the scaling curve and the trajectory of every task of a group: the suite's own tasks, then published tasks.
 
-    If no task of the suite is in a published group, all its tasks are drawn with the group "linearity".
+    If no task of the suite is in any published group, the figure of the group "linearity" shows all tasks of the suite.
     """
     own = select_group(choose_shots(rows), group, has_fallback=group == "linearity")
     others = select_group(published, group, has_fallback=False)

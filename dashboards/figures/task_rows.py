@@ -1,4 +1,4 @@
-"""Selecting the rows of marts about tasks that the figures of task accuracy and option perplexity show."""
+"""This module selects rows from marts about tasks, for the figures of task accuracy and option perplexity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from trailhouse.dashboards.figures.panels import order_by_size
 
 SHOT_COUNT = 2  # the paper's number of exemplars in a prompt
 GROUPS = ("linearity", "breakthroughness")
-"""Groups of tasks in Xia et al. 2023. With model size, accuracy grows steadily in the first, suddenly in the second."""
+"""Groups of tasks in Xia et al. 2023.
+
+With model size, accuracy grows steadily in linearity tasks and suddenly in breakthroughness tasks.
+"""
 
 MEASURES = "fct_trajectory_measure"
 MEASURE_COLUMNS = (

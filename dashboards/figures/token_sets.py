@@ -41,7 +41,7 @@ CATEGORIES_AT_EQUAL_PERPLEXITY = ("stagnated", "upward", "downward")
 def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: str | None = None) -> pa.Table:
     """Return the rows of one token set, sorted by model size.
 
-    Without ``set_model_id``, return each model's rows in its own set.
+    Without ``set_model_id``, return the rows of each model for the set that was chosen in this model.
     """
     kept = pc.and_(pc.equal(rows["category"], category), pc.equal(rows["start_percent"], start_percent))
     chosen = rows["model_id"] if set_model_id is None else pa.scalar(set_model_id)
@@ -54,7 +54,7 @@ def list_set_models(rows: pa.Table) -> list[str]:
 
 
 def find_ends(models: list[str]) -> list[str]:
-    """Return the smallest and the largest of ``models``, which are sorted by size; a single model only once."""
+    """Return the first and the last of ``models``, which are sorted by size. Return a single model once."""
     return list(dict.fromkeys((models[0], models[-1])))
 
 
@@ -69,7 +69,7 @@ def find_start(rows: pa.Table, start_percent: int) -> int:
 def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COMPUTE) -> None:
     """Draw the perplexity of a token set, one line per model, on two logarithmic axes.
 
-    Rows without a logarithm, such as step 0, are left out. If no row remains, the panel states the reason.
+    Rows at compute 0 are left out, because 0 has no logarithm. If no row remains, the panel states the reason.
     """
     panel.set(title=title, xlabel=axis.label)
     drawn = keep_positive(rows, axis.column)
@@ -91,11 +91,11 @@ def describe_set(rows: pa.Table, set_model_id: str) -> str:
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
-    """Shade the range that contains the perplexity of 95% of random token sets of the same size, for every model.
+    """For every model, shade the range in which 95% of random token sets of the same size have their perplexity.
 
-    The token set has the share s of the corpus. The mart has only ranges for random sets of p percent of the corpus,
-    where p is an integer. In log perplexity, a limit's distance from the perplexity of the corpus is proportional to
-    1 / sqrt(size of the set). So a limit for the share s follows from the mart's limit for p percent:
+    The token set has the share s of the corpus. The mart has ranges only for random sets of p percent of the corpus,
+    where p is an integer. On a logarithmic scale, the distance of a limit of the range from the perplexity of the
+    corpus is proportional to 1 / sqrt(size of the set). So a limit for the share s follows from the limit for p:
 
         corpus perplexity * (limit for p / corpus perplexity) ** sqrt(p / 100s).
     """
@@ -142,7 +142,7 @@ def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, ca
 
 
 def draw_published_set(panel: Axes, rows: pa.Table) -> None:
-    """Draw a published set in grey. The title states the model in which it was chosen, and its start."""
+    """Draw a published set in grey. The title states the model in which the set was chosen, and the start."""
     panel.set(xlabel=COMPUTE.label)
     name, start = rows["set_model_id"][0].as_py(), rows["start_percent"][0].as_py()
     draw_published(panel, rows.sort_by("parameter_count"), x=COMPUTE.column, y="perplexity")
@@ -172,7 +172,7 @@ def draw_upward_sets(rows: pa.Table) -> Canvas:
 
 
 def draw_against_validation(rows: pa.Table) -> Canvas:
-    """Draw figure 12: the smallest and largest model's sets of every category, against validation perplexity."""
+    """Draw figure 12: the sets of the smallest and of the largest model, by category, against validation perplexity."""
     start = find_start(rows, START_PERCENT)
     present = pc.unique(rows["category"]).to_pylist()
     categories = [category for category in CATEGORIES_AT_EQUAL_PERPLEXITY if category in present] or ["stagnated"]

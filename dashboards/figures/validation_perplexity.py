@@ -13,7 +13,7 @@ COLUMNS = ("model_id", "parameter_count", "train_flops_palm", "perplexity")
 
 
 def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw one line per model on two logarithmic axes, without step 0, because its compute 0 has no logarithm.
+    """Draw one line per model on two logarithmic axes. Step 0 is left out, because compute 0 has no logarithm.
 
     Published models have a separate panel, because their compute may be a million times as large.
     """
