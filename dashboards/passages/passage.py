@@ -24,8 +24,8 @@ class ModelSeries:
 class PassageToken:
     """A token with its trend.
 
-    ``category`` is None for tokens without a trend. These are the first token of a document, the tokens of a prompt,
-    and all tokens if there are too few checkpoints after the start.
+    ``category`` is None for tokens without a trend: the first token of a document, the tokens of a prompt, and all
+    tokens if there are too few checkpoints after the start.
     """
 
     position: int
@@ -64,7 +64,7 @@ class Passage:
 
 
 def make_visible(text: str) -> str:
-    """Return a text in which control and formatting characters, except newlines, are replaced by visible ones.
+    """Return a text in which control and formatting characters, except newlines, are made visible.
 
     Otherwise a text of the warehouse could change how a terminal or browser shows other texts.
     """

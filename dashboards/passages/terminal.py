@@ -9,7 +9,7 @@ from trailhouse.dashboards.passages.passage import Passage, make_visible
 
 
 def render_passage(passage: Passage, *, has_colors: bool) -> Text:
-    """Return title, text and legend. Without colours, a token has a mark: a stagnated ``the`` is ``{=the}``."""
+    """Return a passage with its title and legend. Without colours, a stagnated ``the`` is marked as ``{=the}``."""
     text = Text(make_visible(passage.title) + "\n\n", end="")
     for token in passage.tokens:
         append_token(text, token.text, token.category, has_colors=has_colors)
