@@ -13,12 +13,12 @@ from trailhouse.dashboards.publish.row_level_security import SUITE_COLUMN, build
 
 
 def find_access_drift(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> RightsDrift:
-    """Return how roles and rules differ from what they should be. Nothing is changed."""
+    """Return how the roles and rules in Superset differ from what they should be. Nothing is changed."""
     return compare_rights(find_rights(client), plan_rights(client, assets, access))
 
 
 def grant_access(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> list[str]:
-    """Change roles and rules to what they should be. Returns a description of every change.
+    """Change the roles and rules in Superset to what they should be, and return a description of every change.
 
     ``assets`` are the published assets.
     """

@@ -1,5 +1,4 @@
-"""The access file: which groups of readers see which suites.
-
+"""This module reads the access file, which states the suites that each group of readers may see, for example:
 groups:
   partners: [suite-1, suite-2]
 """

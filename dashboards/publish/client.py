@@ -1,13 +1,13 @@
-"""A client of Superset's API for publishing: superset-client, with a session that checks every answer.
+"""A client of Superset's API for publishing. It extends the package superset-client.
 
-superset-client provides the URLs, the login, the CSRF token, the reading of errors and the deletion of assets. Two of
-its parts are replaced here.
+superset-client provides the URLs, the login, the CSRF token, the reading of errors and the deletion of assets. This
+module replaces two parts of superset-client:
 
-The session: the original resends a request with ``verify=False`` after its token has expired, and refuses http on the
-loopback interface. The session here logs in again, and limits the time of every request except the login.
-
-``assets.import_file``: the original opens only the base name of a path, and returns False for a missing file.
-``import_assets`` here sends bytes.
+- The session. When its token has expired, the session of superset-client resends a request with ``verify=False``. It
+  also refuses http on the loopback interface. The session in this module logs in again, checks every answer, and limits
+  the time of every request except the login.
+- ``assets.import_file``. This function opens only the base name of a path, and returns False for a missing file.
+  In this module, ``import_assets`` sends bytes instead.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class CheckedSession(requests.Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
         """Send one request and return the answer.
 
-        Raises UnreachableError if Superset does not answer, UsageError if it refuses the user, and BadInputError if
-        it refuses what was sent.
+        Raises UnreachableError if Superset does not answer, UsageError if Superset refuses the user, and BadInputError
+        if Superset refuses the content of the request.
         """
         kwargs.setdefault("timeout", REQUEST_SECONDS)
         kwargs["allow_redirects"] = False  # the API never redirects; a redirect leads to the login page
@@ -76,7 +76,7 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
     def log_in(self) -> dict[str, str]:
         """Log in and return the headers that carry the token.
 
-        Raises UsageError if Superset refuses the user, UnreachableError if it does not answer.
+        Raises UsageError if Superset refuses the user, and UnreachableError if Superset does not answer.
         """
         try:
             token = self.authenticate()["access_token"]
@@ -101,7 +101,7 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
         return answer
 
     def read_all(self, resource: str, columns: str = "") -> list[Row]:
-        """Return all rows of a list of the API, page by page. ``columns`` are separated by commas."""
+        """Read a list of the API page by page, and return all its rows. ``columns`` are separated by commas."""
         selected = f",columns:!({columns})" if columns else ""
         rows: list[Row] = []
         for page in count():
@@ -129,7 +129,7 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
 def check_response(response: requests.Response) -> requests.Response:
     """Return the response if it is successful.
 
-    Otherwise raises the error that fits the HTTP status, with the reason that Superset gives.
+    If the response is not successful, raises the error that fits its HTTP status, with the reason that Superset gives.
     """
     try:
         raise_for_status(response)

@@ -1,6 +1,6 @@
 """Read assets from a bundle or from an export of Superset, in a form in which equal assets compare equal.
 
-Superset adds ids, cached state and default values to the assets that it exports. Normalising removes them.
+Superset adds ids, cached state and default values to the assets that it exports. Normalising removes these additions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ CACHED_METADATA = {
     "map_label_colors",
     "shared_label_colors",
 }
-# By default a chart has the scope of its dashboard, and the scope of a dashboard is all of its charts.
+# The scope of a chart is the set of charts that a click in it filters. By default, a chart has the scope of its
+# dashboard, and the scope of the dashboard is all of its charts.
 SCOPE_BY_DEFAULT = "global"
 SCOPE_OF_ALL = {"rootPath": ["ROOT_ID"], "excluded": list[str]()}
 CHART_PARAMETERS_OF_ONE_INSTALLATION = {"datasource", "slice_id", "dashboards", "viz_type"}
@@ -132,7 +133,7 @@ def name_asset(kind: str, content: Mapping[str, Any]) -> str:
 def normalise(kind: str, content: Mapping[str, Any]) -> Content:
     """Return the content of an asset without installation-specific ids, cached state, defaults and arbitrary order."""
     known = {key: value for key, value in content.items() if key not in ("version", "is_managed_externally")}
-    if kind == "databases" and "allow_file_upload" in known:  # Superset exports it as allow_csv_upload, its old name
+    if kind == "databases" and "allow_file_upload" in known:  # an export has the old name, allow_csv_upload
         known["allow_csv_upload"] = known.pop("allow_file_upload")
     kept = without_defaults(known, DEFAULTS[kind])
     if kind == "datasets":
@@ -194,7 +195,7 @@ def normalise_dashboard(content: Content) -> None:
 
 
 def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return, by UUID of a chart, which charts a click in this chart filters.
+    """Return a mapping from the UUID of each chart to its scope, that is, the charts that a click in it filters.
 
     Default scopes, which Superset adds to an export, are left out.
     """

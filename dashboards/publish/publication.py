@@ -18,7 +18,7 @@ from trailhouse.dashboards.publish.normalised_assets import (
 
 @dataclass(frozen=True)
 class Drift:
-    """How Superset differs from the bundle."""
+    """The differences between the assets in Superset and the assets in a bundle."""
 
     missing: tuple[Asset, ...]
     changed: tuple[Asset, ...]
@@ -34,7 +34,7 @@ class Drift:
 def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
     """Return how Superset differs from the bundle. Nothing is changed.
 
-    An asset counts as changed if somebody took it out of Trailhouse's management.
+    An asset also counts as changed if somebody took it out of Trailhouse's management.
     """
     wanted = read_bundle(files)
     present = read_bundle(unzip_bundle(client.export_assets()))
@@ -52,7 +52,7 @@ def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
 
 
 def publish_bundle(client: PublishingClient, files: Mapping[str, str]) -> Drift:
-    """Bring Superset to the state of the bundle. Returns how it differed before. A second call changes nothing."""
+    """Make Superset's assets equal to the bundle, and return how they differed. A second call changes nothing."""
     drift = find_drift(client, files)
     if drift.missing or drift.changed:
         client.import_assets(zip_bundle(files))
@@ -96,7 +96,7 @@ def find_owned(client: PublishingClient, wanted: set[AssetKey]) -> set[AssetKey]
 
 
 def find_owned_dashboards(client: PublishingClient, our_charts: set[int]) -> set[AssetKey]:
-    """Return the dashboards that are managed externally and show at least one chart, and only our charts."""
+    """Return the externally managed dashboards that show at least one chart, and no chart except ``our_charts``."""
     owned = set()
     for row in client.read_all("dashboard", "id,uuid,is_managed_externally"):
         if row["is_managed_externally"]:

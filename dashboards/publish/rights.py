@@ -1,4 +1,4 @@
-"""Compare the roles and the rules of row-level security in Superset with those that it should have."""
+"""Compare the roles and row-level security rules in Superset with the roles and rules that it should have."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Rule:
     """
 
     filter_type: str
-    """``Base``: the rule holds for everybody without any of the roles. ``Regular``: for users with any of them."""
+    """``Regular`` if the rule applies to users who have any of ``roles``; ``Base`` if it applies to users with none."""
     tables: frozenset[int]
     """Ids of the datasets that the rule restricts."""
     roles: frozenset[str]
     clause: str
-    """The SQL condition that holds for the rows that are shown."""
+    """The SQL condition that a row must meet to be shown."""
     group_key: str
 
 
 @dataclass(frozen=True)
 class Rights:
-    """Roles and rules, both by name. A role is given by the ids of its permissions."""
+    """Roles and rules by name. ``roles`` maps the name of a role to the ids of its permissions."""
 
     roles: Mapping[str, frozenset[int]]
     rules: Mapping[str, Rule]
@@ -48,7 +48,7 @@ class RightsDrift:
 def compare_rights(present: Rights, wanted: Rights) -> RightsDrift:
     """Return the roles and rules that are missing, changed or superfluous in ``present``, compared to ``wanted``.
 
-    A role is changed if its permissions differ; a rule, if any of its fields differs.
+    A role counts as changed if its permissions differ. A rule counts as changed if any of its fields differs.
     """
     there = name_all(present)
     asked = name_all(wanted)

@@ -99,7 +99,7 @@ def read_role_ids(client: PublishingClient) -> dict[str, int]:
 
 
 def grant_roles(client: PublishingClient, drift: RightsDrift, wanted: Mapping[str, frozenset[int]]) -> None:
-    """Create, change and delete the roles that differ from the wanted ones."""
+    """Create, change and delete roles in Superset, so that Trailhouse's roles equal ``wanted``."""
     ids = read_role_ids(client)
     for name, permissions in wanted.items():
         if f"role {name}" in drift.missing:

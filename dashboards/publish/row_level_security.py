@@ -16,11 +16,12 @@ NO_ROW = "1 = 0"
 
 
 def build_rules(managed: set[int], by_suite: set[int], access: Access) -> dict[str, Rule]:
-    """Return the rules that the access file asks for, by name. There are none if it names no group.
+    """Return the rules that the access file asks for, by name. If the file names no group, there are no rules.
 
-    ``managed`` holds the ids of all published datasets, and ``by_suite`` the ids of those with a suite column. A base
-    rule hides all rows from everybody except administrators, researchers and groups. One more rule per group shows the
-    group only the rows of its suites. Datasets without a suite column are hidden from all groups.
+    ``managed`` holds the ids of all published datasets. ``by_suite`` holds the ids of the datasets that have a suite
+    column. In these datasets, a base rule hides all rows from everybody except administrators, researchers and groups,
+    and one more rule per group shows the group only the rows of its suites. Datasets without a suite column are hidden
+    from all groups.
     """
     if not access.suites_by_group or not managed:
         return {}
@@ -55,7 +56,7 @@ def find_rules(client: PublishingClient) -> dict[str, Rule]:
 
 
 def restrict_suites(client: PublishingClient, drift: RightsDrift, wanted: Mapping[str, Rule]) -> None:
-    """Create, change and delete the rules that differ from the wanted ones."""
+    """Create, change and delete rules in Superset, so that Trailhouse's rules equal ``wanted``."""
     role_ids = read_role_ids(client)
     ids = {str(row["name"]): int(row["id"]) for row in client.read_all("rowlevelsecurity")}
     for name, number in ids.items():

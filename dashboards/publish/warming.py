@@ -1,8 +1,8 @@
 """Empty the cache of chart results after the marts changed, and fill it before a user opens a dashboard.
 
-Superset has a warm-up of its own, but it ignores filters that take their first value when a page opens, such as "the
-first suite". So it caches queries that no page sends. Here every chart runs the query that its dashboard sends when the
-dashboard is opened.
+Superset's own warm-up ignores filters that take their first value when a page opens, such as "the first suite". So
+Superset's warm-up caches results of queries that no page sends. This module instead runs the queries that a dashboard
+sends when it is opened.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ChartFailure:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """The number of charts that were run, and those that failed."""
+    """The number of charts whose queries were run, and the charts whose queries failed."""
 
     chart_count: int
     failures: tuple[ChartFailure, ...]
@@ -57,7 +57,7 @@ class DashboardChart:
 def warm_dashboards(
     client: PublishingClient, database_uuid: str, report: Callable[[int, int, str], None] = lambda *_: None
 ) -> WarmUp:
-    """Drop the cached results of our datasets, then run every chart of every dashboard that Trailhouse published.
+    """Empty the cache of Trailhouse's datasets, and then run every chart of every dashboard that Trailhouse published.
 
     ``report`` is called with the number of finished charts, the number of all charts, and the title of the next chart.
     """
@@ -86,7 +86,7 @@ def warm_dashboards(
 
 
 def list_charts(client: PublishingClient, datasets: set[int]) -> list[DashboardChart]:
-    """Return the charts on our datasets, once for each dashboard that shows them.
+    """Return the charts that read ``datasets``. A chart is returned once for each dashboard that shows it.
 
     Charts and dashboards that Superset does not mark as managed externally are left out.
     """
@@ -109,7 +109,7 @@ def find_opening_filters(
 ) -> list[OpeningFilter]:
     """Return the filters that have a value when a dashboard is opened, in the dashboard's order.
 
-    ``datasets`` holds the ids of our datasets by UUID.
+    ``datasets`` maps the UUIDs of Trailhouse's datasets to their ids.
     """
     metadata = client.dashboards.get(dashboard_id).json_metadata
     found: dict[str, Clause] = {}
@@ -134,7 +134,7 @@ def find_opening_filters(
 def find_first_value(
     client: PublishingClient, native: Mapping[str, Any], parents: list[Clause], datasets: Mapping[str, int]
 ) -> object:
-    """Return the first value in a filter's column if its parent filters apply; None if there is no value."""
+    """Return the first value that a filter offers under its parent filters, or None if it offers no value."""
     target = native["targets"][0]
     dataset = target.get("datasetId") or datasets[target["datasetUuid"]]
     column = target["column"]["name"]
@@ -152,7 +152,7 @@ def find_first_value(
 
 
 def warm_chart(client: PublishingClient, chart_id: int, clauses: list[Clause]) -> None:
-    """Run the queries of a chart with these filter clauses. The results replace those in the cache."""
+    """Run the queries of a chart with these filter clauses. The results replace the cached results."""
     context = json.loads(client.read("chart", chart_id)["result"]["query_context"])
     queries = [{**query, "filters": clauses} for query in context["queries"]]
     run_queries(client, {**context, "queries": queries, "force": True})
