@@ -22,8 +22,8 @@ START_HINT = "run `trailhouse dashboards start`"
 class SupersetInstallation:
     """A local Superset.
 
-    Its processes get ``inherited_variables`` from the environment of this process. They find the warehouse by
-    ``warehouse_variables``, which ``superset_config.py`` reads and which may hold a password.
+    Superset's processes get ``inherited_variables`` from the environment of this process. ``warehouse_variables`` tell
+    ``superset_config.py`` where the warehouse is. They may hold a password.
     """
 
     environment: Path
@@ -80,7 +80,9 @@ class SupersetInstallation:
 
 
 def ensure_secrets(installation: SupersetInstallation) -> None:
-    """Generate the key and the administrator's password if they are missing. Only the owner can read their files.
+    """Generate the secret key and the administrator's password if they are missing.
+
+    The secret key and the password are written to files that only the owner can read.
 
     Raises UsageError if an existing file is empty or open to other users.
     """
@@ -90,7 +92,7 @@ def ensure_secrets(installation: SupersetInstallation) -> None:
 
 
 def describe_embedded_warehouse(directory: Path, database: str) -> dict[str, str]:
-    """Return the variables by which Superset reaches the embedded warehouse, and starts it if needed."""
+    """Return the environment variables that tell Superset how to reach and start the embedded warehouse."""
     code = (
         "import sys; from pathlib import Path; from trailhouse.server.process import ensure_running;"
         " ensure_running(Path(sys.argv[1]))"
@@ -105,7 +107,7 @@ def describe_embedded_warehouse(directory: Path, database: str) -> dict[str, str
 
 
 def describe_warehouse_server(url: str, database: str, user: str, password: str) -> dict[str, str]:
-    """Return the variables by which Superset reaches a ClickHouse server as its read-only user."""
+    """Return the environment variables that tell Superset how to reach a ClickHouse server as a read-only user."""
     return {
         "TRAILHOUSE_DATABASE": database,
         "TRAILHOUSE_WAREHOUSE_URL": url,

@@ -1,8 +1,8 @@
 """The settings of Superset, which Superset loads at start in its own Python environment.
 
 A setting that is not in this file has Superset's default. Some settings differ between a laptop and a deployment: the
-directory of secrets and state, the metadata database, the cache, and the address of the warehouse. These come from
-environment variables, which ``superset_process.py`` or compose sets.
+directory of secrets and state, the metadata database, the cache, and the address of the warehouse. These settings
+come from environment variables, which ``superset_process.py`` or compose sets.
 
 Superset's metadata holds no secret of the warehouse. The published connection names the host ``warehouse``. Whenever a
 connection is opened, ``DB_CONNECTION_MUTATOR`` replaces this host by the real address and adds the reader's password.
@@ -78,9 +78,10 @@ SQL_MAX_ROW = 100_000
 SQLLAB_TIMEOUT = MINUTE_SECONDS
 SUPERSET_WEBSERVER_TIMEOUT = 2 * MINUTE_SECONDS
 
-# These functions reach files or other hosts, read a table past row-level security, or block a thread.
-# The key is the engine name of clickhouse-connect, "clickhousedb"; Superset's own list has the key "clickhouse", which
-# is never looked up. A test compares this list with the table functions of the engine.
+# SQL functions that users may not call, because these functions reach files or other hosts, read a table past row-level
+# security, or block a thread. Superset looks the list up under "clickhousedb", the engine name of clickhouse-connect.
+# Superset's own list has the key "clickhouse", so it is never used. A test compares this list with the table functions
+# of the engine.
 DISALLOWED_SQL_FUNCTIONS = {
     "clickhousedb": {
         *("arrowFlight", "arrowstream", "azureBlobStorage", "azureBlobStorageCluster", "bigquery", "catboostEvaluate"),
@@ -114,7 +115,7 @@ EXTRA_CATEGORICAL_COLOR_SCHEMES = [
 
 
 def configure_cache(name: str, timeout_seconds: int) -> dict[str, Any]:
-    """Return the settings of one cache. It is in Redis if Redis is configured, else in Superset's directory."""
+    """Return the settings of a cache. The cache is in Redis if Redis is configured, else in Superset's directory."""
     common = {"CACHE_DEFAULT_TIMEOUT": timeout_seconds, "CACHE_KEY_PREFIX": f"trailhouse_{name}_"}
     if REDIS_URL is not None:
         return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": REDIS_URL, **common}
@@ -127,7 +128,7 @@ def configure_cache(name: str, timeout_seconds: int) -> dict[str, Any]:
 
 
 # `trailhouse publish` and `trailhouse transform` empty and refill the cache, so entries may live for a day. Superset
-# invalidates entries of CACHE_CONFIG only, so results of charts have to be in that cache too.
+# can invalidate only the entries of CACHE_CONFIG, so the results of charts have to be in the same cache.
 CACHE_CONFIG = configure_cache("data", DAY_SECONDS)
 DATA_CACHE_CONFIG = CACHE_CONFIG
 FILTER_STATE_CACHE_CONFIG = configure_cache("filter_state", 30 * DAY_SECONDS)
@@ -136,7 +137,7 @@ STORE_CACHE_KEYS_IN_METADATA_DB = True
 
 
 class CeleryConfig:
-    """Settings of Celery, which runs only with Redis. It does asynchronous queries and prunes old metadata."""
+    """Settings of Celery, which runs asynchronous queries and prunes old metadata. Celery runs only with Redis."""
 
     broker_url = REDIS_URL
     result_backend = REDIS_URL
@@ -153,7 +154,7 @@ if REDIS_URL is not None:
 
 
 def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Superset expects
-    uri: Any,  # noqa: ANN401  # SQLAlchemy's URL, a package this repository's environment has in another version
+    uri: Any,  # noqa: ANN401  # an SQLAlchemy URL; this environment has another version of SQLAlchemy
     params: dict[str, Any],
     username: str,  # noqa: ARG001
     security_manager: object,  # noqa: ARG001
@@ -173,7 +174,7 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Sup
         database=os.environ["TRAILHOUSE_DATABASE"],
         query=query,
     )
-    # Queries of one ClickHouse session exclude each other, and charts load in parallel.
+    # Charts load in parallel. So they use no ClickHouse session, because a session runs one query at a time.
     params.setdefault("connect_args", {})["autogenerate_session_id"] = False
     return uri, params
 

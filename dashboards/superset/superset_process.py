@@ -1,4 +1,4 @@
-"""Start, find and stop the Superset of a data directory: gunicorn on the loopback interface."""
+"""Start, find and stop the local Superset of a data directory. gunicorn serves it on the loopback interface."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _HEALTH_SECONDS = 10.0
 def ensure_superset(installation: SupersetInstallation, port: int) -> str:
     """Return the URL of Superset. If Superset does not run, it is prepared and started.
 
-    Port 0 takes a free port. Two callers at once get the same server. Raises UsageError if Superset's environment is
-    missing or the port is taken, UnreachableError if Superset does not start.
+    Port 0 takes a free port. If two callers call this function at once, both get the same server. Raises UsageError if
+    Superset's environment is missing or the port is taken. Raises UnreachableError if Superset does not start.
     """
     if (url := find_superset(installation)) is not None:
         return url
@@ -80,7 +80,7 @@ def stop_superset(installation: SupersetInstallation) -> bool:
 
 
 def prepare_superset(installation: SupersetInstallation) -> None:
-    """Bring the metadata database up to date, unless that was done with the same versions and configuration.
+    """Update Superset's metadata database, unless it was already updated with the same versions and configuration.
 
     Raises UnreachableError with the last line of Superset's log if the update fails.
     """
