@@ -1,1 +1,1 @@
-"""Dashboards in Superset, the figures of the papers, and coloured passages; all of them read only marts."""
+"""This package makes dashboards in Superset, the figures of the papers, and coloured passages, all from marts."""

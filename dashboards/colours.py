@@ -19,14 +19,14 @@ BLACK = "#000000"
 COLOUR_SCHEME = "trailhouse"
 """Name under which Superset knows MODEL_COLOURS."""
 MODEL_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, SKY_BLUE, ORANGE, BLACK)
-"""Colours of models, in the order in which a figure lists them; with more models they repeat."""
+"""Colours for the first seven models of a figure, in the figure's order. For further models, the colours repeat."""
 
 TEXT = BLACK
 HIGHLIGHT = "#FFEE99"
 """Background of the token under the mouse pointer."""
 GRID = "#DDDDDD"
 RING = "#666666"
-"""Circle around a point that needs caution."""
+"""Colour of the circle around a point that readers should treat with caution."""
 REFERENCE = "#999999"
 """Colour of the references that models are compared with: chance accuracy and random token sets."""
 
@@ -36,7 +36,7 @@ class Category:
     """How a trend category is shown: by colour, and by a mark where there are no colours."""
 
     name: str
-    """As the marts name it."""
+    """The name of the category in the marts."""
     meaning: str
     mark: str
     color: str
