@@ -1,1 +1,1 @@
-"""Scoring: the log-probability of every token of a corpus under one checkpoint."""
+"""This package scores a corpus: it computes the log-probability of every token with one checkpoint."""

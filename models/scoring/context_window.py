@@ -1,7 +1,7 @@
-"""Choosing the context length and the stride with which a checkpoint is scored.
+"""This module chooses the context length and the stride with which a checkpoint is scored.
 
-The context length is the one that the settings ask for, or else the one of the checkpoint's training. It never
-exceeds the number of tokens that the model can read at once.
+The context length is what the settings ask for, or else the context length in training. It never exceeds the number of
+tokens that the model can read at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import read_config
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
-# Models without a limit of their own (Mamba, RWKV) get this one, so that long documents need bounded memory.
+# Context length of models without a limit of their own (Mamba, RWKV). It bounds the memory that long documents need.
 UNLIMITED_CONTEXT_LENGTH = 2_048
 
 
@@ -26,18 +26,18 @@ class ContextChoice:
     context_length: int
     stride: int
     key_settings: ScoringSettings
-    """The settings that enter the score key.
+    """The settings that are part of the score key.
 
-    A context length or stride that equals the model's default is None here. So the key is the same whether the
-    settings ask for the default or for nothing, and keys that are older than the two settings stay valid.
+    A context length or stride that equals the model's default is None here. So the key does not depend on whether the
+    default was asked for explicitly, and keys stay valid that were made before these settings existed.
     """
 
 
 def choose_context(checkpoint: Checkpoint, declared_context_length: int, settings: ScoringSettings) -> ContextChoice:
-    """Return the context length and the stride of a checkpoint, from its configuration alone.
+    """Return the context length and the stride of a checkpoint, which are found without loading its weights.
 
-    The default context length is ``declared_context_length``, the sequence length of the training as the suite
-    declares it, unless the model reads less. The default stride is half the context length.
+    The default context length is the sequence length in training that the suite declares, ``declared_context_length``.
+    If the model can read fewer tokens, it is that number. The default stride is half the context length.
 
     Raises UsageError if the model cannot read as many tokens as the settings ask for, or if the stride is larger
     than the context length.
@@ -61,7 +61,7 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
 
 
 def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:
-    """Return the number of tokens the model reads at once: as many as the settings ask for, or else all its positions.
+    """Return how many tokens the model reads at once: the number in the settings, or else its number of positions.
 
     Raises UsageError if the settings ask for more tokens than the model has positions.
     """
@@ -80,7 +80,7 @@ def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> 
 def find_stride(context_length: int, settings: ScoringSettings) -> int:
     """Return the stride that the settings ask for, or else half the context length.
 
-    Raises UsageError if the stride is larger than the context length, because windows would skip positions.
+    Raises UsageError if the stride is larger than the context length, because the windows would skip positions.
     """
     stride = settings.stride or halve(context_length)
     if stride > context_length:
@@ -92,5 +92,5 @@ def find_stride(context_length: int, settings: ScoringSettings) -> int:
 
 
 def halve(context_length: int) -> int:
-    """Return the default stride of a context length."""
+    """Return the default stride, which is half the context length and at least 1."""
     return max(1, context_length // 2)

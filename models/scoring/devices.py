@@ -1,4 +1,4 @@
-"""Devices: choosing where a model's weights are placed, finding where its token ids go, and naming its devices."""
+"""This module chooses the devices on which a model runs, finds the device of its inputs, and names its devices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def choose_device_map(device: str) -> str | None:
     Raises UsageError if the device is not known or not available.
     """
     if device == "auto":
-        # "sequential" fills one GPU before the next one. accelerate's "auto" would spread even a small model over all.
+        # "sequential" fills one GPU before the next. "auto" would spread even a small model over all GPUs.
         return "sequential" if torch.cuda.is_available() else None
     try:
         device_type = torch.device(device).type
@@ -31,7 +31,7 @@ def choose_device_map(device: str) -> str | None:
 
 
 def find_input_device(model: PreTrainedModel) -> torch.device:
-    """Return the device on which the model expects token ids, even if accelerate has placed weights on others."""
+    """Return the device on which the model expects token ids, even if some weights are on other devices."""
     embedding = model.get_input_embeddings()
     assert isinstance(embedding, torch.nn.Module)
     device = next(embedding.parameters()).device
@@ -47,7 +47,7 @@ def list_devices(model: PreTrainedModel) -> list[str]:
     A GPU is named by its UUID, because its number depends on which GPUs a process can see.
     """
     placed = (getattr(model, "hf_device_map", None) or {}).values()
-    # Weights on disk are loaded to the input device, so the disk is no device that computes
+    # The disk computes nothing, because weights on disk are loaded to the input device
     devices = {find_input_device(model), *(_as_device(entry) for entry in placed if entry != "disk")}
     return sorted({_name_physical_device(device) for device in devices})
 

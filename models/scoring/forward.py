@@ -1,8 +1,9 @@
-"""Running a model from token ids to logits, in two parts if it consists of a body and a plain LM head.
+"""This module runs a model from token ids to logits, in two parts if it consists of a body and a plain LM head.
 
 In most language models, a body yields hidden states, and a linear LM head turns them into logits. For such models,
 the head is applied only to the wanted positions, and to one chunk of the vocabulary at a time. Models that change
-their logits after the head (soft-capping, scaling) are run in one part. A short forward pass shows the model's kind.
+their logits after the head (soft-capping, scaling) are run in one part. A short forward pass shows which
+kind a model is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Loading a checkpoint's model for scoring, by default from safetensors only, without remote code or network."""
+"""This module loads a checkpoint's model for scoring. By default, it reads only safetensors.
+
+It uses no network and runs no remote code.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from trailhouse.models.scoring.devices import choose_device_map
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
-# PreTrainedModel is exported as the type of a model, for packages that may not import transformers
+# PreTrainedModel is exported so that packages can name the type of a model without importing transformers
 __all__ = ["PreTrainedModel", "attention_implementation", "library_versions", "load_model", "refuse_non_finite_weights"]
 
 
@@ -24,7 +27,7 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
     """Return the model of a checkpoint directory, ready for scoring on the device the settings ask for.
 
     On GPUs, accelerate places the weights, and uses several GPUs if one is too small. With ``allow_pickle``, the
-    weights are read from pickle files by an unpickler that can make only tensors.
+    weights are read from pickle files by an unpickler that can create nothing but tensors.
 
     Raises BadInputError naming the directory if the model does not load, or if tensors are missing, have a wrong
     shape or are not finite. Raises UsageError if the device is not known or not available.
@@ -83,7 +86,7 @@ def attention_implementation(model: PreTrainedModel) -> str:
 
 
 def _refuse_wrong_tensors(directory: Path, report: dict[str, Iterable[str]]) -> None:
-    """Raise BadInputError if tensors are missing or have a wrong shape: transformers fills them with random numbers."""
+    """Raise BadInputError for missing or wrongly shaped tensors, because transformers fills them with random values."""
     for kind, description in (
         ("missing_keys", "is missing"),
         ("mismatched_keys", "has another shape than config.json says"),

@@ -1,4 +1,4 @@
-"""Recognising that a device has run out of memory, and halving batches until they fit it."""
+"""This module recognises that a device has run out of memory, and halves batches until they fit the memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trailhouse.errors import UsageError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Parts of the messages by which a failed allocation on the CPU is recognised. Its error is a plain RuntimeError.
+# A failed allocation on the CPU raises a plain RuntimeError. Its message contains one of these texts.
 _ALLOCATION_FAILURES = ("allocate memory", "std::bad_alloc")
 
 
@@ -24,9 +24,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class ShrinkingBatch:
-    """The largest number of tokens in a batch of one model; it is halved whenever the memory runs out.
+    """The largest number of tokens in a batch of one model. It is halved whenever the memory runs out.
 
-    The number never grows again. Use one object for as long as the model is loaded.
+    The number never grows again. Use the same object for as long as the model is loaded.
     """
 
     def __init__(self, max_tokens: int, device: torch.device) -> None:
@@ -41,8 +41,8 @@ class ShrinkingBatch:
     ) -> Iterator[tuple[Sequence[Item], Result]]:
         """Yield (part, ``forward(part)``) for the parts of a batch, in order.
 
-        The batch is one part if it holds at most ``max_tokens`` and fits the memory. Otherwise it is halved, and its
-        halves are halved again if necessary. ``count_tokens`` counts the tokens of a part, including padding.
+        A batch that has at most ``max_tokens`` tokens and fits the memory is one part. Any other batch is halved, and
+        its halves are halved again if necessary. ``count_tokens`` counts the tokens of a part, including padding.
 
         Raises UsageError if a single item does not fit the memory.
         """
@@ -61,10 +61,10 @@ class ShrinkingBatch:
 
     @staticmethod
     def _try(forward: Callable[[Sequence[Item]], Result], part: Sequence[Item]) -> list[Result]:
-        """Return the result in a list, or an empty list if the memory ran out.
+        """Return ``[forward(part)]``, or an empty list if the memory ran out.
 
-        The caller has to handle the lack of memory, because the traceback keeps the tensors in memory inside
-        ``except``.
+        The lack of memory must not be handled inside ``except``, because the traceback keeps the tensors in memory
+        there.
         """
         try:
             return [forward(part)]

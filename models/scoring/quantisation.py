@@ -1,4 +1,4 @@
-"""Rounding log-probabilities to integers, because this halves the compressed size of the warehouse's largest column."""
+"""This module rounds log-probabilities to integers, which halves the compressed size of the largest column."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def quantise_log_probs(log_prob_nats: npt.NDArray[np.float32], quanta_per_nat: i
 
 
 def restore_log_probs(log_prob_quanta: npt.NDArray[np.int32], quanta_per_nat: int) -> npt.NDArray[np.float32]:
-    """Return log-probabilities in nats. This inverts ``quantise_log_probs``, except for its rounding."""
+    """Return log-probabilities in nats. This is the inverse of ``quantise_log_probs``, except for rounding."""
     quanta = np.asarray(log_prob_quanta, dtype=np.int32)
     if quanta_per_nat == 0:
         return quanta.view(np.float32).copy()

@@ -1,4 +1,4 @@
-"""Scoring a corpus with one checkpoint. Every position gets a log-probability, except the first of each document."""
+"""This module scores a corpus with one checkpoint. Each token but the first of a document gets a log-probability."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TokenIds = Sequence[npt.NDArray[np.int32]]
 BATCH_POLICY = "windows of like length, padded on the right, up to a number of tokens"
 # Documents are scored in sections of about this many positions, so that their scores need bounded memory
 MAX_SECTION_POSITIONS = 1 << 20
-# A batch of this many tokens keeps the device busy, so another batch costs less time than padding in a larger one
+# A batch of this many tokens keeps the device busy. With more tokens, padding costs more time than a further batch.
 ENOUGH_TOKENS = {"cpu": 512}
 ACCELERATOR_ENOUGH_TOKENS = 8_192
 
@@ -44,8 +44,8 @@ def score_corpus(
     the settings. ``progress`` is called with the number of positions scored since its last call.
 
     Raises BadInputError if the tokenizer does not fit the model, if the model is not causal, or if a score is not
-    finite. No row of the section with that score is yielded. Raises UsageError if one window alone does not fit the
-    memory.
+    finite. No score from the same section of the corpus is yielded in this case. Raises UsageError if a single window
+    does not fit the memory.
     """
     context_length = find_context_length(model.config, settings)
     stride = find_stride(context_length, settings)
@@ -110,7 +110,7 @@ class _Scorer:
 def _inspect(
     model: PreTrainedModel, corpus: TokenizedCorpus, longest: npt.NDArray[np.int32], context_length: int
 ) -> ForwardPass:
-    """Find a model's body and head by running it on the longest document's tokens.
+    """Find a model's body and head by running the model on tokens of the longest document.
 
     Raises BadInputError if the corpus has token ids that the model does not have.
     """
@@ -124,5 +124,5 @@ def _inspect(
 
 
 def _count_tokens(batch: Sequence[Window]) -> int:
-    """Return the number of tokens of a batch. It is padded to its first window, which is the longest."""
+    """Return the number of tokens of a batch, including the padding to its first window, which is the longest."""
     return batch[0].input_length * len(batch)

@@ -1,4 +1,4 @@
-"""The settings of scoring. Some change the scores, others only change how fast scores are computed."""
+"""This module defines the settings of scoring. Some change the scores, others change only the speed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from trailhouse.errors import UsageError
 
-# Increase this number when a change of the code changes scores, so that scores in the warehouse count as outdated.
+# Increase this number when a change of the code changes scores, so that older scores count as outdated.
 SCORING_METHOD = 1
 QUANTA_PER_NAT = (0, 1_000, 10_000)
 DTYPES = ("float32", "bfloat16", "float16")
@@ -53,7 +53,7 @@ class ScoringSettings:
             )
 
     def as_record(self) -> dict[str, str | int | None]:
-        """Return the settings that enter the score key. Equal records and equal inputs give equal scores.
+        """Return the settings that are part of the score key. Equal records and equal inputs give equal scores.
 
         The device and the batch size are left out, because in float32 they change a score by less than its rounding.
         """
@@ -66,5 +66,5 @@ class ScoringSettings:
             "with_entropy": self.with_entropy,
             "with_target_rank": self.with_target_rank,
         }
-        # is_compiled enters the score key only if it is true, so keys that are older than this option stay valid
+        # is_compiled is in the score key only if it is true, so that keys from before this option existed stay valid
         return {**record, "is_compiled": True} if self.is_compiled else record

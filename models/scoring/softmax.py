@@ -1,4 +1,4 @@
-"""Computing log-probabilities of target tokens from hidden states or logits, without holding all logits at once.
+"""This module computes log-probabilities of target tokens, without holding all logits of the vocabulary at once.
 
 The vocabulary is split into chunks. For each target, the online softmax (Milakov and Gimelshein 2018, "Online
 normalizer calculation for softmax", Algorithm 3) keeps a maximum m and a sum s over the chunks seen so far.
@@ -20,8 +20,8 @@ The entropy needs one more sum, u::
 All logits are taken relative to m. Otherwise H would be the difference of two large numbers and lose its digits.
 
 On a CPU these sums read every chunk four times, and so take longer than the matrix product that yields the logits. If
-no entropy is needed, one call of ``torch.log_softmax`` reads the chunk once. Then ln sum exp(x) is
-x - log_softmax(x) in any column.
+no entropy is needed, one call of ``torch.log_softmax`` reads the chunk once. Then ln sum exp(x)
+equals x - log_softmax(x) in any column of the chunk.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LOWEST_PROBED_NATS = -50.0
 
 @dataclass(frozen=True)
 class TargetScores:
-    """Scores of n targets: tensors of shape (n,) on the device of the model, or None for scores not asked for."""
+    """Scores of n targets: tensors of shape (n,) on the device of the model, or None for scores that are not wanted."""
 
     log_prob_nats: Tensor
     entropy_nats: Tensor | None
@@ -168,7 +168,7 @@ def score_logits(
 
 
 def join_scores(blocks: list[TargetScores]) -> TargetScores:
-    """Concatenate the scores of several blocks of targets."""
+    """Return the scores of several blocks of targets as one object, in the order of the blocks."""
     return TargetScores(
         torch.cat([block.log_prob_nats for block in blocks]),
         _join_optional([block.entropy_nats for block in blocks]),
@@ -183,7 +183,7 @@ def _choose_chunk(device: torch.device, *, is_one_pass: bool) -> tuple[int, int]
 
 
 def _compute_logits(hidden: Tensor, head: nn.Linear, column_count: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first column, logits (n, v)) of each chunk. Each chunk overwrites the one before, in the same buffer."""
+    """Yield (first column, logits (n, v)) of each chunk. Every chunk overwrites the previous chunk's buffer."""
     buffer = hidden.new_empty(hidden.shape[0] * column_count)
     for first_column in range(0, head.weight.shape[0], column_count):
         weight = head.weight[first_column : first_column + column_count].float()

@@ -1,4 +1,4 @@
-"""The table of token scores: one row per position, as Arrow record batches."""
+"""This module builds the table of token scores, with one row per position, as Arrow record batches."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SectionScores:
     section: range
     """Ids of the documents."""
     row_offsets: Indices
-    """Index of each document's first row, and as the last entry the number of rows; shape (documents + 1,)."""
+    """Index of each document's first row, followed by the total number of rows; shape (documents + 1,)."""
     log_prob_nats: npt.NDArray[np.float32]
     entropy_nats: npt.NDArray[np.float32] | None
     target_rank: npt.NDArray[np.int32] | None
@@ -58,7 +58,7 @@ class SectionScores:
         )
 
     def store(self, windows: Sequence[Window], scores: TargetScores) -> None:
-        """Store the scores of the positions that the windows predict; ``scores`` has them window by window."""
+        """Store the scores of the positions that the windows predict. ``scores`` is ordered by window."""
         first_rows = [self.row_offsets[w.document_id - self.section.start] + w.first_target - 1 for w in windows]
         rows = concatenate_ranges(np.asarray(first_rows), [window.target_count for window in windows])
         self.log_prob_nats[rows] = scores.log_prob_nats.cpu().numpy()
@@ -107,7 +107,7 @@ def split_record_batch(batch: pa.RecordBatch, max_rows: int) -> Iterator[pa.Reco
 
 
 def concatenate_ranges(starts: Indices, counts: Sequence[int] | Indices) -> Indices:
-    """Return the numbers ``start .. start + count - 1`` of every pair (start, count), one range after the other."""
+    """Return the numbers ``start .. start + count - 1`` of each pair (start, count), in the order of the pairs."""
     lengths = np.asarray(counts, np.int64)
     before = np.cumsum(lengths) - lengths
     return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))

@@ -1,4 +1,4 @@
-"""Windows over documents that are longer than the context of a model, and batches of windows."""
+"""This module divides documents into windows that fit the context of a model, and groups windows into batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Window(NamedTuple):
 
 
 def plan_windows(document_id: int, token_count: int, context_length: int, stride: int) -> Iterator[Window]:
-    """Yield the windows of a document, which predict every position from 1 on exactly once, in order.
+    """Yield the windows of a document in order. Together they predict every position except 0 exactly once.
 
     For context length C and stride S, the first window predicts the positions 1 .. C. Each further window predicts
     the next S positions. With C = 4 and S = 2::
@@ -41,7 +41,7 @@ def plan_windows(document_id: int, token_count: int, context_length: int, stride
         window 2         r  r  r  rp p               p: predicted
         window 3               r  r  r  rp p
 
-    The number of tokens before position t that its window reads is::
+    The window that predicts position t reads this number of tokens before t::
 
         t                      for t <= C
         C - S + 1 .. C         for t > C
@@ -60,8 +60,8 @@ def group_windows(
 ) -> Iterator[list[Window]]:
     """Yield batches of windows of similar length. The longest come first, so that a lack of memory shows at once.
 
-    A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A single window
-    that is longer is a batch of its own. Once a batch holds ``enough_tokens``, it takes no further window that would
+    A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A single longer
+    window is a batch of its own. Once a batch holds ``enough_tokens``, it takes no further window that would
     need more padding than ``MAX_PADDING_RATIO`` of the longest window.
     """
     batch: list[Window] = []
@@ -81,7 +81,7 @@ def group_windows(
 def group_documents(token_counts: Sequence[int], max_tokens: int) -> Iterator[range]:
     """Yield ranges of consecutive documents. The documents of a range have at most ``max_tokens`` tokens together.
 
-    A single document that is longer is a range of its own.
+    A single longer document is a range of its own.
     """
     first, total = 0, 0
     for document_id, token_count in enumerate(token_counts):
