@@ -1,1 +1,1 @@
-"""Corpora and tokenizers: the texts that are scored, and the position of each token in its text."""
+"""This package reads corpora, which are the texts to score, and finds the position of each token in its text."""

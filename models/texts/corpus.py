@@ -1,6 +1,6 @@
-"""Corpora: sets of documents that are scored together, and reading them from text, JSONL and Parquet files.
+"""This module reads corpora from files. A corpus is a set of documents that are scored together.
 
-This module defines the identity of a corpus, and builds the rows of ``raw_corpus`` and ``raw_document``. Every scored
+The module defines the identity of a corpus, and builds the rows of ``raw_corpus`` and ``raw_document``. Every scored
 text is a document of a corpus, whether a person or a model wrote it.
 """
 
@@ -75,12 +75,13 @@ class Corpus:
 
 
 def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", kind: str = "human") -> Corpus:
-    """Read a corpus from files. A ``.txt`` file is one document, a ``.jsonl`` or ``.parquet`` file has one per row.
+    """Read a corpus from files. A ``.txt`` file is one document.
 
-    Rows have ``text`` and optionally ``id``. The files of a directory are read in the order of their paths. All
-    documents get the same ``kind``, which must be a kind that ``raw_document`` knows.
+    Each row of a ``.jsonl`` or ``.parquet`` file is a document with ``text`` and, optionally, ``id``. The files of a
+    directory are read in the order of their paths. All documents get the same ``kind``, which must be a kind that
+    ``raw_document`` knows.
 
-    Raises BadInputError naming the file, row and field if something is unreadable, empty, missing or of a wrong type.
+    Raises BadInputError naming the file, row and field if a text is unreadable, empty, missing or of a wrong type.
     Raises UsageError if no path is given.
     """
     if not paths:

@@ -1,4 +1,4 @@
-"""Reading texts with their names from files, with one function per file format. Errors name the file and the row."""
+"""This module reads texts and their names from files. It has one function per file format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NamedText = tuple[str, str]
 
 
 def read_plain_text(path: Path) -> Iterator[NamedText]:
-    """Yield the one document of a text file, named after the file."""
+    """Yield the content of a text file as one document that is named after the file."""
     content = _read_bytes(path)
     try:
         text = content.decode("utf-8")
@@ -28,7 +28,7 @@ def read_plain_text(path: Path) -> Iterator[NamedText]:
 
 
 def read_jsonl_texts(path: Path) -> Iterator[NamedText]:
-    """Yield the documents of a JSONL file: objects with ``text`` and optionally ``id``; blank lines are skipped."""
+    """Yield the documents of a JSONL file: objects with ``text`` and, optionally, ``id``. Skip blank lines."""
     rows = _read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
     count = 0
     for row_number, row in enumerate(rows, start=1):
@@ -60,7 +60,7 @@ def read_parquet_texts(path: Path) -> Iterator[NamedText]:
 
 
 def check_text(text: str, location: str) -> str:
-    """Return ``text``. Raises BadInputError naming ``location`` if the text is blank or not valid Unicode."""
+    """Return ``text``, or raise BadInputError naming ``location`` if the text is blank or not valid Unicode."""
     if not text.strip():
         raise BadInputError(f"{location}: the document is empty", "remove it or give it a text")
     try:

@@ -1,4 +1,4 @@
-"""The spans of tokens in their text, in bytes, characters and words."""
+"""This module finds the span of each token in its text, in bytes, characters and words."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 
 Integers = npt.NDArray[np.int64]
-WORD_BOUNDARY = "▁"  # SentencePiece writes a space so
-BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # SentencePiece writes the bytes of unknown characters so
+WORD_BOUNDARY = "▁"  # SentencePiece writes a space as this character
+BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # SentencePiece writes a byte of an unknown character like this
 
 
 class TokenSpeller:
@@ -85,7 +85,8 @@ class TextIndex:
         self._is_word_start = ~is_space & np.concatenate([np.ones(min(1, len(is_space)), bool), is_space[:-1]])
         self._word_of_byte = np.maximum(np.cumsum(self._is_word_start) - 1, 0)
         size = len(self._content)
-        # For every byte, the index of the first byte from there on that belongs to a word, or the size of the text
+        # For every byte, the index of the next byte that belongs to a word, or of the byte itself if it belongs to a
+        # word. After the last word, it is the size of the text.
         word_bytes = np.where(is_space, size, np.arange(size))
         self._next_word_byte = np.append(np.minimum.accumulate(word_bytes[::-1])[::-1], size)
 
@@ -102,8 +103,8 @@ class TextIndex:
     def find_words(self, starts: Integers, ends: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
         """Return the index of the word in which each token starts, and whether the token is the start of that word.
 
-        Whitespace belongs to the next word, because byte-level BPE joins the two. Whitespace at the end of the text
-        belongs to the last word. A token that consists only of whitespace is not the start of a word.
+        Whitespace belongs to the next word, because byte-level BPE joins a space to the next word. Whitespace at the
+        end of the text belongs to the last word. A token that consists only of whitespace is not the start of a word.
         """
         if not self._content:
             return np.zeros(len(starts), np.int64), np.zeros(len(starts), bool)
@@ -130,7 +131,7 @@ def _read_offsets(tokenizer: PreTrainedTokenizerBase, text: str, token_count: in
 
 
 def _spells_bytes_by_number(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Return whether every token is one byte, spelled as the character whose number is the byte, as in ByT5."""
+    """Return whether each token is one byte, written as the character with the number of the byte, as in ByT5."""
     entries = set(tokenizer.get_vocab()) - {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
     return entries == {chr(number) for number in range(256)}
 

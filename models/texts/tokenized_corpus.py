@@ -1,4 +1,4 @@
-"""The token ids of a corpus under one tokenizer, the input of scoring."""
+"""This module defines the input of scoring: the token ids of a corpus under one tokenizer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Loading tokenizers, identifying them, and tokenizing a corpus.
+"""This module loads tokenizers, identifies them, and tokenizes corpora.
 
-This module builds the rows of ``raw_token``. A token's span is stored in bytes of the UTF-8 text, because a byte-level
+It also builds the rows of ``raw_token``. A token's span is stored in bytes of the UTF-8 text, because a byte-level
 token may be only a part of a character. The span in characters includes characters that the token covers only partly.
 """
 
@@ -36,7 +36,7 @@ TOKEN_SCHEMA = pa.schema(
         pa.field("is_word_initial", pa.bool_(), nullable=False),
     ]
 )
-_identity_of_files: dict[str, str] = {}  # the keys are hashes of a directory's tokenizer files
+_identity_of_files: dict[str, str] = {}  # each key is a hash of a directory's tokenizer files
 
 TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
 
@@ -151,6 +151,6 @@ def _list_tokenizer_files(directory: Path) -> list[Path]:
 
 
 def _probe(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Tokenize a fixed text, to distinguish tokenizers that have equal vocabularies but split texts differently."""
+    """Return the tokens of a fixed text, to distinguish tokenizers with equal vocabularies and different rules."""
     text = "The cat's 12 naïve émigrés  saw\n\n\tÅngström: 東京, 👩‍🚀 (ok?)!"
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

@@ -1,4 +1,4 @@
-"""Guarding against untrusted tokenizers, which may be huge, multiply the length of a text, or never finish a text."""
+"""This module guards against untrusted tokenizers, which may be huge, lengthen a text, or never finish a text."""
 
 from __future__ import annotations
 
