@@ -1,4 +1,4 @@
-"""The miniature suite: small models trained on the text that every Python installation contains."""
+"""This package trains the miniature suite: small models that learn from text in every Python installation."""
 
 from __future__ import annotations
 

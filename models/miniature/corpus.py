@@ -1,4 +1,4 @@
-"""The validation corpus of the miniature suite."""
+"""This module builds the validation corpus of the miniature suite."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from trailhouse.models.texts.corpus import Corpus, Document
 
 
 def miniature_corpus() -> Corpus:
-    """Return the held-out documentation of Python modules: one document a module, up to 1,500 characters each.
+    """Return the held-out documentation of Python modules: one document per module, up to 1,500 characters each.
 
     Raises BadInputError if the Python installation contains too little documentation.
     """

@@ -1,4 +1,4 @@
-"""Training one small GPT-NeoX, Mamba2 or RWKV model on one core."""
+"""This module trains one small GPT-NeoX, Mamba2 or RWKV model on one core."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from trailhouse.models.checkpoints.suite import ModelDeclaration
 
 # Models of all widths train well with a learning rate of 0.64 / width and initial weights of standard deviation
 # width^-1/2. A small search with 600k tokens found these values. The loss is 0.3 nats higher with the usual standard
-# deviation of 0.02. For the widest model, it is 0.15 nats higher with twice the learning rate.
+# deviation of 0.02. For the widest model, the loss is 0.15 nats higher with twice the learning rate.
 LEARNING_RATE_TIMES_WIDTH = 0.64
 WARM_UP_FRACTION = 0.05
 WEIGHT_DECAY = 0.1
@@ -99,7 +99,7 @@ def optimise_model(
 ) -> bool:
     """Train the network in place, and call ``keep_checkpoint`` at every declared step.
 
-    Returns whether the training was completed. It ends early if ``stop`` is set.
+    Returns whether the training was completed. Training ends early if ``stop`` is set.
     """
     assert model.recipe is not None
     optimizer, schedule = _build_optimizer(network, model)
@@ -142,7 +142,7 @@ def _build_optimizer(
 
 
 def _iterate_batches(token_ids: torch.Tensor, model: ModelDeclaration) -> Iterator[torch.Tensor]:
-    """Yield ``planned_steps`` batches of shape (B, T + 1).
+    """Yield ``planned_steps`` batches of token ids, each of shape (B, T + 1).
 
     The sequences of an epoch do not overlap, except that the last token of a sequence is the first token of the next.
     Every epoch shuffles the sequences again. Their order depends only on the seed, so that models of a suite with

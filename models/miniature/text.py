@@ -1,7 +1,7 @@
-"""The text of the miniature suite: the English documentation that every Python installation contains.
+"""This module gathers the text of the miniature suite: documentation that every Python installation contains.
 
-This module gathers, cleans and splits the text. It parses the sources of the standard library and never imports them,
-so none of their code runs. The same Python installation always gives the same text.
+It also cleans the text, and splits it into training and validation texts. It parses the sources of the standard library
+and never imports them, so none of their code runs. The same Python installation always gives the same text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from trailhouse.errors import BadInputError
 
 VALIDATION_DOCUMENT_COUNT = 80
-# Shorter texts would not fill a context, and longer texts are kept for training
+# Sizes of texts for validation. Shorter texts would not fill a context, and longer texts are kept for training.
 VALIDATION_UNIT_BYTES = range(1_500, 12_000)
 VALIDATION_DOCUMENT_CHARACTERS = 1_500
 MINIMUM_DOCSTRING_WORDS = 5
@@ -50,7 +50,7 @@ class DocumentationSplit:
 
 @lru_cache(maxsize=1)
 def split_documentation() -> DocumentationSplit:
-    """Split the documentation by module. The modules whose names have the lowest hashes are held out for validation.
+    """Return the training and validation texts. Modules whose names have the lowest hashes are held out for validation.
 
     Raises BadInputError if the Python installation contains too little documentation to train on.
     """
@@ -76,7 +76,7 @@ def split_documentation() -> DocumentationSplit:
 
 
 def gather_topics(path: Path) -> Iterator[DocumentationUnit]:
-    """Yield the language topics of ``help()``, one unit each."""
+    """Yield the language topics of ``help()``, one unit per topic."""
     if not path.is_file():
         return
     for node in ast.parse(path.read_bytes()).body:
@@ -128,7 +128,7 @@ def _read_docstrings(path: Path) -> list[str]:
 
 
 def _drop_repeated_paragraphs(units: Iterable[DocumentationUnit], seen: set[str]) -> list[DocumentationUnit]:
-    """Keep only the first occurrence of every paragraph. ``seen`` collects the paragraphs over several calls."""
+    """Return the units with only the first occurrence of each paragraph. ``seen`` is kept between calls."""
     kept_units = []
     for unit in units:
         kept = []

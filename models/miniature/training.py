@@ -1,8 +1,8 @@
-"""Training the models of a miniature suite, with fixed seeds, and keeping them on disk.
+"""This module trains the models of a miniature suite with fixed seeds, and writes them to disk.
 
-This module decides the order of the work and writes the files. ``optimisation`` trains a single model. The process may
-be killed at any moment. A checkpoint gets its final name only when it is complete, and ``training.json`` is written
-when a model is finished. A model without ``training.json`` is trained again from the start.
+It decides the order of the work. ``optimisation`` trains a single model. Nothing is damaged if the process is killed,
+because a checkpoint gets its final name only when it is complete, and because ``training.json`` is written only when a
+model is finished. A model without ``training.json`` is trained again from the start.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def train_miniature_suite(
     seed: int | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> None:
-    """Train the models that are missing of the packaged miniature suite of this size. See ``train_suite``."""
+    """Train the models of a packaged miniature suite that are not trained yet. See ``train_suite``."""
     train_suite(load_suite(packaged_suites_directory() / SUITE_FILES[size]), directory, seed=seed, progress=progress)
 
 
@@ -61,7 +61,9 @@ def train_suite(
     seed: int | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
 ) -> None:
-    """Train the missing models of a miniature suite. Write their checkpoints to ``directory/<model_name>/step-<N>``.
+    """Train the models of a miniature suite that are not trained yet.
+
+    Their checkpoints are written to ``directory/<model_name>/step-<N>``.
 
     The models train in parallel on one core each, while torch is limited to one thread. This is the fastest method for
     such small models, and the weights do not depend on the number of cores. ``seed`` replaces the declared seeds.
@@ -101,14 +103,14 @@ def _describe_recipe(model: ModelDeclaration) -> dict[str, Any]:
     declared = dataclasses.asdict(model)
     recipe = dict(declared["recipe"])
     if recipe["architecture"] == DEFAULT_ARCHITECTURE:
-        del recipe["architecture"]  # so that records from before there were several architectures stay valid
+        del recipe["architecture"]  # so that records from before this field existed stay valid
     kept = {name: declared[name] for name in RECIPE_FIELDS}
     return json.loads(json.dumps({**kept, "recipe": recipe}))  # type: ignore[no-any-return]  # tuples as lists
 
 
 @dataclasses.dataclass(frozen=True)
 class _TrainingMaterial:
-    """What the training threads of one suite share: directory, tokenizer, training text and a signal to stop."""
+    """The objects that a suite's training threads share: directory, tokenizer, training text and a signal to stop."""
 
     directory: Path
     tokenizer: PreTrainedTokenizerFast
@@ -158,7 +160,7 @@ def _train_model(
 
 
 def _save_checkpoint(network: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
-    """Write a checkpoint in the Hugging Face layout, complete or not at all."""
+    """Write a checkpoint in the Hugging Face layout. It appears only when it is complete."""
     with creating_directory(directory) as temporary:
         network.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
@@ -174,7 +176,7 @@ def _write_record(directory: Path, model: ModelDeclaration) -> None:
 
 @contextlib.contextmanager
 def _one_torch_thread() -> Iterator[None]:
-    """Limit torch to one thread inside the block."""
+    """Limit torch to one thread while the ``with`` block runs."""
     thread_count = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

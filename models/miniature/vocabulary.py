@@ -1,4 +1,4 @@
-"""The tokenizer of the miniature suite: byte-level BPE trained on the suite's own text."""
+"""This module trains the tokenizer of the miniature suite, byte-level BPE, on the suite's own text."""
 
 from __future__ import annotations
 
