@@ -7,7 +7,7 @@ continuation of each sequence::
     position         0    1    2   3  4 |  3    4 |     3
     continuation     0    0    0   1  1 |  2    2 |     3      0: the shared prefix
 
-Let c(i) be the number of the continuation of the token at index i. The attention mask lets tokens see each other::
+Let c(i) be the number of the continuation to which the token at index i belongs. The attention mask says::
 
     i sees j   if   j <= i   and   (c(j) = 0   or   c(j) = c(i))
 
