@@ -1,4 +1,4 @@
-"""The language-model side: texts, checkpoints, scoring, few-shot tasks and the miniature suite.
+"""This package handles language models: texts, checkpoints, scoring, few-shot tasks and the miniature suite.
 
-It takes tensors and texts, and returns dataclasses and Arrow tables.
+Its functions take texts and tensors, and return dataclasses and Arrow tables.
 """
