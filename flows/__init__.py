@@ -1,1 +1,1 @@
-"""The flows orchestrate the other rooms. There is one file per main flow, and one for the settings."""
+"""The Prefect flows of Trailhouse. Each main flow has its own file, and ``settings.py`` has the settings."""

@@ -1,4 +1,4 @@
-"""Audit the checkpoints of a suite and write the findings to the warehouse."""
+"""This module audits the checkpoints of a suite and writes the findings to the warehouse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trailhouse.warehouse.loading.audits import AuditFinding, read_scored_identi
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What an audit found."""
+    """The result of an audit of one suite: the number of checkpoints, and the findings."""
 
     suite_id: str
     checkpoint_count: int
@@ -33,11 +33,11 @@ class AuditReport:
 
     @property
     def wrong_count(self) -> int:
-        """Number of checkpoints with problems that the declaration does not name. Missing checkpoints count too."""
+        """Number of checkpoints that are missing, or that have a problem that the declaration does not name."""
         return len({(found.model_id, found.step) for found in self.findings if found.status == "wrong"})
 
     def raise_if_wrong(self) -> None:
-        """Raise PartialError if anything is wrong."""
+        """Raise PartialError if the audit found a wrong checkpoint."""
         if self.wrong_count:
             raise PartialError(
                 f"{self.wrong_count} checkpoints of {self.suite_id} have something wrong",
@@ -60,10 +60,10 @@ class ByteCounter:
 
 
 def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool = True) -> AuditReport:
-    """Audit the checkpoints of a suite: the metadata of those on the hub, and the content of local ones.
+    """Audit the checkpoints of a suite. Of checkpoints on the hub, only the metadata is read.
 
-    Raises the BadInputError and UnreachableError of ``find_checkpoints``. A problem of a single checkpoint is reported,
-    not raised.
+    A problem of a single checkpoint becomes a finding, not an error. Raises BadInputError and UnreachableError as
+    ``find_checkpoints`` does.
     """
     started_at = time.time()
     declared = find_declared_suite(suite, settings)
@@ -91,7 +91,7 @@ def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool =
 
 
 def to_row(finding: Finding) -> AuditFinding:
-    """Return a finding as the warehouse stores it."""
+    """Convert a finding of the audit to the row that the warehouse stores."""
     return AuditFinding(
         model_id=finding.model_id,
         step=finding.step,

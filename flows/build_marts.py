@@ -20,7 +20,7 @@ from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress
 
-# dbt's events about a finished node, with the field of each event that holds the number of all nodes.
+# Names of the events that dbt sends when a node is finished. Each value is the field that holds the total node count.
 NODE_EVENTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}
 
 
@@ -38,16 +38,16 @@ class BuildReport:
 def build_marts(
     select: tuple[str, ...] = (), settings: Settings | None = None, *, full_refresh: bool = False
 ) -> BuildReport:
-    """Run ``dbt build``: seeds, models and their tests. Only what changed is derived again.
+    """Run ``dbt build``, which builds seeds and models and tests them. Only changed data are derived again.
 
-    ``select`` is dbt's node selection. ``full_refresh`` rebuilds incremental models from nothing. Raises BadInputError
-    if dbt refuses the selection, and TrailhouseError, which names the first failed node, if a model or test failed.
+    ``select`` is dbt's node selection. ``full_refresh`` rebuilds incremental models completely. Raises BadInputError if
+    dbt refuses the selection. Raises TrailhouseError, which names the first failed node, if a model or test failed.
     """
     settings = settings or load_settings()
     export_address(resolve_address(settings))
     arguments = ["build", *project_arguments(settings)]
     if select:
-        # A test that also reads an unselected mart would fail if that mart is not built yet.
+        # "buildable" leaves out tests that also read an unselected mart, because that mart may not be built yet.
         arguments += ["--select", *select, "--indirect-selection", "buildable"]
     if full_refresh:
         arguments.append("--full-refresh")
@@ -59,7 +59,10 @@ def build_marts(
 
 
 def project_arguments(settings: Settings) -> list[str]:
-    """Return dbt's arguments for its project and its files. Nothing is written to the installed package."""
+    """Return dbt's arguments for the project directory and for the output directories.
+
+    The output directories are in the data directory, so that dbt writes nothing to the installed package.
+    """
     project = Path(str(resources.files("trailhouse") / "dbt"))
     state = (settings.data_directory / "dbt").resolve()
     return [
@@ -74,7 +77,7 @@ def project_arguments(settings: Settings) -> list[str]:
 
 
 def export_address(address: WarehouseAddress) -> None:
-    """Pass the address to dbt's profile, which reads it from environment variables."""
+    """Store the address of the warehouse in environment variables, where dbt's profile reads it."""
     os.environ.update(
         TRAILHOUSE_DBT_HOST=address.host,
         TRAILHOUSE_DBT_PORT=str(address.port),
@@ -95,7 +98,10 @@ def report_node(event: EventMsg) -> None:
 
 
 def read_result(result: dbtRunnerResult) -> BuildReport:
-    """Return how many nodes were built. Leaves a Prefect table of the nodes, and raises an error if one failed."""
+    """Return how many nodes dbt built, and store a table of the nodes as a Prefect artifact.
+
+    Raises BadInputError if dbt refused to run, and TrailhouseError if a node failed.
+    """
     if result.exception is not None:
         raise BadInputError(f"dbt refused: {' '.join(str(result.exception).split())}", "correct the selection")
     run = cast(RunExecutionResult, result.result)

@@ -1,4 +1,4 @@
-"""Draw the figures of the papers from the marts."""
+"""This module reads the marts and draws the figures that reproduce figures of the papers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DrawingReport:
 def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
     """Draw the figures of one suite on one corpus as PNG, SVG and PDF.
 
-    A figure for which the marts have no rows is left out. Raises BadInputError if this is the case for all figures.
+    A figure is left out if the marts have no rows for it. Raises BadInputError if the marts have rows for no figure.
     """
     directory = settings.figures_directory / suite / corpus
     files: list[Path] = []
@@ -65,7 +65,7 @@ def draw_figure(
 ) -> list[Path]:
     """Draw one figure and return its files.
 
-    If the figure's mart has no rows, nothing is drawn. A published suite may lack them, for example.
+    If the figure's mart has no rows of the suite, nothing is drawn and the list is empty.
     """
     chosen = {"suite_id": suite, "corpus_id": corpus} if figure.is_of_corpus else {"suite_id": suite}
     rows = read_columns(client, figure.mart, figure.columns, {**chosen, **dict(figure.equals)})
@@ -79,8 +79,8 @@ def draw_figure(
 def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:
     """Read the rows of a companion, which is a second mart that a figure shows.
 
-    The rows are of the figure's suite and corpus, or of the published suite that the companion names. If that suite is
-    the figure's own, no rows are returned.
+    If the companion names a published suite, its rows are of that suite. Otherwise its rows are of the figure's suite
+    and corpus. If the figure is about the published suite itself, no rows are returned.
     """
     own = {"suite_id": suite, "corpus_id": corpus}
     chosen = own if companion.suite_id is None else {"suite_id": companion.suite_id}
@@ -89,14 +89,14 @@ def read_companion(client: Client, companion: Companion, suite: str, corpus: str
 
 
 def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> list[Path]:
-    """Draw the document of which the largest model forgets most, and also write it as an HTML page.
+    """Draw the document of which the largest model forgets most, and also write the document as an HTML page.
 
-    Returns the files. There are none if the marts hold no trends.
+    Returns the written files. The list is empty if the marts hold no trends.
     """
     question = read_questions(packaged_questions())["documents_by_trend"]
     values = {"suite_id": suite, "corpus_id": corpus, "start_percent": str(PASSAGE_START_PERCENT), "limit": "1"}
     found = ask_question(client, question, values)
-    if found.num_rows == 0:  # all documents are shorter than the question's minimum
+    if found.num_rows == 0:  # all documents are shorter than the minimum length of the question
         found = ask_question(client, question, {**values, "minimum_token_count": "1"})
     if found.num_rows == 0:
         return []

@@ -1,4 +1,4 @@
-"""The flow that evaluates every checkpoint of a suite on the items of every task, except what the ledger has."""
+"""The flow that evaluates every checkpoint of a suite on every task. Evaluations in the ledger are not repeated."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_t
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """What one run did. An evaluation is one checkpoint on one task with one number of shots and one seed."""
+    """What one run of the flow did. An evaluation is one checkpoint on one task with one shot count and one seed."""
 
     suite_id: str
     task_count: int
@@ -42,7 +42,7 @@ class EvaluationReport:
     evaluation_count: int
     already_evaluated_count: int
     elsewhere_count: int
-    """Evaluations that another worker did since this run began."""
+    """Number of evaluations that another worker did since this run began."""
     evaluated_count: int
     item_count: int
     option_count: int
@@ -61,11 +61,11 @@ def evaluate_tasks(
     *,
     repeat_task_prefix: bool = False,
 ) -> EvaluationReport:
-    """Evaluate every checkpoint of a suite on the tasks found at ``places``, except what the ledger has.
+    """Evaluate every checkpoint of a suite on the tasks found at ``places``. Evaluations in the ledger are skipped.
 
-    ``places`` are directories, files, or names that ``find_tasks`` knows. A damaged checkpoint, or a task that does not
-    fit a model, does not stop the others. Raises PartialError if some evaluations failed. If all failed, raises the
-    only error, or an AllFailedError that names each.
+    ``places`` are directories, files, or names that ``find_tasks`` knows. If a checkpoint is damaged, or a task does
+    not fit a model, the other evaluations still run. Raises PartialError if some evaluations failed. If all evaluations
+    failed, raises the error if there is only one, or an AllFailedError that names every error.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
@@ -102,7 +102,7 @@ def evaluate_tasks(
 
 
 def refuse_impossible_shots(tasks: Sequence[Task], shot_counts: Sequence[int]) -> None:
-    """Raise UsageError if a task has too few items for the requested number of exemplars."""
+    """Raise UsageError if a task has too few items to draw the requested number of exemplars from."""
     for one in tasks:
         for shot_count in shot_counts:
             if not 0 <= shot_count < len(one.items):
@@ -119,7 +119,10 @@ def plan_evaluations(
     seeds: Sequence[int],
     scoring: ScoringSettings,
 ) -> Iterator[Evaluation]:
-    """Yield the evaluations of a checkpoint, with all that their scores depend on, without loading the model."""
+    """Yield the evaluations of a checkpoint, one per task, shot count and seed. The model is not loaded.
+
+    Each evaluation holds everything that its scores depend on.
+    """
     for one, shot_count, seed in product(tasks, dict.fromkeys(shot_counts), dict.fromkeys(seeds)):
         yield Evaluation(
             model_id=checkpoint.model_id,
@@ -142,7 +145,7 @@ def summarise(
     outcomes: Sequence[CheckpointOutcome],
     started_at: datetime,
 ) -> EvaluationReport:
-    """Return the report of a run without failures."""
+    """Return the report of a run in which no evaluation failed."""
     inserted = [unit for outcome in outcomes for unit in outcome.inserted]
     item_count = sum(unit.item_count for unit in inserted)
     run_seconds = sum(outcome.run_seconds for outcome in outcomes)

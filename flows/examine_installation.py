@@ -1,4 +1,4 @@
-"""Find what is wrong with an installation: with the warehouse, its files, the packages or Superset."""
+"""This module finds problems of an installation: in the warehouse, the data directory, the packages or Superset."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _TIMEOUT_SECONDS = 10
 
 
 def examine(settings: Settings) -> list[HealthFinding]:
-    """Run every check and return the findings, those about the warehouse last.
+    """Run every check of the installation and return the findings.
 
-    A warehouse that does not answer is reported as one problem.
+    The findings about the warehouse come last. If the warehouse does not answer, they are a single problem.
     """
     findings = [check_packages(), check_directory(settings.data_directory), check_superset(settings)]
     try:
@@ -59,7 +59,7 @@ def check_packages() -> HealthFinding:
 
 
 def check_directory(directory: Path) -> HealthFinding:
-    """Check the free space of the data directory, which holds the checkpoints and dbt's files."""
+    """Check that the disk of the data directory has free space. This directory holds checkpoints and dbt's files."""
     existing = directory if directory.exists() else Path.cwd()
     usage = shutil.disk_usage(existing)
     found = f"{usage.free / 1e9:.1f} GB free at {existing}"
@@ -69,7 +69,7 @@ def check_directory(directory: Path) -> HealthFinding:
 
 
 def check_passwords(directory: Path) -> HealthFinding:
-    """Check whether only the owner can read the passwords of the embedded server."""
+    """Check that only the owner of the password files of the embedded server can read them."""
     try:
         read_credentials(directory)
     except TrailhouseError as error:
@@ -93,7 +93,7 @@ def check_superset(settings: Settings) -> HealthFinding:
 
 
 def compare_servers(settings: Settings, url: str, query_limit: int | None = None) -> tuple[int, list[Difference]]:
-    """Send the same queries to the warehouse and to the server at ``url``, and compare the answers.
+    """Send each query both to the warehouse and to the server at ``url``, and compare the two answers.
 
     Returns the number of compared answers, and the differences. Raises UsageError for a malformed URL, and
     UnreachableError if a server does not answer.

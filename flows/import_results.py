@@ -1,4 +1,4 @@
-"""The flow that imports evaluation results of other programs and joins them to the checkpoints of the warehouse."""
+"""The flow that imports evaluation results of other programs and assigns them to checkpoints of the warehouse."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ IMPORTED_SUITE = "imported"
 
 @dataclass(frozen=True)
 class Naming:
-    """What the user states about models and checkpoints. A field that is None is recognised from each file."""
+    """What the user states about the imported files. If a field is None, its value is taken from each file."""
 
     model: str | None = None
-    """Name or id of a registered model, or the id `suite/name` of a new one."""
+    """Name or id of a registered model, or the id `suite/name` of a new model."""
     step: int | None = None
     pattern: str | None = None
-    """Regular expression for the path of a file, with the groups `model`, `step` or both."""
+    """Regular expression that finds the model, the step or both in the path of a file, by groups of these names."""
     parameter_count: int | None = None
     batch_tokens: int | None = None
     tokenizer_directory: Path | None = None
@@ -55,36 +55,36 @@ class Naming:
 
 @dataclass(frozen=True)
 class NamedResult:
-    """A result file with the model and step that it is about."""
+    """A result file with the name of the evaluated model and the step of its checkpoint."""
 
     result: ResultFile
     model_name: str
     step: int
     samples_files: dict[Path, str] = field(default_factory=dict)
-    """Samples files of the same run, each with its task."""
+    """Samples files that the run of the result file wrote. The value of each file is its task."""
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did."""
+    """What one import of result files did."""
 
     file_count: int
     checkpoint_count: int
     metric_count: int
     changed_count: int
-    """Metrics that were new, or differ from what the warehouse held."""
+    """Number of metrics that were not in the warehouse yet, or differed from the stored metric."""
     not_finite_count: int
-    """Metrics that were left out, because they are NaN or infinite."""
+    """Number of metrics that were left out because they are NaN or infinite."""
     models: list[str]
     new_models: list[str]
     samples_file_count: int
     evaluation_count: int
-    """Tasks whose option scores were new or changed. A task counts once for every checkpoint."""
+    """Number of evaluations whose option scores were new or changed. An evaluation is one task at one checkpoint."""
     option_count: int
     uncounted_samples_file_count: int
-    """Samples files without token counts, because no tokenizer is known."""
+    """Number of samples files whose options have no token counts because no tokenizer is known."""
     other_samples_file_count: int
-    """Samples files that were left out, because their tasks are not multiple choice."""
+    """Number of samples files that were left out because their tasks are not multiple choice."""
     replaced_tasks: list[str]
     """Tasks whose documents differ from an earlier import."""
 
@@ -95,8 +95,8 @@ def import_results(
 ) -> ImportReport:
     """Import result files of lm-evaluation-harness. Results that are in the warehouse are not written again.
 
-    Raises BadInputError, which names file and field, if no file can be used. Raises PartialError if some files can be
-    used; those are imported.
+    If only some files can be used, they are imported and PartialError is raised. If no file can be used, BadInputError
+    is raised, which names file and field.
     """
     settings, naming = settings or load_settings(), naming or Naming()
     named, errors = read_named_results(paths, naming)
@@ -137,9 +137,10 @@ def import_results(
 
 
 def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[NamedResult], list[TrailhouseError]]:
-    """Read every result file with its model and step. Returns the results, and the errors of the other files.
+    """Read every result file, and find its model and step. Returns the results, and the errors of unusable files.
 
-    A file without results is skipped if it lies in a given directory. It is an error if the file itself is given.
+    A JSON file without results is skipped if only its directory is in ``paths``. If the file itself is in ``paths``, it
+    is an error.
     """
     pattern = None if naming.pattern is None else compile_path_pattern(naming.pattern)
     samples_files = {path for path in paths if path.suffix == ".jsonl" and path.is_file()}
@@ -194,15 +195,16 @@ def import_samples(
 
 
 def find_local_tokenizer(result: ResultFile) -> Path | None:
-    """Return the directory that the harness read the tokenizer from; None if it is not on this machine."""
+    """Return the directory that the harness read the tokenizer from; None if this machine has no such directory."""
     directory = Path(result.tokenizer) if result.tokenizer else None
     return directory if directory is not None and any(directory.glob("*token*.json")) else None
 
 
 def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Naming) -> NamedResult:
-    """Find model and step of a file: from the user, then the pattern, then the file's content, then its path.
+    """Find the model and the step of a result file.
 
-    Raises BadInputError, which names the file, if model or step remains unknown.
+    The sources are, in this order: what the user states, the pattern, the content of the file, and the path of the
+    file. Raises BadInputError, which names the file, if no source has the model or the step.
     """
     model = naming.model or from_path.get("model") or result.model_name or parse_model_name(str(result.file.parent))
     stated_step = from_path.get("step")
@@ -225,10 +227,10 @@ def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Na
 def resolve_models(
     client: Client, named: list[NamedResult], naming: Naming, settings: Settings
 ) -> tuple[dict[str, str], list[str]]:
-    """Find or register the model of every name. Returns model_ids by name, and the ids of the new models.
+    """Find the model of every name, or register it. Returns model_ids by name, and the ids of the new models.
 
-    A name means the registered model with this name, or else the model that a suite declares, or else a new model of
-    the suite `imported`.
+    A name means the registered model of this name. If none is registered, the name means the model that a suite
+    declares. If no suite declares the name, it means a new model of the suite `imported`.
     """
     known = read_registered_models(client)
     suites = list_suites(suite_directories(settings))
@@ -252,7 +254,10 @@ DeclaredModel = tuple[Suite, ModelDeclaration]
 
 
 def find_declared_model(name: str, suites: Sequence[Suite]) -> DeclaredModel | None:
-    """Return the model that a suite declares under this name or id, or else by a hub repository of this name."""
+    """Return the model that a suite declares under this name or id; None if no suite declares it.
+
+    If no declared model has the name or id, a model whose hub repository has the name is returned.
+    """
     wanted = name.casefold()
     models = [(suite, model) for suite in suites for model in suite.models]
     for suite, model in models:
@@ -267,7 +272,11 @@ def find_declared_model(name: str, suites: Sequence[Suite]) -> DeclaredModel | N
 def register_model(
     client: Client, name: str, declared: DeclaredModel | None, parameter_count: int, naming: Naming
 ) -> str:
-    """Register a model under the suite that declares it, or else the suite in its name, or else `imported`."""
+    """Register a model, and return its id.
+
+    The model belongs to the suite that declares it. If no suite declares it, it belongs to the suite in its name
+    `suite/name`. If its name has no suite, it belongs to the suite `imported`.
+    """
     if declared is not None:
         suite, model = declared
         suite_record = {
@@ -295,7 +304,7 @@ def register_model(
 
 
 def model_record(suite_id: str, model_name: str, parameter_count: int, batch_tokens: int) -> dict[str, object]:
-    """Return the row of raw_model for a model that is known from its results. Unknown numbers are 0."""
+    """Return the row of raw_model for a model that is known only from imported results. Unknown numbers are 0."""
     return {
         "model_id": f"{suite_id}/{model_name}",
         "suite_id": suite_id,
@@ -308,7 +317,7 @@ def model_record(suite_id: str, model_name: str, parameter_count: int, batch_tok
 
 
 def record_import(located: list[tuple[ResultFile, str, int]]) -> None:
-    """Leave a Prefect table with one row per result file."""
+    """Store a table with one row per result file as a Prefect artifact."""
     create_table_artifact(
         [
             {"file": str(result.file), "model": model_id, "step": step, "metrics": len(result.metrics)}

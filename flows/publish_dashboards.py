@@ -1,4 +1,4 @@
-"""The flow that publishes dashboards to Superset: assets, roles, row-level security and a warm cache."""
+"""The flow that publishes dashboards to Superset. It imports assets, sets access rights and fills the chart cache."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PublicationReport:
 
 @flow(name="publish_dashboards", validate_parameters=False, persist_result=False)
 def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
-    """Bring Superset to the state of the source; a second run changes nothing.
+    """Make the dashboards and access rights in Superset equal to those in the source. A second run changes nothing.
 
     Raises BadInputError if an asset is wrong, UnreachableError if Superset or the warehouse does not answer, and
     PartialError if everything is published but the query of a chart fails.
@@ -47,7 +47,7 @@ def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
     settings = settings or load_settings()
     access = read_access(settings.access_file)
     files = compile_assets(settings)
-    resolve_address(settings)  # starts the warehouse, so that the first chart does not wait for it
+    resolve_address(settings)  # starts the warehouse, so that the first chart does not wait for the start
     superset = resolve_superset(settings)
     client = connect_superset(superset)
     drift = publish_bundle(client, files)
@@ -67,7 +67,7 @@ def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
 
 
 def check_dashboards(settings: Settings) -> tuple[Drift, RightsDrift]:
-    """Return how Superset differs from the source in assets and access rights. Nothing is started or changed.
+    """Return how the assets and access rights in Superset differ from the source. Nothing is started or changed.
 
     Raises UnreachableError if Superset does not run.
     """
@@ -104,9 +104,10 @@ def refresh_running_dashboards(settings: Settings) -> int:
 
 
 def compile_assets(settings: Settings) -> dict[str, str]:
-    """Return the bundle of dashboards for the database of the settings.
+    """Return the files of the dashboard bundle, by path, for the database that the settings name.
 
-    The connection names the host ``warehouse``; ``superset_config.py`` replaces it by the real address.
+    The database connection in the bundle has the host ``warehouse``. ``superset_config.py`` replaces this host by the
+    real address.
     """
     database = settings.database
     dbt_models = Path(str(resources.files("trailhouse") / "dbt" / "models"))
@@ -124,7 +125,7 @@ def warm_charts(client: PublishingClient, files: Mapping[str, str]) -> int:
 
 
 def describe_failures(failures: tuple[ChartFailure, ...]) -> str:
-    """Return the number of failed charts, and the name and reason of the first, as one sentence."""
+    """Return a sentence with the number of failed charts, and with the name and error of the first failed chart."""
     first = failures[0]
     return f"{len(failures)} charts fail; the first is {first.chart!r} of {first.dashboard!r}: {first.reason}"
 

@@ -1,4 +1,4 @@
-"""Read a passage from the marts: the tokens of a document with their perplexities over training."""
+"""This module reads a passage from the marts: the tokens of a document with their perplexities over training."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def read_passage(
     corpus: str | None = None,
     convention: str | None = None,
 ) -> Passage:
-    """Read a passage with the series of every model of its suite.
+    """Read a passage: the tokens of a document with the trends of one model and the series of every model of its suite.
 
-    ``document`` is an ordinal or a name, and ``model`` is an id or the name within the suite. Without ``suite``, only
-    one model may have this name. Without ``corpus``, the model may have trends on only one corpus. Without
-    ``convention``, the default convention is taken.
+    ``document`` is the number or the name of the document. ``model`` is the id of the model or its name. ``suite`` is
+    needed if models of several suites have this name. ``corpus`` is needed if the model has trends on several corpora.
+    If ``convention`` is None, the default convention is used.
 
     Raises UsageError if several models, corpora or documents fit, and BadInputError if none fits.
     """
@@ -75,7 +75,7 @@ def read_passage(
 
 
 def find_model(client: Client, model: str, suite: str | None) -> tuple[str, str]:
-    """Find a model by its id or name. Returns the ids of the model and of its suite."""
+    """Find a model by its id or its name. Returns (model_id, suite_id)."""
     rows = read_columns(client, "dim_model", ["suite_id", "model_id", "model_name"]).to_pylist()
     found = [
         (row["model_id"], row["suite_id"])
@@ -105,7 +105,7 @@ def find_corpus(client: Client, model_id: str) -> str:
 
 
 def find_document(client: Client, corpus_id: str, document: str) -> tuple[int, str]:
-    """Find a document of a corpus by its ordinal or name. Returns its ordinal and its name."""
+    """Find a document of a corpus by its number or its name. Returns the number and the name."""
     columns = ["document_id", "document_name"]
     rows = read_columns(client, "dim_document", columns, {"corpus_id": corpus_id}).to_pylist()
     found = [row for row in rows if document == str(row["document_id"])]

@@ -1,4 +1,4 @@
-"""The demonstration: train, score and evaluate the miniature suite, derive the marts, and draw the figures."""
+"""This module runs the demonstration: it trains, scores and evaluates the miniature suite, and draws the figures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DemoReport:
 
 
 def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport:
-    """Run every step from training to figures. A step skips what is done already."""
+    """Run every step of the demonstration, from training to figures. Work that is done already is not repeated."""
     suite = SUITES[size]
     address = resolve_address(settings)
     apply_migrations(address, read_migrations(packaged_migrations()))

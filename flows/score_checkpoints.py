@@ -1,4 +1,4 @@
-"""The flow that scores every checkpoint of a suite on a corpus, except what the ledger has."""
+"""The flow that scores every checkpoint of a suite on a corpus. Checkpoints whose scores are stored are skipped."""
 
 from __future__ import annotations
 
@@ -42,30 +42,30 @@ from trailhouse.warehouse.loading.score_ledger import ScoredPartition, invalidat
 
 @dataclass(frozen=True)
 class ScoringReport:
-    """What one run did."""
+    """What one run of the flow did."""
 
     suite_id: str
     corpus_id: str
     checkpoint_count: int
     already_scored_count: int
     elsewhere_count: int
-    """Checkpoints that another worker scored since this run began."""
+    """Number of checkpoints that another worker scored since this run began."""
     scored_count: int
     copied_count: int
-    """Those of ``scored_count`` whose scores were copied from a checkpoint with the same weights."""
+    """Number of the scored checkpoints whose scores were copied from a checkpoint with equal weights."""
     score_count: int
     duration_seconds: float
     scoring_seconds: float
-    """Time in which models ran. Other checkpoints are loaded and inserted during this time."""
+    """Seconds in which models ran. In these seconds, other checkpoints are loaded and inserted at the same time."""
     scores_per_second: float
 
 
 @flow(name="score_checkpoints", task_runner=PIPELINE_THREADS, validate_parameters=False, persist_result=False)
 def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
-    """Score every checkpoint of a suite on a corpus, except those that the ledger has.
+    """Score every checkpoint of a suite on a corpus. Checkpoints that the ledger has are skipped.
 
-    A damaged checkpoint does not stop the others. Raises PartialError if some checkpoints failed. If all failed, raises
-    the only error, or an AllFailedError that names each.
+    A damaged checkpoint does not stop the work on the others. Raises PartialError if some checkpoints failed. If all
+    checkpoints failed, raises the error if there is only one, or an AllFailedError that names every error.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
@@ -96,7 +96,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
 
 
 def choose_scoring(settings: Settings) -> ScoringSettings:
-    """Return the scoring settings that the settings contain."""
+    """Return the ScoringSettings with the values that the settings of Trailhouse have."""
     return ScoringSettings(
         dtype=settings.dtype,
         quanta_per_nat=settings.quanta_per_nat,
@@ -112,9 +112,9 @@ def choose_scoring(settings: Settings) -> ScoringSettings:
 def plan_partitions(
     suite: Suite, checkpoints: list[Checkpoint], corpus: Corpus, scoring: ScoringSettings
 ) -> list[ScoringPlan]:
-    """Return every checkpoint with the partition of its scores, without loading the model.
+    """Return a plan for every checkpoint, which holds everything that its scores depend on. No model is loaded.
 
-    The partition says what the scores depend on. Raises UsageError if a model cannot read the requested context.
+    Raises UsageError if the requested context is longer than a model can read.
     """
     declared = {f"{suite.suite_id}/{model.model_name}": model.context_length for model in suite.models}
     contexts: dict[tuple[str, str], ContextChoice] = {}
@@ -128,7 +128,7 @@ def plan_partitions(
 
 
 def plan_partition(checkpoint: Checkpoint, corpus: Corpus, context: ContextChoice) -> ScoredPartition:
-    """Return the partition of a checkpoint's scores, with all that the scores depend on."""
+    """Return the partition for a checkpoint's scores, with everything that the scores depend on."""
     return ScoredPartition(
         model_id=checkpoint.model_id,
         corpus_id=corpus.corpus_id,
@@ -147,10 +147,11 @@ def tokenize_for(
     vocabulary_sizes: Mapping[str, int],
     address: WarehouseAddress,
 ) -> tuple[list[ScoringPlan], dict[str, TokenizedCorpus], list[CheckpointOutcome]]:
-    """Tokenize the corpus once for every tokenizer among the checkpoints, and store the tokens.
+    """Tokenize the corpus once for every tokenizer of the checkpoints, and store the tokens.
 
-    Returns the checkpoints that can be scored, the corpus by tokenizer_id, and the outcomes of the other checkpoints. A
-    checkpoint cannot be scored if its tokenizer fails on the corpus, or if the model lacks an embedding for a token.
+    A checkpoint cannot be scored if its tokenizer fails on the corpus, or if the model lacks an embedding for a token.
+    Returns the plans of the checkpoints that can be scored, the tokenized corpus by tokenizer_id, and the outcomes of
+    the checkpoints that cannot be scored.
     """
     tokenized: dict[str, TokenizedCorpus] = {}
     usable: list[ScoringPlan] = []
@@ -181,7 +182,7 @@ def summarise(
     outcomes: Sequence[CheckpointOutcome],
     started_at: datetime,
 ) -> ScoringReport:
-    """Return the report of a run without failures."""
+    """Return the report of a run in which no checkpoint failed."""
     inserted = [unit for outcome in outcomes for unit in outcome.inserted]
     return ScoringReport(
         suite_id=suite,

@@ -1,6 +1,6 @@
-"""The settings of Trailhouse. Each comes from a flag, else the environment, ``trailhouse.toml`` or a default.
+"""The settings of Trailhouse. A setting comes from a flag, the environment, ``trailhouse.toml`` or a default.
 
-No other module of Trailhouse reads its settings from the environment.
+The first of these sources that has a value is used. No other module reads settings of Trailhouse from the environment.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OWN_PREFECT_URL = "TRAILHOUSE_OWN_PREFECT_URL"
 
 
 class Settings(BaseSettings):
-    """Everything that can be configured, with its default."""
+    """All settings of Trailhouse, with their defaults."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX,
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     @field_validator("quanta_per_nat", mode="before")
     @classmethod
     def read_number(cls, value: object) -> object:
-        """Convert a number that comes from the environment, because the environment holds only text."""
+        """Convert text from an environment variable to a number."""
         return int(value) if isinstance(value, str) and value.isdecimal() else value
 
     @classmethod
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic passes all four
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources of settings: flags first, then the environment, then the file."""
+        """Return the sources of settings, in the order in which they win: flags, the environment, the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
@@ -117,7 +117,7 @@ class Settings(BaseSettings):
 
     @property
     def checkpoint_cache_directory(self) -> Path:
-        """Directory of fetched checkpoints, whose total size is limited."""
+        """Directory of the checkpoints that were fetched from the hub. The total size of this directory is limited."""
         return self.data_directory / "cache" / "checkpoints"
 
     @property
@@ -152,7 +152,7 @@ class SettingOrigin:
 
 
 def load_settings(**flags: object) -> Settings:
-    """Read the settings; a flag that is None counts as not given.
+    """Return the settings. ``flags`` come from the command line; a flag that is None counts as not given.
 
     Raises UsageError, which names the wrong setting and the source of its value.
     """
@@ -171,7 +171,7 @@ def load_settings(**flags: object) -> Settings:
 
 
 def describe_settings(settings: Settings) -> list[SettingOrigin]:
-    """Return every setting with its value and origin; secrets stay hidden."""
+    """Return every setting with its value and the source of the value. The values of secrets are hidden."""
     origins = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
@@ -202,7 +202,9 @@ def inherited_environment() -> dict[str, str]:
 
 
 def prepare_prefect(settings: Settings) -> None:
-    """Set Prefect's environment before a command runs a flow, and start a server if PREFECT_API_URL is not set.
+    """Set Prefect's environment variables before a command runs a flow.
+
+    If PREFECT_API_URL is not set, a Prefect server is started for this command.
 
     Raises UnreachableError if the server does not start.
     """
@@ -218,9 +220,9 @@ def prepare_prefect(settings: Settings) -> None:
 
 
 def set_prefect_defaults(settings: Settings) -> None:
-    """Set Prefect's environment: no messages on the console, no telemetry, history in the data directory.
+    """Set environment variables, so that Prefect prints no messages, sends no telemetry and uses the data directory.
 
-    Must be called before Prefect is imported. Variables that the user has set stay unchanged.
+    This function must be called before Prefect is imported. Variables that the user has set stay unchanged.
     """
     home = (settings.data_directory / "prefect").resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -233,9 +235,9 @@ def set_prefect_defaults(settings: Settings) -> None:
         "PREFECT_CLI_PROMPT": "false",
         # Hides warnings of transformers about kernels that are not installed; scores do not depend on them.
         "TRANSFORMERS_VERBOSITY": "critical",
-        # A run without a heartbeat has died with its machine; a run that merely takes long still sends it.
+        # Seconds between heartbeats of a run. A run without heartbeats has died. A slow run still sends heartbeats.
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-        # Leases are kept in files, so that slots of dead workers become free even if the server restarts.
+        # Leases of slots are kept in files, so that the slots of dead workers become free even after a server restart.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
     for name, value in defaults.items():
@@ -248,9 +250,10 @@ def read_prefect_url() -> str | None:
 
 
 def use_prefect_server(url: str, *, is_own: bool = False) -> None:
-    """Send the runs of this process and its children to a Prefect server. Must be called before Prefect is imported.
+    """Make this process and its children report their runs to the Prefect server at ``url``.
 
-    ``is_own`` says that a command started the server for itself, so that no other host uses it.
+    This function must be called before Prefect is imported. ``is_own`` is True if a command started the server for
+    itself, so that no other host uses the server.
     """
     os.environ["PREFECT_API_URL"] = url
     if is_own:
@@ -263,7 +266,10 @@ def read_own_prefect_url() -> str | None:
 
 
 def hand_down(**flags: object) -> None:
-    """Pass the flags of this process to the processes that it starts. A flag that is None counts as not given."""
+    """Store the flags of this process in environment variables, so that its child processes have the same settings.
+
+    A flag that is None counts as not given.
+    """
     for name, value in flags.items():
         if value is not None:
             os.environ[f"{ENVIRONMENT_PREFIX}{name.upper()}"] = str(value)

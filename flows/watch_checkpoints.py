@@ -1,4 +1,4 @@
-"""The flow of the standing service: it audits, scores, evaluates, derives and publishes what is new."""
+"""The flow of the standing service. It audits, scores and evaluates checkpoints, and derives and publishes marts."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ PUSHED_EVENT = "trailhouse.checkpoint.pushed"
 
 @dataclass(frozen=True)
 class WatchedWork:
-    """What one run did for a suite, on one corpus or on all tasks."""
+    """What one run of the flow did with a suite: either its scoring on one corpus or its evaluation on all tasks."""
 
     suite: str
     subject: str
-    """The corpus, or "tasks"."""
+    """The name of the corpus, or the word "tasks" for the evaluation."""
     wrong_count: int
     """Number of checkpoints in which the audit of the suite found a problem."""
     wanted_count: int = 0
-    """Checkpoints to score, or evaluations to make, including those that were done before."""
+    """Number of checkpoints to score or of evaluations to make, including those that earlier runs did."""
     done_count: int = 0
     elsewhere_count: int = 0
-    """Checkpoints or evaluations that another worker did during the run."""
+    """Number of checkpoints or evaluations that another worker did during the run."""
     error: str = ""
 
 
@@ -55,13 +55,13 @@ class Derivation:
 
     marts: BuildReport | None = None
     warmed_chart_count: int = 0
-    """Number of charts of the running Superset whose queries were repeated."""
+    """Number of charts whose cached results were renewed in the running Superset."""
     error: str = ""
 
 
 @dataclass(frozen=True)
 class WatchReport:
-    """What one run over the suites did."""
+    """What one run of the flow did with all watched suites."""
 
     works: list[WatchedWork]
     derivation: Derivation
@@ -77,9 +77,9 @@ def watch_checkpoints(
 ) -> WatchReport:
     """Audit every suite, score and evaluate what is new in it, derive the marts and publish the dashboards.
 
-    ``tasks`` and ``shot_counts`` are parameters of ``evaluate_tasks``. Without tasks nothing is evaluated. An error in
-    one suite does not stop the others. If there was an error, PartialError is raised at the end, so that the run counts
-    as failed. The next run tries again.
+    ``tasks`` and ``shot_counts`` are passed to ``evaluate_tasks``. If ``tasks`` is empty, nothing is evaluated. An
+    error in one suite does not stop the work on the others. If there was an error, PartialError is raised at the end,
+    so that the run counts as failed. The next run tries again.
     """
     settings = settings or load_settings()
     guard_shared_server()
@@ -104,7 +104,7 @@ def watch_checkpoints(
 def watch_suite(
     suite: str, corpora: Sequence[str], tasks: Sequence[str], shot_counts: Sequence[int], settings: Settings
 ) -> Iterator[WatchedWork]:
-    """Audit a suite, then score and evaluate what is new in it. An error becomes part of the report."""
+    """Audit a suite, then score and evaluate its new checkpoints. An error is not raised but yielded with the work."""
     subjects = [*corpora, *(["tasks"] if tasks else [])]
     try:
         wrong_count = audit_checkpoints(suite, settings, are_values_read=False).wrong_count
@@ -135,9 +135,10 @@ def derive_new(
     build: Callable[[tuple[str, ...], Settings], BuildReport] = build_marts,
     refresh: Callable[[Settings], int] = refresh_running_dashboards,
 ) -> Derivation:
-    """Build and publish the marts if the raw tables changed since the last time, unless another process does so.
+    """Build and publish the marts if the raw tables changed since the last build.
 
-    A file records what is finished. An error goes into the report, and the next run tries again.
+    Nothing is done if another process builds the marts now. A file records which state of the raw tables is built. An
+    error is part of the result, and the next run tries again.
     """
     directory = settings.data_directory / "dbt"
     derived, published = directory / "derived_scoring.txt", directory / "published_scoring.txt"
@@ -160,7 +161,7 @@ def derive_new(
 
 
 def describe_latest(settings: Settings) -> str | None:
-    """Return when scores, evaluations, imported results and audits last arrived, as one text.
+    """Return one text with the times of the latest scores, evaluations, imported results and audits.
 
     The marts must be derived again when this text changes. Returns None if there are no scores, no evaluations and no
     imported results.
@@ -174,7 +175,7 @@ def describe_latest(settings: Settings) -> str | None:
 
 
 def is_noted(note: Path, text: str) -> bool:
-    """Return whether a file exists and holds exactly this text."""
+    """Return whether the file ``note`` exists and holds exactly ``text``."""
     return note.is_file() and note.read_text(encoding="utf-8") == text
 
 

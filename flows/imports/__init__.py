@@ -1,1 +1,1 @@
-"""Parts of the flow that imports results of other programs."""
+"""Modules of the flow that imports evaluation results of other programs."""

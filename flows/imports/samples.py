@@ -1,4 +1,4 @@
-"""Import samples files: option scores of another harness go into the same tables as Trailhouse's own evaluations."""
+"""This module imports samples files of lm-evaluation-harness into the tables of Trailhouse's own evaluations."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
     read_evaluation_keys,
 )
 
-# Samples files name a checkpoint, but do not identify its weights.
+# The weights_sha256 of imported evaluations. Samples files name a checkpoint, but do not identify its weights.
 UNKNOWN_WEIGHTS = "0" * 64
 
 
 @dataclass(frozen=True)
 class CheckpointSamples:
-    """The samples files that one run wrote about one checkpoint, each with its task."""
+    """The samples files that one run of the harness wrote about one checkpoint. The value of each file is its task."""
 
     model_id: str
     step: int
     result_file: Path
     files: dict[Path, str]
     tokenizer_directory: Path | None
-    """Directory of the tokenizer that counts the tokens of options; None if it is unknown."""
+    """Directory of the tokenizer that counts the tokens of options; None if the tokenizer is unknown."""
 
 
 @dataclass
@@ -60,19 +60,22 @@ class SamplesReport:
 
     file_count: int = 0
     imported_count: int = 0
-    """Evaluations that were new or changed: each is one task with one number of shots at one checkpoint."""
+    """Number of new or changed evaluations. An evaluation is one task with one shot count at one checkpoint."""
     option_count: int = 0
     uncounted_file_count: int = 0
-    """Files whose options have no token counts, because no tokenizer is known."""
+    """Number of files whose options have no token counts because no tokenizer is known."""
     other_file_count: int = 0
-    """Files that were left out, because their tasks are not multiple choice."""
+    """Number of files that were left out because their tasks are not multiple choice."""
     replaced_tasks: list[str] = field(default_factory=list)
-    """Tasks whose documents differ from an earlier import, so that the earlier scores no longer count."""
+    """Tasks whose items differ from those of an earlier import, so that the earlier scores no longer count."""
     errors: list[TrailhouseError] = field(default_factory=list)
 
 
 class SamplesImport:
-    """One import of many files, the newest first. If two files hold the same evaluation, the first one is kept."""
+    """One import of many samples files, the newest file first.
+
+    If several files hold the same evaluation, the evaluation of the newest file is kept.
+    """
 
     def __init__(self, client: Client) -> None:
         self.report = SamplesReport()
@@ -83,7 +86,7 @@ class SamplesImport:
         self._done: set[EvaluationLedgerKey] = set()
 
     def add(self, samples: CheckpointSamples) -> None:
-        """Import the files of one run. An error in one file is reported and does not stop the others."""
+        """Import the samples files of one run. An error in one file is reported, and the other files are imported."""
         finished: list[EvaluationScores] = []
         for file, task_name in samples.files.items():
             self.report.file_count += 1
@@ -127,9 +130,9 @@ class SamplesImport:
         return EvaluationScores(evaluation, build_scores(task.task_id, settings, items, token_counts), 0.0)
 
     def _register(self, settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
-        """Write the task with the items of a file to the warehouse, and return the task.
+        """Write a task, with the items of a samples file, to the warehouse, and return the task.
 
-        Raises BadInputError if the items differ from those of a newer file.
+        Raises BadInputError if the items differ from the items of the task in a newer file.
         """
         task_id = name_task(settings.task_name)
         known = self._tasks.get(task_id) or read_sampled_task(self._client, task_id)
@@ -155,22 +158,22 @@ class SamplesImport:
 
 
 def name_tokenizer(directory: Path | None) -> str:
-    """Return the identity of the tokenizer in a directory; empty if no directory is known.
+    """Return the tokenizer_id of the tokenizer in a directory; empty if no directory is known.
 
-    Raises BadInputError if the directory holds no tokenizer that loads.
+    Raises BadInputError if no tokenizer can be loaded from the directory.
     """
     if directory is None:
         return ""
-    # transformers takes seconds to import, and most imports have no samples
+    # imported only here, because transformers takes seconds to import and most imports have no samples files
     from trailhouse.models.texts.tokenizer import identify_tokenizer_of
 
     return identify_tokenizer_of(directory)
 
 
 def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) -> list[tuple[int, int]] | None:
-    """Return the numbers of tokens of prompt and option, for every option of every item in order.
+    """Return (tokens of the prompt, tokens of the option) for every option of every item, in order.
 
-    Returns None if no tokenizer is known. Raises BadInputError if the directory holds no tokenizer that loads.
+    Returns None if no tokenizer is known. Raises BadInputError if no tokenizer can be loaded from the directory.
     """
     if directory is None:
         return None
@@ -184,7 +187,7 @@ def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) ->
 def build_scores(
     task_id: str, settings: SampleSettings, items: Sequence[SampledItem], token_counts: list[tuple[int, int]] | None
 ) -> pa.RecordBatch:
-    """Return the rows of raw_option_score of one file. Token counts are 0 if they are unknown."""
+    """Return the rows of raw_option_score for one samples file. Token counts are 0 if they are unknown."""
     counts = iter(token_counts) if token_counts is not None else None
     rows = []
     for item in items:

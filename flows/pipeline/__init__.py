@@ -1,1 +1,1 @@
-"""The pipeline that every checkpoint goes through: it is fetched, verified, loaded, run and inserted."""
+"""The pipeline fetches, verifies, loads and runs every checkpoint, and inserts the resulting rows."""

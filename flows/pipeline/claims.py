@@ -1,7 +1,7 @@
-"""Claims: they let only one worker at a time do a piece of work, such as one checkpoint on one corpus.
+"""Claims let only one worker at a time do a piece of work, such as scoring one checkpoint on one corpus.
 
 If several hosts share a Prefect server, a claim is the only slot of a global concurrency limit on that server.
-Otherwise a claim is a lock on a file below the data directory, which the kernel frees when the process ends.
+Otherwise a claim is a file lock in the data directory. The kernel frees the lock when the process ends.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ LOCK_MODE = 0o600
 
 
 class Claim:
-    """The right to do a piece of work while nobody else does it. ``is_ours`` says whether the claim was granted."""
+    """The right to do a piece of work while no other worker does it. ``is_ours`` is False if another worker has it."""
 
     def __init__(self, *, is_ours: bool) -> None:
         self.is_ours = is_ours
         self.is_finished = False
 
     def finish(self) -> None:
-        """Say that the work is done, so that the claim is not needed again."""
+        """Mark the work as done, so that the lock file or limit of the claim is deleted when the claim ends."""
         self.is_finished = True
 
 
@@ -50,9 +50,10 @@ def name_claim(partition: Partition) -> str:
 
 @contextmanager
 def claim_work(name: str, data_directory: Path) -> Iterator[Claim]:
-    """Try to claim the work of this name while the block lasts; never waits.
+    """Try to claim the work called ``name``, and yield the claim. A granted claim lasts until the block ends.
 
-    The caller must ask the ledger again once the claim is granted, because the previous holder may have done the work.
+    The function does not wait. If the claim is granted, the caller must read the ledger again, because the previous
+    holder of the claim may have done the work.
     """
     path = find_lock_file(name, data_directory)
     with claim_on_server(name) if has_shared_server() else claim_on_disk(path) as claim:
@@ -60,7 +61,7 @@ def claim_work(name: str, data_directory: Path) -> Iterator[Claim]:
 
 
 def wait_for_free(names: Sequence[str], data_directory: Path) -> list[str]:
-    """Wait until at least one of the claims is free, and return the free ones.
+    """Wait until at least one of the named claims is free, and return the names of the free claims.
 
     A claim becomes free when its work is done or its worker has died.
     """
@@ -70,7 +71,7 @@ def wait_for_free(names: Sequence[str], data_directory: Path) -> list[str]:
 
 
 def is_claimed(name: str, data_directory: Path) -> bool:
-    """Return whether somebody holds the claim of this name at this moment."""
+    """Return whether a worker holds the claim called ``name`` at this moment."""
     if has_shared_server():
         return not has_free_slot(name)
     path = find_lock_file(name, data_directory)
@@ -87,7 +88,7 @@ def find_lock_file(name: str, data_directory: Path) -> Path:
 
 @contextmanager
 def claim_on_disk(path: Path) -> Iterator[Claim]:
-    """Claim work by locking a file. The file is deleted when the work is done."""
+    """Try to claim work by locking a file. The file is deleted when the work is done."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
@@ -103,7 +104,7 @@ def claim_on_disk(path: Path) -> Iterator[Claim]:
 
 @contextmanager
 def claim_on_server(name: str) -> Iterator[Claim]:
-    """Claim work by taking the only slot of a concurrency limit. The limit is deleted when the work is done."""
+    """Try to claim work by taking the only slot of a concurrency limit. The limit is deleted when the work is done."""
     create_limit(name)
     with ExitStack() as stack:
         try:
@@ -128,6 +129,6 @@ def claim_on_server(name: str) -> Iterator[Claim]:
 
 
 def is_locked(error: Exception) -> bool:
-    """Return whether an error of Prefect says that somebody else holds the slot."""
+    """Return whether an error of Prefect means that another worker holds the slot."""
     cause = error.__cause__
     return isinstance(cause, httpx.HTTPStatusError) and cause.response.status_code == LOCKED

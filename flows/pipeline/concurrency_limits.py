@@ -1,6 +1,6 @@
-"""Global concurrency limits of a Prefect server: slots that several hosts share.
+"""This module creates, reads and deletes global concurrency limits of a Prefect server, whose slots hosts share.
 
-A slot is leased. The worker that holds it renews the lease, so the slots of a crashed worker become free.
+A worker leases a slot and renews the lease. A crashed worker renews nothing, so its slots become free.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from prefect.settings import PREFECT_API_URL
 
 from trailhouse.flows.settings import read_own_prefect_url
 
-# Prefect renews a lease after three quarters of this time. The last quarter allows for a busy host or server.
+# Prefect renews a lease after three quarters of this time. The last quarter is a reserve for a busy host or server.
 LEASE_SECONDS = 120.0
-# Time until the slots of a crashed worker are free: the lease, and up to 30 s until the server notices its end.
+# Longest time until the slots of a crashed worker are free. The server notices the end of a lease within 30 s.
 RELEASE_SECONDS = LEASE_SECONDS + 30
 
 
 def has_shared_server() -> bool:
-    """Return whether runs go to a Prefect server that several hosts may share.
+    """Return whether this process reports its runs to a Prefect server that several hosts may share.
 
     A server that a command started for itself is not shared.
     """
@@ -30,7 +30,7 @@ def has_shared_server() -> bool:
 
 
 def create_limit(name: str) -> None:
-    """Create a global concurrency limit of one slot, unless there is one of this name."""
+    """Create a global concurrency limit of one slot, unless a limit called ``name`` exists."""
     with get_client(sync_client=True) as client:
         try:
             client.read_global_concurrency_limit_by_name(name)
@@ -40,13 +40,13 @@ def create_limit(name: str) -> None:
 
 
 def delete_limit(name: str) -> None:
-    """Delete a global concurrency limit, unless there is none of this name."""
+    """Delete the global concurrency limit called ``name`` if it exists."""
     with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         client.delete_global_concurrency_limit_by_name(name)
 
 
 def has_free_slot(name: str) -> bool:
-    """Return whether a slot of a limit is free. A limit that does not exist counts as free."""
+    """Return whether the limit called ``name`` has a free slot. A limit that does not exist counts as free."""
     with get_client(sync_client=True) as client:
         try:
             limit = client.read_global_concurrency_limit_by_name(name)

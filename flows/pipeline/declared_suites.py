@@ -1,4 +1,4 @@
-"""Find a suite by its name: among the user's own declarations, then among those that come with Trailhouse."""
+"""This module finds suites by name: first in the user's own declarations, then in those that come with Trailhouse."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from trailhouse.models.checkpoints.suite import Suite, find_suite, packaged_suit
 
 
 def suite_directories(settings: Settings) -> list[Path]:
-    """Return the directories of suite declarations. A declaration in the first directory wins."""
+    """Return the directories of suite declarations.
+
+    If both directories declare a suite of the same name, the declaration in the first directory is used.
+    """
     return [settings.suites_directory, packaged_suites_directory()]
 
 
 def find_declared_suite(name: str, settings: Settings) -> Suite:
-    """Return the suite of this name. Raises BadInputError, which lists the known suites, if there is none."""
+    """Return the suite called ``name``. If there is none, raises BadInputError, which lists the known suites."""
     return find_suite(name, suite_directories(settings))

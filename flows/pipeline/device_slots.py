@@ -1,7 +1,7 @@
-"""Device slots: they let only one checkpoint at a time run on a GPU, or on the CPU of a host.
+"""Device slots let only one checkpoint at a time run on a GPU, or on the CPU of a host.
 
-If several hosts share a Prefect server, the slots of a device are a global concurrency limit there, which a person may
-raise. Otherwise a slot is a lock file below the data directory.
+If several hosts share a Prefect server, each device has a global concurrency limit on that server. A person may raise
+this limit, so that several checkpoints run on the device. Otherwise a slot is a lock file in the data directory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trailhouse.flows.pipeline.concurrency_limits import LEASE_SECONDS, create_l
 
 @contextmanager
 def hold_device_slots(devices: Sequence[str], data_directory: Path) -> Iterator[None]:
-    """Wait until each of these devices of this host has a free slot, and hold the slots while the block lasts."""
+    """Wait until each of ``devices`` of this host has a free slot, and hold these slots until the block ends."""
     names = sorted(name_device_slot(platform.node(), device) for device in devices)
     if has_shared_server():
         for name in names:
@@ -31,11 +31,11 @@ def hold_device_slots(devices: Sequence[str], data_directory: Path) -> Iterator[
     directory = data_directory / "device-slots"
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        for name in names:  # every process locks in this order, so that no two wait for each other
+        for name in names:  # sorted, because processes that lock in the same order never wait for each other
             stack.enter_context(FileLock(directory / f"{name}.lock", mode=LOCK_MODE))
         yield
 
 
 def name_device_slot(host: str, device: str) -> str:
-    """Return the name of the slots of a device. ``device`` is a name that ``list_devices`` returned."""
+    """Return the name of the lock or limit of a device. ``device`` is a name that ``list_devices`` returned."""
     return f"trailhouse-device-{host}-{device}"

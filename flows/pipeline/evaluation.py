@@ -1,4 +1,4 @@
-"""Few-shot evaluation as a kind of work: a checkpoint has one unit for every task, number of shots and seed."""
+"""This module makes few-shot evaluation a kind of work. A unit is one task with one number of shots and one seed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
 )
 from trailhouse.warehouse.loading.partition_load import Partition
 
-# A killed run loses up to about this much work. A shorter time would copy the checkpoint's partition more often.
+# Finished evaluations are inserted after this time. If the run is killed, about this much work may be lost. A shorter
+# time would be slower, because each insertion copies the checkpoint's partition.
 INSERT_AFTER_SECONDS = 60.0
 WORDING = Wording(run_kind="evaluation", participle="evaluated", bar="Evaluating", step_bar="Options")
 
@@ -40,7 +41,7 @@ class TaskEvaluation:
 
     suite_id: str
     tasks: Mapping[str, Task]
-    """The tasks by task_id."""
+    """The tasks to evaluate, by task_id."""
     settings: ScoringSettings
     encoder: TaskEncoder = field(default_factory=TaskEncoder)
     wording: Wording = WORDING
@@ -51,7 +52,7 @@ class TaskEvaluation:
         return Partition("raw_option_score", (("model_id", checkpoint.model_id), ("step", checkpoint.step)))
 
     def list_missing(self, client: Client, checkpoint: Checkpoint, units: Sequence[Evaluation]) -> list[Evaluation]:
-        """Return the evaluations whose evaluation key is not in the ledger."""
+        """Return those of ``units`` whose evaluation key is not in the ledger."""
         ledger = read_evaluation_keys(client, self.suite_id, (checkpoint.model_id, checkpoint.step))
         return [unit for unit in units if ledger.get(unit.ledger_key) != unit.evaluation_key]
 
@@ -85,7 +86,7 @@ class TaskEvaluation:
     def insert(
         self, client: Client, results: Iterable[UnitResult[Evaluation]], scoring_run_id: UUID
     ) -> Iterator[InsertedUnit]:
-        """Add finished evaluations to the checkpoint's partition and the ledger, once a minute and at the end."""
+        """Write finished evaluations to the checkpoint's partition and to the ledger, once a minute and at the end."""
         finished: list[EvaluationScores] = []
         inserted_at = time.monotonic()
         for result in results:
@@ -104,7 +105,7 @@ class TaskEvaluation:
 def insert_evaluations(
     client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID
 ) -> Iterator[InsertedUnit]:
-    """Insert evaluations of one checkpoint together, and yield an ``InsertedUnit`` for each."""
+    """Insert several evaluations of one checkpoint in one load, and yield an ``InsertedUnit`` for each evaluation."""
     if finished:
         load_evaluations(client, finished, scoring_run_id)
     for one in finished:

@@ -1,7 +1,7 @@
-"""The protocol of a kind of work, so that the pipeline can do any kind of work on checkpoints.
+"""The protocol of a kind of work. By this protocol, one pipeline can both score a corpus and evaluate tasks.
 
-Scoring a corpus and evaluating tasks are kinds of work. A unit is the work of one ledger entry, such as the scores of a
-checkpoint on a corpus or on a task. A checkpoint has one unit or many.
+The work on a checkpoint consists of one unit or many units. A unit is the work for one ledger entry: the scores of a
+checkpoint on a corpus, or on a task.
 """
 
 from __future__ import annotations
@@ -23,21 +23,24 @@ from trailhouse.warehouse.loading.partition_load import Partition
 
 UnitT = TypeVar("UnitT")
 RunUnit = Callable[[UnitT, Callable[[int], None]], Iterator[pa.RecordBatch]]
-"""Runs the model on a unit and yields rows. It calls its second argument with the number of steps just done."""
+"""A function that runs the model on a unit and yields rows.
+
+Its second argument is a function that it calls with the number of steps that were just done.
+"""
 
 
 @dataclass(frozen=True)
 class Wording:
-    """The words for a kind of work in messages, progress bars and artifacts."""
+    """The words by which messages, progress bars and artifacts name a kind of work."""
 
     run_kind: str
-    """The work as a noun, such as ``scoring``. It is recorded in raw_scoring_run."""
+    """The noun for the work, such as ``scoring``. It is stored in raw_scoring_run."""
     participle: str
     """The word for a checkpoint whose work is done, such as ``scored``."""
     bar: str
     """Title of the progress bar over all checkpoints."""
     step_bar: str
-    """Title of the progress bar within a checkpoint. It names what is counted, such as ``Positions``."""
+    """Title of the progress bar within one checkpoint. The title names the steps, such as ``Positions``."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,16 @@ class InsertedUnit:
 
     row_count: int
     token_count: int
-    """Number of tokens with a log-probability. The speed of a run is computed from it."""
+    """Number of tokens with a log-probability. The speed of a run is computed from this number."""
     item_count: int = 0
-    """Number of items of the task, if the unit is an evaluation."""
+    """Number of items of the task if the unit is an evaluation; otherwise 0."""
     is_copied: bool = False
     """Whether the rows were copied from another checkpoint."""
     mean_log_prob_nats: float | None = None
 
 
 class KindOfWork(Protocol[UnitT]):
-    """Everything that differs between the flows that run models."""
+    """Everything that differs between scoring a corpus and evaluating tasks."""
 
     @property
     def wording(self) -> Wording:
@@ -63,20 +66,20 @@ class KindOfWork(Protocol[UnitT]):
 
     @property
     def settings(self) -> ScoringSettings:
-        """The settings by which models are loaded."""
+        """The settings with which models are loaded."""
 
     @property
     def batch_policy(self) -> str:
-        """A description of how batches are made, for the record of the run."""
+        """A description of how batches are made. It is stored in raw_scoring_run."""
 
     def find_partition(self, checkpoint: Checkpoint) -> Partition:
         """Return the partition that holds the rows of a checkpoint. Only one worker at a time may write to it."""
 
     def list_missing(self, client: Client, checkpoint: Checkpoint, units: Sequence[UnitT]) -> list[UnitT]:
-        """Return the units of a checkpoint that the ledger lacks now."""
+        """Return those of ``units`` that have no entry in the ledger now."""
 
     def name_unit(self, unit: UnitT) -> str:
-        """Return the name of a failed unit in messages; empty if a checkpoint has only one unit."""
+        """Return the name of a unit for error messages; empty if a checkpoint has only one unit."""
 
     def count_steps(self, unit: UnitT) -> int:
         """Return the number of steps of a unit, for the progress bar."""
@@ -84,13 +87,14 @@ class KindOfWork(Protocol[UnitT]):
     def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> AbstractContextManager[RunUnit[UnitT]]:
         """Prepare a loaded model, and yield a function that runs the model on a unit.
 
-        The function raises BadInputError or UsageError if this unit cannot be run. The other units are still run.
+        The yielded function raises BadInputError or UsageError if the model cannot be run on the unit. The pipeline
+        then continues with the next unit.
         """
 
     def insert(
         self, client: Client, results: Iterable[UnitResult[UnitT]], scoring_run_id: UUID
     ) -> Iterator[InsertedUnit]:
-        """Insert the rows of units and then their ledger entries. Yields each unit once its entry is written.
+        """Insert the rows of each unit, then its ledger entry, and then yield the unit.
 
         A unit whose batches raise UnitFailedError is left out.
         """

@@ -1,4 +1,4 @@
-"""What a run did with a checkpoint: the units that were inserted, that failed, and that other workers did."""
+"""The outcome of a checkpoint in a run: the units that were inserted, that failed, and that other workers did."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 
 @dataclass(frozen=True)
 class Failure:
-    """The error of a checkpoint or of one of its units."""
+    """The error by which a checkpoint, or one unit of a checkpoint, failed."""
 
     error: BaseException
     unit_name: str = ""
 
     @property
     def message(self) -> str:
-        """The message of the error, after the name of the unit if only one unit failed."""
+        """The message of the error. If the failure concerns one unit, the unit's name precedes the message."""
         message = self.error.message if isinstance(self.error, TrailhouseError) else describe_error(self.error)
         return f"{self.unit_name}: {message}" if self.unit_name else message
 
@@ -31,24 +31,24 @@ class CheckpointOutcome:
     model_id: str
     step: int
     planned_count: int = 0
-    """Units that the ledger lacked when the run began."""
+    """Number of units that the ledger lacked when the run began."""
     inserted: list[InsertedUnit] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     elsewhere_count: int = 0
-    """Units that another worker did since the run began."""
+    """Number of units that another worker did since the run began."""
     device: str = ""
     attention_implementation: str = ""
     run_seconds: float = 0.0
-    """How long the model ran."""
+    """Seconds for which the model ran."""
 
     @property
     def name(self) -> str:
-        """The name of the checkpoint in messages."""
+        """The name of the checkpoint for messages."""
         return f"{self.model_id} step {self.step}"
 
     @property
     def computed(self) -> list[InsertedUnit]:
-        """The units that the model was run on. Units that were copied are left out."""
+        """The inserted units on which the model was run. Units with copied rows are left out."""
         return [unit for unit in self.inserted if not unit.is_copied]
 
     @property
@@ -57,7 +57,7 @@ class CheckpointOutcome:
         return self.planned_count - len(self.inserted) - self.elsewhere_count
 
     def describe_state(self, wording: Wording) -> str:
-        """Return what became of the checkpoint, in words."""
+        """Return a short text about the state of the checkpoint after the run."""
         if self.failures:
             return f"{wording.participle} in part" if self.inserted or self.elsewhere_count else "failed"
         return wording.participle if self.inserted else f"{wording.participle} by another worker"
@@ -69,13 +69,13 @@ def fail_at_once(model_id: str, step: int, error: BaseException) -> CheckpointOu
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error that is no TrailhouseError as one line."""
+    """Return a one-line description of an error that is not a TrailhouseError."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def release_frames(errors: Sequence[BaseException]) -> None:
-    """Clear the stack frames of stored errors, because variables in these frames hold models and tensors."""
+    """Clear the stack frames of stored errors, because variables in the frames keep models and tensors in memory."""
     for error in errors:
         cause: BaseException | None = error
         while cause is not None:

@@ -1,10 +1,10 @@
-"""What all checkpoints of a run share, and which steps of the pipeline may happen at the same time.
+"""The pipeline of one run: what its checkpoints share, and which of their steps may happen at the same time.
 
 time ──▶   load 1 │ run 1 ────────── │ run 2 ────────── │ run 3 ──────────
                   │ load 2           │ load 3, insert 1 │ load 4, insert 2
 
-Every checkpoint is one Prefect task in its own thread. At any time, at most one checkpoint loads, one runs and one
-inserts, and at most two models are in memory.
+Every checkpoint is one Prefect task in its own thread. At any time, at most one checkpoint is loaded, one is run and
+one is inserted, and at most two models are in memory.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from trailhouse.warehouse.connection import WarehouseAddress
 UnitT = TypeVar("UnitT")
 
 RESIDENT_MODELS = 2
-TASK_THREADS = 3  # one loads, one runs, one waits for its last rows to be inserted
+TASK_THREADS = 3  # one thread loads, one runs, and one waits until its last rows are inserted
 
 
 class PipelineStoppedError(Exception):
-    """The run was interrupted during the work on this checkpoint."""
+    """Raised in the work on a checkpoint when the run was interrupted."""
 
 
 class PipelineSteps:
-    """Lets one checkpoint load, one run and one insert at a time."""
+    """Locks by which, at any time, at most one checkpoint is loaded, one is run and one is inserted."""
 
     def __init__(self) -> None:
         self.resident = threading.Semaphore(RESIDENT_MODELS)
@@ -49,7 +49,10 @@ class PipelineSteps:
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """End the inserting thread when the block ends. After an error or Ctrl-C, its last rows are not waited for."""
+        """Wait at the end of the block until all rows are inserted.
+
+        If the block ends by an error or Ctrl-C, the run is marked as interrupted and nothing is waited for.
+        """
         try:
             yield
         except BaseException:
@@ -73,7 +76,7 @@ class Pipeline(Generic[UnitT]):
     data_directory: Path
     cache: CheckpointCache
     sources: Mapping[str, CheckpointSource]
-    """The source that a model's checkpoints come from, by model_id."""
+    """The source of each model's checkpoints, by model_id."""
     scoring_run_id: UUID = field(default_factory=uuid4)
     steps: PipelineSteps = field(default_factory=PipelineSteps)
 
@@ -81,14 +84,14 @@ class Pipeline(Generic[UnitT]):
 def make_pipeline(
     kind: KindOfWork[UnitT], address: WarehouseAddress, sources: Mapping[str, CheckpointSource], settings: Settings
 ) -> Pipeline[UnitT]:
-    """Return the pipeline that the settings describe."""
+    """Return the pipeline of a run, with the options that the settings state."""
     cache = CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes)
     return Pipeline(kind, address, settings.data_directory, cache, sources)
 
 
 @dataclass
 class StepProgress:
-    """Counts the finished steps of a piece of work, and ends the work if the run was interrupted."""
+    """Counter of the finished steps of a piece of work. It reports the progress, and stops an interrupted run."""
 
     title: str
     detail: str

@@ -1,4 +1,4 @@
-"""Find the checkpoints of a suite, and write suites, checkpoints and corpora to the warehouse's catalogue."""
+"""This module finds the checkpoints of a suite, and writes suites, checkpoints and corpora to the catalogue."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance"
 
 @dataclass(frozen=True)
 class FoundCheckpoints:
-    """The usable and unusable checkpoints of a suite, and where the checkpoints of each model come from."""
+    """The usable and unusable checkpoints of a suite, and the source of each model's checkpoints."""
 
     checkpoints: list[Checkpoint] = field(default_factory=list)
     failed: list[CheckpointOutcome] = field(default_factory=list)
-    """Checkpoints that cannot be used."""
+    """Outcomes of the checkpoints that cannot be used."""
     sources: dict[str, CheckpointSource] = field(default_factory=dict)
     """The source of a model's checkpoints, by model_id."""
     listings: dict[str, Listing] = field(default_factory=dict)
@@ -40,10 +40,10 @@ class FoundCheckpoints:
 
 
 def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
-    """Find, check and hash the checkpoints of every model. For models on the hub, only metadata is read.
+    """Find, check and hash the checkpoints of every model of a suite. For models on the hub, only metadata is read.
 
-    Two kinds of checkpoints are left out without an error: those that the declaration calls damaged, and those whose
-    names say that they are still being written.
+    A checkpoint is left out without an error if the declaration calls it damaged, or if its name says that it is still
+    being written.
 
     Raises BadInputError if a model has no checkpoint at all.
     """
@@ -73,7 +73,7 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
 
 
 def list_damaged(suite: Suite, keys: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return the (model_id, step) pairs that the declaration calls damaged, so that their scores no longer count."""
+    """Return those of the (model_id, step) pairs ``keys`` that the declaration calls damaged."""
     models = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
     return [
         (model_id, step)
@@ -83,7 +83,7 @@ def list_damaged(suite: Suite, keys: Iterable[tuple[str, int]]) -> list[tuple[st
 
 
 def separate_undescribable(listing: Listing) -> Listing:
-    """Move checkpoints whose configuration describes no language model to the failures; return the new listing."""
+    """Return a listing in which a checkpoint counts as failed if its configuration describes no language model."""
     problems: dict[str, BadInputError | None] = {}
     described = Listing(failures=list(listing.failures), unfinished=listing.unfinished)
     for checkpoint in listing.checkpoints:
@@ -102,7 +102,7 @@ def separate_undescribable(listing: Listing) -> Listing:
 
 
 def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
-    """Return the error in the configuration of a checkpoint, or None."""
+    """Return the error if a checkpoint's configuration describes no language model; None otherwise."""
     try:
         check_model_config(checkpoint)
     except BadInputError as error:
@@ -111,9 +111,9 @@ def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
 
 
 def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> dict[str, int]:
-    """Enter a suite, its models and its checkpoints into the catalogue. Returns vocabulary sizes by model_id.
+    """Write a suite, its models and its checkpoints to the catalogue. Returns vocabulary sizes by model_id.
 
-    Raises BadInputError, before anything is written, if a configuration describes no causal language model.
+    Raises BadInputError and writes nothing if a configuration describes no causal language model.
     """
     last_of = {checkpoint.model_id: checkpoint for checkpoint in checkpoints}
     models = [
@@ -152,14 +152,14 @@ def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
 
 
 def register_corpus(client: Client, corpus: Corpus) -> bool:
-    """Enter a corpus and its documents into the catalogue. Returns whether anything was new."""
+    """Write a corpus and its documents to the catalogue. Returns whether anything was written."""
     return load_corpus(client, corpus_record(corpus), document_table(corpus))
 
 
 def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
-    """Read a corpus back from the warehouse, so that models score exactly the texts that are stored.
+    """Read a corpus from the warehouse, so that models score exactly the texts that are stored there.
 
-    Raises BadInputError if there is no such corpus.
+    Raises BadInputError if the warehouse has no corpus of this id.
     """
     chosen = {"corpus_id": corpus_id}
     known = read_columns(client, "raw_corpus", ["corpus_id", "description", "source"], chosen, only_latest=True)

@@ -1,4 +1,4 @@
-"""Copy scores instead of computing them, if a checkpoint with equal weights is scored already or in this run."""
+"""This module copies the scores of a checkpoint if another checkpoint with equal weights has scores."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class CopyPlan:
 
     scored: ScoredPartition
     origin: tuple[str, int]
-    """(model_id, step) of the partition to copy. This run may have to score that partition first."""
+    """(model_id, step) of the partition to copy. If it has no scores yet, this run computes them before the copy."""
 
 
 def split_reusable(
     pending: Sequence[ScoringPlan], ledger: Mapping[tuple[str, int], str]
 ) -> tuple[list[ScoringPlan], list[CopyPlan]]:
-    """Split the work that the ledger lacks into scores to compute and scores to copy.
+    """Split ``pending``, the work that the ledger lacks, into scores to compute and scores to copy.
 
     ``ledger`` holds the score keys of the corpus by (model_id, step). A score key covers weights, configuration,
     tokenizer, corpus and settings, so equal keys mean equal scores, even if the step or the model differs.
@@ -47,7 +47,7 @@ def split_reusable(
 
 
 def copy_reusable(address: WarehouseAddress, copies: Sequence[CopyPlan]) -> list[CheckpointOutcome]:
-    """Copy scores after their origins are scored. Returns the outcomes in the order of ``copies``."""
+    """Copy the scores that ``copies`` plan; their origins must be scored. Returns the outcomes in the same order."""
     outcomes = [CheckpointOutcome(copy.scored.model_id, copy.scored.step, planned_count=1) for copy in copies]
     if not copies:
         return outcomes

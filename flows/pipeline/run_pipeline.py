@@ -1,4 +1,7 @@
-"""Work on all checkpoints of a run in one Prefect task each, and wait for those that other workers hold."""
+"""This module works on the checkpoints of a run. Each checkpoint is one Prefect task.
+
+If another worker holds a checkpoint, the run waits until that worker releases it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ PIPELINE_THREADS = cast(TaskRunner[PrefectFuture[object]], ThreadPoolTaskRunner(
 
 
 def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
-    """Return whether a retry may succeed. An error that a person must correct is not retried."""
+    """Return whether a failed task is retried. It is not retried after an error that a person must correct."""
     error = state.result(raise_on_failure=False)
     if isinstance(error, PipelineStoppedError):
         return False
@@ -51,15 +54,16 @@ def work_on_checkpoint(
     work: CheckpointWork[UnitT],
     pipeline: Pipeline[UnitT],
 ) -> bool:
-    """Do the work on one checkpoint. Returns False if another worker holds the checkpoint."""
+    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds the checkpoint."""
     return do_claimed_work(work, pipeline)
 
 
 def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]) -> list[CheckpointOutcome]:
-    """Work on checkpoints and return their outcomes, in order. A failed checkpoint does not stop the others.
+    """Do ``works`` and return their outcomes in order. A failed checkpoint does not stop the others.
 
-    A checkpoint that another worker holds is tried again when that worker releases it. By then its work is done, or the
-    other worker has died and this run does the work. So every checkpoint has an outcome when this function returns.
+    If another worker holds a checkpoint, this function waits until that worker releases it and then tries again. Either
+    the other worker has done the work by then, or it has died and this run does the work. Every checkpoint therefore
+    has an outcome at the end.
     """
     if not works:
         return []
@@ -88,7 +92,10 @@ def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[Unit
 def run_tasks(
     names: Sequence[str], waiting: dict[str, CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]
 ) -> Iterator[str]:
-    """Run one task per claim. Yields a claim when its task has ended, unless another worker holds the claim."""
+    """Run one task for each claim in ``names``, and yield the names of the claims whose tasks did their work.
+
+    A claim that another worker holds is not yielded.
+    """
     works = [(name, waiting[name]) for name in names]
     futures = [
         work_on_checkpoint.submit(
@@ -108,7 +115,7 @@ def run_tasks(
 
 
 def tell_about_waiting(held_count: int, participle: str) -> None:
-    """Tell the user and the run's log what the run is waiting for."""
+    """Tell the user and the run's log how many checkpoints of other workers the run is waiting for."""
     message = (
         f"waiting for {held_count} checkpoints that other workers hold; claims of crashed workers expire within"
         f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"

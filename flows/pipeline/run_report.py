@@ -1,4 +1,4 @@
-"""Report a run of any kind of work: its record in the warehouse, a table of its checkpoints, and its error."""
+"""This module reports a run: it records the run in the warehouse, tabulates its checkpoints, and raises its errors."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ UnitT = TypeVar("UnitT")
 def report_run(
     pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome], started_at: datetime, done_count: int
 ) -> None:
-    """Record a run, leave a Prefect table of its checkpoints, and raise an error if anything failed.
+    """Record a run, store a table of its checkpoints as a Prefect artifact, and raise an error if any unit failed.
 
-    ``done_count`` is the number of units that were in the ledger when the run began. Raises the errors of
-    ``raise_failures``.
+    ``done_count`` is the number of units that were in the ledger when the run began. ``raise_failures`` describes the
+    errors.
     """
     record_run(pipeline, outcomes, started_at)
     leave_table(pipeline.kind.wording, outcomes)
@@ -67,19 +67,19 @@ def record_run(pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome],
 
 
 def measure_speed(outcomes: Sequence[CheckpointOutcome]) -> float:
-    """Return the tokens per second while models ran. Copied units do not count."""
+    """Return how many tokens the models scored per second of running. Copied units do not count."""
     run_seconds = sum(outcome.run_seconds for outcome in outcomes)
     token_count = sum(unit.token_count for outcome in outcomes for unit in outcome.computed)
     return token_count / run_seconds if run_seconds else 0.0
 
 
 def name_distinct(names: Iterable[str]) -> str:
-    """Return the distinct names, sorted and joined. One run may use several devices, for example."""
+    """Join the distinct names to one text, sorted and with commas. For example, a run may have used several devices."""
     return ", ".join(sorted(set(names) - {""}))
 
 
 def leave_table(wording: Wording, outcomes: Sequence[CheckpointOutcome]) -> None:
-    """Leave a Prefect table with one row per checkpoint, if there are any checkpoints."""
+    """Store a table with one row per checkpoint as a Prefect artifact, unless there are no checkpoints."""
     if outcomes:
         rows = [describe_outcome(wording, outcome) for outcome in outcomes]
         key = f"{wording.participle}-checkpoints"
@@ -87,7 +87,7 @@ def leave_table(wording: Wording, outcomes: Sequence[CheckpointOutcome]) -> None
 
 
 def describe_outcome(wording: Wording, outcome: CheckpointOutcome) -> dict[str, object]:
-    """Return the row of a checkpoint in the table."""
+    """Return the row of a checkpoint for the Prefect table of a run."""
     return {
         "model": outcome.model_id,
         "step": outcome.step,
@@ -101,16 +101,16 @@ def describe_outcome(wording: Wording, outcome: CheckpointOutcome) -> dict[str, 
 
 
 def find_mean_log_prob(inserted: Sequence[InsertedUnit]) -> float | None:
-    """Return the mean log-probability of a checkpoint; None if unknown, or if there is not exactly one unit."""
+    """Return the mean log-probability of the only unit; None if it is unknown or if the number of units is not one."""
     return inserted[0].mean_log_prob_nats if len(inserted) == 1 else None
 
 
 def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done_count: int) -> None:
-    """Raise an error that names every failed checkpoint and unit, if any failed.
+    """Raise an error if any checkpoint or unit failed. The error names all failures.
 
-    ``done_count`` is the number of units that were done before the run. Raises PartialError if any unit is done, before
-    the run or during it. If no unit is done and there is one failure, raises the error of that failure. If there are
-    several failures, raises an AllFailedError with the exit code of the first one.
+    ``done_count`` is the number of units that were done before the run. If any unit is done, before the run or in it,
+    PartialError is raised. If no unit is done, the only error is raised as it is; several errors are raised as one
+    AllFailedError, which has the exit code of the first error.
     """
     failed = [outcome for outcome in outcomes if outcome.failures]
     lines = [f"{outcome.name}: {failure.message}" for outcome in failed for failure in outcome.failures]

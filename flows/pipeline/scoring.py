@@ -1,4 +1,4 @@
-"""Scoring a corpus as a kind of work: the only unit of a checkpoint is its partition of raw_token_score."""
+"""This module makes scoring a corpus a kind of work. A checkpoint has one unit: its partition of raw_token_score."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class CorpusScoring:
         checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
         units: Sequence[ScoredPartition],
     ) -> list[ScoredPartition]:
-        """Return the partitions whose score key is not in the ledger."""
+        """Return those of ``units`` whose score key is not in the ledger."""
         ledger = read_score_keys(client, self.corpus_id)
         return [unit for unit in units if ledger.get((unit.model_id, unit.step)) != unit.score_key]
 
     def name_unit(self, unit: ScoredPartition) -> str:  # noqa: ARG002  # of the protocol
-        """Return an empty name, because a checkpoint has only one unit."""
+        """Return an empty name, because messages need no unit name if a checkpoint has only one unit."""
         return ""
 
     def count_steps(self, unit: ScoredPartition) -> int:
@@ -74,7 +74,7 @@ class CorpusScoring:
     def insert(
         self, client: Client, results: Iterable[UnitResult[ScoredPartition]], scoring_run_id: UUID
     ) -> Iterator[InsertedUnit]:
-        """Replace the partition of each unit, and enter the partition into the ledger."""
+        """Load the scores of each unit into its partition, and then write the ledger row of the partition."""
         for result in results:
             with suppress(UnitFailedError):
                 entry = load_scores(client, result.unit, result.batches, scoring_run_id, result.started_at)
@@ -82,6 +82,6 @@ class CorpusScoring:
 
 
 def describe_entry(entry: LedgerEntry, *, is_copied: bool = False) -> InsertedUnit:
-    """Return a ledger entry as an inserted unit of a checkpoint's outcome."""
+    """Convert a ledger entry to the InsertedUnit that a checkpoint's outcome holds."""
     mean = entry.log_prob_sum_nats / entry.score_count if entry.score_count else None
     return InsertedUnit(entry.score_count, entry.score_count, is_copied=is_copied, mean_log_prob_nats=mean)

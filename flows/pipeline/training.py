@@ -1,4 +1,4 @@
-"""Train the models that a miniature suite lacks."""
+"""This module trains the models of a miniature suite that have no checkpoints yet."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def train_missing(suite: Suite, settings: Settings) -> None:
 
 
 def report_training(event: TrainingProgress) -> None:
-    """Report the progress of the model that took a training step."""
+    """Report the training progress of one model after a training step."""
     detail = f"loss {event.training_loss_nats:.2f} nats"
     report_progress(f"Training {event.model_name}", event.step, event.planned_steps, detail)

@@ -1,6 +1,6 @@
-"""The queue between the thread that runs a model and the thread that inserts the rows.
+"""The queue by which the thread that runs a model passes rows to the thread that inserts them.
 
-The queue holds only a few batches, so the rows of a unit do not have to fit in memory all at once.
+The queue holds only a few batches, so that the rows of a unit do not have to fit in memory all at once.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ QUEUE_POLL_SECONDS = 0.2
 
 
 class UnitFailedError(Exception):
-    """The model did not finish a unit, so all rows of the unit must be dropped."""
+    """Raised to the reader of a unit's rows if the model did not finish the unit. The rows must then be dropped."""
 
 
 @dataclass(frozen=True)
 class _UnitEnd:
-    """The mark in the queue after the last batch of a unit."""
+    """Entry of the queue that marks the end of a unit's batches."""
 
     run_seconds: float
 
@@ -38,27 +38,27 @@ class UnitResult(Generic[UnitT]):
 
     unit: UnitT
     started_at: datetime
-    """When the work on the unit began. The loading of the model is part of this work."""
+    """Time at which the work on the unit began. The work includes loading the model."""
     batches: Iterator[pa.RecordBatch] = field(default_factory=lambda: iter(()))
-    """Must be read to the end before the next result. Reading raises UnitFailedError if the unit failed."""
+    """The rows. All batches must be read before the next result. Reading raises UnitFailedError if the unit failed."""
     run_seconds: float = 0.0
-    """How long the model ran; known once all batches are read."""
+    """Seconds for which the model ran on the unit. The value is known once all batches are read."""
 
 
 class UnitResults(Generic[UnitT]):
-    """The results of a checkpoint's units. The running thread puts them, and the inserting thread reads them."""
+    """The results of a checkpoint's units. One thread runs the model and adds rows; another reads and inserts them."""
 
     def __init__(self) -> None:
         self._queue: Queue[UnitResult[UnitT] | pa.RecordBatch | _UnitEnd | BaseException | None] = Queue(QUEUED_BATCHES)
         self.insertion: Future[None] | None = None
-        """The insertion that reads the results."""
+        """The Future of the thread that reads and inserts the results; None before that thread is started."""
 
     def begin(self, unit: UnitT, started_at: datetime) -> None:
-        """Make this unit the current one. The next batches are its rows."""
+        """Start the result of a unit. Batches that are added from now on are the rows of this unit."""
         self._put(UnitResult(unit, started_at))
 
     def put(self, batch: pa.RecordBatch) -> None:
-        """Add rows to the current unit, once the queue has room. Raises the error of the insertion if it failed."""
+        """Add rows to the current unit; wait if the queue is full. If the insertion has failed, its error is raised."""
         self._put(batch)
         if self.insertion is not None and self.insertion.done():
             self.insertion.result()
@@ -68,15 +68,15 @@ class UnitResults(Generic[UnitT]):
         self._put(_UnitEnd(run_seconds))
 
     def abandon(self) -> None:
-        """Give up the current unit, so that its rows are dropped."""
+        """Tell the reader that the current unit failed, so that the reader drops the unit's rows."""
         self._put(UnitFailedError())
 
     def close(self, error: BaseException | None = None) -> None:
-        """End all results. If an error is given, the insertion ends with this error."""
+        """Tell the reader that no more units follow. If an error is given, it is raised to the reader."""
         self._put(error)
 
     def read(self) -> Iterator[UnitResult[UnitT]]:
-        """Yield the results. Raises the error that ``close`` was called with, if there is one."""
+        """Yield the result of each unit. If ``close`` was called with an error, this error is raised."""
         while (item := self._queue.get()) is not None:
             if isinstance(item, UnitResult):
                 item.batches = self._read_batches(item)
@@ -93,7 +93,7 @@ class UnitResults(Generic[UnitT]):
         result.run_seconds = item.run_seconds
 
     def _put(self, item: UnitResult[UnitT] | pa.RecordBatch | _UnitEnd | BaseException | None) -> None:
-        """Wait for room in the queue, unless the insertion has ended and reads no more."""
+        """Wait until the queue has room, and add an item. If the insertion has ended, the item is dropped."""
         while self.insertion is None or not self.insertion.done():
             with suppress(Full):
                 self._queue.put(item, timeout=QUEUE_POLL_SECONDS)

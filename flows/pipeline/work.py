@@ -1,4 +1,4 @@
-"""The work on one checkpoint: claim it, ask the ledger, fetch, load, wait for the device, run and insert."""
+"""The work on one checkpoint: it is claimed, looked up in the ledger, fetched, loaded, run on a device and inserted."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class CheckpointWork(Generic[UnitT]):
 
 
 def plan_work(checkpoint: Checkpoint, units: Sequence[UnitT]) -> CheckpointWork[UnitT]:
-    """Return the work on a checkpoint, with an outcome in which nothing is done yet."""
+    """Return the work on the units of a checkpoint. Its outcome is empty, because no unit is done yet."""
     return CheckpointWork(checkpoint, units, CheckpointOutcome(checkpoint.model_id, checkpoint.step, len(units)))
 
 
 def find_claim(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> str:
-    """Return the name of the claim that protects the work."""
+    """Return the name of the claim that a worker must hold to do the work."""
     return name_claim(pipeline.kind.find_partition(work.checkpoint))
 
 
 def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> bool:
-    """Do the work and fill its outcome. Returns False, with nothing done, if another worker holds the claim.
+    """Do the work and fill its outcome. If another worker holds the claim, does nothing and returns False.
 
-    Raises errors that concern the whole checkpoint. The error of a single unit is entered into the outcome instead.
+    An error of the checkpoint is raised. An error of a single unit is not raised but stored in the outcome.
     """
     with claim_work(find_claim(work, pipeline), pipeline.data_directory) as claim:
         if not claim.is_ours:
@@ -68,10 +68,10 @@ def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> b
 
 
 def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
-    """Take one checkpoint through the steps of the pipeline.
+    """Fetch, load, run and insert one checkpoint.
 
-    The ledger is asked a second time just before the model runs, because the lease of the claim may have run out on a
-    very busy host. Another worker may have done the work then.
+    The ledger is read before the checkpoint is fetched, and again just before the model runs. The second reading is
+    needed because the lease of the claim may expire on a very busy host, and another worker may then do the work.
     """
     steps, checkpoint = pipeline.steps, work.checkpoint
     work.outcome.failures.clear()  # drops the failures of an earlier attempt
@@ -97,7 +97,7 @@ def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
 
 
 def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list[UnitT]:
-    """Return the units that the ledger lacks now, and note how many another worker has done."""
+    """Return the units that the ledger lacks now, and store in the outcome how many units another worker has done."""
     with connect(pipeline.address) as client:
         missing = pipeline.kind.list_missing(client, work.checkpoint, work.units)
     work.outcome.elsewhere_count = len(work.units) - len(missing) - len(work.outcome.inserted)
@@ -105,7 +105,10 @@ def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list
 
 
 def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: ExitStack) -> Path:
-    """Return a directory with the complete, verified checkpoint. The directory is kept until ``files`` is closed."""
+    """Return a directory with the complete checkpoint.
+
+    If the checkpoint is fetched, it is verified, and the directory is kept until ``files`` is closed.
+    """
     if not checkpoint.is_remote:
         return checkpoint.directory
     name = f"{checkpoint.model_id} step {checkpoint.step}"
@@ -117,7 +120,7 @@ def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: E
 
 
 def load_beside(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[UnitT]) -> PreTrainedModel | None:
-    """Load a model while another one runs. Returns None if the memory does not hold both."""
+    """Load a model while another model runs. Returns None if the memory is too small for both models."""
     if not pipeline.steps.holds_two_models:
         return None
     try:
@@ -143,7 +146,7 @@ def run_units(
 ) -> Future[None] | None:
     """Run a model on units while another thread inserts the rows.
 
-    Returns the insertion, which may still be running. Returns None if there are no units.
+    Returns the Future of the other thread's work, which may not be finished. Returns None if there are no units.
     """
     if not units:
         return None
@@ -171,14 +174,14 @@ def run_units(
     except BaseException as error:
         results.close(error)
         with suppress(BaseException):
-            insertion.result()  # waits until the staging table is dropped
+            insertion.result()  # waits until the inserting thread has dropped its staging table
         raise
     results.close()
     return insertion
 
 
 def insert_units(results: UnitResults[UnitT], work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
-    """Insert the units of a checkpoint. The inserting thread calls this function."""
+    """Insert the rows of a checkpoint's units as they arrive. This function runs in the inserting thread."""
     with connect(pipeline.address) as client:
         for inserted in pipeline.kind.insert(client, results.read(), pipeline.scoring_run_id):
             work.outcome.inserted.append(inserted)

@@ -1,1 +1,1 @@
-"""All that concerns Prefect: its server, the deployment of the standing service, and the handling of crashed runs."""
+"""Code about Prefect: its server, the deployment of the standing service, and the handling of crashed runs."""

@@ -1,4 +1,4 @@
-"""Set runs to crashed if their process or host has died, so that they do not count as running for ever."""
+"""This module makes Prefect mark a run as crashed if its process or host has died. It would run for ever otherwise."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from trailhouse.flows.pipeline.concurrency_limits import has_shared_server
 
 AUTOMATION = "Trailhouse: runs without a heartbeat have crashed"
 HEARTBEAT = "prefect.flow-run.heartbeat"
-SILENCE = timedelta(seconds=120)  # four heartbeats
+SILENCE = timedelta(seconds=120)  # A run sends four heartbeats in this time.
 
 
 def guard_shared_server() -> None:
-    """Install the automation on a Prefect server that several hosts share.
+    """If several hosts share the Prefect server, let it mark runs without a heartbeat as crashed.
 
-    Other servers need no automation, because they end with the command that started them.
+    Other servers do not need this automation, because they end with the command that started them.
     """
     if has_shared_server():
         install_crash_guard()
 
 
 def install_crash_guard(silence: timedelta = SILENCE) -> None:
-    """Let the server set a run to crashed if it has sent no heartbeat for ``silence``.
+    """Let the Prefect server mark a run as crashed if the run has sent no heartbeat for ``silence``.
 
-    This automation is installed once per server.
+    If the server has this automation already, nothing is changed.
     """
     ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
     with suppress(ObjectNotFound, ValueError):

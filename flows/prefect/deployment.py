@@ -1,4 +1,4 @@
-"""The deployment of the standing service: it runs the flow that watches suites, on a schedule and after a push."""
+"""The deployment of the standing service. It runs ``watch_checkpoints`` on a schedule, and when a push is announced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEPLOYMENT = "standing"
 
 @dataclass(frozen=True)
 class WatchedSubjects:
-    """The suites, corpora and tasks of a standing service, as parameters of ``watch_checkpoints``."""
+    """The suites, corpora and tasks of a standing service. They become parameters of ``watch_checkpoints``."""
 
     suites: Sequence[str]
     corpora: Sequence[str]
@@ -48,7 +48,10 @@ def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: 
 
 
 def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_seconds: float) -> RunnerDeployment:
-    """Return the deployment. Only one run is active at a time; a run that becomes due meanwhile is dropped."""
+    """Return the deployment of the standing service.
+
+    Only one run is active at a time. If another run becomes due while it is active, that run is dropped.
+    """
     parameters = {
         "suites": [make_absolute(suite) for suite in subjects.suites],
         "corpora": list(subjects.corpora),
@@ -77,12 +80,12 @@ def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_se
 
 
 def make_absolute(name: str) -> str:
-    """Return the absolute path if a file or directory has this name, else the name."""
+    """Return the absolute path of the file or directory ``name``; if there is none, return ``name`` unchanged."""
     return str(Path(name).resolve()) if Path(name).exists() else name
 
 
 def announce_push(suite_id: str, step: int | None) -> None:
-    """Tell the Prefect server that a suite has a new checkpoint. Returns once the server has the event."""
+    """Send the Prefect server an event that a suite has a new checkpoint, and wait until the server has the event."""
     event = Event(
         event=PUSHED_EVENT,
         resource=Resource({"prefect.resource.id": name_resource(suite_id)}),
@@ -97,5 +100,5 @@ def announce_push(suite_id: str, step: int | None) -> None:
 
 
 def name_resource(suite_id: str) -> str:
-    """Return the name of a suite in Prefect's events."""
+    """Return the name by which Prefect's events identify a suite."""
     return f"trailhouse.suite.{suite_id}"

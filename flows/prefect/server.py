@@ -1,7 +1,7 @@
 """The Prefect server that a command or the standing service starts if PREFECT_API_URL is not set.
 
-It listens on the loopback interface and keeps its history in the data directory. It ends with the process that started
-it, even if that process is killed.
+The server listens on the loopback interface and keeps its history in the data directory. It ends with the process that
+started it, even if that process is killed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ NAME = "the Prefect server"
 START_SECONDS = 300  # enough for a busy machine
 STOP_SECONDS = 20
 
-# The shell waits until its standard input ends. It ends when this process has ended.
+# Script of a shell that kills the process ``pid`` when the shell's standard input ends. The standard input is a pipe
+# from this process, so it ends when this process ends.
 _WATCHER = "read _; kill -9 {pid} 2>/dev/null"
 
 
@@ -48,11 +49,11 @@ class StartedServer:
     log: Path
 
     def wait(self) -> None:
-        """Wait until the server answers. Raises UnreachableError if it ends or takes too long."""
+        """Wait until the server answers. Raises UnreachableError if the server ends or does not answer in time."""
         wait_until_ready(self.process, lambda: is_healthy(self.url), name=NAME, seconds=START_SECONDS, log=self.log)
 
     def end(self) -> None:
-        """End the server. It is killed if it does not end by itself."""
+        """Ask the server to end. If the server does not end in time, kill it."""
         with suppress(UnreachableError):
             end_service(self.process.pid, name=NAME, seconds=STOP_SECONDS)
             return
@@ -62,10 +63,10 @@ class StartedServer:
 
 @contextmanager
 def running_server(settings: Settings) -> Iterator[str]:
-    """Yield the API address of the Prefect server that runs already, or of a server that ends with the block.
+    """Yield the URL of a Prefect server. If none runs yet, a server is started, which ends with the block.
 
-    A server that is started here has all of Prefect's services, and ``find_server`` finds it. Raises UnreachableError
-    if it does not start.
+    The started server has all of Prefect's services, and other processes find it by ``find_server``. Raises
+    UnreachableError if the server does not start.
     """
     configured = find_server(settings)
     if configured is not None:
@@ -87,7 +88,7 @@ def running_server(settings: Settings) -> Iterator[str]:
 def start_command_server(settings: Settings) -> StartedServer:
     """Start a server for the flows of this command. The server ends with this process.
 
-    It has neither web pages nor a scheduler, like Prefect's own temporary server.
+    Like the temporary servers that Prefect itself starts, this server has neither web pages nor a scheduler.
     """
     port = find_free_port()
     command = [sys.executable, "-m", "trailhouse.flows.prefect.command_server", LOOPBACK, str(port)]
@@ -99,8 +100,8 @@ def start_command_server(settings: Settings) -> StartedServer:
 def start_server(command: list[str], port: int, log: Path) -> StartedServer:
     """Start a server that ends with this process, even if this process is killed.
 
-    Ctrl-C does not reach the server, because interrupted runs still report to it and would wait a minute for a dead
-    server.
+    Ctrl-C does not end the server, because interrupted runs still report to the server. They would wait a minute if it
+    had ended.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     process = start_service(command, log)
@@ -109,7 +110,11 @@ def start_server(command: list[str], port: int, log: Path) -> StartedServer:
 
 
 def find_server(settings: Settings) -> str | None:
-    """Return the URL of the Prefect server of the environment, or else of the running standing service, or None."""
+    """Return the URL of the Prefect server that the environment names.
+
+    If the environment names none, return the URL of the running standing service's server. If there is none, return
+    None.
+    """
     configured = read_prefect_url()
     if configured is not None:
         return configured
@@ -123,12 +128,12 @@ def find_directory(settings: Settings) -> Path:
 
 
 def find_record(settings: Settings) -> Path:
-    """Return the file that says where the server of the standing service runs."""
+    """Return the path of the file that holds the process id and URL of the standing service's server."""
     return find_directory(settings) / "server.json"
 
 
 def is_healthy(url: str) -> bool:
-    """Return whether a Prefect server answers."""
+    """Return whether the Prefect server at ``url`` answers."""
     try:
         return httpx.get(f"{url}/health", timeout=30).status_code == httpx.codes.OK
     except httpx.TransportError:

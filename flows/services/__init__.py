@@ -1,1 +1,1 @@
-"""The services that flows use: the warehouse, Superset, and the passwords of a deployment."""
+"""The services that flows use: the warehouse and Superset. The folder also generates the passwords of a deployment."""

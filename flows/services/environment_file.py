@@ -1,4 +1,4 @@
-"""Write the ``.env`` file of a deployment, in which every password is generated."""
+"""This module writes the ``.env`` file of a deployment, with a generated value for every password."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trailhouse.errors import UsageError
 
 @dataclass(frozen=True)
 class Secret:
-    """A variable with a generated value."""
+    """A variable of the ``.env`` file whose value is generated."""
 
     name: str
     purpose: str
@@ -33,10 +33,10 @@ HEADER = "# Passwords of this deployment, read by `docker compose`. Keep the fil
 
 
 def write_environment_file(path: Path, *, replace: bool = False) -> list[str]:
-    """Write generated values of all variables that the compose files need. Only the owner can read the file.
+    """Write a file with generated values for all variables that the compose files need. Only its owner can read it.
 
-    Returns the names of the variables. Raises UsageError if the file exists and ``replace`` is not set, because new
-    passwords would lock everybody out of data that was made with the old passwords.
+    Returns the names of the variables. Raises UsageError if the file exists and ``replace`` is False, because new
+    passwords would lock users out of existing data.
     """
     lines = [f"# {secret.purpose}\n{secret.name}={secrets.token_urlsafe(secret.byte_count)}\n" for secret in SECRETS]
     draft = path.with_name(f"{path.name}.{os.getpid()}.partial")

@@ -1,4 +1,4 @@
-"""Find Superset: the configured one, or the local one of the data directory, which is started when it is needed."""
+"""This module finds Superset at the configured URL. If no URL is configured, it finds or starts a local Superset."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SupersetAddress:
 def locate_installation(settings: Settings) -> SupersetInstallation:
     """Return the local Superset of the data directory, without the variables by which it finds the warehouse.
 
-    This is enough to find or stop Superset, but not to start it.
+    Superset can be found or stopped without these variables, but not started.
     """
     return SupersetInstallation(
         environment=settings.superset_environment.absolute(),

@@ -1,4 +1,4 @@
-"""Find the warehouse: the configured server, or the embedded one, which is started when it is needed."""
+"""This module finds the warehouse: the configured server, or the embedded server, which it starts if necessary."""
 
 from __future__ import annotations
 
