@@ -1,1 +1,1 @@
-"""The command line: it calls the other rooms and does no work of its own."""
+"""The command line. It parses arguments, calls the other parts of Trailhouse, and prints the results."""

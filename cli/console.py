@@ -1,4 +1,4 @@
-"""Output on the terminal: data on stdout, messages and progress bars on stderr."""
+"""This module prints the output of commands: data on stdout, messages and progress bars on stderr."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from rich.table import Table
 from trailhouse.support.files import replacing
 from trailhouse.support.progress import listening
 
-# A pipe or file has no width, so tables get a fixed width there.
+# Tables are as wide as the terminal. If stdout is a pipe or file, which has no width, tables have a fixed width.
 data = Console(width=None if sys.stdout.isatty() else 200)
 messages = Console(stderr=True)
 SECONDS_BETWEEN_LINES = 15.0
 
 
 def say(message: str) -> None:
-    """Print a message for a person."""
+    """Print a message to the user on stderr."""
     messages.print(escape(message), highlight=False, soft_wrap=True)
 
 
@@ -39,7 +39,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(rows: pa.Table, title: str | None = None) -> None:
-    """Print an Arrow table for people. Text from the warehouse is never interpreted as markup."""
+    """Print an Arrow table as a formatted table. Text in the table is never interpreted as markup."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for field in rows.schema:
         is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
@@ -61,7 +61,10 @@ def format_value(value: Any) -> str:  # noqa: ANN401  # a column can hold any ty
 
 
 def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.Table:
-    """Return a table with one row per ``index`` and one column per value of ``column``, filled with ``value``."""
+    """Return a pivot table. It has one row per combination of values of the ``index`` columns.
+
+    Each value of ``column`` becomes a column, which holds the values of the column ``value``.
+    """
     names = list(dict.fromkeys(str(name) for name in rows[column].to_pylist()))
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows.to_pylist():
@@ -95,7 +98,7 @@ def print_rows(rows: pa.Table, *, as_json: bool, as_csv: bool = False, parquet: 
 
 
 class ProgressBars:
-    """Shows one progress bar per named piece of work."""
+    """Progress listener that shows one progress bar per named piece of work."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -108,12 +111,15 @@ class ProgressBars:
         self.progress.update(self.tasks[name], completed=done, total=total, detail=detail)
 
     def note(self, message: str) -> None:
-        """Print a message above the progress bars."""
+        """Print a message to the user above the progress bars."""
         say(message)
 
 
 class ProgressLines:
-    """Writes a line about each named piece of work every 15 s, for logs. Work under 15 s is not mentioned."""
+    """Progress listener for logs. It writes a line about each named piece of work every 15 s.
+
+    Work that takes less than 15 s is not mentioned.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -127,13 +133,13 @@ class ProgressLines:
             say(f"{name}: {done:.0f} of {total:.0f}" + (f", {detail}" if detail else ""))
 
     def note(self, message: str) -> None:
-        """Print a message."""
+        """Print a message to the user."""
         say(message)
 
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """Show progress on stderr inside the block: bars on a terminal, elsewhere a line every 15 s."""
+    """Show the progress of the block on stderr: as bars on a terminal, or as a line every 15 s in a pipe or file."""
     if not messages.is_terminal:
         with listening(ProgressLines()):
             yield

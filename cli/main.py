@@ -1,4 +1,4 @@
-"""The ``trailhouse`` command with its subcommands. An error becomes two lines on stderr and an exit code."""
+"""The ``trailhouse`` command with its subcommands. It prints an error as two lines on stderr and sets the exit code."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def accept_global_options(
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Accept the options that stand before the command."""
+    """Accept the options that stand before the subcommand, such as ``--debug``."""
 
 
 for command in (
@@ -107,12 +107,12 @@ app.add_typer(config.config_app, name="config")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the documented code."""
+    """Run the command line and exit with the exit code of the error, or with 0."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and return the exit code. A traceback is shown with ``--debug`` only."""
+    """Run the command line and return the exit code. The traceback of an error is shown only with ``--debug``."""
     logging.getLogger().addHandler(logging.NullHandler())  # prevents a library of dbt from printing to the terminal
     try:
         result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
@@ -125,7 +125,7 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
     except Exception as error:  # anything else is a defect of Trailhouse
-        from trailhouse.warehouse.failures import explain_failure  # imported late, because it is slow
+        from trailhouse.warehouse.failures import explain_failure  # imported only here, because the import is slow
 
         if (failure := explain_failure(error)) is not None:
             return report_error(f"error: {failure.message}", f"  hint: {failure.hint}", failure.exit_code, arguments)
@@ -136,7 +136,7 @@ def run(arguments: list[str]) -> int:
 
 
 def report_error(message: str, hint: str, exit_code: int, arguments: list[str]) -> int:
-    """Print on stderr what was wrong and what to do next. Returns the exit code."""
+    """Print on stderr what was wrong and what to do next. Returns ``exit_code``."""
     if "--debug" in arguments:
         messages.print(traceback.format_exc(), markup=False, highlight=False)
     say(message)

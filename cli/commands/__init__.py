@@ -1,1 +1,1 @@
-"""The commands of ``trailhouse``, one file each, named after the command."""
+"""The subcommands of ``trailhouse``. Each subcommand has its own file, which has its name."""

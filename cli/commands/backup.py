@@ -19,9 +19,9 @@ def backup(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Copy the warehouse into a directory, with a manifest of row counts and hashes.
+    """Copy the warehouse to a new directory, and write a manifest with row counts and hashes.
 
-    The directory appears when the copy is complete. Do not run this while scores are loaded or marts are derived.
+    The directory appears when the copy is complete. Do not run a backup while scores are loaded or marts are derived.
     """
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.connection import connect

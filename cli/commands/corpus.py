@@ -44,8 +44,8 @@ def add_corpus(
 ) -> None:
     """Read texts into the warehouse as one corpus.
 
-    A .txt file is one document. A .jsonl file holds one object with a field `text` per line. A .parquet file has a
-    column `text`. A corpus of the same name is replaced, and `trailhouse score` then computes its scores again.
+    A .txt file is one document. Every line of a .jsonl file is an object with a field `text`. A .parquet file has a
+    column `text`. If a corpus of this name exists, it is replaced, and `trailhouse score` computes its scores again.
     """
     from trailhouse.flows.pipeline.registration import register_corpus
     from trailhouse.flows.services.warehouse import resolve_address

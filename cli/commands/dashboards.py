@@ -44,7 +44,7 @@ def stop(data_directory: DataDirectoryOption = None) -> None:
 
 @dashboards_app.command()
 def status(as_json: JsonOption = False, data_directory: DataDirectoryOption = None) -> None:
-    """Print the address of Superset, if it is configured or runs."""
+    """Print the address of Superset, if a Superset is configured or the local Superset is running."""
     from trailhouse.flows.services.superset import find_running_superset
 
     superset = find_running_superset(load_settings(data_directory=data_directory))

@@ -26,7 +26,7 @@ def demo(
 ) -> None:
     """Run every step on the miniature suite: train, score, evaluate, derive the marts, summarise and draw.
 
-    Needs no network and no GPU. Steps that are done already are skipped.
+    The command needs no network and no GPU. Steps that are done already are skipped.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)

@@ -22,10 +22,10 @@ def doctor(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Check the installation and the warehouse. The exit code is 4 if there is a problem; each problem has a hint.
+    """Check the installation and the warehouse. Each problem is printed with a hint, and the exit code is then 4.
 
-    With --compare, 2,000 queries are run on the warehouse and on another ClickHouse server, and the answers are
-    compared byte for byte. The user and password of the other server are read from its URL, or from
+    With --compare, 2,000 queries are run on the warehouse and on another ClickHouse server, and the answers of the two
+    servers are compared byte for byte. The user and password of the other server are read from its URL, or from
     TRAILHOUSE_WAREHOUSE_USER and TRAILHOUSE_WAREHOUSE_PASSWORD.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
@@ -42,7 +42,10 @@ def doctor(
 
 
 def report_differences(settings: Settings, url: str, *, as_json: bool) -> None:
-    """Compare the two servers and print the answers that differ. Raises PartialError if there are any."""
+    """Compare the warehouse with the server at ``url``, and print the answers that differ.
+
+    Raises PartialError if any answers differ.
+    """
     from trailhouse.flows.examine_installation import compare_servers
 
     with progress_bars():

@@ -38,7 +38,7 @@ def evaluate(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Evaluate every checkpoint of a suite on multiple-choice tasks, except what is evaluated already.
+    """Evaluate every checkpoint of a suite on multiple-choice tasks. Evaluations that are done already are skipped.
 
     If the command is interrupted or killed, run it again. It resumes where it stopped.
     """

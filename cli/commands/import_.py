@@ -47,12 +47,12 @@ def import_lm_eval(
 ) -> None:
     """Import result files of lm-evaluation-harness, so that its metrics become trajectories.
 
-    Samples files (--log_samples) beside a result file are imported too. From them, multiple-choice tasks become tasks
-    of the warehouse, with the log-probability of every option.
+    Samples files (--log_samples) beside a result file are imported too. They add the log-probability of every option of
+    multiple-choice tasks.
 
-    Each result file belongs to the registered model that has the name in the file. A model that is not registered yet
-    is entered under the suite that declares it, or else under the suite `imported`. Importing a file twice changes
-    nothing. Run `trailhouse transform` afterwards.
+    A result file is assigned to the registered model that has the name in the file. If no such model is registered, a
+    model is registered under the suite that declares it, or else under the suite `imported`. Importing a file twice
+    changes nothing. Run `trailhouse transform` after the import.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)

@@ -20,7 +20,7 @@ def init(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Create the database and bring its schema up to date. Running it again changes nothing."""
+    """Create the database and bring its schema up to date. Running the command again changes nothing."""
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.schema.migrations import (

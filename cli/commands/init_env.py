@@ -16,9 +16,9 @@ def init_env(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file and its passwords.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write generated passwords for a deployment to `.env`, which `docker compose up` reads.
+    """Generate the passwords of a deployment and write them to `.env`, which `docker compose up` reads.
 
-    The compose files have no default passwords, so they need this file. Only the file's owner can read it.
+    The compose files need this file, because they have no default passwords. Only the file's owner can read it.
     """
     from trailhouse.flows.services.environment_file import write_environment_file
 

@@ -21,7 +21,7 @@ def publish(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Publish the dashboards of this version to Superset. Running it again changes nothing.
+    """Publish the dashboards of this version to Superset. Running the command again changes nothing.
 
     Dashboards, charts and datasets that people made themselves are not touched.
     """
@@ -51,7 +51,7 @@ def run_publication(settings: Settings, *, as_json: bool) -> None:
 
 
 def report_drift(settings: Settings, *, as_json: bool) -> None:
-    """Print the differences between Superset and the source. Raises PartialError if there are any."""
+    """Print the differences between Superset and the source. Raises PartialError if there are differences."""
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import check_dashboards, describe_assets
 

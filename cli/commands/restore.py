@@ -20,7 +20,7 @@ def restore(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Replace the content of the warehouse by a backup. The backup is verified first."""
+    """Replace the content of the warehouse by a backup. Before the replacement, the backup is verified."""
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.upkeep import restore as restoring
 

@@ -47,7 +47,7 @@ def score(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Score every checkpoint of a suite on a corpus, except what is scored already.
+    """Score every checkpoint of a suite on a corpus. Checkpoints that are scored already are skipped.
 
     If the command is interrupted or killed, run it again. It resumes where it stopped.
     """

@@ -20,10 +20,10 @@ def serve(
     ] = None,
     data_directory: DataDirectoryOption = None,
 ) -> None:
-    """Serve the embedded warehouse in the foreground, until Ctrl-C or SIGTERM.
+    """Run the embedded warehouse server in the foreground, until Ctrl-C or SIGTERM.
 
-    ClickHouse clients, curl, dbt and dashboards connect to it as to a ClickHouse server. The passwords of the users
-    `admin` and `reader` are in DATA_DIRECTORY/warehouse/*.password.
+    ClickHouse clients, curl, dbt and dashboards connect to this server as to any ClickHouse server. The passwords of
+    the users `admin` and `reader` are in DATA_DIRECTORY/warehouse/*.password.
     """
     from trailhouse.server.serve import serve as serve_embedded
 

@@ -32,7 +32,7 @@ def show_passage(
 ) -> None:
     """Show a document with every token coloured by its trend: learned, forgetting or still learning.
 
-    Without colours (with NO_COLOR, or in a file), marks replace them: {=learned}, {+forgetting}, {-still learning}.
+    With NO_COLOR, or in a file, marks replace the colours: {=learned}, {+forgetting}, {-still learning}.
     """
     from trailhouse.dashboards.passages.passage_page import write_page
     from trailhouse.dashboards.passages.terminal import render_passage

@@ -19,7 +19,7 @@ suite_app = typer.Typer(no_args_is_help=True, help="Suites: families of models w
 
 @suite_app.command("list")
 def list_declared(as_json: JsonOption = False) -> None:
-    """List the suites that come with Trailhouse, and your own."""
+    """List the suites that come with Trailhouse, and the suites that you have added."""
     from trailhouse.flows.pipeline.declared_suites import suite_directories
     from trailhouse.models.checkpoints.suite import list_suites
 

@@ -25,7 +25,7 @@ def transform(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Derive the marts from the raw tables and test them with `dbt build`. Unchanged marts are not derived again."""
+    """Derive the marts from the raw tables with `dbt build`, and test them. Unchanged marts are not derived again."""
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)
     from trailhouse.flows.build_marts import build_marts

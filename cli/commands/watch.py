@@ -37,8 +37,9 @@ def watch(
 ) -> None:
     """Score and evaluate new checkpoints as they appear, and derive the marts, until Ctrl-C or SIGTERM.
 
-    Runs go to the Prefect server at PREFECT_API_URL. If it is not set, the command starts a server on the loopback
-    interface, which ends with the command. A run starts every INTERVAL seconds, and at once after `trailhouse notify`.
+    A run starts every INTERVAL seconds, and also at once after `trailhouse notify`. Runs are recorded by the Prefect
+    server at PREFECT_API_URL. If this variable is not set, the command starts a server on the loopback interface, which
+    ends with the command.
     """
     flags = {"device": device, "data_directory": data_directory, "warehouse_url": warehouse_url}
     settings = load_settings(**flags)
