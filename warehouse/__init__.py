@@ -1,1 +1,1 @@
-"""The warehouse: connection, schema, bulk loads and ledgers. Metrics are derived by dbt, not here."""
+"""This package connects to the warehouse, creates its schema, and loads and reads its tables. dbt derives metrics."""

@@ -1,4 +1,4 @@
-"""Connections to the warehouse: clickhouse-connect clients for the embedded server or a ClickHouse server."""
+"""This module opens connections to the warehouse, which is the embedded server or a ClickHouse server."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from trailhouse.errors import UnreachableError, UsageError
 
 CONNECT_TIMEOUT_SECONDS = 10
 QUERY_TIMEOUT_SECONDS = 3600
-# Timeout of statements that are answered at once. With the longer timeout, a network that drops all packets would block
-# a load for an hour.
+# Timeout of statements that a server answers at once. With QUERY_TIMEOUT_SECONDS instead, a load would hang for an hour
+# if the network drops all packets.
 PROMPT_TIMEOUT_SECONDS = 25
 
 
@@ -37,11 +37,13 @@ class WarehouseAddress:
 
     @classmethod
     def parse(cls, url: str, database: str, user: str = "", password: str = "", cluster: str = "") -> WarehouseAddress:
-        """Parse ``http[s]://[user[:password]@]host[:port]``; ``user`` and ``password`` override the URL.
+        """Parse a URL ``http[s]://[user[:password]@]host[:port]``.
+
+        If ``user`` or ``password`` is given, it replaces the user or password in the URL.
 
         ``cluster`` is the ClickHouse cluster on which tables are created; empty for a single server.
 
-        Raises UsageError if the URL has no host, another scheme, or a port that is not a number.
+        Raises UsageError if the URL is not http or https, has no host, or has a port that is not a number.
         """
         parts = urlsplit(url)
         hint = "write it as http://host:8123 or https://user@host:8443"
@@ -64,7 +66,7 @@ class WarehouseAddress:
 
     @property
     def url(self) -> str:
-        """The address without credentials, for messages."""
+        """The URL of the server without user and password, for messages."""
         return f"{'https' if self.is_secure else 'http'}://{self.host}:{self.port}"
 
 
@@ -75,12 +77,12 @@ def redact_url(url: str) -> str:
 
 
 def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client:
-    """Open a client; if ``needs_database`` is False, the database may be missing.
+    """Open a client of the warehouse. Several threads must not use one client.
 
-    The client uses no ClickHouse session because the server runs only one query of a session at a time. Threads must
-    not share a client.
+    The client uses no ClickHouse session, because a server runs only one query of a session at a time.
 
-    Raises UnreachableError if no server answers, the credentials are refused or the database is missing.
+    Raises UnreachableError if no server answers or the server refuses the user. Unless ``needs_database`` is False, it
+    is also raised if the database does not exist.
     """
     try:
         client = clickhouse_connect.get_client(
@@ -105,8 +107,8 @@ def answering_promptly(client: Client) -> Iterator[None]:
     """Make every statement in the block fail if its answer takes longer than PROMPT_TIMEOUT_SECONDS.
 
     The block is meant for inserts and for statements on staging tables and the ledger, which are answered at once. Long
-    queries inside the block use ``answering_patiently``. Threads must not share the client because the timeout belongs
-    to the client.
+    queries inside the block use ``answering_patiently``. Other threads must not use the client, because the timeout is
+    set on the client.
     """
     with _answering_within(client, PROMPT_TIMEOUT_SECONDS):
         yield
@@ -136,7 +138,11 @@ def _wait_at_most(client: Client, seconds: float) -> Timeout:
 
 
 def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableError:
-    """Return the error to show for a failed connection: no database, no access, untrusted certificate or no server."""
+    """Return the error to show to the user after a connection failed.
+
+    The error says whether the database is missing, the user was refused, the certificate is not trusted, or no server
+    answers.
+    """
     text = str(error)
     if "UNKNOWN_DATABASE" in text:
         return UnreachableError(

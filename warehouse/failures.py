@@ -1,4 +1,4 @@
-"""Failures of the warehouse itself, such as a full disk or a lost connection, with a hint for the user."""
+"""This module explains failures of the warehouse, such as a full disk or a lost connection, with a hint to the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from urllib3.exceptions import HTTPError
 
 from trailhouse.errors import TrailhouseError, UnreachableError
 
-# Each entry has words of the engine's message, their meaning and a hint. The first entry that matches is used.
+# Each entry has words that the engine's error may contain, the meaning of these words, and a hint. The first entry of
+# which a word occurs in the error is used.
 _REASONS = (
     (("NOT_ENOUGH_SPACE", "No space left on device", "errno: 28"),
      "the disk of the warehouse is full", "free some space and run the same command again"),
@@ -21,7 +22,7 @@ _REASONS = (
 
 
 def explain_failure(error: BaseException) -> TrailhouseError | None:
-    """Return the error to show to the user if the warehouse itself failed; None otherwise.
+    """Return the error to show to the user if the warehouse failed; None if ``error`` has another cause.
 
     For example, None is returned if the engine refuses a statement, because that is a defect of Trailhouse.
     """

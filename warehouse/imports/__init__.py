@@ -1,1 +1,1 @@
-"""Imports: evaluation results of other programs, read from their files and written to the raw tables."""
+"""This package reads evaluation results from files of other programs and writes the results to the raw tables."""

@@ -1,4 +1,4 @@
-"""Parsing model name and step from the name of a checkpoint: a hub repository, a revision, a directory or a file."""
+"""This module finds a model name and a step in the name of a repository, a revision, a directory or a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import PurePath
 from trailhouse.errors import UsageError
 
 STEP = re.compile(r"(?:checkpoint|global_step|iter|step)[-_]?(\d{1,18})", re.IGNORECASE)
-# Parts of a path that are never the name of a model.
+# Names of directories and files that are never the name of a model.
 NO_MODEL = re.compile(r"(?:hf|main|model|checkpoints?|final|latest|\.|)", re.IGNORECASE)
 MAXIMUM_STEP = 2**63 - 1
 
@@ -23,9 +23,9 @@ def parse_step(text: str) -> int | None:
 
 
 def parse_model_name(text: str) -> str | None:
-    """Return the model name in a hub repository or path: the last part of the path that can be a model name.
+    """Return the model name in a path or in the name of a hub repository; None if there is none.
 
-    Returns None if the text has no model name.
+    The model name is the last part of the path that can be a model name.
     """
     for part in reversed(PurePath(text.replace("\\", "/")).parts):
         name = STEP.sub("", part).strip("-_. /")
@@ -35,9 +35,9 @@ def parse_model_name(text: str) -> str | None:
 
 
 def compile_path_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile the value of --pattern, a regular expression for paths with a group ``model``, a group ``step`` or both.
+    """Compile the value of the option --pattern, which is a regular expression for the paths of result files.
 
-    Raises UsageError if the value is not a regular expression or has neither group.
+    Raises UsageError if the value is not a regular expression, or has neither a group ``model`` nor a group ``step``.
     """
     hint = r"write it like 'results/(?P<model>[^/]+)/step(?P<step>\d+)'"
     try:

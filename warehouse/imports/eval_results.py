@@ -1,4 +1,4 @@
-"""Writing imported metrics to raw_eval_result."""
+"""This module writes the metrics of imported result files to raw_eval_result."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ def read_latest_import(client: Client) -> str | None:
 def load_results(client: Client, results: Sequence[tuple[ResultFile, str, int]]) -> int:
     """Write the metrics of result files; return how many metrics are new or changed.
 
-    Each result file is given with its model_id and step. If two files state the same metric, the file with the later
-    date is used. A file without a date counts as older than all others. Of several such files, the last is used.
+    ``results`` has a (file, model_id, step) entry for each result file. If several files state the same metric, the
+    file with the latest date is used. A file without a date counts as older than files with a date. If none of the
+    files has a date, the last file is used.
     """
     records: dict[tuple[object, ...], Record] = {}
     for result, model_id, step in sorted(results, key=lambda entry: entry[0].evaluated_at_seconds):

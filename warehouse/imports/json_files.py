@@ -1,4 +1,4 @@
-"""Reading JSON files of other programs; every error names the file, the line if known, and the field."""
+"""This module reads JSON files of other programs. Every error names the file, the field, and, if known, the line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class JsonField:
     """Line number, from 1, in a file with one JSON value per line; None in other files."""
 
     def fail(self, problem: str, hint: str) -> BadInputError:
-        """Return an error about this field; the caller raises it."""
+        """Return an error about this field, which the caller can raise."""
         line = f", line {self.line}" if self.line is not None else ""
         field = f", field {self.name}" if self.name else ""
         return BadInputError(f"{self.file}{line}{field}: {problem}", hint)
@@ -69,7 +69,10 @@ class JsonField:
         raise self.fail(f"{_shorten(self.value)} is not text", AS_WRITTEN)
 
     def read_integer(self, minimum: int, maximum: int) -> int:
-        """Return an integer, written as 2 or 2.0; raises BadInputError if it is not from ``minimum`` to ``maximum``."""
+        """Return the value as an integer. The file may write it as 2 or as 2.0.
+
+        Raises BadInputError if the value is no integer from ``minimum`` to ``maximum``.
+        """
         value = self.value
         is_whole = self.is_number and value == value // 1  # type: ignore[operator]  # it is a number
         if is_whole and minimum <= value <= maximum:  # type: ignore[operator]

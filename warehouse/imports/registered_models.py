@@ -1,4 +1,4 @@
-"""Finding models of the warehouse by the names that other programs use, and registering imported models."""
+"""This module finds models of the warehouse by the names in imported files, and registers models that are new."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trailhouse.warehouse.loading.catalogue import Record, upsert
 
 @dataclass(frozen=True)
 class RegisteredModel:
-    """A model of the catalogue."""
+    """A model that the catalogue of the warehouse has."""
 
     model_id: str
     model_name: str
@@ -40,7 +40,7 @@ def match_model(name: str, known: Iterable[RegisteredModel]) -> str | None:
 
 
 def register_imported_model(client: Client, suite: Record, model: Record) -> None:
-    """Write a model that is known only from imported results; also write its suite if the suite is new.
+    """Write a model that is known only from imported results to the catalogue, and its suite if the suite is new.
 
     ``suite`` is a row of raw_suite; ``model`` holds the known columns of raw_model.
     """

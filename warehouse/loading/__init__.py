@@ -1,1 +1,1 @@
-"""Writing to the raw tables: bulk loads, ledgers and the catalogue."""
+"""This package writes to the raw tables: scores by bulk load, the ledgers, the catalogue, and the results of audits."""

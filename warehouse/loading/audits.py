@@ -1,4 +1,4 @@
-"""Writing and reading the results of audits. An audit counts only if it has a row in raw_audit_run."""
+"""This module writes and reads the results of audits. An audit is ignored unless it has a row in raw_audit_run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from trailhouse.warehouse.loading.row_versions import next_version
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """The result of one check of one checkpoint: a row of raw_checkpoint_audit without the ids of suite and audit."""
+    """The result of one check of one checkpoint, as a row of raw_checkpoint_audit without suite_id and audit_run_id."""
 
     model_id: str
     step: int
     check_name: str
     status: str
-    """ok, wrong, known or unchecked."""
+    """The result: ok, wrong, known (damage that the suite's declaration names) or unchecked."""
     message: str
     """What is wrong; empty if nothing is wrong."""
     hint: str
@@ -31,8 +31,8 @@ class AuditFinding:
     weights_sha256: str
 
 
-# Columns of raw_checkpoint_audit for the fields of AuditFinding, in the same order. The columns of the fields hint and
-# location are called cure and place.
+# Columns of raw_checkpoint_audit for the fields of AuditFinding, in the order of the fields. The field ``hint`` has the
+# column ``cure``, and the field ``location`` has the column ``place``.
 FINDING_COLUMNS = (
     "model_id",
     "step",
@@ -47,9 +47,9 @@ FINDING_COLUMNS = (
 
 
 def read_scored_identities(client: Client, suite_id: str) -> dict[tuple[str, int], frozenset[tuple[str, str, str]]]:
-    """Return the identities of the checkpoints that a suite's complete scores were computed from, by (model_id, step).
+    """Return from which weights, configurations and tokenizers the complete scores of a suite were computed.
 
-    An identity is (weights_sha256, config_sha256, tokenizer_id).
+    The result has a set of (weights_sha256, config_sha256, tokenizer_id) for each (model_id, step).
     """
     rows = client.query(
         "select model_id, step, weights_sha256, JSONExtractString(settings, 'config_sha256'), tokenizer_id"
@@ -70,7 +70,10 @@ def read_latest_audit(client: Client) -> str | None:
 
 
 def read_latest_findings(client: Client, suite_id: str) -> tuple[uuid.UUID | None, list[AuditFinding]]:
-    """Return the id and the findings of a suite's latest finished audit; None and no findings if there is no audit."""
+    """Return the id and the findings of a suite's latest finished audit.
+
+    If the suite has no finished audit, the id is None and there are no findings.
+    """
     runs = client.query(
         "select audit_run_id from raw_audit_run where suite_id = {suite_id:String} order by audited_at desc limit 1",
         parameters={"suite_id": suite_id},
@@ -94,11 +97,11 @@ def write_audit(
     wrong_count: int,
     are_values_read: bool,
 ) -> uuid.UUID:
-    """Write the findings of an audit, and then its row in raw_audit_run; return the id of the audit.
+    """Write the findings of an audit, and then the audit's row in raw_audit_run. Return the id of the audit.
 
-    An audit without a row in raw_audit_run does not count, so an audit that is killed between the two writes has no
-    effect. If the suite's latest audit has the same findings, nothing is written and the id of that audit is returned,
-    because `trailhouse watch` audits every few minutes.
+    Findings of an audit without a row in raw_audit_run are ignored, so an audit that is killed between the two writes
+    has no effect. If the suite's latest audit has equal findings, nothing is written and the id of that audit is
+    returned. Otherwise `trailhouse watch` would write equal findings every few minutes.
     """
     latest_run_id, latest_findings = read_latest_findings(client, suite_id)
     if latest_run_id is not None and sorted(findings, key=repr) == sorted(latest_findings, key=repr):

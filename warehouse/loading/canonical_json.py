@@ -1,4 +1,4 @@
-"""Canonical JSON: equal settings give the same text, so that the SHA-256 of the text can identify the settings."""
+"""This module writes settings as canonical JSON. Equal settings give equal text, so its SHA-256 identifies them."""
 
 from __future__ import annotations
 

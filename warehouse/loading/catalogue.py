@@ -1,4 +1,7 @@
-"""Writing the catalogue: suites, models, checkpoints, corpora, documents and tokens. Repetition changes nothing."""
+"""This module writes the catalogue: suites, models, checkpoints, corpora, documents and tokens.
+
+Writing a record that is already stored changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,20 @@ from trailhouse.warehouse.loading.partition_load import Partition, replace_parti
 from trailhouse.warehouse.loading.row_versions import next_version
 
 Record = Mapping[str, object]
-"""One row of a raw table: its values by column name."""
+"""One row of a raw table, as a mapping from column names to values."""
 
-# Columns with the time at which a row was written. They are ignored when a record is compared with the stored row.
+# Columns with the time at which a row was written. A comparison of a record with the stored row ignores these columns.
 VOLATILE_COLUMNS = frozenset({"updated_at", "discovered_at"})
 
 
 def upsert(
     client: Client, table: str, key: Sequence[str], records: Sequence[Record], written_at: str = "updated_at"
 ) -> int:
-    """Write the records that are new or differ from the stored row of the same key; return how many were written.
+    """Write the records that are new or changed to a table; return how many were written.
 
-    ``table`` is a ReplacingMergeTree table with the version column ``written_at``: the latest row of a key is the valid
-    row. A record that is already stored is not written again, so that ``discovered_at`` keeps its first value.
+    ``table`` is a ReplacingMergeTree table with the version column ``written_at``, in which the latest row of each
+    ``key`` is the valid row. A record that equals the valid row of its key is not written, so that the row's
+    ``discovered_at`` does not change.
     """
     if not records:
         return 0
@@ -47,7 +51,10 @@ def upsert(
 def read_records(
     client: Client, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> dict[tuple[object, ...], tuple[object, ...]]:
-    """Return the valid rows of a ReplacingMergeTree table: values of ``columns``, by the values of ``key``."""
+    """Return the valid row of each key of a ReplacingMergeTree table.
+
+    The result maps the values of the ``key`` columns to the values of ``columns``.
+    """
     with answering_promptly(client):
         result = client.query(f"select {', '.join(columns)} from {table} final")
     key_indices = [columns.index(name) for name in key]
@@ -56,7 +63,7 @@ def read_records(
 
 
 def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
-    """Write a corpus and its documents, unless the warehouse already has them with the same SHA-256.
+    """Write a corpus and its documents, unless the warehouse already has the corpus with the same SHA-256.
 
     ``record`` is a row of raw_corpus, ``documents`` are rows of raw_document. Return whether anything was written.
     """
@@ -77,7 +84,7 @@ def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
 
 
 def load_tokens(client: Client, tokenizer_id: str, corpus_id: str, tokens: pa.Table) -> bool:
-    """Write the tokens of a corpus under one tokenizer, unless the warehouse already has the same token ids.
+    """Write the tokens of a corpus under one tokenizer, unless the warehouse already has equal token ids for them.
 
     ``tokens`` are rows of raw_token, ordered by (document_id, position). Return whether anything was written.
     """

@@ -1,11 +1,11 @@
-"""Tasks, option scores and the evaluation ledger.
+"""This module writes tasks, option scores and the evaluation ledger.
 
-The ledger has one row per evaluation: one checkpoint on one task with one number of shots and one seed. The row is
-marked as complete after the scores are stored.
+The ledger has one row per evaluation, which is one checkpoint on one task with one number of shots and one seed. The
+row is marked as complete after the scores of the evaluation are stored.
 
-All scores of a checkpoint are one partition of ``raw_option_score``. To add evaluations, a new partition is built from
-the scores that stay and the new scores, and it replaces the old one as a whole. Readers therefore see an
-evaluation with all of its scores or not at all.
+All option scores of a checkpoint are one partition of ``raw_option_score``. To add evaluations, a new partition is
+built from the stored scores and the new scores, and it replaces the old partition in one step. Readers therefore see
+either all scores of an evaluation or none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from trailhouse.warehouse.reading.query import ARROW_SETTINGS
 
 LEDGER_KEY_COLUMNS = ("model_id", "step", "task_id", "shot_count", "seed")
 EvaluationLedgerKey = tuple[str, int, str, int, int]
-"""Values of LEDGER_KEY_COLUMNS."""
+"""The key of a ledger row: the values of the columns LEDGER_KEY_COLUMNS."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Evaluation:
 
     @property
     def evaluation_key(self) -> str:
-        """SHA-256 over everything that determines the scores, as 64 hexadecimal digits."""
+        """SHA-256 of everything that determines the scores, as 64 hexadecimal digits."""
         parts = [self.weights_sha256, self.task_sha256, self.tokenizer_id, str(self.shot_count), str(self.seed)]
         return hashlib.sha256("\n".join([*parts, self.settings_json]).encode()).hexdigest()
 
     @property
     def settings_json(self) -> str:
-        """The settings as JSON text, as the ledger stores them."""
+        """The settings as the JSON text that the ledger stores."""
         return write_canonical_json(self.settings)
 
 
@@ -72,7 +72,7 @@ class EvaluationScores:
 
 
 def load_task(client: Client, record: Record, items: pa.Table) -> bool:
-    """Write a task and its items, unless the warehouse already has them with the same SHA-256.
+    """Write a task and its items, unless the warehouse already has the task with the same SHA-256.
 
     ``record`` is a row of raw_task, ``items`` are rows of raw_task_item. Return whether anything was written.
     """
@@ -91,13 +91,13 @@ def load_task(client: Client, record: Record, items: pa.Table) -> bool:
 def read_evaluation_keys(
     client: Client, suite_id: str, checkpoint: tuple[str, int] | None = None
 ) -> dict[EvaluationLedgerKey, str]:
-    """Return the evaluation keys of the complete evaluations of a suite's models, by ledger key.
+    """Return the evaluation keys of the complete evaluations of a suite, by ledger key.
 
     If ``checkpoint`` is given as (model_id, step), only evaluations of this checkpoint are returned.
 
-    An evaluation is complete if its ledger row says so and all of its option scores are stored. The scores are counted
-    because two processes that add evaluations to one checkpoint at the same time may remove each other's scores. An
-    evaluation without its scores is not complete, so it is repeated.
+    An evaluation is complete if its ledger row is marked as complete and all of its option scores are stored. The mark
+    is not enough, because two processes that add evaluations to one checkpoint at the same time may remove each other's
+    scores. An evaluation whose scores were removed is repeated.
     """
     condition = "startsWith(model_id, {prefix:String})"
     parameters: dict[str, str | int] = {"prefix": f"{suite_id}/"}
@@ -124,10 +124,10 @@ def read_latest_evaluation(client: Client) -> str | None:
 
 
 def load_evaluations(client: Client, finished: Sequence[EvaluationScores], scoring_run_id: UUID) -> int:
-    """Add evaluations of one checkpoint to its partition and complete their ledger rows; return the number of scores.
+    """Add the scores of evaluations to the checkpoint's partition, and mark their ledger rows as complete.
 
-    If the process is killed, an evaluation has either a complete ledger row and all of its scores, or no complete
-    ledger row. In the second case it must be repeated.
+    Returns the number of scores. If the process is killed, an evaluation has either a complete ledger row and all of
+    its scores, or no complete ledger row. Without a complete ledger row, the evaluation must be repeated.
 
     Raises ValueError if the evaluations are of several checkpoints.
     """
@@ -163,7 +163,7 @@ def _write_entries(
     *,
     is_complete: bool,
 ) -> None:
-    """Append a ledger row for every evaluation; the latest row of a ledger key is the valid one."""
+    """Append a ledger row for every evaluation. The latest row of a ledger key replaces earlier rows of that key."""
     now = next_version(client, "raw_evaluation_ledger", "evaluated_at", partition.condition)
     rows = [
         {

@@ -1,8 +1,8 @@
-"""Bulk load: rows are inserted into a staging table, and then replace one partition of the target table in one step.
+"""This module loads many rows into a staging table, which then replaces one partition of the target in one step.
 
 create staging table -> insert batches -> check the count -> replace partition -> drop staging table
 
-If a load is killed before the partition is replaced, readers see no change. If it is killed afterwards, all of its rows
+If a load is killed before the partition is replaced, readers see no change. If a load is killed later, all of its rows
 are stored. In both cases the load can be repeated.
 """
 
@@ -22,7 +22,7 @@ from trailhouse.warehouse.connection import answering_patiently, answering_promp
 from trailhouse.warehouse.schema.cluster import LOCAL_SUFFIX, ShardedTable, find_sharded_table
 
 STAGING_PREFIX = "stage_"
-# A staging table that is older than this lifetime is assumed to belong to a killed load.
+# If a staging table is older than this, the load that created it is assumed to be killed.
 STAGING_LIFETIME_HOURS = 24
 # On a cluster, distributed_foreground_insert makes an insert return only when the shards have stored the rows.
 LOAD_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 1, "distributed_foreground_insert": 1}
@@ -32,14 +32,14 @@ PartitionValue = str | int
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition of a table; ``key`` has the columns of the partition key with their values, in order."""
+    """One partition of a table. ``key`` has the name and value of every column of the partition key, in order."""
 
     table: str
     key: tuple[tuple[str, PartitionValue], ...]
 
     @property
     def expression(self) -> str:
-        """The partition as ALTER TABLE expects it, for example ``tuple('suite/model', 5)``."""
+        """The partition in the syntax of ALTER TABLE, for example ``tuple('suite/model', 5)``."""
         values = ", ".join(quote_literal(value) for _, value in self.key)
         return f"tuple({values})"
 
@@ -52,9 +52,9 @@ class Partition:
 def replace_partition(client: Client, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]) -> int:
     """Replace the content of one partition by the rows of the batches; return the number of rows.
 
-    Batches may lack the columns of the partition key; the columns are then added. Repeating a load changes nothing.
+    If batches lack the columns of the partition key, these columns are added. Repeating a load changes nothing.
 
-    Raises BadInputError and changes nothing if there are no rows, because an empty load is a mistake of the caller.
+    If the batches have no rows, raises BadInputError and changes nothing, because an empty load is a mistake.
     """
     with open_staging_table(client, partition) as (staging, sharded):
         row_count = fill_staging_table(client, staging, partition, batches)
@@ -66,9 +66,10 @@ def replace_partition(client: Client, partition: Partition, batches: Iterable[pa
 
 
 def copy_partition(client: Client, source: Partition, target: Partition) -> int:
-    """Replace the target partition by a copy of the source partition with the target's key; return the row count.
+    """Replace the target partition by a copy of the source partition; return the number of rows.
 
-    The rows are copied within the server. Raises BadInputError and changes nothing if the source has no rows.
+    The server copies the rows and gives them the target's key. If the source has no rows, raises BadInputError and
+    changes nothing.
     """
     row_count = read_row(client, f"select count() from {quote_identifier(source.table)} where {source.condition}")[0]
     if row_count == 0:
@@ -85,7 +86,7 @@ def copy_partition(client: Client, source: Partition, target: Partition) -> int:
 
 
 def write_copy(staging: str, source: Partition, target: Partition, columns: list[str]) -> str:
-    """Return the INSERT that fills a staging table with the source's rows under the target's key."""
+    """Return the INSERT statement that copies the source's rows to a staging table and gives them the target's key."""
     constants = {column: quote_literal(value) for column, value in target.key}
     return (
         f"insert into {quote_identifier(staging)} ({', '.join(map(quote_identifier, columns))})"
@@ -95,7 +96,7 @@ def write_copy(staging: str, source: Partition, target: Partition, columns: list
 
 
 def list_insertable_columns(client: Client, table: str) -> list[str]:
-    """Return the columns of a table in order, without ALIAS columns because no values can be inserted into them."""
+    """Return the columns of a table in order. ALIAS columns are left out, because they do not accept values."""
     rows = client.query(
         "select name from system.columns where database = currentDatabase() and table = {table:String}"
         " and default_kind != 'ALIAS' order by position",
@@ -108,12 +109,13 @@ def list_insertable_columns(client: Client, table: str) -> list[str]:
 def open_staging_table(client: Client, partition: Partition) -> Iterator[tuple[str, ShardedTable | None]]:
     """Create a staging table for one load, and drop it when the block ends, even after an error.
 
-    Yields the name of the staging table and, if the partition's table is sharded, its ShardedTable; otherwise None.
+    Yields the name of the staging table and the ShardedTable of the partition's table. The latter is None if the table
+    is not sharded.
     """
     staging = f"{STAGING_PREFIX}{partition.table}_{uuid.uuid4().hex}"
     with answering_promptly(client):
         sharded = find_sharded_table(client, partition.table)
-    # A statement on a cluster gets no short timeout because it waits for the slowest replica.
+    # On a cluster, statements have no short timeout, because a statement waits for the slowest replica.
     with answering_promptly(client) if sharded is None else contextlib.nullcontext():
         try:
             run_statements(client, create_staging_table(staging, partition.table, sharded))
@@ -146,7 +148,7 @@ def drop_staging_table(staging: str, sharded: ShardedTable | None) -> list[str]:
 
 
 def run_statements(client: Client, statements: Iterable[str]) -> None:
-    """Run statements one after the other."""
+    """Run ``statements`` in order."""
     for statement in statements:
         client.command(statement)
 
@@ -154,9 +156,9 @@ def run_statements(client: Client, statements: Iterable[str]) -> None:
 def fill_staging_table(
     client: Client, staging: str, partition: Partition, batches: Iterable[pa.RecordBatch | pa.Table]
 ) -> int:
-    """Insert the batches and return their total number of rows.
+    """Insert the batches into a staging table and return the total number of rows.
 
-    Each batch has its own deduplication token, so that a request that is sent twice is stored once.
+    Each batch has its own deduplication token, so that the server stores a batch only once if it is sent twice.
     """
     row_count = 0
     for index, batch in enumerate(batches):
@@ -172,7 +174,7 @@ def fill_staging_table(
 def add_key_columns(table: pa.Table, partition: Partition) -> pa.Table:
     """Add the columns of the partition key, each with one constant value.
 
-    Strings are dictionary-encoded because this encoding was the fastest to load.
+    Strings are dictionary-encoded, because measurements showed that this encoding loads fastest.
     """
     for column, value in partition.key:
         if column in table.column_names:
@@ -198,7 +200,7 @@ def check_staging_table(client: Client, staging: str, partition: Partition, row_
 
 
 def drop_abandoned_staging_tables(client: Client) -> list[str]:
-    """Drop the staging tables that are more than a day old, which killed loads left; return their names."""
+    """Drop the staging tables that killed loads left, and return their names. These tables are more than a day old."""
     rows = client.query(
         "select name from system.tables where database = currentDatabase() and startsWith(name, {prefix:String})"
         " and metadata_modification_time < now() - toIntervalHour({hours:UInt32})",

@@ -1,8 +1,8 @@
-"""The score ledger: which checkpoint was scored on which corpus, from which weights and with which settings.
+"""The score ledger states which checkpoint was scored on which corpus, from which weights and with which settings.
 
-A checkpoint counts as scored if its ledger row has the expected score key and ``is_complete`` is true. The row is
-written after the scores are stored. Before scores with another key replace stored scores, the row is marked incomplete,
-so that a complete row always describes the stored scores.
+A checkpoint counts as scored if its ledger row has the expected score key and ``is_complete`` is true. A complete row
+is written after the scores are stored. Before scores with another score key replace the stored scores, the row is
+marked as incomplete. Therefore a complete row always describes the stored scores.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class ScoredPartition:
     tokenizer_id: str
     settings: Mapping[str, object]
     window: Mapping[str, int] = field(default_factory=dict)
-    """Context length and stride in tokens. The key omits them because they follow from the settings and the model."""
+    """Context length and stride in tokens. The score key omits both, because they follow from settings and model."""
 
     @property
     def score_key(self) -> str:
-        """SHA-256 over everything that determines the scores, as 64 hexadecimal digits."""
+        """SHA-256 of everything that determines the scores, as 64 hexadecimal digits."""
         parts = [self.weights_sha256, self.corpus_sha256, self.tokenizer_id, write_canonical_json(self.settings)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def settings_json(self) -> str:
-        """The settings and the window as JSON text, as the ledger stores them."""
+        """The settings and the window as the JSON text that the ledger stores."""
         return write_canonical_json({**self.settings, **self.window})
 
     @property
@@ -59,7 +59,7 @@ class ScoredPartition:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One row of the ledger: a partition, its number of scores, and the run that computed them."""
+    """One row of the score ledger: a partition, its number of scores, and the run that computed the scores."""
 
     scored: ScoredPartition
     scoring_run_id: UUID
@@ -93,10 +93,10 @@ def load_scores(
     scoring_run_id: UUID,
     started_at: datetime,
 ) -> LedgerEntry:
-    """Replace the partition by the rows of the batches, then write its ledger row.
+    """Replace the scores in a partition by the rows of the batches, and then write the partition's ledger row.
 
-    If the process is killed, the warehouse has either the complete ledger row and all of its scores, or no complete
-    ledger row with this key. In the second case the load must be repeated.
+    If the process is killed, the warehouse has either a complete ledger row and all of its scores, or no complete
+    ledger row with this score key. Without a complete ledger row, the load must be repeated.
     """
     invalidate_other_key(client, scored, scoring_run_id)
     score_count = replace_partition(client, scored.partition, batches)
@@ -104,13 +104,13 @@ def load_scores(
 
 
 def copy_scores(client: Client, origin: tuple[str, int], scored: ScoredPartition) -> LedgerEntry:
-    """Copy the scores of ``origin``, given as (model_id, step), to a checkpoint with the same score key.
+    """Copy the scores of the checkpoint ``origin`` to a checkpoint with the same score key.
 
-    Equal keys mean equal weights, configuration, tokenizer, corpus and settings, so the model would only compute equal
-    scores again. The new ledger row names the run that computed the scores of ``origin``. If the process is killed, the
-    copy can be repeated like a load.
+    ``origin`` is (model_id, step). Equal score keys mean equal weights, configuration, tokenizer, corpus and settings,
+    so running the model would give equal scores. The new ledger row names the run that computed the scores of
+    ``origin``. If the process is killed, the copy can be repeated.
 
-    Raises BadInputError if the ledger has no complete row for the origin with this score key.
+    Raises BadInputError if the ledger has no complete row of ``origin`` with this score key.
     """
     started_at = datetime.now(UTC)
     scoring_run_id = read_scoring_run(client, origin, scored)
@@ -121,7 +121,7 @@ def copy_scores(client: Client, origin: tuple[str, int], scored: ScoredPartition
 
 
 def read_scoring_run(client: Client, origin: tuple[str, int], scored: ScoredPartition) -> UUID:
-    """Return the run that computed the scores of ``origin`` with the score key of ``scored``.
+    """Return the id of the run that computed the scores of ``origin`` with the score key of ``scored``.
 
     Raises BadInputError if the ledger has no complete row of ``origin`` with this score key.
     """
@@ -148,7 +148,7 @@ def read_scoring_run(client: Client, origin: tuple[str, int], scored: ScoredPart
 def commit_scores(
     client: Client, scored: ScoredPartition, score_count: int, scoring_run_id: UUID, started_at: datetime
 ) -> LedgerEntry:
-    """Write and return the complete ledger row of a partition; its scores must be stored already."""
+    """Write and return the complete ledger row of a partition whose scores are stored already."""
     with answering_promptly(client):
         log_prob_sum_nats = read_row(
             client, f"select sum(toFloat64(log_prob_nats)) from raw_token_score where {scored.partition.condition}"
@@ -168,7 +168,7 @@ def commit_scores(
 def invalidate_scores(client: Client, partitions: Iterable[tuple[str, int, str]]) -> int:
     """Mark the ledger rows of partitions as incomplete; return how many of these rows were complete before.
 
-    A partition is given as (model_id, step, corpus_id). Its scores stay stored, but nothing is derived from them.
+    A partition is given as (model_id, step, corpus_id). The scores stay stored, but no marts are derived from them.
     """
     invalidated_count = 0
     for model_id, step, corpus_id in partitions:
@@ -185,7 +185,7 @@ def invalidate_scores(client: Client, partitions: Iterable[tuple[str, int, str]]
 
 
 def invalidate_other_key(client: Client, scored: ScoredPartition, scoring_run_id: UUID) -> None:
-    """Mark the ledger row of a partition as incomplete if the row has a score key other than that of ``scored``."""
+    """Mark the ledger row of a partition as incomplete, unless the row has the score key of ``scored``."""
     present = read_score_keys(client, scored.corpus_id).get((scored.model_id, scored.step))
     if present is not None and present != scored.score_key:
         write_entry(client, LedgerEntry(scored, scoring_run_id))

@@ -1,1 +1,1 @@
-"""Reading the warehouse: ad-hoc SQL and named questions."""
+"""This package reads the warehouse: it runs ad-hoc SQL and named questions."""

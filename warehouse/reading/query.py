@@ -1,4 +1,4 @@
-"""Reading the warehouse: ad-hoc SQL, columns of a mart, table sizes and which models are scored."""
+"""This module reads the warehouse: it runs ad-hoc SQL, and returns mart columns, table sizes and scored models."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
 
 
 def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
-    """Run one statement and return its rows; if the statement returns no rows, a table without columns.
+    """Run one SQL statement and return its rows. If the statement returns no rows, return a table without columns.
 
-    Raises BadInputError with the engine's message if the statement is refused.
+    Raises BadInputError with the engine's message if the engine refuses the statement.
     """
     text = sql.strip().rstrip(";")
     first_word = COMMENTS.sub("", text).split(None, 1)[:1]
@@ -44,7 +44,7 @@ def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = 
 
 
 def first_line(error: Exception) -> str:
-    """Return the engine's error message on one line, without version and stack trace."""
+    """Return the message of an engine's error on one line, without the engine's version and stack trace."""
     text = str(error).partition("server response: ")[2] or str(error)
     text = text.partition("(version ")[0]
     return " ".join(text.split())
@@ -58,7 +58,7 @@ def read_columns(
     *,
     only_latest: bool = False,
 ) -> pa.Table:
-    """Return columns of a table or mart, ordered by the returned columns.
+    """Return ``columns`` of a table or mart. The rows are ordered by these columns.
 
     ``equals`` maps columns to values and selects the rows with these values. ``only_latest`` reads only the latest row
     of each key of a ReplacingMergeTree table.
@@ -96,7 +96,10 @@ class TableSize:
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """Number of scored checkpoints of a model on a corpus; a model without scores has an empty corpus_id."""
+    """A model, a corpus, and the number of the model's checkpoints that are scored on the corpus.
+
+    A model without scores has an empty corpus_id.
+    """
 
     suite_id: str
     model_id: str

@@ -1,13 +1,13 @@
-"""Named questions: SQL files with a description and parameters, run by name with ``trailhouse ask``.
+"""This module reads and runs named questions, which are SQL files that ``trailhouse ask`` runs by name.
 
-A question is a file ``sql/questions/<subject>/<name>.sql``. It begins with comments:
+A question is a file ``sql/questions/<subject>/<name>.sql``. The file begins with comments:
 
     -- What the question answers, in one sentence.
     -- caveats fct_trend_caveat
     -- parameter corpus_id String = python-docs-validation: what the parameter means
 
-The rest is one SELECT, in which the parameter above is written {corpus_id:String}. The line ``caveats`` is optional. It
-names a mart of caveats. The caveats about the suite and corpus of the question are printed with the answer.
+The rest of the file is one SELECT, in which this parameter is written {corpus_id:String}. The line ``caveats`` is
+optional and names a mart. The mart's caveats about the suite and corpus of the question are printed with the answer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PARAMETER = re.compile(r"-- parameter (\w+) (\w+)(?: = (.*?))?: (.+)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a question. If ``default`` is None, the user must give a value."""
+    """A parameter of a question. If ``default`` is None, the user must give a value for the parameter."""
 
     name: str
     type: str
@@ -120,9 +120,9 @@ def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, 
 
 
 def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str) -> list[str]:
-    """Return the caveats that a mart holds about the models of a suite on a corpus, one line per caveat.
+    """Return the caveats that a mart holds about a suite on a corpus, one line per caveat.
 
-    A line names the models that the caveat concerns, the smallest first, and then gives the caveat.
+    A line lists the models that the caveat concerns, the smallest model first, followed by the caveat.
     """
     about = {"suite_id": suite_id, "corpus_id": corpus_id}
     rows = read_columns(client, mart, ["parameter_count", "model_id", "caveat"], about).to_pylist()

@@ -1,1 +1,1 @@
-"""The schema of the raw tables: numbered migrations, for one server or a cluster."""
+"""This package creates the raw tables, by numbered migrations, on one server or on a cluster."""

@@ -1,11 +1,12 @@
-"""The schema on a cluster: every table is replicated, and the large tables are sharded as well.
+"""This module translates schema statements for a cluster, where all tables are replicated and large ones also sharded.
 
 A table is sharded if model_id is the first column of its partition key, because such tables grow with the number of
 checkpoints. On a cluster, a sharded table consists of two tables: ``<name>_local`` holds the rows and is replicated
 within each shard, and the Distributed table ``<name>`` reads from all shards. All rows of a model and corpus are on one
 shard, so that a token's scores over training are read from one shard.
 
-The other tables are small. Every node has a complete replica of them, so that joins and views need no other node.
+Tables that are not sharded are small. Every node has a complete replica of each, so that joins and views need no other
+node.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from trailhouse.errors import UsageError
 from trailhouse.support.quoting import quote_identifier, quote_literal
 
 LOCAL_SUFFIX = "_local"
-# Path in Keeper and name of a replica. The server replaces the macros {uuid}, {shard} and {replica}. Every table has
-# its own {uuid}, so that tables of the same name in two databases have different paths.
+# The path of a table in Keeper, and the name of a replica. The server replaces the macros {uuid}, {shard} and
+# {replica}. Every table has its own {uuid}, so that tables of the same name in two databases have different paths.
 SHARD_REPLICA = ("'/clickhouse/tables/{uuid}/{shard}'", "'{replica}'")
 WHOLE_REPLICA = ("'/clickhouse/tables/{uuid}/all'", "'{shard}-{replica}'")
 
@@ -40,7 +41,7 @@ _DISTRIBUTED = re.compile(
 
 @dataclass(frozen=True)
 class ClusterSchema:
-    """Translator of schema statements for a cluster; ``sharded`` contains the names of the sharded tables."""
+    """Translator of schema statements for a cluster. ``sharded`` contains the names of the tables to shard."""
 
     cluster: str
     database: str
@@ -48,7 +49,7 @@ class ClusterSchema:
 
     @classmethod
     def read(cls, cluster: str, database: str, statements: Iterable[str]) -> ClusterSchema:
-        """Find the tables to shard: those whose CREATE statement has model_id first in its partition key."""
+        """Return a translator that shards a table if its CREATE statement has model_id first in the partition key."""
         found = [(_CREATE.match(statement), _SHARDED.search(statement)) for statement in statements]
         return cls(cluster, database, frozenset(match["name"] for match, partition in found if match and partition))
 
@@ -58,10 +59,10 @@ class ClusterSchema:
         return f"on cluster {quote_identifier(self.cluster)}"
 
     def write(self, statement: str) -> list[str]:
-        """Translate one statement for the cluster: one statement for a replicated table, two for a sharded table.
+        """Translate one statement for the cluster. A sharded table needs two statements, any other table needs one.
 
-        Raises ValueError if the statement is not CREATE TABLE, ALTER TABLE or DROP TABLE. Migrations cannot use other
-        statements on a cluster.
+        Raises ValueError if the statement is not CREATE TABLE, ALTER TABLE or DROP TABLE, because other statements
+        cannot be translated.
         """
         if (created := _CREATE.match(statement)) is not None:
             return self._create(created["create"], created["name"], statement[created.end() :])
@@ -84,7 +85,7 @@ class ClusterSchema:
 def replicate_engine(definition: str, replica: tuple[str, str]) -> str:
     """Return a CREATE TABLE with its MergeTree engine replaced by the Replicated variant of the engine.
 
-    ``replica`` has the path in Keeper and the replica's name. They become the first two arguments of the engine.
+    ``replica`` has the path in Keeper and the replica's name, which become the first two arguments of the engine.
     """
     match = _ENGINE.search(definition)
     if match is None:
@@ -94,9 +95,9 @@ def replicate_engine(definition: str, replica: tuple[str, str]) -> str:
 
 
 def sharding_key(definition: str) -> str:
-    """Return the sharding expression of a table: a hash of its partition columns without the step.
+    """Return the sharding expression of a table, which is a hash of the partition columns other than the step.
 
-    The step is left out so that all steps of a model and corpus are on one shard.
+    The step is left out, so that all steps of a model and corpus are on one shard.
     """
     match = _SHARDED.search(definition)
     if match is None:
@@ -115,7 +116,7 @@ class ShardedTable:
     key: str
 
     def distribute(self, create: str, name: str, local: str) -> str:
-        """Return the statement that creates a Distributed table ``name`` over ``local``, with this sharding key."""
+        """Return the statement that creates a Distributed table ``name`` over the local tables ``local``."""
         arguments = ", ".join([*map(quote_literal, (self.cluster, self.database, local)), self.key])
         return (
             f"{create} {quote_identifier(self.database, name)} on cluster {quote_identifier(self.cluster)}"
@@ -125,7 +126,7 @@ class ShardedTable:
     def create_staging_table(self, staging: str) -> list[str]:
         """Return the statements that create a staging table that is sharded like this table.
 
-        Rows of the staging table are then on the shard on which they stay after the partition is replaced.
+        Each row of the staging table is therefore on the shard on which it stays when the partition is replaced.
         """
         local = quote_identifier(self.database, staging + LOCAL_SUFFIX)
         return [
@@ -137,12 +138,13 @@ class ShardedTable:
     def replace_partition(self, staging: str, expression: str, server_version: tuple[int, int]) -> list[str]:
         """Return the statements that replace one partition on every shard by the content of the staging table.
 
-        The first statement waits until every replica has all rows of the staging table. A shard that has no rows of the
-        staging table drops its rows of the partition, so that no old rows remain after the number of shards changed.
+        The first statement waits until every replica has all rows of the staging table. If a shard has no rows of the
+        staging table, it drops its rows of the partition. Otherwise old rows could remain after the number of shards
+        changed.
         """
         on_cluster = f"on cluster {quote_identifier(self.cluster)}"
         source = quote_identifier(self.database, staging + LOCAL_SUFFIX)
-        # Since version 26.6, servers accept a source without rows only with this setting. Older servers lack it.
+        # Servers since version 26.6 need this setting if the staging table has no rows. Older servers do not know it.
         allowed = ", allow_replace_partition_from_empty_source = 1" if server_version >= (26, 6) else ""
         return [
             f"system sync replica {on_cluster} {source}",
@@ -169,7 +171,7 @@ def find_sharded_table(client: Client, table: str) -> ShardedTable | None:
 def refuse_cluster(client: Client, database: str, cluster: str = "") -> None:
     """Raise UsageError if the database has tables on a cluster, or if ``cluster`` is not empty.
 
-    Backup and restore refuse clusters because they read through one node, and a node has only the rows of its shard.
+    Backup and restore call this function, because they use one node, and a node has only the rows of its shard.
     """
     rows = client.query(CLUSTER_TABLE, parameters={"database": database}).result_rows
     if rows or cluster:

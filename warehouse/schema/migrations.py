@@ -1,4 +1,4 @@
-"""Schema migrations: numbered SQL files that are applied once, in order.
+"""This module applies schema migrations, which are numbered SQL files. Each migration is applied once, in order.
 
 The table ``schema_migration`` lists the applied migrations, with the SHA-256 of each file.
 """
@@ -49,13 +49,13 @@ class Migration:
 
     @property
     def statements(self) -> list[str]:
-        """The statements of the file; each ends with a semicolon at the end of a line."""
+        """The SQL statements of the file. Each statement ends with a semicolon at the end of a line."""
         return [part.strip() for part in re.split(r";[ \t]*(?:\n|$)", self.text) if part.strip()]
 
 
 @dataclass(frozen=True)
 class AppliedMigration:
-    """The row of a migration in ``schema_migration``."""
+    """The row of ``schema_migration`` for one migration that was applied."""
 
     sha256: str
     statement_count: int
@@ -87,7 +87,7 @@ def read_migrations(folder: Traversable) -> list[Migration]:
 
 
 def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migration]:
-    """Return the migrations that were not applied yet, or only in part; nothing is written.
+    """Return the migrations that were not applied, or were applied only in part. Nothing is written.
 
     Raises UsageError if the file of an applied migration was changed, or if the warehouse has a migration that this
     version of Trailhouse does not know.
@@ -130,7 +130,7 @@ def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> 
 
 
 def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> ClusterSchema | None:
-    """Return the translator for the cluster that the address names; None if it names no cluster."""
+    """Return the translator for the cluster that ``address`` names; None if ``address`` names no cluster."""
     if not address.cluster:
         return None
     statements = [statement for migration in migrations for statement in migration.statements]
@@ -138,10 +138,10 @@ def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> Clust
 
 
 def translate(statement: str, schema: ClusterSchema | None) -> list[str]:
-    """Return the statements to run in place of one statement of a migration.
+    """Return the statements to run for one statement of a migration.
 
-    Without a cluster (``schema`` is None), this is one statement that can be run repeatedly. On a cluster, ``schema``
-    translates it into the statements to run there.
+    Without a cluster (``schema`` is None), the result is one statement that can be run repeatedly. On a cluster,
+    ``schema`` translates the statement.
     """
     repeatable = make_repeatable(statement)
     return [repeatable] if schema is None else schema.write(repeatable)
@@ -159,9 +159,9 @@ def apply_migration(client: Client, migration: Migration, schema: ClusterSchema 
 
 
 def make_repeatable(statement: str) -> str:
-    """Add IF NOT EXISTS to a CREATE statement.
+    """Add IF NOT EXISTS to a CREATE statement, so that it can be run again.
 
-    The addition is needed because a run may be killed after it created the table and before it stored its progress.
+    It is run again if `trailhouse init` was killed after it created the table and before it stored its progress.
     """
     return re.sub(r"\A(create (?:table|view|materialized view)) (?!if not exists)", r"\1 if not exists ", statement)
 

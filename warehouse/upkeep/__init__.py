@@ -1,1 +1,1 @@
-"""Upkeep of a warehouse: backup, restore, health checks, and comparison of two servers."""
+"""This package backs up, restores and checks a warehouse, and compares the answers of two servers."""

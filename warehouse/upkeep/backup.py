@@ -1,11 +1,11 @@
-"""Backups: a directory with the rows of every table and a manifest.
+"""This module writes backups. A backup is a directory with the rows of every table and a manifest.
 
     .copy.1a2b3c4d.partial/   data files first, manifest last
     copy/                     the same directory, renamed once it is complete
 
-A directory without a manifest is not a backup. Rows are read through the client, so that the embedded warehouse and a
-ClickHouse server are backed up in the same way. The manifest has the SHA-256 of every file and the digest of every
-table. The warehouse computes these digests.
+A directory without a manifest is not a backup. Rows are read by queries, so that the embedded warehouse and a
+ClickHouse server are backed up in the same way. The manifest has the SHA-256 of every file, and the digest of every
+table, which the warehouse computes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PIECE_BYTES = 1 << 20
 
 
 def back_up(client: Client, directory: Path, progress: Progress = lambda *_: None) -> Manifest:
-    """Copy the database of the client into the new directory ``directory``. Only a complete copy gets this name.
+    """Copy the database of the client into the new directory ``directory``, which appears when the copy is complete.
 
     Raises UsageError if the directory exists or cannot be written, if a table changed during the copy, or if the
     warehouse is on a cluster, because one node of a cluster has only a part of the rows.
@@ -141,7 +141,7 @@ def _compress(read: Callable[[int], bytes], compressor: zstd.ZstdCompressor) -> 
 
 
 def read_definitions(client: Client) -> dict[str, str]:
-    """Return the CREATE statement of every table and view of the database, by name, without staging tables."""
+    """Return the CREATE statements of the tables and views of the database, by name. Staging tables are left out."""
     rows = client.query(
         "select name, create_table_query from system.tables where database = currentDatabase()"
         " and (engine like '%MergeTree' or engine like '%View') and not startsWith(name, {prefix:String})"
@@ -152,7 +152,7 @@ def read_definitions(client: Client) -> dict[str, str]:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Write the manifest into the directory, and flush the directory to the disk so that it can be renamed."""
+    """Write the manifest to the directory of the backup, and flush the directory to disk before it is renamed."""
     with (directory / MANIFEST).open("x", encoding="utf-8") as file:
         file.write(format_manifest(manifest))
         file.flush()

@@ -1,4 +1,4 @@
-"""The manifest of a backup: its tables and files with their hashes, which are checked during a restore."""
+"""The manifest of a backup lists the tables and files of the backup with hashes. A restore checks these hashes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
 Progress = Callable[[str, int, int, str], None]
-"""Callback for progress: name of the work, number of finished parts, number of all parts, name of the present part."""
+"""Callback that receives the name of the work, the number of finished parts, of all parts, and the part's name."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class BackupTable:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of a backup."""
+    """The description of a backup's content."""
 
     database: str
     created_at: str
@@ -58,12 +58,12 @@ class Manifest:
 
     @property
     def row_count(self) -> int:
-        """Rows of all tables."""
+        """Total number of rows of all tables."""
         return sum(table.row_count for table in self.tables)
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all files."""
+        """Total size of all files in bytes."""
         return sum(file.size_bytes for file in self.files)
 
 

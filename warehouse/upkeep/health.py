@@ -1,4 +1,4 @@
-"""Health checks of a warehouse. Each check returns one finding, with a hint if something is wrong."""
+"""This module checks the health of a warehouse. Each check returns one finding, with a hint if something is wrong."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from trailhouse.warehouse.schema.migrations import Migration, pending_migrations
 Verdict = Literal["ok", "warning", "problem"]
 
 LITTLE_SPACE_FRACTION = 0.1
-# The sums of log-probabilities in ledger and table may differ by this much, because a sum of floating-point numbers
-# depends on the order of the rows.
+# The ledger states the sum of the log-probabilities of a partition. The sum of the stored scores may differ from it by
+# this much per score, because a sum of floating-point numbers depends on the order of the rows.
 SUM_TOLERANCE_NATS_PER_SCORE = 1e-6
 _EXAMPLES = 3
 
@@ -34,7 +34,7 @@ class HealthFinding:
 
 
 def examine_warehouse(client: Client, migrations: list[Migration]) -> list[HealthFinding]:
-    """Run all checks of the warehouse. If a check raises an error, its finding has the verdict problem."""
+    """Run all checks of the warehouse. If a check raises an error, its finding has the verdict ``problem``."""
     checks: list[tuple[str, Callable[[], HealthFinding]]] = [
         ("engine", lambda: check_engine(client)),
         ("migrations", lambda: check_migrations(client, migrations)),
@@ -85,7 +85,7 @@ def check_disk(client: Client) -> HealthFinding:
 
 
 def check_ledger(client: Client) -> HealthFinding:
-    """Check that the scores of every complete partition have the count and the sum that the ledger states."""
+    """Check that the stored scores of every complete partition have the number and the sum that the ledger states."""
     rows = client.query(
         "select ledger.model_id, ledger.corpus_id, ledger.step, ledger.score_count, score.score_count"
         " from raw_score_ledger as ledger final left join ("
@@ -110,7 +110,7 @@ def check_ledger(client: Client) -> HealthFinding:
 
 
 def name_examples(partitions: Iterable[tuple[str, str, int]]) -> str:
-    """Return the first few of the given (model_id, corpus_id, step) as text."""
+    """Return the first few partitions, which are (model_id, corpus_id, step), as text."""
     return ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step in islice(partitions, _EXAMPLES))
 
 

@@ -1,4 +1,4 @@
-"""Restoring a backup: a new database is filled, compared with the manifest, and then renamed."""
+"""This module restores a backup. It fills a new database, compares it with the manifest, and then renames it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def restore(
 
 
 def find_filled_table(client: Client, database: str) -> str:
-    """Return the name of a table that has rows, other than ``schema_migration``; empty if there is none."""
+    """Return the name of a table that has rows; empty if there is none. The table ``schema_migration`` is ignored."""
     rows = client.query(
         "select table from system.parts where active and database = {database:String} and rows > 0"
         " and table != 'schema_migration' order by table limit 1",
@@ -66,9 +66,9 @@ def find_filled_table(client: Client, database: str) -> str:
 
 
 def fill_database(client: Client, directory: Path, manifest: Manifest, progress: Progress) -> None:
-    """Create the tables, insert the files and compare the digests.
+    """Create the tables of a backup, insert the rows of its files, and compare the digests of the tables.
 
-    Raises BadInputError naming the first table whose digest differs from the manifest.
+    Raises BadInputError, which names the first table whose digest differs from the manifest.
     """
     for table in manifest.tables:
         client.command(move_definition(table.definition, table.name, str(client.database)))
@@ -97,7 +97,7 @@ def compare_table(client: Client, table: BackupTable) -> None:
 
 
 def move_definition(definition: str, name: str, database: str) -> str:
-    """Return a CREATE statement changed so that it creates the table or view ``name`` in ``database``."""
+    """Change a CREATE statement so that it creates the table or view ``name`` in ``database``. Return the result."""
     match = re.match(r"(CREATE (?:TABLE|VIEW|MATERIALIZED VIEW)) \S+", definition)
     if match is None:
         raise BadInputError(f"the backup has no CREATE statement for {name}: {definition[:60]}", "use another backup")
@@ -114,7 +114,7 @@ def rename_references(definition: str, old: str, new: str) -> str:
 
 
 def exchange_databases(client: Client, new: str, name: str) -> None:
-    """Rename the database ``new`` to ``name``; a database that was called ``name`` before is dropped."""
+    """Rename the database ``new`` to ``name``. If a database ``name`` exists, it is dropped."""
     replaced = f"replaced_{name}_{uuid.uuid4().hex[:8]}"
     if client.query("exists database " + quote_identifier(name)).result_rows[0][0]:
         client.command(f"rename database {quote_identifier(name)} to {quote_identifier(replaced)}")

@@ -1,4 +1,4 @@
-"""Comparing two servers with queries that need no tables. Every ClickHouse must return the same bytes for them."""
+"""This module compares two ClickHouse servers by queries that need no tables. Both must return the same bytes."""
 
 from __future__ import annotations
 
@@ -98,9 +98,10 @@ class Difference:
 
 
 def generate_queries(companion_count: int = 1) -> list[str]:
-    """Return the queries: every expression of _SCALARS in every query of _SHAPES.
+    """Return queries for a comparison of servers: every query of _SHAPES with every expression of _SCALARS.
 
-    A shape with two expressions is filled with each first expression and ``companion_count`` different second ones.
+    If a shape has a second expression, it is used with ``companion_count`` different second expressions for each first
+    expression.
     """
     queries = []
     for number, scalar in enumerate(_SCALARS):
@@ -111,9 +112,9 @@ def generate_queries(companion_count: int = 1) -> list[str]:
 
 
 def choose_formats(queries: list[str], count: int = 4) -> list[tuple[str, str]]:
-    """Return (query, format) pairs: every query in ``count`` formats.
+    """Return ``count`` pairs (query, output format) for every query.
 
-    Neighbouring queries get different formats, so that all formats are used.
+    Neighbouring queries have different output formats, so that all formats are used.
     """
     return [
         (query, FORMATS[(number + step * 4) % len(FORMATS)])
@@ -123,9 +124,10 @@ def choose_formats(queries: list[str], count: int = 4) -> list[tuple[str, str]]:
 
 
 def compare_answers(client: Client, other: Client, asked: list[tuple[str, str]]) -> Iterator[Difference | None]:
-    """Send each query to both servers; yield its Difference, or None if the answers are equal.
+    """Send each query to both servers, and yield a Difference, or None if both answers are equal.
 
-    Two errors are equal if they have the same error code. Raises UnreachableError if a server stops answering.
+    ``asked`` has (query, output format) pairs. Two errors count as equal if they have the same error code. Raises
+    UnreachableError if a server stops answering.
     """
     for query, output_format in asked:
         answer, other_answer = ask(client, query, output_format), ask(other, query, output_format)
@@ -134,7 +136,7 @@ def compare_answers(client: Client, other: Client, asked: list[tuple[str, str]])
 
 
 def ask(client: Client, query: str, output_format: str) -> bytes:
-    """Return the answer of a server; if the server refuses the query, the code of its error."""
+    """Send a query to a server and return the answer. If the server refuses the query, return the error code."""
     try:
         return client.raw_query(query, fmt=output_format)
     except ClickHouseError as error:

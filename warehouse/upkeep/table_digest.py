@@ -1,4 +1,7 @@
-"""Digest of a table: the number of rows, and a hash of the rows that does not depend on the order of the rows."""
+"""This module computes the digest of a table, which consists of the number of rows and a hash of the rows.
+
+The hash does not depend on the order of the rows.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class TableDigest:
 
 
 def list_stored_tables(client: Client) -> dict[str, str]:
-    """Return the tables of the database that store rows, with their engines; staging tables are left out."""
+    """Return the engines of the tables that store rows, by table name. Staging tables are left out."""
     rows = client.query(
         "select name, engine from system.tables where database = currentDatabase() and engine like '%MergeTree'"
         " and not startsWith(name, {prefix:String}) order by name",
@@ -31,7 +34,7 @@ def list_stored_tables(client: Client) -> dict[str, str]:
 
 
 def list_stored_columns(client: Client, table: str) -> list[str]:
-    """Return the columns of a table that are stored, in order; computed columns are left out."""
+    """Return the stored columns of a table, in order. Computed columns are left out."""
     rows = client.query(
         "select name from system.columns where database = currentDatabase() and table = {table:String}"
         " and default_kind not in ('ALIAS', 'MATERIALIZED', 'EPHEMERAL') order by position",
@@ -41,7 +44,10 @@ def list_stored_columns(client: Client, table: str) -> list[str]:
 
 
 def final_clause(engine: str) -> str:
-    """Return `` final`` for a ReplacingMergeTree table because it may hold earlier rows of a key; otherwise empty."""
+    """Return the keyword `` final`` for a ReplacingMergeTree table, and an empty string for any other table.
+
+    A ReplacingMergeTree table may still hold earlier rows of a key. The keyword leaves them out.
+    """
     return " final" if engine.endswith("ReplacingMergeTree") else ""
 
 

@@ -1,1 +1,1 @@
-"""Results and samples files of lm-evaluation-harness."""
+"""This package reads result files and samples files of lm-evaluation-harness."""

@@ -1,8 +1,8 @@
-"""Parsing result files of lm-evaluation-harness, in the formats before and since version 0.4.
+"""This module parses result files of lm-evaluation-harness, both in the format before version 0.4 and in the later one.
 
-Before version 0.4, a metric and its standard error are called `acc` and `acc_stderr`. Since version 0.4, the name of
-the answer filter is appended: `acc,none` and `acc_stderr,none`. This module removes the filter `none`, so that a metric
-has the same name in both formats.
+Before version 0.4, a metric and its standard error are called, for example, `acc` and `acc_stderr`. Since version 0.4,
+the name of the answer filter is appended: `acc,none` and `acc_stderr,none`. This module removes the filter `none`, so
+that a metric has the same name in both formats.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ResultFile:
 
 
 def list_result_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the given files and all *.json files below the given directories; every file occurs once.
+    """Return the files in ``paths``, and all *.json files below the directories in ``paths``. Every file occurs once.
 
     Raises BadInputError if a path does not exist or a directory contains no *.json file.
     """
@@ -76,7 +76,7 @@ def list_result_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def is_result_file(top: JsonField) -> bool:
-    """Return whether a JSON file contains results; output directories also contain other JSON files."""
+    """Return whether a JSON file of the harness contains results. The harness also writes other JSON files."""
     return isinstance(top.value, dict) and "results" in top.value
 
 
@@ -138,7 +138,7 @@ def read_revision(config: JsonField | None) -> str:
 
 
 def read_metrics(top: JsonField) -> Iterator[Metric]:
-    """Yield the metrics of all tasks and of all groups of tasks; the metrics of a group are averages."""
+    """Yield the metrics of all tasks and of all groups of tasks. A metric of a group is an average over its tasks."""
     results = top.require("results")
     for task in results.items():
         if not task.key.strip():
@@ -147,7 +147,7 @@ def read_metrics(top: JsonField) -> Iterator[Metric]:
 
 
 def read_task_metrics(top: JsonField, task: JsonField) -> Iterator[Metric]:
-    """Yield the metrics of one task; ``top`` is the file, ``task`` is the task's object in `results`."""
+    """Yield the metrics of one task. ``top`` is the value of the file, and ``task`` the task's object in `results`."""
     shot_count, version = read_shots(top, task.key), read_version(top, task.key)
     directions = find_object(top, "higher_is_better", task.key)
     item_counts = find_object(top, "n-samples", task.key)
@@ -205,8 +205,8 @@ def find_below(top: JsonField, section: str, task_id: str) -> JsonField | None:
 def read_shots(top: JsonField, task_id: str) -> int:
     """Return the number of exemplars of a task.
 
-    The first of these that the file states is used: `n-shot` of the task, `num_fewshot` in the task's configuration,
-    `num_fewshot` in the run's configuration. If the file states none of them, the number is 0.
+    The number is `n-shot` of the task. If the file lacks this field, the number is `num_fewshot` in the task's
+    configuration, then `num_fewshot` in the run's configuration, and 0 if the file has none of these fields.
     """
     config, task_config = top.find("config"), find_below(top, "configs", task_id)
     stated = (

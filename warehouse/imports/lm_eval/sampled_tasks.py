@@ -1,7 +1,7 @@
-"""Tasks of lm-evaluation-harness, reconstructed from samples files.
+"""This module reconstructs tasks of lm-evaluation-harness from samples files.
 
-A run may evaluate only some items of a task. If two samples files agree on all items that occur in both, the task has
-the items of both files. If the files differ in an item, they contain two different versions of the task.
+A run may evaluate only some items of a task, so a samples file may lack items. If two files agree on the items that
+occur in both, the task has the items of both files. If the files differ in an item, they hold two versions of the task.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.warehouse.imports.lm_eval.samples_files import SampledItem, SampleSettings
 from trailhouse.warehouse.loading.catalogue import Record
 
-# Prefix of the task_id. Tasks from task files have no slash in their task_id, so the slash keeps the two kinds apart.
+# Prefix of the task_id of an imported task. The slash distinguishes imported tasks from tasks of Trailhouse's own task
+# files, because a task_id of the latter has no slash.
 PREFIX = "lm-eval/"
 FORMAT = "lm-evaluation-harness samples"
 
 ItemContent = tuple[tuple[str, bool], ...]
-"""Text of each option of an item, and whether the option is correct."""
+"""The options of an item. Each option is a pair of its text and whether it is correct."""
 
 
 @dataclass(frozen=True)
 class SampledTask:
-    """A task with the items that occur in its samples files."""
+    """A task of lm-evaluation-harness, with the items that occur in the imported samples files."""
 
     task_id: str
     task_version: str
@@ -37,9 +38,10 @@ class SampledTask:
     """Options by item_id."""
 
     def find_difference(self, version: str, items: Sequence[SampledItem]) -> SampledItem | None:
-        """Return the first item whose options differ from the options in this task; None if there is none.
+        """Return the first of ``items`` whose options differ from the item's options in this task; None if none differ.
 
-        An item that this task does not have is no difference. If ``version`` differs, the first item is returned.
+        An item that this task does not have is not a difference. If the task has another version than ``version``, all
+        items count as different, and the first item is returned.
         """
         if version != self.task_version:
             return items[0]
@@ -60,7 +62,7 @@ class SampledTask:
 
 
 def describe(item: SampledItem) -> ItemContent:
-    """Return the options of an item, for comparing the items of two files."""
+    """Return the options of an item in the form in which the items of two files are compared."""
     return tuple((option.text, option.is_correct) for option in item.options)
 
 
@@ -81,7 +83,7 @@ def begin_task(settings: SampleSettings, items: Sequence[SampledItem]) -> Sample
 
 
 def read_sampled_task(client: Client, task_id: str) -> SampledTask | None:
-    """Return a task from the warehouse; None if the warehouse does not have it."""
+    """Read a task that an earlier import wrote to the warehouse; None if the warehouse has no such task."""
     task = client.query(
         "select toString(task_sha256), prompt_format from raw_task final where task_id = {task_id:String}",
         parameters={"task_id": task_id},
@@ -104,7 +106,7 @@ def read_sampled_task(client: Client, task_id: str) -> SampledTask | None:
 
 
 def task_record(task: SampledTask, settings: SampleSettings) -> Record:
-    """Return the row of raw_task, without ``updated_at``."""
+    """Return the row of raw_task for a task. The column ``updated_at`` is not part of the row."""
     form = {
         "task_version": task.task_version,
         "task_prefix": settings.description,
@@ -127,7 +129,10 @@ def task_record(task: SampledTask, settings: SampleSettings) -> Record:
 
 
 def task_item_rows(task: SampledTask) -> list[dict[str, object]]:
-    """Return the rows of raw_task_item, without ``task_id``: one per option, ordered by item and option."""
+    """Return the rows of raw_task_item for a task, one row per option, ordered by item and option.
+
+    The column ``task_id`` is not part of the rows.
+    """
     return [
         {
             "item_id": item_id,

@@ -1,14 +1,14 @@
-"""Parsing samples files of lm-evaluation-harness: the log-probability of every option of every item of a task.
+"""This module parses samples files of lm-evaluation-harness, which hold the log-probability of every option of a task.
 
-``lm_eval --log_samples`` writes one samples file per task into the directory of the run's result file. A line is one
-item (called document by the harness) with the requests to the model and the answers of the model:
+``lm_eval --log_samples`` writes one samples file per task into the directory of the run's result file. A line of the
+file holds one item (called document by the harness), the requests to the model, and the answers of the model:
 
     arguments   {"gen_args_0": {"arg_0": prompt, "arg_1": option}, ...}    before 0.4.3: [[prompt, option], ...]
     resps       [[["-3.25", "False"]], ...]                                before 0.4.3: [[[-3.25, false]], ...]
     target      "1"                                                        index of the correct option
 
-For tasks with the metric ``acc_mutual_info``, every option is requested with a prompt and then again without a prompt.
-The answers without a prompt are the unconditional log-probabilities.
+For tasks with the metric ``acc_mutual_info``, the requests for all options occur twice: first with the prompt, and then
+without a prompt. The answers to requests without a prompt are the unconditional log-probabilities.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ class SampledItem:
     """File and line of the item, for error messages."""
     item_id: int
     question: str
-    """The prompt without description and exemplars, if these can be recognised in the prompt."""
+    """The prompt of the item. The task's description and the exemplars are removed from it if they are recognised."""
     options: tuple[SampledOption, ...]
 
 
 def list_samples_files(result_file: Path, task_names: Sequence[str]) -> dict[Path, str]:
     """Return the samples files of the run that wrote a result file. The value of each file is its task.
 
-    A samples file is in the directory of the result file, has the same time in its name, and its name before the time
-    ends in the name of its task.
+    A samples file of this run is in the directory of the result file and has the same time in its name. The part of its
+    name before the time ends with the name of its task.
     """
     found: dict[Path, str] = {}
     for file in sorted(result_file.parent.glob("*.jsonl")):
@@ -88,7 +88,7 @@ def list_samples_files(result_file: Path, task_names: Sequence[str]) -> dict[Pat
 
 
 def find_result_file(samples_file: Path) -> Path | None:
-    """Return the result file of the run that wrote a samples file; None if it is not in the same directory."""
+    """Return the result file of the run that wrote a samples file; None if its directory has no such result file."""
     beside = sorted(samples_file.parent.glob("*.json"), key=lambda file: (not file.stem.startswith("results"), file))
     return next((file for file in beside if _read_stamp(file) == _read_stamp(samples_file)), None)
 
@@ -131,7 +131,7 @@ def read_samples(file: Path, settings: SampleSettings) -> list[SampledItem]:
         if item_id in items:
             if filters[item_id] == answer_filter:
                 raise document.fail(f"document {item_id} is there twice", "keep one of the lines")
-            continue  # This line repeats the answers to an item, under another answer filter.
+            continue  # The line repeats the answers of an item that was read, under another answer filter.
         filters[item_id] = answer_filter
         items[item_id] = _read_item(line, item_id, requests, settings)
     if not items:
@@ -148,7 +148,7 @@ def _read_item(line: JsonField, item_id: int, requests: list[JsonField], setting
     if count < 2:
         raise line.require("arguments").fail("there are fewer than two options", AS_WRITTEN)
     unconditional: list[float | None] = [*log_probs[count:]] or [None] * count
-    # If the task is to fill a gap, each prompt contains its option, and the continuation is the same for all options.
+    # In tasks that fill a gap in a text, each prompt contains an option, and all options have the same continuation.
     are_prompts_alike = len({prompt for prompt, _ in pairs[:count]}) == 1
     texts = [
         continuation.removeprefix(settings.target_delimiter)
@@ -206,7 +206,7 @@ def _read_pair(request: JsonField) -> tuple[str, str]:
 
 
 def _read_log_prob(answers: JsonField) -> float:
-    """Return the log-probability in the first answer to a request; the file may state it as a number or as text."""
+    """Return the log-probability in the first answer to a request. In the file, it may be a number or a text."""
     field = answers
     for _ in range(2):
         inner = field.elements()
@@ -225,7 +225,7 @@ def _read_log_prob(answers: JsonField) -> float:
 def _read_target(target: JsonField, texts: Sequence[str]) -> set[int]:
     """Return the indices of the correct options.
 
-    The target is an index, a list of indices, or the text of an option; True and False stand for 1 and 0.
+    The target is an index, a list of indices, or the text of an option. True and False stand for the indices 1 and 0.
     """
     stated = target.value
     text = stated.strip() if isinstance(stated, str) else ""
@@ -239,7 +239,7 @@ def _read_target(target: JsonField, texts: Sequence[str]) -> set[int]:
     indices = stated if isinstance(stated, list) else [stated]
     if indices and all(isinstance(value, int) and 0 <= value < len(texts) for value in indices):
         return {int(value) for value in indices}
-    if text in texts:  # The text of the option is a number.
+    if text in texts:  # The target is no valid index. It is the text of an option that happens to be a number.
         return {texts.index(text)}
     raise target.fail(
         f"{target.value!r:.60} is neither the index nor the text of one of {len(texts)} options", AS_WRITTEN
