@@ -1,4 +1,4 @@
-"""Errors that a user can correct. Each says what was wrong and what to do next, and has an exit code."""
+"""Errors that a user can correct. Each error says what was wrong and what to do next, and has an exit code."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 
 class TrailhouseError(Exception):
-    """An error that a user can correct: one line that names the file, field or row, and a hint what to do next.
+    """An error that a user can correct. ``message`` is one line about the problem, ``hint`` says what to do next.
 
-    The command line prints both and exits with ``exit_code``. Any other exception is a defect of Trailhouse and exits
-    with 1.
+    The command line prints message and hint, and exits with ``exit_code``. Any other exception is a defect of
+    Trailhouse, and its exit code is 1.
     """
 
     exit_code = 1
@@ -36,14 +36,14 @@ class BadInputError(TrailhouseError):
 
 
 class PartialError(TrailhouseError):
-    """Some of the work failed; the rest is done and kept (exit code 4)."""
+    """Some of the work failed, and the rest is done and stored (exit code 4)."""
 
     exit_code = 4
 
     def __init__(self, message: str, hint: str, failures: Sequence[str] = ()) -> None:
         super().__init__(message, hint)
         self.failures = tuple(failures)
-        """One line for each failure."""
+        """One line of text for each failure."""
 
 
 class UnreachableError(TrailhouseError):
@@ -53,7 +53,7 @@ class UnreachableError(TrailhouseError):
 
 
 class AllFailedError(PartialError):
-    """All of the work failed, with several errors (exit code of the first error)."""
+    """All of the work failed, with several errors. The exit code is that of the first error."""
 
     def __init__(self, message: str, hint: str, failures: Sequence[str], exit_code: int) -> None:
         super().__init__(message, hint, failures)

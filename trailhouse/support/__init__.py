@@ -1,1 +1,1 @@
-"""Helpers that every room may use: files, locks, processes, secrets, quoting, declarations and progress."""
+"""Helpers for all parts of Trailhouse: files, processes, secrets, SQL quoting, YAML declarations and progress."""

@@ -1,6 +1,7 @@
-"""Read a YAML declaration into a pydantic model. Every error names the file, line and field of the mistake.
+"""This module reads YAML declarations into pydantic models. Every error names the file, line and field of the mistake.
 
-A model derives from ``Declaration``. Its validators raise ``mistake(...)`` for rules that types cannot express.
+Each model derives from ``Declaration``. A model's validators check rules that types cannot express, and raise
+``mistake(...)`` if a rule is broken.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, 
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
-Explanation = tuple[str, str]  # problem and hint
+Explanation = tuple[str, str]  # the problem, and a hint what to do
 
 
 class Declaration(BaseModel):
-    """Base class of declarations. Unknown fields are refused, and values are not converted: "12" is no number.
+    """Base class of declarations. Unknown fields are refused. Values are not converted, so "12" is not a number.
 
-    Declare lists as ``tuple[X, ...]``, because they are read as tuples.
+    A field with a list must have the type ``tuple[X, ...]``, because lists are read as tuples.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -52,15 +53,16 @@ def list_field_names(model: type[BaseModel]) -> set[str]:
 
 
 def mistake(problem: str, hint: str, *field: str | int) -> PydanticCustomError:
-    """Return an error that a validator can raise.
+    """Return an error about a declaration. Validators raise this error.
 
-    ``field`` is the path from the validated value to the wrong one; it is empty if the validated value itself is wrong.
+    ``field`` is the path from the validated value to the wrong field. It is empty if the validated value itself is
+    wrong.
     """
     return PydanticCustomError("mistake", "{problem}", {"problem": problem, "hint": hint, "field": field})
 
 
 def unknown_field(field: str, known: set[str]) -> PydanticCustomError:
-    """Return the error for a field that is not one of ``known``."""
+    """Return the error about a field whose name is not in ``known``."""
     return mistake("this field is not known", f"remove it; known are {', '.join(sorted(known))}", field)
 
 
@@ -79,19 +81,20 @@ PositiveCount = Annotated[int, Field(ge=1)]
 
 
 def read_declaration(path: Path, model: type[Model]) -> Model:
-    """Return what a YAML file declares.
+    """Read a YAML file and return its content as an instance of ``model``.
 
-    Raises BadInputError "FILE, line N, FIELD: problem" for the first mistake. It is a mistake if the file cannot be
-    read, is not YAML or is too large, and if a field is unknown, missing, repeated or wrong.
+    The first mistake raises BadInputError "FILE, line N, FIELD: problem". Mistakes are a file that cannot be read, is
+    not YAML or is too large, and a field that is unknown, missing, repeated or wrong.
     """
     return parse_declaration(path, read_declaration_text(path), model)
 
 
 def parse_declaration(path: Path, text: str, model: type[Model], *, heirs: str = "", shared: str = "") -> Model:
-    """Return what a YAML text declares. Raises the errors of ``read_declaration``, which name the file ``path``.
+    """Parse a YAML text and return its content as an instance of ``model``. Errors name the file ``path``.
 
-    ``heirs`` names a field with a list of mappings, ``shared`` a field with one mapping. Each mapping of the list takes
-    over the fields of the shared mapping that it does not state itself.
+    ``heirs`` is the name of a field that holds a list of mappings. ``shared`` is the name of a field that holds one
+    mapping. If a mapping of the list lacks a field, it gets the field from the shared mapping. Raises BadInputError
+    like ``read_declaration``.
     """
     root = _compose(path, text)
     _inherit(root, heirs, shared)
@@ -105,7 +108,7 @@ def parse_declaration(path: Path, text: str, model: type[Model], *, heirs: str =
 
 
 def read_declaration_text(path: Path) -> str:
-    """Return the text of a declaration. Raises BadInputError if it cannot be read, exceeds 1 MiB or is not UTF-8."""
+    """Return the text of a file. Raises BadInputError if the file cannot be read, exceeds 1 MiB or is not UTF-8."""
     try:
         with path.open("rb") as file:
             content = file.read(MAXIMUM_DECLARATION_BYTES + 1)
@@ -121,9 +124,9 @@ def read_declaration_text(path: Path) -> str:
 
 
 def _compose(path: Path, text: str) -> yaml.Node | None:
-    """Parse a text to YAML nodes, which know their lines.
+    """Parse a text to YAML nodes. Each node has its line number, which error messages need.
 
-    PyYAML's C parser would be faster, but it crashes the process on deeply nested lists.
+    PyYAML's C parser would be faster, but deeply nested lists crash it and the process.
     """
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
@@ -195,7 +198,7 @@ def _list_fields(node: yaml.MappingNode, depth: int = 0) -> dict[str, yaml.Node]
 
 
 def _read_scalar(node: yaml.Node) -> str | int | float | bool | None:
-    """Return a scalar by its YAML type. Anything but a plain decimal number, a boolean or null is read as text."""
+    """Return the value of a scalar: a plain decimal number, a boolean or None. Any other scalar is returned as text."""
     text, kind = str(node.value), node.tag.rpartition(":")[2]
     if getattr(node, "style", None):
         return text
@@ -211,7 +214,10 @@ def _read_scalar(node: yaml.Node) -> str | int | float | bool | None:
 
 
 def _explain(error: ErrorDetails) -> tuple[Explanation, Location, Location]:
-    """Return the problem and hint of a pydantic error, its location, and the path from there to the wrong field."""
+    """Return (problem and hint, location, field) for a pydantic error.
+
+    ``field`` is the path from the location to the wrong field.
+    """
     location, context = error["loc"], error.get("ctx", {})
     if error["type"] == "mistake":
         return (context["problem"], context["hint"]), location, context["field"]
@@ -247,9 +253,10 @@ def _explain_value(error: ErrorDetails) -> Explanation:
 
 
 def _find_field(root: yaml.Node | None, location: Location, field: Location) -> tuple[int, str]:
-    """Return the line and the name of a field. A missing field has the line of the value that lacks it.
+    """Return the line number and the name of a field. For a missing field, it is the line of the value without it.
 
-    pydantic adds labels for the members of a union to ``location``. They lead to no YAML node and are skipped.
+    ``location`` also contains labels that pydantic adds for the members of a union. These labels are skipped, because
+    no YAML node belongs to them.
     """
     node, found = root, []
     for part in location:

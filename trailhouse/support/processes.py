@@ -1,4 +1,4 @@
-"""Start, record, find and end services, which keep running after the command that started them."""
+"""This module starts, records, finds and ends services. A service may run on after the command that started it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write_record(path: Path, record: ServiceRecord) -> None:
 
 
 def read_record(path: Path) -> ServiceRecord | None:
-    """Return the record of a service; None if there is no record or the process has ended."""
+    """Return the record of a service; None if there is no record or the process of the service has ended."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         record = ServiceRecord(int(content["pid"]), str(content["url"]))
@@ -51,9 +51,9 @@ def start_service(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, so that Ctrl-C does not reach it.
+    """Start a process in its own session, so that Ctrl-C in this terminal does not end the process.
 
-    Its output goes to the file ``log``, which only the owner can read.
+    The output of the process goes to the file ``log``, which only its owner can read.
     """
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
     with os.fdopen(descriptor, "wb") as output:
@@ -71,10 +71,10 @@ def start_service(
 def wait_until_ready(
     process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, seconds: float, log: Path
 ) -> None:
-    """Wait until a service that was just started answers. The service keeps running after this process.
+    """Wait until a service that was just started answers. The service may run on after this process has ended.
 
-    Raises UnreachableError with the last line of ``log`` if the service ends too early, or if it does not answer within
-    ``seconds``; then it is killed.
+    Raises UnreachableError with the last line of ``log`` if the service ends before it answers. If the service does not
+    answer within ``seconds``, it is killed and the same error is raised.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -106,7 +106,7 @@ def end_service(pid: int, *, name: str, seconds: float) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process is running. A child of this process that has ended does not count as running."""
+    """Return whether a process is running. If a child of this process has ended, it does not count as running."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
@@ -119,13 +119,13 @@ def is_alive(pid: int) -> bool:
 
 
 def find_free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface on which no process listens."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
 def read_last_line(log: Path) -> str:
-    """Return the last line of a log. If a service did not start, this line names the reason."""
+    """Return the last line of a log file. If a service did not start, this line usually names the reason."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "no reason given"

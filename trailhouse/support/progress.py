@@ -1,4 +1,4 @@
-"""Progress of long work: the worker reports it, and a listener, such as the command line, shows it."""
+"""This module passes the progress of long work from the code that does the work to a listener that shows it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Protocol
 
 
 class ProgressListener(Protocol):
-    """Receives the progress of named pieces of work."""
+    """Receiver of progress reports and messages, for example the progress bars of the command line."""
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
         """Show that ``done`` of ``total`` units of the work ``name`` are finished."""
 
     def note(self, message: str) -> None:
-        """Show a message while the work goes on."""
+        """Show a message without interrupting the display of progress."""
 
 
 listener: ContextVar[ProgressListener | None] = ContextVar("listener", default=None)
@@ -29,7 +29,7 @@ def report_progress(name: str, done: float, total: float, detail: str = "") -> N
 
 
 def report_note(message: str) -> None:
-    """Report a message to the current listener."""
+    """Send a message for the user to the current listener."""
     present = listener.get()
     if present is not None:
         present.note(message)

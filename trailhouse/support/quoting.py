@@ -1,4 +1,4 @@
-"""Write names and values as SQL text, for statements that take no parameters: DDL, settings and partitions."""
+"""This module quotes names and values for SQL statements that take no parameters, such as DDL statements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\0": "\\0"})
 
 
 def quote_identifier(*names: str) -> str:
-    """Quote a database, table or column name for SQL. Several names are joined by dots."""
+    """Quote the name of a database, table or column for SQL. Several names are quoted and joined by dots."""
     return ".".join("`" + name.translate(_ESCAPES).replace("`", "\\`") + "`" for name in names)
 
 

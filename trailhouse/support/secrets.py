@@ -1,4 +1,4 @@
-"""Generate secrets, and keep each in a file that only its owner can read."""
+"""This module generates secrets and stores each secret in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def generate_secret(byte_count: int = 24) -> str:
 def ensure_secret(path: Path, byte_count: int = 24) -> None:
     """Write a generated secret to ``path``, unless the file exists.
 
-    If two processes do this at once, both use the secret that was written first.
+    If two processes call this function at the same time, the secret that is written first remains.
     """
     if path.exists():
         return
@@ -37,10 +37,10 @@ def ensure_secret(path: Path, byte_count: int = 24) -> None:
 
 
 def read_secret(path: Path, how_to_make_it: str) -> str:
-    """Return the secret in a file.
+    """Return the secret that a file holds.
 
-    Raises UsageError if the file is missing, empty or readable by other users. ``how_to_make_it`` is the hint for a
-    missing file.
+    Raises UsageError if the file is missing, empty or readable by other users. ``how_to_make_it`` is the hint of the
+    error for a missing file.
     """
     try:
         mode = path.stat().st_mode
