@@ -1,4 +1,7 @@
-"""This module reads the access file, which states the suites that each group of readers may see, for example:
+"""This module reads the access file, which states the suites that each group of readers may see.
+
+For example, the file may contain:
+
 groups:
   partners: [suite-1, suite-2]
 """
