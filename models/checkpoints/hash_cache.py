@@ -29,7 +29,7 @@ class HashCache:
     def hash_file(self, path: Path, progress: Callable[[int], None] | None = None) -> str:
         """Return the SHA-256 of a file's content, as 64 hexadecimal digits.
 
-        ``progress`` is called with the number of bytes hashed since its last call. Hashes found in the cache count too.
+        ``progress`` is called with the number of bytes hashed since its last call. Files found in the cache count too.
 
         Raises BadInputError if the file cannot be read, or if it changed while it was read.
         """

@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class HubFile:
-    """The hub's metadata of one file of a revision."""
+    """The metadata that the hub has about one file in a revision."""
 
     name: str
     size_bytes: int
