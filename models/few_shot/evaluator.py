@@ -108,7 +108,7 @@ class Evaluator:
         return build_shared_prefix_rows(sequences, self._shared_prefix_limit)
 
     def _score_unconditional(self, texts: Sequence[Tokens | None]) -> list[float | None]:
-        """Return the score of each option in ``texts`` without its prompt. For an option that is None, return None.
+        """Return the score of each option in ``texts`` without its prompt. The score of None is None.
 
         Equal options are scored only once.
         """

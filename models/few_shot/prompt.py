@@ -19,8 +19,8 @@ from trailhouse.models.few_shot.tasks.task import Task
 def draw_exemplars(task: Task, item_id: int, shot_count: int, seed: int) -> tuple[int, ...]:
     """Return the item ids of an item's exemplars, drawn without replacement from the other items of the task.
 
-    The exemplars depend only on the task's name, the item and the seed. A smaller ``shot_count`` gives the
-    first of the exemplars that a larger ``shot_count`` gives.
+    The exemplars depend only on the task's name, the item and the seed. A larger ``shot_count``
+    gives the exemplars of a smaller ``shot_count`` first, and then further exemplars.
 
     Raises UsageError if the task has too few items.
     """
