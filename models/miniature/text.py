@@ -42,7 +42,7 @@ class DocumentationUnit:
 
 @dataclass(frozen=True)
 class DocumentationSplit:
-    """Training and validation texts; no paragraph occurs in both."""
+    """Training texts and validation texts. No paragraph occurs in both."""
 
     training: tuple[DocumentationUnit, ...]
     validation: tuple[DocumentationUnit, ...]

@@ -160,7 +160,7 @@ def _train_model(
 
 
 def _save_checkpoint(network: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, directory: Path) -> None:
-    """Write a checkpoint in the Hugging Face layout. It appears only when it is complete."""
+    """Write a checkpoint in the Hugging Face layout. The checkpoint appears only when it is complete."""
     with creating_directory(directory) as temporary:
         network.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
