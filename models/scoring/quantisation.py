@@ -1,4 +1,7 @@
-"""This module rounds log-probabilities to integers, which halves the compressed size of the largest column."""
+"""This module rounds log-probabilities to integers.
+
+The rounding halves the compressed size of the warehouse's largest column.
+"""
 
 from __future__ import annotations
 

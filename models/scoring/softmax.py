@@ -183,7 +183,7 @@ def _choose_chunk(device: torch.device, *, is_one_pass: bool) -> tuple[int, int]
 
 
 def _compute_logits(hidden: Tensor, head: nn.Linear, column_count: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first column, logits (n, v)) of each chunk. Every chunk overwrites the previous chunk's buffer."""
+    """Yield (first column, logits (n, v)) of each chunk. Each chunk overwrites the logits of the previous chunk."""
     buffer = hidden.new_empty(hidden.shape[0] * column_count)
     for first_column in range(0, head.weight.shape[0], column_count):
         weight = head.weight[first_column : first_column + column_count].float()
