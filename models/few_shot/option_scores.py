@@ -1,4 +1,4 @@
-"""This module builds the table of option scores, which has one row per option. Imported scores have its schema too."""
+"""This module builds the table of option scores, with one row per option. Imported scores have the same columns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPTION_SCORE_SCHEMA = pa.schema(
 def build_option_scores(
     encoded: EncodedTask, log_probs: Sequence[float], unconditional_log_probs: Sequence[float | None]
 ) -> pa.RecordBatch:
-    """Return the scores of a task as a record batch. The log-probabilities are in nats, ordered by item."""
+    """Return the scores of a task as a record batch. Log-probabilities are in nats, in order of item and option."""
     rows: list[dict[str, object]] = []
     for item_id, item in enumerate(encoded.items):
         for option_index, option in enumerate(item.options):
