@@ -23,9 +23,9 @@ def prepare_metadata(directory: Path) -> None:
     link = directory / "metadata" / DEFAULT_DATABASE
     definition = _definition_path(directory)
     if not link.is_symlink():
-        definition.unlink(missing_ok=True)  # without the link, no table was ever created, so nothing is lost
+        definition.unlink(missing_ok=True)  # the link is missing, so no table was ever created, and nothing is lost
     elif not definition.exists():
-        # chDB has used this directory without Trailhouse, and the definition keeps the tables of that time
+        # the directory was used with chDB, but without Trailhouse; this file keeps the tables of the database
         definition.write_text(f"ATTACH DATABASE _ UUID '{link.readlink().name}'\nENGINE = Atomic\n")
 
 

@@ -35,7 +35,7 @@ class Engine:
         import chdb
 
         self._connect: Callable[[str], Any] = chdb.connect
-        # with implicit_select=0, the engine does not add a missing SELECT, as a ClickHouse server does not either
+        # with implicit_select=0, the engine refuses a query without the word SELECT, as a ClickHouse server does
         self._address = f"{directory}?config-file={configuration}&implicit_select=0"
         self._lock = threading.Lock()
         self._idle: dict[bool, list[Handle]] = {False: [], True: []}  # the keys are values of is_readonly

@@ -134,7 +134,7 @@ def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str
 def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
     """Return whether the first argument of a call of ``format`` is a pattern such as '{}'.
 
-    Such a call calls the harmless scalar function ``format``, and not the table function ``format``.
+    Such a call means the harmless scalar function ``format``, and not the table function ``format``.
     """
     if len(arguments) < 2 or arguments[0].kind is not TokenKind.QUOTED:
         return False

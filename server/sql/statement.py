@@ -116,7 +116,7 @@ def _has_piped_result(tokens: list[Token], first: str) -> bool:
 
 
 def _refuse_log_comment(text: bytes, tokens: list[Token], first: str) -> None:
-    """Refuse a statement that sets ``log_comment``, because this setting holds the query id for KILL QUERY."""
+    """Refuse a statement that sets ``log_comment``, because KILL QUERY reads the client's query id from it."""
     for token, following in itertools.pairwise(tokens):
         if first != "SET" and token.word == "LOG_COMMENT" and following.written_in(text) == b"=":
             raise ServerError(
