@@ -64,7 +64,7 @@ class Passage:
 
 
 def make_visible(text: str) -> str:
-    """Return a text in which control and formatting characters, except newlines, are made visible.
+    """Return a text in which visible characters replace control and formatting characters, except newlines.
 
     Otherwise a text of the warehouse could change how a terminal or browser shows other texts.
     """
