@@ -54,7 +54,7 @@ def list_set_models(rows: pa.Table) -> list[str]:
 
 
 def find_ends(models: list[str]) -> list[str]:
-    """Return the first and the last of ``models``, which are sorted by size. Return a single model once."""
+    """Return the smallest and the largest model. ``models`` is sorted by size. A single model is returned once."""
     return list(dict.fromkeys((models[0], models[-1])))
 
 
