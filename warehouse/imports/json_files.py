@@ -40,14 +40,14 @@ class JsonField:
             yield self._child(key)
 
     def find(self, key: str) -> JsonField | None:
-        """Return a field of this object; None if it is missing or null.
+        """Return the field ``key`` of this object; None if the field is missing or null.
 
         Raises BadInputError if the value is not an object.
         """
         return None if self._mapping().get(key) is None else self._child(key)
 
     def require(self, key: str) -> JsonField:
-        """Return a field of this object; raises BadInputError if it is missing or null."""
+        """Return the field ``key`` of this object; raises BadInputError if the field is missing or null."""
         found = self.find(key)
         if found is None:
             raise self._child(key).fail("is missing", AS_WRITTEN)

@@ -1,4 +1,7 @@
-"""This module writes settings as canonical JSON. Equal settings give equal text, so its SHA-256 identifies them."""
+"""This module writes settings as canonical JSON.
+
+Equal settings give equal text, so that the SHA-256 of the text identifies the settings.
+"""
 
 from __future__ import annotations
 

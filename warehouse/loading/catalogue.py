@@ -84,7 +84,7 @@ def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
 
 
 def load_tokens(client: Client, tokenizer_id: str, corpus_id: str, tokens: pa.Table) -> bool:
-    """Write the tokens of a corpus under one tokenizer, unless the warehouse already has equal token ids for them.
+    """Write the tokens of a corpus under one tokenizer. If the stored token ids are equal, nothing is written.
 
     ``tokens`` are rows of raw_token, ordered by (document_id, position). Return whether anything was written.
     """

@@ -107,7 +107,7 @@ def list_insertable_columns(client: Client, table: str) -> list[str]:
 
 @contextlib.contextmanager
 def open_staging_table(client: Client, partition: Partition) -> Iterator[tuple[str, ShardedTable | None]]:
-    """Create a staging table for one load, and drop it when the block ends, even after an error.
+    """Create a staging table for one load. The table is dropped when the block ends, even after an error.
 
     Yields the name of the staging table and the ShardedTable of the partition's table. The latter is None if the table
     is not sharded.

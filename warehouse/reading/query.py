@@ -87,7 +87,7 @@ def sql_type(value: str | int) -> str:
 
 @dataclass(frozen=True)
 class TableSize:
-    """Rows and compressed bytes of one table."""
+    """The number of rows of one table, and its compressed size in bytes."""
 
     table: str
     row_count: int

@@ -1,4 +1,4 @@
-"""This module parses result files of lm-evaluation-harness, both in the format before version 0.4 and in the later one.
+"""This module parses result files of lm-evaluation-harness, in the formats before and since version 0.4.
 
 Before version 0.4, a metric and its standard error are called, for example, `acc` and `acc_stderr`. Since version 0.4,
 the name of the answer filter is appended: `acc,none` and `acc_stderr,none`. This module removes the filter `none`, so
@@ -26,7 +26,7 @@ TEXT_FIELDS = {"alias", "name", "sample_len", "sample_count"}
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of one task."""
+    """The value of one metric of one task, as a result file states it."""
 
     task_id: str
     task_version: str
@@ -126,7 +126,7 @@ def read_model_arguments(config: JsonField | None) -> dict[str, str]:
 
 
 def read_name(top: JsonField) -> str | None:
-    """Return the field `model_name`; None if it is missing."""
+    """Return the field `model_name` of a result file; None if the file has no such field."""
     stated = top.find("model_name")
     return stated.read_text() if stated is not None else None
 
@@ -170,7 +170,7 @@ def read_task_metrics(top: JsonField, task: JsonField) -> Iterator[Metric]:
 
 
 def find_object(top: JsonField, section: str, task_id: str) -> JsonField | None:
-    """Return the object of a task in a section of the file; None if it is missing or not an object."""
+    """Return the object of a task in a section of a result file; None if the section has no object for the task."""
     found = find_below(top, section, task_id)
     return found if found is not None and isinstance(found.value, dict) else None
 
@@ -187,7 +187,7 @@ def is_blank(field: JsonField) -> bool:
 
 
 def read_standard_error(task: JsonField, metric: str, answer_filter: str) -> float | None:
-    """Return the standard error of a metric; None if it is missing, `N/A`, NaN or infinite."""
+    """Return the standard error of a metric; None if the standard error is missing, `N/A`, NaN or infinite."""
     key = f"{metric}_stderr,{answer_filter}" if answer_filter else f"{metric}_stderr"
     field = task.find(key)
     if field is None or is_blank(field):
@@ -197,7 +197,7 @@ def read_standard_error(task: JsonField, metric: str, answer_filter: str) -> flo
 
 
 def find_below(top: JsonField, section: str, task_id: str) -> JsonField | None:
-    """Return the field of a task in a section of the file, for example in `versions`; None if it is missing."""
+    """Return the field of a task in a section of a result file, such as `versions`; None if the field is missing."""
     found = top.find(section)
     return found.find(task_id) if found is not None else None
 
