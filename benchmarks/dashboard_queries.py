@@ -23,13 +23,13 @@ from typing import Any
 import yaml
 from clickhouse_connect.driver.client import Client
 
+from benchmarks.run_dbt import PROJECT, run_dbt
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
 from trailhouse.dashboards.bundle.dashboard_declaration import read_folders
 from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
-PROJECT = Path(__file__).parents[1] / "dbt"
 MODELS, CHECKPOINTS, LENGTH = 6, 50, 1000  # of a document, in tokens
 # Everything that a mart is made of and that costs a pass over the scores; filled in, not derived.
 STEPS = f"arrayMap(i -> toInt64(i * 1000), range({CHECKPOINTS}))"
@@ -125,23 +125,6 @@ def list_large_fills(position_count: int) -> dict[str, str]:
         f" toFloat32(abs(cos(number))) as p_value,"
         f" {CATEGORIES}[1 + (number + start_percent) % 4] as category {numbers}",
     }
-
-
-def run_dbt(endpoint: Endpoint, state: Path, *arguments: str) -> None:
-    """Run dbt over the database of the benchmark; raises RuntimeError when it fails."""
-    from dbt.cli.main import dbtRunner
-
-    host, port = endpoint.url.removeprefix("http://").split(":")
-    os.environ.update(
-        TRAILHOUSE_DBT_HOST=host,
-        TRAILHOUSE_DBT_PORT=port,
-        TRAILHOUSE_DBT_USER=endpoint.user,
-        TRAILHOUSE_DBT_PASSWORD=endpoint.password,
-        TRAILHOUSE_DBT_DATABASE="bench",
-    )
-    places = [f"--project-dir={PROJECT}", f"--profiles-dir={PROJECT}", f"--target-path={state}", f"--log-path={state}"]
-    if not (run := dbtRunner().invoke([*arguments, *places, "--log-level=none"])).success:
-        raise RuntimeError(f"dbt {' '.join(arguments)}: {run.exception or run.result}")
 
 
 def fill(client: Client, table: str, select: str) -> None:

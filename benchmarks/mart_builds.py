@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
+from run_dbt import run_dbt
 from synthetic_warehouse import CORPUS_ID, STEP_INTERVAL, SUITE_ID, add_checkpoint, fill
-from trend_fits import run_dbt
 
 from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect

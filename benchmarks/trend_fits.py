@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import statistics
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
+from run_dbt import run_dbt
 from scipy import special, stats
 from statsmodels.api import OLS, add_constant
 
@@ -28,7 +28,6 @@ from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
-PROJECT = Path(__file__).parents[1] / "dbt"
 DOCUMENT_TOKENS = 2048
 START_COUNT = 10
 
@@ -67,24 +66,6 @@ def load_series(client: Client, scores: np.ndarray) -> None:
         client.insert("raw_score_ledger", [list(row.values())], column_names=list(row))
     model = {"model_id": "bench/model", "suite_id": "bench", "planned_steps": checkpoint_count, "batch_tokens": 1}
     client.insert("raw_model", [list(model.values())], column_names=list(model))
-
-
-def run_dbt(endpoint: Endpoint, state: Path, *arguments: str) -> None:
-    """Run dbt over the database of the benchmark; raises RuntimeError when it fails."""
-    from dbt.cli.main import dbtRunner
-
-    host, port = endpoint.url.removeprefix("http://").split(":")
-    os.environ.update(
-        TRAILHOUSE_DBT_HOST=host,
-        TRAILHOUSE_DBT_PORT=port,
-        TRAILHOUSE_DBT_USER=endpoint.user,
-        TRAILHOUSE_DBT_PASSWORD=endpoint.password,
-        TRAILHOUSE_DBT_DATABASE="bench",
-    )
-    places = [f"--project-dir={PROJECT}", f"--profiles-dir={PROJECT}", f"--target-path={state}", f"--log-path={state}"]
-    if not (run := dbtRunner().invoke([*arguments, *places, "--log-level=none"])).success:
-        failed = [node.message for node in getattr(run.result, "results", ()) if str(node.status) == "error"]
-        raise RuntimeError(f"dbt {' '.join(arguments)}: {run.exception or failed}")
 
 
 def prepare_fit(endpoint: Endpoint, client: Client, state: Path) -> str:
