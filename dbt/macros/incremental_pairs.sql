@@ -17,8 +17,8 @@
 {% endmacro %}
 
 {#
-    Return a projection with the fingerprint of every pair, so that looking up a fingerprint does not read a large
-    table.
+    Return a ClickHouse projection that stores the fingerprint of every pair. Looking up a fingerprint then reads
+    the small projection instead of the large table.
 #}
 {% macro pair_projection(fingerprint) %}
     {% set columns = "model_id, corpus_id, " ~ fingerprint %}
@@ -65,7 +65,7 @@
 
 {#
     Return two CTEs for models that depend only on the token series. `stale_pair` holds the pairs whose scores changed,
-    `token_series` the series of these pairs.
+    and `token_series` holds the series of these pairs.
 #}
 {% macro stale_token_series() %}
     stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),

@@ -48,15 +48,16 @@
 {%- endmacro %}
 
 {#
-    Return the CTEs of the marts by axis, up to `value_on_axis`. The relation has one row per checkpoint.
-    `value_on_axis` has a row of a model wherever any model of its suite has a checkpoint on the axis, because a line
-    chart breaks the line of a model where a value is missing.
+    Return the CTEs that all marts by axis share. The last CTE is `value_on_axis`. The relation has one row per
+    checkpoint. `value_on_axis` has a row of a model wherever any model of its suite has a checkpoint on the axis,
+    because a line chart breaks the line of a model where a value is missing.
 
-    At the model's own checkpoints, the value is measured. Between them, the macro `value_at_equal_perplexity`
-    interpolates it, on every axis. Before the first and after the last checkpoint of the model there is no row.
+    At the model's own checkpoints, the value is measured. Between its checkpoints, the macro
+    `value_at_equal_perplexity` interpolates the value, on every axis. There is no row before the first or after
+    the last checkpoint of the model.
 
     `keys` are the columns that tell the trajectories of a model and corpus apart. `measures` are the columns to draw.
-    `are_perplexities` says whether all measures are perplexities; otherwise none may be one.
+    `are_perplexities` is true if all measures are perplexities. If it is false, no measure may be a perplexity.
 #}
 {% macro values_on_axes(relation, keys, measures, are_perplexities=false) -%}
     {%- set keys = (["suite_id", "model_id", "corpus_id"] + keys) | join(", ") -%}

@@ -1,6 +1,6 @@
 {#
-    Return the trend category of a token (Xia et al. 2023, section 3.1). It depends on what the perplexity of the token
-    does:
+    Return the trend category of a token (Xia et al. 2023, section 3.1). The category depends on what the perplexity of
+    the token does:
 
         upward:     rises significantly              (forgetting)
         downward:   falls significantly              (still learning)
@@ -27,11 +27,11 @@
 {%- endmacro %}
 
 {#
-    Return the categories of one token at all start points as one number. Each start has three bits. They hold the index
-    of the category in `trend_categories`, from 1, or 0 where training has not reached the start.
+    Return the categories of one token at all start points as one number. Each start has three bits. The bits hold the
+    index of the category in `trend_categories`, from 1, or 0 if training has not reached the start.
 
-    Tokens with the same number have the same category at every start. Sums by category are therefore first taken by
-    number, because there are few different numbers.
+    Tokens with the same number have the same category at every start. Models therefore first sum by this number,
+    because it has few different values, and then decode the categories.
 #}
 {% macro encode_categories(start_percent, category) -%}
     sum(

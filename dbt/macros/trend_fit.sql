@@ -1,5 +1,6 @@
 {#
-    Return a sum that the trend fits need, as an array with one element per start point.
+    Return an array with one sum per start point. Each sum is over the checkpoints of the trend fit from this
+    start.
 
     The fit of a start point covers the last m checkpoints of a series, where m is the element of `fit_point_counts` for
     this start point. `cumulated` holds cumulative sums over the series in reverse order, so its element m is the sum

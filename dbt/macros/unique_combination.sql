@@ -1,4 +1,4 @@
-{# Data test: a returned row is a combination of values that occurs more than once. #}
+{# Test that no combination of values occurs more than once. A returned row is a repeated combination. #}
 {% test unique_combination(model, columns) %}
     select {{ columns | join(", ") }}, count() as occurrence_count
     from {{ model }}

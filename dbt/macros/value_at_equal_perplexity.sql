@@ -1,9 +1,9 @@
 {#
-    Return the value of a measure where a model first reaches a level of validation perplexity. This is the only
-    interpolation of the project; the marts by axis use it for every axis.
+    Return the value of a measure where a model first reaches a level of validation perplexity. The project has
+    no other interpolation, so the marts by axis use this macro for every axis.
 
     `curve` is an array of (x, y) in the order of training. The model first reaches the level x at the checkpoint
-    `after`; `before` is the checkpoint before it. Between the two, the value is linear in ln x:
+    `after`; `before` is the checkpoint before it. Between the two checkpoints, the value is linear in ln x:
 
         t = (ln x - ln x_before) / (ln x_after - ln x_before)
         y = y_before + t (y_after - y_before)
@@ -13,7 +13,8 @@
 {% macro value_at_equal_perplexity(curve, level, index, is_perplexity=false) -%}
     {%- set scale, unscale = ("log", "exp") if is_perplexity else ("", "") -%}
     {#-
-        the value is null if the level is never reached, was reached before the first checkpoint, or x_before has no log
+        the value is null if no checkpoint reaches the level, if the first one is already past it, or if ln x_before is
+        undefined
     -#}
     multiIf(
         {{ index }} = 0,
@@ -32,8 +33,8 @@
 {%- endmacro %}
 
 {#
-    Return the index of the first checkpoint at or below the level, or at or above the level if x grows; 0 if there is
-    none.
+    Return the index of the first checkpoint that has reached the level, or 0 if no checkpoint has. If x falls during
+    training, the level is reached at or below it. If x grows, the level is reached at or above it.
 #}
 {% macro first_index_at_level(curve, level, is_falling="true") -%}
     arrayFirstIndex(

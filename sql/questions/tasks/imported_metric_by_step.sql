@@ -1,4 +1,4 @@
--- A metric imported from another harness at every checkpoint, with its 95% interval.
+-- Value of a metric at every checkpoint, with its 95% interval, as imported from another evaluation harness.
 -- parameter task_id String = lambada_openai: task, by the harness's name for it
 -- parameter metric String = acc: metric, by the harness's name for it
 -- parameter model_id String = : model to show; empty is every model

@@ -1,5 +1,5 @@
--- Perplexity of the stagnated or upward tokens of one model, measured under every model, for a suite and for
--- the published OPT models.
+-- Perplexity of a token set under every model, for a suite and for the published OPT models. The set holds
+-- the tokens that are stagnated or upward under one model.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : set model; empty is the smallest of the suite

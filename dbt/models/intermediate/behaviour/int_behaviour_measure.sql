@@ -33,8 +33,8 @@ with
         group by model_id, step, task_id, shot_count, metric
     ),
 
-    -- Corpora in which all documents were generated. A checkpoint's loss on such a corpus is its
-    -- generation loss.
+    -- All documents of these corpora were generated. A checkpoint's loss on such a corpus is its generation
+    -- loss.
     generated_corpus as (
         select corpus_id
         from {{ ref("stg_corpora__document") }}

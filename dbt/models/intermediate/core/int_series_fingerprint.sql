@@ -12,7 +12,7 @@ with
     ),
 
     -- This model is a table, not a view, so that the fingerprint is fixed before the scores are read. If
-    -- scores change in between, the stored fingerprint is too old, and the next build reads them again.
+    -- scores change in between, the stored fingerprint is outdated, so the next build reads the scores again.
     fingerprinted as (
         select
             model_id,

@@ -16,8 +16,8 @@ with
 
     pair_tokenizer as (select model_id, corpus_id, tokenizer_id from {{ ref("int_series_fingerprint") }}),
 
-    -- Two filters on single keys select partitions without a cost per row. They also select pairs that are
-    -- not stale, which the join below removes.
+    -- Models and corpora are filtered separately, because such filters select partitions without a cost per
+    -- row. The filters also let through pairs that are not stale. The join below removes these pairs.
     token_score as (
         select model_id, corpus_id, document_id, position, step, log_prob_nats as score_nats
         from {{ ref("stg_scoring__token_score") }}

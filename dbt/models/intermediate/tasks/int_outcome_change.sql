@@ -54,8 +54,8 @@ with
             ) as pair
         from series
         inner join evaluated using (model_id, task_id, shot_count, seed)
-        -- The condition drops pairs that are consecutive for an item only because the item has no outcome
-        -- at a checkpoint between the two.
+        -- If an item has no outcome at a checkpoint, the checkpoints before and after it look consecutive for
+        -- this item. The condition drops such pairs.
         where
             if(
                 pair .1 = 'consecutive checkpoints',

@@ -16,7 +16,7 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    -- The maps give 0 for empty buckets, which a small corpus has.
+    -- A small corpus may have empty buckets. The maps give 0 for an empty bucket.
     checkpoint_bucket as (
         select
             model_id,
@@ -33,7 +33,7 @@ with
 
     -- A replicate is a list of 100 buckets. For each of the replicates 1 to 400, buckets are drawn with
     -- replacement. The seed is the replicate's number, so the draws are the same for every checkpoint.
-    -- Replicate 0 has every bucket once, in order. It gives the random set itself.
+    -- Replicate 0 has every bucket once, in order, and gives the random set itself.
     replicate as (
         select
             arrayJoin(range(401)) as replicate_number,
@@ -42,7 +42,7 @@ with
             ) as draws
     ),
 
-    -- The first n draws are a set of n percent of the corpus.
+    -- The first n buckets of a replicate form a set of n percent of the corpus.
     resampled as (
         select
             model_id,

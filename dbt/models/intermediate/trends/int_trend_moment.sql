@@ -5,9 +5,9 @@ with
 
     token_series as (select * from {{ ref("int_token_series") }} where not is_prompt),
 
-    -- log_ratios is ln(PPL_i / PPL_last), newest checkpoint first. Values are relative to the last
-    -- checkpoint because it is in every fit: a constant series is then exactly 0, and sums lose no digits
-    -- by cancellation. Ratios are limited to e^300 so that their squares are finite.
+    -- log_ratios is ln(PPL_i / PPL_last), newest checkpoint first. Values are relative to the last checkpoint
+    -- because every fit includes it. A constant series is then exactly 0, and sums lose no digits by
+    -- cancellation. Ratios are limited to e^300 so that their squares are finite.
     anchored as (
         select
             *,

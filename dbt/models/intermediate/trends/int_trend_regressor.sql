@@ -15,7 +15,7 @@ with
         array join steps as step
     ),
 
-    -- The tokens seen by a checkpoint that is not registered are computed as step * batch_tokens.
+    -- If a checkpoint is not registered, the tokens it has seen are computed as step * batch_tokens.
     step_set as (
         select
             scored_checkpoint.model_id as model_id,

@@ -16,7 +16,7 @@ with
 
     -- The join has one row per document instead of one row per token. Tokens are matched by their order in
     -- the document, because both tables hold the same tokens. Position and category are packed into one
-    -- number because numbers sort fast.
+    -- number because numbers are sorted quickly.
     least_squares as (
         select
             model_id,

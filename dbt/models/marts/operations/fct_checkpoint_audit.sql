@@ -14,7 +14,7 @@ with
 
     model as (select model_id, suite_id from {{ ref("dim_model") }}),
 
-    -- A checkpoint is judged on the corpus where its excess is largest.
+    -- The check `perplexity` judges a checkpoint on the corpus where its excess is largest.
     worst as (
         select
             model_id,

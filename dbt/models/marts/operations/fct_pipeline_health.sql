@@ -12,7 +12,7 @@ with
     ),
 
     -- If any model of a suite was scored on a corpus, every checkpoint of the suite is expected to be scored
-    -- on it.
+    -- on this corpus.
     wanted_corpus as (
         select distinct model.suite_id as suite_id, score_ledger.corpus_id as corpus_id
         from score_ledger
@@ -33,8 +33,8 @@ with
         left join wanted_corpus on checkpoint.suite_id = wanted_corpus.suite_id
     ),
 
-    -- Where a join finds no row, its columns are defaults or nulls, depending on the session. Both are read
-    -- as no row.
+    -- If a join finds no row, the joined columns are defaults or nulls, depending on the session's settings.
+    -- Defaults and nulls are both treated as a missing row.
     tracked as (
         select
             wanted.checkpoint_id as checkpoint_id,

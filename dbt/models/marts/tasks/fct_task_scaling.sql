@@ -66,7 +66,8 @@ with
         group by suite_id, task_set_kind, task_set, shot_count, normalisation
     ),
 
-    -- The formulas are those of Srivastava et al. 2022 (BIG-bench) and of equation 4 of Xia et al. 2023.
+    -- Linearity and breakthroughness follow Srivastava et al. 2022 (BIG-bench) and equation 4 of Xia et al.
+    -- 2023.
     improved as (
         select
             *,

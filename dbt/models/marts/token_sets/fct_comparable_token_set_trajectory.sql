@@ -5,7 +5,7 @@ with
 
     published as (select * from {{ ref("fct_published_token_set_trajectory") }}),
 
-    -- The sizes of the published sets are unknown.
+    -- The published sets have null counts and shares, because their sizes are unknown.
     combined as (
         select
             set_model_id,

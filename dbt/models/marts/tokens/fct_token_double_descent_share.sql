@@ -11,7 +11,8 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- Tokens are first counted by the step of their peak, so that they are read once and few rows are joined.
+    -- Tokens are first counted by the step of their peak, so that each token is read once and few rows are
+    -- joined.
     peak_count as (
         select
             model_id,

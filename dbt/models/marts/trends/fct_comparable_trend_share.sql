@@ -5,7 +5,7 @@ with
 
     published as (select * from {{ ref("fct_published_trend_share") }}),
 
-    -- Published shares count as fitted, because the number of checkpoints in their fits is unknown.
+    -- is_fitted is true for published shares, because the number of checkpoints in their fits is unknown.
     combined as (
         select
             convention_id,

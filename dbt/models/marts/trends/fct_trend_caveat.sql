@@ -34,7 +34,7 @@ with
         group by model_id, corpus_id
     ),
 
-    -- For a start that training has not reached, fit_point_count is 0.
+    -- fit_point_count is 0 for a start that training has not reached.
     start_fit as (
         select model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design

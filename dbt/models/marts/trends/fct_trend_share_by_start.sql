@@ -11,7 +11,8 @@ with
 
     trend_design as (select * from {{ ref("int_trend_design") }}),
 
-    -- The number of checkpoints is that of a token with all its scores. Tokens that lack scores have fewer.
+    -- The number of checkpoints in the fit is taken from tokens with all their scores. Tokens that lack
+    -- scores have fewer checkpoints.
     start_fit as (
         select convention_id, model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design

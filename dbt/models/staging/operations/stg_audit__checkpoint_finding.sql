@@ -47,8 +47,7 @@ with
         having countIf(audit_run_id = latest_audit_run_id) > 0
     ),
 
-    -- Steps that the suite now declares as damaged. Their findings from before the declaration become
-    -- `known` as well.
+    -- The suite now declares these checkpoints as damaged, so their earlier findings become `known` as well.
     forgiven_checkpoint as (
         select model_id, step from settled_finding where check_name = 'declaration' and latest .1 = 'known'
     ),
