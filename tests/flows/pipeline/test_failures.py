@@ -123,7 +123,7 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_and_later_ones_stay_smal
 
     for file in tmp_path.glob("tasks/*/task.json"):  # both tasks fill one batch of eight equal rows
         file.write_text(json.dumps({**json.loads(file.read_text()), "examples": [ITEM] * 8}))
-    clean, small = make_tiny_suite("clean", [10]), make_tiny_suite("small", [10])
+    clean, small = make_tiny_suite("clean", [10]), make_tiny_suite("small", [20])  # equal weights would be copied
     flags = ("--corpus", "few2") if kind.name == "score" else ()
     assert run_kind(clean, *flags)[0] == 0
     with monkeypatch.context() as patch:
