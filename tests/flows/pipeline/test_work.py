@@ -132,6 +132,12 @@ class Timeline:
 @pytest.fixture
 def timeline(monkeypatch) -> Timeline:
     timeline = Timeline()
+
+    def note_and_fetch(checkpoint, pipeline, files, fetch=work_module.fetch_checkpoint):
+        timeline.note(f"step-{checkpoint.step} is fetched")
+        return fetch(checkpoint, pipeline, files)
+
+    monkeypatch.setattr(work_module, "fetch_checkpoint", note_and_fetch)
     monkeypatch.setattr(work_module, "load_model", timeline.wrap_loading(work_module.load_model))
     return timeline
 
@@ -164,6 +170,8 @@ def do_all(pipeline: Pipeline, works: list[CheckpointWork]) -> list[str]:
     """Take the checkpoints through the steps as the flow does, without Prefect; returns what failed of each."""
 
     def do_one(work: CheckpointWork) -> str:
+        if pipeline.kind.is_waiting and work is not works[0]:  # else a later thread may be the first to load
+            pipeline.kind.timeline.wait_for(f"step-{work.checkpoint.step - 1} is fetched")
         try:
             do_work(work, pipeline)
         except Exception as error:
