@@ -66,7 +66,7 @@ screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite, and print what the tests without a server do not cover
-	$(PYTEST) -m "not server and not slow" --cov=trailhouse --cov-report=term:skip-covered
+	$(PYTEST) -m "not server and not slow" --cov --cov-report=term:skip-covered
 	$(PYTEST) -m "server or slow" --durations=25
 
 check: $(READY) ## Check style and types, and run the tests that need no server: the inner loop

@@ -181,7 +181,7 @@ def run_units(
 
 
 def insert_units(results: UnitResults[UnitT], work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
-    """Insert the rows of a checkpoint's units as they arrive. This function runs in the inserting thread."""
+    """Write the rows of a checkpoint's units to the warehouse. This function runs in the inserting thread."""
     with connect(pipeline.address) as client:
         for inserted in pipeline.kind.insert(client, results.read(), pipeline.scoring_run_id):
             work.outcome.inserted.append(inserted)
