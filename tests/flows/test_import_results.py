@@ -1,14 +1,12 @@
 """Importing results through the real command: joined to the checkpoints of the warehouse, wrong files left out."""
 
 import json
-from importlib import resources
-from pathlib import Path
 
 import pytest
 
 from tests.support.paths import SHARED
 from trailhouse.flows.import_results import Naming, find_declared_model, name_result
-from trailhouse.models.checkpoints.suite import list_suites
+from trailhouse.models.checkpoints.suite import list_suites, packaged_suites_directory
 from trailhouse.warehouse.imports.json_files import JsonField
 from trailhouse.warehouse.imports.lm_eval.result_files import parse_result_file
 
@@ -50,7 +48,7 @@ def test_what_the_user_says_wins_over_the_pattern_the_file_and_its_path(tmp_path
     ],
 )
 def test_a_declared_model_is_found_by_its_name_its_id_or_its_repository(name, model_id):
-    suites = list_suites([Path(str(resources.files("trailhouse") / "models" / "suites"))])
+    suites = list_suites([packaged_suites_directory()])
     declared = find_declared_model(name, suites)
     assert (f"{declared[0].suite_id}/{declared[1].model_name}" if declared else None) == model_id
 
