@@ -61,9 +61,10 @@ def format_value(value: Any) -> str:  # noqa: ANN401  # a column can hold any ty
 
 
 def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.Table:
-    """Return a pivot table. It has one row per combination of values of the ``index`` columns.
+    """Return a pivot table with one row per combination of values of the ``index`` columns.
 
-    Each value of ``column`` becomes a column, which holds the values of the column ``value``.
+    For each distinct value of the input column ``column``, the pivot table has a column of that name. Its cells hold
+    the values of the input column ``value``.
     """
     names = list(dict.fromkeys(str(name) for name in rows[column].to_pylist()))
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -105,7 +106,7 @@ class ProgressBars:
         self.tasks: dict[str, TaskID] = {}
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
-        """Move the progress bar of ``name``. The bar appears at the first call."""
+        """Update the progress bar of the work called ``name``. The first call with this name adds the bar."""
         if name not in self.tasks:
             self.tasks[name] = self.progress.add_task(name, total=total, detail=detail)
         self.progress.update(self.tasks[name], completed=done, total=total, detail=detail)
@@ -126,7 +127,7 @@ class ProgressLines:
         self.said_at: dict[str, float] = {}
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
-        """Write the progress of ``name``, unless a line was written less than 15 s ago."""
+        """Write the progress of the work called ``name``, unless a line about it was written less than 15 s ago."""
         now = self.clock()
         if now - self.said_at.setdefault(name, now) >= SECONDS_BETWEEN_LINES:
             self.said_at[name] = now

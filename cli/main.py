@@ -124,7 +124,7 @@ def run(arguments: list[str]) -> int:
         return report_error("interrupted", "  hint: run it again: it resumes where it stopped", EXIT_INTERRUPTED, [])
     except TyperException as error:
         return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
-    except Exception as error:  # anything else is a defect of Trailhouse
+    except Exception as error:  # either the warehouse failed, or Trailhouse has a defect
         from trailhouse.warehouse.failures import explain_failure  # imported only here, because the import is slow
 
         if (failure := explain_failure(error)) is not None:

@@ -1,6 +1,6 @@
-"""The colours of figures, passages and dashboards, and the categories that they mark.
+"""The colours of figures, passages and dashboards, and the trend categories that have a colour.
 
-Superset's configuration loads this file in another Python environment, so it imports only the standard library.
+Superset's configuration loads this file in another Python environment, so the file imports only the standard library.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REFERENCE = "#999999"
 
 @dataclass(frozen=True)
 class Category:
-    """How a trend category is shown: by colour, and by a mark where there are no colours."""
+    """How a trend category is shown: by a colour or, where colours are not available, by a mark."""
 
     name: str
     """The name of the category in the marts."""
@@ -53,14 +53,15 @@ CATEGORY_BY_NAME = {category.name: category for category in CATEGORIES}
 
 
 def choose_model_color(index: int) -> str:
-    """Return the colour of the model at ``index`` in a figure's order."""
+    """Return the colour of a model, where ``index`` is the model's position in the figure, counted from 0."""
     return MODEL_COLOURS[index % len(MODEL_COLOURS)]
 
 
 def choose_grey(index: int, count: int, first: float, last: float) -> str:
-    """Return one of ``count`` evenly spaced greys as matplotlib names it; ``index`` counts from 0.
+    """Return the grey at position ``index``, counted from 0, of ``count`` evenly spaced greys.
 
-    ``first`` and ``last`` are the lightness of the first and the last grey: 0 is black, 1 is white.
+    The grey is written as a matplotlib colour. ``first`` and ``last`` are the lightness of the first and the last grey:
+    0 is black, 1 is white.
     """
     lightness = first + (last - first) * index / max(1, count - 1)
     return f"{lightness:.2f}"

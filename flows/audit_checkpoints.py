@@ -33,7 +33,7 @@ class AuditReport:
 
     @property
     def wrong_count(self) -> int:
-        """Number of checkpoints that are missing, or that have a problem that the declaration does not name."""
+        """Number of missing or wrong checkpoints. Known damage that the suite declares does not count."""
         return len({(found.model_id, found.step) for found in self.findings if found.status == "wrong"})
 
     def raise_if_wrong(self) -> None:
@@ -62,8 +62,8 @@ class ByteCounter:
 def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool = True) -> AuditReport:
     """Audit the checkpoints of a suite. Of checkpoints on the hub, only the metadata is read.
 
-    A problem of a single checkpoint becomes a finding, not an error. Raises BadInputError and UnreachableError as
-    ``find_checkpoints`` does.
+    A problem of a single checkpoint becomes a finding, not an error. Raises BadInputError and UnreachableError in the
+    same cases as ``find_checkpoints``.
     """
     started_at = time.time()
     declared = find_declared_suite(suite, settings)

@@ -1,4 +1,4 @@
-"""This module reads the marts and draws the figures that reproduce figures of the papers."""
+"""This module reads the marts and draws figures that reproduce figures of published papers."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def draw_figure(
 def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:
     """Read the rows of a companion, which is a second mart that a figure shows.
 
-    If the companion names a published suite, its rows are of that suite. Otherwise its rows are of the figure's suite
-    and corpus. If the figure is about the published suite itself, no rows are returned.
+    If the companion names a published suite, the rows of the published suite are read. Otherwise the rows of ``suite``
+    and ``corpus`` are read. If ``suite`` is the published suite itself, no rows are returned.
     """
     own = {"suite_id": suite, "corpus_id": corpus}
     chosen = own if companion.suite_id is None else {"suite_id": companion.suite_id}
@@ -89,14 +89,15 @@ def read_companion(client: Client, companion: Companion, suite: str, corpus: str
 
 
 def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> list[Path]:
-    """Draw the document of which the largest model forgets most, and also write the document as an HTML page.
+    """Draw one document of the corpus with the trend of each token, and also write the document as an HTML page.
 
-    Returns the written files. The list is empty if the marts hold no trends.
+    The document is the one with the largest share of upward (forgotten) tokens under the suite's largest model.
+    Returns the written files. The list is empty if the marts hold no trends of the model on the corpus.
     """
     question = read_questions(packaged_questions())["documents_by_trend"]
     values = {"suite_id": suite, "corpus_id": corpus, "start_percent": str(PASSAGE_START_PERCENT), "limit": "1"}
     found = ask_question(client, question, values)
-    if found.num_rows == 0:  # all documents are shorter than the minimum length of the question
+    if found.num_rows == 0:  # all documents are shorter than the question's default minimum
         found = ask_question(client, question, {**values, "minimum_token_count": "1"})
     if found.num_rows == 0:
         return []

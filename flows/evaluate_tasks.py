@@ -64,8 +64,9 @@ def evaluate_tasks(
     """Evaluate every checkpoint of a suite on the tasks found at ``places``. Evaluations in the ledger are skipped.
 
     ``places`` are directories, files, or names that ``find_tasks`` knows. If a checkpoint is damaged, or a task does
-    not fit a model, the other evaluations still run. Raises PartialError if some evaluations failed. If all evaluations
-    failed, raises the error if there is only one, or an AllFailedError that names every error.
+    not fit a model, the other evaluations still run. Raises PartialError if only some evaluations failed. If all
+    evaluations failed, raises their error if it is a single error, and otherwise an AllFailedError that names every
+    error.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
@@ -145,7 +146,7 @@ def summarise(
     outcomes: Sequence[CheckpointOutcome],
     started_at: datetime,
 ) -> EvaluationReport:
-    """Return the report of a run in which no evaluation failed."""
+    """Return the report of a run. It is called only if no evaluation failed."""
     inserted = [unit for outcome in outcomes for unit in outcome.inserted]
     item_count = sum(unit.item_count for unit in inserted)
     run_seconds = sum(outcome.run_seconds for outcome in outcomes)

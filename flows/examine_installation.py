@@ -69,7 +69,7 @@ def check_directory(directory: Path) -> HealthFinding:
 
 
 def check_passwords(directory: Path) -> HealthFinding:
-    """Check that only the owner of the password files of the embedded server can read them."""
+    """Check that the password files of the embedded server are readable by their owner only."""
     try:
         read_credentials(directory)
     except TrailhouseError as error:
@@ -93,9 +93,10 @@ def check_superset(settings: Settings) -> HealthFinding:
 
 
 def compare_servers(settings: Settings, url: str, query_limit: int | None = None) -> tuple[int, list[Difference]]:
-    """Send each query both to the warehouse and to the server at ``url``, and compare the two answers.
+    """Send generated test queries both to the warehouse and to the server at ``url``, and compare the answers.
 
-    Returns the number of compared answers, and the differences. Raises UsageError for a malformed URL, and
+    If ``query_limit`` is given, only the first ``query_limit`` generated queries are sent. Returns the number of
+    compared answers, and the differences. Raises UsageError for a malformed URL, and
     UnreachableError if a server does not answer.
     """
     other = WarehouseAddress.parse(

@@ -95,8 +95,8 @@ def import_results(
 ) -> ImportReport:
     """Import result files of lm-evaluation-harness. Results that are in the warehouse are not written again.
 
-    If only some files can be used, they are imported and PartialError is raised. If no file can be used, BadInputError
-    is raised, which names file and field.
+    If only some files can be used, these files are imported and PartialError is raised. If no file can be used,
+    BadInputError is raised. It names the first unusable file and the field that is wrong.
     """
     settings, naming = settings or load_settings(), naming or Naming()
     named, errors = read_named_results(paths, naming)
@@ -139,8 +139,8 @@ def import_results(
 def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[NamedResult], list[TrailhouseError]]:
     """Read every result file, and find its model and step. Returns the results, and the errors of unusable files.
 
-    A JSON file without results is skipped if only its directory is in ``paths``. If the file itself is in ``paths``, it
-    is an error.
+    A JSON file without results counts as unusable only if the file itself is in ``paths``. If only its directory is in
+    ``paths``, the file is skipped without an error.
     """
     pattern = None if naming.pattern is None else compile_path_pattern(naming.pattern)
     samples_files = {path for path in paths if path.suffix == ".jsonl" and path.is_file()}
@@ -165,7 +165,7 @@ def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[Na
 
 
 def find_own_results(samples_file: Path) -> Path:
-    """Return the result file of the run that wrote a samples file. Raises BadInputError if it does not exist."""
+    """Return the result file that the same run wrote beside a samples file. Raises BadInputError if there is none."""
     found = find_result_file(samples_file)
     if found is None:
         raise BadInputError(
@@ -203,8 +203,10 @@ def find_local_tokenizer(result: ResultFile) -> Path | None:
 def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Naming) -> NamedResult:
     """Find the model and the step of a result file.
 
-    The sources are, in this order: what the user states, the pattern, the content of the file, and the path of the
-    file. Raises BadInputError, which names the file, if no source has the model or the step.
+    Model and step are each taken from the first of these sources that states them: the options of the user in
+    ``naming``, the groups ``from_path`` that the user's pattern found in the path, the content of the file, and the
+    path, searched without a pattern. Raises BadInputError, which names the file, if no source states the model or the
+    step.
     """
     model = naming.model or from_path.get("model") or result.model_name or parse_model_name(str(result.file.parent))
     stated_step = from_path.get("step")
@@ -227,10 +229,11 @@ def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Na
 def resolve_models(
     client: Client, named: list[NamedResult], naming: Naming, settings: Settings
 ) -> tuple[dict[str, str], list[str]]:
-    """Find the model of every name, or register it. Returns model_ids by name, and the ids of the new models.
+    """Find the model of every model name in ``named``, and register models that are new.
 
-    A name means the registered model of this name. If none is registered, the name means the model that a suite
-    declares. If no suite declares the name, it means a new model of the suite `imported`.
+    A name refers to the registered model of this name. If no model of this name is registered, the name refers to the
+    model that a suite declares under it. If no suite declares the name, a new model is registered; see
+    ``register_model``. Returns the model_ids by name, and the ids of the new models.
     """
     known = read_registered_models(client)
     suites = list_suites(suite_directories(settings))
@@ -304,7 +307,7 @@ def register_model(
 
 
 def model_record(suite_id: str, model_name: str, parameter_count: int, batch_tokens: int) -> dict[str, object]:
-    """Return the row of raw_model for a model that is known only from imported results. Unknown numbers are 0."""
+    """Return the row of raw_model for a model that is not registered yet. Unknown numbers are 0."""
     return {
         "model_id": f"{suite_id}/{model_name}",
         "suite_id": suite_id,

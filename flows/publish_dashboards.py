@@ -39,7 +39,9 @@ class PublicationReport:
 
 @flow(name="publish_dashboards", validate_parameters=False, persist_result=False)
 def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
-    """Make the dashboards and access rights in Superset equal to those in the source. A second run changes nothing.
+    """Bring the dashboards of this version, and the rights that the access file states, to Superset.
+
+    A second run changes nothing.
 
     Raises BadInputError if an asset is wrong, UnreachableError if Superset or the warehouse does not answer, and
     PartialError if everything is published but the query of a chart fails.
@@ -67,7 +69,9 @@ def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
 
 
 def check_dashboards(settings: Settings) -> tuple[Drift, RightsDrift]:
-    """Return how the assets and access rights in Superset differ from the source. Nothing is started or changed.
+    """Return how Superset differs from the assets of this version and from the rights that the access file states.
+
+    Nothing is started or changed.
 
     Raises UnreachableError if Superset does not run.
     """
@@ -136,5 +140,5 @@ def describe_assets(assets: tuple[Asset, ...]) -> tuple[str, ...]:
 
 
 def singular(key: AssetKey) -> str:
-    """Return the kind of an asset in the singular."""
+    """Return the kind of an asset in the singular, for example ``chart`` instead of ``charts``."""
     return key.kind.removesuffix("s")

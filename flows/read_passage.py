@@ -25,13 +25,17 @@ def read_passage(
     corpus: str | None = None,
     convention: str | None = None,
 ) -> Passage:
-    """Read a passage: the tokens of a document with the trends of one model and the series of every model of its suite.
+    """Read a passage: the tokens of a document, each with a trend under one model and a series of every model.
+
+    The trends are those of ``model`` from ``start_percent`` of training on. The series are those of every model of the
+    same suite.
 
     ``document`` is the number or the name of the document. ``model`` is the id of the model or its name. ``suite`` is
     needed if models of several suites have this name. ``corpus`` is needed if the model has trends on several corpora.
-    If ``convention`` is None, the default convention is used.
+    ``convention`` is the convention of the trend fit. If it is None, the default convention is used.
 
-    Raises UsageError if several models, corpora or documents fit, and BadInputError if none fits.
+    Raises UsageError if several models, corpora or documents match the arguments, or if there is no such convention.
+    Raises BadInputError if no model, corpus or document matches, or if the model has no trends from this start on.
     """
     model_id, suite_id = find_model(client, model, suite)
     corpus_id = corpus or find_corpus(client, model_id)
@@ -120,7 +124,10 @@ def find_document(client: Client, corpus_id: str, document: str) -> tuple[int, s
 
 
 def find_convention(client: Client, convention: str | None) -> str:
-    """Return the convention if it exists, or the default convention if None is given."""
+    """Return the id of the given trend convention, or of the default convention if ``convention`` is None.
+
+    Raises UsageError if the given convention does not exist.
+    """
     rows = read_columns(client, "trend_convention", ["convention_id", "is_default"]).to_pylist()
     names = [row["convention_id"] for row in rows]
     if convention is None:

@@ -62,10 +62,11 @@ class ScoringReport:
 
 @flow(name="score_checkpoints", task_runner=PIPELINE_THREADS, validate_parameters=False, persist_result=False)
 def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
-    """Score every checkpoint of a suite on a corpus. Checkpoints that the ledger has are skipped.
+    """Score every checkpoint of a suite on a corpus. Checkpoints whose scores are in the ledger are skipped.
 
-    A damaged checkpoint does not stop the work on the others. Raises PartialError if some checkpoints failed. If all
-    checkpoints failed, raises the error if there is only one, or an AllFailedError that names every error.
+    A damaged checkpoint does not stop the work on other checkpoints. Raises PartialError if some checkpoints failed. If
+    all checkpoints failed with a single error, raises this error. If all failed with several errors, raises
+    AllFailedError, which names every error.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
@@ -112,7 +113,7 @@ def choose_scoring(settings: Settings) -> ScoringSettings:
 def plan_partitions(
     suite: Suite, checkpoints: list[Checkpoint], corpus: Corpus, scoring: ScoringSettings
 ) -> list[ScoringPlan]:
-    """Return a plan for every checkpoint, which holds everything that its scores depend on. No model is loaded.
+    """Return for every checkpoint a plan with everything that the checkpoint's scores depend on. No model is loaded.
 
     Raises UsageError if the requested context is longer than a model can read.
     """

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic passes all four
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources of settings, in the order in which they win: flags, the environment, the file."""
+        """Return the sources of settings in order of precedence: flags, the environment, ``trailhouse.toml``."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
@@ -237,7 +237,7 @@ def set_prefect_defaults(settings: Settings) -> None:
         "TRANSFORMERS_VERBOSITY": "critical",
         # Seconds between heartbeats of a run. A run without heartbeats has died. A slow run still sends heartbeats.
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-        # Leases of slots are kept in files, so that the slots of dead workers become free even after a server restart.
+        # The server keeps leases of slots in files, so that slots of dead workers become free even after a restart.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
     for name, value in defaults.items():

@@ -31,7 +31,7 @@ PUSHED_EVENT = "trailhouse.checkpoint.pushed"
 
 @dataclass(frozen=True)
 class WatchedWork:
-    """What one run of the flow did with a suite: either its scoring on one corpus or its evaluation on all tasks."""
+    """One part of a run's work on a suite: scoring the suite on one corpus, or evaluating the suite on all tasks."""
 
     suite: str
     subject: str
@@ -135,10 +135,11 @@ def derive_new(
     build: Callable[[tuple[str, ...], Settings], BuildReport] = build_marts,
     refresh: Callable[[Settings], int] = refresh_running_dashboards,
 ) -> Derivation:
-    """Build and publish the marts if the raw tables changed since the last build.
+    """Build and publish the marts if the raw tables changed since the last build or publication.
 
-    Nothing is done if another process builds the marts now. A file records which state of the raw tables is built. An
-    error is part of the result, and the next run tries again.
+    Nothing is done if another process builds the marts at this moment. One file records for which state of the raw
+    tables the marts were built, and another file records for which state they were published. ``describe_latest``
+    describes a state. An error is not raised but returned in the result, and the next run tries again.
     """
     directory = settings.data_directory / "dbt"
     derived, published = directory / "derived_scoring.txt", directory / "published_scoring.txt"

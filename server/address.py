@@ -16,14 +16,15 @@ _MAX_PORT = 65535
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket that is bound to the host and the port.
 
-    Raises UnreachableError if the port is in use. Raises UsageError if the port or the host does not exist.
+    Raises UnreachableError if another program uses the port. Raises UsageError if the port is outside 0 .. 65535, or
+    if the server cannot listen on the address, for example because it is not an address of this machine.
     """
     if not 0 <= port <= _MAX_PORT:
         raise UsageError(f"there is no port {port}", f"name one from 0 (any free one) to {_MAX_PORT}")
     listener = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # the protocol is given, because asyncio switches Nagle's delay off only for sockets with the protocol TCP
+        # IPPROTO_TCP is stated, because asyncio disables Nagle's algorithm only for sockets created with this protocol
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -55,7 +56,7 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_open_address(directory: Path, host: str) -> None:
-    """Raise UsageError if other machines can reach the host and a password file does not exist yet."""
+    """Raise UsageError if other machines can reach the address ``host`` and a password file does not exist yet."""
     if is_loopback(host):
         return
     missing = [path for role in Role if not (path := password_path(directory, role)).exists()]

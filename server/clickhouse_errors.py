@@ -122,5 +122,6 @@ def _split_name(text: str) -> tuple[str, str]:
 
 def _remove_hidden_text(text: str, hidden: str) -> str:
     text = text.replace(hidden, "")
-    # a syntax error quotes the query from the wrong token on, so the error may have only a part of the hidden text
+    # A syntax error quotes the query from the offending token to the end. If this token is in the hidden text, the
+    # error holds only a part of the hidden text.
     return _HIDDEN_FILE.sub("end of query.", text)

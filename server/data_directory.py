@@ -35,7 +35,8 @@ def prepare_directory(directory: Path) -> Path:
 def close_to_other_users(directory: Path) -> None:
     """Deny the machine's other users access to the directory and to every file that this process will create.
 
-    Raises UsageError if the directory belongs to another user, who has not closed it to other users.
+    Raises UsageError if other users have access and this process may not remove it, because it does not own the
+    directory.
     """
     os.umask(0o077)
     if directory.stat().st_mode & 0o077 == 0:

@@ -43,11 +43,13 @@ def serve(
     memory_limit_bytes: int | None = None,
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve ``directory`` at http://host:port until SIGTERM or SIGINT, or until it has been idle for the timeout.
+    """Serve ``directory`` at http://host:port until SIGTERM or SIGINT, or until the idle timeout ends the server.
 
-    Port 0 takes any free port. When the server is ready, its URL is written to ``server.json`` in the directory, and
-    ``on_ready`` is called with the URL. If the directory or the address cannot be used, UsageError or UnreachableError
-    is raised before anything is served.
+    The idle timeout ends the server if no request has run for ``idle_timeout_seconds``; None means no timeout. Port 0
+    takes any free port. When the server is ready, its URL is written to ``server.json`` in the directory, and
+    ``on_ready`` is called with the URL.
+
+    Raises UsageError or UnreachableError before anything is served, if the directory or the address cannot be used.
     """
     directory = prepare_directory(directory)
     close_to_other_users(directory)
@@ -75,7 +77,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that stops after the idle timeout, and kills the queries that would delay its end."""
+    """A uvicorn server with an idle timeout. Queries that still run six seconds after it began to stop are killed."""
 
     def __init__(self, application: Application, engine: Engine, idle_timeout_seconds: float | None) -> None:
         super().__init__(

@@ -53,7 +53,7 @@ class UnreachableError(TrailhouseError):
 
 
 class AllFailedError(PartialError):
-    """All of the work failed, with several errors. The exit code is that of the first error."""
+    """All of the work failed, and there are several errors. The exit code is the exit code of the first error."""
 
     def __init__(self, message: str, hint: str, failures: Sequence[str], exit_code: int) -> None:
         super().__init__(message, hint, failures)

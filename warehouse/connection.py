@@ -81,8 +81,8 @@ def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client
 
     The client uses no ClickHouse session, because a server runs only one query of a session at a time.
 
-    Raises UnreachableError if no server answers or the server refuses the user. Unless ``needs_database`` is False, it
-    is also raised if the database does not exist.
+    Raises UnreachableError if no server answers or the server refuses the user. If ``needs_database`` is
+    True, also raises UnreachableError if the database does not exist.
     """
     try:
         client = clickhouse_connect.get_client(

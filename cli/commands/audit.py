@@ -24,7 +24,8 @@ def audit(
 ) -> None:
     """Find checkpoints of a suite that are missing, damaged, duplicated or changed.
 
-    If the checkpoints are on the hub, only their metadata is read. The exit code is 4 if a checkpoint has a problem.
+    If the checkpoints are on the Hugging Face Hub, only their metadata is read. The exit code is 4 if any checkpoint
+    has a problem.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     from trailhouse.flows.audit_checkpoints import audit_checkpoints

@@ -45,7 +45,8 @@ def add_corpus(
     """Read texts into the warehouse as one corpus.
 
     A .txt file is one document. Every line of a .jsonl file is an object with a field `text`. A .parquet file has a
-    column `text`. If a corpus of this name exists, it is replaced, and `trailhouse score` computes its scores again.
+    column `text`. If a corpus of this name with other texts exists, the new corpus replaces it. The next `trailhouse
+    score` then computes the scores again.
     """
     from trailhouse.flows.pipeline.registration import register_corpus
     from trailhouse.flows.services.warehouse import resolve_address

@@ -50,9 +50,9 @@ def import_lm_eval(
     Samples files (--log_samples) beside a result file are imported too. They add the log-probability of every option of
     multiple-choice tasks.
 
-    A result file is assigned to the registered model that has the name in the file. If no such model is registered, a
-    model is registered under the suite that declares it, or else under the suite `imported`. Importing a file twice
-    changes nothing. Run `trailhouse transform` after the import.
+    A result file is assigned to the registered model whose name the file states. If no registered model has this name,
+    a new model is registered: under the suite that declares a model of this name, or else under the suite `imported`.
+    Importing a file twice changes nothing. Run `trailhouse transform` after the import.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)

@@ -18,7 +18,8 @@ def init_env(
 ) -> None:
     """Generate the passwords of a deployment and write them to `.env`, which `docker compose up` reads.
 
-    The compose files need this file, because they have no default passwords. Only the file's owner can read it.
+    The compose files contain no default passwords, so they need the written file. Only the owner of the file can
+    read it.
     """
     from trailhouse.flows.services.environment_file import write_environment_file
 

@@ -17,7 +17,7 @@ def notify(
     step: Annotated[int | None, typer.Option(help="Step of the checkpoint, for the record.")] = None,
     data_directory: DataDirectoryOption = None,
 ) -> None:
-    """Tell the standing service that a checkpoint was saved, so that the service looks at the suite at once.
+    """Tell the standing service that a checkpoint was saved, so that it looks for new checkpoints at once.
 
     A training script can run this command after it has saved a checkpoint. Instead of this command, a program can emit
     the Prefect event trailhouse.checkpoint.pushed for the resource trailhouse.suite.NAME.

@@ -51,7 +51,10 @@ def run_publication(settings: Settings, *, as_json: bool) -> None:
 
 
 def report_drift(settings: Settings, *, as_json: bool) -> None:
-    """Print the differences between Superset and the source. Raises PartialError if there are differences."""
+    """Print how the assets, roles and rules in Superset differ from the declarations of this version.
+
+    Raises PartialError if there are differences.
+    """
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import check_dashboards, describe_assets
 

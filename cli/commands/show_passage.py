@@ -32,7 +32,8 @@ def show_passage(
 ) -> None:
     """Show a document with every token coloured by its trend: learned, forgetting or still learning.
 
-    With NO_COLOR, or in a file, marks replace the colours: {=learned}, {+forgetting}, {-still learning}.
+    If NO_COLOR is set, or if the output is not a terminal, marks replace the colours: {=learned}, {+forgetting},
+    {-still learning}.
     """
     from trailhouse.dashboards.passages.passage_page import write_page
     from trailhouse.dashboards.passages.terminal import render_passage

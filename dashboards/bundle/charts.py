@@ -63,7 +63,7 @@ def is_filtered(chart: Chart, native: Filter, mart: Mart) -> bool:
 
 
 def compile_metric(metric: Metric, mart: str) -> Document:
-    """Return a metric in the form in which Superset stores metrics defined in SQL."""
+    """Return a metric as the JSON object with which Superset stores a metric that is defined in SQL."""
     return {
         "expressionType": "SQL",
         "sqlExpression": metric.expression,

@@ -11,7 +11,7 @@ DATABASE = "Trailhouse"
 
 
 def compile_database(database_uri: str) -> Document:
-    """Return the file of the connection that all datasets use. Nobody may write through it."""
+    """Return the file of the connection to the warehouse. All datasets use this connection, which is read-only."""
     return {
         "database_name": DATABASE,
         "sqlalchemy_uri": database_uri,

@@ -85,7 +85,10 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_table_form(chart: Chart, metrics: list[Document]) -> Document:
-    """Return the form of a table that shows unchanged rows, or metrics by series. Cells never show text as markup."""
+    """Return the form of a table of unchanged rows, or of metrics for each combination of values of the series.
+
+    Cells never show text as markup.
+    """
     shared = {
         "allow_render_html": False,
         "allow_rearrange_columns": False,

@@ -13,8 +13,8 @@ from trailhouse.dashboards.bundle.superset_document import Document
 from trailhouse.dashboards.colours import COLOUR_SCHEME, write_css_variables
 
 TWELFTHS = 12
-# A line of text in a column of n twelfths has about 15 n - 10 characters, if the page is 1,500 pixels wide and the
-# filter bar is open.
+# If a column takes n twelfths of the page, a line of its text has about 15 n - 10 characters. This holds for a page
+# that is 1,500 pixels wide and has an open filter bar.
 CHARACTERS_PER_TWELFTH, CHARACTERS_OF_PADDING = 15, 10
 LINE_UNITS, PADDING_UNITS = 3, 4  # a unit of height is 8 pixels
 
@@ -53,7 +53,11 @@ class Layout:
         return self.add("ROW", parent, {"background": "BACKGROUND_TRANSPARENT"}, *names)
 
     def add_chart(self, row: str, key: str, width: int, text_height: int, number: int) -> None:
-        """Add a column that holds the explanation of a chart, with the chart below it."""
+        """Add a column to a row: the explanation of a chart, with the chart below it.
+
+        ``width`` is in twelfths of the page. ``text_height`` is the height of the explanation in units of 8 pixels.
+        ``number`` is the number of the chart within the dashboard.
+        """
         chart = self.folder.charts[key]
         column = self.add("COLUMN", row, {"background": "BACKGROUND_TRANSPARENT", "width": width}, key)
         self.add_text(column, chart.explanation, width, text_height)
@@ -99,7 +103,7 @@ def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str,
 
 
 def compile_css(folder: Folder) -> str:
-    """Return the CSS of a dashboard: named colours, then the charts' styles. If no chart has a style, it is empty."""
+    """Return the CSS of a dashboard: named colours, then the charts' styles. Without styles, the CSS is empty."""
     styles = [chart.style for chart in folder.charts.values() if chart.style]
     return "\n".join([write_css_variables(), *styles]) if styles else ""
 

@@ -43,7 +43,7 @@ def compile_query(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def axis_column(name: str | None) -> Document:
-    """Return the column of the horizontal axis in the notation of queries."""
+    """Return the column that a chart's horizontal axis shows, in the notation of Superset's queries."""
     return {
         "columnType": "BASE_AXIS",
         "sqlExpression": name,

@@ -28,7 +28,10 @@ def keep_positive(rows: pa.Table, column: str) -> pa.Table:
 
 
 def finish_axis(panel: Axes, axis: HorizontalAxis, title: str) -> None:
-    """Label the horizontal axis and make it logarithmic. An axis of validation perplexity falls from left to right."""
+    """Set the title of a panel, label the panel's horizontal axis, and make the axis logarithmic.
+
+    On an axis of validation perplexity, the values decrease from left to right.
+    """
     panel.set(title=title, xlabel=axis.label)
     scale_logarithmically(panel, "x")
     if axis == VALIDATION:
@@ -54,8 +57,8 @@ def describe_size(parameter_count: int) -> str:
 def scale_logarithmically(panel: Axes, directions: str) -> None:
     """Make the axes named in ``directions`` (``x``, ``y`` or ``xy``) logarithmic. Call this after drawing the lines.
 
-    This function also thins out labels: on an axis shorter than a factor of ten, matplotlib would label every minor
-    tick, and the labels would overlap.
+    This function also reduces the number of tick labels. On an axis that spans less than a factor of ten, matplotlib
+    would label every minor tick, and the labels would overlap.
     """
     for direction in directions:
         axis = panel.xaxis if direction == "x" else panel.yaxis

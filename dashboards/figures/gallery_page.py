@@ -49,7 +49,7 @@ def write_gallery(figures: list[Figure], directory: Path, suite: str, corpus: st
 
 
 def render_figure(figure: Figure) -> str:
-    """Return one figure as HTML. Its caption states its title, the figure in the paper and the mart."""
+    """Return one figure as HTML. Its caption states the figure's title, source and mart, and links to its files."""
     name, title = escape(figure.name), escape(figure.title)
     links = " · ".join(f'<a href="{name}.{suffix}">{suffix.upper()}</a>' for suffix in (*FORMATS, "csv"))
     caption = f"{title}. After {escape(figure.source)}; from <code>{escape(figure.mart)}</code>. {links}"

@@ -21,7 +21,7 @@ SMALLEST_ERROR = 1e-6
 def choose_tasks(rows: pa.Table) -> list[str]:
     """Return the tasks whose metric changed most from the first step to the last.
 
-    Changes are measured in standard errors if the harness reports standard errors.
+    If the harness reports standard errors, the change of a task is divided by the task's largest standard error.
     """
     changes: dict[str, float] = {}
     for task in dict.fromkeys(rows["task_id"].to_pylist()):

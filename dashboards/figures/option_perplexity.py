@@ -30,9 +30,10 @@ from trailhouse.dashboards.figures.task_rows import (
 
 
 def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str) -> None:
-    """Draw the perplexity of correct options in each model's line style, and of incorrect options in dotted lines.
+    """Draw the perplexity of correct and incorrect options against validation perplexity, with two lines per model.
 
-    Both lines of a model have the colour of the model.
+    The line of the correct options has the model's line style. The line of the incorrect options is dotted. Both lines
+    have the colour of the model.
     """
     correct = keep_positive(express_perplexity(correct), VALIDATION.column)
     incorrect = keep_positive(express_perplexity(incorrect), VALIDATION.column)

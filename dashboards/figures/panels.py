@@ -62,7 +62,10 @@ def draw_models(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
 
 
 def draw_published(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
-    """Draw the models of a published suite as grey dashed lines. Models that come later in ``rows`` are darker."""
+    """Draw column ``y`` against column ``x`` for the models of a published suite, as grey dashed lines.
+
+    The results of a published suite are those that a paper published. Models that come later in ``rows`` are darker.
+    """
     models = list_models(rows)
     for index, model_id in enumerate(models):
         series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by(x)

@@ -83,5 +83,5 @@ def color_characters(passage: Passage) -> Iterator[tuple[str, str]]:
 
 
 def find_color(category: str | None) -> str:
-    """Return the colour of a category. Tokens without a trend get the colour of plain text."""
+    """Return the colour of a category. ``other`` and tokens without a trend get the colour of plain text."""
     return CATEGORY_BY_NAME[category].color if category in CATEGORY_BY_NAME else TEXT

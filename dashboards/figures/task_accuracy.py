@@ -37,7 +37,7 @@ def draw_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, title: str)
 
 
 def draw_published_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, title: str) -> None:
-    """Draw the accuracy of published models, in percent, as grey lines."""
+    """Draw the accuracy of the models of a published suite, in percent, as grey lines."""
     rows = keep_positive(express_percent(rows, "measure_value"), axis.column)
     draw_published(panel, rows, x=axis.column, y="percent")
     finish_axis(panel, axis, title)
@@ -46,7 +46,8 @@ def draw_published_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, t
 def draw_mean_accuracy(rows: pa.Table, published: pa.Table) -> Canvas:
     """Draw figure 8: mean accuracy over all tasks against compute and validation perplexity.
 
-    The first two panels show the suite's own tasks, and the last two panels show published tasks.
+    The first two panels show the tasks on which the suite was evaluated. The last two panels show the accuracies that
+    Xia et al. published.
     """
     canvas, panels = new_canvas(4, "Few-shot accuracy, mean over all tasks")
     own, others = (select_subject(choose_shots(table), "all") for table in (rows, published))
@@ -62,8 +63,8 @@ def draw_mean_accuracy(rows: pa.Table, published: pa.Table) -> Canvas:
 def draw_groups(rows: pa.Table, correct: pa.Table, incorrect: pa.Table, published: pa.Table) -> Canvas:
     """Draw figure 9: accuracy and option perplexity against validation perplexity, by group of tasks.
 
-    The groups are called linearity and breakthroughness. If no task of the suite is in a group, the suite's panels show
-    all its tasks.
+    The groups are called linearity and breakthroughness. If none of the suite's tasks is in a group, the suite's panels
+    show all tasks of the suite.
     """
     rows, correct, incorrect = (choose_shots(table) for table in (rows, correct, incorrect))
     present = set(rows["subject"].to_pylist())

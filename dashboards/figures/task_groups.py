@@ -32,7 +32,7 @@ def draw_scaling(panel: Axes, rows: pa.Table, title: str) -> None:
 
 
 def draw_own_task(panel: Axes, rows: pa.Table, task: str) -> None:
-    """Draw the accuracy of a suite's task during training, and a dotted line at the accuracy of random choices."""
+    """Draw the accuracy of a suite's models on one task during training, and a dotted line at chance accuracy."""
     shown = rows.filter(pc.equal(rows["task_set"], task))
     draw_models(panel, keep_positive(shown, COMPUTE.column), x=COMPUTE.column, y="percent")
     panel.axhline(100 * pc.mean(shown["chance_accuracy_ratio"]).as_py(), color=REFERENCE, linestyle=":")
@@ -40,15 +40,16 @@ def draw_own_task(panel: Axes, rows: pa.Table, task: str) -> None:
 
 
 def draw_published_task(panel: Axes, rows: pa.Table, task: str) -> None:
-    """Draw the accuracy of a published suite's task during training."""
+    """Draw the accuracy of a published suite's models on one task during training."""
     draw_published(panel, rows.filter(pc.equal(rows["task_set"], task)), x=COMPUTE.column, y="percent")
     finish_axis(panel, COMPUTE, f"Published: {task}")
 
 
 def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
-    """Draw the scaling curve and the trajectory of every task of a group: the suite's own tasks, then published tasks.
+    """Draw the scaling curve and the trajectory of every task of a group, for the suite and then for published models.
 
-    If no task of the suite is in any published group, the figure of the group "linearity" shows all tasks of the suite.
+    If none of the suite's tasks is in any group of Xia et al., the figure of the group "linearity" shows all tasks of
+    the suite.
     """
     own = select_group(choose_shots(rows), group, has_fallback=group == "linearity")
     others = select_group(published, group, has_fallback=False)

@@ -52,9 +52,9 @@ def select_subject(rows: pa.Table, subject: str) -> pa.Table:
 
 
 def select_group(rows: pa.Table, group: str, *, has_fallback: bool) -> pa.Table:
-    """Return the rows of the tasks in a published group.
+    """Return the rows of the tasks that Xia et al. assign to a group.
 
-    With ``has_fallback``, all rows are returned if no task is in any group.
+    If ``has_fallback`` is true and no task is in any group of GROUPS, all rows are returned.
     """
     in_group = rows.filter(pc.match_substring(rows["published_groups"], group))
     grouped = [pc.any(pc.match_substring(rows["published_groups"], name)).as_py() for name in GROUPS]

@@ -41,7 +41,7 @@ CATEGORIES_AT_EQUAL_PERPLEXITY = ("stagnated", "upward", "downward")
 def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: str | None = None) -> pa.Table:
     """Return the rows of one token set, sorted by model size.
 
-    Without ``set_model_id``, return the rows of each model for the set that was chosen in this model.
+    If ``set_model_id`` is None, return the rows in which a model is followed on its own set, for every model.
     """
     kept = pc.and_(pc.equal(rows["category"], category), pc.equal(rows["start_percent"], start_percent))
     chosen = rows["model_id"] if set_model_id is None else pa.scalar(set_model_id)
@@ -49,7 +49,7 @@ def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: 
 
 
 def list_set_models(rows: pa.Table) -> list[str]:
-    """Return the models that have token sets, sorted by size."""
+    """Return the models in which token sets were chosen, sorted by size."""
     return list_models(order_by_size(rows.filter(pc.equal(rows["model_id"], rows["set_model_id"]))))
 
 
@@ -59,7 +59,10 @@ def find_ends(models: list[str]) -> list[str]:
 
 
 def find_start(rows: pa.Table, start_percent: int) -> int:
-    """Return ``start_percent`` if there are sets for this start, or else the next later start that has sets."""
+    """Return ``start_percent`` if there are sets for this start, or else the next later start that has sets.
+
+    If no later start has sets, return ``start_percent``.
+    """
     starts = pc.unique(rows["start_percent"]).to_pylist()
     if start_percent in starts:
         return start_percent
@@ -84,18 +87,19 @@ def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COM
 
 
 def describe_set(rows: pa.Table, set_model_id: str) -> str:
-    """Return the title of a set: its model and, if known, the share of tokens that are in the set."""
+    """Return the title of a set: the model in which it was chosen and, if known, the share of tokens in the set."""
     name = set_model_id.rpartition("/")[2]
     share = pc.max(rows["token_share"]).as_py()
     return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}%)"
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
-    """For every model, shade the range in which 95% of random token sets of the same size have their perplexity.
+    """For every model, shade the range that holds the perplexities of 95% of random token sets of the same size.
 
-    The token set has the share s of the corpus. The mart has ranges only for random sets of p percent of the corpus,
-    where p is an integer. On a logarithmic scale, the distance of a limit of the range from the perplexity of the
-    corpus is proportional to 1 / sqrt(size of the set). So a limit for the share s follows from the limit for p:
+    The token set in ``rows`` holds the share s of the corpus. The mart has ranges only for random sets of p percent of
+    the corpus, where p is an integer. A range has a lower and an upper limit. On a logarithmic scale, the distance
+    between a limit and the perplexity of the corpus is proportional to 1 / sqrt(size of the set). So a limit for the
+    share s follows from the limit for p percent:
 
         corpus perplexity * (limit for p / corpus perplexity) ** sqrt(p / 100s).
     """
@@ -121,7 +125,8 @@ def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, ca
     """Draw figure 3 or 4: the token sets of one category, each followed in all models.
 
     The panels show each model's own set, the set of the smallest model, the set of the largest model, and a published
-    set. The second and third panel also show random sets.
+    set. The panels of the smallest and the largest model also show random sets. If only one model has sets, the first
+    panel is left out, and one panel shows the set of this model.
     """
     models = list_set_models(rows)
     start = find_start(rows, START_PERCENT)
@@ -142,7 +147,10 @@ def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, ca
 
 
 def draw_published_set(panel: Axes, rows: pa.Table) -> None:
-    """Draw a published set in grey. The title states the model in which the set was chosen, and the start."""
+    """Draw the token set of a published suite in grey.
+
+    The title states the model in which the set was chosen, and the start.
+    """
     panel.set(xlabel=COMPUTE.label)
     name, start = rows["set_model_id"][0].as_py(), rows["start_percent"][0].as_py()
     draw_published(panel, rows.sort_by("parameter_count"), x=COMPUTE.column, y="perplexity")
@@ -159,7 +167,10 @@ def draw_others(rows: pa.Table) -> Canvas:
 
 
 def draw_upward_sets(rows: pa.Table) -> Canvas:
-    """Draw figure 11: the upward-trend sets of the models between the smallest and the largest, for two starts."""
+    """Draw figure 11: the upward-trend sets of the models between the smallest and the largest, for two starts.
+
+    With at most two models, the sets of all models are drawn.
+    """
     models = list_set_models(rows)
     middle = models[1:-1] or models
     row_count = 1 if len(middle) == 1 else 2

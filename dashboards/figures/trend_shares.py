@@ -9,7 +9,8 @@ from matplotlib.figure import Figure as Canvas
 from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
 from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas, ring_points
 
-# The paper's conventions for trends: the first for suites that Trailhouse scored, the second for published trends.
+# The conventions of the paper. ``paper`` holds for suites that Trailhouse scored, ``published`` for the trends that
+# Xia et al. published.
 CONVENTIONS = ("paper", "published")
 UNFITTED = "no trend can be fitted"
 PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downward", "Downward (still learning)"))
@@ -21,9 +22,10 @@ def express_percent(rows: pa.Table) -> pa.Table:
 
 
 def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw a panel per category with a line per model, under the paper's convention. Published models are grey.
+    """Draw a panel per category with a line per model, under the paper's convention.
 
-    A circle marks a start after which there are too few checkpoints to fit a trend.
+    The lines of the published suite are grey. A circle marks a start after which there are too few checkpoints to fit a
+    trend.
     """
     paper = rows.filter(pc.is_in(rows["convention_id"], pa.array(CONVENTIONS))).sort_by("parameter_count")
     paper = express_percent(paper)

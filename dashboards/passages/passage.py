@@ -24,8 +24,8 @@ class ModelSeries:
 class PassageToken:
     """A token with its trend.
 
-    ``category`` is None for tokens without a trend: the first token of a document, the tokens of a prompt, and all
-    tokens if there are too few checkpoints after the start.
+    ``category`` is None for tokens without a trend. These are the first token of a document, the tokens of the prompt
+    with which a generated document begins, and all tokens if there are too few checkpoints after the start.
     """
 
     position: int
@@ -57,7 +57,10 @@ class Passage:
         )
 
     def count_categories(self) -> dict[str, int]:
-        """Return the number of tokens by category, in the order of the legend. The last two entries have no colour."""
+        """Return the number of tokens by category, in the order of the legend.
+
+        The last two entries, ``other`` and ``without a trend``, have no colour.
+        """
         counts = Counter(token.category or WITHOUT_TREND for token in self.tokens)
         names = [category.name for category in CATEGORIES]
         return {name: counts[name] for name in (*names, "other", WITHOUT_TREND)}

@@ -1,6 +1,6 @@
 """A passage as one HTML file. It shows tokens in the colours of their trends, and a token's series on hover or focus.
 
-The file contains no script and loads nothing. Every text from the warehouse is escaped.
+The file contains no script and loads no other file. Every text from the warehouse is escaped.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def render_legend(passage: Passage) -> str:
 
 
 def render_meaning(name: str) -> str:
-    """Return the meaning of a category in parentheses, or an empty text for tokens without a clear trend."""
+    """Return the meaning of a category in parentheses; an empty text for ``other`` and ``without a trend``."""
     return f" ({CATEGORY_BY_NAME[name].meaning})" if name in CATEGORY_BY_NAME else ""
 
 

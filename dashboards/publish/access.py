@@ -13,14 +13,17 @@ from trailhouse.dashboards.publish.row_level_security import SUITE_COLUMN, build
 
 
 def find_access_drift(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> RightsDrift:
-    """Return how the roles and rules in Superset differ from what they should be. Nothing is changed."""
+    """Return how the roles and rules in Superset differ from what they should be. Nothing is changed.
+
+    ``assets`` are the assets of the bundle.
+    """
     return compare_rights(find_rights(client), plan_rights(client, assets, access))
 
 
 def grant_access(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> list[str]:
     """Change the roles and rules in Superset to what they should be, and return a description of every change.
 
-    ``assets`` are the published assets.
+    ``assets`` are the assets of the bundle, which must already be published.
     """
     wanted = plan_rights(client, assets, access)
     drift = compare_rights(find_rights(client), wanted)
@@ -38,7 +41,7 @@ def find_rights(client: PublishingClient) -> Rights:
 
 
 def plan_rights(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> Rights:
-    """Return the roles and rules that Superset should have. Assets that Superset lacks are left out."""
+    """Return the roles and rules that Superset should have. Permissions on assets that Superset lacks are left out."""
     ids = {str(row["uuid"]): int(row["id"]) for row in client.read_all("dataset", "id,uuid")}
     datasets = {ids[key.uuid]: asset for key, asset in assets.items() if key.kind == "datasets" and key.uuid in ids}
     by_suite = {

@@ -33,7 +33,7 @@ class Access:
 def check_suite(name: str) -> str:
     """Return the name if it is a valid name of a suite.
 
-    Other texts are refused, because the name becomes part of the SQL of a rule.
+    Raises an error for any other text, because the name becomes part of the SQL of a row-level security rule.
     """
     if not SUITE_NAME.fullmatch(name):
         raise mistake(f"{name!r} is not the name of a suite", HINT)
@@ -62,5 +62,5 @@ def read_access(path: Path) -> Access:
         return Access({})
     try:
         return Access(read_declaration(path, AccessDeclaration).groups)
-    except BadInputError as error:  # the file is configuration and no input, so a UsageError fits
+    except BadInputError as error:  # the file is configuration, not input
         raise UsageError(error.message, error.hint) from error

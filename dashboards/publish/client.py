@@ -44,8 +44,8 @@ class CheckedSession(requests.Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
         """Send one request and return the answer.
 
-        Raises UnreachableError if Superset does not answer, UsageError if Superset refuses the user, and BadInputError
-        if Superset refuses the content of the request.
+        Raises UnreachableError if Superset does not answer or fails (status 500 or higher), UsageError if Superset
+        refuses the user, and BadInputError if Superset refuses the content of the request.
         """
         kwargs.setdefault("timeout", REQUEST_SECONDS)
         kwargs["allow_redirects"] = False  # the API never redirects; a redirect leads to the login page
@@ -96,7 +96,7 @@ class PublishingClient(SupersetClient):  # type: ignore[misc]  # the package has
         return str(self.join_urls(self.base_url, *parts))
 
     def read(self, *parts: object, query: str | None = None) -> Row:
-        """Return a resource of the API as a JSON object. ``query`` is written in Rison."""
+        """Return a resource of the API as a JSON object. ``query`` is the URL parameter ``q``, written in Rison."""
         answer: Row = self.get(self.find_url(*parts), params=None if query is None else {"q": query}).json()
         return answer
 

@@ -131,9 +131,13 @@ def name_asset(kind: str, content: Mapping[str, Any]) -> str:
 
 
 def normalise(kind: str, content: Mapping[str, Any]) -> Content:
-    """Return the content of an asset without installation-specific ids, cached state, defaults and arbitrary order."""
+    """Return the content of an asset in a form in which equal assets compare equal.
+
+    The ids of one installation, the cached state and the default values are removed. The columns and metrics of a
+    dataset are sorted by name.
+    """
     known = {key: value for key, value in content.items() if key not in ("version", "is_managed_externally")}
-    if kind == "databases" and "allow_file_upload" in known:  # an export has the old name, allow_csv_upload
+    if kind == "databases" and "allow_file_upload" in known:  # an export uses the field's old name
         known["allow_csv_upload"] = known.pop("allow_file_upload")
     kept = without_defaults(known, DEFAULTS[kind])
     if kind == "datasets":

@@ -34,7 +34,7 @@ class Drift:
 def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
     """Return how Superset differs from the bundle. Nothing is changed.
 
-    An asset also counts as changed if somebody took it out of Trailhouse's management.
+    A chart or dashboard also counts as changed if Superset no longer marks it as managed externally.
     """
     wanted = read_bundle(files)
     present = read_bundle(unzip_bundle(client.export_assets()))
@@ -73,8 +73,9 @@ def remove_assets(client: PublishingClient, kind: str, assets: list[Asset]) -> N
 def find_owned(client: PublishingClient, wanted: set[AssetKey]) -> set[AssetKey]:
     """Return the assets in Superset that Trailhouse published.
 
-    These assets are marked as managed externally and belong to a database of the bundle. Both conditions are needed:
-    other tools may use the mark too, and people may make charts on Trailhouse's datasets.
+    Trailhouse published an asset if the asset belongs to a database of the bundle and is marked as managed externally.
+    Both conditions are needed: other tools may use the mark too, and people may make charts on Trailhouse's datasets.
+    The databases and datasets of the bundle itself need no mark.
     """
     uuids = {key.uuid for key in wanted if key.kind == "databases"}
     database_ids = {row["id"]: row["uuid"] for row in client.read_all("database", "id,uuid") if row["uuid"] in uuids}

@@ -38,7 +38,8 @@ STAKEHOLDER_PERMISSIONS = frozenset[Permission](
         ("resetmypassword", "UserDBModelView"),
     }
 )
-# A researcher sees everything, runs SQL as the warehouse's read-only user, and makes charts.
+# A researcher sees all suites, runs SQL as the warehouse's read-only user, and makes charts. The role gets the
+# permissions of these two roles of Superset.
 RESEARCHER_TEMPLATES = ("Gamma", "sql_lab")
 WITHHELD_FROM_RESEARCHERS = frozenset({"CacheRestApi", "UserRegistrationsRestAPI", "Theme", "RowLevelSecurity"})
 
@@ -48,8 +49,9 @@ def plan_roles(
 ) -> dict[str, frozenset[int]]:
     """Return the ids of the permissions that every role should have, by the role's name.
 
-    ``databases`` and ``datasets`` are the ids of the databases and datasets that Trailhouse published. The role of a
-    group has no permission, because it only selects the rows that the members of the group see.
+    ``databases`` and ``datasets`` are the ids of the databases and datasets that Trailhouse published. Each group of
+    the access file has a role. This role has no permission, because it only selects the rows that the members of the
+    group see.
     """
     permissions = {
         (row["permission"]["name"], row["view_menu"]["name"]): int(row["id"])

@@ -19,9 +19,9 @@ def build_rules(managed: set[int], by_suite: set[int], access: Access) -> dict[s
     """Return the rules that the access file asks for, by name. If the file names no group, there are no rules.
 
     ``managed`` holds the ids of all published datasets. ``by_suite`` holds the ids of the datasets that have a suite
-    column. In these datasets, a base rule hides all rows from everybody except administrators, researchers and groups,
-    and one more rule per group shows the group only the rows of its suites. Datasets without a suite column are hidden
-    from all groups.
+    column. In the datasets with a suite column, a base rule hides all rows from everybody except administrators,
+    researchers and the members of groups. One more rule per group shows the group only the rows of its suites. In the
+    datasets without a suite column, a base rule hides all rows from everybody except administrators and researchers.
     """
     if not access.suites_by_group or not managed:
         return {}

@@ -1,8 +1,8 @@
 """Empty the cache of chart results after the marts changed, and fill it before a user opens a dashboard.
 
-Superset's own warm-up ignores filters that take their first value when a page opens, such as "the first suite". So
-Superset's warm-up caches results of queries that no page sends. This module instead runs the queries that a dashboard
-sends when it is opened.
+Some filters have no fixed default. When a user opens a dashboard, such a filter is set to the first value that it
+offers, for example to the first suite. Superset's own warm-up ignores these filters, so it caches the results of
+queries that no page sends. This module instead runs the queries that a dashboard sends when it is opened.
 """
 
 from __future__ import annotations
@@ -134,7 +134,10 @@ def find_opening_filters(
 def find_first_value(
     client: PublishingClient, native: Mapping[str, Any], parents: list[Clause], datasets: Mapping[str, int]
 ) -> object:
-    """Return the first value that a filter offers under its parent filters, or None if it offers no value."""
+    """Return the first value that a filter offers, or None if it offers no value.
+
+    ``parents`` are the clauses of the parent filters, which narrow the values that the filter offers.
+    """
     target = native["targets"][0]
     dataset = target.get("datasetId") or datasets[target["datasetUuid"]]
     column = target["column"]["name"]
@@ -152,14 +155,14 @@ def find_first_value(
 
 
 def warm_chart(client: PublishingClient, chart_id: int, clauses: list[Clause]) -> None:
-    """Run the queries of a chart with these filter clauses. The results replace the cached results."""
+    """Run the queries of a chart with the filter clauses ``clauses``. The results replace the cached results."""
     context = json.loads(client.read("chart", chart_id)["result"]["query_context"])
     queries = [{**query, "filters": clauses} for query in context["queries"]]
     run_queries(client, {**context, "queries": queries, "force": True})
 
 
 def run_queries(client: PublishingClient, context: Mapping[str, Any]) -> list[Row]:
-    """Run the queries of a query context and return their results.
+    """Run the queries of a query context (the JSON object in which Superset keeps a chart's queries).
 
     Raises BadInputError with the message of the warehouse if a query fails.
     """

@@ -22,8 +22,8 @@ START_HINT = "run `trailhouse dashboards start`"
 class SupersetInstallation:
     """A local Superset.
 
-    Superset's processes get ``inherited_variables`` from the environment of this process. ``warehouse_variables`` tell
-    ``superset_config.py`` where the warehouse is. They may hold a password.
+    Superset's processes get ``inherited_variables`` from the environment of this process. The environment variables in
+    ``warehouse_variables`` tell ``superset_config.py`` where the warehouse is, and may hold a password.
     """
 
     environment: Path
@@ -65,7 +65,7 @@ class SupersetInstallation:
     def read_admin_password(self) -> str:
         """Return the password of the user ``admin``.
 
-        Raises UsageError if its file is missing, empty or open to other users.
+        Raises UsageError if the file of the password is missing, empty or readable by other users.
         """
         return read_secret(self.admin_password_file, START_HINT)
 
@@ -84,7 +84,7 @@ def ensure_secrets(installation: SupersetInstallation) -> None:
 
     The secret key and the password are written to files that only the owner can read.
 
-    Raises UsageError if an existing file is empty or open to other users.
+    Raises UsageError if an existing file is empty or readable by other users.
     """
     for path, byte_count in ((installation.secret_key_file, 48), (installation.admin_password_file, 18)):
         ensure_secret(path, byte_count)

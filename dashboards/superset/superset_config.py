@@ -48,7 +48,8 @@ TALISMAN_CONFIG = {
         "connect-src": ["'self'"],
         "object-src": "'none'",
         "style-src": ["'self'", "'unsafe-inline'"],  # Superset's interface writes styles while it runs
-        # Only scripts with the page's nonce run; Handlebars needs 'unsafe-eval' to compile the passage's template.
+        # Only scripts with the page's nonce run. The chart that shows a passage needs 'unsafe-eval', because Handlebars
+        # compiles the chart's template in the browser.
         "script-src": ["'self'", "'strict-dynamic'", "'unsafe-eval'"],
     },
     "content_security_policy_nonce_in": ["script-src"],
@@ -56,7 +57,8 @@ TALISMAN_CONFIG = {
     "session_cookie_secure": IS_HTTPS,
 }
 HTML_SANITIZATION = True
-# Class names are allowed, so that the dashboard's CSS can colour tokens. Scripts and style attributes are removed.
+# Superset removes scripts and style attributes from the HTML of charts. Class names are allowed, so that the
+# dashboard's CSS can colour tokens.
 HTML_SANITIZATION_SCHEMA_EXTENSIONS = {"attributes": {"*": ["className"]}}
 SESSION_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -78,10 +80,10 @@ SQL_MAX_ROW = 100_000
 SQLLAB_TIMEOUT = MINUTE_SECONDS
 SUPERSET_WEBSERVER_TIMEOUT = 2 * MINUTE_SECONDS
 
-# SQL functions that users may not call, because these functions reach files or other hosts, read a table past row-level
-# security, or block a thread. Superset looks the list up under "clickhousedb", the engine name of clickhouse-connect.
-# Superset's own list has the key "clickhouse", so it is never used. A test compares this list with the table functions
-# of the engine.
+# SQL functions that users may not call, because these functions reach files or other hosts, read a table without its
+# row-level security rules, or block a thread. The key "clickhousedb" is the engine name of clickhouse-connect, under
+# which Superset looks for the list. Superset's own list has the key "clickhouse", so Superset never uses its own list.
+# A test compares this list with the table functions of ClickHouse.
 DISALLOWED_SQL_FUNCTIONS = {
     "clickhousedb": {
         *("arrowFlight", "arrowstream", "azureBlobStorage", "azureBlobStorageCluster", "bigquery", "catboostEvaluate"),
@@ -128,7 +130,7 @@ def configure_cache(name: str, timeout_seconds: int) -> dict[str, Any]:
 
 
 # `trailhouse publish` and `trailhouse transform` empty and refill the cache, so entries may live for a day. Superset
-# can invalidate only the entries of CACHE_CONFIG, so the results of charts have to be in the same cache.
+# can invalidate only the entries of CACHE_CONFIG. So DATA_CACHE_CONFIG, the cache of chart results, is the same cache.
 CACHE_CONFIG = configure_cache("data", DAY_SECONDS)
 DATA_CACHE_CONFIG = CACHE_CONFIG
 FILTER_STATE_CACHE_CONFIG = configure_cache("filter_state", 30 * DAY_SECONDS)
@@ -160,7 +162,10 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Sup
     security_manager: object,  # noqa: ARG001
     source: object,  # noqa: ARG001
 ) -> tuple[Any, dict[str, Any]]:
-    """Return URL and parameters of a connection. The warehouse's connection gets its real address and password."""
+    """Return the URL and the parameters with which Superset opens a connection.
+
+    For the connection to the warehouse, the URL gets the real address and the reader's password.
+    """
     if uri.host != WAREHOUSE_HOST:
         return uri, params
     url, user, password = find_warehouse()
@@ -182,7 +187,8 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Sup
 def find_warehouse() -> tuple[str, str, str]:
     """Return URL, read-only user and password of the configured server, or else of the embedded server.
 
-    The embedded server is started if it does not run. Raises RuntimeError if it does not start.
+    The embedded server is started if it does not run. Raises CalledProcessError or TimeoutExpired if the start command
+    fails, and RuntimeError if the server has no record after the start command.
     """
     url = os.environ.get("TRAILHOUSE_WAREHOUSE_URL")
     if url is not None:
@@ -198,7 +204,7 @@ def find_warehouse() -> tuple[str, str, str]:
 
 
 def read_embedded_url(directory: Path) -> str | None:
-    """Return the URL in the record of the embedded server; None if there is no record."""
+    """Return the URL in ``server.json``, the record of the running embedded server; None if there is no record."""
     try:
         return str(json.loads((directory / "server.json").read_text())["url"])
     except (OSError, ValueError, KeyError):

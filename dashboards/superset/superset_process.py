@@ -45,8 +45,9 @@ _HEALTH_SECONDS = 10.0
 def ensure_superset(installation: SupersetInstallation, port: int) -> str:
     """Return the URL of Superset. If Superset does not run, it is prepared and started.
 
-    Port 0 takes a free port. If two callers call this function at once, both get the same server. Raises UsageError if
-    Superset's environment is missing or the port is taken. Raises UnreachableError if Superset does not start.
+    If ``port`` is 0, a free port is chosen. If two callers call this function at once, both get the same server. Raises
+    UsageError if Superset's environment is missing or the port is taken. Raises UnreachableError if Superset does not
+    start.
     """
     if (url := find_superset(installation)) is not None:
         return url
@@ -61,7 +62,7 @@ def ensure_superset(installation: SupersetInstallation, port: int) -> str:
 
 
 def find_superset(installation: SupersetInstallation) -> str | None:
-    """Return the URL of the Superset of this directory if it runs and answers, else None."""
+    """Return the URL of the Superset of ``installation`` if it runs and answers, else None."""
     record = read_record(_record_file(installation))
     return record.url if record is not None and _is_healthy(record.url) else None
 
@@ -80,9 +81,10 @@ def stop_superset(installation: SupersetInstallation) -> bool:
 
 
 def prepare_superset(installation: SupersetInstallation) -> None:
-    """Update Superset's metadata database, unless it was already updated with the same versions and configuration.
+    """Update Superset's metadata database, unless nothing has changed since the last successful update.
 
-    Raises UnreachableError with the last line of Superset's log if the update fails.
+    The update depends on the locked package versions, the configuration, the program of the update and the password of
+    the administrator. Raises UnreachableError with the last line of the update's log if the update fails.
     """
     mark = installation.directory / "prepared"
     inputs = (LOCK_FILE, CONFIGURATION_FILE, _PREPARE_PROGRAM, installation.admin_password_file)

@@ -1,4 +1,7 @@
-"""This module imports samples files of lm-evaluation-harness into the tables of Trailhouse's own evaluations."""
+"""This module imports samples files of lm-evaluation-harness into the tables of Trailhouse's own evaluations.
+
+A samples file holds the log-probability of every option of one task at one checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ UNKNOWN_WEIGHTS = "0" * 64
 
 @dataclass(frozen=True)
 class CheckpointSamples:
-    """The samples files that one run of the harness wrote about one checkpoint. The value of each file is its task."""
+    """The samples files that one harness run wrote about one checkpoint. ``files`` gives the task of each file."""
 
     model_id: str
     step: int
@@ -102,7 +105,7 @@ class SamplesImport:
             self.report.option_count += load_evaluations(self._client, finished, self._scoring_run_id)
 
     def _read(self, file: Path, task_name: str, samples: CheckpointSamples) -> EvaluationScores | None:
-        """Register the task of a file and return its scores; None if there is nothing to import."""
+        """Register the task of a samples file. Returns the scores in the file; None if there is nothing to import."""
         settings = read_sample_settings(samples.result_file, task_name)
         items = read_samples(file, settings)
         if not items:
@@ -132,7 +135,7 @@ class SamplesImport:
     def _register(self, settings: SampleSettings, items: Sequence[SampledItem]) -> SampledTask:
         """Write a task, with the items of a samples file, to the warehouse, and return the task.
 
-        Raises BadInputError if the items differ from the items of the task in a newer file.
+        Raises BadInputError if the items differ from the items of the same task in a newer samples file of this import.
         """
         task_id = name_task(settings.task_name)
         known = self._tasks.get(task_id) or read_sampled_task(self._client, task_id)

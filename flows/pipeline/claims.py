@@ -129,6 +129,6 @@ def claim_on_server(name: str) -> Iterator[Claim]:
 
 
 def is_locked(error: Exception) -> bool:
-    """Return whether an error of Prefect means that another worker holds the slot."""
+    """Return whether an error of Prefect means that another worker holds the only slot of a concurrency limit."""
     cause = error.__cause__
     return isinstance(cause, httpx.HTTPStatusError) and cause.response.status_code == LOCKED

@@ -1,6 +1,7 @@
-"""This module creates, reads and deletes global concurrency limits of a Prefect server, whose slots hosts share.
+"""This module creates, reads and deletes global concurrency limits of a Prefect server that several hosts share.
 
-A worker leases a slot and renews the lease. A crashed worker renews nothing, so its slots become free.
+A worker leases a slot of a limit and renews the lease. A crashed worker no longer renews its leases, so its slots
+become free when the leases end.
 """
 
 from __future__ import annotations

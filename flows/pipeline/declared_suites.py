@@ -9,9 +9,9 @@ from trailhouse.models.checkpoints.suite import Suite, find_suite, packaged_suit
 
 
 def suite_directories(settings: Settings) -> list[Path]:
-    """Return the directories of suite declarations.
+    """Return the directories of suite declarations: first the user's own, then the one of Trailhouse.
 
-    If both directories declare a suite of the same name, the declaration in the first directory is used.
+    If both directories declare a suite of the same name, the declaration in the user's directory is used.
     """
     return [settings.suites_directory, packaged_suites_directory()]
 

@@ -1,4 +1,7 @@
-"""This module makes few-shot evaluation a kind of work. A unit is one task with one number of shots and one seed."""
+"""This module defines few-shot evaluation as a kind of work for the pipeline.
+
+A unit of this work is one task with one number of shots and one seed.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,9 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
 )
 from trailhouse.warehouse.loading.partition_load import Partition
 
-# Finished evaluations are inserted after this time. If the run is killed, about this much work may be lost. A shorter
-# time would be slower, because each insertion copies the checkpoint's partition.
+# Finished evaluations are collected for this time and then inserted together. If the run is killed, the evaluations of
+# about this time are lost. A shorter time would slow the run down, because each insertion copies the checkpoint's
+# partition.
 INSERT_AFTER_SECONDS = 60.0
 WORDING = Wording(run_kind="evaluation", participle="evaluated", bar="Evaluating", step_bar="Options")
 

@@ -1,7 +1,7 @@
-"""The protocol of a kind of work. By this protocol, one pipeline can both score a corpus and evaluate tasks.
+"""The protocol by which one pipeline does two kinds of work on checkpoints: scoring a corpus and evaluating tasks.
 
-The work on a checkpoint consists of one unit or many units. A unit is the work for one ledger entry: the scores of a
-checkpoint on a corpus, or on a task.
+The work on a checkpoint consists of one unit or many units. A unit is the work for one ledger entry: scoring the
+checkpoint on a corpus, or evaluating it on a task.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class KindOfWork(Protocol[UnitT]):
         """Return the name of a unit for error messages; empty if a checkpoint has only one unit."""
 
     def count_steps(self, unit: UnitT) -> int:
-        """Return the number of steps of a unit, for the progress bar."""
+        """Return the number of steps of a unit for the progress bar: its positions or options, not optimizer steps."""
 
     def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> AbstractContextManager[RunUnit[UnitT]]:
         """Prepare a loaded model, and yield a function that runs the model on a unit.

@@ -1,4 +1,4 @@
-"""The outcome of a checkpoint in a run: the units that were inserted, that failed, and that other workers did."""
+"""The outcome of a checkpoint in a run: the inserted units, the failures, and the number of units of other workers."""
 
 from __future__ import annotations
 

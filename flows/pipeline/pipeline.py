@@ -1,4 +1,4 @@
-"""The pipeline of one run: what its checkpoints share, and which of their steps may happen at the same time.
+"""The pipeline of one run: what all checkpoints of the run share, and the locks for loading, running and inserting.
 
 time ──▶   load 1 │ run 1 ────────── │ run 2 ────────── │ run 3 ──────────
                   │ load 2           │ load 3, insert 1 │ load 4, insert 2
@@ -51,7 +51,7 @@ class PipelineSteps:
     def closing(self) -> Iterator[None]:
         """Wait at the end of the block until all rows are inserted.
 
-        If the block ends by an error or Ctrl-C, the run is marked as interrupted and nothing is waited for.
+        If the block ends by an error or Ctrl-C, the run is marked as interrupted, and rows are not waited for.
         """
         try:
             yield
@@ -91,7 +91,10 @@ def make_pipeline(
 
 @dataclass
 class StepProgress:
-    """Counter of the finished steps of a piece of work. It reports the progress, and stops an interrupted run."""
+    """Counter of the finished steps of a piece of work: bytes, positions or options.
+
+    It reports the progress, and stops the work if the run was interrupted.
+    """
 
     title: str
     detail: str

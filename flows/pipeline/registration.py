@@ -1,4 +1,7 @@
-"""This module finds the checkpoints of a suite, and writes suites, checkpoints and corpora to the catalogue."""
+"""This module finds the checkpoints of a suite, and writes suites, checkpoints and corpora to the catalogue.
+
+The catalogue consists of the tables of the warehouse that describe suites, models, checkpoints, corpora and documents.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,10 @@ class FoundCheckpoints:
 def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
     """Find, check and hash the checkpoints of every model of a suite. For models on the hub, only metadata is read.
 
-    A checkpoint is left out without an error if the declaration calls it damaged, or if its name says that it is still
-    being written.
+    A checkpoint is left out without an error if the suite's declaration names it under known damage, or if its name
+    says that it is still being written.
 
-    Raises BadInputError if a model has no checkpoint at all.
+    Raises BadInputError if a model has no checkpoint at all, and UnreachableError if the hub does not answer.
     """
     found = FoundCheckpoints()
     hash_cache = HashCache(settings.data_directory / "cache" / "hashes.json")
@@ -73,7 +76,7 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
 
 
 def list_damaged(suite: Suite, keys: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return those of the (model_id, step) pairs ``keys`` that the declaration calls damaged."""
+    """Return the pairs (model_id, step) in ``keys`` whose checkpoints the suite declares as known damage."""
     models = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
     return [
         (model_id, step)
@@ -102,7 +105,10 @@ def separate_undescribable(listing: Listing) -> Listing:
 
 
 def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
-    """Return the error if a checkpoint's configuration describes no language model; None otherwise."""
+    """Check that a checkpoint's config.json describes a causal language model.
+
+    Returns the BadInputError if config.json describes no such model, and None otherwise.
+    """
     try:
         check_model_config(checkpoint)
     except BadInputError as error:
@@ -111,9 +117,11 @@ def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
 
 
 def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> dict[str, int]:
-    """Write a suite, its models and its checkpoints to the catalogue. Returns vocabulary sizes by model_id.
+    """Write a suite, its models and its checkpoints to raw_suite, raw_model and raw_checkpoint.
 
-    Raises BadInputError and writes nothing if a configuration describes no causal language model.
+    Returns the vocabulary size of each model, by model_id.
+
+    Raises BadInputError and writes nothing if a model's config.json describes no causal language model.
     """
     last_of = {checkpoint.model_id: checkpoint for checkpoint in checkpoints}
     models = [
@@ -152,7 +160,10 @@ def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
 
 
 def register_corpus(client: Client, corpus: Corpus) -> bool:
-    """Write a corpus and its documents to the catalogue. Returns whether anything was written."""
+    """Write a corpus and its documents to the warehouse, unless it has them already.
+
+    Returns whether anything was written.
+    """
     return load_corpus(client, corpus_record(corpus), document_table(corpus))
 
 

@@ -1,4 +1,7 @@
-"""This module copies the scores of a checkpoint if another checkpoint with equal weights has scores."""
+"""This module copies scores from one checkpoint to another checkpoint with the same score key.
+
+No model runs for scores that are copied.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ ScoringPlan = tuple[Checkpoint, ScoredPartition]
 
 @dataclass(frozen=True)
 class CopyPlan:
-    """A checkpoint whose scores are copied from another partition with the same score key."""
+    """The plan to fill a checkpoint's partition with the scores of a checkpoint that has the same score key."""
 
     scored: ScoredPartition
     origin: tuple[str, int]
@@ -27,10 +30,11 @@ class CopyPlan:
 def split_reusable(
     pending: Sequence[ScoringPlan], ledger: Mapping[tuple[str, int], str]
 ) -> tuple[list[ScoringPlan], list[CopyPlan]]:
-    """Split ``pending``, the work that the ledger lacks, into scores to compute and scores to copy.
+    """Split ``pending`` into checkpoints that a model must score, and checkpoints whose scores are copied.
 
-    ``ledger`` holds the score keys of the corpus by (model_id, step). A score key covers weights, configuration,
-    tokenizer, corpus and settings, so equal keys mean equal scores, even if the step or the model differs.
+    ``pending`` holds the checkpoints whose scores are not in the ledger. ``ledger`` holds the score keys of the corpus
+    by (model_id, step). A score key covers weights, configuration, tokenizer, corpus and settings. Equal score keys
+    therefore mean equal scores, even if the step or the model differs.
     """
     replaced = {(scored.model_id, scored.step) for _, scored in pending}
     origins = {score_key: key for key, score_key in ledger.items() if key not in replaced}
@@ -47,7 +51,10 @@ def split_reusable(
 
 
 def copy_reusable(address: WarehouseAddress, copies: Sequence[CopyPlan]) -> list[CheckpointOutcome]:
-    """Copy the scores that ``copies`` plan; their origins must be scored. Returns the outcomes in the same order."""
+    """Copy scores as each plan in ``copies`` states, and return the outcomes in the order of the plans.
+
+    If the origin of a plan has no scores, the outcome of this plan holds the error.
+    """
     outcomes = [CheckpointOutcome(copy.scored.model_id, copy.scored.step, planned_count=1) for copy in copies]
     if not copies:
         return outcomes

@@ -1,6 +1,6 @@
 """This module works on the checkpoints of a run. Each checkpoint is one Prefect task.
 
-If another worker holds a checkpoint, the run waits until that worker releases it.
+If another worker holds the claim of a checkpoint, the run waits until that worker releases the claim.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ PIPELINE_THREADS = cast(TaskRunner[PrefectFuture[object]], ThreadPoolTaskRunner(
 
 
 def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
-    """Return whether a failed task is retried. It is not retried after an error that a person must correct."""
+    """Return whether Prefect retries a failed task.
+
+    A task is not retried if the run was interrupted, or if a person must correct the error (exit codes 2 and 3).
+    """
     error = state.result(raise_on_failure=False)
     if isinstance(error, PipelineStoppedError):
         return False
@@ -54,16 +57,16 @@ def work_on_checkpoint(
     work: CheckpointWork[UnitT],
     pipeline: Pipeline[UnitT],
 ) -> bool:
-    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds the checkpoint."""
+    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds the claim."""
     return do_claimed_work(work, pipeline)
 
 
 def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]) -> list[CheckpointOutcome]:
-    """Do ``works`` and return their outcomes in order. A failed checkpoint does not stop the others.
+    """Work on every checkpoint of ``works``, and return the outcomes in the order of ``works``.
 
-    If another worker holds a checkpoint, this function waits until that worker releases it and then tries again. Either
-    the other worker has done the work by then, or it has died and this run does the work. Every checkpoint therefore
-    has an outcome at the end.
+    A failed checkpoint does not stop the work on other checkpoints. If another worker holds the claim of a checkpoint,
+    this function waits until that worker releases the claim, and then tries again. If the other worker failed or died,
+    this run does the work. Every checkpoint therefore has an outcome at the end.
     """
     if not works:
         return []
@@ -92,9 +95,10 @@ def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[Unit
 def run_tasks(
     names: Sequence[str], waiting: dict[str, CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]
 ) -> Iterator[str]:
-    """Run one task for each claim in ``names``, and yield the names of the claims whose tasks did their work.
+    """Run one task for each claim in ``names``, and yield the names of the claims whose tasks succeeded or failed.
 
-    A claim that another worker holds is not yielded.
+    ``waiting`` maps the name of a claim to the work on its checkpoint. If another worker holds a claim, the task does
+    nothing, and the name of this claim is not yielded.
     """
     works = [(name, waiting[name]) for name in names]
     futures = [
@@ -115,7 +119,7 @@ def run_tasks(
 
 
 def tell_about_waiting(held_count: int, participle: str) -> None:
-    """Tell the user and the run's log how many checkpoints of other workers the run is waiting for."""
+    """Tell the user and the run's log for how many checkpoints other workers hold the claims."""
     message = (
         f"waiting for {held_count} checkpoints that other workers hold; claims of crashed workers expire within"
         f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"

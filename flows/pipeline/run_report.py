@@ -28,8 +28,8 @@ def report_run(
 ) -> None:
     """Record a run, store a table of its checkpoints as a Prefect artifact, and raise an error if any unit failed.
 
-    ``done_count`` is the number of units that were in the ledger when the run began. ``raise_failures`` describes the
-    errors.
+    ``done_count`` is the number of units that were in the ledger when the run began. The raised errors are those of
+    ``raise_failures``.
     """
     record_run(pipeline, outcomes, started_at)
     leave_table(pipeline.kind.wording, outcomes)
@@ -74,7 +74,10 @@ def measure_speed(outcomes: Sequence[CheckpointOutcome]) -> float:
 
 
 def name_distinct(names: Iterable[str]) -> str:
-    """Join the distinct names to one text, sorted and with commas. For example, a run may have used several devices."""
+    """Return the distinct names as one sorted text with commas, for example the devices of a run.
+
+    Empty names are left out.
+    """
     return ", ".join(sorted(set(names) - {""}))
 
 
@@ -101,16 +104,19 @@ def describe_outcome(wording: Wording, outcome: CheckpointOutcome) -> dict[str, 
 
 
 def find_mean_log_prob(inserted: Sequence[InsertedUnit]) -> float | None:
-    """Return the mean log-probability of the only unit; None if it is unknown or if the number of units is not one."""
+    """Return the mean log-probability, in nats, of a checkpoint that has exactly one inserted unit.
+
+    Returns None if the checkpoint has no inserted unit or several, or if the mean of the unit is unknown.
+    """
     return inserted[0].mean_log_prob_nats if len(inserted) == 1 else None
 
 
 def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done_count: int) -> None:
     """Raise an error if any checkpoint or unit failed. The error names all failures.
 
-    ``done_count`` is the number of units that were done before the run. If any unit is done, before the run or in it,
-    PartialError is raised. If no unit is done, the only error is raised as it is; several errors are raised as one
-    AllFailedError, which has the exit code of the first error.
+    ``done_count`` is the number of units that were done before the run. If any unit was done before or during the run,
+    PartialError is raised. If no unit was done and there is one error, this error is raised. If no unit was done and
+    there are several errors, AllFailedError is raised with the exit code of the first error.
     """
     failed = [outcome for outcome in outcomes if outcome.failures]
     lines = [f"{outcome.name}: {failure.message}" for outcome in failed for failure in outcome.failures]

@@ -1,4 +1,7 @@
-"""This module makes scoring a corpus a kind of work. A checkpoint has one unit: its partition of raw_token_score."""
+"""This module defines the kind of work that scores a corpus.
+
+The work on a checkpoint has one unit: the checkpoint's partition of raw_token_score.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,7 @@ class CorpusScoring:
         model: PreTrainedModel,
         checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
     ) -> Iterator[RunUnit[ScoredPartition]]:
-        """Yield a function that scores the corpus with the model, in the context window of the unit."""
+        """Yield a function that scores the corpus with the model, using the context length and stride of the unit."""
 
         def run_unit(unit: ScoredPartition, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
             settings = replace(self.settings, **unit.window)  # type: ignore[arg-type]  # both values are integers

@@ -1,4 +1,4 @@
-"""The queue by which the thread that runs a model passes rows to the thread that inserts them.
+"""This module defines a queue between two threads: one thread runs a model, the other thread inserts the model's rows.
 
 The queue holds only a few batches, so that the rows of a unit do not have to fit in memory all at once.
 """
@@ -72,7 +72,7 @@ class UnitResults(Generic[UnitT]):
         self._put(UnitFailedError())
 
     def close(self, error: BaseException | None = None) -> None:
-        """Tell the reader that no more units follow. If an error is given, it is raised to the reader."""
+        """Tell the reader that no more units follow. If an error is given, it is raised in the reader's thread."""
         self._put(error)
 
     def read(self) -> Iterator[UnitResult[UnitT]]:

@@ -1,4 +1,8 @@
-"""The work on one checkpoint: it is claimed, looked up in the ledger, fetched, loaded, run on a device and inserted."""
+"""This module does the work on one checkpoint.
+
+It claims the checkpoint, reads the ledger, fetches the checkpoint, loads the model, runs the model on a device, and
+inserts the rows.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,8 @@ def find_claim(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> str:
 def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> bool:
     """Do the work and fill its outcome. If another worker holds the claim, does nothing and returns False.
 
-    An error of the checkpoint is raised. An error of a single unit is not raised but stored in the outcome.
+    An error of the checkpoint is raised. An error of a single unit is not raised but stored in the outcome. Raises
+    UsageError if the memory is too small.
     """
     with claim_work(find_claim(work, pipeline), pipeline.data_directory) as claim:
         if not claim.is_ours:
@@ -107,7 +112,8 @@ def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list
 def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: ExitStack) -> Path:
     """Return a directory with the complete checkpoint.
 
-    If the checkpoint is fetched, it is verified, and the directory is kept until ``files`` is closed.
+    For a local checkpoint, the result is its own directory. A remote checkpoint is fetched and verified, unless the
+    download cache holds it already. The cache keeps the directory of a remote checkpoint until ``files`` is closed.
     """
     if not checkpoint.is_remote:
         return checkpoint.directory
@@ -133,7 +139,7 @@ def load_beside(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[Unit
 
 
 def load(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[UnitT]) -> PreTrainedModel:
-    """Load the model of a checkpoint from the directory that the checkpoint was fetched to."""
+    """Load the model of a checkpoint from ``directory``, which holds the complete checkpoint."""
     return load_model(directory, pipeline.kind.settings, allow_pickle=checkpoint.is_pickled)
 
 

@@ -1,1 +1,1 @@
-"""Code about Prefect: its server, the deployment of the standing service, and the handling of crashed runs."""
+"""This package starts Prefect servers, deploys the standing service, and makes Prefect notice crashed runs."""

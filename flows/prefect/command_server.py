@@ -1,4 +1,7 @@
-"""A Prefect server without web pages and scheduler. It is run as ``python -m ...command_server HOST PORT``."""
+"""This program is a Prefect server without web pages or a scheduler.
+
+It is run as ``python -m ...command_server HOST PORT``.
+"""
 
 from __future__ import annotations
 

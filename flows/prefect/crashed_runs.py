@@ -1,4 +1,7 @@
-"""This module makes Prefect mark a run as crashed if its process or host has died. It would run for ever otherwise."""
+"""This module makes Prefect mark a run as crashed if the run's process or host has died.
+
+Otherwise Prefect would show such a run as running for ever.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ SILENCE = timedelta(seconds=120)  # A run sends four heartbeats in this time.
 
 
 def guard_shared_server() -> None:
-    """If several hosts share the Prefect server, let it mark runs without a heartbeat as crashed.
+    """If several hosts share the Prefect server, let the server mark runs without a heartbeat as crashed.
 
-    Other servers do not need this automation, because they end with the command that started them.
+    A server that is not shared needs no crash detection, because it ends with the command that started it.
     """
     if has_shared_server():
         install_crash_guard()
@@ -31,7 +34,7 @@ def guard_shared_server() -> None:
 def install_crash_guard(silence: timedelta = SILENCE) -> None:
     """Let the Prefect server mark a run as crashed if the run has sent no heartbeat for ``silence``.
 
-    If the server has this automation already, nothing is changed.
+    The server does this by a Prefect automation. If the automation exists already, nothing is changed.
     """
     ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
     with suppress(ObjectNotFound, ValueError):

@@ -1,4 +1,7 @@
-"""The deployment of the standing service. It runs ``watch_checkpoints`` on a schedule, and when a push is announced."""
+"""This module defines the Prefect deployment of the standing service.
+
+The deployment runs ``watch_checkpoints`` on a schedule, and whenever ``announce_push`` announces a new checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,10 @@ class WatchedSubjects:
 
 
 def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: Settings) -> None:
-    """Run ``watch_checkpoints`` every ``interval_seconds`` and whenever a push is announced, until Ctrl-C or SIGTERM.
+    """Run ``watch_checkpoints`` every ``interval_seconds`` and after each ``announce_push``, until Ctrl-C or SIGTERM.
 
-    Raises UsageError or BadInputError at once if the declaration of a suite is wrong or tasks cannot be read.
+    Raises UsageError or BadInputError before the first run if the YAML file of a suite is wrong or tasks cannot be
+    read.
     """
     suite_ids = [find_declared_suite(suite, settings).suite_id for suite in subjects.suites]
     if subjects.tasks:
@@ -50,7 +54,7 @@ def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: 
 def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_seconds: float) -> RunnerDeployment:
     """Return the deployment of the standing service.
 
-    Only one run is active at a time. If another run becomes due while it is active, that run is dropped.
+    Only one run is active at a time. A run that becomes due while another run is active is cancelled.
     """
     parameters = {
         "suites": [make_absolute(suite) for suite in subjects.suites],

@@ -1,4 +1,4 @@
-"""The Prefect server that a command or the standing service starts if PREFECT_API_URL is not set.
+"""This module starts a Prefect server for a command or for the standing service if PREFECT_API_URL is not set.
 
 The server listens on the loopback interface and keeps its history in the data directory. It ends with the process that
 started it, even if that process is killed.
@@ -32,7 +32,7 @@ from trailhouse.support.processes import (
 )
 
 NAME = "the Prefect server"
-START_SECONDS = 300  # enough for a busy machine
+START_SECONDS = 300  # time limit for the start of the server; enough for a busy machine
 STOP_SECONDS = 20
 
 # Script of a shell that kills the process ``pid`` when the shell's standard input ends. The standard input is a pipe
@@ -63,7 +63,7 @@ class StartedServer:
 
 @contextmanager
 def running_server(settings: Settings) -> Iterator[str]:
-    """Yield the URL of a Prefect server. If none runs yet, a server is started, which ends with the block.
+    """Yield the URL of a Prefect server. If no server runs yet, one is started and ends with the ``with`` block.
 
     The started server has all of Prefect's services, and other processes find it by ``find_server``. Raises
     UnreachableError if the server does not start.
@@ -100,8 +100,8 @@ def start_command_server(settings: Settings) -> StartedServer:
 def start_server(command: list[str], port: int, log: Path) -> StartedServer:
     """Start a server that ends with this process, even if this process is killed.
 
-    Ctrl-C does not end the server, because interrupted runs still report to the server. They would wait a minute if it
-    had ended.
+    Ctrl-C does not end the server, because interrupted runs still report to the server. Without the server, each of
+    these runs would wait a minute.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     process = start_service(command, log)

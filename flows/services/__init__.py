@@ -1,1 +1,1 @@
-"""The services that flows use: the warehouse and Superset. The folder also generates the passwords of a deployment."""
+"""This package finds or starts the warehouse and Superset, and generates the passwords of a deployment."""

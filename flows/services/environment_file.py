@@ -33,10 +33,10 @@ HEADER = "# Passwords of this deployment, read by `docker compose`. Keep the fil
 
 
 def write_environment_file(path: Path, *, replace: bool = False) -> list[str]:
-    """Write a file with generated values for all variables that the compose files need. Only its owner can read it.
+    """Write the ``.env`` file, with a generated value for every password and secret that the compose files need.
 
-    Returns the names of the variables. Raises UsageError if the file exists and ``replace`` is False, because new
-    passwords would lock users out of existing data.
+    Only the owner of the file can read it. Returns the names of the variables. Raises UsageError if the file exists and
+    ``replace`` is False, because new passwords would lock users out of existing data.
     """
     lines = [f"# {secret.purpose}\n{secret.name}={secrets.token_urlsafe(secret.byte_count)}\n" for secret in SECRETS]
     draft = path.with_name(f"{path.name}.{os.getpid()}.partial")

@@ -60,7 +60,8 @@ def describe_installation(settings: Settings) -> SupersetInstallation:
 def resolve_superset(settings: Settings) -> SupersetAddress:
     """Return the address of Superset. Without a configured URL, the local Superset is found or started.
 
-    Raises UsageError for a URL without a password, UnreachableError if the local Superset cannot start.
+    Raises UsageError if a URL is configured without a password, and UnreachableError if the local Superset cannot
+    start.
     """
     if settings.superset_url is not None:
         return configured_superset(settings, settings.superset_url)
@@ -70,7 +71,10 @@ def resolve_superset(settings: Settings) -> SupersetAddress:
 
 
 def find_running_superset(settings: Settings) -> SupersetAddress | None:
-    """Return the address of the configured Superset, or of the local one if it runs, else None. Nothing is started."""
+    """Return the address of the configured Superset. Without a configured URL, return that of the local Superset.
+
+    Returns None if no URL is configured and the local Superset does not run. Nothing is started.
+    """
     if settings.superset_url is not None:
         return configured_superset(settings, settings.superset_url)
     installation = locate_installation(settings)

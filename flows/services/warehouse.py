@@ -10,7 +10,7 @@ from trailhouse.warehouse.connection import WarehouseAddress
 def resolve_address(settings: Settings) -> WarehouseAddress:
     """Return the address of the warehouse. Without a configured URL, the embedded server is found or started.
 
-    Raises UsageError for a malformed URL, UnreachableError if the embedded server cannot start.
+    Raises UsageError if the configured URL is malformed, and UnreachableError if the embedded server cannot start.
     """
     if settings.warehouse_url is not None:
         return WarehouseAddress.parse(

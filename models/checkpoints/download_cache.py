@@ -14,7 +14,7 @@ from trailhouse.models.checkpoints.whole_directories import PARTIAL_SUFFIX
 
 
 class CheckpointCache:
-    """Keeps each downloaded checkpoint in a directory of its own, and their total size below ``limit_bytes``.
+    """Keeps each downloaded checkpoint in its own directory, and limits the total size to ``limit_bytes``.
 
     A directory is locked while it is used, and a locked directory is never removed. So the cache exceeds its limit
     if the checkpoints in use are larger than the limit. If a process is killed, its locks are released.

@@ -29,7 +29,8 @@ class HashCache:
     def hash_file(self, path: Path, progress: Callable[[int], None] | None = None) -> str:
         """Return the SHA-256 of a file's content, as 64 hexadecimal digits.
 
-        ``progress`` is called with the number of bytes hashed since its last call. Files found in the cache count too.
+        ``progress`` is called with the number of bytes hashed since its last call. If the cache has the hash, it is
+        called with the size of the file.
 
         Raises BadInputError if the file cannot be read, or if it changed while it was read.
         """
@@ -51,7 +52,7 @@ class HashCache:
         return digest
 
     def save(self) -> None:
-        """Write the hashes to the cache's file, unless there is no file or no new hash."""
+        """Write the hashes to the cache's file if the cache has a file and holds new hashes."""
         if self.path is None or not self.is_changed:
             return
         write_whole(self.path, json.dumps(self.entries))

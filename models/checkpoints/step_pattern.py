@@ -1,4 +1,4 @@
-r"""This module reads, from the name of a checkpoint's directory or branch, how far the checkpoint was trained.
+r"""This module reads the training position of a checkpoint from the name of its directory or branch.
 
 A suite declares a step pattern. This is a regular expression that matches the complete name. The name of a group says
 what the digits in the group count:
@@ -73,7 +73,10 @@ def read_training_position(pattern: str, name: str, batch_tokens: int) -> Traini
 
 
 def _read_tokens(named: dict[str, str], name: str) -> tuple[int, int]:
-    """Return the number of tokens that a name states, and its unit, such as a billion. Both are 0 if there is none."""
+    """Return the number of tokens that a name states, and the unit of this number, such as a billion.
+
+    Both are 0 if the name states no tokens.
+    """
     for group, unit in TOKEN_UNITS.items():
         if group in named:
             return _read_number(named[group], name) * unit, unit

@@ -1,7 +1,7 @@
 """This module defines suites: families of models that are compared with each other.
 
-It finds suites by name, and reads them from YAML files. ``suite_declaration`` defines the fields of the
-files. ``sources`` finds and fetches checkpoints.
+It finds suites by name, and reads them from YAML files. The module ``suite_declaration`` defines the fields of these
+files. The package ``sources`` finds and fetches checkpoints.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def load_suite(path: Path) -> Suite:
 
 
 def list_suites(directories: Iterable[Path]) -> list[Suite]:
-    """Return the suites of all ``*.yaml`` files in the directories, sorted by name.
+    """Return the suites of all ``*.yaml`` and ``*.yml`` files in the directories, sorted by name.
 
     Raises BadInputError if a file is wrong, or if two files declare the same suite.
     """

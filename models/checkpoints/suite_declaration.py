@@ -166,7 +166,10 @@ class ManifestModel(ExistingModel):
 
 
 class SuiteFields(Declaration):
-    """The fields that every suite has. All ``models`` inherit the fields of ``shared``."""
+    """The fields that every suite has.
+
+    If a model in ``models`` lacks a field, the model gets the field from ``shared``.
+    """
 
     suite: Name
     description: Text

@@ -103,7 +103,8 @@ def read_tensor_shapes(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
 def choose_weight_names(names: Iterable[str], *, allow_pickle: bool) -> list[str]:
     """Select the names of weight files from the names of a repository's files, and return them sorted.
 
-    Raises ValueError if the weight files are incomplete. The text of the error says what is missing.
+    Raises ValueError if weight files are missing, or if there are only pickles and these are not allowed. The text of
+    the error says what is wrong.
     """
     present = set(names)
     for single, stem, suffix in ((SINGLE_NAME, "model", "safetensors"), (PICKLED_SINGLE_NAME, "pytorch_model", "bin")):

@@ -15,7 +15,7 @@ MULTITHREADED_PARAMETER_COUNT = 1_000_000
 
 @contextmanager
 def limit_threads(model: nn.Module) -> Iterator[None]:
-    """While the block runs, limit torch to one thread if the model has fewer than a million parameters."""
+    """If the model has fewer than a million parameters, limit torch to one thread while the ``with`` block runs."""
     thread_count = torch.get_num_threads()
     if sum(parameter.numel() for parameter in model.parameters()) < MULTITHREADED_PARAMETER_COUNT:
         torch.set_num_threads(1)

@@ -108,13 +108,14 @@ class Evaluator:
         return build_shared_prefix_rows(sequences, self._shared_prefix_limit)
 
     def _score_unconditional(self, texts: Sequence[Tokens | None]) -> list[float | None]:
-        """Return the score of each option in ``texts`` without its prompt. The score of None is None.
+        """Return the unconditional score of each option, which is its score without the prompt.
 
-        Equal options are scored only once.
+        ``texts`` holds the ``unconditional_token_ids`` of each option. If they are None, the score is None. Equal
+        options are scored only once.
         """
         new = {text.tobytes(): text for text in texts if text is not None and text.tobytes() not in self._unconditional}
         sequences = [
-            # An option that fills the context can be one token too long without its prompt, so it is cut
+            # Without its prompt, an option can have more tokens than the context; its last tokens are then cut
             ScoredSequence(text[: self.context_length + 1], 1, index)
             for index, text in enumerate(new.values())
         ]

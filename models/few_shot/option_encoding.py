@@ -124,7 +124,10 @@ def encode_task(
 
 
 def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
-    """For each request (prompt, option), return the number of prompt tokens and of option tokens in ``encode_task``."""
+    """Return the number of prompt tokens and the number of option tokens for each request (prompt, option).
+
+    The prompt and the option are encoded as in ``encode_task``.
+    """
     prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
     contexts = dict(zip(prompts, encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
     texts = encode_texts(tokenizer, [prompt + option for prompt, option in requests])
@@ -169,7 +172,13 @@ def _encode_drafts(
 def _build_option(
     context: Tokens, text: Tokens, ending: Tokens, start_token: int | None, location: str
 ) -> EncodedOption:
-    """Return an encoded option. ``context`` has the prompt's tokens, ``text`` has the prompt's and the option's."""
+    """Return an encoded option, and put the start token before it if the prompt is empty.
+
+    ``context`` holds the tokens of the prompt, ``text`` the tokens of the prompt with the option, and ``ending`` the
+    tokens of the option alone. ``location`` names the task and the item in the error.
+
+    Raises BadInputError if the prompt is empty and there is no start token.
+    """
     start = None if start_token is None else np.asarray([start_token], np.int32)
     unconditional = None if start is None else np.concatenate([start, ending])
     first_target = _find_first_target(context, text)

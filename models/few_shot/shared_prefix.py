@@ -1,9 +1,10 @@
-"""This module finds out whether a model can read several options after one shared prompt, and builds its inputs.
+"""This module finds out whether a model can read rows with a shared prefix, and builds the inputs of the model.
 
-Models with plain attention can read such rows, because an attention mask states which tokens each token sees, and
-position ids state the position of each token. Models with a recurrent state (Mamba, RWKV) and models that compute
-positions themselves cannot read such rows. For these models, each option gets a row with its own copy of the prompt. A
-short forward pass shows which kind a model is.
+Such a row holds one prompt and then several options, see ``option_batches``. Models with plain attention can read such
+rows, because an attention mask states which tokens each token sees, and position ids state the position of each token.
+Models with a recurrent state (Mamba, RWKV) and models that compute positions themselves cannot read such rows. For
+these models, each option gets a row with its own copy of the prompt. A short forward pass shows whether a model can
+read such rows.
 """
 
 from __future__ import annotations
@@ -100,9 +101,10 @@ def score_inputs(
 
 
 def _build_mask(continuations: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the mask that is added to attention scores: 0 if one token sees the other, else the lowest number.
+    """Return the attention mask (B, 1, T, T), which the model adds to its attention scores.
 
-    Its shape is (B, 1, T, T).
+    The entry (b, 0, i, j) is 0 if token i of row b sees token j. Otherwise the entry is the lowest number of ``dtype``.
+    ``continuations`` (B, T) holds the number of each token's continuation.
     """
     width = continuations.shape[1]
     is_seen = (continuations[:, None, :] == SHARED_PREFIX) | (continuations[:, None, :] == continuations[:, :, None])
@@ -117,7 +119,12 @@ def _takes_positions(forward_pass: ForwardPass) -> bool:
 
 
 def _reads_continuations(forward_pass: ForwardPass, token_ids: Tensor) -> bool:
-    """Return whether three short sequences get equal scores in one row with a shared prefix and in separate rows."""
+    """Return whether a model gives sequences the same scores in a row with a shared prefix as in separate rows.
+
+    Three short sequences with the same prefix are scored together in one row, and each sequence is scored in a row of
+    its own. The scores count as the same if they differ by at most the tolerance for the model's dtype. The result is
+    False if the model does not accept the inputs of the row with the shared prefix.
+    """
     tokens = token_ids[:PROBE_TOKEN_COUNT].to(torch.int32).cpu().numpy()
     prefix = tokens[: len(tokens) // 2]
     endings = [tokens, tokens[::-1].copy(), tokens[1:]]
@@ -125,7 +132,7 @@ def _reads_continuations(forward_pass: ForwardPass, token_ids: Tensor) -> bool:
     try:
         (shared_row,) = build_shared_prefix_rows(sequences, PROBE_ROW_LENGTH)
         together = _score_row(forward_pass, shared_row)
-    except (TypeError, ValueError, RuntimeError, IndexError):  # the model does not accept such inputs
+    except (TypeError, ValueError, RuntimeError, IndexError):  # the model does not accept the inputs of this row
         return False
     separately = torch.cat([_score_row(forward_pass, build_plain_rows([sequence])[0]) for sequence in sequences])
     tolerance = TOLERANCE_NATS.get(forward_pass.model.dtype, 0.05)

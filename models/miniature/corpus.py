@@ -7,7 +7,9 @@ from trailhouse.models.texts.corpus import Corpus, Document
 
 
 def miniature_corpus() -> Corpus:
-    """Return the held-out documentation of Python modules: one document per module, up to 1,500 characters each.
+    """Return the held-out documentation as a corpus.
+
+    Each document holds up to 1,500 characters of the documentation of one Python module or language topic.
 
     Raises BadInputError if the Python installation contains too little documentation.
     """

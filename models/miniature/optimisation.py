@@ -30,7 +30,8 @@ WARM_UP_FRACTION = 0.05
 WEIGHT_DECAY = 0.1
 ADAM_BETAS = (0.9, 0.95)
 GRADIENT_NORM_LIMIT = 1.0
-# Mamba2: the size of the state of a channel, and the number of tokens in a chunk of the matrix form
+# For Mamba2: STATE_SIZE is the size of the state of each channel. CHUNK_SIZE is the number of tokens in each
+# chunk that Mamba2 computes with matrix multiplications.
 STATE_SIZE = 32
 CHUNK_SIZE = 64
 
@@ -48,7 +49,10 @@ class TrainingProgress:
 
 
 def build_model(model: ModelDeclaration, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
-    """Return an untrained model. The declaration's seed determines its weights."""
+    """Return an untrained network for ``model``, a model that a suite declares.
+
+    The seed in ``model`` determines the initial weights.
+    """
     config = _configure_model(model, tokenizer)
     with _random_state, torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.seed or 0)
@@ -97,9 +101,9 @@ def optimise_model(
     report: Callable[[TrainingProgress], None],
     stop: threading.Event,
 ) -> bool:
-    """Train the network in place, and call ``keep_checkpoint`` at every declared step.
+    """Train the network in place, and call ``keep_checkpoint`` at every step in ``model.recipe.checkpoint_steps``.
 
-    Returns whether the training was completed. Training ends early if ``stop`` is set.
+    Returns True if the training was completed, and False if it ended early because ``stop`` was set.
     """
     assert model.recipe is not None
     optimizer, schedule = _build_optimizer(network, model)
@@ -145,8 +149,8 @@ def _iterate_batches(token_ids: torch.Tensor, model: ModelDeclaration) -> Iterat
     """Yield ``planned_steps`` batches of token ids, each of shape (B, T + 1).
 
     The sequences of an epoch do not overlap, except that the last token of a sequence is the first token of the next.
-    Every epoch shuffles the sequences again. Their order depends only on the seed, so that models of a suite with
-    equal seeds read the same data in the same order.
+    Every epoch shuffles the sequences again. For one text and one context length, the order of the sequences depends
+    only on the model's seed. So models of a suite with equal seeds read the same data in the same order.
     """
     length = model.context_length
     batch_size = model.batch_tokens // length

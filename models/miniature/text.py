@@ -20,7 +20,8 @@ from pathlib import Path
 from trailhouse.errors import BadInputError
 
 VALIDATION_DOCUMENT_COUNT = 80
-# Sizes of texts for validation. Shorter texts would not fill a context, and longer texts are kept for training.
+# Only texts of these sizes are held out for validation. Shorter texts would not fill a model's context, and longer
+# texts are kept for training.
 VALIDATION_UNIT_BYTES = range(1_500, 12_000)
 VALIDATION_DOCUMENT_CHARACTERS = 1_500
 MINIMUM_DOCSTRING_WORDS = 5
@@ -50,7 +51,10 @@ class DocumentationSplit:
 
 @lru_cache(maxsize=1)
 def split_documentation() -> DocumentationSplit:
-    """Return the training and validation texts. Modules whose names have the lowest hashes are held out for validation.
+    """Return the training and validation texts.
+
+    Of the modules and language topics with a size in ``VALIDATION_UNIT_BYTES``, the 80 whose names have the lowest
+    hashes are held out for validation.
 
     Raises BadInputError if the Python installation contains too little documentation to train on.
     """
@@ -117,7 +121,7 @@ def _read_docstrings(path: Path) -> list[str]:
             warnings.simplefilter("ignore")  # the parser may warn about outdated escapes in the sources
             tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
-        return []  # some files are templates, or have another encoding
+        return []  # some files are templates, which are not valid Python, or cannot be decoded
     documented = [
         node
         for node in ast.walk(tree)
@@ -128,7 +132,10 @@ def _read_docstrings(path: Path) -> list[str]:
 
 
 def _drop_repeated_paragraphs(units: Iterable[DocumentationUnit], seen: set[str]) -> list[DocumentationUnit]:
-    """Return the units with only the first occurrence of each paragraph. ``seen`` is kept between calls."""
+    """Return the units with only the first occurrence of each paragraph.
+
+    ``seen`` holds the paragraphs of earlier calls, which are dropped too. This function adds the new paragraphs to it.
+    """
     kept_units = []
     for unit in units:
         kept = []

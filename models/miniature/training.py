@@ -66,8 +66,8 @@ def train_suite(
     Their checkpoints are written to ``directory/<model_name>/step-<N>``.
 
     The models train in parallel on one core each, while torch is limited to one thread. This is the fastest method for
-    such small models, and the weights do not depend on the number of cores. ``seed`` replaces the declared seeds.
-    ``progress`` is called from the training threads, one call at a time.
+    such small models, and the weights do not depend on the number of cores. ``seed`` replaces the seeds that the suite
+    declares. ``progress`` is called from the training threads, one call at a time.
 
     Raises BadInputError if the Python installation contains too little text, or if the directory cannot be written.
     """
@@ -90,7 +90,10 @@ def is_suite_trained(suite: Suite, directory: Path) -> bool:
 
 
 def is_model_trained(directory: Path, model: ModelDeclaration) -> bool:
-    """Return whether the directory holds a finished model with exactly this declaration."""
+    """Return whether the directory holds a finished model that was trained with the same recipe as ``model``.
+
+    The recipe is what ``_describe_recipe`` returns.
+    """
     try:
         record = json.loads((directory / RECORD_NAME).read_text())
     except (OSError, ValueError):
@@ -99,11 +102,12 @@ def is_model_trained(directory: Path, model: ModelDeclaration) -> bool:
 
 
 def _describe_recipe(model: ModelDeclaration) -> dict[str, Any]:
-    """Return the part of a declaration that determines the weights, as JSON values."""
+    """Return the fields of a model's declaration that determine the trained weights, as JSON values."""
     declared = dataclasses.asdict(model)
     recipe = dict(declared["recipe"])
     if recipe["architecture"] == DEFAULT_ARCHITECTURE:
-        del recipe["architecture"]  # so that records from before this field existed stay valid
+        # so that a training.json from before this field existed still counts as a record of the same recipe
+        del recipe["architecture"]
     kept = {name: declared[name] for name in RECIPE_FIELDS}
     return json.loads(json.dumps({**kept, "recipe": recipe}))  # type: ignore[no-any-return]  # tuples as lists
 

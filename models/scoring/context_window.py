@@ -15,7 +15,8 @@ from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import read_config
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
-# Context length of models without a limit of their own (Mamba, RWKV). It bounds the memory that long documents need.
+# Context length of models whose configuration states no limit, such as Mamba. It bounds the memory that long documents
+# need.
 UNLIMITED_CONTEXT_LENGTH = 2_048
 
 
@@ -34,10 +35,11 @@ class ContextChoice:
 
 
 def choose_context(checkpoint: Checkpoint, declared_context_length: int, settings: ScoringSettings) -> ContextChoice:
-    """Return the context length and the stride of a checkpoint, which are found without loading its weights.
+    """Return the context length and the stride of a checkpoint. The weights of the checkpoint are not loaded.
 
-    The default context length is the sequence length in training that the suite declares, ``declared_context_length``.
-    If the model can read fewer tokens, it is that number. The default stride is half the context length.
+    The default context length is ``declared_context_length``, the sequence length in training that the suite declares.
+    If the model can read only fewer tokens at once, the default is the number of tokens that it can read. The default
+    stride is half the context length.
 
     Raises UsageError if the model cannot read as many tokens as the settings ask for, or if the stride is larger
     than the context length.
@@ -61,7 +63,9 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
 
 
 def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:
-    """Return how many tokens the model reads at once: the number in the settings, or else its number of positions.
+    """Return how many tokens the model reads at once: the number in the settings, or else the model's positions.
+
+    If the model's configuration states no number of positions, ``UNLIMITED_CONTEXT_LENGTH`` takes its place.
 
     Raises UsageError if the settings ask for more tokens than the model has positions.
     """

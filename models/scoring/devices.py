@@ -37,7 +37,8 @@ def find_input_device(model: PreTrainedModel) -> torch.device:
     device = next(embedding.parameters()).device
     if device.type != "meta":
         return device
-    hook: Any = embedding._hf_hook  # accelerate loads weights that are on disk to the hook's device
+    # A weight on the device "meta" is stored elsewhere. accelerate's hook loads it to the hook's device for use.
+    hook: Any = embedding._hf_hook
     return torch.device(hook.execution_device)
 
 
@@ -47,7 +48,7 @@ def list_devices(model: PreTrainedModel) -> list[str]:
     A GPU is named by its UUID, because its number depends on which GPUs a process can see.
     """
     placed = (getattr(model, "hf_device_map", None) or {}).values()
-    # The disk computes nothing, because weights on disk are loaded to the input device
+    # The entry "disk" is left out, because weights on disk are loaded to the input device, which computes with them
     devices = {find_input_device(model), *(_as_device(entry) for entry in placed if entry != "disk")}
     return sorted({_name_physical_device(device) for device in devices})
 

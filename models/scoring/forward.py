@@ -67,7 +67,8 @@ class ForwardPass:
         ``output_indices[i]`` of the flattened batch (B * T); both have shape (n,).
 
         Plain texts get no attention mask. In a causal model, padding on the right cannot change earlier outputs, and
-        attention without a mask takes half the time. For other inputs, ``layout`` holds the position ids and the mask.
+        attention without a mask takes half the time. For rows that hold several continuations of a shared prefix,
+        ``layout`` holds the position ids and the attention mask.
         """
         options = {"with_entropy": with_entropy, "with_target_rank": with_target_rank}
         if self.body is not None and self.head is not None:

@@ -19,7 +19,7 @@ from trailhouse.models.scoring.devices import choose_device_map
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
-# PreTrainedModel is exported so that packages can name the type of a model without importing transformers
+# PreTrainedModel is exported so that other packages of Trailhouse can name this type without importing transformers
 __all__ = ["PreTrainedModel", "attention_implementation", "library_versions", "load_model", "refuse_non_finite_weights"]
 
 
@@ -64,7 +64,8 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
 def refuse_non_finite_weights(directory: Path, model: PreTrainedModel) -> None:
     """Raise BadInputError naming the first tensor that holds NaN or infinity."""
     for name, parameter in model.named_parameters():
-        # The sum is a fast test: if it is finite, all values are finite. If not, finite values may have overflowed.
+        # The sum is a fast test: if it is finite, all values are finite. If it is not, every value must be checked,
+        # because a sum of finite values may overflow.
         if parameter.is_meta or torch.isfinite(parameter.detach().sum(dtype=torch.float32)):
             continue
         if not torch.isfinite(parameter.detach()).all():

@@ -63,8 +63,8 @@ class ShrinkingBatch:
     def _try(forward: Callable[[Sequence[Item]], Result], part: Sequence[Item]) -> list[Result]:
         """Return ``[forward(part)]``, or an empty list if the memory ran out.
 
-        The lack of memory must not be handled inside ``except``, because the traceback keeps the tensors in memory
-        there.
+        The caller reacts to the empty list after the ``except`` block has ended. Inside the block, the traceback would
+        keep the tensors of the failed forward pass in memory.
         """
         try:
             return [forward(part)]

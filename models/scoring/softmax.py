@@ -20,7 +20,7 @@ The entropy needs one more sum, u::
 All logits are taken relative to m. Otherwise H would be the difference of two large numbers and lose its digits.
 
 On a CPU these sums read every chunk four times, and so take longer than the matrix product that yields the logits. If
-no entropy is needed, one call of ``torch.log_softmax`` reads the chunk once. Then ln sum exp(x)
+no entropy is needed, one call of ``torch.log_softmax`` reads the chunk from memory once. Then ln sum exp(x)
 equals x - log_softmax(x) in any column of the chunk.
 """
 
@@ -35,7 +35,7 @@ from torch import Tensor, nn
 # Sizes of chunks, as (targets, vocabulary entries). On a CPU, a chunk should fit the caches; on a GPU, it should
 # keep all cores busy.
 CPU_CHUNK = (2_048, 1_024)
-ONE_PASS_CPU_CHUNK = (512, 1_024)  # the chunk fits the second-level cache, where log_softmax reads it again
+ONE_PASS_CPU_CHUNK = (512, 1_024)  # fits the second-level cache, so that log_softmax reads it from memory only once
 ACCELERATOR_CHUNK = (8_192, 8_192)
 
 NEGLIGIBLE_NATS = -1_000.0  # exp(-1000) is 0 in float32
@@ -74,7 +74,8 @@ class OnlineSoftmax:
         if self._buffer.numel() < logits.numel():
             self._buffer = torch.empty(logits.numel())
         log_probs = torch.log_softmax(logits, -1, out=self._buffer[: logits.numel()].view(logits.shape))
-        # x - log_softmax(x) loses the fewest digits for a large x, so take the largest logit of a few columns
+        # x - log_softmax(x) loses the fewest digits where the logit x is large, so compute it for the largest logit of
+        # a few columns
         spacing = -(-logits.shape[1] // PROBED_COLUMN_COUNT)
         largest, column = logits[:, ::spacing].max(-1)
         log_prob = log_probs.gather(1, column[:, None] * spacing)[:, 0]
@@ -103,7 +104,8 @@ class OnlineSoftmax:
             weights = logits.exp()
             has_excluded_tokens = bool(logits.isinf().any())
             products = logits.mul_(weights)
-            if has_excluded_tokens:  # 0 times minus infinity is NaN, but an excluded token adds 0
+            # An excluded token has the logit minus infinity and the weight 0. Their product is NaN, but should be 0.
+            if has_excluded_tokens:
                 products.nan_to_num_(nan=0.0)
             self._weighted_sum = shrink * (self._weighted_sum + self._sum * difference) + products.sum(-1)
         self._sum = self._sum * shrink + weights.sum(-1)

@@ -32,7 +32,7 @@ Indices = npt.NDArray[np.int64]
 class SectionScores:
     """Scores of consecutive documents, one row per position in order. The first position of a document has no row.
 
-    Scores that are not computed yet are NaN.
+    Log-probabilities and entropies that are not computed yet are NaN.
     """
 
     section: range
@@ -45,7 +45,10 @@ class SectionScores:
 
     @classmethod
     def allocate(cls, section: range, token_counts: Sequence[int], settings: ScoringSettings) -> SectionScores:
-        """Return empty scores for a section of documents. ``token_counts`` has the token count of every document."""
+        """Return scores without values for a section, which is a range of document ids.
+
+        ``token_counts`` has the token count of every document of the corpus.
+        """
         counts = [max(0, token_counts[document_id] - 1) for document_id in section]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
         size = int(offsets[-1])

@@ -62,7 +62,10 @@ class Corpus:
 
     @cached_property
     def corpus_sha256(self) -> str:
-        """SHA-256 of the texts and prompt lengths, in order. It does not depend on names and descriptions."""
+        """SHA-256 of every document's text and ``scored_from_position``, in order.
+
+        It does not depend on names and descriptions.
+        """
         digest = hashlib.sha256()
         for document in self.documents:
             digest.update(f"{document.document_sha256} {document.scored_from_position}\n".encode())
@@ -78,8 +81,8 @@ def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", ki
     """Read a corpus from files. A ``.txt`` file is one document.
 
     Each row of a ``.jsonl`` or ``.parquet`` file is a document with ``text`` and, optionally, ``id``. The files of a
-    directory are read in the order of their paths. All documents get the same ``kind``, which must be a kind that
-    ``raw_document`` knows.
+    directory are read in the order of their paths. All documents get the same ``kind``, which should be one of the
+    kinds that the comment of the column ``raw_document.kind`` lists.
 
     Raises BadInputError naming the file, row and field if a text is unreadable, empty, missing or of a wrong type.
     Raises UsageError if no path is given.

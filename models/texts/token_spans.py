@@ -13,7 +13,8 @@ from trailhouse.errors import BadInputError
 
 Integers = npt.NDArray[np.int64]
 WORD_BOUNDARY = "▁"  # SentencePiece writes a space as this character
-BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # SentencePiece writes a byte of an unknown character like this
+# SentencePiece writes each byte of a character outside its vocabulary as a token such as <0xE2>
+BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 class TokenSpeller:
@@ -52,11 +53,11 @@ def find_byte_spans(
 ) -> tuple[Integers, Integers]:
     """Return (starts, ends) of all tokens in bytes of the UTF-8 text; ends are exclusive.
 
-    If the bytes of all tokens, put together, are the text, the spans follow from the tokens' lengths. This works for
-    byte-level BPE. It also works for SentencePiece without normalisation, if the leading space is removed. Otherwise
-    the spans are the tokenizer's own offsets, which begin and end between characters.
+    If the concatenated bytes of all tokens equal the text, the spans follow from the tokens' lengths. This is the case
+    for byte-level BPE, and for SentencePiece without normalisation after its leading space is removed. For all other
+    tokenizers, the spans are the tokenizer's own offsets, which never divide a character.
 
-    Raises BadInputError naming ``location`` if the tokenizer has no offsets either.
+    Raises BadInputError naming ``location`` if the bytes do not equal the text and the tokenizer has no offsets.
     """
     content = text.encode()
     pieces = [speller.spell(token_id) for token_id in token_ids.tolist()]
@@ -85,8 +86,8 @@ class TextIndex:
         self._is_word_start = ~is_space & np.concatenate([np.ones(min(1, len(is_space)), bool), is_space[:-1]])
         self._word_of_byte = np.maximum(np.cumsum(self._is_word_start) - 1, 0)
         size = len(self._content)
-        # For every byte, the index of the next byte that belongs to a word, or of the byte itself if it belongs to a
-        # word. After the last word, it is the size of the text.
+        # For every byte: the index of the first byte, at this position or later, that belongs to a word. If there is no
+        # such byte, the value is the size of the text in bytes.
         word_bytes = np.where(is_space, size, np.arange(size))
         self._next_word_byte = np.append(np.minimum.accumulate(word_bytes[::-1])[::-1], size)
 
@@ -131,7 +132,10 @@ def _read_offsets(tokenizer: PreTrainedTokenizerBase, text: str, token_count: in
 
 
 def _spells_bytes_by_number(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Return whether each token is one byte, written as the character with the number of the byte, as in ByT5."""
+    """Return whether each token is one byte, written as the character whose code point is the byte's value.
+
+    ByT5 has such a vocabulary. Added tokens do not count.
+    """
     entries = set(tokenizer.get_vocab()) - {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
     return entries == {chr(number) for number in range(256)}
 
@@ -146,9 +150,9 @@ def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
 def _build_byte_alphabet() -> dict[str, int]:
     """Return the byte that each character of a byte-level BPE vocabulary stands for.
 
-    A printable byte stands as the Latin-1 character with the byte's number. The other bytes, in increasing order,
-    stand as the characters with the numbers 256, 257, ... (Radford et al. 2019, "Language models are unsupervised
-    multitask learners", section 2.2).
+    The vocabulary writes a printable byte as the Latin-1 character whose code point is the byte's value. It writes the
+    other bytes, in increasing order, as the characters with the code points 256, 257, ... (Radford et al. 2019,
+    "Language models are unsupervised multitask learners", section 2.2).
     """
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = sorted(set(range(256)) - set(printable))

@@ -36,7 +36,8 @@ TOKEN_SCHEMA = pa.schema(
         pa.field("is_word_initial", pa.bool_(), nullable=False),
     ]
 )
-_identity_of_files: dict[str, str] = {}  # each key is a hash of a directory's tokenizer files
+# Cache: the SHA-256 of a directory's tokenizer files, and the identity of the tokenizer that was loaded from them
+_identity_of_files: dict[str, str] = {}
 
 TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
 
@@ -62,7 +63,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
 
 
 def identify_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return the identity of a tokenizer: 16 hexadecimal digits of a SHA-256 of its vocabulary and rules.
+    """Return the identity of a tokenizer: the first 16 hexadecimal digits of a SHA-256 of its vocabulary and rules.
 
     The identity does not depend on the format of the tokenizer's files.
     """
@@ -151,6 +152,6 @@ def _list_tokenizer_files(directory: Path) -> list[Path]:
 
 
 def _probe(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return the tokens of a fixed text, to distinguish tokenizers with equal vocabularies and different rules."""
+    """Return the token ids of a fixed text. They distinguish tokenizers with equal vocabularies and different rules."""
     text = "The cat's 12 naïve émigrés  saw\n\n\tÅngström: 東京, 👩‍🚀 (ok?)!"
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

@@ -1,4 +1,7 @@
-"""This module guards against untrusted tokenizers, which may be huge, lengthen a text, or never finish a text."""
+"""This module guards against untrusted tokenizers.
+
+The files of such a tokenizer may be huge, and the tokenizer may lengthen a text very much or never finish a text.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> li
     """Return the token ids of every text, without special tokens. Trailhouse encodes all texts with this function.
 
     Raises BadInputError if the tokenizer cannot process a text, for example because one of its regular expressions
-    exceeds the limit of attempts.
+    needs more attempts at a match than the library for regular expressions allows.
     """
     try:
         if not tokenizer.is_fast:

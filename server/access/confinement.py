@@ -1,8 +1,8 @@
 """Confine the server's process, so that the kernel lets it open only the files that it needs.
 
-The guard already refuses SQL that reads or writes files. This module is the second line of defence, against SQL that
-the guard overlooks. The module uses Landlock, a feature of Linux by which a process permanently gives up rights to
-files, for itself and for every process that it starts.
+The guard (``server/sql/guard.py``) already refuses SQL that reads or writes files. This module also
+protects the files against SQL that the guard overlooks. It uses Landlock, a feature of Linux by which a process
+permanently gives up rights to files, for itself and for every process that it starts.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ _DEVICES = ("/dev/null", "/dev/random", "/dev/urandom", "/dev/zero")
 
 
 def confine(directory: Path) -> bool:
-    """Forbid this process to open anything but the engine's files in ``directory`` and the installed programs.
+    """Forbid this process to open any file that the server does not need.
 
+    Allowed are the engine's files in ``directory``, the installed programs, and a few files of the operating system.
     Call this function before the engine starts threads, because running threads keep their rights. Afterwards, the
     process writes its temporary files below ``directory``. Returns False and changes nothing if Landlock is missing or
     too old. Linux 6.2 and later have a sufficient Landlock, unless Linux was built or started without Landlock.

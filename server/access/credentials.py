@@ -27,7 +27,8 @@ class Credentials:
     def find_role(self, user: str, password: str) -> Role | None:
         """Return the role of a user, or None if the name or the password is wrong.
 
-        The comparison takes equally long for every wrong password, so that its duration gives nothing away.
+        The comparison takes equally long for every wrong password, so that its duration reveals nothing about the
+        correct password.
         """
         # surrogateescape is needed, because the user and the password in a URL may have bytes that are not UTF-8
         given_password, given_user = password.encode(errors="surrogateescape"), user.encode(errors="surrogateescape")

@@ -38,7 +38,8 @@ _PRIVILEGES = (
     "KILL QUERY",
 )
 _PROFILE_SETTINGS = {
-    # async_insert=0: an INSERT is acknowledged only when its rows are on disk, and each of its blocks becomes a part
+    # async_insert=0: an INSERT is acknowledged only when its rows are on disk. Each block of the INSERT becomes a data
+    # part of the table.
     "async_insert": "0",
     "max_bytes_ratio_before_external_group_by": "0.5",
     "max_bytes_ratio_before_external_sort": "0.5",
@@ -78,7 +79,8 @@ _FROZEN_SETTINGS = (
     "table_function_remote_max_addresses",
     "async_insert",
     "send_logs_level",
-    # the settings below hold SQL or change the language of a query, so they could hide SQL from the guard
+    # The settings below hold SQL or change the language of a query. They could hide SQL from the guard
+    # (server/sql/guard.py), which refuses forbidden SQL.
     "additional_table_filters",
     "additional_result_filter",
     "parallel_replicas_custom_key",

@@ -28,7 +28,7 @@ class DirectoryLock:
         self._lock = FileLock(directory / "server.lock", mode=OWNER_ONLY, thread_local=False)
 
     def acquire(self) -> Self:
-        """Take the lock, and write to a file that this process holds it.
+        """Take the lock, and record in ``server.holder.json`` that this process holds the lock.
 
         Raises UnreachableError, which names the other process, if another process holds the lock. Raises UsageError if
         this process cannot write to the directory.

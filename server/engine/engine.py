@@ -62,8 +62,9 @@ class Engine:
         return handle
 
     def release(self, handle: Handle, *, is_clean: bool) -> None:
-        """Take back a handle from ``acquire``. ``is_clean`` says that no statement failed on it or changed its state.
+        """Take back a handle from ``acquire``.
 
+        ``is_clean`` is true if no statement failed on the handle or changed the handle's state.
         A clean handle is kept for later statements if the pool has room. Any other handle is closed.
         """
         if is_clean:
@@ -75,7 +76,7 @@ class Engine:
         handle.close()
 
     def kill(self, query_id: str) -> None:
-        """Ask the engine to stop the query to which the client gave this id. The call does not wait for its end."""
+        """Ask the engine to stop the query to which the client gave this id. The call does not wait until it stops."""
         condition = f"{QUERY_ID_EXPRESSION} = {quote_literal(query_id)}"
         handle = self.acquire(is_readonly=False)
         try:
@@ -84,7 +85,7 @@ class Engine:
             self.release(handle, is_clean=False)
 
     def normalize(self, text: bytes) -> bytes:
-        """Parse a statement with the engine's own parser, and return it as the engine writes it in SQL.
+        """Parse a statement with the engine's own parser, and return the SQL that the engine formats from the result.
 
         Raises ServerError if the statement does not parse.
         """

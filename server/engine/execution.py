@@ -68,7 +68,8 @@ def run_direct(execution: Execution, statement: Statement, output_format: str) -
 def apply_settings(execution: Execution, extra: Mapping[str, str] | None = None) -> Iterator[None]:
     """Apply the request's settings to the handle. In a session, restore the earlier values after the ``with`` block.
 
-    ``extra`` holds further settings. Raises ServerError if the engine refuses a setting.
+    ``extra`` holds further settings, which are applied too, but not restored. Raises ServerError if the engine refuses
+    a setting.
     """
     settings = {**execution.all_settings, **(extra or {})}
     restore: Callable[[], None] | None = None
@@ -90,7 +91,7 @@ def widen_pipe(file_descriptor: int) -> None:
 
 
 def _remember_settings(handle: Handle, names: list[str]) -> Callable[[], None]:
-    """Return a function that resets the settings to the values that they have now."""
+    """Read the current values of the settings, and return a function that sets the settings to these values again."""
     listed = ", ".join(quote_literal(name) for name in names)
     rows = handle.run(f"SELECT name, value, changed FROM system.settings WHERE name IN ({listed})", "JSONEachRow")
     before = {row["name"]: row for row in map(json.loads, rows[0].splitlines())}

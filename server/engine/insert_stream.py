@@ -58,7 +58,7 @@ class InsertStream:
             raise self._error or ServerError(1001, "STD_EXCEPTION", "The engine did not read all rows") from None
 
     def finish(self) -> Statistics:
-        """End the rows, wait until the engine has stored them, and return the statistics of the INSERT.
+        """Close the pipe after the last row, wait until the rows are stored, and return the statistics of the INSERT.
 
         Raises ServerError if the rows do not parse or could not be stored.
         """

@@ -1,7 +1,7 @@
 """This module runs a statement and reads its result through a pipe.
 
 The server adds INTO OUTFILE with the pipe's path to the statement. So a result of any format and size is streamed in
-bounded memory, and the connection never holds it in its own buffer.
+bounded memory, and chDB's connection never holds the whole result in its own buffer.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class ResultPipe:
     async def cancel(self) -> None:
         """Stop the query, and wait until the engine no longer uses the handle."""
         draining = self._loop.create_task(self._drain())
-        while not draining.done():  # ask again, because the engine does not know a query whose thread has not started
+        # ask repeatedly, because the engine does not know the query before the query's thread has started
+        while not draining.done():
             with contextlib.suppress(ServerError):
                 await asyncio.to_thread(self._engine.kill, self._query_id)
             await asyncio.wait([draining], timeout=_KILL_AGAIN_SECONDS)

@@ -17,7 +17,7 @@ MAX_SESSIONS = 1000
 
 @dataclass
 class Session:
-    """A user's named session. Unless a query runs in it, it expires at ``expires_at`` on the monotonic clock."""
+    """A user's named session. A session in which no query runs expires at ``expires_at`` on the monotonic clock."""
 
     handle: Handle
     is_busy: bool = False
@@ -43,12 +43,14 @@ class SessionTable:
         must_exist: bool,
         has_answered: Callable[[], bool],
     ) -> Session:
-        """Return the session for a query. A session that does not exist is opened.
+        """Return the session for a query. If the session does not exist, open it.
 
-        Raises ServerError 372 if the session does not exist although ``must_exist`` is true. Raises ServerError 373 if
-        an earlier query still runs in the session. If the earlier query has already sent its complete answer, this
-        method waits until the earlier query releases the session. ``has_answered`` must return whether the new query
-        has sent its complete answer.
+        If an earlier query in the session has sent its complete answer, but has not released the session yet, this
+        method waits until the session is released. ``has_answered`` must return whether the new query has sent its
+        complete answer.
+
+        Raises ServerError 372 if the session does not exist although ``must_exist`` is true, 373 if an earlier query
+        in the session has not sent its complete answer yet, and 202 if too many sessions are open.
         """
         session = self._sessions.get((role, session_id))
         while session is not None and session.is_busy:

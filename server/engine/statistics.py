@@ -20,7 +20,10 @@ class Statistics:
 
 
 def read_statistics(result: Any) -> Statistics:  # noqa: ANN401  chDB has no types
-    """Return the statistics of a finished query. In chDB, ``rows_read`` is the number of rows in the result."""
+    """Return the statistics of a finished query.
+
+    chDB's method ``rows_read`` counts the rows of the result. ``storage_rows_read`` counts the rows read from tables.
+    """
     return Statistics(
         read_rows=result.storage_rows_read(),
         read_bytes=result.storage_bytes_read(),

@@ -51,7 +51,7 @@ class Application:
 
     @property
     def idle_seconds(self) -> float:
-        """The seconds since the last request ended; 0 while a request runs."""
+        """The seconds since the last request ended; 0 while a request runs. Pings do not count as requests."""
         return 0.0 if self._active_count else time.monotonic() - self._last_used_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,9 +14,9 @@ _CLIENT_GONE = "the client left"
 
 @contextlib.asynccontextmanager
 async def watching_client(body: RequestBody) -> AsyncGenerator[None, None]:
-    """Raise ClientGoneError inside the block when the client closes its connection.
+    """Cancel the ``with`` block and raise ClientGoneError when the client closes its connection.
 
-    The watch begins 0.1 s after the start of the block. The request's body must be complete by then.
+    The connection is watched from 0.1 s after the start of the block. The request's body must be complete by then.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     watchers: list[asyncio.Task[None]] = []

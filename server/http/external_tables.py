@@ -63,9 +63,10 @@ async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTa
 def load_table(handle: Handle, table: ExternalTable) -> None:
     """Create the external table as a temporary table on this handle, and insert its rows.
 
-    The table exists until it is dropped or the handle is closed. Call this function only after the guard has accepted
-    the table's definition. Rows in the Values format may hold literals, but no SQL expressions. The call blocks until
-    all rows are inserted. Raises ServerError if the engine refuses the definition or the rows.
+    The table exists until it is dropped or the handle is closed. Call this function only after the guard
+    (``server/sql/guard.py``) has accepted the table's definition. Rows in the Values format may hold literals, but no
+    SQL expressions. The call blocks until all rows are inserted. Raises ServerError if the engine refuses the
+    definition or the rows.
     """
     handle.run(table.definition)
     sql = f"INSERT INTO {quote_identifier(table.name)} SETTINGS {format_settings(ONLY_LITERALS)}"

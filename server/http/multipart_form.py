@@ -18,7 +18,7 @@ MAX_FILES_BYTES = 256 << 20
 
 
 class BoundedFormParser(MultiPartParser):
-    """starlette's parser with limits on the number and the total size of fields and files.
+    """starlette's parser with limits on the number of fields and files and on their sizes.
 
     Raises ServerError 161 (status 413) as soon as a limit is exceeded.
     """

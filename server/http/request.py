@@ -62,7 +62,10 @@ class QueryRequest:
 
     @property
     def waits_for_end(self) -> bool:
-        """Whether the result is held back until the query has ended, so that the status tells whether it succeeded."""
+        """Whether the result is held back until the query has ended.
+
+        The HTTP status then tells whether the query succeeded.
+        """
         return self.is_on("wait_end_of_query")
 
     @property

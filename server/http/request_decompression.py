@@ -1,4 +1,7 @@
-"""This module decodes compressed request bodies in pieces of bounded size, however much the input expands."""
+"""This module decodes compressed request bodies.
+
+The decoded pieces have a bounded size, even if the decoded body is far larger than the compressed body.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,7 @@ class _FrameDecoder:
 
 
 class _BrotliDecoder:
-    """Decodes brotli. A body in brotli has no members."""
+    """Decodes brotli. A brotli body is one stream, because brotli has neither members nor frames."""
 
     def __init__(self) -> None:
         self._stream = brotli.Decompressor()

@@ -1,4 +1,4 @@
-"""This module refuses requests that a foreign web page makes the user's browser send."""
+"""This module refuses requests that the user's browser sends on behalf of a web page of another site."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 def refuse_foreign_origin(headers: Mapping[str, str], allowed_hosts: frozenset[str] | None) -> None:
     """Raise ServerError 497 (status 403) if a page of another site may have sent the request.
 
-    The Host header reveals a page whose host name was made to resolve to loopback (DNS rebinding). The headers Origin
-    and Sec-Fetch-Site reveal a page of another origin. If ``allowed_hosts`` is None, any Host is allowed.
+    An attacker may let the host name of a page resolve to the loopback address (DNS rebinding). The Host header then
+    holds this name, which is not in ``allowed_hosts``. The headers Origin and Sec-Fetch-Site reveal a page of another
+    origin. If ``allowed_hosts`` is None, any Host is allowed.
     """
     host = headers.get("host", "")
     if allowed_hosts is not None and _read_host_name(host) not in allowed_hosts:

@@ -116,7 +116,11 @@ class Responder:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def fail(self, error: ServerError) -> None:
-        """Send an error as the response. If the response has begun, the error becomes its last, unterminated block."""
+        """Send an error as the response.
+
+        If the response has begun, the error is the last piece of its body, as in ClickHouse. The response is then not
+        ended properly, so that the client notices the failure.
+        """
         body = error.format_body(self._version).encode(errors="replace")
         if self.has_started:
             await self.write(self._format_late_error(body))

@@ -1,7 +1,7 @@
 """This module reads the statement of a request from its URL and body, and the rows that follow an INSERT.
 
-The guard checks the tokens of each statement. If a statement contains a word that may be forbidden, the engine's own
-parser rewrites the statement, and the guard checks the rewritten statement too.
+The guard (``server/sql/guard.py``) checks the tokens of each statement. If a statement contains a word that may be
+forbidden, the engine's own parser rewrites the statement, and the guard checks the rewritten statement too.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ class StatementReader:
     async def check_values(self) -> bool:
         """Check the SQL expressions in the rows of an INSERT in the Values format, because the engine would run them.
 
-        Returns True if all expressions are allowed. Returns False if the rows are too large to be checked; such rows
-        may hold literals only. Raises ServerError if an expression is forbidden.
+        Returns True if all expressions are allowed. Returns False if the rows are too large to be checked. The caller
+        must then let the engine refuse every expression, with the settings ``ONLY_LITERALS``. Raises ServerError if an
+        expression is forbidden.
         """
         async for piece in self._pieces:
             self._rows += piece

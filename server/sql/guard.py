@@ -23,7 +23,7 @@ from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 DEFAULT_DATABASE = "default"  # every connection starts in this database, so it may not be dropped
 
 _FORBIDDEN_FUNCTIONS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK", "FUZZJSON", "LOOP"})
-# table functions whose first argument is the structure of a table
+# table functions whose first argument is the structure of a table, for example 'a Int32, b String'
 _STRUCTURE_FUNCTIONS = frozenset({"GENERATERANDOM", "INPUT", "NULL", "SQLSTANDARDVALUES", "VALUES"})
 _WORDS_BEFORE_TABLES = frozenset({"AS", "DESC", "DESCRIBE", "EXISTS", "FROM", "FUNCTION", "IN", "JOIN", "TABLE"})
 # tokens that the structure of a table may contain besides literals
@@ -50,7 +50,10 @@ ONLY_LITERALS = {
 
 
 def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
-    """Raise ServerError if the statement may access files or other hosts, may run hidden SQL, or has an open quote."""
+    """Raise ServerError if the guard forbids the statement ``text``, or if a quote or comment in it is not closed.
+
+    ``tokens`` are all tokens of ``text``.
+    """
     if any(token.kind is TokenKind.UNTERMINATED for token in tokens):
         raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
     _refuse_kind_of_statement(text, tokens)
@@ -64,14 +67,17 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
 def mentions_forbidden_word(text: bytes) -> bool:
     """Return whether a word that may be forbidden occurs anywhere in the bytes, even inside a quote.
 
-    Statements with such a word are also parsed by the engine, because its parser may split them into other tokens
-    than Trailhouse's lexer does.
+    The guard checks a statement with such a word twice: as the client wrote it, and as the engine's parser writes it.
+    The engine's parser may split the statement into other tokens than Trailhouse's lexer does.
     """
     return _SUSPICIOUS.search(text) is not None
 
 
 def refuse_forbidden_values(data: bytes) -> None:
-    """Raise ServerError if rows of the Values format call a forbidden function. The engine runs such rows as SQL."""
+    """Raise ServerError if rows in the Values format call a forbidden function.
+
+    The engine runs SQL expressions that rows in the Values format contain. ``data`` holds the rows.
+    """
     if mentions_forbidden_word(data):
         refuse_forbidden_clauses(data, list(scan_tokens(data)))
 

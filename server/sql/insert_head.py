@@ -33,8 +33,8 @@ def find_insert_head(buffer: bytes, *, is_complete: bool) -> InsertHead | None:
 
     The head ``INSERT INTO t (a, b) [SETTINGS ...] FORMAT Name`` ends at the line break after the format's name. With
     VALUES instead of FORMAT, the head ends after the word VALUES. Returns None if the head has not arrived completely,
-    or if the INSERT has no rows in the body, such as INSERT ... SELECT. ``is_complete`` says that the rest of the body
-    has arrived. Raises ServerError if the guard forbids the head.
+    or if the INSERT has no rows in the body, such as INSERT ... SELECT. ``is_complete`` says whether the complete body
+    has arrived in ``buffer``. Raises ServerError if the guard forbids the head.
     """
     depth = 0
     before: list[Token] = []
@@ -48,14 +48,17 @@ def find_insert_head(buffer: bytes, *, is_complete: bool) -> InsertHead | None:
         elif depth == 0 and (token.kind is TokenKind.SEMICOLON or token.word in ("SELECT", "WITH")):
             return None
         elif depth == 0 and (head := _make_head_at(buffer, before, token)) is not None:
-            may_go_on = head.data_start == len(buffer) and not is_complete  # the line break may still arrive
+            may_go_on = head.data_start == len(buffer) and not is_complete  # the head's line break may still arrive
             return None if may_go_on else head
         before.append(token)
     return None
 
 
 def _make_head_at(buffer: bytes, before: list[Token], token: Token) -> InsertHead | None:
-    """Return the head if ``token`` ends it, that is, if it is VALUES or the name of a format."""
+    """Return the head of the INSERT if ``token`` ends the head; None otherwise.
+
+    The head ends with the word VALUES or with the name of a format. ``before`` holds the tokens before ``token``.
+    """
     if token.kind is not TokenKind.WORD or len(before) < 2:
         return None
     previous = before[-1]

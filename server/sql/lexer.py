@@ -74,7 +74,7 @@ def scan_tokens(text: bytes) -> Iterator[Token]:
     position = 0
     while position < len(text):
         match = _PATTERN.match(text, position)
-        assert match is not None  # the last alternative matches any byte
+        assert match is not None  # the last alternative of _PATTERN matches any byte
         group = match.lastgroup or ""
         start, position = position, match.end()
         if group in ("space", "line_comment"):

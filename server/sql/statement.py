@@ -14,8 +14,8 @@ from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.guard import refuse_forbidden_clauses
 from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 
-# This SQL expression reads the client's query id from the first line of the log comment. The engine's column query_id
-# does not contain the client's query id, because the engine chooses its own ids.
+# The server stores the client's query id in the first line of the setting log_comment. This SQL expression reads it.
+# The engine's column query_id does not contain the client's query id, because the engine chooses its own ids.
 QUERY_ID_EXPRESSION = "splitByChar('\\n', Settings['log_comment'])[1]"
 
 _PIPED_WORDS = frozenset({"SELECT", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS", "CHECK", "KILL"})
@@ -51,7 +51,8 @@ def parse_statement(text: bytes) -> Statement:
     """Parse ``text``, which must hold exactly one statement.
 
     Raises ServerError 62 if ``text`` holds no statement or several statements, 497 if the guard forbids the statement,
-    48 if an INSERT uses the table function ``input``, and 452 if the statement sets ``log_comment``.
+    48 if an INSERT uses the table function ``input``, and 452 if a statement of kind DIRECT other than SET sets
+    ``log_comment``.
     """
     tokens = _drop_final_semicolons(list(scan_tokens(text)))
     if not tokens:
@@ -116,7 +117,10 @@ def _has_piped_result(tokens: list[Token], first: str) -> bool:
 
 
 def _refuse_log_comment(text: bytes, tokens: list[Token], first: str) -> None:
-    """Refuse a statement that sets ``log_comment``, because KILL QUERY reads the client's query id from it."""
+    """Refuse a statement other than SET that sets ``log_comment``.
+
+    KILL QUERY reads the client's query id from this setting, so the statement must not replace the setting.
+    """
     for token, following in itertools.pairwise(tokens):
         if first != "SET" and token.word == "LOG_COMMENT" and following.written_in(text) == b"=":
             raise ServerError(

@@ -126,7 +126,7 @@ def read_declaration_text(path: Path) -> str:
 def _compose(path: Path, text: str) -> yaml.Node | None:
     """Parse a text to YAML nodes. Each node has its line number, which error messages need.
 
-    PyYAML's C parser would be faster, but deeply nested lists crash it and the process.
+    PyYAML's C parser would be faster, but it crashes the process if lists are nested deeply.
     """
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
@@ -151,7 +151,10 @@ def _inherit(root: yaml.Node | None, heirs: str, shared: str) -> None:
 
 
 class _ContentBuilder:
-    """Converts YAML nodes to dictionaries, tuples and scalars. Refuses files that are too deep or too large."""
+    """Converts YAML nodes to dictionaries, tuples and scalars.
+
+    Refuses files that have more than MAXIMUM_NODES nodes or are nested deeper than MAXIMUM_DEPTH.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -216,7 +219,8 @@ def _read_scalar(node: yaml.Node) -> str | int | float | bool | None:
 def _explain(error: ErrorDetails) -> tuple[Explanation, Location, Location]:
     """Return (problem and hint, location, field) for a pydantic error.
 
-    ``field`` is the path from the location to the wrong field.
+    ``location`` is pydantic's path from the document to a value. ``field`` is the path from this value to the wrong
+    field. It is empty if the value itself is wrong.
     """
     location, context = error["loc"], error.get("ctx", {})
     if error["type"] == "mistake":
@@ -253,7 +257,9 @@ def _explain_value(error: ErrorDetails) -> Explanation:
 
 
 def _find_field(root: yaml.Node | None, location: Location, field: Location) -> tuple[int, str]:
-    """Return the line number and the name of a field. For a missing field, it is the line of the value without it.
+    """Return the line number and the full name of the field at ``location`` followed by ``field``.
+
+    If the field is missing, the line number is the line of the mapping that lacks the field.
 
     ``location`` also contains labels that pydantic adds for the members of a union. These labels are skipped, because
     no YAML node belongs to them.

@@ -1,4 +1,4 @@
-"""This module loads many rows into a staging table, which then replaces one partition of the target in one step.
+"""This module loads many rows into a staging table, which then replaces one partition of a table in one step.
 
 create staging table -> insert batches -> check the count -> replace partition -> drop staging table
 
@@ -109,8 +109,8 @@ def list_insertable_columns(client: Client, table: str) -> list[str]:
 def open_staging_table(client: Client, partition: Partition) -> Iterator[tuple[str, ShardedTable | None]]:
     """Create a staging table for one load. The table is dropped when the block ends, even after an error.
 
-    Yields the name of the staging table and the ShardedTable of the partition's table. The latter is None if the table
-    is not sharded.
+    Yields the name of the staging table, and the ShardedTable that describes the partition's table. Instead of a
+    ShardedTable, yields None if the partition's table is not sharded.
     """
     staging = f"{STAGING_PREFIX}{partition.table}_{uuid.uuid4().hex}"
     with answering_promptly(client):

@@ -104,7 +104,7 @@ def load_scores(
 
 
 def copy_scores(client: Client, origin: tuple[str, int], scored: ScoredPartition) -> LedgerEntry:
-    """Copy the scores of the checkpoint ``origin`` to a checkpoint with the same score key.
+    """Copy the scores of the checkpoint ``origin`` to the partition ``scored``, which has the same score key.
 
     ``origin`` is (model_id, step). Equal score keys mean equal weights, configuration, tokenizer, corpus and settings,
     so running the model would give equal scores. The new ledger row names the run that computed the scores of

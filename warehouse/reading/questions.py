@@ -2,7 +2,7 @@
 
 A question is a file ``sql/questions/<subject>/<name>.sql``. The file begins with comments:
 
-    -- What the question answers, in one sentence.
+    -- What the question answers, in one to three sentences.
     -- caveats fct_trend_caveat
     -- parameter corpus_id String = python-docs-validation: what the parameter means
 

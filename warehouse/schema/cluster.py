@@ -1,12 +1,12 @@
-"""This module translates schema statements for a cluster, where all tables are replicated and large ones also sharded.
+"""This module translates schema statements for a cluster. All tables are replicated, and large tables also sharded.
 
 A table is sharded if model_id is the first column of its partition key, because such tables grow with the number of
 checkpoints. On a cluster, a sharded table consists of two tables: ``<name>_local`` holds the rows and is replicated
 within each shard, and the Distributed table ``<name>`` reads from all shards. All rows of a model and corpus are on one
 shard, so that a token's scores over training are read from one shard.
 
-Tables that are not sharded are small. Every node has a complete replica of each, so that joins and views need no other
-node.
+Tables that are not sharded are small. Every node has a complete replica of each such table, so that a join or a view
+reads these tables from its own node.
 """
 
 from __future__ import annotations
@@ -83,9 +83,10 @@ class ClusterSchema:
 
 
 def replicate_engine(definition: str, replica: tuple[str, str]) -> str:
-    """Return a CREATE TABLE with its MergeTree engine replaced by the Replicated variant of the engine.
+    """Return the definition of a table with its MergeTree engine replaced by the Replicated variant of the engine.
 
-    ``replica`` has the path in Keeper and the replica's name, which become the first two arguments of the engine.
+    ``definition`` is the part of a CREATE TABLE statement after the table's name. ``replica`` has the path in
+    Keeper and the replica's name, which become the first two arguments of the engine.
     """
     match = _ENGINE.search(definition)
     if match is None:
@@ -126,7 +127,7 @@ class ShardedTable:
     def create_staging_table(self, staging: str) -> list[str]:
         """Return the statements that create a staging table that is sharded like this table.
 
-        Each row of the staging table is therefore on the shard on which it stays when the partition is replaced.
+        Each row is therefore inserted on the shard that keeps the row when the staging table replaces the partition.
         """
         local = quote_identifier(self.database, staging + LOCAL_SUFFIX)
         return [

@@ -55,7 +55,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class AppliedMigration:
-    """The row of ``schema_migration`` for one migration that was applied."""
+    """The row of ``schema_migration`` for one migration that was applied, completely or only in part."""
 
     sha256: str
     statement_count: int
@@ -130,7 +130,7 @@ def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> 
 
 
 def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> ClusterSchema | None:
-    """Return the translator for the cluster that ``address`` names; None if ``address`` names no cluster."""
+    """Return the translator of schema statements for the cluster of ``address``; None if it names no cluster."""
     if not address.cluster:
         return None
     statements = [statement for migration in migrations for statement in migration.statements]
@@ -159,9 +159,10 @@ def apply_migration(client: Client, migration: Migration, schema: ClusterSchema 
 
 
 def make_repeatable(statement: str) -> str:
-    """Add IF NOT EXISTS to a CREATE statement, so that it can be run again.
+    """Add IF NOT EXISTS to a CREATE statement, so that the statement can be run again.
 
-    It is run again if `trailhouse init` was killed after it created the table and before it stored its progress.
+    `trailhouse init` runs the statement again if an earlier `trailhouse init` was killed after it created the table and
+    before it stored its progress.
     """
     return re.sub(r"\A(create (?:table|view|materialized view)) (?!if not exists)", r"\1 if not exists ", statement)
 

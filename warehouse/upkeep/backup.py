@@ -103,7 +103,7 @@ def copy_tables(client: Client, directory: Path, progress: Progress) -> Manifest
 
 
 def list_partitions(client: Client, table: str) -> list[str]:
-    """Return the ids of the partitions of a table that have rows."""
+    """Return the ids of a table's partitions. Partitions without rows are left out."""
     rows = client.query(
         "select distinct partition_id from system.parts where active and database = currentDatabase()"
         " and table = {table:String} and rows > 0 order by partition_id",

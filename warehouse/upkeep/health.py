@@ -110,7 +110,7 @@ def check_ledger(client: Client) -> HealthFinding:
 
 
 def name_examples(partitions: Iterable[tuple[str, str, int]]) -> str:
-    """Return the first few partitions, which are (model_id, corpus_id, step), as text."""
+    """Return the first few partitions as text, for a message. A partition is given as (model_id, corpus_id, step)."""
     return ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step in islice(partitions, _EXAMPLES))
 
 

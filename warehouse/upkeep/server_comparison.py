@@ -98,10 +98,10 @@ class Difference:
 
 
 def generate_queries(companion_count: int = 1) -> list[str]:
-    """Return queries for a comparison of servers: every query of _SHAPES with every expression of _SCALARS.
+    """Return queries for a comparison of servers: every template of _SHAPES, filled with every expression of _SCALARS.
 
-    If a shape has a second expression, it is used with ``companion_count`` different second expressions for each first
-    expression.
+    The placeholder {0} of a template gets every expression of _SCALARS in turn. If the template also has the
+    placeholder {1}, each expression in {0} is combined with ``companion_count`` different expressions in {1}.
     """
     queries = []
     for number, scalar in enumerate(_SCALARS):

@@ -43,16 +43,21 @@ def check_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Probl
 def check_deviants(
     checkpoints: Sequence[Checkpoint], problem: str, read: Callable[[Checkpoint], str]
 ) -> dict[CheckpointKey, Problem]:
-    """Return a problem for each checkpoint whose value differs from the most frequent value of its model.
+    """Return a problem for each checkpoint that differs in one property from most checkpoints of its model.
 
-    ``read`` returns the value of a checkpoint, for example the hash of config.json.
+    ``read`` returns the value of this property, for example the hash of config.json. ``problem`` is the beginning of
+    the message.
     """
     deviants = find_deviants(checkpoints, read)
     return dict.fromkeys(deviants, (f"{problem} that of most checkpoints of this model", CHECK_RUN_HINT))
 
 
 def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Problem]:
-    """Return a problem for each local checkpoint with unusual tensor shapes, or shapes that contradict config.json."""
+    """Return a problem for each local checkpoint with wrong tensor shapes.
+
+    Shapes are wrong if they differ from those of most local checkpoints of the model, or if they contradict
+    config.json.
+    """
     local = [checkpoint for checkpoint in checkpoints if not checkpoint.is_remote]
     shapes = {key_of(checkpoint): read_shapes(checkpoint) for checkpoint in local}
     problems: dict[CheckpointKey, Problem] = {}
@@ -101,7 +106,7 @@ def check_values(checkpoint: Checkpoint, progress: Callable[[int], None] | None)
 
 
 def check_revision(checkpoint: Checkpoint, scored: frozenset[tuple[str, str, str]]) -> Problem | None:
-    """Return a problem if the warehouse's scores come from other weights, another config.json or another tokenizer.
+    """Return a problem if a checkpoint was scored with other weights, config.json or tokenizer than it has now.
 
     ``scored`` holds each (weights_sha256, config_sha256, tokenizer_id) with which this model and step were scored.
     """

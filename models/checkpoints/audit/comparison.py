@@ -50,11 +50,11 @@ def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey
 def find_deviants(
     checkpoints: Sequence[Checkpoint], read: Callable[[Checkpoint], Hashable]
 ) -> dict[CheckpointKey, Hashable]:
-    """Return the checkpoints whose value differs from the most frequent value.
+    """Return the checkpoints for which ``read`` does not return the most frequent value.
 
     The result maps the key of each such checkpoint to the most frequent value.
 
-    If several values are equally frequent, the value found in the latest checkpoint counts as the most frequent.
+    If several values are equally frequent, the value of the latest checkpoint among them counts as the most frequent.
     """
     values = [read(checkpoint) for checkpoint in sorted(checkpoints, key=lambda one: -one.step)]
     if not values:

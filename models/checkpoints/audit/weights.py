@@ -45,7 +45,10 @@ def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = 
 
 
 def read_shapes(checkpoint: Checkpoint) -> Shapes:
-    """Return the name and shape of every tensor of a local checkpoint, sorted by name. For pickles, return nothing."""
+    """Return the name and shape of every tensor of a local checkpoint, sorted by name.
+
+    The result is empty if the weights are in pickle files.
+    """
     if checkpoint.is_pickled:
         return ()
     shapes: dict[str, tuple[int, ...]] = {}

@@ -65,7 +65,7 @@ class HubSource:
     """Revisions that a manifest lists, or None for all branches that match the model's step pattern."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:  # noqa: ARG002 - nothing is hashed
-        """Return the checkpoints that the repository's branches and the metadata of their files describe."""
+        """Return the checkpoints of the repository's branches, described by the metadata of their files."""
         listing = Listing()
         revisions = self._list_revisions(listing)
         with ThreadPoolExecutor(LISTING_THREADS) as pool:
@@ -96,7 +96,10 @@ class HubSource:
         return target
 
     def _list_revisions(self, listing: Listing) -> list[Revision]:
-        """Return the revisions in order of their steps. Add a failure to ``listing`` for each missing revision."""
+        """Return the revisions in order of their steps.
+
+        For each revision that a manifest lists but the repository lacks, add a failure to ``listing``.
+        """
         branches = self.repository.list_branches()
         wanted = self._match_branches(branches) if self.revisions is None else self.revisions
         found = []
@@ -114,7 +117,10 @@ class HubSource:
         return sorted(found, key=lambda revision: revision.position.step)
 
     def _match_branches(self, branches: Iterable[str]) -> list[tuple[str, TrainingPosition]]:
-        """Return the branches that match the step pattern, and ``final_revision`` if no other branch has its step."""
+        """Return the branches that match the step pattern, each with its training position.
+
+        The branch ``final_revision`` has the last planned step. It is left out if another branch has this step.
+        """
         model, matched = self.model, dict[int, tuple[str, TrainingPosition]]()
         for name in sorted(branches):
             position = read_training_position(model.step_pattern, name, model.batch_tokens)

@@ -71,8 +71,8 @@ class HubRepository:
     def download(self, file: HubFile, commit_hash: str, directory: Path) -> Path:
         """Download one file to a directory and verify its content. An interrupted download is continued.
 
-        Raises BadInputError if the content differs from the metadata in two downloads. Also raises the errors
-        of ``_request``.
+        Raises BadInputError if the content differs from the metadata even after a second download. Also raises the
+        errors of ``_request``.
         """
         for attempt in range(2):
             path = self._request(lambda _: self._download_once(file, commit_hash, directory, force=attempt > 0))  # noqa: B023

@@ -49,7 +49,7 @@ class PathRow(Declaration):
 
 
 class RevisionRow(Declaration):
-    """A checkpoint in a revision of the repository."""
+    """A checkpoint in a revision of the hub repository that the suite names."""
 
     revision: Text
     step: Count
@@ -82,7 +82,8 @@ class RevisionManifest(Declaration):
 def read_manifest(path: Path, batch_tokens: int, *, has_revisions: bool) -> list[ManifestEntry]:
     """Return the entries of a manifest in order of their steps.
 
-    If an entry does not state its number of tokens, the number is step x batch_tokens.
+    If an entry does not state its number of tokens, the number is step x batch_tokens. ``has_revisions`` is True if the
+    manifest lists revisions, and False if it lists directories.
 
     Raises BadInputError naming the file, line and field if a field is missing, unknown or wrong.
     """

@@ -36,7 +36,7 @@ class PromptFields(BaseModel):
 
 
 class Example(BaseModel):
-    """One entry of ``examples``. An entry without target scores asks for free text."""
+    """One entry of ``examples`` in ``task.json``. An entry without target scores asks for free text."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 

@@ -65,7 +65,10 @@ def _refuse_repeated_names(raw: bytes, location: str) -> None:
 
 
 def _find_repeated_name(value: object, field: FieldPath) -> tuple[FieldPath, str] | None:
-    """Return the path of the first object that has two members of the same name, and this name, if there is any."""
+    """Return the path of the first object that has two members of the same name, and return this name too.
+
+    Returns None if no object has two members of the same name.
+    """
     members: Iterable[tuple[int | str, object]] = ()
     if isinstance(value, _Members):
         seen: set[str] = set()

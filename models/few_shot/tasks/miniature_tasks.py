@@ -87,9 +87,9 @@ def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
 
 
 def _order_words(generator: random.Random) -> Iterator[TaskItem]:
-    """Yield items that ask for the rest of a short sentence after its first three words.
+    """Yield items that show the first three words of a short sentence and ask for the rest of the sentence.
 
-    The wrong options are the same words in another order, but with the same last word.
+    The wrong options are the words of the rest in another order, but with the same last word.
     """
     for _, words in _shuffle_sentences(generator):
         if len(words) <= 16:
@@ -121,7 +121,7 @@ def _close_brackets(generator: random.Random) -> Iterator[TaskItem]:
 def _choose_articles(generator: random.Random) -> Iterator[TaskItem]:
     """Yield items that ask for the article of a word.
 
-    The right answer alternates between ``a`` and ``an``, so that each of them is right for half of the items.
+    The correct article alternates between ``a`` and ``an``, so that each article is correct for half of the items.
     """
     wanted = "a"
     for _, words in _shuffle_sentences(generator):
@@ -142,7 +142,10 @@ def _offer(generator: random.Random, question: str, right: str, wrong: list[str]
 
 
 def _shuffle_sentences(generator: random.Random) -> list[tuple[str, list[str]]]:
-    """Return the plain sentences of the held-out documentation as (module, words), in random order."""
+    """Return sentences of the held-out documentation as (module, words), in random order.
+
+    Only sentences of 8 to 24 words without unusual characters are returned.
+    """
     sentences = [
         (module, sentence.split())
         for module, text in _list_paragraphs()

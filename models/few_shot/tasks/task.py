@@ -33,7 +33,10 @@ MAXIMUM_OPTIONS = 1 << 15
 
 @dataclass(frozen=True)
 class PromptFormat:
-    """How a prompt is written from an item. Names and defaults are the same as in BIG-Bench's JSON tasks."""
+    """How a prompt is written from an item.
+
+    All fields except ``repeats_task_prefix`` have the names and the defaults of BIG-Bench's JSON tasks.
+    """
 
     task_prefix: str = ""
     """Text at the beginning of the prompt."""
@@ -51,7 +54,10 @@ class PromptFormat:
 
 @dataclass(frozen=True)
 class TaskItem:
-    """One question with its options, and a target score for each option. The option with the highest is correct."""
+    """One question with its options, and a target score for each option.
+
+    The option with the highest target score is correct. If several options have this score, all of them are correct.
+    """
 
     input: str
     options: tuple[str, ...]
@@ -80,7 +86,7 @@ class Task:
 
     @property
     def parent_task_id(self) -> str:
-        """The name of the task to which a subtask belongs. A task that is not a subtask has its own name here."""
+        """The id of the task to which this subtask belongs, or the task's own id if it is not a subtask."""
         return self.task_id.partition(":")[0]
 
     @property
@@ -96,17 +102,17 @@ class Task:
 
     @cached_property
     def task_sha256(self) -> str:
-        """SHA-256 of the name, the prompt format and the items, which identifies the content of the task."""
+        """SHA-256 of the task's id, prompt format and items. It identifies the content of the task."""
         items = [[item.input, item.options, item.target_scores] for item in self.items]
         content = [self.task_id, dataclasses.asdict(self.prompt_format), items]
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
 def check_task(task: Task, location: str) -> Task:
-    """Return the task if it can be evaluated. This function does not check the items; ``check_item`` does.
+    """Return the task if it can be evaluated. This function does not check each item, because ``check_item`` does.
 
-    Raises BadInputError naming ``location``, usually a file, if the name is not valid, if there are no items, or if a
-    text is not valid Unicode.
+    Raises BadInputError naming ``location``, usually a file, if the task's id is not valid, if the task has no items,
+    or if a text is not valid Unicode.
     """
     for part in task.task_id.split(":"):
         if not NAME_PATTERN.fullmatch(part):
@@ -123,13 +129,14 @@ def check_task(task: Task, location: str) -> Task:
 
 
 def check_item(item: TaskItem, location: str, options_location: str) -> TaskItem:
-    """Return the item if it can be evaluated. The locations say where the item and its options are in their file.
+    """Return the item if it can be evaluated.
 
-    Several options may be correct, as in BIG-Bench. But if all options or none were correct, an
-    answer would show nothing about the model.
+    ``location`` says where the item is in its file, and ``options_location`` says where the item's options are.
+    Several options may be correct, as in BIG-Bench. But if all options or none were correct, the model's choice
+    would show nothing about the model.
 
-    Raises BadInputError naming the location if there are fewer than two options, if all options or none are correct,
-    if an option is empty or occurs twice, or if a text is not valid Unicode.
+    Raises BadInputError naming the location if there are fewer than two or more than 32,768 options, if all options
+    or none are correct, if an option is empty or occurs twice, or if a text is not valid Unicode.
     """
     if not 2 <= len(item.options) <= MAXIMUM_OPTIONS:
         raise BadInputError(f"{options_location}: there are {len(item.options)}", "give every item two options or more")

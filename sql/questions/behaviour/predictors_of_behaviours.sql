@@ -1,5 +1,6 @@
--- Which axis predicts each measure best? The answer gives the best axis, the rank correlation of the measure
--- with the axes, and how much models differ at equal perplexity.
+-- Which axis (parameters, tokens seen, training FLOPs or validation perplexity) predicts each measure of
+-- behaviour best? The answer gives the best axis, the rank correlation of the measure with every axis, and
+-- how much the measure differs between models at equal validation perplexity.
 -- parameter suite_id String = opt-published: suite to show; opt-published for the published models
 -- parameter measure String = : measure, for example task accuracy or token set loss; empty is all
 with

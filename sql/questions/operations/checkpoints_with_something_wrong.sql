@@ -1,5 +1,5 @@
--- Which checkpoints are missing, damaged, duplicated, changed, or have a perplexity unlike that of their
--- neighbours?
+-- Which checkpoints are missing, damaged, duplicated or changed, or have a perplexity unlike the perplexity
+-- of the neighbouring checkpoints?
 -- parameter suite_id String = miniature: suite to show
 select model_id, step, check_name, status, message, hint
 from fct_checkpoint_audit

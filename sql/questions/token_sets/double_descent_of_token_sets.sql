@@ -1,4 +1,5 @@
--- At which steps does the perplexity of a token set first rise and then fall again under other models?
+-- At which steps does the perplexity of a token set first rise and then fall again under each model of a
+-- suite? The set holds the tokens that are in one trend category under one model, called the set model.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,5 +1,6 @@
--- Do the tokens that a larger model has learned include those that a smaller model has learned? The answer
--- gives the overlap of the token sets of every two models.
+-- Has a larger model learned all tokens that a smaller model has learned? The answer gives, for every two
+-- models of a suite, the overlap of their sets of tokens in one trend category. By default, the category is
+-- stagnated, because the loss of a learned token stagnates.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,5 +1,6 @@
 -- Perplexity of a token set under every model, for a suite and for the published OPT models. The set holds
--- the tokens that are stagnated or upward under one model.
+-- the tokens that are in one trend category under one model, called the set model. The published token sets
+-- have the categories stagnated and upward.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : set model; empty is the smallest of the suite

@@ -1,4 +1,6 @@
--- Percentage of tokens with a double descent under each model, for several thresholds of the rise.
+-- Percentage of tokens whose loss has a double descent under each model. In a double descent, the loss rises
+-- above an earlier minimum by at least a threshold, and then falls below this minimum. The answer gives the
+-- percentage for several thresholds.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

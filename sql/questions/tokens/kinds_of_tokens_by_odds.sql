@@ -1,5 +1,5 @@
--- Which kinds of tokens are most likely to be in a trend category? The answer gives the odds ratios of all
--- token properties under every model, highest first.
+-- Which kinds of tokens are most likely to be in a trend category? A kind is one value of a token property,
+-- for example one word class. The answer gives the odds ratio of every kind under every model, highest first.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

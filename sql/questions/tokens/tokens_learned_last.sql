@@ -13,7 +13,8 @@ with
         where suite_id = {suite_id:String}
     ),
 
-    -- A token is learned at the checkpoint after the last one at which its perplexity was above the bound.
+    -- A token is learned at the checkpoint that follows the token's last checkpoint with a perplexity
+    -- above the bound.
     learned as (
         select
             document_id,

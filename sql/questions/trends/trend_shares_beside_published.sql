@@ -1,5 +1,5 @@
--- Percentage of tokens in each trend category at each start of the trend, for a suite and for the published
--- OPT models.
+-- Percentage of tokens in each trend category, for a suite and for the published OPT models. The answer gives
+-- the percentages for each start, which is the percent of training from which a trend is fitted.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,5 +1,5 @@
--- Percentage of tokens whose perplexity rises, falls or stagnates between each start of the trend and the end
--- of training.
+-- Percentage of tokens whose perplexity rises, falls or stagnates from a start to the end of training. The
+-- answer gives the percentages for each start, which is the percent of training from which a trend is fitted.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

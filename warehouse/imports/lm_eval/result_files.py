@@ -197,7 +197,10 @@ def read_standard_error(task: JsonField, metric: str, answer_filter: str) -> flo
 
 
 def find_below(top: JsonField, section: str, task_id: str) -> JsonField | None:
-    """Return the field of a task in a section of a result file, such as `versions`; None if the field is missing."""
+    """Return the field of a task in a section of a result file; None if the field is missing.
+
+    A section is a field of the file, such as `versions`, that holds an object with one field per task.
+    """
     found = top.find(section)
     return found.find(task_id) if found is not None else None
 

@@ -16,8 +16,8 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.warehouse.imports.lm_eval.samples_files import SampledItem, SampleSettings
 from trailhouse.warehouse.loading.catalogue import Record
 
-# Prefix of the task_id of an imported task. The slash distinguishes imported tasks from tasks of Trailhouse's own task
-# files, because a task_id of the latter has no slash.
+# Prefix of the task_id of an imported task. The slash distinguishes an imported task from a task in Trailhouse's own
+# task files, because the task_id of a task in these files has no slash.
 PREFIX = "lm-eval/"
 FORMAT = "lm-evaluation-harness samples"
 

@@ -72,7 +72,7 @@ class SampledItem:
 
 
 def list_samples_files(result_file: Path, task_names: Sequence[str]) -> dict[Path, str]:
-    """Return the samples files of the run that wrote a result file. The value of each file is its task.
+    """Return the samples files of the run that wrote a result file, each with the name of its task.
 
     A samples file of this run is in the directory of the result file and has the same time in its name. The part of its
     name before the time ends with the name of its task.

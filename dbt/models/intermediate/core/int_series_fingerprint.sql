@@ -11,8 +11,9 @@ with
         group by corpus_id
     ),
 
-    -- This model is a table, not a view, so that the fingerprint is fixed before the scores are read. If
-    -- scores change in between, the stored fingerprint is outdated, so the next build reads the scores again.
+    -- This dbt model is a table, not a view, so that the fingerprint is stored before the scores are read. If
+    -- scores change after the fingerprint is stored, the next build finds a different fingerprint and reads
+    -- the scores again.
     fingerprinted as (
         select
             model_id,

@@ -22,9 +22,10 @@ with
             )
     ),
 
-    -- The excess is the distance from the range between both neighbours, so that a steep curve is no
-    -- outlier. The last checkpoint has one neighbour, so only a rise above this neighbour is an excess. The
-    -- first checkpoint has no excess.
+    -- The excess is the distance of the loss from the range between the losses of the two neighbours. On a
+    -- steep curve, the loss lies inside this range, so the checkpoint is no outlier. The last checkpoint has
+    -- one neighbour, so only a rise above this neighbour is an excess. The excess of the first checkpoint is
+    -- null.
     measured as (
         select
             model_id,

@@ -3,7 +3,9 @@
 with
     evaluation as (select * from {{ ref("stg_tasks__evaluation") }}),
 
-    -- This model is a table, not a view, so that the fingerprint is fixed before the scores are read.
+    -- This dbt model is a table, not a view, so that the fingerprint is stored before the scores are read. If
+    -- scores change after the fingerprint is stored, the next build finds a different fingerprint and reads
+    -- the scores again.
     fingerprinted as (
         select
             model_id,

@@ -46,8 +46,9 @@ with
         group by model_id, step, task_id, shot_count, seed, item_id
     ),
 
-    -- If the length or unconditional score that a normalisation needs is missing, the item has no outcome
-    -- under this normalisation.
+    -- A normalisation divides the log-probability of an option by a length or subtracts its unconditional
+    -- score. If the length or the unconditional score of any option is missing, the item has no outcome under
+    -- this normalisation.
     scored as (
         select
             * except (options),

@@ -54,8 +54,10 @@ with
             ) as pair
         from series
         inner join evaluated using (model_id, task_id, shot_count, seed)
-        -- If an item has no outcome at a checkpoint, the checkpoints before and after it look consecutive for
-        -- this item. The condition drops such pairs.
+        -- `steps` holds all steps at which the model was evaluated on the task, but an item may have no
+        -- outcome at some of these steps. The condition drops pairs of checkpoints that are consecutive for
+        -- the item but not in `steps`. It also drops the pair of the item's first and last checkpoint, unless
+        -- these are the first and the last step of `steps`.
         where
             if(
                 pair .1 = 'consecutive checkpoints',

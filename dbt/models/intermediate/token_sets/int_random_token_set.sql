@@ -31,9 +31,10 @@ with
         group by model_id, corpus_id, step
     ),
 
-    -- A replicate is a list of 100 buckets. For each of the replicates 1 to 400, buckets are drawn with
-    -- replacement. The seed is the replicate's number, so the draws are the same for every checkpoint.
-    -- Replicate 0 has every bucket once, in order, and gives the random set itself.
+    -- A replicate is a list of 100 buckets. Each of the replicates 1 to 400 is drawn from the hundred buckets
+    -- with replacement. The seed is the replicate's number, so the draws are the same for every checkpoint.
+    -- These replicates give the interval. Replicate 0 has every bucket once, in order, and gives the
+    -- perplexity of the random set.
     replicate as (
         select
             arrayJoin(range(401)) as replicate_number,

@@ -15,7 +15,8 @@ with
         inner join series_fingerprint using (model_id, corpus_id)
     ),
 
-    -- Each pair has one row because the overlap of two sets is the same in both directions.
+    -- Two models form one pair, because the overlap of their token sets does not depend on the order of the
+    -- models.
     paired as (
         select
             set_trend.model_id as set_model_id,

@@ -12,7 +12,8 @@ with
 
     pair as (select * from {{ ref("int_token_property_pair") }}),
 
-    -- Names are hashed because joins and groups are faster with hashes than with names.
+    -- Model and corpus are replaced by one hash, because joins and groupings are faster with a hash than with
+    -- names.
     token_trend as (
         select
             convention_id,

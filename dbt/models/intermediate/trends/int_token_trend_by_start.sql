@@ -26,8 +26,9 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    -- Fit by ordinary least squares. response_scale converts the slope of a perplexity ratio, because the
-    -- sums are relative to the last checkpoint and the slope is relative to the start.
+    -- The trend is fitted by ordinary least squares. For a perplexity ratio, the sums are relative to the
+    -- perplexity at the last checkpoint, but the slope is relative to the perplexity at the start. The
+    -- division by response_scale converts the slope.
     fit as (
         select
             *,
@@ -46,8 +47,9 @@ with
     -- A test needs at least three points because a line fits two points exactly.
     tested as (select * except (p_value), if(fit_point_count >= 3, fit.p_value, null) as p_value from fit),
 
-    -- q-values of Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j, where p_(1) is the
-    -- smallest p-value. Equal p-values share a window frame, so their order does not matter.
+    -- q-values of Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j, where n is the number
+    -- of p-values and p_(1) is the smallest. Equal p-values share a window frame and therefore get the same
+    -- q-value.
     ranked as (
         select
             *,

@@ -37,8 +37,8 @@ with
             arrayMap(
                 score -> greatest(-300., least(300., last_log_prob_nats - score)), newest_first
             ) as log_ratios,
-            -- The number of later checkpoints with a higher perplexity, minus the number of later
-            -- checkpoints with a lower perplexity.
+            -- Each checkpoint gets the number of later checkpoints with a higher perplexity, minus the number
+            -- of later checkpoints with a lower perplexity.
             arrayMap(
                 (score, ordinal) -> arraySum(
                     later -> toInt32(later < score) - toInt32(later > score),

@@ -53,8 +53,9 @@ with
             greatest(0., sum_yy - sum_y * sum_y / fit_point_count) as variation,
             regressor_variation,
             constant_tolerance * greatest(1., abs(last_log_prob_nats)) as noise,
-            -- A series is constant if its root mean square deviation is within the tolerance, so that
-            -- Float32 rounding does not count as a trend.
+            -- A series is constant if the root mean square of its deviations from its last value is at most
+            -- `noise`, so that Float32 rounding does not count as a trend. A fit of a single checkpoint is
+            -- constant as well.
             sum_yy <= fit_point_count * noise * noise or variation * regressor_variation <= 0 as is_constant,
             if(response = 'perplexity_ratio', exp(start_log_ratio), 1.) as response_scale,
             exp(start_log_ratio - log_ratio_sum / fit_point_count) as start_to_average,

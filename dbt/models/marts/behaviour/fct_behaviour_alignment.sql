@@ -45,7 +45,7 @@ with
         group by suite_id, corpus_id, measure, subject, variant, axis
     ),
 
-    -- Deviation of each model from the mean of all models that have reached the same perplexity level.
+    -- The deviations of a model are from the mean of all models that have reached the same perplexity level.
     centred as (
         select
             *,

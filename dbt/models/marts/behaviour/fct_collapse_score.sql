@@ -9,7 +9,7 @@
 with
     trajectory as (select * from {{ ref("fct_trajectory_measure") }}),
 
-    -- Step 0 has no logarithm and is left out.
+    -- Step 0 is left out because 0 tokens and 0 FLOPs have no logarithm.
     point as ({{ trajectory_points("trajectory") }}),
 
     binned as (

@@ -19,8 +19,8 @@ with
         where axis_point .2 is not null
     ),
 
-    -- There is one row per model, corpus and axis, so that a token is joined once rather than once per
-    -- checkpoint.
+    -- This relation has one row per model, corpus and axis, with the checkpoints in arrays. A token is then
+    -- joined to one row per axis instead of one row per checkpoint.
     axis_curve as (
         select
             model_id, corpus_id, axis, groupArray(step) as axis_steps, groupArray(axis_value) as axis_values

@@ -13,8 +13,8 @@ with
         group by task_id, item_id
     ),
 
-    -- The accuracy of choosing at random is the mean over items of correct options / options (Xia et al.
-    -- 2023, section 5).
+    -- The accuracy of choosing at random is the mean over the items of (number of correct options) / (number
+    -- of options). See Xia et al. 2023, section 5.
     summary as (
         select
             task_id,

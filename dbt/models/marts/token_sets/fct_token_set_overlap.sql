@@ -39,8 +39,8 @@ with
         group by set_model_id, model_id, corpus_id, start_percent, trend
     ),
 
-    -- If the two sets were independent, the share of the first set that is in the other set would be the
-    -- other set's share of all tokens.
+    -- expected_share is the expected value of contained_share for independent sets. If the set of the other
+    -- model holds 30% of all tokens, then an independent set of the set model has 30% of its tokens in it.
     described as (
         select
             counted.set_model_id as set_model_id,

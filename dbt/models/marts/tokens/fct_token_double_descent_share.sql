@@ -11,8 +11,8 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- Tokens are first counted by the step of their peak, so that each token is read once and few rows are
-    -- joined.
+    -- Tokens are first counted by the step at which their loss peaks. Therefore, the join with the perplexity
+    -- at the peak has one row per step instead of one row per token.
     peak_count as (
         select
             model_id,

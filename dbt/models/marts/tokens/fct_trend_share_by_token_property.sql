@@ -49,7 +49,8 @@ with
             )
     ),
 
-    -- If a cell of the 2 x 2 table is empty, half a token is added to each cell (Haldane and Anscombe).
+    -- The 2 x 2 table counts the tokens with and without this value of the property, in and outside the
+    -- category. If a cell is empty, half a token is added to each cell (Haldane and Anscombe).
     contingency as (
         select
             *,

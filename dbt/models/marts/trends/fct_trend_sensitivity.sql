@@ -15,7 +15,8 @@ with
         where convention_id in (select convention_id from default_convention)
     ),
 
-    -- A start is left out if one of the two conventions does not reach it.
+    -- The join leaves out a start if this row's convention or the default convention has no trends from it,
+    -- because training has not reached the start.
     compared as (
         select
             suite_id,

@@ -11,8 +11,8 @@ with
 
     trend_design as (select * from {{ ref("int_trend_design") }}),
 
-    -- The number of checkpoints in the fit is taken from tokens with all their scores. Tokens that lack
-    -- scores have fewer checkpoints.
+    -- Tokens that lack scores at some checkpoints are fitted on fewer checkpoints than the other tokens. The
+    -- maximum is the number of checkpoints in the fits of tokens without missing scores.
     start_fit as (
         select convention_id, model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design

@@ -5,10 +5,10 @@ with
         where is_complete
     ),
 
-    -- FINAL is not needed because the scores of a checkpoint are replaced together, as one partition.
-    -- All columns are named because * would leave out log_prob_nats, which is an alias. The filter uses
-    -- the partition id because the id is constant in each part of the table. Comparing the key of every
-    -- row would take ten times as long.
+    -- FINAL is not needed because the scores of a checkpoint on a corpus are replaced together, as one
+    -- partition. All columns are named because * would leave out log_prob_nats, which is an ALIAS column. The
+    -- filter uses the partition id because the id is constant in each part of the table. A comparison of
+    -- model, corpus and step in every row would take ten times as long.
     token_score as (
         select model_id, corpus_id, step, document_id, position, log_prob_nats, entropy_nats, target_rank
         from {{ source("scoring", "raw_token_score") }}
