@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pyarrow as pa
@@ -22,7 +23,6 @@ from trailhouse.models.few_shot.cpu_threads import limit_threads
 from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
 from trailhouse.models.few_shot.evaluator import BATCH_POLICY, Evaluator
 from trailhouse.models.few_shot.tasks.task import Task
-from trailhouse.models.scoring.load_model import PreTrainedModel
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.warehouse.loading.evaluation_ledger import (
     Evaluation,
@@ -31,6 +31,9 @@ from trailhouse.warehouse.loading.evaluation_ledger import (
     read_evaluation_keys,
 )
 from trailhouse.warehouse.loading.partition_load import Partition
+
+if TYPE_CHECKING:
+    from trailhouse.models.scoring.load_model import PreTrainedModel
 
 # Finished evaluations are collected for this time and then inserted together. If the run is killed, the evaluations of
 # about this time are lost. A shorter time would slow the run down, because each insertion copies the checkpoint's

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import UUID
 
 import pyarrow as pa
@@ -17,9 +17,11 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.flows.pipeline.unit_results import UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.scoring.load_model import PreTrainedModel
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.warehouse.loading.partition_load import Partition
+
+if TYPE_CHECKING:
+    from trailhouse.models.scoring.load_model import PreTrainedModel
 
 UnitT = TypeVar("UnitT")
 RunUnit = Callable[[UnitT, Callable[[int], None]], Iterator[pa.RecordBatch]]

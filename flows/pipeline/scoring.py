@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pyarrow as pa
@@ -16,12 +17,14 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, RunUnit, Wording
 from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.scoring.load_model import PreTrainedModel
 from trailhouse.models.scoring.score_corpus import BATCH_POLICY, score_corpus
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.warehouse.loading.partition_load import Partition
 from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
+
+if TYPE_CHECKING:
+    from trailhouse.models.scoring.load_model import PreTrainedModel
 
 WORDING = Wording(run_kind="scoring", participle="scored", bar="Scoring", step_bar="Positions")
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.flows.pipeline.claims import claim_work, name_claim
@@ -23,9 +23,12 @@ from trailhouse.flows.pipeline.pipeline import Pipeline, StepProgress
 from trailhouse.flows.pipeline.unit_results import UnitResults
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.scoring.devices import device_name, list_devices
-from trailhouse.models.scoring.load_model import PreTrainedModel, attention_implementation, load_model
+from trailhouse.models.scoring.load_model import attention_implementation, load_model
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.warehouse.connection import connect
+
+if TYPE_CHECKING:
+    from trailhouse.models.scoring.load_model import PreTrainedModel
 
 UnitT = TypeVar("UnitT")
 

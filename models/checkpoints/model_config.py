@@ -6,14 +6,18 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.suite import ModelDeclaration
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # importing it takes seconds
 
 # The largest values that are accepted in config.json. Larger values are mistakes or attacks, and building such a model
 # would take too long even without weights.
@@ -130,14 +134,15 @@ def _refuse_absurd_sizes(content: object) -> None:
 def _build_without_storage(config: PretrainedConfig, checkpoint: Checkpoint) -> PreTrainedModel:
     try:
         with torch.device("meta"):
-            network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+            network: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                config, trust_remote_code=False
+            )
     except Exception as error:
         problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise BadInputError(
             f"{checkpoint.directory / 'config.json'}: describes no causal language model: {problem}",
             "check that the checkpoint is one of a language model",
         ) from error
-    assert isinstance(network, PreTrainedModel)
     return network
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
-from transformers import PreTrainedModel
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.few_shot.option_batches import (
@@ -26,6 +26,9 @@ from trailhouse.models.scoring.devices import find_input_device
 from trailhouse.models.scoring.forward import inspect_forward_pass
 from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # importing it takes seconds
 
 BATCH_POLICY = "a prompt once with its options behind it where the model can read that, rows of like length"
 # Increase this number when a change of the code changes scores, so that older scores count as outdated.

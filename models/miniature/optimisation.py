@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +15,14 @@ from transformers import (
     GPTNeoXConfig,
     Mamba2Config,
     PretrainedConfig,
-    PreTrainedModel,
     PreTrainedTokenizerFast,
     RwkvConfig,
 )
 
 from trailhouse.models.checkpoints.suite import ModelDeclaration
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # importing it takes seconds
 
 # Models of all widths train well with a learning rate of 0.64 / width and initial weights of standard deviation
 # width^-1/2. A small search with 600k tokens found these values. The loss is 0.3 nats higher with the usual standard

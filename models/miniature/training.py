@@ -16,12 +16,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import transformers
 from filelock import FileLock
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.quiet_libraries import hide_progress_bars
@@ -37,6 +37,9 @@ from trailhouse.models.miniature.optimisation import TrainingProgress, build_mod
 from trailhouse.models.miniature.text import split_documentation
 from trailhouse.models.miniature.vocabulary import encode_texts, train_tokenizer
 from trailhouse.support.files import write_whole
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # importing it takes seconds
 
 SUITE_FILES = {"full": "miniature.yaml", "reduced": "miniature-reduced.yaml"}
 RECORD_NAME = "training.json"

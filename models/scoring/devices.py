@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PreTrainedModel
 
 from trailhouse.errors import UsageError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # importing it takes seconds
 
 
 def choose_device_map(device: str) -> str | None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.scoring.softmax import TargetScores, join_scores, score_hidden_states, score_logits
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # importing it takes seconds
 
 PROBE_TOKEN_COUNT = 16
 # Largest difference of log-probabilities, in nats, that rounding can cause, by the type of the logits

@@ -9,9 +9,10 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.quiet_libraries import hide_progress_bars
@@ -19,8 +20,8 @@ from trailhouse.models.scoring.devices import choose_device_map
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
-# PreTrainedModel is exported so that other packages of Trailhouse can name this type without importing transformers
-__all__ = ["PreTrainedModel", "attention_implementation", "library_versions", "load_model", "refuse_non_finite_weights"]
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel as PreTrainedModel  # exported; importing it takes seconds
 
 
 def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool = False) -> PreTrainedModel:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
-from transformers import PreTrainedModel
 
 from trailhouse.models.scoring.context_window import find_context_length, find_stride
 from trailhouse.models.scoring.devices import find_input_device
@@ -20,6 +20,9 @@ from trailhouse.models.scoring.softmax import TargetScores
 from trailhouse.models.scoring.token_scores import SectionScores, concatenate_ranges, split_record_batch
 from trailhouse.models.scoring.windows import Window, group_documents, group_windows, plan_windows
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # importing it takes seconds
 
 TokenIds = Sequence[npt.NDArray[np.int32]]
 

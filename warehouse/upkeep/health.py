@@ -76,8 +76,9 @@ def check_migrations(client: Client, migrations: list[Migration]) -> HealthFindi
 
 
 def check_disk(client: Client) -> HealthFinding:
-    """Check that the disks of the server have free space."""
-    free_bytes, total_bytes = read_row(client, "select min(free_space), min(total_space) from system.disks")
+    """Check that the fullest disk of the server has free space."""
+    fullest = "select free_space, total_space from system.disks order by free_space / total_space limit 1"
+    free_bytes, total_bytes = read_row(client, fullest)
     found = f"{free_bytes / 1e9:.1f} GB free"
     if total_bytes > 0 and free_bytes < LITTLE_SPACE_FRACTION * total_bytes:
         return HealthFinding("disk", "warning", f"{found} of {total_bytes / 1e9:.1f} GB", "free some space")
