@@ -8,6 +8,8 @@ SUPERSET_VENV := .venv-superset
 SUPERSET_LOCK := dashboards/superset/requirements.lock
 SUPERSET_READY := $(SUPERSET_VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Every command starts a second faster from byte code than from source
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo dashboards dashboards-stop screenshots test check mutants reliability lint format serve clean

@@ -89,12 +89,15 @@ def prefect_server(workplace, tmp_path_factory) -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a server, and begin with the longest: the demonstration's, then those of flows."""
+    """Mark the tests that need a server, and begin with the longest: the demonstration's, then those of flows.
+
+    Of the demonstration's, those of Superset stay first: what the others add to its warehouse changes the dashboards.
+    """
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("server")
-    order = (SHARES_DEMONSTRATION, "tests/flows/", "tests/dbt/")
-    items.sort(key=lambda item: [not item.nodeid.startswith(prefix) for prefix in order])
+    order = (SHARES_DEMONSTRATION, "tests/flows/", "tests/dbt/", "")
+    items.sort(key=lambda item: next(rank for rank, prefix in enumerate(order) if item.nodeid.startswith(prefix)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
