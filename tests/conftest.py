@@ -1,6 +1,7 @@
 """Fixtures of several rooms: one embedded server with a database per test, and one demonstration for all."""
 
 import json
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 pytest_plugins = ["tests.reliability.rows"]
+
+# A shell ignores Ctrl-C in what it starts in the background; the commands that tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Files and folders whose tests share one demonstration, made by the real command: one worker runs them all.
 SHARES_DEMONSTRATION = (
