@@ -63,8 +63,8 @@ def format_value(value: Any) -> str:  # noqa: ANN401  # a column can hold any ty
 def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.Table:
     """Return a pivot table with one row per combination of values of the ``index`` columns.
 
-    For each distinct value of the input column ``column``, the pivot table has a column of that name. Its cells hold
-    the values of the input column ``value``.
+    The pivot table also has one column for each distinct value in the column ``column`` of ``rows``. The cells of these
+    columns hold the values in the column ``value`` of ``rows``.
     """
     names = list(dict.fromkeys(str(name) for name in rows[column].to_pylist()))
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}

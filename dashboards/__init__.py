@@ -1,1 +1,1 @@
-"""This package makes dashboards in Superset, the figures of the papers, and coloured passages, all from marts."""
+"""This package makes dashboards in Superset, the figures of Xia et al. 2023, and coloured passages, all from marts."""

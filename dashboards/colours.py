@@ -33,7 +33,7 @@ REFERENCE = "#999999"
 
 @dataclass(frozen=True)
 class Category:
-    """How a trend category is shown: by a colour or, where colours are not available, by a mark."""
+    """How a trend category is shown: by a colour or, in a terminal without colours, by a mark such as ``=``."""
 
     name: str
     """The name of the category in the marts."""

@@ -28,12 +28,12 @@ class AuditReport:
 
     @property
     def noted(self) -> list[Finding]:
-        """The findings that a person should see: wrong checkpoints and known damage."""
+        """The findings to show to the user: wrong checkpoints, and known damage that the suite declares."""
         return [finding for finding in self.findings if finding.status in ("wrong", "known")]
 
     @property
     def wrong_count(self) -> int:
-        """Number of missing or wrong checkpoints. Known damage that the suite declares does not count."""
+        """Number of missing or wrong checkpoints, without those that the suite declares as known damage."""
         return len({(found.model_id, found.step) for found in self.findings if found.status == "wrong"})
 
     def raise_if_wrong(self) -> None:
@@ -60,7 +60,7 @@ class ByteCounter:
 
 
 def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool = True) -> AuditReport:
-    """Audit the checkpoints of a suite. Of checkpoints on the hub, only the metadata is read.
+    """Audit the checkpoints of a suite. For checkpoints on the hub, only the metadata is read.
 
     A problem of a single checkpoint becomes a finding, not an error. Raises BadInputError and UnreachableError in the
     same cases as ``find_checkpoints``.

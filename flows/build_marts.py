@@ -20,7 +20,7 @@ from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress
 
-# Names of the events that dbt sends when a node is finished. Each value is the field that holds the total node count.
+# Keys: the events that dbt sends when a node is finished. Values: the field of the event with the total node count.
 NODE_EVENTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}
 
 
@@ -38,7 +38,7 @@ class BuildReport:
 def build_marts(
     select: tuple[str, ...] = (), settings: Settings | None = None, *, full_refresh: bool = False
 ) -> BuildReport:
-    """Run ``dbt build``, which builds seeds and models and tests them. Only changed data are derived again.
+    """Run ``dbt build``, which builds and tests the seeds and models. Incremental models derive only changed data.
 
     ``select`` is dbt's node selection. ``full_refresh`` rebuilds incremental models completely. Raises BadInputError if
     dbt refuses the selection. Raises TrailhouseError, which names the first failed node, if a model or test failed.

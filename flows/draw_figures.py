@@ -36,7 +36,7 @@ class DrawingReport:
 def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
     """Draw the figures of one suite on one corpus as PNG, SVG and PDF.
 
-    A figure is left out if the marts have no rows for it. Raises BadInputError if the marts have rows for no figure.
+    A figure is left out if the marts have no rows for it. Raises BadInputError if every figure is left out.
     """
     directory = settings.figures_directory / suite / corpus
     files: list[Path] = []

@@ -146,7 +146,7 @@ def summarise(
     outcomes: Sequence[CheckpointOutcome],
     started_at: datetime,
 ) -> EvaluationReport:
-    """Return the report of a run. It is called only if no evaluation failed."""
+    """Return the report of a run in which no evaluation failed."""
     inserted = [unit for outcome in outcomes for unit in outcome.inserted]
     item_count = sum(unit.item_count for unit in inserted)
     run_seconds = sum(outcome.run_seconds for outcome in outcomes)

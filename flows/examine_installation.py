@@ -25,7 +25,7 @@ _TIMEOUT_SECONDS = 10
 def examine(settings: Settings) -> list[HealthFinding]:
     """Run every check of the installation and return the findings.
 
-    The findings about the warehouse come last. If the warehouse does not answer, they are a single problem.
+    The findings about the warehouse come last. If the warehouse does not answer, a single finding reports this problem.
     """
     findings = [check_packages(), check_directory(settings.data_directory), check_superset(settings)]
     try:

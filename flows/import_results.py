@@ -96,7 +96,7 @@ def import_results(
     """Import result files of lm-evaluation-harness. Results that are in the warehouse are not written again.
 
     If only some files can be used, these files are imported and PartialError is raised. If no file can be used,
-    BadInputError is raised. It names the first unusable file and the field that is wrong.
+    BadInputError is raised. The error names the first unusable file and its wrong field.
     """
     settings, naming = settings or load_settings(), naming or Naming()
     named, errors = read_named_results(paths, naming)
@@ -165,7 +165,10 @@ def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[Na
 
 
 def find_own_results(samples_file: Path) -> Path:
-    """Return the result file that the same run wrote beside a samples file. Raises BadInputError if there is none."""
+    """Return the result file of the run that wrote a samples file. Both files are in the same directory.
+
+    Raises BadInputError if the directory has no such result file.
+    """
     found = find_result_file(samples_file)
     if found is None:
         raise BadInputError(
@@ -203,10 +206,10 @@ def find_local_tokenizer(result: ResultFile) -> Path | None:
 def name_result(result: ResultFile, from_path: dict[str, str | None], naming: Naming) -> NamedResult:
     """Find the model and the step of a result file.
 
-    Model and step are each taken from the first of these sources that states them: the options of the user in
-    ``naming``, the groups ``from_path`` that the user's pattern found in the path, the content of the file, and the
-    path, searched without a pattern. Raises BadInputError, which names the file, if no source states the model or the
-    step.
+    Four sources are searched in this order: the options of the user in ``naming``, the groups ``from_path`` that the
+    user's pattern found in the path, the content of the file, and the path without a pattern. The model is taken from
+    the first source that states a model, and the step from the first source that states a step. Raises BadInputError,
+    which names the file, if no source states the model or the step.
     """
     model = naming.model or from_path.get("model") or result.model_name or parse_model_name(str(result.file.parent))
     stated_step = from_path.get("step")
@@ -232,7 +235,7 @@ def resolve_models(
     """Find the model of every model name in ``named``, and register models that are new.
 
     A name refers to the registered model of this name. If no model of this name is registered, the name refers to the
-    model that a suite declares under it. If no suite declares the name, a new model is registered; see
+    model that a suite declares under this name. If no suite declares the name, a new model is registered; see
     ``register_model``. Returns the model_ids by name, and the ids of the new models.
     """
     known = read_registered_models(client)
@@ -277,8 +280,8 @@ def register_model(
 ) -> str:
     """Register a model, and return its id.
 
-    The model belongs to the suite that declares it. If no suite declares it, it belongs to the suite in its name
-    `suite/name`. If its name has no suite, it belongs to the suite `imported`.
+    The model belongs to the suite that declares it. If no suite declares the model, the suite is taken from the
+    model's name `suite/name`. If the name has no suite, the model belongs to the suite `imported`.
     """
     if declared is not None:
         suite, model = declared

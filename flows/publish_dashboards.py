@@ -1,4 +1,4 @@
-"""The flow that publishes dashboards to Superset. It imports assets, sets access rights and fills the chart cache."""
+"""The flow that publishes dashboards to Superset. It also sets access rights and fills the chart cache."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from trailhouse.support.progress import report_progress
 
 @dataclass(frozen=True)
 class PublicationReport:
-    """The URL of Superset, what publishing changed there, and the number of charts that were cached."""
+    """The URL of Superset, what the publication changed in Superset, and how many charts were cached."""
 
     url: str
     created: tuple[str, ...]
@@ -43,8 +43,8 @@ def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
 
     A second run changes nothing.
 
-    Raises BadInputError if an asset is wrong, UnreachableError if Superset or the warehouse does not answer, and
-    PartialError if everything is published but the query of a chart fails.
+    Raises BadInputError if the file of an asset (such as a chart) is wrong, UnreachableError if Superset or the
+    warehouse does not answer, and PartialError if everything is published but the query of a chart fails.
     """
     settings = settings or load_settings()
     access = read_access(settings.access_file)
@@ -99,7 +99,8 @@ def warm_running_dashboards(settings: Settings | None = None) -> int:
 def refresh_running_dashboards(settings: Settings) -> int:
     """Publish the dashboards and refill the chart cache if Superset runs or is configured.
 
-    Returns the number of charts, which is 0 without a Superset. Raises the errors of ``publish_dashboards``.
+    Returns the number of charts, which is 0 if no Superset runs or is configured. Raises the errors of
+    ``publish_dashboards``.
     """
     if find_running_superset(settings) is None:
         return 0

@@ -25,17 +25,18 @@ def read_passage(
     corpus: str | None = None,
     convention: str | None = None,
 ) -> Passage:
-    """Read a passage: the tokens of a document, each with a trend under one model and a series of every model.
+    """Read a passage: the tokens of a document, each with its trend and with its perplexities over training.
 
-    The trends are those of ``model`` from ``start_percent`` of training on. The series are those of every model of the
-    same suite.
+    The trend of a token is fitted to the checkpoints of ``model`` from ``start_percent`` of training on. The
+    perplexities are read for every model of the same suite.
 
     ``document`` is the number or the name of the document. ``model`` is the id of the model or its name. ``suite`` is
     needed if models of several suites have this name. ``corpus`` is needed if the model has trends on several corpora.
     ``convention`` is the convention of the trend fit. If it is None, the default convention is used.
 
     Raises UsageError if several models, corpora or documents match the arguments, or if there is no such convention.
-    Raises BadInputError if no model, corpus or document matches, or if the model has no trends from this start on.
+    Raises BadInputError if no model, corpus or document matches, or if the model has no trends from
+    ``start_percent`` on.
     """
     model_id, suite_id = find_model(client, model, suite)
     corpus_id = corpus or find_corpus(client, model_id)

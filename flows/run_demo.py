@@ -26,7 +26,7 @@ SUITES = {"full": "miniature", "reduced": "miniature-reduced"}
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What the demonstration did, and the answers to its questions."""
+    """What the demonstration did, and the answers to the named questions that it asked."""
 
     scoring: ScoringReport
     evaluation: EvaluationReport

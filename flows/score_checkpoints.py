@@ -97,7 +97,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
 
 
 def choose_scoring(settings: Settings) -> ScoringSettings:
-    """Return the ScoringSettings with the values that the settings of Trailhouse have."""
+    """Return the ScoringSettings with the values from the settings of Trailhouse."""
     return ScoringSettings(
         dtype=settings.dtype,
         quanta_per_nat=settings.quanta_per_nat,
@@ -113,9 +113,9 @@ def choose_scoring(settings: Settings) -> ScoringSettings:
 def plan_partitions(
     suite: Suite, checkpoints: list[Checkpoint], corpus: Corpus, scoring: ScoringSettings
 ) -> list[ScoringPlan]:
-    """Return for every checkpoint a plan with everything that the checkpoint's scores depend on. No model is loaded.
+    """Return a plan for each checkpoint, with everything that the checkpoint's scores depend on. No model is loaded.
 
-    Raises UsageError if the requested context is longer than a model can read.
+    Raises UsageError if the requested context length is longer than a model can read.
     """
     declared = {f"{suite.suite_id}/{model.model_name}": model.context_length for model in suite.models}
     contexts: dict[tuple[str, str], ContextChoice] = {}

@@ -104,7 +104,7 @@ def watch_checkpoints(
 def watch_suite(
     suite: str, corpora: Sequence[str], tasks: Sequence[str], shot_counts: Sequence[int], settings: Settings
 ) -> Iterator[WatchedWork]:
-    """Audit a suite, then score and evaluate its new checkpoints. An error is not raised but yielded with the work."""
+    """Audit a suite, then score and evaluate its new checkpoints. An error is stored in the yielded WatchedWork."""
     subjects = [*corpora, *(["tasks"] if tasks else [])]
     try:
         wrong_count = audit_checkpoints(suite, settings, are_values_read=False).wrong_count
@@ -137,9 +137,9 @@ def derive_new(
 ) -> Derivation:
     """Build and publish the marts if the raw tables changed since the last build or publication.
 
-    Nothing is done if another process builds the marts at this moment. One file records for which state of the raw
-    tables the marts were built, and another file records for which state they were published. ``describe_latest``
-    describes a state. An error is not raised but returned in the result, and the next run tries again.
+    Nothing is done if another process builds the marts at this moment. One file records the state of the raw tables at
+    the last build, and another file the state at the last publication. ``describe_latest`` writes such a state as text.
+    An error is not raised but returned in the result, and the next run tries again.
     """
     directory = settings.data_directory / "dbt"
     derived, published = directory / "derived_scoring.txt", directory / "published_scoring.txt"

@@ -97,8 +97,8 @@ def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
     """Return the ServerError that an error message of the engine describes.
 
     ``hidden`` is text that the server added to the query. This text is removed from the error, because the client did
-    not write it. Some messages begin with "Code: N. DB::Exception:" twice. Then the second code is returned, because
-    it belongs to the error that says what went wrong.
+    not write it. Some messages begin with "Code: N. DB::Exception:" twice. The second code is then returned, because
+    the second error is the cause of the failure.
     """
     starts = list(_CODE.finditer(message))
     if not starts:
@@ -111,7 +111,7 @@ def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
 
 
 def _split_name(text: str) -> tuple[str, str]:
-    """Return the text without the error's name at its end, and the name. The engine may write the name twice."""
+    """Split off the error's name at the end of the text, which may occur twice. Return the text and the name."""
     name = "UNKNOWN_EXCEPTION"
     while found := _NAME.search(text):
         name, text = found[1], text[: found.start()].rstrip()

@@ -77,7 +77,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server with an idle timeout. Queries that still run six seconds after it began to stop are killed."""
+    """A uvicorn server with an idle timeout. Six seconds after it began to stop, it kills running queries."""
 
     def __init__(self, application: Application, engine: Engine, idle_timeout_seconds: float | None) -> None:
         super().__init__(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 class TrailhouseError(Exception):
     """An error that a user can correct. ``message`` is one line about the problem, ``hint`` says what to do next.
 
-    The command line prints message and hint, and exits with ``exit_code``. Any other exception is a defect of
-    Trailhouse, and its exit code is 1.
+    The command line prints message and hint, and exits with ``exit_code``. Any other exception counts as a defect of
+    Trailhouse (exit code 1), unless the command line can explain it as a failure of the warehouse.
     """
 
     exit_code = 1

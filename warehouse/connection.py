@@ -77,7 +77,7 @@ def redact_url(url: str) -> str:
 
 
 def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client:
-    """Open a client of the warehouse. Several threads must not use one client.
+    """Open a client of the warehouse. Threads must not share a client.
 
     The client uses no ClickHouse session, because a server runs only one query of a session at a time.
 

@@ -8,7 +8,7 @@ from urllib3.exceptions import HTTPError
 from trailhouse.errors import TrailhouseError, UnreachableError
 
 # Each entry has words that the engine's error may contain, the meaning of these words, and a hint. The first
-# entry that has a word of the error is used.
+# entry with a word that occurs in the error is used.
 _REASONS = (
     (("NOT_ENOUGH_SPACE", "No space left on device", "errno: 28"),
      "the disk of the warehouse is full", "free some space and run the same command again"),

@@ -1,1 +1,1 @@
-"""The subcommands of ``trailhouse``. Each subcommand has its own file, which has its name."""
+"""The subcommands of ``trailhouse``. Each subcommand has its own file, and the file is named after the subcommand."""

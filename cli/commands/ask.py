@@ -63,7 +63,7 @@ def ask(
 
 
 def parse_parameter(text: str) -> tuple[str, str]:
-    """Split name=value. Raises UsageError if there is no equals sign."""
+    """Return the name and the value in a text ``name=value``. Raises UsageError if the text has no equals sign."""
     name, separator, value = text.partition("=")
     if not separator:
         raise UsageError(f"--param {text!r} has no value", "write it as name=value")

@@ -44,9 +44,11 @@ def add_corpus(
 ) -> None:
     """Read texts into the warehouse as one corpus.
 
-    A .txt file is one document. Every line of a .jsonl file is an object with a field `text`. A .parquet file has a
-    column `text`. If a corpus of this name with other texts exists, the new corpus replaces it. The next `trailhouse
-    score` then computes the scores again.
+    A .txt file is one document. Each line of a .jsonl file is one document: a JSON object with a field `text`. Each row
+    of a .parquet file is one document, with its text in the column `text`.
+
+    If the warehouse has a corpus of this name with other texts, the new corpus replaces the old corpus. The next
+    `trailhouse score` then computes the scores again.
     """
     from trailhouse.flows.pipeline.registration import register_corpus
     from trailhouse.flows.services.warehouse import resolve_address

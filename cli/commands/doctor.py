@@ -22,7 +22,9 @@ def doctor(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Check the installation and the warehouse. Each problem is printed with a hint, and the exit code is then 4.
+    """Check the installation and the warehouse, and print each problem with a hint.
+
+    The exit code is 4 if there is a problem.
 
     With --compare, 2,000 queries are run on the warehouse and on another ClickHouse server, and the answers of the two
     servers are compared byte for byte. The user and password of the other server are read from its URL, or from

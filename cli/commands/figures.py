@@ -1,4 +1,4 @@
-"""``trailhouse figures``: draw the figures of the papers."""
+"""``trailhouse figures``: draw the figures of Xia et al. 2023."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def figures(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Draw the figures of the papers from the marts as PNG, SVG and PDF, and write an HTML page that shows them.
+    """Draw the figures of Xia et al. 2023 from the marts as PNG, SVG and PDF, and write an HTML page that shows them.
 
     Example: trailhouse figures --suite opt-published --corpus pg19-validation
     """

@@ -50,8 +50,10 @@ def import_lm_eval(
     Samples files (--log_samples) beside a result file are imported too. They add the log-probability of every option of
     multiple-choice tasks.
 
-    A result file is assigned to the registered model whose name the file states. If no registered model has this name,
-    a new model is registered: under the suite that declares a model of this name, or else under the suite `imported`.
+    A result file states the name of its model. If the warehouse has no model of this name, the import adds the model.
+    The added model belongs to the suite that declares a model of this name. If there is no such suite, the added model
+    belongs to the suite `imported`.
+
     Importing a file twice changes nothing. Run `trailhouse transform` after the import.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)

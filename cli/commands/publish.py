@@ -23,7 +23,7 @@ def publish(
 ) -> None:
     """Publish the dashboards of this version to Superset. Running the command again changes nothing.
 
-    Dashboards, charts and datasets that people made themselves are not touched.
+    Dashboards, charts and datasets that users made in Superset stay as they are.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     if check:
@@ -51,7 +51,7 @@ def run_publication(settings: Settings, *, as_json: bool) -> None:
 
 
 def report_drift(settings: Settings, *, as_json: bool) -> None:
-    """Print how the assets, roles and rules in Superset differ from the declarations of this version.
+    """Print how the dashboards, charts, datasets, roles and rules in Superset differ from this version.
 
     Raises PartialError if there are differences.
     """

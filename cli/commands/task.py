@@ -24,7 +24,7 @@ task_app = typer.Typer(
 
 @task_app.command("list")
 def list_tasks(tasks: TasksOption = None, as_json: JsonOption = False) -> None:
-    """List tasks. Each is shown with its number of items and with the accuracy of a random choice."""
+    """List the tasks, with the number of items and the accuracy of a random choice for each task."""
     from trailhouse.models.few_shot.tasks.discovery import find_tasks
 
     found = find_tasks(tasks or DEFAULT_TASKS)

@@ -37,9 +37,9 @@ def watch(
 ) -> None:
     """Score and evaluate new checkpoints as they appear, and derive the marts, until Ctrl-C or SIGTERM.
 
-    A run starts every INTERVAL seconds, and also at once after `trailhouse notify`. The Prefect server at
-    PREFECT_API_URL records the runs. If this variable is not set, the command starts a Prefect server on the loopback
-    interface. This server stops when the command ends.
+    Each run looks for new checkpoints. A run starts every INTERVAL seconds, and at once after `trailhouse notify`. The
+    Prefect server at PREFECT_API_URL records the runs. If this variable is not set, the command starts a Prefect
+    server on the loopback interface. This server stops when the command ends.
     """
     flags = {"device": device, "data_directory": data_directory, "warehouse_url": warehouse_url}
     settings = load_settings(**flags)

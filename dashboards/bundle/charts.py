@@ -1,7 +1,7 @@
-"""Compile a chart to a form, from which Superset draws the chart, and a query, which Superset sends to the mart.
+"""Compile a chart to its form data, from which Superset draws the chart, and to its query on the mart.
 
-The query is equal to the query that Superset's page makes from the form. So the page can use the results that this
-query has put in the cache.
+In the browser, Superset makes an equal query from the form data when a dashboard is opened. So the dashboard can show
+results that the compiled query has put in Superset's cache.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trailhouse.dashboards.bundle.superset_document import Document
 
 
 def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
-    """Return the file of one chart. Its query uses the filter values that apply when the dashboard is opened."""
+    """Return the content of a chart's file. The chart's query uses the default values of the dashboard's filters."""
     chart = folder.charts[key]
     metrics = [compile_metric(metric, chart.mart) for metric in chart.metrics]
     form = compile_form(chart, mart, metrics)

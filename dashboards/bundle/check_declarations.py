@@ -77,7 +77,7 @@ def find_filter_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[
 
 
 def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str]:
-    """Yield the problems of one chart: a mart or column that does not exist, a missing field or explanation."""
+    """Yield the problems of one chart, such as a mart or column that does not exist, or a missing field."""
     if not chart.explanation.rstrip().endswith((".", "!", "?")):
         yield "its explanation is not a sentence"
     yield from find_shape_problems(chart)
@@ -104,7 +104,11 @@ def find_names(conditions: Iterable[str]) -> set[str]:
 
 
 def find_shape_problems(chart: Chart) -> Iterator[str]:
-    """Yield the problems of a chart's fields: fields that its kind needs or forbids, and an order without direction."""
+    """Yield the problems of a chart's fields.
+
+    For example, a chart has a problem if it lacks a field that its kind (such as ``heatmap``) needs, if it has a field
+    that its kind forbids, or if an entry of its ``order`` has no direction.
+    """
     if chart.kind in ("line", "scatter", "bar", "heatmap") and not (chart.x and chart.metrics):
         yield f"a {chart.kind} needs x and metrics"
     if chart.kind == "heatmap" and len(chart.series) != 1:

@@ -28,10 +28,13 @@ class Metric(Declaration):
 class Chart(Declaration):
     """One chart: the data that it reads from a mart, the way it draws them, and an explanation for readers.
 
-    A table or template shows ``metrics``, or the unchanged rows of ``columns``. Every other kind shows ``metrics`` for
-    each value of ``x`` and each combination of values of ``series``. ``where`` holds SQL conditions on the rows.
-    ``order`` holds columns with a direction, such as ``step desc``. Filters on the columns in ``ignores`` do not change
-    the chart. A click in a table filters the other charts, unless the table ``is_passive``.
+    ``x`` is the column on the horizontal axis. ``series`` holds columns that group the rows, for example into one line
+    per model. A table or template shows either ``metrics`` for each group, or the columns ``columns`` of every row.
+    Every other kind shows ``metrics`` for each group and each value of ``x``.
+
+    ``where`` holds SQL conditions on the rows. ``order`` holds columns with a direction, such as ``step desc``. Filters
+    on the columns in ``ignores`` do not change the chart. If ``is_passive`` is true, a click in the chart filters no
+    other chart.
     """
 
     title: Text
@@ -85,7 +88,7 @@ class Tabs(Declaration):
 
 
 def _tell_row(entry: object) -> str:
-    """Return the kind of an entry in a section's rows: ``charts`` for a row of charts, ``tabs`` for tabs with rows."""
+    """Return ``charts`` if an entry of a section's ``rows`` is a row of charts, or ``tabs`` if it holds tabs."""
     return "tabs" if isinstance(entry, Tabs) or (isinstance(entry, dict) and "tabs" in entry) else "charts"
 
 
@@ -106,7 +109,7 @@ class Section(Declaration):
 
 
 class Dashboard(Declaration):
-    """One dashboard, with its sections from top to bottom. ``order`` is its position in the list of dashboards."""
+    """One dashboard, with its sections from top to bottom. All dashboards are listed by ascending ``order``."""
 
     title: str
     description: str
@@ -129,7 +132,7 @@ class Folder:
 
 
 def read_folders(assets: Path) -> list[Folder]:
-    """Return all dashboards in a directory, in the order of the list of dashboards.
+    """Return the folders of all dashboards in the directory ``assets``, sorted by the field ``order``.
 
     Raises BadInputError naming file, line and field of the first mistake in a declaration.
     """

@@ -11,7 +11,7 @@ DATABASE = "Trailhouse"
 
 
 def compile_database(database_uri: str) -> Document:
-    """Return the file of the connection to the warehouse. All datasets use this connection, which is read-only."""
+    """Return the content of the file that declares the read-only connection to the warehouse, for all datasets."""
     return {
         "database_name": DATABASE,
         "sqlalchemy_uri": database_uri,
@@ -30,7 +30,7 @@ def compile_database(database_uri: str) -> Document:
 
 
 def compile_dataset(mart: Mart, schema: str) -> Document:
-    """Return the file of a dataset that shows a mart, with the descriptions from the dbt project."""
+    """Return the content of the file of a dataset that reads a mart. It has the descriptions from the dbt project."""
     return {
         "table_name": mart.name,
         "main_dttm_col": None,

@@ -1,4 +1,4 @@
-"""Compile the filters of a dashboard, and the scope of the filters that a click in a chart sets."""
+"""Compile the filters of a dashboard, and the list of charts that a click in a chart filters."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
 
 
 def compile_conditions(native: Filter) -> Document:
-    """Return the SQL conditions that narrow a filter's values, or an empty mapping if the filter has no conditions."""
+    """Return the SQL conditions on the values that a filter offers. Without conditions, the mapping is empty."""
     if not native.where:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""Compile the form of a chart: the settings that Superset's chart editor keeps for a chart of this kind."""
+"""Compile the form data of a chart: the JSON object of settings from which Superset draws the chart."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VIZ_TYPES = {
 
 
 def compile_form(chart: Chart, mart: Mart, metrics: list[Document]) -> Document:
-    """Return the form of a chart of any kind."""
+    """Return the form data of a chart of any kind (line, scatter, bar, table, number, heatmap or template)."""
     return {
         "viz_type": VIZ_TYPES[chart.kind],
         "adhoc_filters": [
@@ -36,14 +36,14 @@ def compile_form(chart: Chart, mart: Mart, metrics: list[Document]) -> Document:
 
 
 def compile_formats(chart: Chart, mart: Mart) -> Document:
-    """Return the number format of every numeric column of a table."""
+    """Return the d3 number format of every metric and every numeric column that a table chart shows."""
     formats = {name: mart.columns[name].number_format for name in chart.columns}
     formats |= {metric.label: metric.format for metric in chart.metrics}
     return {name: {"d3NumberFormat": number_format} for name, number_format in formats.items() if number_format}
 
 
 def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
-    """Return the form of a line, scatter or bar chart."""
+    """Return the form data of a line, scatter or bar chart, without the fields that all kinds of charts share."""
     form = {
         "x_axis": chart.x,
         "xAxisForceCategorical": chart.kind == "bar",
@@ -85,9 +85,10 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_table_form(chart: Chart, metrics: list[Document]) -> Document:
-    """Return the form of a table of unchanged rows, or of metrics for each combination of values of the series.
+    """Return the form data of a table chart, without the fields that all kinds of charts share.
 
-    Cells never show text as markup.
+    The table shows either rows of the mart, or metrics for each combination of values of the columns ``chart.series``.
+    Text in cells is never interpreted as markup.
     """
     shared = {
         "allow_render_html": False,
@@ -114,7 +115,7 @@ def compile_table_form(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_number_form(chart: Chart, metrics: list[Document]) -> Document:
-    """Return the form of a chart that shows one large number."""
+    """Return the form data of a chart that shows one large number, without the fields that all kinds share."""
     return {
         "metric": metrics[0],
         "header_font_size": 0.6,
@@ -125,7 +126,7 @@ def compile_number_form(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_heatmap_form(chart: Chart, metrics: list[Document]) -> Document:
-    """Return the form of a heatmap."""
+    """Return the form data of a heatmap, without the fields that all kinds of charts share."""
     return {
         "x_axis": chart.x,
         "groupby": chart.series[0],
@@ -148,7 +149,7 @@ def compile_heatmap_form(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_template_form(chart: Chart, _metrics: list[Document]) -> Document:
-    """Return the form of a chart that displays rows with a Handlebars template.
+    """Return the form data of a chart that shows rows with a Handlebars template, without the fields of all kinds.
 
     Handlebars escapes values in double braces, but not in triple braces. So ``check_declarations`` refuses templates
     with triple braces.
@@ -161,7 +162,7 @@ def compile_template_form(chart: Chart, _metrics: list[Document]) -> Document:
 
 
 def select_rows(chart: Chart) -> Document:
-    """Return the part of a form that selects rows without aggregating them."""
+    """Return the fields of the form data that select rows of the mart without aggregating them."""
     return {
         "query_mode": "raw",
         "all_columns": list(chart.columns),
@@ -178,7 +179,7 @@ def order_clauses(chart: Chart) -> list[str]:
 
 
 def read_order(chart: Chart) -> list[tuple[str, bool]]:
-    """Return (column, whether its order is ascending) for every column that orders the rows."""
+    """Return a pair for every entry of a chart's ``order``: the column, and whether its order is ascending."""
     orders = [order.rpartition(" ") for order in chart.order]
     return [(column, direction == "asc") for column, _, direction in orders]
 

@@ -14,5 +14,5 @@ def make_uuid(*names: str) -> str:
 
 
 def make_key(prefix: str, *names: str) -> str:
-    """Return the key of a component of a dashboard, for example ``ROW-3f2c1a9b0d``."""
+    """Return a key that depends on ``names``, for example ``ROW-3f2c1a9b0d`` for the component of a dashboard."""
     return f"{prefix}-{uuid.uuid5(NAMESPACE, json.dumps(names)).hex[:10]}"

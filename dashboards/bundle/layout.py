@@ -20,7 +20,7 @@ LINE_UNITS, PADDING_UNITS = 3, 4  # a unit of height is 8 pixels
 
 
 class Layout:
-    """The components of a dashboard, by key. Each component is a child of another component."""
+    """The components of a dashboard's page (such as rows, texts and charts), by key. They form a tree."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -72,7 +72,7 @@ class Layout:
 
 
 def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str, Mart]) -> Document:
-    """Return the file of one dashboard, with links to all dashboards."""
+    """Return the content of the file of one dashboard. Its page has links to all dashboards."""
     numbers = {key: number for number, key in enumerate(folder.charts, 1)}
     return {
         "dashboard_title": folder.dashboard.title,

@@ -1,4 +1,4 @@
-"""Compile the query of a chart. It equals the query that Superset's page makes from the chart's form."""
+"""Compile the query of a chart. In the browser, Superset makes an equal query from the chart's form data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trailhouse.dashboards.bundle.superset_document import Document
 
 
 def compile_query(chart: Chart, metrics: list[Document]) -> Document:
-    """Return the query of a chart of any kind."""
+    """Return the query of a chart of any kind (line, scatter, bar, table, number, heatmap or template)."""
     shared: Document = {
         "extras": {"having": "", "where": " AND ".join(f"({condition})" for condition in chart.where)},
         "applied_time_extras": {},
@@ -56,7 +56,7 @@ def axis_column(name: str | None) -> Document:
 def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
     """Return the fields that a line, scatter or bar chart adds to its query.
 
-    These fields make Superset pivot the rows, so that each series becomes a column.
+    These fields make Superset pivot the rows. Each combination of values of ``chart.series`` then becomes a column.
     """
     labels = [metric["label"] for metric in metrics]
     pivot = {

@@ -1,1 +1,1 @@
-"""The figures of the papers, drawn from marts with matplotlib."""
+"""The figures of Xia et al. 2023 and of imported metrics, drawn from marts with matplotlib."""

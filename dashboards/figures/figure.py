@@ -25,8 +25,8 @@ PUBLISHED_SUITE = "opt-published"
 class Companion:
     """Another mart that a figure shows in addition to its own mart.
 
-    Only rows that have the values in ``equals`` are read. ``suite_id`` is the id of the published suite whose rows are
-    read. If ``suite_id`` is None, the rows of the suite and corpus for which the figure is drawn are read.
+    ``equals`` holds (column, value) pairs. Only rows with these values are read. ``suite_id`` is the published suite
+    whose rows are read. If ``suite_id`` is None, the rows of the figure's own suite and corpus are read.
     """
 
     mart: str
@@ -39,9 +39,9 @@ class Companion:
 class Figure:
     """A figure of a paper, drawn from a mart.
 
-    ``draw`` takes the rows of ``mart`` and then the rows of each companion. Only rows of ``mart`` that have the values
-    in ``equals`` are read. ``equals`` holds (column, value) pairs. The caveats about the suite that are in
-    ``caveat_mart`` are written below the panels.
+    ``draw`` takes the rows of ``mart``, and then the rows of each mart in ``companions``. ``equals`` holds (column,
+    value) pairs. Only rows of ``mart`` with these values are read. ``caveat_mart`` is the mart that holds the caveats
+    about a suite, which are written below the panels.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The list of all figures, in the order of the papers."""
+"""The list of all figures: the figures of Xia et al. 2023 in order of their number, then the imported metrics."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from trailhouse.dashboards.figures.panels import add_legend, list_models, new_ca
 PANEL_COUNT = 8
 ROW_COUNT = 2
 METRIC = "acc"
-INTERVAL_STANDARD_ERRORS = 1.96  # half the width of a 95% interval
+INTERVAL_STANDARD_ERRORS = 1.96  # half the width of a 95% interval, in standard errors
 SMALLEST_ERROR = 1e-6
 
 
@@ -34,7 +34,7 @@ def choose_tasks(rows: pa.Table) -> list[str]:
 def draw_task(panel: Axes, rows: pa.Table, task: str) -> None:
     """Draw the metric of one task against the step, with a line and a 95% interval per model.
 
-    The axis of steps is logarithmic, and also shows step 0.
+    The horizontal axis shows the step. It is linear from 0 to 1 and logarithmic above 1, so that it includes step 0.
     """
     for model_id, line in assign_styles(list_models(order_by_size(rows))).items():
         series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by("step").to_pylist()
@@ -49,7 +49,10 @@ def draw_task(panel: Axes, rows: pa.Table, task: str) -> None:
 
 
 def draw_imported_metrics(rows: pa.Table) -> Canvas:
-    """Draw the tasks whose accuracy changed most. If there is no accuracy, draw the alphabetically first metric."""
+    """Draw the tasks whose accuracy changed most.
+
+    If the metric ``acc`` is missing, the alphabetically first metric is drawn instead of accuracy.
+    """
     metrics = rows["metric"].to_pylist()
     metric = METRIC if METRIC in metrics else min(metrics)
     shown = rows.filter(pc.equal(rows["metric"], metric))

@@ -48,7 +48,10 @@ def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str
 
 
 def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
-    """Draw figure 5 (right): perplexity of correct and incorrect options at each model's last checkpoint, by size."""
+    """Draw figure 5 (right): option perplexity at each model's last checkpoint, against the number of parameters.
+
+    One line shows the correct options, and one line the incorrect options.
+    """
     canvas, (panel,) = new_canvas(1, "Perplexity of options")
     styles = assign_styles(("correct options", "incorrect options"))
     for rows, (label, line) in zip((correct, incorrect), styles.items(), strict=True):

@@ -62,9 +62,9 @@ def draw_models(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
 
 
 def draw_published(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
-    """Draw column ``y`` against column ``x`` for the models of a published suite, as grey dashed lines.
+    """Draw column ``y`` against column ``x``, one grey dashed line per model of a published suite.
 
-    The results of a published suite are those that a paper published. Models that come later in ``rows`` are darker.
+    The results of a published suite come from a paper. Models that come later in ``rows`` have darker lines.
     """
     models = list_models(rows)
     for index, model_id in enumerate(models):

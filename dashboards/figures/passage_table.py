@@ -1,4 +1,4 @@
-"""Table 3 of Xia et al. 2023: a passage that shows every token in the colour of its trend."""
+"""Table 3 of Xia et al. 2023: a passage (one document) with every token in the colour of its trend category."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures 17 and 18 of Xia et al. 2023: scaling curves and trajectories of all tasks of a group."""
+"""Figures 17 and 18 of Xia et al. 2023: accuracy of the tasks of a group, by model size and during training."""
 
 from __future__ import annotations
 
@@ -46,10 +46,11 @@ def draw_published_task(panel: Axes, rows: pa.Table, task: str) -> None:
 
 
 def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
-    """Draw the scaling curve and the trajectory of every task of a group, for the suite and then for published models.
+    """Draw the accuracy of the tasks of a group, for the suite's models and then for published models.
 
-    If none of the suite's tasks is in any group of Xia et al., the figure of the group "linearity" shows all tasks of
-    the suite.
+    In both parts, the first panel shows the accuracy of the last checkpoints against model size. One further panel per
+    task shows the accuracy during training. If the suite has no task of any group of Xia et al., the figure of the
+    group "linearity" shows all tasks of the suite.
     """
     own = select_group(choose_shots(rows), group, has_fallback=group == "linearity")
     others = select_group(published, group, has_fallback=False)
@@ -85,7 +86,7 @@ PUBLISHED_TASKS = Companion(
 
 
 def define_figure(number: int, group: str) -> Figure:
-    """Return the definition of the figure that shows one group of tasks."""
+    """Return the definition of figure ``number``, which shows the tasks of ``group``."""
     return Figure(
         name=f"figure_{number}_{group}_tasks",
         title=f"Scaling curves and trajectories of {group} tasks",

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion
 from trailhouse.dashboards.figures.panels import order_by_size
 
-SHOT_COUNT = 2  # the paper's number of exemplars in a prompt
+SHOT_COUNT = 2  # the number of exemplars in a prompt in Xia et al. 2023
 GROUPS = ("linearity", "breakthroughness")
 """Groups of tasks in Xia et al. 2023.
 
@@ -36,7 +36,7 @@ INCORRECT_OPTIONS = Companion(MEASURES, MEASURE_COLUMNS, equals=INCORRECT)
 
 
 def choose_shots(rows: pa.Table) -> pa.Table:
-    """Return the rows with the paper's number of shots or, if there are none, with the largest number of shots."""
+    """Return the rows with two shots, as in Xia et al. 2023. If there are none, return the rows with the most shots."""
     if "variant" in rows.column_names:
         digits = pc.replace_substring(rows["variant"].cast(pa.string()), "-shot", "")
         rows = rows.append_column("shot_count", digits.cast(pa.int64()))
@@ -74,5 +74,5 @@ def express_percent(rows: pa.Table, column: str) -> pa.Table:
 
 
 def express_perplexity(rows: pa.Table) -> pa.Table:
-    """Return the rows with an additional column ``perplexity``, computed from losses in nats."""
+    """Return the rows with an additional column ``perplexity``, the exponential of ``measure_value`` (nats)."""
     return rows.append_column("perplexity", pc.exp(rows["measure_value"]))

@@ -1,6 +1,6 @@
-"""Figures 3, 4 and 10 to 12 of Xia et al. 2023: sets of tokens that are chosen in one model and followed in all models.
+"""Figures 3, 4 and 10 to 12 of Xia et al. 2023: token sets, chosen by trend in one model and followed in all models.
 
-A token set holds the tokens that have one category of trend, after one start, in the model ``set_model_id``.
+A token set holds the tokens that have one trend category in the model ``set_model_id``, for one start of the trend fit.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ CATEGORIES_AT_EQUAL_PERPLEXITY = ("stagnated", "upward", "downward")
 
 
 def select_set(rows: pa.Table, category: str, start_percent: int, set_model_id: str | None = None) -> pa.Table:
-    """Return the rows of one token set, sorted by model size.
+    """Return the rows of the token set that is chosen in the model ``set_model_id``, sorted by model size.
 
-    If ``set_model_id`` is None, return the rows in which a model is followed on its own set, for every model.
+    If ``set_model_id`` is None, return for every model the rows of the token set that is chosen in this model.
     """
     kept = pc.and_(pc.equal(rows["category"], category), pc.equal(rows["start_percent"], start_percent))
     chosen = rows["model_id"] if set_model_id is None else pa.scalar(set_model_id)
@@ -59,9 +59,9 @@ def find_ends(models: list[str]) -> list[str]:
 
 
 def find_start(rows: pa.Table, start_percent: int) -> int:
-    """Return ``start_percent`` if there are sets for this start, or else the next later start that has sets.
+    """Return the first start of the trend fit, not before ``start_percent``, for which ``rows`` has token sets.
 
-    If no later start has sets, return ``start_percent``.
+    Return ``start_percent`` if ``rows`` has no token sets for this start or a later start.
     """
     starts = pc.unique(rows["start_percent"]).to_pylist()
     if start_percent in starts:
@@ -72,7 +72,8 @@ def find_start(rows: pa.Table, start_percent: int) -> int:
 def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COMPUTE) -> None:
     """Draw the perplexity of a token set, one line per model, on two logarithmic axes.
 
-    Rows at compute 0 are left out, because 0 has no logarithm. If no row remains, the panel states the reason.
+    Only rows with a positive value on the horizontal axis are drawn, because other values have no logarithm. If no row
+    is drawn, the panel states the reason.
     """
     panel.set(title=title, xlabel=axis.label)
     drawn = keep_positive(rows, axis.column)
@@ -94,12 +95,12 @@ def describe_set(rows: pa.Table, set_model_id: str) -> str:
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
-    """For every model, shade the range that holds the perplexities of 95% of random token sets of the same size.
+    """For every model, shade the range that contains the perplexities of 95% of random token sets of the same size.
 
-    The token set in ``rows`` holds the share s of the corpus. The mart has ranges only for random sets of p percent of
-    the corpus, where p is an integer. A range has a lower and an upper limit. On a logarithmic scale, the distance
-    between a limit and the perplexity of the corpus is proportional to 1 / sqrt(size of the set). So a limit for the
-    share s follows from the limit for p percent:
+    The token set in ``rows`` holds the share s of the tokens of the corpus. ``random_rows`` has the lower and the upper
+    limit of the range only for random sets of p percent of the corpus, where p is a positive integer. On a logarithmic
+    scale, the distance between a limit and the perplexity of the corpus is proportional to 1 / sqrt(size of the set).
+    So the limit for the share s is computed from the limit for the p that is nearest to 100s:
 
         corpus perplexity * (limit for p / corpus perplexity) ** sqrt(p / 100s).
     """
@@ -122,11 +123,12 @@ def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None
 
 
 def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, category: str) -> Canvas:
-    """Draw figure 3 or 4: the token sets of one category, each followed in all models.
+    """Draw figure 3 or 4: perplexity during training on the token sets of one trend category.
 
-    The panels show each model's own set, the set of the smallest model, the set of the largest model, and a published
-    set. The panels of the smallest and the largest model also show random sets. If only one model has sets, the first
-    panel is left out, and one panel shows the set of this model.
+    The first panel shows each model on its own set. The second panel shows all models on the set of the smallest model,
+    and the third panel on the set of the largest model, with random sets for comparison. The last panel shows a
+    published set, if there is one. If only one model has token sets, one panel shows all models on its set, instead of
+    the first three panels.
     """
     models = list_set_models(rows)
     start = find_start(rows, START_PERCENT)
@@ -147,9 +149,9 @@ def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, ca
 
 
 def draw_published_set(panel: Axes, rows: pa.Table) -> None:
-    """Draw the token set of a published suite in grey.
+    """Draw the perplexity of a published suite's models on one token set, in grey.
 
-    The title states the model in which the set was chosen, and the start.
+    The title states the model in which the set is chosen, and the start of the trend fit.
     """
     panel.set(xlabel=COMPUTE.label)
     name, start = rows["set_model_id"][0].as_py(), rows["start_percent"][0].as_py()
@@ -159,7 +161,7 @@ def draw_published_set(panel: Axes, rows: pa.Table) -> None:
 
 
 def draw_others(rows: pa.Table) -> Canvas:
-    """Draw figure 10: each model's own set of tokens without a clear trend, for two starts."""
+    """Draw figure 10: each model on its own set of tokens without a clear trend, for two starts of the trend fit."""
     canvas, panels = new_canvas(2, "Perplexity of each model's own tokens without a clear trend")
     for panel, start in zip(panels, (START_PERCENT, LATE_START_PERCENT), strict=True):
         draw_set(panel, select_set(rows, "other", start), f"After {start}% of training")
@@ -167,9 +169,9 @@ def draw_others(rows: pa.Table) -> Canvas:
 
 
 def draw_upward_sets(rows: pa.Table) -> Canvas:
-    """Draw figure 11: the upward-trend sets of the models between the smallest and the largest, for two starts.
+    """Draw figure 11: the upward-trend sets of all models except the smallest and the largest.
 
-    With at most two models, the sets of all models are drawn.
+    Each set is drawn for two starts of the trend fit. If at most two models have sets, all sets are drawn.
     """
     models = list_set_models(rows)
     middle = models[1:-1] or models
@@ -183,7 +185,10 @@ def draw_upward_sets(rows: pa.Table) -> Canvas:
 
 
 def draw_against_validation(rows: pa.Table) -> Canvas:
-    """Draw figure 12: the sets of the smallest and of the largest model, by category, against validation perplexity."""
+    """Draw figure 12: perplexity of token sets against validation perplexity.
+
+    Each panel shows one token set: the tokens of one trend category in the smallest or in the largest model.
+    """
     start = find_start(rows, START_PERCENT)
     present = pc.unique(rows["category"]).to_pylist()
     categories = [category for category in CATEGORIES_AT_EQUAL_PERPLEXITY if category in present] or ["stagnated"]
@@ -237,7 +242,7 @@ def define_figure(
     mart: str = OWN_SETS,
     companions: tuple[Companion, ...] = (),
 ) -> Figure:
-    """Return the definition of a figure that is drawn from a mart of token sets."""
+    """Return the definition of a figure of token sets, which has the number ``number`` in Xia et al. 2023."""
     source = f"Xia et al. 2023, Figure {number}"
     caveat_mart = "fct_trend_caveat"
     return Figure(f"figure_{number:02d}_{name}", title, source, mart, COLUMNS, draw, companions, caveat_mart)

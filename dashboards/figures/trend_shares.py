@@ -1,4 +1,4 @@
-"""Figure 2 of Xia et al. 2023: share of tokens in each category of trend, against the start of the trend."""
+"""Figure 2 of Xia et al. 2023: share of tokens in each trend category, against the start of the trend fit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from matplotlib.figure import Figure as Canvas
 from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
 from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas, ring_points
 
-# The conventions of the paper. ``paper`` holds for suites that Trailhouse scored, ``published`` for the trends that
-# Xia et al. published.
+# The conventions of the trend fit in Xia et al. 2023. ``paper`` is used for suites that Trailhouse scored, and
+# ``published`` for the trends that Xia et al. published.
 CONVENTIONS = ("paper", "published")
 UNFITTED = "no trend can be fitted"
 PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downward", "Downward (still learning)"))
@@ -22,10 +22,10 @@ def express_percent(rows: pa.Table) -> pa.Table:
 
 
 def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw a panel per category with a line per model, under the paper's convention.
+    """Draw a panel per trend category with a line per model, under the convention of Xia et al. 2023.
 
-    The lines of the published suite are grey. A circle marks a start after which there are too few checkpoints to fit a
-    trend.
+    The lines of the published suite are grey. A circle marks a model and a start of the trend fit if the model has too
+    few checkpoints after this start to fit a trend.
     """
     paper = rows.filter(pc.is_in(rows["convention_id"], pa.array(CONVENTIONS))).sort_by("parameter_count")
     paper = express_percent(paper)

@@ -13,9 +13,10 @@ COLUMNS = ("model_id", "parameter_count", "train_flops_palm", "perplexity")
 
 
 def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw one line per model on two logarithmic axes. Step 0 is left out, because compute 0 has no logarithm.
+    """Draw validation perplexity against compute on two logarithmic axes, with one line per model.
 
-    The models of the published suite have a separate panel, because their compute may be a million times as large.
+    Step 0 is left out, because compute 0 has no logarithm. The models of the published suite have a separate panel,
+    because their compute may be a million times as large.
     """
     trained = keep_positive(rows, COMPUTE.column).sort_by("parameter_count")
     panel_count = 1 if published is None else 2

@@ -1,1 +1,1 @@
-"""Passages: a document that shows every token in the colour of its trend, as text or HTML."""
+"""Passages: documents in which every token has the colour of its trend category, as text or HTML."""

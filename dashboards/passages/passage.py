@@ -24,8 +24,9 @@ class ModelSeries:
 class PassageToken:
     """A token with its trend.
 
-    ``category`` is None for tokens without a trend. These are the first token of a document, the tokens of the prompt
-    with which a generated document begins, and all tokens if there are too few checkpoints after the start.
+    ``category`` is the trend category. It is None for the first token of a document, and for the tokens of the prompt
+    with which a generated document begins. It is None for all tokens if the model has too few checkpoints after the
+    start of the trend fit.
     """
 
     position: int
@@ -38,7 +39,7 @@ class PassageToken:
 
 @dataclass(frozen=True)
 class Passage:
-    """A document with the trends of its tokens in one model, after one start, under one convention."""
+    """A document with the trends of its tokens in one model, for one start and one convention of the trend fit."""
 
     corpus_id: str
     document_id: int
@@ -50,14 +51,14 @@ class Passage:
 
     @property
     def title(self) -> str:
-        """The title, which states the document, the model, the start and the convention."""
+        """The title, which states the document, the model, and the start and the convention of the trend fit."""
         return (
             f"{self.corpus_id}, document {self.document_id} ({self.document_name}): trends of {self.model_id}"
             f" after {self.start_percent}% of training, convention {self.convention_id}"
         )
 
     def count_categories(self) -> dict[str, int]:
-        """Return the number of tokens by category, in the order of the legend.
+        """Return the number of tokens in each trend category, in the order of the legend.
 
         The last two entries, ``other`` and ``without a trend``, have no colour.
         """

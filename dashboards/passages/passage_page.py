@@ -1,4 +1,6 @@
-"""A passage as one HTML file. It shows tokens in the colours of their trends, and a token's series on hover or focus.
+"""A passage as one HTML file, in which every token has the colour of its trend category.
+
+If the reader points at a token or focuses it, a popup shows the perplexity of the token at every checkpoint.
 
 The file contains no script and loads no other file. Every text from the warehouse is escaped.
 """
@@ -67,7 +69,10 @@ def render_legend(passage: Passage) -> str:
 
 
 def render_meaning(name: str) -> str:
-    """Return the meaning of a category in parentheses; an empty text for ``other`` and ``without a trend``."""
+    """Return the meaning of the trend category ``name`` in parentheses.
+
+    The result is empty for ``other`` and ``without a trend``.
+    """
     return f" ({CATEGORY_BY_NAME[name].meaning})" if name in CATEGORY_BY_NAME else ""
 
 
@@ -79,7 +84,7 @@ def render_token(token: PassageToken) -> str:
 
 
 def render_popup(token: PassageToken) -> str:
-    """Return a token's popup as HTML: its trend, a plot of its perplexity, and each model's first and last value."""
+    """Return a token's popup as HTML: its trend, and its perplexity as a plot and as first and last value per model."""
     lines = [f"position {token.position}: {escape_text(token.category or WITHOUT_TREND)}"]
     if token.slope is not None and token.p_value is not None:
         lines.append(f"slope {token.slope:.3g}, p {token.p_value:.3g}")

@@ -33,7 +33,7 @@ def append_token(text: Text, token_text: str, category_name: str | None, *, has_
 
 
 def append_legend_line(text: Text, name: str, numbers: str, *, has_colors: bool) -> None:
-    """Append one category to the legend: its numbers, its name, and its colour or mark."""
+    """Append one trend category to the legend: its count and percentage of tokens, its name, and its colour or mark."""
     category = CATEGORY_BY_NAME.get(name)
     if category is None:
         text.append(f"{numbers}  {name}\n")

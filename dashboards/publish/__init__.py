@@ -1,1 +1,1 @@
-"""Publish the dashboards to Superset, without touching what other people made there."""
+"""Publish the dashboards to Superset. Dashboards, charts and datasets of other people stay as they are."""

@@ -1,4 +1,4 @@
-"""Change the roles and the row-level security in Superset to what the assets and the access file demand."""
+"""Adapt Trailhouse's roles and row-level security rules in Superset to the bundle and to the access file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from trailhouse.dashboards.publish.row_level_security import SUITE_COLUMN, build
 
 
 def find_access_drift(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> RightsDrift:
-    """Return how the roles and rules in Superset differ from what they should be. Nothing is changed.
+    """Return how Trailhouse's roles and rules in Superset differ from the result of ``plan_rights``.
 
-    ``assets`` are the assets of the bundle.
+    ``assets`` are the dashboards, charts, datasets and databases of the bundle. Nothing is changed.
     """
     return compare_rights(find_rights(client), plan_rights(client, assets, access))
 
 
 def grant_access(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> list[str]:
-    """Change the roles and rules in Superset to what they should be, and return a description of every change.
+    """Make Trailhouse's roles and rules in Superset equal to the result of ``plan_rights``.
 
-    ``assets`` are the assets of the bundle, which must already be published.
+    ``assets`` are the dashboards, charts, datasets and databases of the bundle. They must already be published.
+    Returns a description of every change.
     """
     wanted = plan_rights(client, assets, access)
     drift = compare_rights(find_rights(client), wanted)
@@ -41,7 +42,7 @@ def find_rights(client: PublishingClient) -> Rights:
 
 
 def plan_rights(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> Rights:
-    """Return the roles and rules that Superset should have. Permissions on assets that Superset lacks are left out."""
+    """Return the roles and rules that Superset should have, for the datasets and databases that it already has."""
     ids = {str(row["uuid"]): int(row["id"]) for row in client.read_all("dataset", "id,uuid")}
     datasets = {ids[key.uuid]: asset for key, asset in assets.items() if key.kind == "datasets" and key.uuid in ids}
     by_suite = {

@@ -62,5 +62,5 @@ def read_access(path: Path) -> Access:
         return Access({})
     try:
         return Access(read_declaration(path, AccessDeclaration).groups)
-    except BadInputError as error:  # the file is configuration, not input
+    except BadInputError as error:  # the access file is configuration, so the error is a UsageError
         raise UsageError(error.message, error.hint) from error

@@ -1,13 +1,13 @@
 """A client of Superset's API for publishing. It extends the package superset-client.
 
-superset-client provides the URLs, the login, the CSRF token, the reading of errors and the deletion of assets. This
-module replaces two parts of superset-client:
+The package provides the URLs, the login, the CSRF token, the reading of errors and the deletion of assets. This module
+replaces two parts of the package:
 
 - The session. When its token has expired, the session of superset-client resends a request with ``verify=False``. It
-  also refuses http on the loopback interface. The session in this module logs in again, checks every answer, and limits
-  the time of every request except the login.
-- ``assets.import_file``. This function opens only the base name of a path, and returns False for a missing file.
-  In this module, ``import_assets`` sends bytes instead.
+  also refuses http on the loopback interface. The session in this module logs in again when its token has expired,
+  checks every answer, and limits the time of every request except the login.
+- The function ``assets.import_file``, which opens only the base name of a path and returns False for a missing file.
+  In this module, ``import_assets`` sends bytes instead of a file.
 """
 
 from __future__ import annotations

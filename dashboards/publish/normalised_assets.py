@@ -1,6 +1,7 @@
-"""Read assets from a bundle or from an export of Superset, in a form in which equal assets compare equal.
+"""Read and normalise assets (dashboards, charts, datasets and databases) from a bundle or from an export of Superset.
 
 Superset adds ids, cached state and default values to the assets that it exports. Normalising removes these additions.
+So an exported asset equals the asset of the bundle if nobody has changed it.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ CACHED_METADATA = {
     "map_label_colors",
     "shared_label_colors",
 }
-# The scope of a chart is the set of charts that a click in it filters. By default, a chart has the scope of its
-# dashboard, and the scope of the dashboard is all of its charts.
+# The scope of a chart states which other charts a click in this chart filters. By default, a chart has the scope of its
+# dashboard. By default, the scope of a dashboard is all charts of the dashboard.
 SCOPE_BY_DEFAULT = "global"
 SCOPE_OF_ALL = {"rootPath": ["ROOT_ID"], "excluded": list[str]()}
 CHART_PARAMETERS_OF_ONE_INSTALLATION = {"datasource", "slice_id", "dashboards", "viz_type"}
@@ -131,10 +132,10 @@ def name_asset(kind: str, content: Mapping[str, Any]) -> str:
 
 
 def normalise(kind: str, content: Mapping[str, Any]) -> Content:
-    """Return the content of an asset in a form in which equal assets compare equal.
+    """Return the content of an asset without the additions of Superset.
 
-    The ids of one installation, the cached state and the default values are removed. The columns and metrics of a
-    dataset are sorted by name.
+    These additions are ids of one installation, cached state and default values. The columns and metrics of a dataset
+    are sorted by name.
     """
     known = {key: value for key, value in content.items() if key not in ("version", "is_managed_externally")}
     if kind == "databases" and "allow_file_upload" in known:  # an export uses the field's old name
@@ -152,7 +153,7 @@ def normalise(kind: str, content: Mapping[str, Any]) -> Content:
 
 
 def without_defaults(content: Mapping[str, Any], defaults: Mapping[str, object]) -> Content:
-    """Return the content without fields that are empty or have their default value."""
+    """Return the fields of ``content`` that are not empty and differ from their value in ``defaults``."""
     return {
         key: value
         for key, value in content.items()
@@ -199,9 +200,9 @@ def normalise_dashboard(content: Content) -> None:
 
 
 def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return a mapping from the UUID of each chart to its scope, that is, the charts that a click in it filters.
+    """Return a mapping from the UUID of a chart to its scope, which states the charts that a click in it filters.
 
-    Default scopes, which Superset adds to an export, are left out.
+    Only scopes that differ from the default are returned, because Superset adds default scopes to exports.
     """
     scopes = {
         uuids[int(number)]: entry.get("crossFilters", {}).get("scope", SCOPE_BY_DEFAULT)
@@ -216,13 +217,13 @@ def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int
 
 
 def normalise_filter(native: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return a filter with a scope that names the excluded charts by UUID."""
+    """Return a dashboard filter in which the charts that it does not filter are named by UUID instead of by id."""
     kept = {key: value for key, value in native.items() if key not in ("chartsInScope", "tabsInScope")}
     return {**kept, "scope": name_excluded(kept.get("scope", {}), uuids)}
 
 
 def name_excluded(scope: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return a scope in which the excluded charts are named by UUID and sorted."""
+    """Return the scope of a filter or chart, with its excluded charts named by UUID and sorted."""
     excluded = sorted(uuids.get(chart_id, str(chart_id)) for chart_id in scope.get("excluded", []))
     return {**scope, "excluded": excluded}
 

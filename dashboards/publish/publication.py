@@ -1,4 +1,4 @@
-"""Publish a bundle: import assets that differ, delete assets that are gone, and keep assets of other people."""
+"""Publish a bundle: import new and changed assets, and delete published assets that the bundle no longer has."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Drift:
 
 
 def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
-    """Return how Superset differs from the bundle. Nothing is changed.
+    """Return how the assets in Superset differ from the bundle ``files``. Nothing is changed.
 
-    A chart or dashboard also counts as changed if Superset no longer marks it as managed externally.
+    A chart or dashboard of the bundle also counts as changed if Superset does not mark it as managed externally.
     """
     wanted = read_bundle(files)
     present = read_bundle(unzip_bundle(client.export_assets()))
@@ -73,9 +73,9 @@ def remove_assets(client: PublishingClient, kind: str, assets: list[Asset]) -> N
 def find_owned(client: PublishingClient, wanted: set[AssetKey]) -> set[AssetKey]:
     """Return the assets in Superset that Trailhouse published.
 
-    Trailhouse published an asset if the asset belongs to a database of the bundle and is marked as managed externally.
-    Both conditions are needed: other tools may use the mark too, and people may make charts on Trailhouse's datasets.
-    The databases and datasets of the bundle itself need no mark.
+    An asset was published by Trailhouse if it belongs to a database of the bundle and is marked as managed externally.
+    The database excludes assets that other tools marked. The mark excludes charts that people made on Trailhouse's
+    datasets. Databases and datasets in ``wanted`` need no mark.
     """
     uuids = {key.uuid for key in wanted if key.kind == "databases"}
     database_ids = {row["id"]: row["uuid"] for row in client.read_all("database", "id,uuid") if row["uuid"] in uuids}
@@ -97,7 +97,7 @@ def find_owned(client: PublishingClient, wanted: set[AssetKey]) -> set[AssetKey]
 
 
 def find_owned_dashboards(client: PublishingClient, our_charts: set[int]) -> set[AssetKey]:
-    """Return the externally managed dashboards that show at least one chart, and no chart except ``our_charts``."""
+    """Return the externally managed dashboards that have charts and whose charts are all in ``our_charts``."""
     owned = set()
     for row in client.read_all("dashboard", "id,uuid,is_managed_externally"):
         if row["is_managed_externally"]:

@@ -33,7 +33,10 @@ class Rights:
 
 @dataclass(frozen=True)
 class RightsDrift:
-    """The names of roles and rules that differ from what they should be, such as ``role Stakeholder``."""
+    """The names of roles and rules that Superset lacks, or that are changed or superfluous in Superset.
+
+    A name begins with ``role`` or ``rule``, as in ``role Stakeholder``.
+    """
 
     missing: tuple[str, ...]
     changed: tuple[str, ...]

@@ -25,7 +25,7 @@ STAKEHOLDER_PERMISSIONS = frozenset[Permission](
         ("can_write", "DashboardFilterStateRestApi"),
         ("can_read", "DashboardPermalinkRestApi"),
         ("can_get", "MenuApi"),
-        ("can_read", "SecurityRestApi"),  # gives the CSRF token of forms
+        ("can_read", "SecurityRestApi"),  # allows a page to read the CSRF token that its forms send
         ("can_dashboard", "Superset"),
         ("can_dashboard_permalink", "Superset"),
         ("can_language_pack", "Superset"),
@@ -38,8 +38,8 @@ STAKEHOLDER_PERMISSIONS = frozenset[Permission](
         ("resetmypassword", "UserDBModelView"),
     }
 )
-# A researcher sees all suites, runs SQL as the warehouse's read-only user, and makes charts. The role gets the
-# permissions of these two roles of Superset.
+# A researcher sees all suites, runs SQL as the warehouse's read-only user, and makes charts. The role Researcher gets
+# the permissions of Superset's roles Gamma and sql_lab, except permissions on WITHHELD_FROM_RESEARCHERS.
 RESEARCHER_TEMPLATES = ("Gamma", "sql_lab")
 WITHHELD_FROM_RESEARCHERS = frozenset({"CacheRestApi", "UserRegistrationsRestAPI", "Theme", "RowLevelSecurity"})
 
@@ -47,11 +47,11 @@ WITHHELD_FROM_RESEARCHERS = frozenset({"CacheRestApi", "UserRegistrationsRestAPI
 def plan_roles(
     client: PublishingClient, databases: set[int], datasets: set[int], access: Access
 ) -> dict[str, frozenset[int]]:
-    """Return the ids of the permissions that every role should have, by the role's name.
+    """Return a mapping from the name of every role to the ids of the permissions that the role should have.
 
     ``databases`` and ``datasets`` are the ids of the databases and datasets that Trailhouse published. Each group of
-    the access file has a role. This role has no permission, because it only selects the rows that the members of the
-    group see.
+    the access file has a role without permissions. Row-level security rules refer to this role to select the rows that
+    the group sees.
     """
     permissions = {
         (row["permission"]["name"], row["view_menu"]["name"]): int(row["id"])

@@ -16,12 +16,11 @@ NO_ROW = "1 = 0"
 
 
 def build_rules(managed: set[int], by_suite: set[int], access: Access) -> dict[str, Rule]:
-    """Return the rules that the access file asks for, by name. If the file names no group, there are no rules.
+    """Return the rules that the access file asks for, by name. If the access file has no groups, there are no rules.
 
-    ``managed`` holds the ids of all published datasets. ``by_suite`` holds the ids of the datasets that have a suite
-    column. In the datasets with a suite column, a base rule hides all rows from everybody except administrators,
-    researchers and the members of groups. One more rule per group shows the group only the rows of its suites. In the
-    datasets without a suite column, a base rule hides all rows from everybody except administrators and researchers.
+    ``managed`` holds the ids of all published datasets. ``by_suite`` holds the ids of the published datasets with a
+    column ``suite_id``. Under the rules, administrators and researchers see all rows of all datasets. Members of a
+    group see only the rows of the group's suites, in the datasets ``by_suite``. All other users see no rows.
     """
     if not access.suites_by_group or not managed:
         return {}

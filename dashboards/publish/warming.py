@@ -38,7 +38,7 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class OpeningFilter:
-    """A filter that has a value when its dashboard is opened."""
+    """A filter that has a value when its dashboard is opened, and the ids of the charts that it does not filter."""
 
     clause: Clause
     excluded_charts: frozenset[int]
@@ -46,7 +46,7 @@ class OpeningFilter:
 
 @dataclass(frozen=True)
 class DashboardChart:
-    """A chart on a dashboard, with the titles and ids of both."""
+    """A chart on a dashboard: the ids and the titles of the chart and of the dashboard."""
 
     dashboard_id: int
     dashboard: str
@@ -88,7 +88,7 @@ def warm_dashboards(
 def list_charts(client: PublishingClient, datasets: set[int]) -> list[DashboardChart]:
     """Return the charts that read ``datasets``. A chart is returned once for each dashboard that shows it.
 
-    Charts and dashboards that Superset does not mark as managed externally are left out.
+    Only charts and dashboards that Superset marks as managed externally are returned.
     """
     owned = {
         row["id"]

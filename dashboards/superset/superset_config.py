@@ -164,7 +164,8 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Sup
 ) -> tuple[Any, dict[str, Any]]:
     """Return the URL and the parameters with which Superset opens a connection.
 
-    For the connection to the warehouse, the URL gets the real address and the reader's password.
+    For connections to the warehouse, the URL gets the real address, and the name and password of the read-only user.
+    For other connections, the URL and the parameters are returned unchanged.
     """
     if uri.host != WAREHOUSE_HOST:
         return uri, params
@@ -185,10 +186,11 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Sup
 
 
 def find_warehouse() -> tuple[str, str, str]:
-    """Return URL, read-only user and password of the configured server, or else of the embedded server.
+    """Return the URL of the warehouse, and the name and password of its read-only user.
 
-    The embedded server is started if it does not run. Raises CalledProcessError or TimeoutExpired if the start command
-    fails, and RuntimeError if the server has no record after the start command.
+    The warehouse is the configured ClickHouse server. If no server is configured, it is the embedded server, which is
+    started if it does not run. Raises CalledProcessError or TimeoutExpired if the start command fails. Raises
+    RuntimeError if the embedded server has no record ``server.json`` after the start command.
     """
     url = os.environ.get("TRAILHOUSE_WAREHOUSE_URL")
     if url is not None:

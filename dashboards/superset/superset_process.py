@@ -43,10 +43,10 @@ _HEALTH_SECONDS = 10.0
 
 
 def ensure_superset(installation: SupersetInstallation, port: int) -> str:
-    """Return the URL of Superset. If Superset does not run, it is prepared and started.
+    """Return the URL of Superset. If Superset does not run, its metadata is prepared and it is started.
 
-    If ``port`` is 0, a free port is chosen. If two callers call this function at once, both get the same server. Raises
-    UsageError if Superset's environment is missing or the port is taken. Raises UnreachableError if Superset does not
+    If ``port`` is 0, a free port is chosen. Two simultaneous calls return the URL of the same server. Raises UsageError
+    if Superset's Python environment is missing or the port is taken. Raises UnreachableError if Superset does not
     start.
     """
     if (url := find_superset(installation)) is not None:
@@ -81,10 +81,10 @@ def stop_superset(installation: SupersetInstallation) -> bool:
 
 
 def prepare_superset(installation: SupersetInstallation) -> None:
-    """Update Superset's metadata database, unless nothing has changed since the last successful update.
+    """Update Superset's metadata database if one of four files has changed since the last successful update.
 
-    The update depends on the locked package versions, the configuration, the program of the update and the password of
-    the administrator. Raises UnreachableError with the last line of the update's log if the update fails.
+    These files are the list of package versions, Superset's configuration, the program that makes the update, and the
+    password of the administrator. Raises UnreachableError with the last line of the update's log if the update fails.
     """
     mark = installation.directory / "prepared"
     inputs = (LOCK_FILE, CONFIGURATION_FILE, _PREPARE_PROGRAM, installation.admin_password_file)

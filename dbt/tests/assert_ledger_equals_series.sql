@@ -1,5 +1,5 @@
--- A returned row is a checkpoint whose number of scores in the series differs from the number in the ledger.
--- Its series are out of date, or rows were lost or duplicated.
+-- A returned row is a checkpoint whose number of scores in `int_token_series` differs from the number in the
+-- ledger. Either the rows of `int_token_series` are out of date, or rows were lost or duplicated.
 with
     series_count as (
         select model_id, corpus_id, step, count() as series_score_count

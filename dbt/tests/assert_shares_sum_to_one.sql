@@ -1,4 +1,5 @@
--- A returned row is a convention, model, corpus and start whose four shares do not sum to 1.
+-- A combination of convention, model, corpus and start of the trend fit is returned if its shares of tokens
+-- in the trend categories do not sum to 1, or if it does not have four categories.
 select
     convention_id,
     model_id,

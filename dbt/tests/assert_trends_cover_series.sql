@@ -1,5 +1,5 @@
--- A returned row is a convention, model, corpus and start whose number of trends differs from the number of
--- tokens with a series that reaches the start.
+-- A combination of convention, model, corpus and start of the trend fit is returned if its number of trends
+-- differs from the number of tokens that have scores at or after this start.
 with
     expected as (
         select

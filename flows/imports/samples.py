@@ -47,7 +47,7 @@ UNKNOWN_WEIGHTS = "0" * 64
 
 @dataclass(frozen=True)
 class CheckpointSamples:
-    """The samples files that one harness run wrote about one checkpoint. ``files`` gives the task of each file."""
+    """The samples files that one harness run wrote about one checkpoint. ``files`` maps each file to its task."""
 
     model_id: str
     step: int
@@ -105,7 +105,10 @@ class SamplesImport:
             self.report.option_count += load_evaluations(self._client, finished, self._scoring_run_id)
 
     def _read(self, file: Path, task_name: str, samples: CheckpointSamples) -> EvaluationScores | None:
-        """Register the task of a samples file. Returns the scores in the file; None if there is nothing to import."""
+        """Register the task of a samples file, and return the scores in the file.
+
+        Returns None if the task is not multiple choice, or if the evaluation was imported before.
+        """
         settings = read_sample_settings(samples.result_file, task_name)
         items = read_samples(file, settings)
         if not items:
@@ -161,7 +164,7 @@ class SamplesImport:
 
 
 def name_tokenizer(directory: Path | None) -> str:
-    """Return the tokenizer_id of the tokenizer in a directory; empty if no directory is known.
+    """Return the tokenizer_id of the tokenizer in a directory. If ``directory`` is None, return an empty text.
 
     Raises BadInputError if no tokenizer can be loaded from the directory.
     """
@@ -174,9 +177,9 @@ def name_tokenizer(directory: Path | None) -> str:
 
 
 def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) -> list[tuple[int, int]] | None:
-    """Return (tokens of the prompt, tokens of the option) for every option of every item, in order.
+    """Return (token count of the prompt, token count of the option) for every option of every item, in order.
 
-    Returns None if no tokenizer is known. Raises BadInputError if no tokenizer can be loaded from the directory.
+    Returns None if ``directory`` is None. Raises BadInputError if no tokenizer can be loaded from the directory.
     """
     if directory is None:
         return None
@@ -190,7 +193,7 @@ def count_option_tokens(items: Sequence[SampledItem], directory: Path | None) ->
 def build_scores(
     task_id: str, settings: SampleSettings, items: Sequence[SampledItem], token_counts: list[tuple[int, int]] | None
 ) -> pa.RecordBatch:
-    """Return the rows of raw_option_score for one samples file. Token counts are 0 if they are unknown."""
+    """Return the rows of raw_option_score for one samples file. Without ``token_counts``, all counts are 0."""
     counts = iter(token_counts) if token_counts is not None else None
     rows = []
     for item in items:

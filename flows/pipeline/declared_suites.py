@@ -1,4 +1,4 @@
-"""This module finds suites by name: first in the user's own declarations, then in those that come with Trailhouse."""
+"""This module finds suites by name: first in the user's own declarations, then in the declarations of Trailhouse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trailhouse.models.checkpoints.suite import Suite, find_suite, packaged_suit
 
 
 def suite_directories(settings: Settings) -> list[Path]:
-    """Return the directories of suite declarations: first the user's own, then the one of Trailhouse.
+    """Return the directories of suite declarations: first the user's directory, then Trailhouse's directory.
 
     If both directories declare a suite of the same name, the declaration in the user's directory is used.
     """

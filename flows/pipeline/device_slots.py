@@ -31,7 +31,7 @@ def hold_device_slots(devices: Sequence[str], data_directory: Path) -> Iterator[
     directory = data_directory / "device-slots"
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        for name in names:  # sorted, because processes that lock in the same order never wait for each other
+        for name in names:  # sorted, because processes that lock in the same order cannot deadlock
             stack.enter_context(FileLock(directory / f"{name}.lock", mode=LOCK_MODE))
         yield
 

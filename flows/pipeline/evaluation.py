@@ -59,7 +59,7 @@ class TaskEvaluation:
         return Partition("raw_option_score", (("model_id", checkpoint.model_id), ("step", checkpoint.step)))
 
     def list_missing(self, client: Client, checkpoint: Checkpoint, units: Sequence[Evaluation]) -> list[Evaluation]:
-        """Return those of ``units`` whose evaluation key is not in the ledger."""
+        """Return the evaluations in ``units`` whose evaluation keys are not in the ledger."""
         ledger = read_evaluation_keys(client, self.suite_id, (checkpoint.model_id, checkpoint.step))
         return [unit for unit in units if ledger.get(unit.ledger_key) != unit.evaluation_key]
 
@@ -68,7 +68,7 @@ class TaskEvaluation:
         return f"task {unit.task_id}, {unit.shot_count} shots, seed {unit.seed}"
 
     def count_steps(self, unit: Evaluation) -> int:
-        """Return the number of options in the task of an evaluation."""
+        """Return the number of options in the task of an evaluation, which the progress bar counts."""
         return sum(len(item.options) for item in self.tasks[unit.task_id].items)
 
     @contextmanager

@@ -47,7 +47,7 @@ class Wording:
 
 @dataclass(frozen=True)
 class InsertedUnit:
-    """A unit whose rows and ledger entry are in the warehouse."""
+    """A unit of work (one corpus, or one task with its shots and seed) whose rows and ledger entry are stored."""
 
     row_count: int
     token_count: int
@@ -78,16 +78,16 @@ class KindOfWork(Protocol[UnitT]):
         """Return the partition that holds the rows of a checkpoint. Only one worker at a time may write to it."""
 
     def list_missing(self, client: Client, checkpoint: Checkpoint, units: Sequence[UnitT]) -> list[UnitT]:
-        """Return those of ``units`` that have no entry in the ledger now."""
+        """Return the units of work in ``units`` whose keys are not in the ledger at this moment."""
 
     def name_unit(self, unit: UnitT) -> str:
-        """Return the name of a unit for error messages; empty if a checkpoint has only one unit."""
+        """Return the name of a unit of work for error messages; an empty text if a checkpoint has only one unit."""
 
     def count_steps(self, unit: UnitT) -> int:
-        """Return the number of steps of a unit for the progress bar: its positions or options, not optimizer steps."""
+        """Return how many steps a unit of work has in the progress bar: positions of a corpus or options of a task."""
 
     def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> AbstractContextManager[RunUnit[UnitT]]:
-        """Prepare a loaded model, and yield a function that runs the model on a unit.
+        """Prepare a loaded model, and yield a function that runs the model on a unit of work.
 
         The yielded function raises BadInputError or UsageError if the model cannot be run on the unit. The pipeline
         then continues with the next unit.
@@ -96,7 +96,7 @@ class KindOfWork(Protocol[UnitT]):
     def insert(
         self, client: Client, results: Iterable[UnitResult[UnitT]], scoring_run_id: UUID
     ) -> Iterator[InsertedUnit]:
-        """Insert the rows of each unit, then its ledger entry, and then yield the unit.
+        """Insert the rows of the units of work, then their ledger entries, and yield an InsertedUnit for each unit.
 
         A unit whose batches raise UnitFailedError is left out.
         """

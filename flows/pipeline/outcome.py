@@ -1,4 +1,4 @@
-"""The outcome of a checkpoint in a run: the inserted units, the failures, and the number of units of other workers."""
+"""The outcome of a checkpoint in a run: which units of work were inserted, failed, or were done by other workers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 
 @dataclass(frozen=True)
 class Failure:
-    """The error by which a checkpoint, or one unit of a checkpoint, failed."""
+    """The error by which the work on a checkpoint, or one unit of this work, failed."""
 
     error: BaseException
     unit_name: str = ""
 
     @property
     def message(self) -> str:
-        """The message of the error. If the failure concerns one unit, the unit's name precedes the message."""
+        """The message of the error. If the failure concerns one unit of work, the unit's name precedes the message."""
         message = self.error.message if isinstance(self.error, TrailhouseError) else describe_error(self.error)
         return f"{self.unit_name}: {message}" if self.unit_name else message
 
@@ -48,12 +48,12 @@ class CheckpointOutcome:
 
     @property
     def computed(self) -> list[InsertedUnit]:
-        """The inserted units on which the model was run. Units with copied rows are left out."""
+        """The inserted units of work for which the model was run. Units whose rows were copied are left out."""
         return [unit for unit in self.inserted if not unit.is_copied]
 
     @property
     def failed_count(self) -> int:
-        """Number of planned units that neither this run nor another worker did."""
+        """Number of planned units of work that neither this run nor another worker has finished."""
         return self.planned_count - len(self.inserted) - self.elsewhere_count
 
     def describe_state(self, wording: Wording) -> str:

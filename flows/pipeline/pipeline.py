@@ -51,7 +51,8 @@ class PipelineSteps:
     def closing(self) -> Iterator[None]:
         """Wait at the end of the block until all rows are inserted.
 
-        If the block ends by an error or Ctrl-C, the run is marked as interrupted, and rows are not waited for.
+        If the block ends by an error or Ctrl-C, the run is marked as interrupted, and the method does not
+        wait for the rows.
         """
         try:
             yield
@@ -84,7 +85,7 @@ class Pipeline(Generic[UnitT]):
 def make_pipeline(
     kind: KindOfWork[UnitT], address: WarehouseAddress, sources: Mapping[str, CheckpointSource], settings: Settings
 ) -> Pipeline[UnitT]:
-    """Return the pipeline of a run, with the options that the settings state."""
+    """Return the pipeline of a run, with the data directory and the checkpoint cache that ``settings`` name."""
     cache = CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes)
     return Pipeline(kind, address, settings.data_directory, cache, sources)
 

@@ -160,7 +160,7 @@ def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
 
 
 def register_corpus(client: Client, corpus: Corpus) -> bool:
-    """Write a corpus and its documents to the warehouse, unless it has them already.
+    """Write a corpus and its documents to the warehouse, unless the warehouse has them already.
 
     Returns whether anything was written.
     """

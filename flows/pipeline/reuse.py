@@ -1,6 +1,6 @@
 """This module copies scores from one checkpoint to another checkpoint with the same score key.
 
-No model runs for scores that are copied.
+The model of the second checkpoint is then not run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ScoringPlan = tuple[Checkpoint, ScoredPartition]
 
 @dataclass(frozen=True)
 class CopyPlan:
-    """The plan to fill a checkpoint's partition with the scores of a checkpoint that has the same score key."""
+    """The plan to copy the scores of a checkpoint to another checkpoint that has the same score key."""
 
     scored: ScoredPartition
     origin: tuple[str, int]
@@ -53,7 +53,7 @@ def split_reusable(
 def copy_reusable(address: WarehouseAddress, copies: Sequence[CopyPlan]) -> list[CheckpointOutcome]:
     """Copy scores as each plan in ``copies`` states, and return the outcomes in the order of the plans.
 
-    If the origin of a plan has no scores, the outcome of this plan holds the error.
+    If the checkpoint from which a plan copies has no scores, the outcome of this plan holds the error.
     """
     outcomes = [CheckpointOutcome(copy.scored.model_id, copy.scored.step, planned_count=1) for copy in copies]
     if not copies:

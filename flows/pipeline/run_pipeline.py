@@ -57,7 +57,7 @@ def work_on_checkpoint(
     work: CheckpointWork[UnitT],
     pipeline: Pipeline[UnitT],
 ) -> bool:
-    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds the claim."""
+    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds its claim."""
     return do_claimed_work(work, pipeline)
 
 
@@ -119,7 +119,7 @@ def run_tasks(
 
 
 def tell_about_waiting(held_count: int, participle: str) -> None:
-    """Tell the user and the run's log for how many checkpoints other workers hold the claims."""
+    """Report to the user and to the run's log that ``held_count`` checkpoints are claimed by other workers."""
     message = (
         f"waiting for {held_count} checkpoints that other workers hold; claims of crashed workers expire within"
         f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"

@@ -26,10 +26,10 @@ UnitT = TypeVar("UnitT")
 def report_run(
     pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome], started_at: datetime, done_count: int
 ) -> None:
-    """Record a run, store a table of its checkpoints as a Prefect artifact, and raise an error if any unit failed.
+    """Record a run, store a table of its checkpoints as a Prefect artifact, and raise an error if anything failed.
 
-    ``done_count`` is the number of units that were in the ledger when the run began. The raised errors are those of
-    ``raise_failures``.
+    ``done_count`` is the number of units of work that were in the ledger when the run began. The raised errors are
+    those of ``raise_failures``.
     """
     record_run(pipeline, outcomes, started_at)
     leave_table(pipeline.kind.wording, outcomes)
@@ -67,7 +67,7 @@ def record_run(pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome],
 
 
 def measure_speed(outcomes: Sequence[CheckpointOutcome]) -> float:
-    """Return how many tokens the models scored per second of running. Copied units do not count."""
+    """Return how many tokens the models scored per second of their running time. Copied scores do not count."""
     run_seconds = sum(outcome.run_seconds for outcome in outcomes)
     token_count = sum(unit.token_count for outcome in outcomes for unit in outcome.computed)
     return token_count / run_seconds if run_seconds else 0.0
@@ -104,7 +104,7 @@ def describe_outcome(wording: Wording, outcome: CheckpointOutcome) -> dict[str, 
 
 
 def find_mean_log_prob(inserted: Sequence[InsertedUnit]) -> float | None:
-    """Return the mean log-probability, in nats, of a checkpoint that has exactly one inserted unit.
+    """Return the mean log-probability, in nats, of a checkpoint that has exactly one inserted unit of work.
 
     Returns None if the checkpoint has no inserted unit or several, or if the mean of the unit is unknown.
     """
@@ -112,7 +112,7 @@ def find_mean_log_prob(inserted: Sequence[InsertedUnit]) -> float | None:
 
 
 def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done_count: int) -> None:
-    """Raise an error if any checkpoint or unit failed. The error names all failures.
+    """Raise an error if any checkpoint or unit of work failed. The error names all failures.
 
     ``done_count`` is the number of units that were done before the run. If any unit was done before or during the run,
     PartialError is raised. If no unit was done and there is one error, this error is raised. If no unit was done and

@@ -51,12 +51,12 @@ class CorpusScoring:
         checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
         units: Sequence[ScoredPartition],
     ) -> list[ScoredPartition]:
-        """Return those of ``units`` whose score key is not in the ledger."""
+        """Return the partitions in ``units`` whose score keys are not in the ledger."""
         ledger = read_score_keys(client, self.corpus_id)
         return [unit for unit in units if ledger.get((unit.model_id, unit.step)) != unit.score_key]
 
     def name_unit(self, unit: ScoredPartition) -> str:  # noqa: ARG002  # of the protocol
-        """Return an empty name, because messages need no unit name if a checkpoint has only one unit."""
+        """Return an empty text. A checkpoint has only one unit of work, so messages need no name for the unit."""
         return ""
 
     def count_steps(self, unit: ScoredPartition) -> int:
@@ -69,7 +69,7 @@ class CorpusScoring:
         model: PreTrainedModel,
         checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
     ) -> Iterator[RunUnit[ScoredPartition]]:
-        """Yield a function that scores the corpus with the model, using the context length and stride of the unit."""
+        """Yield a function that scores the corpus with the model. Each unit states the context length and stride."""
 
         def run_unit(unit: ScoredPartition, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
             settings = replace(self.settings, **unit.window)  # type: ignore[arg-type]  # both values are integers

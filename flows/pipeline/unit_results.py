@@ -1,6 +1,6 @@
 """This module defines a queue between two threads: one thread runs a model, the other thread inserts the model's rows.
 
-The queue holds only a few batches, so that the rows of a unit do not have to fit in memory all at once.
+The queue holds only a few batches, so that the rows of a unit of work do not have to fit in memory all at once.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ QUEUE_POLL_SECONDS = 0.2
 
 
 class UnitFailedError(Exception):
-    """Raised to the reader of a unit's rows if the model did not finish the unit. The rows must then be dropped."""
+    """Raised in the thread that reads the rows of a unit of work if the model failed. The thread must drop the rows."""
 
 
 @dataclass(frozen=True)
 class _UnitEnd:
-    """Entry of the queue that marks the end of a unit's batches."""
+    """Entry of the queue that marks the last batch of a unit of work."""
 
     run_seconds: float
 
 
 @dataclass
 class UnitResult(Generic[UnitT]):
-    """The rows of one unit, which arrive while the model runs."""
+    """The rows of one unit of work, for example of one task. They arrive while the model runs."""
 
     unit: UnitT
     started_at: datetime
@@ -46,7 +46,7 @@ class UnitResult(Generic[UnitT]):
 
 
 class UnitResults(Generic[UnitT]):
-    """The results of a checkpoint's units. One thread runs the model and adds rows; another reads and inserts them."""
+    """The rows of a checkpoint's units of work. One thread runs the model and adds rows; another inserts them."""
 
     def __init__(self) -> None:
         self._queue: Queue[UnitResult[UnitT] | pa.RecordBatch | _UnitEnd | BaseException | None] = Queue(QUEUED_BATCHES)
@@ -54,7 +54,7 @@ class UnitResults(Generic[UnitT]):
         """The Future of the thread that reads and inserts the results; None before that thread is started."""
 
     def begin(self, unit: UnitT, started_at: datetime) -> None:
-        """Start the result of a unit. Batches that are added from now on are the rows of this unit."""
+        """Start the result of a unit of work. Batches that are added from now on are the rows of this unit."""
         self._put(UnitResult(unit, started_at))
 
     def put(self, batch: pa.RecordBatch) -> None:
@@ -76,7 +76,7 @@ class UnitResults(Generic[UnitT]):
         self._put(error)
 
     def read(self) -> Iterator[UnitResult[UnitT]]:
-        """Yield the result of each unit. If ``close`` was called with an error, this error is raised."""
+        """Yield the result of each unit of work. If ``close`` was called with an error, this error is raised."""
         while (item := self._queue.get()) is not None:
             if isinstance(item, UnitResult):
                 item.batches = self._read_batches(item)
@@ -93,7 +93,7 @@ class UnitResults(Generic[UnitT]):
         result.run_seconds = item.run_seconds
 
     def _put(self, item: UnitResult[UnitT] | pa.RecordBatch | _UnitEnd | BaseException | None) -> None:
-        """Wait until the queue has room, and add an item. If the insertion has ended, the item is dropped."""
+        """Wait until the queue has room, and add an item. If the inserting thread has ended, drop the item."""
         while self.insertion is None or not self.insertion.done():
             with suppress(Full):
                 self._queue.put(item, timeout=QUEUE_POLL_SECONDS)

@@ -35,7 +35,7 @@ UnitT = TypeVar("UnitT")
 
 @dataclass(frozen=True)
 class CheckpointWork(Generic[UnitT]):
-    """A checkpoint, the units that the ledger lacked when the run began, and the outcome of the work."""
+    """A checkpoint, the units of work that the ledger lacked when the run began, and the outcome of the work."""
 
     checkpoint: Checkpoint
     units: Sequence[UnitT]
@@ -43,7 +43,7 @@ class CheckpointWork(Generic[UnitT]):
 
 
 def plan_work(checkpoint: Checkpoint, units: Sequence[UnitT]) -> CheckpointWork[UnitT]:
-    """Return the work on the units of a checkpoint. Its outcome is empty, because no unit is done yet."""
+    """Return the CheckpointWork for these units of work. Its outcome is empty, because no unit is done yet."""
     return CheckpointWork(checkpoint, units, CheckpointOutcome(checkpoint.model_id, checkpoint.step, len(units)))
 
 
@@ -53,9 +53,9 @@ def find_claim(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> str:
 
 
 def do_claimed_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> bool:
-    """Do the work and fill its outcome. If another worker holds the claim, does nothing and returns False.
+    """Do the work and fill its outcome. If another worker holds the checkpoint's claim, return False and do nothing.
 
-    An error of the checkpoint is raised. An error of a single unit is not raised but stored in the outcome. Raises
+    An error of the checkpoint is raised. An error of a single unit of work is stored in the outcome. Raises
     UsageError if the memory is too small.
     """
     with claim_work(find_claim(work, pipeline), pipeline.data_directory) as claim:
@@ -105,7 +105,7 @@ def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
 
 
 def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list[UnitT]:
-    """Return the units that the ledger lacks now, and store in the outcome how many units another worker has done."""
+    """Return the units that the ledger lacks now, and store in the outcome how many units other workers have done."""
     with connect(pipeline.address) as client:
         missing = pipeline.kind.list_missing(client, work.checkpoint, work.units)
     work.outcome.elsewhere_count = len(work.units) - len(missing) - len(work.outcome.inserted)
@@ -153,9 +153,9 @@ def run_units(
     pipeline: Pipeline[UnitT],
     started_at: datetime,
 ) -> Future[None] | None:
-    """Run a model on units while another thread inserts the rows.
+    """Run a model on units of work while another thread inserts the rows.
 
-    Returns the Future of the other thread's work, which may not be finished. Returns None if there are no units.
+    Returns the Future of the insertion, which may not be finished. Returns None if ``units`` is empty.
     """
     if not units:
         return None
@@ -190,7 +190,7 @@ def run_units(
 
 
 def insert_units(results: UnitResults[UnitT], work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
-    """Write the rows of a checkpoint's units to the warehouse. This function runs in the inserting thread."""
+    """Write the rows of a checkpoint's units of work to the warehouse. This function runs in the inserting thread."""
     with connect(pipeline.address) as client:
         for inserted in pipeline.kind.insert(client, results.read(), pipeline.scoring_run_id):
             work.outcome.inserted.append(inserted)

@@ -84,7 +84,7 @@ def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_se
 
 
 def make_absolute(name: str) -> str:
-    """Return the absolute path of the file or directory ``name``; if there is none, return ``name`` unchanged."""
+    """Return the absolute path of the file or directory ``name``; if it does not exist, return ``name`` unchanged."""
     return str(Path(name).resolve()) if Path(name).exists() else name
 
 

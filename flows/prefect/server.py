@@ -112,8 +112,8 @@ def start_server(command: list[str], port: int, log: Path) -> StartedServer:
 def find_server(settings: Settings) -> str | None:
     """Return the URL of the Prefect server that the environment names.
 
-    If the environment names none, return the URL of the running standing service's server. If there is none, return
-    None.
+    If the environment names no server, return the URL of the standing service's server. If the standing service does
+    not run, return None.
     """
     configured = read_prefect_url()
     if configured is not None:

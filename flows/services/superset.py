@@ -26,7 +26,7 @@ class SupersetAddress:
 
 
 def locate_installation(settings: Settings) -> SupersetInstallation:
-    """Return the local Superset of the data directory, without the variables by which it finds the warehouse.
+    """Return the local Superset of the data directory, without the environment variables for the warehouse.
 
     Superset can be found or stopped without these variables, but not started.
     """
@@ -39,7 +39,7 @@ def locate_installation(settings: Settings) -> SupersetInstallation:
 
 
 def describe_installation(settings: Settings) -> SupersetInstallation:
-    """Return the local Superset of the data directory, with the variables by which it finds the warehouse.
+    """Return the local Superset of the data directory, with the environment variables for the warehouse.
 
     Raises UsageError if a warehouse server is configured without the password of its read-only user.
     """
@@ -58,7 +58,7 @@ def describe_installation(settings: Settings) -> SupersetInstallation:
 
 
 def resolve_superset(settings: Settings) -> SupersetAddress:
-    """Return the address of Superset. Without a configured URL, the local Superset is found or started.
+    """Return the address of the configured Superset. If no URL is configured, find or start the local Superset.
 
     Raises UsageError if a URL is configured without a password, and UnreachableError if the local Superset cannot
     start.
@@ -71,9 +71,10 @@ def resolve_superset(settings: Settings) -> SupersetAddress:
 
 
 def find_running_superset(settings: Settings) -> SupersetAddress | None:
-    """Return the address of the configured Superset. Without a configured URL, return that of the local Superset.
+    """Return the address of the configured Superset. If no URL is configured, return that of the local Superset.
 
     Returns None if no URL is configured and the local Superset does not run. Nothing is started.
+    Raises UsageError if a URL is configured without a password.
     """
     if settings.superset_url is not None:
         return configured_superset(settings, settings.superset_url)

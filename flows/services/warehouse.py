@@ -8,7 +8,7 @@ from trailhouse.warehouse.connection import WarehouseAddress
 
 
 def resolve_address(settings: Settings) -> WarehouseAddress:
-    """Return the address of the warehouse. Without a configured URL, the embedded server is found or started.
+    """Return the address of the configured warehouse. If no URL is configured, find or start the embedded server.
 
     Raises UsageError if the configured URL is malformed, and UnreachableError if the embedded server cannot start.
     """

@@ -52,7 +52,7 @@ class Engine:
         self.timezone = self._keeper.run("SELECT timezone()")[0].decode().strip()
 
     def acquire(self, *, is_readonly: bool) -> Handle:
-        """Return an idle or new handle. No statement on a read-only handle can write or lift this restriction."""
+        """Return an idle or new handle. No statement on a read-only handle can write or end the read-only mode."""
         with self._lock:
             if self._idle[is_readonly]:
                 return self._idle[is_readonly].pop()
@@ -64,7 +64,7 @@ class Engine:
     def release(self, handle: Handle, *, is_clean: bool) -> None:
         """Take back a handle from ``acquire``.
 
-        ``is_clean`` is true if no statement failed on the handle or changed the handle's state.
+        ``is_clean`` is true if every statement on the handle succeeded and left the handle's state unchanged.
         A clean handle is kept for later statements if the pool has room. Any other handle is closed.
         """
         if is_clean:
@@ -76,7 +76,7 @@ class Engine:
         handle.close()
 
     def kill(self, query_id: str) -> None:
-        """Ask the engine to stop the query to which the client gave this id. The call does not wait until it stops."""
+        """Ask the engine to stop the query with this client's query id. The call does not wait for its end."""
         condition = f"{QUERY_ID_EXPRESSION} = {quote_literal(query_id)}"
         handle = self.acquire(is_readonly=False)
         try:

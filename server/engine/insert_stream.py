@@ -70,7 +70,7 @@ class InsertStream:
     def cancel(self) -> None:
         """Stop the INSERT. Rows that the engine has not committed yet are lost."""
         if self._thread is not None and self._thread.is_alive():
-            # kill the query first, because the engine commits the rows written so far when the pipe is closed
+            # kill the query before the pipe is closed, because closing makes the engine commit the rows written so far
             with contextlib.suppress(ServerError):
                 self._engine.kill(self._execution.query_id)
         self._join()

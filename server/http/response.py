@@ -42,7 +42,7 @@ _CONTENT_TYPES = {
 
 
 def content_type(output_format: str | None) -> str:
-    """Return the media type that ClickHouse gives to a format; None stands for a response without rows."""
+    """Return ClickHouse's media type for an output format. If ``output_format`` is None, the response has no rows."""
     if output_format is None:
         return "text/plain; charset=UTF-8"
     if output_format.startswith(("TabSeparated", "TSV")):

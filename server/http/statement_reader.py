@@ -35,7 +35,7 @@ class StatementReader:
         self._rows = b""
 
     async def read(self) -> Statement | InsertHead:
-        """Return the request's statement. For an INSERT whose rows follow in the body, return only its head.
+        """Return the request's statement. If the rows of an INSERT follow in the body, return the SQL before them.
 
         Raises ServerError if the statement is too long or forbidden, or if the request has several statements.
         """

@@ -149,7 +149,7 @@ def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
 
 
 def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int) -> None:
-    """Refuse a table structure that is computed or has default expressions, because the engine runs expressions."""
+    """Refuse a table structure that is computed or has default expressions, because the engine runs them."""
     name = read_identifier(text, tokens[index]).lower()
     before = tokens[index - 1].written_in(text).upper() if index else b""
     # VALUES is a table function only after a comma or a word such as FROM; elsewhere it begins the rows of an INSERT

@@ -30,9 +30,10 @@ Explanation = tuple[str, str]  # the problem, and a hint what to do
 
 
 class Declaration(BaseModel):
-    """Base class of declarations. Unknown fields are refused. Values are not converted, so "12" is not a number.
+    """Base class of pydantic models for YAML declarations. Unknown fields are refused.
 
-    A field with a list must have the type ``tuple[X, ...]``, because lists are read as tuples.
+    Values are not converted, so "12" is not a number. YAML lists are read as tuples, so a field that holds a list must
+    have the type ``tuple[X, ...]``.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -53,10 +54,9 @@ def list_field_names(model: type[BaseModel]) -> set[str]:
 
 
 def mistake(problem: str, hint: str, *field: str | int) -> PydanticCustomError:
-    """Return an error about a declaration. Validators raise this error.
+    """Return an error about a declaration, which a pydantic validator can raise.
 
-    ``field`` is the path from the validated value to the wrong field. It is empty if the validated value itself is
-    wrong.
+    ``field`` is the path to the wrong field within the validated value. If the whole value is wrong, it is empty.
     """
     return PydanticCustomError("mistake", "{problem}", {"problem": problem, "hint": hint, "field": field})
 
@@ -83,8 +83,8 @@ PositiveCount = Annotated[int, Field(ge=1)]
 def read_declaration(path: Path, model: type[Model]) -> Model:
     """Read a YAML file and return its content as an instance of ``model``.
 
-    The first mistake raises BadInputError "FILE, line N, FIELD: problem". Mistakes are a file that cannot be read, is
-    not YAML or is too large, and a field that is unknown, missing, repeated or wrong.
+    Raises BadInputError "FILE, line N, FIELD: problem" about the first mistake. A mistake is that the file cannot be
+    read, is too large or is not YAML, or that one of its fields is unknown, missing, repeated or wrong.
     """
     return parse_declaration(path, read_declaration_text(path), model)
 
@@ -92,9 +92,8 @@ def read_declaration(path: Path, model: type[Model]) -> Model:
 def parse_declaration(path: Path, text: str, model: type[Model], *, heirs: str = "", shared: str = "") -> Model:
     """Parse a YAML text and return its content as an instance of ``model``. Errors name the file ``path``.
 
-    ``heirs`` is the name of a field that holds a list of mappings. ``shared`` is the name of a field that holds one
-    mapping. If a mapping of the list lacks a field, it gets the field from the shared mapping. Raises BadInputError
-    like ``read_declaration``.
+    ``heirs`` names a top-level field that holds a list of mappings. ``shared`` names a top-level field that holds one
+    mapping, with default values for the mappings of the list. Raises BadInputError like ``read_declaration``.
     """
     root = _compose(path, text)
     _inherit(root, heirs, shared)
@@ -217,10 +216,10 @@ def _read_scalar(node: yaml.Node) -> str | int | float | bool | None:
 
 
 def _explain(error: ErrorDetails) -> tuple[Explanation, Location, Location]:
-    """Return (problem and hint, location, field) for a pydantic error.
+    """Return three parts of a pydantic error: (problem, hint), ``location`` and ``field``.
 
-    ``location`` is pydantic's path from the document to a value. ``field`` is the path from this value to the wrong
-    field. It is empty if the value itself is wrong.
+    ``location`` is the path, in pydantic's notation, from the whole document to the value that pydantic refused.
+    ``field`` is the path to the wrong field within this value. If the whole value is wrong, ``field`` is empty.
     """
     location, context = error["loc"], error.get("ctx", {})
     if error["type"] == "mistake":
@@ -257,12 +256,12 @@ def _explain_value(error: ErrorDetails) -> Explanation:
 
 
 def _find_field(root: yaml.Node | None, location: Location, field: Location) -> tuple[int, str]:
-    """Return the line number and the full name of the field at ``location`` followed by ``field``.
+    """Return the line number and the full name of the field whose path is ``location`` followed by ``field``.
 
     If the field is missing, the line number is the line of the mapping that lacks the field.
 
-    ``location`` also contains labels that pydantic adds for the members of a union. These labels are skipped, because
-    no YAML node belongs to them.
+    Pydantic adds labels for the members of a union to ``location``. These labels are skipped, because no YAML node
+    belongs to them.
     """
     node, found = root, []
     for part in location:

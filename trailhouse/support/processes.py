@@ -71,10 +71,10 @@ def start_service(
 def wait_until_ready(
     process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, name: str, seconds: float, log: Path
 ) -> None:
-    """Wait until a service that was just started answers. The service may run on after this process has ended.
+    """Wait until a service that was just started answers. The service may outlive the current process.
 
     Raises UnreachableError with the last line of ``log`` if the service ends before it answers. If the service does not
-    answer within ``seconds``, it is killed and the same error is raised.
+    answer within ``seconds``, the service is killed and UnreachableError is raised too.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -106,7 +106,7 @@ def end_service(pid: int, *, name: str, seconds: float) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process is running. If a child of this process has ended, it does not count as running."""
+    """Return whether a process is running. An ended child of the current process counts as not running."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:

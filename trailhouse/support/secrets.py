@@ -39,8 +39,8 @@ def ensure_secret(path: Path, byte_count: int = 24) -> None:
 def read_secret(path: Path, how_to_make_it: str) -> str:
     """Return the secret that a file holds.
 
-    Raises UsageError if the file is missing, empty or readable by other users. ``how_to_make_it`` says how
-    to make the file, for the hint of the error.
+    Raises UsageError if the file is missing, empty or open to other users. ``how_to_make_it`` says how to create the
+    file, and is a part of the hint.
     """
     try:
         mode = path.stat().st_mode

@@ -47,7 +47,7 @@ FINDING_COLUMNS = (
 
 
 def read_scored_identities(client: Client, suite_id: str) -> dict[tuple[str, int], frozenset[tuple[str, str, str]]]:
-    """Return from which weights, configurations and tokenizers the complete scores of a suite were computed.
+    """Return the weights, configurations and tokenizers from which the complete scores of a suite were computed.
 
     The result has a set of (weights_sha256, config_sha256, tokenizer_id) for each (model_id, step).
     """

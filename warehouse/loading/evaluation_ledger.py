@@ -95,9 +95,9 @@ def read_evaluation_keys(
 
     If ``checkpoint`` is given as (model_id, step), only evaluations of this checkpoint are returned.
 
-    An evaluation is complete if its ledger row is marked as complete and all of its option scores are stored. The mark
-    is not enough, because two processes that add evaluations to one checkpoint at the same time may remove each other's
-    scores. An evaluation whose scores were removed is repeated.
+    An evaluation is complete if its ledger row is marked as complete and all of its option scores are stored. Both
+    conditions are needed, because two processes that add evaluations to one checkpoint at the same time may remove each
+    other's scores. An evaluation whose scores were removed is repeated.
     """
     condition = "startsWith(model_id, {prefix:String})"
     parameters: dict[str, str | int] = {"prefix": f"{suite_id}/"}

@@ -45,7 +45,7 @@ class ScoredPartition:
 
     @property
     def settings_json(self) -> str:
-        """The settings and the window as the JSON text that the ledger stores."""
+        """The settings, the context length and the stride as the JSON text that the ledger stores."""
         return write_canonical_json({**self.settings, **self.window})
 
     @property

@@ -135,7 +135,7 @@ def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str) -> li
 def read_answer_caveats(client: Client, question: Question, values: Mapping[str, str]) -> list[str]:
     """Return the caveats to print with the answer of a question.
 
-    The list is empty if the question names no mart of caveats.
+    The list is empty if the question names no mart that holds caveats.
     """
     if question.caveat_mart is None:
         return []

@@ -127,7 +127,7 @@ class ShardedTable:
     def create_staging_table(self, staging: str) -> list[str]:
         """Return the statements that create a staging table that is sharded like this table.
 
-        Each row is therefore inserted on the shard that keeps the row when the staging table replaces the partition.
+        Each row is therefore inserted on the shard on which it stays when the staging table replaces the partition.
         """
         local = quote_identifier(self.database, staging + LOCAL_SUFFIX)
         return [
@@ -140,8 +140,8 @@ class ShardedTable:
         """Return the statements that replace one partition on every shard by the content of the staging table.
 
         The first statement waits until every replica has all rows of the staging table. If a shard has no rows of the
-        staging table, it drops its rows of the partition. Otherwise old rows could remain after the number of shards
-        changed.
+        staging table, the shard drops its rows of the partition. Otherwise old rows could remain after the number of
+        shards changed.
         """
         on_cluster = f"on cluster {quote_identifier(self.cluster)}"
         source = quote_identifier(self.database, staging + LOCAL_SUFFIX)

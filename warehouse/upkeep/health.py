@@ -17,8 +17,8 @@ from trailhouse.warehouse.schema.migrations import Migration, pending_migrations
 Verdict = Literal["ok", "warning", "problem"]
 
 LITTLE_SPACE_FRACTION = 0.1
-# The ledger states the sum of the log-probabilities of a partition. The sum of the stored scores may differ from it by
-# this much per score, because a sum of floating-point numbers depends on the order of the rows.
+# The ledger states the sum of the log-probabilities of a partition. The sum of the stored scores may differ from this
+# sum by the tolerance times the number of scores, because a floating-point sum depends on the order of the rows.
 SUM_TOLERANCE_NATS_PER_SCORE = 1e-6
 _EXAMPLES = 3
 
@@ -76,7 +76,7 @@ def check_migrations(client: Client, migrations: list[Migration]) -> HealthFindi
 
 
 def check_disk(client: Client) -> HealthFinding:
-    """Check that the fullest disk of the server has free space."""
+    """Check that at least 10 % of the server's fullest disk is free."""
     fullest = "select free_space, total_space from system.disks order by free_space / total_space limit 1"
     free_bytes, total_bytes = read_row(client, fullest)
     found = f"{free_bytes / 1e9:.1f} GB free"

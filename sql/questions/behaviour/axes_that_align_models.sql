@@ -1,7 +1,7 @@
--- On which axis (parameters, tokens seen, training FLOPs or validation perplexity) do the models of a suite
--- have the same loss on a token set? The answer gives, for every axis, the share of the variance of the loss
--- that lies between models at the same place on the axis, lowest first. A low share means that the models
--- agree.
+-- On which horizontal axis (parameters, tokens seen, training FLOPs or validation perplexity) do the models
+-- of a suite have the same loss on a token set? For every axis, the answer gives the share of the loss's
+-- variance that lies between models with nearly the same value on the axis, lowest share first. A low share
+-- means that the models agree.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,5 +1,5 @@
--- How much compute does each model need to reach a validation perplexity? The answer gives the first
--- checkpoint of each model at or below that perplexity.
+-- How much compute does each model need to reach a given validation perplexity? The answer gives the first
+-- checkpoint of each model at or below this perplexity.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter perplexity Float64 = 0: perplexity to reach; 0 is the lowest one that all models reach

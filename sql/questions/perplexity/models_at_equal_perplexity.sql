@@ -1,6 +1,6 @@
 -- Do models with the same validation perplexity also have the same perplexity on a token set, whatever their
--- size? The answer gives the range of the token set's perplexity over models at each level of validation
--- perplexity.
+-- size? For each level of validation perplexity, the answer gives the lowest and the highest perplexity of
+-- the token set among the models.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

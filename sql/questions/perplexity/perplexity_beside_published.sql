@@ -1,5 +1,5 @@
 -- Validation perplexity by fraction of training, for a suite and for the published OPT models. The answer
--- also gives how far each perplexity is above its value at the end of training.
+-- also gives the logarithm of each perplexity divided by the perplexity at the same model's last checkpoint.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter published_suite_id String = opt-published: published suite to show

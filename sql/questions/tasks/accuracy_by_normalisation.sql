@@ -1,4 +1,5 @@
--- How much does the accuracy of the last checkpoints depend on the normalisation of the log-probabilities?
+-- How much does the accuracy of each model's last checkpoint depend on how the log-probabilities of the
+-- options are normalised?
 -- parameter suite_id String = miniature: suite to show
 -- parameter task_set String = all: task or group of tasks
 select

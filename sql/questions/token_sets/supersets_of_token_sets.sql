@@ -1,6 +1,6 @@
--- Has a larger model learned all tokens that a smaller model has learned? The answer gives, for every two
--- models of a suite, the overlap of their sets of tokens in one trend category. By default, the category is
--- stagnated, because the loss of a learned token stagnates.
+-- Has a larger model learned all tokens that a smaller model has learned? For every two models of a suite,
+-- the answer gives the overlap of the sets of tokens that are in one trend category under each model. By
+-- default, the category is stagnated, because the loss of a learned token stagnates.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

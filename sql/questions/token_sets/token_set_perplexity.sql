@@ -1,8 +1,8 @@
--- Perplexity of one token set under every model, beside the 95% interval of random token sets of the same
--- size. The set holds the tokens that are in one trend category under one model, called the set model. Random
--- sets exist only for whole percents of the corpus, so the interval of the nearest percent is taken and then
--- adjusted to the size of the set: the distance of each bound from the corpus perplexity, in ln PPL, is
--- multiplied by the square root of (random set size / set size).
+-- Perplexity of one token set (the tokens in one trend category under one model, the set model) under every
+-- model, beside the 95% interval of random token sets of the same size. Random token sets exist only for
+-- whole percents of the corpus, so the interval is taken from the nearest percent. To adjust the interval to
+-- the size of the token set, the distance of each bound from the corpus perplexity, in ln PPL, is multiplied
+-- by the square root of (random set size / token set size).
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,8 +1,8 @@
--- Which token sets have another perplexity than random token sets? The answer gives the perplexity of each
--- token set under the last checkpoint of each model, with the 95% interval of random token sets of the same
--- size. Random sets exist only for whole percents of the corpus, so the interval of the nearest percent is
--- taken and then adjusted to the size of the set: the distance of each bound from the corpus perplexity, in
--- ln PPL, is multiplied by the square root of (random set size / set size).
+-- Which token sets have another perplexity than random token sets of the same size? The answer gives the
+-- perplexity of each token set under the last checkpoint of each model, with the 95% interval of random token
+-- sets of the nearest whole percent of the corpus. To adjust the interval to the size of the token set, the
+-- distance of each bound from the corpus perplexity, in ln PPL, is multiplied by the square root of (random
+-- set size / token set size).
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,5 +1,5 @@
--- Which tokens does a model forget most? The answer lists the tokens whose perplexity rises significantly, by
--- the size of the rise.
+-- Which tokens does a model forget most? The answer lists the tokens whose perplexity rises significantly,
+-- largest rise first.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

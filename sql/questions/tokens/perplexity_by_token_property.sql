@@ -1,5 +1,5 @@
 -- On which kinds of tokens do larger models improve? The answer gives the perplexity under the last
--- checkpoints, by word class or another property of the tokens.
+-- checkpoint of each model, by word class or another property of the tokens.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter property String = word class: property: word class, word part, position or frequency

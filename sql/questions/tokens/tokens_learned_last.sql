@@ -1,5 +1,5 @@
--- Which tokens does a model learn last? The answer orders tokens by the step at which their perplexity falls
--- to a bound and then stays at or below the bound.
+-- Which tokens does a model learn last? The answer gives the first step from which the perplexity of each
+-- token stays at or below a bound, latest step first.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
@@ -13,8 +13,8 @@ with
         where suite_id = {suite_id:String}
     ),
 
-    -- A token is learned at the checkpoint that follows the token's last checkpoint with a perplexity
-    -- above the bound.
+    -- learned_at is the index of the first checkpoint from which the perplexity of the token stays at or
+    -- below the bound.
     learned as (
         select
             document_id,

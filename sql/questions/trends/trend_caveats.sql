@@ -1,5 +1,6 @@
 -- What should a reader of the trends know about the checkpoints? The answer names models with few
--- checkpoints, with gaps, or with unfinished runs. The answer is empty if there are no such models.
+-- checkpoints, with checkpoints that lack scores, or with unfinished runs. The answer is empty if there are
+-- no such models.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 select model_id, caveat

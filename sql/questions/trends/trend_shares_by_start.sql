@@ -1,5 +1,6 @@
--- Percentage of tokens whose perplexity rises, falls or stagnates from a start to the end of training. The
--- answer gives the percentages for each start, which is the percent of training from which a trend is fitted.
+-- Percentage of tokens in each trend category, such as rising, falling or stagnating perplexity. A trend is
+-- fitted from a start, for example from 10% of training, to the last checkpoint. The answer gives the
+-- percentages for each start.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,6 +1,6 @@
--- How much do the shares of the trend categories depend on the convention by which trends are estimated? The
--- answer gives the share of each category under every convention, beside its share under the default
--- convention.
+-- How much do the shares of tokens in the trend categories depend on the convention by which trends are
+-- estimated? The answer gives the share of each category under every convention, beside its share under the
+-- default convention.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

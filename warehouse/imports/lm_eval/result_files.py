@@ -147,7 +147,7 @@ def read_metrics(top: JsonField) -> Iterator[Metric]:
 
 
 def read_task_metrics(top: JsonField, task: JsonField) -> Iterator[Metric]:
-    """Yield the metrics of one task. ``top`` is the value of the file, and ``task`` the task's object in `results`."""
+    """Yield the metrics of one task. ``top`` is the complete file, and ``task`` is the task's object in `results`."""
     shot_count, version = read_shots(top, task.key), read_version(top, task.key)
     directions = find_object(top, "higher_is_better", task.key)
     item_counts = find_object(top, "n-samples", task.key)
@@ -208,8 +208,8 @@ def find_below(top: JsonField, section: str, task_id: str) -> JsonField | None:
 def read_shots(top: JsonField, task_id: str) -> int:
     """Return the number of exemplars of a task.
 
-    The number is `n-shot` of the task. If the file lacks this field, the number is `num_fewshot` in the task's
-    configuration, then `num_fewshot` in the run's configuration, and 0 if the file has none of these fields.
+    The first field that the file has is used: `n-shot` of the task, `num_fewshot` in the task's configuration, or
+    `num_fewshot` in the run's configuration. If the file has none of these fields, the number is 0.
     """
     config, task_config = top.find("config"), find_below(top, "configs", task_id)
     stated = (

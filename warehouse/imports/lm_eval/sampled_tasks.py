@@ -38,10 +38,10 @@ class SampledTask:
     """Options by item_id."""
 
     def find_difference(self, version: str, items: Sequence[SampledItem]) -> SampledItem | None:
-        """Return the first of ``items`` whose options differ from the item's options in this task; None if none differ.
+        """Return the first item of ``items`` whose options differ from the options of the same item in this task.
 
-        An item that this task does not have is not a difference. If the task has another version than ``version``, all
-        items count as different, and the first item is returned.
+        Returns None if no item differs. An item that this task lacks does not count as different. If this task has
+        another version than ``version``, all items count as different, and the first item is returned.
         """
         if version != self.task_version:
             return items[0]

@@ -72,7 +72,7 @@ class SampledItem:
 
 
 def list_samples_files(result_file: Path, task_names: Sequence[str]) -> dict[Path, str]:
-    """Return the samples files of the run that wrote a result file, each with the name of its task.
+    """Return the samples files of the run that wrote a result file, mapped to the names of their tasks.
 
     A samples file of this run is in the directory of the result file and has the same time in its name. The part of its
     name before the time ends with the name of its task.
@@ -131,7 +131,7 @@ def read_samples(file: Path, settings: SampleSettings) -> list[SampledItem]:
         if item_id in items:
             if filters[item_id] == answer_filter:
                 raise document.fail(f"document {item_id} is there twice", "keep one of the lines")
-            continue  # The line repeats the answers of an item that was read, under another answer filter.
+            continue  # The item was read already. This line has its answers under another filter.
         filters[item_id] = answer_filter
         items[item_id] = _read_item(line, item_id, requests, settings)
     if not items:

@@ -1,7 +1,7 @@
 {{ config(order_by=["measure", "subject", "variant", "model_id", "corpus_id", "step"]) }}
 
--- This model collects every quantity that is followed over training. To add a quantity, add a branch to the
--- union.
+-- This dbt model collects every quantity that is followed over the training of the language models. To add a
+-- quantity, add a branch to the union.
 with
     token_set as (select * from {{ ref("int_token_set_log_prob") }}),
 
@@ -20,7 +20,8 @@ with
 
     task_accuracy as (select * from {{ ref("int_task_accuracy") }} where normalisation = 'token'),
 
-    -- If a task has several versions, the latest version is used.
+    -- An imported result may exist in several versions of its task and from several harnesses. One result is
+    -- kept: the last by task version, then by the name of the harness, both in alphabetical order.
     eval_result as (
         select
             model_id,
@@ -33,8 +34,8 @@ with
         group by model_id, step, task_id, shot_count, metric
     ),
 
-    -- All documents of these corpora were generated. A checkpoint's loss on such a corpus is its generation
-    -- loss.
+    -- In these corpora, every document is a generated text. The loss of a checkpoint on such a corpus is the
+    -- measure `generation loss`.
     generated_corpus as (
         select corpus_id
         from {{ ref("stg_corpora__document") }}

@@ -16,9 +16,10 @@ with
 
     pair_tokenizer as (select model_id, corpus_id, tokenizer_id from {{ ref("int_series_fingerprint") }}),
 
-    -- A pair is a model and a corpus. A pair is stale if its fingerprint has changed. Models and corpora are
-    -- filtered separately here, because ClickHouse then selects partitions without testing every row. The two
-    -- filters also select some pairs that are not stale. The join below removes these pairs.
+    -- A pair is a language model and a corpus. A pair is stale if the fingerprint of its scores has changed.
+    -- Models and corpora are filtered separately here, because ClickHouse then selects partitions without
+    -- testing every row. The two filters also select some pairs that are not stale. The join below removes
+    -- these pairs.
     token_score as (
         select model_id, corpus_id, document_id, position, step, log_prob_nats as score_nats
         from {{ ref("stg_scoring__token_score") }}
@@ -38,7 +39,8 @@ with
         where corpus_id in (select corpus_id from stale_pair)
     ),
 
-    -- Both arrays are sorted by step because ClickHouse reads the scores in no fixed order.
+    -- The array of steps and the array of log-probabilities are both sorted by step, because ClickHouse reads
+    -- the scores in no fixed order.
     series as (
         select
             model_id,

@@ -22,10 +22,10 @@ with
             )
     ),
 
-    -- The excess is the distance of the loss from the range between the losses of the two neighbours. On a
-    -- steep curve, the loss lies inside this range, so the checkpoint is no outlier. The last checkpoint has
-    -- one neighbour, so only a rise above this neighbour is an excess. The excess of the first checkpoint is
-    -- null.
+    -- The neighbours of a checkpoint are the checkpoints before and after it. The excess of a checkpoint is
+    -- the distance of its loss from the range between the losses of its neighbours. On a steep curve, the
+    -- loss lies inside this range, so the excess is 0. The last checkpoint has one neighbour, so only a rise
+    -- above the loss of this neighbour is an excess. The excess of the first checkpoint is null.
     measured as (
         select
             model_id,

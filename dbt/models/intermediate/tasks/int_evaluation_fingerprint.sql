@@ -3,9 +3,9 @@
 with
     evaluation as (select * from {{ ref("stg_tasks__evaluation") }}),
 
-    -- This dbt model is a table, not a view, so that the fingerprint is stored before the scores are read. If
-    -- scores change after the fingerprint is stored, the next build finds a different fingerprint and reads
-    -- the scores again.
+    -- This dbt model is a table, not a view, because the fingerprint must be stored before the dbt models
+    -- downstream read the scores. If scores change after the fingerprint is stored, the next build finds a
+    -- different fingerprint, and these dbt models read the scores again.
     fingerprinted as (
         select
             model_id,

@@ -46,9 +46,9 @@ with
         group by model_id, step, task_id, shot_count, seed, item_id
     ),
 
-    -- A normalisation divides the log-probability of an option by a length or subtracts its unconditional
-    -- score. If the length or the unconditional score of any option is missing, the item has no outcome under
-    -- this normalisation.
+    -- A normalisation divides the log-probability of an option by the length of the option, or subtracts the
+    -- option's score without a prompt. `sum` does neither. If the length or the score without a prompt is
+    -- missing for at least one option, the item has no outcome under this normalisation.
     scored as (
         select
             * except (options),
@@ -67,7 +67,7 @@ with
         where arrayAll(score -> isFinite(score), scores)
     ),
 
-    -- If several options have the largest score, the first of them is chosen.
+    -- If several options have the largest normalised score, the first of them is chosen.
     chosen as (
         select
             model_id,

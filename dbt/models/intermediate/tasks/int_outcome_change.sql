@@ -54,10 +54,9 @@ with
             ) as pair
         from series
         inner join evaluated using (model_id, task_id, shot_count, seed)
-        -- `steps` holds all steps at which the model was evaluated on the task, but an item may have no
-        -- outcome at some of these steps. The condition drops pairs of checkpoints that are consecutive for
-        -- the item but not in `steps`. It also drops the pair of the item's first and last checkpoint, unless
-        -- these are the first and the last step of `steps`.
+        -- `steps` holds all steps at which the model was evaluated on the task. An item may have no outcome
+        -- at some of these steps. A pair of checkpoints is kept only if it is a pair in `steps`: either two
+        -- consecutive steps of `steps`, or the first and the last step of `steps`.
         where
             if(
                 pair .1 = 'consecutive checkpoints',

@@ -3,7 +3,9 @@
 with
     published_accuracy as (select * from {{ ref("published_task_accuracy") }}),
 
-    -- A published mean over tasks is renamed to the corresponding group of tasks in our evaluations.
+    -- The prefixes `bigbench: ` and `mean of ` are removed from a published name, so that tasks and groups of
+    -- tasks have the same names as in our own evaluations. A name with the prefix `mean of ` is a group of
+    -- tasks.
     renamed as (
         select
             suite_id,

@@ -9,8 +9,8 @@ with
 
     task_set as (select * from {{ ref("int_task_set") }}),
 
-    -- Every seed draws other exemplars for the same items. More seeds do not add items, so the number of
-    -- items in the standard error does not grow with the number of seeds.
+    -- Each seed draws different exemplars, but the items stay the same. The number of items in the standard
+    -- error therefore does not grow with the number of seeds.
     averaged as (
         select
             model_id,

@@ -16,7 +16,8 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    -- A small corpus may have empty buckets. The maps give 0 for an empty bucket.
+    -- If the corpus is small, some buckets may be empty. For an empty bucket, the maps return 0 as the number
+    -- of tokens and 0 as the sum.
     checkpoint_bucket as (
         select
             model_id,
@@ -33,8 +34,8 @@ with
 
     -- A replicate is a list of 100 buckets. Each of the replicates 1 to 400 is drawn from the hundred buckets
     -- with replacement. The seed is the replicate's number, so the draws are the same for every checkpoint.
-    -- These replicates give the interval. Replicate 0 has every bucket once, in order, and gives the
-    -- perplexity of the random set.
+    -- These replicates give the 95% interval of the perplexity. Replicate 0 has every bucket once, in order,
+    -- and gives the perplexity of the random token set.
     replicate as (
         select
             arrayJoin(range(401)) as replicate_number,
@@ -43,7 +44,7 @@ with
             ) as draws
     ),
 
-    -- The first n buckets of a replicate form a set of n percent of the corpus.
+    -- The first n buckets of a replicate form a random token set of n percent of the corpus.
     resampled as (
         select
             model_id,

@@ -52,9 +52,11 @@ with
             and token_series.position = token_category.position
     ),
 
-    -- A category code holds the categories of a token at all starts. The series are first summed by code, so
-    -- that each series is read only once. The sums of the codes are then added up for each start and
-    -- category. Scores are summed as decimals because a sum of floats would depend on the order of the rows.
+    -- A category code is one number that holds the trend categories of a token, one category for each start
+    -- of the trend fit. First, the log-probabilities of all tokens with the same code are summed at each
+    -- step, so that the log-probabilities of a token are read only once. Then the sums of all codes with the
+    -- same category at a start are added up. Scores are summed as decimals because a sum of floats would
+    -- depend on the order of the rows.
     summed_by_code as (
         select
             set_model_id,

@@ -7,7 +7,8 @@ with
         select model_id, corpus_id, tokenizer_id, series_fingerprint from {{ ref("int_series_fingerprint") }}
     ),
 
-    -- A position is the same token for both models only if they have the same tokenizer.
+    -- Only models with the same tokenizer are paired, because a position holds different tokens under
+    -- different tokenizers.
     paired as (
         select
             set_series.model_id as set_model_id,

@@ -29,8 +29,9 @@ with
             )
     ),
 
-    -- Tokens are first counted by their category codes. The codes are decoded after counting, because
-    -- there are few codes and many tokens.
+    -- A category code is one number that holds the trend categories of a token, one category for each start
+    -- of the trend fit. Tokens are first counted by their codes under the two models. The codes are decoded
+    -- after counting, because there are few codes and many tokens.
     paired as (
         select
             stale_pair.set_model_id as set_model_id,

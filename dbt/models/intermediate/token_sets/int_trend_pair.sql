@@ -15,8 +15,8 @@ with
         inner join series_fingerprint using (model_id, corpus_id)
     ),
 
-    -- Two models form one pair, because the overlap of their token sets does not depend on the order of the
-    -- models.
+    -- Two models form only one pair, because the overlap of their token sets does not depend on the order of
+    -- the models.
     paired as (
         select
             set_trend.model_id as set_model_id,

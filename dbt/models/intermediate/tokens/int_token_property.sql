@@ -21,8 +21,8 @@ with
 
     function_word as (select word from {{ ref("function_word") }}),
 
-    -- The neighbours of a token decide whether it is a complete word, because white space does not always
-    -- separate words from other tokens: in "(the" the word follows a bracket.
+    -- The neighbours of a token decide whether the token is a complete word. White space alone cannot decide
+    -- this, because a word may also follow a bracket, as in "(the".
     neighboured as (
         select
             *,

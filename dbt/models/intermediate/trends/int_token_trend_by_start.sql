@@ -26,9 +26,10 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    -- The trend is fitted by ordinary least squares. For a perplexity ratio, the sums are relative to the
-    -- perplexity at the last checkpoint, but the slope is relative to the perplexity at the start. The
-    -- division by response_scale converts the slope.
+    -- The trend is fitted by ordinary least squares. If the response is a perplexity ratio, the sums in
+    -- `int_trend_moment` are relative to the perplexity at the last checkpoint. The slope and its standard
+    -- error must be relative to the perplexity at the start of the fit, so they are divided by
+    -- response_scale.
     fit as (
         select
             *,
@@ -44,7 +45,8 @@ with
         from moment
     ),
 
-    -- A test needs at least three points because a line fits two points exactly.
+    -- The slope is tested only if the fit has at least three checkpoints, because a line fits two points
+    -- exactly.
     tested as (select * except (p_value), if(fit_point_count >= 3, fit.p_value, null) as p_value from fit),
 
     -- q-values of Benjamini and Hochberg 1995: q_(i) = min over j >= i of p_(j) n / j, where n is the number

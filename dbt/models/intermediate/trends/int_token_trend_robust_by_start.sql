@@ -27,8 +27,8 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
     ),
 
-    -- The arrays begin with the newest checkpoint, so a fit over the last m checkpoints reads the first m
-    -- elements.
+    -- The arrays begin with the newest checkpoint. A test over the last m checkpoints therefore reads the
+    -- first m elements.
     compared as (
         select
             *,
@@ -52,8 +52,8 @@ with
         inner join trend_design using (model_id, corpus_id, step_set_id)
     ),
 
-    -- If a group of t equal values grows to t + 1, the number of tied pairs grows by t, and the term
-    -- t (t - 1) (2 t + 5) of the variance grows by 6 t (t + 2).
+    -- If a group of t equal perplexities grows to t + 1, the number of tied pairs grows by t. In the variance
+    -- of the Mann-Kendall score, the term t (t - 1) (2 t + 5) grows by 6 t (t + 2).
     suffix_sum as (
         select
             *,

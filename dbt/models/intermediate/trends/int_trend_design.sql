@@ -23,8 +23,8 @@ with
         from regressor
     ),
 
-    -- The arrays begin with the newest checkpoint, so a fit over the last m checkpoints reads the first m
-    -- elements. m is 0 if training has not reached the start.
+    -- The arrays begin with the newest checkpoint, so a trend fit over the last m checkpoints reads the first
+    -- m elements. m is 0 if training has not reached the start of the fit.
     fit_window as (
         select
             *,
@@ -67,8 +67,8 @@ with
         from fit_window
     )
 
--- The fingerprint covers everything that the fits depend on: the scores, every set of scored steps and
--- every convention.
+-- The trend fingerprint is a hash of everything that the trend fits of a model on a corpus depend on: the
+-- scores, every set of scored steps and every convention.
 select
     *,
     cityHash64(

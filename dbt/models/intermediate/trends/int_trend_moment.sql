@@ -5,9 +5,10 @@ with
 
     token_series as (select * from {{ ref("int_token_series") }} where not is_prompt),
 
-    -- log_ratios is ln(PPL_i / PPL_last), newest checkpoint first. Values are relative to the last checkpoint
-    -- because every fit includes it. A constant series is then exactly 0, and sums lose no digits by
-    -- cancellation. Ratios are limited to e^300 so that their squares are finite.
+    -- log_ratios holds ln(PPL_i / PPL_last) for every checkpoint i, newest first. Every trend fit includes
+    -- the last checkpoint, so all perplexities are divided by the perplexity at the last checkpoint. The
+    -- logarithms of a constant series are then exactly 0, and sums lose no digits by cancellation. The
+    -- logarithms are limited to -300 to 300, so that the squares of the ratios are finite.
     anchored as (
         select
             *,
@@ -53,9 +54,9 @@ with
             greatest(0., sum_yy - sum_y * sum_y / fit_point_count) as variation,
             regressor_variation,
             constant_tolerance * greatest(1., abs(last_log_prob_nats)) as noise,
-            -- A series is constant if the root mean square of its deviations from its last value is at most
-            -- `noise`, so that Float32 rounding does not count as a trend. A fit of a single checkpoint is
-            -- constant as well.
+            -- The responses in a fit are constant if the root mean square of their deviations from the last
+            -- response is at most `noise`, so that Float32 rounding does not count as a trend. The fit of a
+            -- single checkpoint is also constant.
             sum_yy <= fit_point_count * noise * noise or variation * regressor_variation <= 0 as is_constant,
             if(response = 'perplexity_ratio', exp(start_log_ratio), 1.) as response_scale,
             exp(start_log_ratio - log_ratio_sum / fit_point_count) as start_to_average,

@@ -15,7 +15,7 @@ with
         array join steps as step
     ),
 
-    -- If a checkpoint is not registered, the tokens it has seen are computed as step * batch_tokens.
+    -- If a checkpoint is not registered, step * batch_tokens is used as the number of training tokens seen.
     step_set as (
         select
             scored_checkpoint.model_id as model_id,
@@ -38,7 +38,7 @@ with
         group by model_id, corpus_id, step_set_id
     ),
 
-    -- Under a logarithmic regressor, fits leave out step 0 because 0 has no logarithm.
+    -- If the regressor is a logarithm, trend fits leave out step 0 because 0 has no logarithm.
     regressor as (
         select
             trend_convention.*,

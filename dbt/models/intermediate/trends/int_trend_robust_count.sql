@@ -15,8 +15,8 @@ with
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
     -- The join has one row per document instead of one row per token. Tokens are matched by their order in
-    -- the document, because both tables hold the same tokens. Position and category are packed into one
-    -- number because numbers are sorted quickly.
+    -- the document, because both joined tables hold the same tokens. Position and category are packed into
+    -- one number because numbers are sorted quickly.
     least_squares as (
         select
             model_id,

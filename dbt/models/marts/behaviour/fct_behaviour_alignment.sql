@@ -45,7 +45,8 @@ with
         group by suite_id, corpus_id, measure, subject, variant, axis
     ),
 
-    -- The deviations of a model are from the mean of all models that have reached the same perplexity level.
+    -- A model's deviation is its value minus the mean over all models at the same perplexity level. A level
+    -- with a single model is left out.
     centred as (
         select
             *,

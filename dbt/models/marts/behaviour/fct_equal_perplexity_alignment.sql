@@ -42,7 +42,8 @@ with
             suite_id, corpus_id, measure, subject, variant, set_model_id, start_percent, category, model_id
     ),
 
-    -- The levels run from the lowest perplexity of the model up to the perplexity of its first checkpoint.
+    -- The perplexity levels of a model run from its lowest perplexity up to the perplexity of its first
+    -- checkpoint.
     levelled as (
         select
             *,

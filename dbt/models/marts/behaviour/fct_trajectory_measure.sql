@@ -36,8 +36,9 @@ with
         from {{ ref("fct_published_validation_perplexity") }}
     ),
 
-    -- A measure without a corpus gets one row for every corpus on which its checkpoint is scored. If the
-    -- checkpoint is scored on no corpus, the measure gets one row without a perplexity.
+    -- Some measures, such as task accuracies, have no corpus. Such a measure gets one row for every corpus on
+    -- which its checkpoint is scored. If the checkpoint is scored on no corpus, the measure gets one row
+    -- without a perplexity.
     described as (
         select
             if(behaviour.corpus_id = '', axis.corpus_id, behaviour.corpus_id) as corpus_id,

@@ -3,8 +3,8 @@
 with
     published_model as (select * from {{ ref("published_model") }}),
 
-    -- Training takes 6 N + 12 L H Q T operations per token (Chowdhery et al. 2022, appendix B). H Q is the
-    -- hidden size.
+    -- Training takes 6 N + 12 L H Q T operations per token (Chowdhery et al. 2022, appendix B). N is the
+    -- number of parameters, L the number of blocks and T the sequence length. H Q is the hidden size.
     described as (
         select
             concat(published_model.suite_id, '/', published_model.model_name) as model_id,

@@ -14,7 +14,8 @@ with
 
     model as (select model_id, suite_id from {{ ref("dim_model") }}),
 
-    -- The check `perplexity` judges a checkpoint on the corpus where its excess is largest.
+    -- The excess is the distance of a checkpoint's loss from the range between its neighbours' losses. The
+    -- check `perplexity` uses the corpus on which the excess of the checkpoint is largest.
     worst as (
         select
             model_id,

@@ -33,8 +33,9 @@ with
         left join wanted_corpus on checkpoint.suite_id = wanted_corpus.suite_id
     ),
 
-    -- If a join finds no row, the joined columns are defaults or nulls, depending on the session's settings.
-    -- Defaults and nulls are both treated as a missing row.
+    -- If a left join finds no matching row, ClickHouse fills the joined columns with defaults or with nulls,
+    -- depending on the session's setting join_use_nulls. Defaults and nulls are both treated as a missing
+    -- row.
     tracked as (
         select
             wanted.checkpoint_id as checkpoint_id,

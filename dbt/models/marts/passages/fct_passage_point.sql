@@ -19,8 +19,9 @@ with
         where axis_point .2 is not null
     ),
 
-    -- This relation has one row per model, corpus and axis, with the checkpoints in arrays. A token is then
-    -- joined to one row per axis instead of one row per checkpoint.
+    -- This relation has one row per model, corpus and horizontal axis of the charts (step, tokens seen,
+    -- training FLOPs or validation perplexity). Arrays hold the steps and axis values of all checkpoints, so
+    -- a token is joined to one row per axis instead of one row per checkpoint and axis.
     axis_curve as (
         select
             model_id, corpus_id, axis, groupArray(step) as axis_steps, groupArray(axis_value) as axis_values

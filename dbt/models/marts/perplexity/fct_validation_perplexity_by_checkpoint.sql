@@ -12,7 +12,8 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- The perplexity is the geometric mean over the positions, not an arithmetic mean of perplexities.
+    -- The perplexity of a checkpoint is the geometric mean of the perplexities of its tokens, not their
+    -- arithmetic mean.
     measured as (
         select
             {{ checkpoint_id("log_prob.model_id", "log_prob.step") }} as checkpoint_id,

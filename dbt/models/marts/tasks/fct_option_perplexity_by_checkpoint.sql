@@ -14,8 +14,8 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- The perplexity is the geometric mean over the tokens of all options, not a mean of the options'
-    -- perplexities.
+    -- The perplexity is the geometric mean of the perplexities of all tokens of the options. It is not a mean
+    -- of one perplexity per option.
     pooled as (
         select
             model_id,

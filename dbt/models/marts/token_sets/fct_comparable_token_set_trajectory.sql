@@ -5,7 +5,8 @@ with
 
     published as (select * from {{ ref("fct_published_token_set_trajectory") }}),
 
-    -- The published sets have null counts and shares, because their sizes are unknown.
+    -- token_count and token_share are null for published token sets, because the sizes of these sets are
+    -- unknown.
     combined as (
         select
             set_model_id,

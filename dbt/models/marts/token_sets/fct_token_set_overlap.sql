@@ -39,8 +39,9 @@ with
         group by set_model_id, model_id, corpus_id, start_percent, trend
     ),
 
-    -- expected_share is the expected value of contained_share for independent sets. If the set of the other
-    -- model holds 30% of all tokens, then an independent set of the set model has 30% of its tokens in it.
+    -- expected_share is the value of contained_share that is expected if the two token sets are independent.
+    -- For example, if the other model's set holds 30% of all tokens, it is expected to hold 30% of the set
+    -- model's set.
     described as (
         select
             counted.set_model_id as set_model_id,

@@ -17,7 +17,7 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    -- A category without tokens has a share of 0 rather than no row.
+    -- A category without tokens gets a row with a share of 0.
     property_total as (
         select
             convention_id,

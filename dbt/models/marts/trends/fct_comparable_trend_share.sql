@@ -5,7 +5,8 @@ with
 
     published as (select * from {{ ref("fct_published_trend_share") }}),
 
-    -- is_fitted is true for published shares, because the number of checkpoints in their fits is unknown.
+    -- The number of checkpoints in the published trend fits is unknown, so is_fitted is set to true for
+    -- published shares.
     combined as (
         select
             convention_id,

@@ -34,7 +34,8 @@ with
         group by model_id, corpus_id
     ),
 
-    -- fit_point_count is 0 for a start that training has not reached.
+    -- fit_point_count is the number of checkpoints in the trend fit. It is 0 if training has not reached the
+    -- start of the fit.
     start_fit as (
         select model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design

@@ -20,7 +20,7 @@ with
         group by model_id, corpus_id, start_percent
     ),
 
-    -- A pair of categories without tokens has a share of 0 rather than no row.
+    -- A pair of categories without tokens gets a row with a share of 0.
     cell as (
         select *, category, arrayJoin({{ var("trend_categories") }}) as robust_category
         from start_total

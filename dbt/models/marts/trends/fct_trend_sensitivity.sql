@@ -15,8 +15,8 @@ with
         where convention_id in (select convention_id from default_convention)
     ),
 
-    -- The join leaves out a start if this row's convention or the default convention has no trends from it,
-    -- because training has not reached the start.
+    -- The inner join keeps a start of the trend fit if this row's convention and the default convention both
+    -- have trends from this start. A convention has no trends from a start that training has not reached.
     compared as (
         select
             suite_id,

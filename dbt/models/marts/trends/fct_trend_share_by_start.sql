@@ -11,8 +11,8 @@ with
 
     trend_design as (select * from {{ ref("int_trend_design") }}),
 
-    -- Tokens that lack scores at some checkpoints are fitted on fewer checkpoints than the other tokens. The
-    -- maximum is the number of checkpoints in the fits of tokens without missing scores.
+    -- A token that lacks scores at some checkpoints has fewer checkpoints in its trend fit than the other
+    -- tokens. The maximum is the number of checkpoints in the fit of a token without missing scores.
     start_fit as (
         select convention_id, model_id, corpus_id, start_percent, max(fit_points) as fit_point_count
         from trend_design
@@ -26,7 +26,7 @@ with
         group by convention_id, model_id, corpus_id, start_percent
     ),
 
-    -- A category without tokens has a share of 0 rather than no row.
+    -- A category without tokens gets a row with a share of 0.
     start_category as (select *, arrayJoin({{ var("trend_categories") }}) as category from start_total),
 
     shared as (

@@ -7,8 +7,8 @@ with
 
     -- FINAL is not needed because the scores of a checkpoint on a corpus are replaced together, as one
     -- partition. All columns are named because * would leave out log_prob_nats, which is an ALIAS column. The
-    -- filter uses the partition id because the id is constant in each part of the table. A comparison of
-    -- model, corpus and step in every row would take ten times as long.
+    -- filter compares partition ids, because all rows in a part of the table have the same id. A filter on
+    -- model, corpus and step would compare every row and take ten times as long.
     token_score as (
         select model_id, corpus_id, step, document_id, position, log_prob_nats, entropy_nats, target_rank
         from {{ source("scoring", "raw_token_score") }}

@@ -9,7 +9,7 @@ with
         group by suite_id
     ),
 
-    -- The join ignores interrupted audits, which have no row in raw_audit_run.
+    -- An interrupted audit has no row in raw_audit_run, so this join removes its findings.
     finished_finding as (
         select
             finding.suite_id as suite_id,
@@ -30,7 +30,8 @@ with
         inner join latest_run on finding.suite_id = latest_run.suite_id
     ),
 
-    -- If the latest audit left out a check, the last result of the check for the same weights is kept.
+    -- If a check is `unchecked` in the latest audit, its last result from an earlier audit of the same
+    -- weights is kept.
     settled_finding as (
         select
             suite_id,
@@ -47,7 +48,7 @@ with
         having countIf(audit_run_id = latest_audit_run_id) > 0
     ),
 
-    -- The suite now declares these checkpoints as damaged, so their earlier findings become `known` as well.
+    -- The suite now declares these checkpoints as damaged, so their `wrong` findings become `known`.
     forgiven_checkpoint as (
         select model_id, step from settled_finding where check_name = 'declaration' and latest .1 = 'known'
     ),
