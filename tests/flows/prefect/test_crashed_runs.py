@@ -78,7 +78,7 @@ def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefec
         killed, ended = start(600), start(10)
         for process, _ in (killed, ended):
             stack.enter_context(process)
-        while ended[0].poll() is None:  # again and again, as runs do: the server takes a moment to learn a new automation
+        while ended[0].poll() is None:  # the server takes a moment to learn a new automation
             for _, run in (killed, ended):
                 send_heartbeat(run)
             time.sleep(0.5)
