@@ -1,10 +1,11 @@
-"""The pipeline of one run: what all checkpoints of the run share, and the locks for loading, running and inserting.
+"""The pipeline of one command: what all of its checkpoints share, and the locks of the three stages of the work.
 
 time ──▶   load 1 │ run 1 ────────── │ run 2 ────────── │ run 3 ──────────
                   │ load 2           │ load 3, insert 1 │ load 4, insert 2
 
-Every checkpoint is one Prefect task in its own thread. At any time, at most one checkpoint is loaded, one is run and
-one is inserted, and at most two models are in memory.
+The three stages of a checkpoint are: load its model, run the model, and insert the results. Every checkpoint is one
+Prefect task in its own thread. At any time, at most one checkpoint is in each stage, and at most two models are in
+memory.
 """
 
 from __future__ import annotations

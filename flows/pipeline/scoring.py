@@ -69,7 +69,10 @@ class CorpusScoring:
         model: PreTrainedModel,
         checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
     ) -> Iterator[RunUnit[ScoredPartition]]:
-        """Yield a function that scores the corpus with the model. Each unit states the context length and stride."""
+        """Yield a function that scores the pipeline's corpus with the model.
+
+        The context length and the stride are those of the partition that the function is given.
+        """
 
         def run_unit(unit: ScoredPartition, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
             settings = replace(self.settings, **unit.window)  # type: ignore[arg-type]  # both values are integers

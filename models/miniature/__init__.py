@@ -1,4 +1,4 @@
-"""This package trains the miniature suite: small models that learn from text in every Python installation."""
+"""This package trains the miniature suite: small models that learn from the documentation of Python."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
--- Perplexity of one token set (the tokens in one trend category under one model, the set model) under every
--- model, beside the 95% interval of random token sets of the same size. Random token sets exist only for
--- whole percents of the corpus, so the interval is taken from the nearest percent. To adjust the interval to
--- the size of the token set, the distance of each bound from the corpus perplexity, in ln PPL, is multiplied
--- by the square root of (random set size / token set size).
+-- Perplexity of one token set under every model, beside the 95% interval of random token sets. The token set
+-- holds the tokens that one model, the set model, puts in one trend category. Random token sets exist for whole
+-- percents of the corpus; the nearest percent is taken, and the distance of each bound from the corpus
+-- perplexity, in ln PPL, is multiplied by the square root of (random set size / token set size).
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

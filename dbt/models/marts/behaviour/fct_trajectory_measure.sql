@@ -36,9 +36,9 @@ with
         from {{ ref("fct_published_validation_perplexity") }}
     ),
 
-    -- Some measures, such as task accuracies, have no corpus. Such a measure gets one row for every corpus on
-    -- which its checkpoint is scored. If the checkpoint is scored on no corpus, the measure gets one row
-    -- without a perplexity.
+    -- Every row has the perplexity of its checkpoint on a corpus. Some measures, such as task accuracies, have no
+    -- corpus of their own: such a measure gets one row for every corpus on which its checkpoint is scored, or
+    -- one row without a perplexity if there is no such corpus.
     described as (
         select
             if(behaviour.corpus_id = '', axis.corpus_id, behaviour.corpus_id) as corpus_id,
