@@ -152,7 +152,7 @@ def read_definitions(client: Client) -> dict[str, str]:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Write the manifest to the directory of a backup, and flush both to disk. The caller then renames the directory."""
+    """Write the manifest to the directory of a backup, and flush both to disk. The caller renames the directory."""
     with (directory / MANIFEST).open("x", encoding="utf-8") as file:
         file.write(format_manifest(manifest))
         file.flush()

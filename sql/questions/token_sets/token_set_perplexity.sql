@@ -1,5 +1,6 @@
 -- Perplexity of one token set under every model, beside the 95% interval of random token sets. The token set
--- holds the tokens that one model, the set model, puts in one trend category. Random token sets exist for whole
+-- holds the tokens that one model, the set model, puts in one trend category. Random token sets exist for
+-- whole
 -- percents of the corpus; the nearest percent is taken, and the distance of each bound from the corpus
 -- perplexity, in ln PPL, is multiplied by the square root of (random set size / token set size).
 -- caveats fct_trend_caveat

@@ -36,7 +36,8 @@ with
         from {{ ref("fct_published_validation_perplexity") }}
     ),
 
-    -- Every row has the perplexity of its checkpoint on a corpus. Some measures, such as task accuracies, have no
+    -- Every row has the perplexity of its checkpoint on a corpus. Some measures, such as task accuracies,
+    -- have no
     -- corpus of their own: such a measure gets one row for every corpus on which its checkpoint is scored, or
     -- one row without a perplexity if there is no such corpus.
     described as (
