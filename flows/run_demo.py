@@ -11,7 +11,7 @@ import pyarrow as pa
 from trailhouse.flows.build_marts import BuildReport, build_marts
 from trailhouse.flows.draw_figures import draw_figures
 from trailhouse.flows.evaluate_tasks import EvaluationReport, evaluate_tasks
-from trailhouse.flows.pipeline.registration import register_corpus
+from trailhouse.flows.pipeline.corpora import register_corpus
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from prefect import flow
 
 from trailhouse.errors import BadInputError
+from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, fail_at_once
 from trailhouse.flows.pipeline.pipeline import make_pipeline
 from trailhouse.flows.pipeline.registration import (
     find_checkpoints,
     list_damaged,
-    read_registered_corpus,
     register_suite,
 )
 from trailhouse.flows.pipeline.reuse import ScoringPlan, copy_reusable, split_reusable

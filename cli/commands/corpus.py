@@ -50,7 +50,7 @@ def add_corpus(
     If the warehouse has a corpus of this name with other texts, the new corpus replaces the old corpus. The next
     `trailhouse score` then computes the scores again.
     """
-    from trailhouse.flows.pipeline.registration import register_corpus
+    from trailhouse.flows.pipeline.corpora import register_corpus
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.models.texts.corpus import read_corpus
     from trailhouse.warehouse.connection import connect

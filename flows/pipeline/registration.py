@@ -1,4 +1,4 @@
-"""This module finds the checkpoints of a suite, and writes suites, checkpoints and corpora to the catalogue.
+"""This module finds the checkpoints of a suite, and writes suites, models and checkpoints to the catalogue.
 
 The catalogue consists of the tables of the warehouse that describe suites, models, checkpoints, corpora and documents.
 """
@@ -21,12 +21,8 @@ from trailhouse.models.checkpoints.sources.opening import open_source
 from trailhouse.models.checkpoints.sources.source import CheckpointSource, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
 from trailhouse.models.checkpoints.suite import Suite
-from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
 from trailhouse.support.progress import report_progress
-from trailhouse.warehouse.loading.catalogue import load_corpus, upsert
-from trailhouse.warehouse.reading.query import read_columns
-
-DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance", "scored_from_position")
+from trailhouse.warehouse.loading.catalogue import upsert
 
 
 @dataclass(frozen=True)
@@ -157,26 +153,3 @@ def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
         "audit_status": "ok",
         "discovered_at": datetime.now(UTC),
     }
-
-
-def register_corpus(client: Client, corpus: Corpus) -> bool:
-    """Write a corpus and its documents to the warehouse, unless the warehouse has them already.
-
-    Returns whether anything was written.
-    """
-    return load_corpus(client, corpus_record(corpus), document_table(corpus))
-
-
-def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
-    """Read a corpus from the warehouse, so that models score exactly the texts that are stored there.
-
-    Raises BadInputError if the warehouse has no corpus of this id.
-    """
-    chosen = {"corpus_id": corpus_id}
-    known = read_columns(client, "raw_corpus", ["corpus_id", "description", "source"], chosen, only_latest=True)
-    if known.num_rows == 0:
-        raise BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
-    rows = read_columns(client, "raw_document", DOCUMENT_COLUMNS, chosen)
-    documents = tuple(Document(**row) for row in rows.drop_columns("document_id").to_pylist())
-    (record,) = known.to_pylist()
-    return Corpus(corpus_id, record["description"], record["source"], documents)
