@@ -197,6 +197,18 @@ def test_a_character_is_divided_between_its_tokens_as_its_bytes_are(model, norma
     assert cut(build(model, normalizer), text) == expected
 
 
+def test_a_token_of_a_changed_letter_and_half_a_character_ends_within_the_character():
+    alphabet = {character: index for index, character in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    merges = [("y", "ð"), ("yð", "Ł")]
+    vocabulary = alphabet | {"yð": 256, "yðŁ": 257}
+    backend = Tokenizer(models.BPE(vocabulary, merges))
+    backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    pieces = cut(PreTrainedTokenizerFast(tokenizer_object=backend), "Y👩Y")
+    assert pieces == [b"Y\xf0\x9f", b"\x91", b"\xa9", b"Y"]
+
+
 def test_bits_per_byte_of_a_text_with_one_normalised_character_count_every_byte():
     text = "The cafe\u0301 is naïve and 東京 is far, 👩‍🚀 said.\n" * 5
     for model in MODELS:
