@@ -18,6 +18,7 @@ import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
+from trailhouse.models.few_shot.lost_options import has_vanished, refuse_equal_options
 from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
 from trailhouse.models.few_shot.tasks.task import Task
 from trailhouse.models.texts.untrusted_tokenizers import encode_texts
@@ -34,7 +35,10 @@ class EncodedOption:
     first_target: int
     """Index of the option's first token, at least 1."""
     unconditional_token_ids: Tokens | None
-    """The tokenizer's start token, followed by the option without the prompt; None if there is no start token."""
+    """The tokenizer's start token, followed by the option without the prompt.
+
+    It is None if there is no start token, or if the tokenizer leaves no token of the option without the prompt.
+    """
 
     @property
     def token_count(self) -> int:
@@ -102,7 +106,8 @@ def encode_task(
     All options of an item have the same prompt.
 
     Raises UsageError if the task has too few items for the exemplars. Raises BadInputError naming the task and item if
-    an option does not fit the context, or if the prompt is empty and the tokenizer has no start token.
+    an option does not fit the context, if the tokenizer leaves no token of an option, if it makes the same tokens of
+    two options with different target scores, or if the prompt is empty and the tokenizer has no start token.
     """
     start_token = find_start_token(tokenizer)
     drafts = [
@@ -126,15 +131,20 @@ def encode_task(
 def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
     """Return the number of prompt tokens and the number of option tokens for each request (prompt, option).
 
-    The prompt and the option are encoded as in ``encode_task``.
+    The prompt and the option are encoded as in ``encode_task``. An option of which the tokenizer leaves no token has 0
+    tokens, which means that its length is unknown.
     """
     prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
     contexts = dict(zip(prompts, encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
+    encoded_prompts = dict(zip(prompts, encode_texts(tokenizer, prompts), strict=True))
     texts = encode_texts(tokenizer, [prompt + option for prompt, option in requests])
     counts = []
     for (prompt, _), tokens in zip(requests, texts, strict=True):
-        first_target = _find_first_target(contexts[prompt], tokens)
-        counts.append((first_target, len(tokens) - first_target))
+        if has_vanished(contexts[prompt], encoded_prompts[prompt], tokens):
+            counts.append((len(tokens), 0))
+        else:
+            first_target = _find_first_target(contexts[prompt], tokens)
+            counts.append((first_target, len(tokens) - first_target))
     return counts
 
 
@@ -157,15 +167,23 @@ def _encode_drafts(
     tokenizer: PreTrainedTokenizerBase, task: Task, drafts: Sequence[_Draft], start_token: int | None
 ) -> list[EncodedItem]:
     contexts = encode_texts(tokenizer, [draft.context for draft in drafts])
+    prompts = encode_texts(tokenizer, [draft.prompt for draft in drafts])
     endings = iter(encode_texts(tokenizer, [ending for draft in drafts for ending in draft.endings]))
     texts = iter(encode_texts(tokenizer, [draft.context + ending for draft in drafts for ending in draft.endings]))
     items = []
-    for draft, context in zip(drafts, contexts, strict=True):
+    for draft, context, prompt in zip(drafts, contexts, prompts, strict=True):
         location = f"task {task.task_id!r}, item {draft.item_id}"
-        options = tuple(
-            _build_option(context, next(texts), next(endings), start_token, location) for _ in draft.options
-        )
-        items.append(EncodedItem(options, len(draft.exemplar_ids), 0))
+        options = []
+        for option in draft.options:
+            text, ending = next(texts), next(endings)
+            if has_vanished(context, prompt, text):
+                raise BadInputError(
+                    f"{location}: the tokenizer leaves no token of the option {option!r}",
+                    "leave the task out for this model, or write the option with characters that its tokenizer keeps",
+                )
+            options.append(_build_option(context, text, ending, start_token, location))
+        refuse_equal_options([option.token_ids for option in options], task.items[draft.item_id], location)
+        items.append(EncodedItem(tuple(options), len(draft.exemplar_ids), 0))
     return items
 
 
@@ -180,7 +198,7 @@ def _build_option(
     Raises BadInputError if the prompt is empty and there is no start token.
     """
     start = None if start_token is None else np.asarray([start_token], np.int32)
-    unconditional = None if start is None else np.concatenate([start, ending])
+    unconditional = None if start is None or len(ending) == 0 else np.concatenate([start, ending])
     first_target = _find_first_target(context, text)
     if first_target > 0:
         return EncodedOption(text, first_target, unconditional)
@@ -196,8 +214,8 @@ def _find_first_target(context: Tokens, text: Tokens) -> int:
     """Return the index of the option's first token in ``text``, which holds the tokens of prompt and option.
 
     Usually this index is the number of prompt tokens. But the tokenizer may merge the option with the end of the
-    prompt. In this case, the option begins with the first token of ``text`` that differs from ``context``. An option
-    always has at least one token.
+    prompt. In this case, the option begins with the first token of ``text`` that differs from ``context``. There is
+    such a token, because options that vanish are refused before.
     """
     if len(context) < len(text):
         return len(context)

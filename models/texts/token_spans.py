@@ -10,8 +10,8 @@ import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
+from trailhouse.models.texts.token_alignment import Integers, TokenAligner, TokenSpans
 
-Integers = npt.NDArray[np.int64]
 WORD_BOUNDARY = "▁"  # SentencePiece writes a space as this character
 # SentencePiece writes each byte of a character outside its vocabulary as a token such as <0xE2>
 BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
@@ -44,34 +44,39 @@ class TokenSpeller:
         return entry.replace(WORD_BOUNDARY, " ").encode()
 
 
-def find_byte_spans(
-    tokenizer: PreTrainedTokenizerBase,
-    speller: TokenSpeller,
-    text: str,
-    token_ids: npt.NDArray[np.int32],
-    location: str,
-) -> tuple[Integers, Integers]:
-    """Return (starts, ends) of all tokens in bytes of the UTF-8 text; ends are exclusive.
+class TokenLocator:
+    """Finds the tokens of one tokenizer in the texts that they were made of."""
 
-    If the concatenated bytes of all tokens equal the text, the spans follow from the tokens' lengths. This is the case
-    for byte-level BPE, and for SentencePiece without normalisation after its leading space is removed. For all other
-    tokenizers, the spans are the tokenizer's own offsets, which never divide a character.
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._speller = TokenSpeller(tokenizer)
+        self._aligner: TokenAligner | None = None
 
-    Raises BadInputError naming ``location`` if the bytes do not equal the text and the tokenizer has no offsets.
-    """
-    content = text.encode()
-    pieces = [speller.spell(token_id) for token_id in token_ids.tolist()]
-    joined = b"".join(pieces)
-    lead = len(joined) - len(content)
-    if lead in (0, 1) and joined == b" " * lead + content:
-        ends = np.maximum(np.cumsum([len(piece) for piece in pieces], dtype=np.int64) - lead, 0)
-        return np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]]), ends
-    if not tokenizer.is_fast:
-        raise BadInputError(
-            f"{location}: the tokens of {type(tokenizer).__name__} cannot be located in the text",
-            "save a fast tokenizer (tokenizer.json) beside the weights",
-        )
-    return _read_offsets(tokenizer, text, len(pieces))
+    def find_byte_spans(self, text: str, token_ids: npt.NDArray[np.int32], location: str) -> TokenSpans:
+        """Return the spans of all tokens in bytes of the UTF-8 text. They follow each other and cover the text.
+
+        If the concatenated bytes of all tokens equal the text, the spans follow from the tokens' lengths. This is the
+        case for byte-level BPE, and for SentencePiece without normalisation after its leading space is removed. For all
+        other texts, the tokens are aligned with the text by the tokenizer's own offsets.
+
+        Raises BadInputError naming ``location`` if the tokens do not spell the whole text, or if the bytes do not equal
+        the text and the tokenizer has no offsets.
+        """
+        content = text.encode()
+        pieces = [self._speller.spell(token_id) for token_id in token_ids.tolist()]
+        joined = b"".join(pieces)
+        lead = len(joined) - len(content)
+        if lead in (0, 1) and joined == b" " * lead + content:
+            ends = np.maximum(np.cumsum([len(piece) for piece in pieces], dtype=np.int64) - lead, 0)
+            return TokenSpans(np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]]), ends, 0)
+        if not self._tokenizer.is_fast:
+            raise BadInputError(
+                f"{location}: the tokens of {type(self._tokenizer).__name__} cannot be located in the text",
+                "save a fast tokenizer (tokenizer.json) beside the weights",
+            )
+        if self._aligner is None:
+            self._aligner = TokenAligner(self._tokenizer)
+        return self._aligner.align(text, pieces, token_ids, location)
 
 
 class TextIndex:
@@ -119,16 +124,6 @@ class TextIndex:
             self._content[start:end].decode("utf-8", "replace")
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
         ]
-
-
-def _read_offsets(tokenizer: PreTrainedTokenizerBase, text: str, token_count: int) -> tuple[Integers, Integers]:
-    encoding = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
-    assert len(encoding.ids) == token_count
-    byte_of_character = np.concatenate(
-        [np.zeros(1, np.int64), np.cumsum([len(character.encode()) for character in text], dtype=np.int64)]
-    )
-    offsets = np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
-    return byte_of_character[offsets[:, 0]], byte_of_character[offsets[:, 1]]
 
 
 def _spells_bytes_by_number(tokenizer: PreTrainedTokenizerBase) -> bool:

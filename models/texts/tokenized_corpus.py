@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from trailhouse.errors import BadInputError
 
+# Above this share of a corpus's bytes, the user is told that they are scored as unknown text
+NOTED_UNKNOWN_SHARE = 0.001
+
 
 @dataclass(frozen=True)
 class TokenizedCorpus:
@@ -17,6 +20,8 @@ class TokenizedCorpus:
     corpus_id: str
     tokenizer_id: str
     token_ids: tuple[npt.NDArray[np.int32], ...]
+    unknown_byte_counts: tuple[int, ...] = ()
+    """For every document, the number of its bytes that the tokenizer replaced by its token for unknown text."""
 
     @property
     def token_count(self) -> int:
@@ -32,6 +37,23 @@ class TokenizedCorpus:
     def largest_token_id(self) -> int:
         """The largest token id; -1 if there are no tokens."""
         return max((int(tokens.max()) for tokens in self.token_ids if len(tokens)), default=-1)
+
+
+def describe_unknown_text(corpus: TokenizedCorpus, byte_count: int) -> str | None:
+    """Return a warning if more than 0.1% of a corpus's bytes are unknown to the tokenizer, otherwise None.
+
+    ``byte_count`` is the number of bytes of the corpus. A token for unknown text has one score, whatever text it
+    replaced, so the scores of such a corpus are too high.
+    """
+    unknown_byte_count = sum(corpus.unknown_byte_counts)
+    if unknown_byte_count <= NOTED_UNKNOWN_SHARE * byte_count:
+        return None
+    document_count = sum(count > 0 for count in corpus.unknown_byte_counts)
+    return (
+        f"corpus {corpus.corpus_id!r}: {unknown_byte_count} of {byte_count} bytes"
+        f" ({unknown_byte_count / byte_count:.1%}) in {document_count} of {len(corpus.token_ids)} documents are unknown"
+        f" to tokenizer {corpus.tokenizer_id}; they are scored as its token for unknown text"
+    )
 
 
 def refuse_large_token_ids(corpus: TokenizedCorpus, vocabulary_size: int) -> None:

@@ -15,10 +15,15 @@ import pyarrow as pa
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.texts.corpus import Corpus
-from trailhouse.models.texts.token_spans import TextIndex, TokenSpeller, find_byte_spans
-from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
-from trailhouse.models.texts.untrusted_tokenizers import encode_texts, refuse_untrusted_tokenizer_files
+from trailhouse.models.texts.corpus import Corpus, Document
+from trailhouse.models.texts.token_spans import TextIndex, TokenLocator
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, describe_unknown_text
+from trailhouse.models.texts.untrusted_tokenizers import (
+    encode_texts,
+    forget_training_settings,
+    refuse_untrusted_tokenizer_files,
+)
+from trailhouse.support.progress import report_note
 
 TOKEN_SCHEMA = pa.schema(
     [
@@ -45,6 +50,8 @@ TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a checkpoint directory; nothing is downloaded, and no remote code is run.
 
+    Truncation, padding and dropout that are stored with the tokenizer are switched off.
+
     Raises BadInputError if the directory has no tokenizer, or if the tokenizer does not load or is not trusted.
     """
     paths = _list_tokenizer_files(directory)
@@ -59,6 +66,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
             f"{directory}: the tokenizer does not load: {problem}", "save the tokenizer again beside the weights"
         ) from error
     assert isinstance(tokenizer, PreTrainedTokenizerBase)
+    forget_training_settings(tokenizer)
     return tokenizer
 
 
@@ -94,37 +102,46 @@ def identify_tokenizer_of(directory: Path) -> str:
 
 
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
-    """Return the token ids of every document, without special tokens.
+    """Return the token ids of every document, without special tokens. They spell the whole document.
 
-    Raises BadInputError if the tokenizer cannot process a text.
+    The user is told if the tokenizer does not know more than 0.1% of the corpus.
+
+    Raises BadInputError if the tokenizer cannot process a text. Raises BadInputError naming the corpus and the document
+    if the tokens do not spell the document, or cannot be located in it.
     """
-    texts = [document.text for document in corpus.documents]
-    return TokenizedCorpus(corpus.corpus_id, identify_tokenizer(tokenizer), tuple(encode_texts(tokenizer, texts)))
+    token_ids = encode_texts(tokenizer, [document.text for document in corpus.documents])
+    locator = TokenLocator(tokenizer)
+    unknown_byte_counts = tuple(
+        locator.find_byte_spans(document.text, tokens, _name_document(corpus, document)).unknown_byte_count
+        for document, tokens in zip(corpus.documents, token_ids, strict=True)
+    )
+    tokenized = TokenizedCorpus(corpus.corpus_id, identify_tokenizer(tokenizer), tuple(token_ids), unknown_byte_counts)
+    warning = describe_unknown_text(tokenized, corpus.byte_count)
+    if warning is not None:
+        report_note(warning)
+    return tokenized
 
 
 def token_table(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, tokenized: TokenizedCorpus) -> pa.Table:
     """Return the rows of ``raw_token``, one for each token, in order of document and position.
 
-    Raises BadInputError if the tokenizer has no offsets and its tokens cannot be located in the text.
+    The spans of a document's tokens follow each other, and together cover all bytes of the document.
+
+    Raises BadInputError if the tokens do not spell the text, or cannot be located in it.
     """
-    speller = TokenSpeller(tokenizer)
+    locator = TokenLocator(tokenizer)
     tables = [
-        _build_document_table(tokenizer, speller, corpus, tokenized, document_id)
-        for document_id in range(len(corpus.documents))
+        _build_document_table(locator, corpus, tokenized, document_id) for document_id in range(len(corpus.documents))
     ]
     return pa.concat_tables(tables) if tables else TOKEN_SCHEMA.empty_table()
 
 
 def _build_document_table(
-    tokenizer: PreTrainedTokenizerBase,
-    speller: TokenSpeller,
-    corpus: Corpus,
-    tokenized: TokenizedCorpus,
-    document_id: int,
+    locator: TokenLocator, corpus: Corpus, tokenized: TokenizedCorpus, document_id: int
 ) -> pa.Table:
     document, token_ids = corpus.documents[document_id], tokenized.token_ids[document_id]
-    location = f"corpus {corpus.corpus_id!r}, document {document.document_name!r}"
-    starts, ends = find_byte_spans(tokenizer, speller, document.text, token_ids, location)
+    spans = locator.find_byte_spans(document.text, token_ids, _name_document(corpus, document))
+    starts, ends = spans.starts, spans.ends
     index = TextIndex(document.text)
     character_starts, character_ends = index.find_characters(starts, ends)
     word_indexes, is_initial = index.find_words(starts, ends)
@@ -144,6 +161,10 @@ def _build_document_table(
         "is_word_initial": is_initial,
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in TOKEN_SCHEMA], schema=TOKEN_SCHEMA)
+
+
+def _name_document(corpus: Corpus, document: Document) -> str:
+    return f"corpus {corpus.corpus_id!r}, document {document.document_name!r}"
 
 
 def _list_tokenizer_files(directory: Path) -> list[Path]:

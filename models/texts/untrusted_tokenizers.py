@@ -37,12 +37,26 @@ def refuse_untrusted_tokenizer_files(paths: Iterable[Path]) -> None:
                 )
 
 
+def forget_training_settings(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Switch off truncation, padding and BPE dropout. A tokenizer that was saved in training may still have them."""
+    if tokenizer.is_fast:
+        backend = tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        if getattr(backend.model, "dropout", None):
+            backend.model.dropout = None
+
+
 def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[TokenIds]:
     """Return the token ids of every text, without special tokens. Trailhouse encodes all texts with this function.
+
+    Truncation, padding and dropout of the tokenizer are switched off, so that the tokens are those of the whole text.
 
     Raises BadInputError if the tokenizer cannot process a text, for example because one of its regular expressions
     needs more attempts at a match than the library for regular expressions allows.
     """
+    # Not only when a tokenizer is loaded, because a call of the tokenizer with padding or truncation leaves them on
+    forget_training_settings(tokenizer)
     try:
         if not tokenizer.is_fast:
             return [_as_array(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) for text in texts]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
+from tokenizers import Regex, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from tests.support.option_tasks import build_text_task, build_tokenizer
@@ -33,19 +35,71 @@ def test_the_blank_before_an_option_belongs_to_its_first_token(tokenizer):
 
 
 def test_an_option_that_merges_with_the_prompt_is_scored_with_what_it_merges_with(tokenizer):
-    task = build_text_task(options=("t", "yes"), example_output_prefix=" no")
+    task = build_text_task(options=("t", "tt"), example_output_prefix=" no")
     option = encode_task(tokenizer, task, 0, 0, 100).items[0].options[0]
     assert list_words(tokenizer, option) == ["Ġnot"]
     assert option.token_count == 1
 
 
-def test_an_option_that_adds_no_token_is_scored_as_the_last_token_of_the_prompt(tokenizer):
-    """The tokenizer removes the letter x; an option of no tokens would have the score 0, the highest of all."""
-    task = build_text_task(options=("x", "yes"), example_output_prefix="\nA:")
-    vanished, other = encode_task(tokenizer, task, 0, 0, 100).items[0].options
-    assert list_words(tokenizer, vanished) == [":"]
-    assert vanished.token_ids.tolist() == tokenizer(write_prompt(task, 0, (), 0))["input_ids"]
-    assert list_words(tokenizer, other) == ["yes"]
+@pytest.mark.parametrize("prefix", ["\nA:", "\nA: ", " no"])
+@pytest.mark.parametrize("option", ["x", "xx"])
+def test_an_option_of_which_the_tokenizer_leaves_no_token_is_refused(tokenizer, prefix, option):
+    """The tokenizer removes the letter x; only the end of the prompt would be left to score."""
+    expected = f"task 't', item 0: the tokenizer leaves no token of the option '{option}'"
+    with pytest.raises(BadInputError, match=expected):
+        encode_task(tokenizer, build_text_task(options=("t", option), example_output_prefix=prefix), 0, 0, 100)
+    encode_task(tokenizer, build_text_task(options=("t", "tt"), example_output_prefix=prefix), 0, 0, 100)
+
+
+def test_an_option_that_would_be_the_end_of_the_prompt_is_refused(tokenizer):
+    """The vocabulary has no token for yes without a blank or a line end before it, and leaves it out."""
+    with pytest.raises(BadInputError, match="item 0: the tokenizer leaves no token of the option 'yes'"):
+        encode_task(tokenizer, build_text_task(example_output_prefix=" no"), 0, 0, 100)
+
+
+def test_an_option_that_vanishes_in_an_empty_prompt_is_refused(tokenizer):
+    task = build_text_task(question="", options=("yes", "x"), example_input_prefix="", example_output_prefix="")
+    with pytest.raises(BadInputError, match="item 0: the tokenizer leaves no token of the option 'x'"):
+        encode_task(tokenizer, task, 0, 0, 100)
+
+
+def test_an_option_that_vanishes_without_its_prompt_has_no_unconditional_score():
+    tokenizer = build_tokenizer()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("^t"), "")
+    task = build_text_task(options=("t", "tt"), example_output_prefix=" no")
+    vanishing, other = encode_task(tokenizer, task, 0, 0, 100).items[0].options
+    assert list_words(tokenizer, vanishing) == ["Ġnot"]
+    assert vanishing.unconditional_token_ids is None
+    assert tokenizer.convert_ids_to_tokens(other.unconditional_token_ids.tolist()) == ["<end>", "t"]
+
+
+def test_options_that_are_the_same_tokens_are_refused_unless_both_are_right_or_wrong(tokenizer):
+    task = build_text_task(options=("yes", "no", "xno"))
+    with pytest.raises(BadInputError, match=r"task 't', item 1: .* same tokens of the options 'no' and 'xno'"):
+        encode_task(tokenizer, task, 0, 0, 100)
+    both_wrong = dataclasses.replace(
+        task, items=tuple(dataclasses.replace(item, target_scores=(1.0, 0.0, 0.0)) for item in task.items)
+    )
+    options = encode_task(tokenizer, both_wrong, 0, 0, 100).items[1].options
+    assert options[1].token_ids.tolist() == options[2].token_ids.tolist()
+
+
+def test_truncation_and_padding_stored_with_the_tokenizer_change_no_option(tokenizer, tmp_path):
+    expected = encode_task(tokenizer, build_text_task(), 1, 0, 100)
+    tokenizer.save_pretrained(tmp_path)
+    content = json.loads((tmp_path / "tokenizer.json").read_text())
+    content["truncation"] = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}
+    content["padding"] = {
+        "strategy": {"Fixed": 40}, "direction": "Left", "pad_to_multiple_of": None,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "<end>",
+    }  # fmt: skip
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    encoded = TaskEncoder().encode(tmp_path, "tokenizer", build_text_task(), 1, 0, 100)
+    for item, wanted in zip(encoded.items, expected.items, strict=True):
+        for option, wanted_option in zip(item.options, wanted.options, strict=True):
+            assert option.token_ids.tolist() == wanted_option.token_ids.tolist()
+            assert option.first_target == wanted_option.first_target
+            assert option.unconditional_token_ids.tolist() == wanted_option.unconditional_token_ids.tolist()
 
 
 def test_an_empty_prompt_begins_with_the_token_that_begins_texts(tokenizer):
@@ -99,13 +153,18 @@ def test_an_option_that_fills_the_context_needs_one_token_of_the_prompt(tokenize
 
 
 def test_counts_are_those_of_the_encoded_options(tokenizer):
-    task = build_text_task(options=("yes", "no yes", "t", "x"))
+    task = build_text_task(options=("yes", "no yes", "t", "not"))
     encoded = encode_task(tokenizer, task, 1, 0, 100)
     prompts = [write_prompt(task, item_id, draw_exemplars(task, item_id, 1, 0), 0) for item_id in range(4)]
     requests = [(prompt, option) for prompt in prompts for option in task.items[0].options]
     options = [option for item in encoded.items for option in item.options]
     assert count_tokens(tokenizer, requests) == [(option.first_target, option.token_count) for option in options]
     assert len({option.token_count for option in options}) > 1
+
+
+def test_an_option_of_which_the_tokenizer_leaves_no_token_has_no_length(tokenizer):
+    requests = [("Q: why?\nA:", " yes"), ("Q: why?\nA:", "x"), ("Q: why?\nA: ", "x")]
+    assert [count for _, count in count_tokens(tokenizer, requests)] == [1, 0, 0]
 
 
 def test_the_largest_token_id_is_looked_for_in_all_options_with_and_without_prompt(tokenizer):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -19,6 +20,8 @@ from trailhouse.models.texts.tokenizer import (
     token_table,
     tokenize_corpus,
 )
+from trailhouse.models.texts.untrusted_tokenizers import encode_texts
+from trailhouse.support.progress import listening
 
 TEXTS = [
     "The cat sat on the mat, the cat's own mat.",
@@ -158,14 +161,15 @@ def test_parts_of_a_character_share_its_character_span_and_show_as_replacement()
     assert [row["byte_start"] for row in parts] == [1, 2, 3, 4]
 
 
-def test_a_tokenizer_that_changes_the_text_gives_its_own_offsets():
+def test_white_space_that_a_tokenizer_drops_belongs_to_the_next_token():
     rows = read_rows(build_normalising_word_level(), "The naïve  cat")
     assert [(row["byte_start"], row["byte_end"], row["token_text"]) for row in rows] == [
         (0, 3, "The"),
-        (4, 10, "naïve"),
-        (12, 15, "cat"),
+        (3, 10, " naïve"),
+        (10, 15, "  cat"),
     ]
-    assert [(row["character_start"], row["word_index"]) for row in rows] == [(0, 0), (4, 1), (11, 2)]
+    assert [(row["character_start"], row["word_index"]) for row in rows] == [(0, 0), (3, 1), (9, 2)]
+    assert all(row["is_word_initial"] for row in rows)
 
 
 def test_tokens_are_those_of_the_tokenizer_without_special_tokens():
@@ -192,6 +196,93 @@ def test_a_tokenizer_keeps_its_identity_on_disk_whatever_the_formatting(tmp_path
     assert len(identities) == 1
     assert len(identities.pop()) == 16
     assert identify_tokenizer(PREFIX_SPACE) != identify_tokenizer(BYTE_LEVEL)
+
+
+def store_training_settings(directory, **settings):
+    """Save the byte-level tokenizer, with settings of a training in its tokenizer.json."""
+    BYTE_LEVEL.save_pretrained(directory)
+    content = json.loads((directory / "tokenizer.json").read_text())
+    content["model"]["dropout"] = settings.pop("dropout", None)
+    (directory / "tokenizer.json").write_text(json.dumps(content | settings))
+
+
+TRUNCATION = {"direction": "Right", "max_length": 5, "strategy": "LongestFirst", "stride": 0}
+PADDING = {
+    "strategy": {"Fixed": 640},
+    "direction": "Right",
+    "pad_to_multiple_of": None,
+    "pad_id": 0,
+    "pad_type_id": 0,
+    "pad_token": "<|endoftext|>",
+}
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"truncation": TRUNCATION},
+        {"truncation": TRUNCATION | {"direction": "Left"}},
+        {"padding": PADDING},
+        {"padding": PADDING | {"strategy": "BatchLongest"}},
+        {"truncation": TRUNCATION, "padding": PADDING},
+        {"dropout": 0.5},
+    ],
+)
+def test_truncation_padding_and_dropout_that_are_stored_with_a_tokenizer_are_not_obeyed(tmp_path, stored):
+    store_training_settings(tmp_path, **stored)
+    tokenizer = load_tokenizer(tmp_path)
+    corpus = make_corpus(*TEXTS, "x")
+    tokenized, expected = tokenize_corpus(tokenizer, corpus), tokenize_corpus(BYTE_LEVEL, corpus)
+    assert [ids.tolist() for ids in tokenized.token_ids] == [ids.tolist() for ids in expected.token_ids]
+    assert tokenized.tokenizer_id == expected.tokenizer_id == identify_tokenizer_of(tmp_path)
+    assert token_table(tokenizer, corpus, tokenized).equals(token_table(BYTE_LEVEL, corpus, expected))
+
+
+def test_a_call_with_truncation_and_padding_leaves_later_tokens_whole():
+    tokenizer = build_byte_level()
+    expected = BYTE_LEVEL(TEXTS[0], add_special_tokens=False)["input_ids"]
+    tokenizer.pad_token = "!"
+    assert len(tokenizer(TEXTS[0], max_length=3, truncation=True, padding="max_length")["input_ids"]) == 3
+    assert tokenizer.backend_tokenizer.truncation is not None
+    assert encode_texts(tokenizer, [TEXTS[0]])[0].tolist() == expected
+
+
+def test_a_document_that_its_tokens_do_not_spell_is_named():
+    backend = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
+    with pytest.raises(BadInputError, match="corpus 'c', document '1': the tokenizer has no token for 'c'"):
+        tokenize_corpus(wrap(backend), make_corpus("abba", "abc"))
+    corpus = make_corpus(TEXTS[0], TEXTS[1])
+    whole = tokenize_corpus(BYTE_LEVEL, corpus)
+    cut = dataclasses.replace(whole, token_ids=(whole.token_ids[0], whole.token_ids[1][:-1]))
+    with pytest.raises(BadInputError, match=r"corpus 'c', document '1': .* do not spell the whole document"):
+        token_table(BYTE_LEVEL, corpus, cut)
+
+
+class Listener:
+    """Keeps the messages for the user."""
+
+    def __init__(self):
+        self.notes = []
+
+    def advance(self, name, done, total, detail=""):
+        pass
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def test_bytes_that_are_unknown_to_the_tokenizer_are_counted_per_document_and_the_user_is_told():
+    tokenizer = build_normalising_word_level()
+    listener = Listener()
+    with listening(listener):
+        tokenized = tokenize_corpus(tokenizer, make_corpus("the cat", "the 東京 cat", "dogs"))
+    assert tokenized.unknown_byte_counts == (0, 6, 4)
+    (note,) = listener.notes
+    assert note.startswith("corpus 'c': 10 of 25 bytes (40.0%) in 2 of 3 documents are unknown to tokenizer ")
+    with listening(listener):
+        tokenize_corpus(tokenizer, make_corpus("the cat " * 1000 + "dog"))
+        tokenize_corpus(BYTE_LEVEL, make_corpus("the 東京 cat"))
+    assert listener.notes == [note]
 
 
 def test_a_directory_without_a_tokenizer_is_named(tmp_path):
