@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.library_errors import describe_error
 from trailhouse.models.checkpoints.suite import ModelDeclaration
 
 if TYPE_CHECKING:
@@ -70,6 +71,14 @@ def check_model_config(checkpoint: Checkpoint) -> None:
     _build_without_storage(read_config(checkpoint), checkpoint)
 
 
+def build_without_weights(checkpoint: Checkpoint) -> PreTrainedModel:
+    """Return the model that config.json describes, on torch's meta device, which stores no weights.
+
+    Raises BadInputError if config.json does not describe a causal language model.
+    """
+    return _build_without_storage(read_config(checkpoint), checkpoint)
+
+
 def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
     """Return the record of a model. Its parameters are counted on torch's meta device, which stores no weights.
 
@@ -116,8 +125,7 @@ def _read_config_file(directory: Path, _config_sha256: str) -> PretrainedConfig:
         _refuse_absurd_sizes(json.loads(path.read_bytes()))
         config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises errors of many kinds for a wrong file
-        problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        raise BadInputError(f"{path}: describes no model: {problem}", "copy the file again") from error
+        raise BadInputError(f"{path}: describes no model: {describe_error(error)}", "copy the file again") from error
     assert isinstance(config, PretrainedConfig)
     return config
 
@@ -138,9 +146,8 @@ def _build_without_storage(config: PretrainedConfig, checkpoint: Checkpoint) -> 
                 config, trust_remote_code=False
             )
     except Exception as error:
-        problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise BadInputError(
-            f"{checkpoint.directory / 'config.json'}: describes no causal language model: {problem}",
+            f"{checkpoint.directory / 'config.json'}: describes no causal language model: {describe_error(error)}",
             "check that the checkpoint is one of a language model",
         ) from error
     return network
