@@ -13,6 +13,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.active_parameters import count_active_parameters
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.library_errors import describe_error
 from trailhouse.models.checkpoints.suite import ModelDeclaration
@@ -52,6 +53,8 @@ class ModelRecord:
     architecture: str
     parameter_count: int
     """Number of parameters; tied parameters count once."""
+    active_parameter_count: int
+    """Number of parameters that work on one token."""
     non_embedding_parameter_count: int
     layer_count: int
     hidden_size: int
@@ -96,6 +99,7 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
         model_name=model.model_name,
         architecture=config.model_type,
         parameter_count=sum(parameter.numel() for parameter in network.parameters()),
+        active_parameter_count=count_active_parameters(network),
         non_embedding_parameter_count=_count_non_embedding_parameters(network),
         layer_count=text_config.num_hidden_layers,
         hidden_size=hidden_size,

@@ -41,7 +41,7 @@ def test_a_model_is_described_from_its_configuration(tmp_path, name, heads, tied
     assert (record["head_count"], record["head_dimension"]) == heads
     assert (record["layer_count"], record["hidden_size"], record["vocabulary_size"]) == (2, 32, 97)
     sizes = {parameter.data_ptr(): parameter.numel() for parameter in model.parameters()}
-    assert record["parameter_count"] == sum(sizes.values())
+    assert record["parameter_count"] == record["active_parameter_count"] == sum(sizes.values())
     assert (model.get_output_embeddings().weight is model.get_input_embeddings().weight) == tied
 
 
@@ -79,5 +79,6 @@ def test_the_record_has_the_columns_of_the_table(tmp_path):
     migration = MIGRATIONS / "0001_suites_models_checkpoints.sql"
     table = migration.read_text().split("create table raw_model (")[1].split("\n)")[0]
     columns = [line.split()[0] for line in table.strip().splitlines()]
+    columns.insert(columns.index("parameter_count") + 1, "active_parameter_count")  # added by migration 62
     assert [*describe(tmp_path), "updated_at"] == columns
     assert json.dumps(describe(tmp_path))
