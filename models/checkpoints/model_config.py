@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +41,7 @@ CONFIGURATION_LIMITS = {
     "state_size": 1 << 16,
     "max_position_embeddings": 1 << 26,
     "n_positions": 1 << 20,
+    "max_seq_len": 1 << 26,
 }
 
 
@@ -90,9 +92,9 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
     config = read_config(checkpoint)
     network = _build_without_storage(config, checkpoint)
     text_config = config.get_text_config()
-    head_count = getattr(text_config, "num_attention_heads", None) or 0
+    head_count = read_count(text_config, "num_attention_heads") or 0
     hidden_size = text_config.hidden_size
-    head_dimension = getattr(text_config, "head_dim", None) or hidden_size // head_count if head_count else 0
+    head_dimension = read_count(text_config, "head_dim") or hidden_size // head_count if head_count else 0
     return ModelRecord(
         model_id=checkpoint.model_id,
         suite_id=checkpoint.suite_id,
@@ -122,6 +124,19 @@ def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
     return _read_config_file(checkpoint.directory, checkpoint.config_sha256)
 
 
+def read_count(config: PretrainedConfig, name: str) -> int | None:
+    """Return a positive entry of a configuration; None if it is not stated, or if -1 stands for unlimited.
+
+    If the entry differs between the layers, as the dimension of the heads of Gemma 4, the result is its mean.
+    """
+    layers: Sequence[PretrainedConfig] = ()
+    if name in (getattr(config, "per_layer_attributes", None) or ()):
+        layers = config.per_layer_config
+    values = [getattr(layer, name, None) for layer in layers] if layers else [getattr(config, name, None)]
+    counts = [value for value in values if isinstance(value, int) and value > 0]
+    return sum(counts) // len(counts) if counts else None
+
+
 @lru_cache(maxsize=4_096)
 def _read_config_file(directory: Path, _config_sha256: str) -> PretrainedConfig:
     path = directory / "config.json"
@@ -139,6 +154,8 @@ def _refuse_absurd_sizes(content: object) -> None:
         raise ValueError("not a JSON object")
     for name, limit in CONFIGURATION_LIMITS.items():
         value = content.get(name)
+        if name == "max_position_embeddings" and value == -1:  # no limit, as in XLNet
+            continue
         if value is not None and not (isinstance(value, int) and 0 < value <= limit):
             raise ValueError(f"{name} is {value!r}")
 
