@@ -56,7 +56,9 @@ def read_all_tensor_shapes(paths: Sequence[Path]) -> dict[str, tuple[str, tuple[
                 tensors |= {name: (str(view.get_dtype()), tuple(view.get_shape())) for name, view in views.items()}
         else:
             content = _read_pickle(path, "meta")
-            tensors |= {name: (str(one.dtype).removeprefix("torch."), tuple(one.shape)) for name, one in content.items()}
+            tensors |= {
+                name: (str(one.dtype).removeprefix("torch."), tuple(one.shape)) for name, one in content.items()
+            }
     return tensors
 
 

@@ -227,7 +227,9 @@ def test_the_audit_names_a_tensor_with_other_bytes_in_another_shard(run):
     findings = audit_suite(AuditInput(suite, {"ours/base": listing}))
     (wrong,) = [one for one in findings if one.status == "wrong" and one.check_name == "completeness"]
     assert wrong.step == 100
-    assert f"model-2.safetensors: holds the tensor {names[0]} with other bytes than model-1.safetensors" in wrong.message
+    assert (
+        f"model-2.safetensors: holds the tensor {names[0]} with other bytes than model-1.safetensors" in wrong.message
+    )
 
 
 def edit_config(directory: Path, **changes) -> None:

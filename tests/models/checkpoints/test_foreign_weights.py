@@ -12,7 +12,11 @@ from trailhouse.models.checkpoints.weight_files import choose_weight_names
 
 MODEL = ModelDeclaration("m", "run", r"(\d+)", 1, 10, 8, None)
 CONTENTS = {
-    "adapter": (["adapter_config.json", "adapter_model.safetensors"], "an adapter and not the model", "merge_and_unload"),
+    "adapter": (
+        ["adapter_config.json", "adapter_model.safetensors"],
+        "an adapter and not the model",
+        "merge_and_unload",
+    ),
     "gguf": (["model-Q4_K_M.gguf"], "weights for llama.cpp", "gguf_file"),
     "fsdp": (["config.json", "pytorch_model_fsdp_0"], "the shards of FSDP", "accelerate merge-weights"),
     "fsdp shards": (["__0_0.distcp", ".metadata"], "the shards of FSDP", "accelerate merge-weights"),

@@ -17,7 +17,14 @@ from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 INPUT_IDS = torch.arange(1, 20)[None]
 EXPERTS = {**TRANSFORMER, "num_key_value_heads": 1, "n_routed_experts": 4, "num_experts_per_tok": 2}
-LATENT = {"num_key_value_heads": 2, "q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
+LATENT = {
+    "num_key_value_heads": 2,
+    "q_lora_rank": 8,
+    "kv_lora_rank": 8,
+    "qk_rope_head_dim": 8,
+    "qk_nope_head_dim": 8,
+    "v_head_dim": 8,
+}
 
 
 def save(model, directory: Path) -> Path:
@@ -151,7 +158,9 @@ def build(configuration):
     "configuration",
     [
         MixtralConfig(**TRANSFORMER, num_key_value_heads=1, num_local_experts=4, num_experts_per_tok=2),
-        DeepseekV3Config(**(EXPERTS | LATENT), moe_intermediate_size=16, n_group=2, topk_group=1, first_k_dense_replace=1),
+        DeepseekV3Config(
+            **(EXPERTS | LATENT), moe_intermediate_size=16, n_group=2, topk_group=1, first_k_dense_replace=1
+        ),
     ],
     ids=lambda configuration: configuration.model_type,
 )
@@ -185,10 +194,14 @@ def test_an_adapter_beside_the_weights_is_refused_whether_peft_is_installed_or_n
 def test_a_tensor_of_another_shape_is_named_with_both_shapes(tmp_path):
     path = save(build_random_model("gpt_neox"), tmp_path)
     change_tensors(path, lambda tensors: tensors.update({"gpt_neox.final_layer_norm.bias": torch.ones(16)}))
-    refuse(tmp_path, r"gpt_neox\.final_layer_norm\.bias has the shape \(16,\), and config\.json says \(32,\) \(1 in all\)")
+    refuse(
+        tmp_path, r"gpt_neox\.final_layer_norm\.bias has the shape \(16,\), and config\.json says \(32,\) \(1 in all\)"
+    )
 
 
 def test_experts_that_cannot_be_joined_are_named(tmp_path):
     path = save(build(MixtralConfig(**TRANSFORMER, num_key_value_heads=1, num_local_experts=4)), tmp_path)
     change_tensors(path, lambda tensors: tensors.pop("model.layers.0.block_sparse_moe.experts.1.w1.weight"))
-    refuse(tmp_path, r"the tensor model\.layers\.0\.mlp\.experts\.gate_up_proj cannot be made from .*: Sizes of tensors")
+    refuse(
+        tmp_path, r"the tensor model\.layers\.0\.mlp\.experts\.gate_up_proj cannot be made from .*: Sizes of tensors"
+    )
