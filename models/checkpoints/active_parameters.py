@@ -53,7 +53,7 @@ def _count_experts(name: str, shape: tuple[int, ...], expert_count: int | None) 
         if len(shape) > 2:
             return shape[0]
         return expert_count if expert_count and shape[0] % expert_count == 0 else 1
-    # Some classes keep the matrices of all experts in the feed-forward block itself. Convolutions have a 1 in the middle.
+    # Some classes keep the matrices of all experts in the feed-forward block itself. Convolutions have a 1 there.
     return expert_count if len(shape) == 3 and shape[0] == expert_count and shape[1] > 1 else 1
 
 

@@ -17,7 +17,7 @@ FOREIGN_FORMATS = (
     (
         re.compile(r".+\.gguf"),
         "weights for llama.cpp",
-        "copy the safetensors that they were made from, or load them with transformers (gguf_file=...) and save_pretrained",
+        "copy the safetensors that they were made from, or load them with gguf_file=... and save_pretrained",
     ),
     (
         re.compile(r"pytorch_model_fsdp(_\d+)?(\.bin)?|.+\.distcp"),

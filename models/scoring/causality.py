@@ -64,8 +64,8 @@ def refuse_non_causal(model: PreTrainedModel, token_ids: Tensor) -> None:
     changed = (whole[start:] != with_other_beginning[start:]).float().mean().item()
     if changed < SMALLEST_CHANGED_SHARE:
         raise BadInputError(
-            f"the outputs of the model {type(model).__name__} hardly depend on other tokens, so it cannot be seen whether"
-            " it is a causal language model",
+            f"the outputs of the model {type(model).__name__} hardly depend on other tokens, so it cannot be seen"
+            " whether it is a causal language model",
             "check the weights, or score it with --dtype float32",
         )
 

@@ -39,7 +39,8 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
     weights are read from pickle files by an unpickler that can create nothing but tensors.
 
     Raises BadInputError naming the directory if the model does not load, if tensors are missing, have a wrong shape, are
-    not finite or are not used by the model, or if an adapter lies beside the weights. Raises UsageError if the device is not known or not available.
+    not finite or are not used by the model, or if an adapter lies beside the weights. Raises UsageError if the device is
+    not known or not available.
     """
     device_map = choose_device_map(settings.device)
     paths = list_weight_files(directory, allow_pickle=allow_pickle)

@@ -171,7 +171,7 @@ def test_experts_that_are_joined_into_one_tensor_are_taken(tmp_path, configurati
 
 
 def test_only_a_layer_that_predicts_further_ahead_may_lie_beyond_the_last_one(tmp_path):
-    """transformers ignores layer 46 of GLM 4, whatever it holds, because the model of 46 layers has such a layer."""
+    """Whatever layer 46 of GLM 4 holds, transformers ignores it, because the model of 46 layers has such a layer."""
     configuration = Glm4MoeConfig(**SHARED, **ATTENTION, num_key_value_heads=1, num_hidden_layers=46,
                                   intermediate_size=64, moe_intermediate_size=8, n_routed_experts=2,
                                   num_experts_per_tok=1, first_k_dense_replace=46)  # fmt: skip

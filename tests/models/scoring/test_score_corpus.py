@@ -230,7 +230,7 @@ def test_batches_are_halved_until_they_fit_the_memory_and_stay_smaller(monkeypat
     model.gpt_neox.embed_in.register_forward_pre_hook(run_out_of_memory)
     monkeypatch.setattr("trailhouse.models.scoring.score_corpus.MAX_SECTION_POSITIONS", 80)
     np.testing.assert_allclose(log_probs(score(model, corpus)), expected, atol=1e-4)
-    # After two runs of the inspection, of one row and of three, sections of 4, 4 and 1 documents: only the first one tries all four at once
+    # After two runs of the inspection, sections of 4, 4 and 1 documents: only the first one tries all four at once
     assert shapes[2:] == [(4, 19), (2, 19), (2, 19), (2, 19), (2, 19), (1, 19)]
 
 
