@@ -16,6 +16,7 @@ from trailhouse.models.checkpoints.step_pattern import TrainingPosition
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 from trailhouse.models.checkpoints.weight_files import (
     WeightFile,
+    check_index,
     check_weight_file,
     combine_weight_hashes,
     list_weight_files,
@@ -76,10 +77,12 @@ def read_checkpoint(
     """
     hash_cache = hash_cache or HashCache()
     config = directory / "config.json"
-    check_config_file(config)
     paths = list_weight_files(directory, allow_pickle=model.allow_pickle)
+    check_config_file(config)
     for path in paths:
         check_weight_file(path)
+    if paths[0].suffix != ".bin":
+        check_index(directory, paths)
     files = tuple(WeightFile(path.name, path.stat().st_size, hash_cache.hash_file(path, progress)) for path in paths)
     return Checkpoint(
         suite_id=suite.suite_id,

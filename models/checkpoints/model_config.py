@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.active_parameters import count_active_parameters
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.library_errors import describe_error
 from trailhouse.models.checkpoints.suite import ModelDeclaration
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ CONFIGURATION_LIMITS = {
     "state_size": 1 << 16,
     "max_position_embeddings": 1 << 26,
     "n_positions": 1 << 20,
+    "max_seq_len": 1 << 26,
 }
 
 
@@ -51,6 +55,8 @@ class ModelRecord:
     architecture: str
     parameter_count: int
     """Number of parameters; tied parameters count once."""
+    active_parameter_count: int
+    """Number of parameters that work on one token."""
     non_embedding_parameter_count: int
     layer_count: int
     hidden_size: int
@@ -70,6 +76,14 @@ def check_model_config(checkpoint: Checkpoint) -> None:
     _build_without_storage(read_config(checkpoint), checkpoint)
 
 
+def build_without_weights(checkpoint: Checkpoint) -> PreTrainedModel:
+    """Return the model that config.json describes, on torch's meta device, which stores no weights.
+
+    Raises BadInputError if config.json does not describe a causal language model.
+    """
+    return _build_without_storage(read_config(checkpoint), checkpoint)
+
+
 def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
     """Return the record of a model. Its parameters are counted on torch's meta device, which stores no weights.
 
@@ -78,15 +92,16 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
     config = read_config(checkpoint)
     network = _build_without_storage(config, checkpoint)
     text_config = config.get_text_config()
-    head_count = getattr(text_config, "num_attention_heads", None) or 0
+    head_count = read_count(text_config, "num_attention_heads") or 0
     hidden_size = text_config.hidden_size
-    head_dimension = getattr(text_config, "head_dim", None) or hidden_size // head_count if head_count else 0
+    head_dimension = read_count(text_config, "head_dim") or hidden_size // head_count if head_count else 0
     return ModelRecord(
         model_id=checkpoint.model_id,
         suite_id=checkpoint.suite_id,
         model_name=model.model_name,
         architecture=config.model_type,
         parameter_count=sum(parameter.numel() for parameter in network.parameters()),
+        active_parameter_count=count_active_parameters(network),
         non_embedding_parameter_count=_count_non_embedding_parameters(network),
         layer_count=text_config.num_hidden_layers,
         hidden_size=hidden_size,
@@ -109,6 +124,19 @@ def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
     return _read_config_file(checkpoint.directory, checkpoint.config_sha256)
 
 
+def read_count(config: PretrainedConfig, name: str) -> int | None:
+    """Return a positive entry of a configuration; None if it is not stated, or if -1 stands for unlimited.
+
+    If the entry differs between the layers, as the dimension of the heads of Gemma 4, the result is its mean.
+    """
+    layers: Sequence[PretrainedConfig] = ()
+    if name in (getattr(config, "per_layer_attributes", None) or ()):
+        layers = config.per_layer_config
+    values = [getattr(layer, name, None) for layer in layers] if layers else [getattr(config, name, None)]
+    counts = [value for value in values if isinstance(value, int) and value > 0]
+    return sum(counts) // len(counts) if counts else None
+
+
 @lru_cache(maxsize=4_096)
 def _read_config_file(directory: Path, _config_sha256: str) -> PretrainedConfig:
     path = directory / "config.json"
@@ -116,8 +144,7 @@ def _read_config_file(directory: Path, _config_sha256: str) -> PretrainedConfig:
         _refuse_absurd_sizes(json.loads(path.read_bytes()))
         config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises errors of many kinds for a wrong file
-        problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        raise BadInputError(f"{path}: describes no model: {problem}", "copy the file again") from error
+        raise BadInputError(f"{path}: describes no model: {describe_error(error)}", "copy the file again") from error
     assert isinstance(config, PretrainedConfig)
     return config
 
@@ -127,6 +154,8 @@ def _refuse_absurd_sizes(content: object) -> None:
         raise ValueError("not a JSON object")
     for name, limit in CONFIGURATION_LIMITS.items():
         value = content.get(name)
+        if name == "max_position_embeddings" and value == -1:  # no limit, as in XLNet
+            continue
         if value is not None and not (isinstance(value, int) and 0 < value <= limit):
             raise ValueError(f"{name} is {value!r}")
 
@@ -138,9 +167,8 @@ def _build_without_storage(config: PretrainedConfig, checkpoint: Checkpoint) -> 
                 config, trust_remote_code=False
             )
     except Exception as error:
-        problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise BadInputError(
-            f"{checkpoint.directory / 'config.json'}: describes no causal language model: {problem}",
+            f"{checkpoint.directory / 'config.json'}: describes no causal language model: {describe_error(error)}",
             "check that the checkpoint is one of a language model",
         ) from error
     return network

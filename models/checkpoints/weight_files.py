@@ -16,6 +16,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.foreign_weights import ADAPTER_HINT, explain_foreign_weights, find_adapter
+from trailhouse.models.checkpoints.shard_index import check_shards
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
@@ -50,9 +52,17 @@ def combine_weight_hashes(weight_files: Iterable[WeightFile]) -> str:
 def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Path]:
     """Return the weight files of a checkpoint, in name order. Pickles are returned only if there are no safetensors.
 
-    Raises BadInputError if there are no weight files, if there are only pickles but they are not allowed, or if the
-    index names files that are missing.
+    Raises BadInputError if there are no weight files, if there are only pickles but they are not allowed, if the index
+    names files that are missing, or if an adapter lies beside the weights.
     """
+    paths = _list_weight_files(directory, allow_pickle=allow_pickle)
+    adapter = find_adapter(path.name for path in directory.iterdir())
+    if adapter is not None:  # with peft installed, transformers would add it to the model
+        raise BadInputError(f"{directory / adapter}: an adapter lies beside the weights of a model", ADAPTER_HINT)
+    return paths
+
+
+def _list_weight_files(directory: Path, *, allow_pickle: bool) -> list[Path]:
     if (directory / SINGLE_NAME).is_file():  # like transformers, prefer the single file to the index of shards
         return [_refuse_escape(directory, directory / SINGLE_NAME)]
     if (directory / INDEX_NAME).is_file():
@@ -61,6 +71,9 @@ def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Pa
         return [_refuse_escape(directory, directory / PICKLED_SINGLE_NAME)]
     if allow_pickle and (directory / PICKLED_INDEX_NAME).is_file():
         return _read_index(directory, PICKLED_INDEX_NAME, ".bin")
+    foreign = explain_foreign_weights(path.name for path in directory.glob("*"))
+    if foreign is not None:
+        raise BadInputError(f"{directory}: {foreign[0]}", foreign[1])
     pickled = sorted(path.name for pattern in PICKLE_PATTERNS for path in directory.glob(pattern))
     if pickled:
         raise BadInputError(
@@ -100,13 +113,27 @@ def read_tensor_shapes(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         ) from error
 
 
+def check_index(directory: Path, paths: list[Path]) -> None:
+    """Raise BadInputError if weights are in shards whose tensors are not those that their index names."""
+    if paths[0].name not in (SINGLE_NAME, PICKLED_SINGLE_NAME):
+        check_shards(directory, paths, PICKLED_INDEX_NAME if paths[0].suffix == ".bin" else INDEX_NAME)
+
+
 def choose_weight_names(names: Iterable[str], *, allow_pickle: bool) -> list[str]:
     """Select the names of weight files from the names of a repository's files, and return them sorted.
 
-    Raises ValueError if weight files are missing, or if there are only pickles and these are not allowed. The text of
-    the error says what is wrong.
+    Raises ValueError if weight files are missing, if there are only pickles and these are not allowed, or if an adapter
+    lies beside the weights. The text of the error says what is wrong.
     """
     present = set(names)
+    chosen = _choose_weight_names(present, allow_pickle=allow_pickle)
+    adapter = find_adapter(present)
+    if adapter is not None:
+        raise ValueError(f"an adapter ({adapter}) lies beside the weights of a model")
+    return chosen
+
+
+def _choose_weight_names(present: set[str], *, allow_pickle: bool) -> list[str]:
     for single, stem, suffix in ((SINGLE_NAME, "model", "safetensors"), (PICKLED_SINGLE_NAME, "pytorch_model", "bin")):
         if suffix == "bin" and not allow_pickle:
             break
@@ -121,6 +148,9 @@ def choose_weight_names(names: Iterable[str], *, allow_pickle: bool) -> list[str
             if f"{single}.index.json" not in present:
                 raise ValueError(f"{single}.index.json is not there")
             return wanted
+    foreign = explain_foreign_weights(present)
+    if foreign is not None:
+        raise ValueError(foreign[0])
     pickled = sorted(name for name in present if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
     if pickled:
         raise ValueError(f"the weights are pickled ({pickled[0]}), and reading a pickle can run code")
@@ -133,7 +163,7 @@ def _read_index(directory: Path, index_name: str, suffix: str) -> list[Path]:
         if path.stat().st_size > MAXIMUM_INDEX_BYTES:
             raise ValueError
         index: Any = json.loads(path.read_bytes())
-        names = sorted(set(index["weight_map"].values()))
+        names = sorted(set(index["weight_map"].values()), key=str)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInputError(f"{path}: not an index of weight files", "copy the file again") from error
     for name in names:
@@ -143,6 +173,10 @@ def _read_index(directory: Path, index_name: str, suffix: str) -> list[Path]:
             raise BadInputError(f"{path}: names {name}, which is not there", "copy the missing file")
     if not names:
         raise BadInputError(f"{path}: names no files", "copy the file again")
+    if not isinstance(index.get("metadata"), dict):
+        raise BadInputError(
+            f"{path}: has no metadata, without which transformers reads no index", 'add "metadata": {} to it'
+        )
     return [_refuse_escape(directory, directory / name) for name in names]
 
 

@@ -12,12 +12,24 @@ from transformers import PretrainedConfig
 
 from trailhouse.errors import UsageError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.checkpoints.model_config import read_config
+from trailhouse.models.checkpoints.model_config import read_config, read_count
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 # Context length of models whose configuration states no limit, such as Mamba. It bounds the memory that long documents
 # need.
 UNLIMITED_CONTEXT_LENGTH = 2_048
+# The entries that state how many tokens a model reads, in the order in which they are looked for
+POSITION_KEYS = ("max_position_embeddings", "context_length", "max_seq_len", "max_target_positions")
+# The position of the first token of these types is the one after the padding token's id
+TYPES_WITH_POSITIONS_AFTER_PADDING = (
+    "camembert",
+    "data2vec-text",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,7 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
     """
     config = read_config(checkpoint)
     model_limit = find_context_length(config, replace(settings, context_length=None, stride=None))
+    key_default = min(_find_key_default(config), model_limit)
     try:
         if settings.context_length is None:
             context_length = min(declared_context_length, model_limit)
@@ -56,7 +69,7 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
         raise UsageError(f"{checkpoint.model_id}: {error.message}", error.hint) from error
     key_settings = replace(
         settings,
-        context_length=None if context_length == model_limit else context_length,
+        context_length=None if context_length == key_default else context_length,
         stride=None if stride == halve(context_length) else stride,
     )
     return ContextChoice(context_length, stride, key_settings)
@@ -65,20 +78,45 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
 def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:
     """Return how many tokens the model reads at once: the number in the settings, or else the model's positions.
 
-    If the model's configuration states no number of positions, ``UNLIMITED_CONTEXT_LENGTH`` takes its place.
+    If the model's configuration states no number of positions, ``UNLIMITED_CONTEXT_LENGTH`` takes its place. A model
+    with ALiBi reads more tokens than it states if the settings ask for them.
 
     Raises UsageError if the settings ask for more tokens than the model has positions.
     """
     text_config = config.get_text_config()
-    limit = getattr(text_config, "max_position_embeddings", None) or getattr(text_config, "context_length", None)
+    limit = _find_position_count(text_config)
     if settings.context_length is None:
         return limit or UNLIMITED_CONTEXT_LENGTH
-    if limit is not None and settings.context_length > limit:
+    if limit is not None and settings.context_length > limit and not _has_extensible_positions(text_config):
         raise UsageError(
             f"a context of {settings.context_length} tokens is asked for, and the model has {limit} positions",
             f"use a context length of at most {limit}",
         )
     return settings.context_length
+
+
+def _find_position_count(config: PretrainedConfig) -> int | None:
+    """Return the number of tokens for which a model has positions, or None if its configuration states no number."""
+    stated = next((value for key in POSITION_KEYS if (value := read_count(config, key)) is not None), None)
+    if stated is not None and config.model_type in TYPES_WITH_POSITIONS_AFTER_PADDING:
+        return stated - (config.pad_token_id or 0) - 1
+    return stated
+
+
+def _has_extensible_positions(config: PretrainedConfig) -> bool:
+    """Return whether a model computes its positions with ALiBi for as many tokens as it reads, as Falcon can."""
+    return config.model_type == "falcon" and bool(getattr(config, "alibi", False))
+
+
+def _find_key_default(config: PretrainedConfig) -> int:
+    """Return the context length that is None in the score key.
+
+    It is derived from two entries of the configuration, so that the keys stay valid of scores that were made when no
+    other entries were known.
+    """
+    text_config = config.get_text_config()
+    stated = read_count(text_config, "max_position_embeddings") or read_count(text_config, "context_length")
+    return stated or UNLIMITED_CONTEXT_LENGTH
 
 
 def find_stride(context_length: int, settings: ScoringSettings) -> int:

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from trailhouse.errors import BadInputError
+from trailhouse.models.scoring.causality import refuse_non_causal
 from trailhouse.models.scoring.softmax import TargetScores, join_scores, score_hidden_states, score_logits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # importing it takes seconds
 
 PROBE_TOKEN_COUNT = 16
-# Largest difference of log-probabilities, in nats, that rounding can cause, by the type of the logits
-CAUSALITY_TOLERANCE_NATS = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 # Default number of tokens of a batch, by device type
 DEFAULT_BATCH_TOKENS = {"cpu": 4_096}
 ACCELERATOR_BATCH_TOKENS = 32_768
@@ -91,7 +89,8 @@ def inspect_forward_pass(model: PreTrainedModel, token_ids: Tensor, context_leng
 
     ``token_ids`` (T,) holds at least two tokens, on the model's device.
 
-    Raises BadInputError if the outputs depend on later tokens, because the scores of such a model mean nothing.
+    Raises BadInputError if the outputs depend on later tokens, or if it cannot be seen whether they do, because the
+    scores of such a model mean nothing.
     """
     input_ids = token_ids[None, : min(PROBE_TOKEN_COUNT, max(1, context_length // 2))]
     head = _find_linear_head(model)
@@ -108,7 +107,7 @@ def inspect_forward_pass(model: PreTrainedModel, token_ids: Tensor, context_leng
     finally:
         for hook in hooks:
             hook.remove()
-    _refuse_non_causal(model, input_ids, logits, context_length)
+    refuse_non_causal(model, token_ids[: min(PROBE_TOKEN_COUNT, context_length)])
     feeding_bodies = [body for body in bodies if _is_plain(body_outputs[body], head_calls, logits)]
     if feeding_bodies and head is not None:
         return ForwardPass(model, feeding_bodies[0], head, logits.shape[-1])
@@ -141,16 +140,3 @@ def _are_equal(left: object, right: Tensor) -> bool:
         and left.shape == right.shape
         and torch.equal(left.float(), right.to(left.device).float())
     )
-
-
-def _refuse_non_causal(model: PreTrainedModel, input_ids: Tensor, logits: Tensor, context_length: int) -> None:
-    """Raise BadInputError if further tokens on the right change the outputs at earlier positions."""
-    length = input_ids.shape[1]
-    extended = torch.cat([input_ids, input_ids.flip(1)], dim=1)[:, :context_length]
-    again = model(input_ids=extended, use_cache=False).logits[:, :length]
-    difference = (again.float().log_softmax(-1) - logits.float().log_softmax(-1)).abs().max().item()
-    if difference > CAUSALITY_TOLERANCE_NATS.get(logits.dtype, 0.5):
-        raise BadInputError(
-            f"the model {type(model).__name__} is no causal language model: its outputs depend on later tokens",
-            "score models that predict each token from the ones before it; check is_decoder in config.json",
-        )

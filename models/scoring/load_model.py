@@ -6,16 +6,21 @@ It uses no network and runs no remote code.
 from __future__ import annotations
 
 import platform
+import traceback
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AutoModelForCausalLM
 
 from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.library_errors import describe_error
 from trailhouse.models.checkpoints.quiet_libraries import hide_progress_bars
+from trailhouse.models.checkpoints.shard_index import read_all_tensor_shapes
+from trailhouse.models.checkpoints.taken_tensors import Tensors, find_unexpected_tensor, find_untaken_tensor
+from trailhouse.models.checkpoints.weight_files import check_index, list_weight_files
 from trailhouse.models.scoring.devices import choose_device_map
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
@@ -24,19 +29,26 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel as PreTrainedModel  # exported; importing it takes seconds
 
 
+WRONG_TENSOR_HINT = "check that config.json belongs to these weights, or copy the checkpoint again"
+
+
 def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool = False) -> PreTrainedModel:
     """Return the model of a checkpoint directory, ready for scoring on the device the settings ask for.
 
     On GPUs, accelerate places the weights, and uses several GPUs if one is too small. With ``allow_pickle``, the
     weights are read from pickle files by an unpickler that can create nothing but tensors.
 
-    Raises BadInputError naming the directory if the model does not load, or if tensors are missing, have a wrong
-    shape or are not finite. Raises UsageError if the device is not known or not available.
+    Raises BadInputError naming the directory if the model does not load, if tensors are missing, have a wrong shape,
+    are not finite or are not used by the model, or if an adapter lies beside the weights. Raises UsageError if the
+    device is not known or not available.
     """
     device_map = choose_device_map(settings.device)
+    paths = list_weight_files(directory, allow_pickle=allow_pickle)
     model: PreTrainedModel
     report: dict[str, Iterable[str]]
     try:
+        check_index(directory, paths)
+        tensors = read_all_tensor_shapes(paths)
         with hide_progress_bars():
             model, report = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
                 directory,
@@ -47,16 +59,20 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # the report names them, and the error of transformers does not
             )
+    except BadInputError:
+        raise
     except Exception as error:
         if is_out_of_memory(error):
             raise
         # Every other error of transformers comes from the content of the directory
         raise BadInputError(
-            f"{directory}: the model does not load: {_first_line(error)}",
+            f"{directory}: the model does not load: {_find_conversion_error(error) or describe_error(error)}",
             "check config.json and the weights, or copy the checkpoint again",
         ) from error
     _refuse_wrong_tensors(directory, report)
+    _refuse_untaken_tensors(directory, model, tensors, report)
     refuse_non_finite_weights(directory, model)
     model.eval()  # type: ignore[no-untyped-call]
     return model
@@ -89,18 +105,34 @@ def attention_implementation(model: PreTrainedModel) -> str:
 
 def _refuse_wrong_tensors(directory: Path, report: dict[str, Iterable[str]]) -> None:
     """Raise BadInputError for missing or wrongly shaped tensors, because transformers fills them with random values."""
-    for kind, description in (
-        ("missing_keys", "is missing"),
-        ("mismatched_keys", "has another shape than config.json says"),
-    ):
-        names = sorted(str(name) for name in report.get(kind) or ())
-        if names:
-            raise BadInputError(
-                f"{directory}: the tensor {names[0]} {description} ({len(names)} in all)",
-                "check that config.json belongs to these weights, or copy the checkpoint again",
-            )
+    problems = [f"the tensor {name} is missing" for name in sorted(map(str, report.get("missing_keys") or ()))]
+    mismatched: Iterable[Any] = report.get("mismatched_keys") or ()
+    problems += [
+        f"the tensor {name} has the shape {tuple(found)}, and config.json says {tuple(expected)}"
+        for name, found, expected in sorted(mismatched, key=str)
+    ]
+    if problems:
+        raise BadInputError(f"{directory}: {problems[0]} ({len(problems)} in all)", WRONG_TENSOR_HINT)
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+def _refuse_untaken_tensors(
+    directory: Path, model: PreTrainedModel, tensors: Tensors, report: dict[str, Iterable[str]]
+) -> None:
+    """Raise BadInputError for tensors that the model left out, because it is then another model than was trained."""
+    problem = find_untaken_tensor(model, tensors)
+    problem = problem or find_unexpected_tensor(model, tensors, map(str, report.get("unexpected_keys") or ()))
+    if problem is not None:
+        raise BadInputError(f"{directory}: {problem}", WRONG_TENSOR_HINT)
+
+
+def _find_conversion_error(error: Exception) -> str | None:
+    """Return which tensors transformers could not join to one of the model.
+
+    Its error refers to a report, which it only logs; a local variable of the function that raises it holds the reason.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        reasons: dict[str, str] = getattr(frame.f_locals.get("loading_info"), "conversion_errors", None) or {}
+        for name, reason in sorted(reasons.items()):
+            lines = [line for line in reason.splitlines() if line.strip()]
+            return f"the tensor {name} cannot be made from those of the file: {lines[-2 if len(lines) > 1 else -1]}"
+    return None

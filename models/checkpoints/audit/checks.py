@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.audit.comparison import CheckpointKey, find_deviants, find_foreign_shards, key_of
-from trailhouse.models.checkpoints.audit.weights import find_configuration_mismatch, find_non_finite_tensor, read_shapes
+from trailhouse.models.checkpoints.audit.weights import (
+    find_configuration_mismatch,
+    find_non_finite_tensor,
+    find_tensor_of_another_model,
+    read_shapes,
+)
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 
 Problem = tuple[str, str]
@@ -56,7 +61,7 @@ def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Probl
     """Return a problem for each local checkpoint with wrong tensor shapes.
 
     Shapes are wrong if they differ from those of most local checkpoints of the model, or if they contradict
-    config.json.
+    config.json. A tensor that the model of config.json does not use contradicts it.
     """
     local = [checkpoint for checkpoint in checkpoints if not checkpoint.is_remote]
     shapes = {key_of(checkpoint): read_shapes(checkpoint) for checkpoint in local}
@@ -69,6 +74,7 @@ def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Probl
         )
     for checkpoint in local:
         mismatch = find_configuration_mismatch(checkpoint, shapes[key_of(checkpoint)])
+        mismatch = mismatch or find_tensor_of_another_model(checkpoint)
         if mismatch is not None:
             problems.setdefault(key_of(checkpoint), (mismatch, "copy the config.json that belongs to these weights"))
     return problems

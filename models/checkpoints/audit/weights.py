@@ -12,6 +12,8 @@ from safetensors import safe_open
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.model_config import build_without_weights
+from trailhouse.models.checkpoints.taken_tensors import find_untaken_tensor
 from trailhouse.models.checkpoints.weight_files import read_tensor_shapes
 
 # Number of weights that are read at a time. As float32, they take 64 MiB.
@@ -75,6 +77,23 @@ def find_configuration_mismatch(checkpoint: Checkpoint, shapes: Shapes) -> str |
     if any((vocabulary, width) in matrices for width in widths):
         return None
     return f"config.json states a vocabulary of {vocabulary} and a width of {widths[0]}, and no tensor has that shape"
+
+
+def find_tensor_of_another_model(checkpoint: Checkpoint) -> str | None:
+    """Return which tensor of a local checkpoint the model of config.json would leave out, or None if it takes them all.
+
+    Nothing is known about weights in pickle files, or about a model that transformers cannot build.
+    """
+    if checkpoint.is_pickled:
+        return None
+    try:
+        model = build_without_weights(checkpoint)
+    except BadInputError:
+        return None
+    tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for file in checkpoint.weight_files:
+        tensors |= read_tensor_shapes(checkpoint.directory / file.name)
+    return find_untaken_tensor(model, tensors)
 
 
 def _is_finite(block: torch.Tensor) -> bool:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.support.architectures import build_random_model
 from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
 from trailhouse.models.checkpoints.sources.local import locate_checkpoints
 from trailhouse.models.checkpoints.suite import load_suite
 from trailhouse.models.miniature.vocabulary import train_tokenizer
@@ -189,6 +190,46 @@ def test_a_missing_tensor_is_never_filled_with_random_numbers(run):
     replace_tensors(run / "step100" / "model.safetensors", lambda tensors: tensors.pop("embed_out.weight"))
     with pytest.raises(BadInputError, match=r"step100: the tensor lm_head\.weight is missing"):
         load_model(run / "step100", ScoringSettings())
+
+
+def audit_shapes(run) -> dict[int, str]:
+    """The message of the check of the shapes, by step; empty where nothing is wrong."""
+    suite = load_suite(run.parent / "suite.yaml")
+    listing = locate_checkpoints(suite, suite.models[0], run).list_checkpoints()
+    findings = audit_suite(AuditInput(suite, {"ours/base": listing}))
+    return {finding.step: finding.message for finding in findings if finding.check_name == "shapes"}
+
+
+def test_the_audit_names_tensors_that_the_model_of_the_configuration_leaves_out(run):
+    for name in ("checkpoint-3", "step100", "checkpoint-20"):
+        edit_config(run / name, num_hidden_layers=1)
+    messages = audit_shapes(run)
+    assert list(messages) == [3, 20, 100]
+    for message in messages.values():
+        assert message.startswith("the tensor gpt_neox.layers.1.")
+        assert "is not used by GPTNeoXForCausalLM" in message
+
+
+def test_the_audit_names_a_tensor_with_other_bytes_in_another_shard(run):
+    directory = run / "step100"
+    tensors = load_file(directory / "model.safetensors")
+    (directory / "model.safetensors").unlink()
+    names = sorted(tensors)
+    stale = {names[0]: tensors[names[0]] + 1}
+    shards = {"model-1.safetensors": names[:3], "model-2.safetensors": names[3:]}
+    for shard, members in shards.items():
+        content = {name: tensors[name] for name in members} | (stale if shard == "model-2.safetensors" else {})
+        save_file(content, directory / shard, metadata={"format": "pt"})
+    index = {"metadata": {}, "weight_map": {name: shard for shard, members in shards.items() for name in members}}
+    (directory / "model.safetensors.index.json").write_text(json.dumps(index))
+    suite = load_suite(run.parent / "suite.yaml")
+    listing = locate_checkpoints(suite, suite.models[0], run).list_checkpoints()
+    findings = audit_suite(AuditInput(suite, {"ours/base": listing}))
+    (wrong,) = [one for one in findings if one.status == "wrong" and one.check_name == "completeness"]
+    assert wrong.step == 100
+    assert (
+        f"model-2.safetensors: holds the tensor {names[0]} with other bytes than model-1.safetensors" in wrong.message
+    )
 
 
 def edit_config(directory: Path, **changes) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from transformers import Gemma4Config, Gemma4TextConfig
 
 from tests.support.architectures import build_random_model
 from tests.support.paths import MIGRATIONS
@@ -41,7 +42,7 @@ def test_a_model_is_described_from_its_configuration(tmp_path, name, heads, tied
     assert (record["head_count"], record["head_dimension"]) == heads
     assert (record["layer_count"], record["hidden_size"], record["vocabulary_size"]) == (2, 32, 97)
     sizes = {parameter.data_ptr(): parameter.numel() for parameter in model.parameters()}
-    assert record["parameter_count"] == sum(sizes.values())
+    assert record["parameter_count"] == record["active_parameter_count"] == sum(sizes.values())
     assert (model.get_output_embeddings().weight is model.get_input_embeddings().weight) == tied
 
 
@@ -54,6 +55,19 @@ def test_embeddings_and_head_are_left_out_of_the_second_count(tmp_path):
     expected = 2 * (attention + feed_forward + norms) + 2 * 32
     assert record["non_embedding_parameter_count"] == expected
     assert record["parameter_count"] == expected + 97 * 32 + 32 * 32  # tied head counts once; 32 positions
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_dimension_that_differs_between_layers_is_described_by_its_mean(tmp_path, is_nested):
+    """In Gemma 4, the heads of the layers with global attention are wider."""
+    config = Gemma4TextConfig(
+        vocab_size=97, vocab_size_per_layer_input=97, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=16, global_head_dim=32, hidden_size_per_layer_input=8,
+        layer_types=["sliding_attention", "full_attention"], max_position_embeddings=32,
+    )  # fmt: skip
+    (Gemma4Config(text_config=config) if is_nested else config).save_pretrained(tmp_path)
+    record = describe(tmp_path)
+    assert (record["head_count"], record["head_dimension"], record["layer_count"]) == (2, 24, 2)
 
 
 @pytest.mark.parametrize(
@@ -79,5 +93,6 @@ def test_the_record_has_the_columns_of_the_table(tmp_path):
     migration = MIGRATIONS / "0001_suites_models_checkpoints.sql"
     table = migration.read_text().split("create table raw_model (")[1].split("\n)")[0]
     columns = [line.split()[0] for line in table.strip().splitlines()]
+    columns.insert(columns.index("parameter_count") + 1, "active_parameter_count")  # added by migration 62
     assert [*describe(tmp_path), "updated_at"] == columns
     assert json.dumps(describe(tmp_path))

@@ -7,7 +7,26 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from transformers import GPTNeoXConfig, MambaConfig
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    BioGptConfig,
+    BloomConfig,
+    CamembertConfig,
+    Data2VecTextConfig,
+    FalconConfig,
+    GPT2Config,
+    GPTNeoXConfig,
+    MambaConfig,
+    MptConfig,
+    OPTConfig,
+    RobertaConfig,
+    RobertaPreLayerNormConfig,
+    XLMRobertaConfig,
+    XLMRobertaXLConfig,
+    XLNetConfig,
+    XmodConfig,
+)
 
 from trailhouse.errors import UsageError
 from trailhouse.models.scoring import context_window
@@ -59,6 +78,84 @@ def test_a_model_without_positions_reads_as_many_tokens_as_asked_for():
     assert find_context_length(MambaConfig(), DEFAULTS) == UNLIMITED_CONTEXT_LENGTH == 2_048
     assert find_context_length(MambaConfig(), replace(DEFAULTS, context_length=10_000)) == 10_000
     assert find_context_length(CONFIG, replace(DEFAULTS, context_length=32)) == 32
+
+
+ROBERTA_LIKE = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+SMALL = {"vocab_size": 97, "bos_token_id": 0, "eos_token_id": 0}
+# Each configuration has a limit of 20 tokens
+LIMITED = {
+    "roberta": RobertaConfig(**SMALL, **ROBERTA_LIKE, pad_token_id=1, max_position_embeddings=22, is_decoder=True),
+    "camembert": CamembertConfig(**SMALL, **ROBERTA_LIKE, pad_token_id=3, max_position_embeddings=24, is_decoder=True),
+    "xlm-roberta": XLMRobertaConfig(
+        **SMALL, **ROBERTA_LIKE, pad_token_id=1, max_position_embeddings=22, is_decoder=True
+    ),
+    "xlm-roberta-xl": XLMRobertaXLConfig(
+        **SMALL, **ROBERTA_LIKE, pad_token_id=1, max_position_embeddings=22, is_decoder=True
+    ),
+    "xmod": XmodConfig(
+        **SMALL, **ROBERTA_LIKE, pad_token_id=1, max_position_embeddings=22, is_decoder=True, default_language="en_XX"
+    ),
+    "roberta-prelayernorm": RobertaPreLayerNormConfig(
+        **SMALL, **ROBERTA_LIKE, pad_token_id=1, max_position_embeddings=22, is_decoder=True
+    ),
+    "data2vec-text": Data2VecTextConfig(
+        **SMALL, **ROBERTA_LIKE, pad_token_id=1, max_position_embeddings=22, is_decoder=True
+    ),
+    "opt": OPTConfig(
+        **SMALL, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, ffn_dim=16, word_embed_proj_dim=16,
+        max_position_embeddings=20,
+    ),
+    "gpt2": GPT2Config(**SMALL, n_embd=16, n_layer=1, n_head=2, n_positions=20),
+    "mpt": MptConfig(**SMALL, d_model=16, n_layers=1, n_heads=2, max_seq_len=20),
+    "biogpt": BioGptConfig(**SMALL, **ROBERTA_LIKE, max_position_embeddings=20, pad_token_id=1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_the_limit_is_the_largest_number_of_tokens_that_the_model_runs_on(name):
+    config = LIMITED[name]
+    model = AutoModelForCausalLM.from_config(config).eval()
+    limit = find_context_length(config, DEFAULTS)
+    tokens = torch.full((1, limit + 1), 5)
+    with torch.inference_mode():
+        assert model(input_ids=tokens[:, :limit]).logits.shape[1] == limit == 20
+        with pytest.raises((IndexError, RuntimeError)):
+            model(input_ids=tokens)
+    with pytest.raises(UsageError, match="the model has 20 positions"):
+        find_context_length(config, replace(DEFAULTS, context_length=21))
+
+
+@torch.inference_mode()
+def test_a_model_with_alibi_reads_more_tokens_than_it_states():
+    config = FalconConfig(**SMALL, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, alibi=True,
+                          max_position_embeddings=20)  # fmt: skip
+    assert find_context_length(config, DEFAULTS) == 20
+    assert find_context_length(config, replace(DEFAULTS, context_length=40)) == 40
+    assert AutoModelForCausalLM.from_config(config)(input_ids=torch.full((1, 40), 5)).logits.shape[1] == 40
+    bloom = BloomConfig(**SMALL, hidden_size=16, n_layer=1, n_head=2)
+    assert find_context_length(bloom, DEFAULTS) == UNLIMITED_CONTEXT_LENGTH
+    assert find_context_length(bloom, replace(DEFAULTS, context_length=10_000)) == 10_000
+
+
+def test_minus_one_position_is_no_limit():
+    assert XLNetConfig().max_position_embeddings == -1
+    assert find_context_length(XLNetConfig(), DEFAULTS) == UNLIMITED_CONTEXT_LENGTH
+    assert find_context_length(XLNetConfig(), replace(DEFAULTS, context_length=10_000)) == 10_000
+
+
+def test_a_limit_that_was_not_known_before_keeps_the_keys_of_scores_within_it(monkeypatch):
+    """Scores of an MPT model were made with 2,048 tokens at most, whatever its configuration said."""
+    monkeypatch.setattr(context_window, "read_config", lambda checkpoint: MptConfig(max_seq_len=8_192))
+
+    def choose(declared: int) -> tuple[int, int | None]:
+        choice = choose_context(SimpleNamespace(model_id="m"), declared, DEFAULTS)
+        return choice.context_length, choice.key_settings.context_length
+
+    assert choose(2_048) == (2_048, None)
+    assert choose(8_192) == (8_192, 8_192)
+    assert choose(512) == (512, 512)
+    monkeypatch.setattr(context_window, "read_config", lambda checkpoint: LIMITED["roberta"])
+    assert choose(22) == (20, None)
 
 
 def test_the_stride_is_at_least_one_token():

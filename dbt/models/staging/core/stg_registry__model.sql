@@ -10,6 +10,7 @@ with
             model_name,
             architecture,
             parameter_count,
+            active_parameter_count,
             non_embedding_parameter_count,
             layer_count,
             hidden_size,

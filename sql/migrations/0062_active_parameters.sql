@@ -1,0 +1,1 @@
+alter table raw_model add column if not exists active_parameter_count Int64 default parameter_count comment 'Trainable parameters that work on one token: of the experts of a mixture as many as its router chooses; of older rows all parameters' after parameter_count;

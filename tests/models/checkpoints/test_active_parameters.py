@@ -1,0 +1,77 @@
+"""How many parameters of a mixture of experts work on one token."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    DeepseekV3Config,
+    GPTNeoXConfig,
+    GptOssConfig,
+    JetMoeConfig,
+    MixtralConfig,
+    OlmoeConfig,
+    Qwen2MoeConfig,
+)
+
+from tests.support.architectures import TRANSFORMER
+from trailhouse.models.checkpoints.active_parameters import count_active_parameters
+
+HEADS = {**TRANSFORMER, "num_key_value_heads": 2}
+LATENT = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
+EXPERTS = 6
+
+# Each configuration as a function of the number of experts; two of them work on a token.
+MIXTURES = {
+    "mixtral": lambda count: MixtralConfig(**HEADS, num_local_experts=count, num_experts_per_tok=2),
+    "olmoe": lambda count: OlmoeConfig(**HEADS, num_experts=count, num_experts_per_tok=2),
+    "qwen2_moe": lambda count: Qwen2MoeConfig(
+        **HEADS, num_experts=count, num_experts_per_tok=2, moe_intermediate_size=16, shared_expert_intermediate_size=24
+    ),
+    "deepseek_v3": lambda count: DeepseekV3Config(
+        **HEADS, **LATENT, n_routed_experts=count, num_experts_per_tok=2, n_group=1, topk_group=1,
+        first_k_dense_replace=1, moe_intermediate_size=16, n_shared_experts=2,
+    ),
+    "gpt_oss": lambda count: GptOssConfig(**HEADS, num_local_experts=count, num_experts_per_tok=2, head_dim=16),
+    "jetmoe": lambda count: JetMoeConfig(
+        **HEADS, num_local_experts=count, num_experts_per_tok=2, kv_channels=16
+    ),
+}  # fmt: skip
+
+
+def build(configuration):
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(configuration)
+
+
+def count_parameters(model) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_the_experts_that_a_token_does_not_reach_are_left_out(name):
+    """With as many experts as work on a token, everything works. Each further one adds a row of the router only."""
+    configure = MIXTURES[name]
+    model, smallest = build(configure(EXPERTS)), build(configure(2))
+    assert count_active_parameters(smallest) == count_parameters(smallest)
+    row = sum(parameter[0].numel() for name, parameter in model.named_parameters() if is_of_router(name))
+    assert row > 0
+    assert count_active_parameters(model) == count_parameters(smallest) + (EXPERTS - 2) * row
+    assert count_parameters(model) > count_active_parameters(model) + (EXPERTS - 2) * row
+
+
+def is_of_router(name: str) -> bool:
+    return any(part in name for part in ("router.", "mlp.gate.", "block_sparse_moe.gate."))
+
+
+def test_a_published_size_is_reproduced():
+    """Mixtral 8x7B has 46.7 billion parameters and uses 12.9 billion of them for a token (Jiang et al. 2024)."""
+    model = build(MixtralConfig())
+    assert count_parameters(model) == 46_702_792_704
+    assert count_active_parameters(model) == 12_879_925_248
+
+
+def test_of_a_dense_model_all_parameters_work_on_a_token():
+    model = build(GPTNeoXConfig(**TRANSFORMER))
+    assert count_active_parameters(model) == count_parameters(model)
