@@ -1,4 +1,7 @@
-"""This module counts the parameters that work on one token, which are fewer than all in a mixture of experts."""
+"""This module counts the active parameters of a model, which are the parameters that are used for one token.
+
+In a mixture of experts, the active parameters are fewer than all parameters, because a token uses only a few experts.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel  # importing the latter takes seconds
 
-# The names that configurations have for the number of experts, and for how many of them work on a token
+# Names of the configuration entries that state the number of experts (EXPERT_COUNT_KEYS) and the number of experts
+# that are used for one token (EXPERTS_PER_TOKEN_KEYS)
 EXPERT_COUNT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 EXPERTS_PER_TOKEN_KEYS = (
     "num_experts_per_tok",
@@ -22,10 +26,11 @@ EXPERT_OF_LIST = re.compile(r"(?P<list>(^|.*\.)experts)\.(?P<number>\d+)\.")
 
 
 def count_active_parameters(model: PreTrainedModel) -> int:
-    """Return the number of parameters that work on one token; tied parameters count once.
+    """Return the number of parameters that are used for one token; tied parameters count once.
 
-    Of the experts, as many are counted as the router chooses for a token. Shared experts and the router are counted as
-    a whole. If the configuration does not say how many experts work on a token, all are counted.
+    The count includes as many experts as the router chooses for one token. Shared experts and the router are counted
+    as a whole. If neither the configuration nor a router states how many experts are used for a token, all parameters
+    are counted.
     """
     config = model.config.get_text_config()
     per_token = _read_count(config, EXPERTS_PER_TOKEN_KEYS) or _find_router_choice(model)
@@ -45,7 +50,10 @@ def count_active_parameters(model: PreTrainedModel) -> int:
 
 
 def _count_experts(name: str, shape: tuple[int, ...], expert_count: int | None) -> int:
-    """Return over how many experts a parameter is spread; 1 if it belongs to no experts, or to shared ones."""
+    """Return the number of experts whose weights one parameter holds.
+
+    The result is 1 for a parameter that belongs to no expert or to a shared expert.
+    """
     parts = name.split(".")
     if "router" in parts or "shared" in name or len(shape) < 2:
         return 1
@@ -53,12 +61,16 @@ def _count_experts(name: str, shape: tuple[int, ...], expert_count: int | None) 
         if len(shape) > 2:
             return shape[0]
         return expert_count if expert_count and shape[0] % expert_count == 0 else 1
-    # Some classes keep the matrices of all experts in the feed-forward block itself. Convolutions have a 1 there.
+    # In some model classes, a parameter of the feed-forward block holds the matrices of all experts. Its shape is
+    # (experts, rows, columns). The weight of a depthwise convolution also has three dimensions, but the second is 1.
     return expert_count if len(shape) == 3 and shape[0] == expert_count and shape[1] > 1 else 1
 
 
 def _read_count(config: PretrainedConfig, names: tuple[str, ...]) -> int | None:
-    """Return the first positive integer of these names in the configuration or in the one of its feed-forward block."""
+    """Return the first positive integer among the configuration entries ``names``, or None if there is none.
+
+    The entries of ``config`` are read before the entries of ``config.ffn_config``, if it exists.
+    """
     for part in (config, getattr(config, "ffn_config", None)):
         for name in names:
             value = getattr(part, name, None)
@@ -68,7 +80,7 @@ def _read_count(config: PretrainedConfig, names: tuple[str, ...]) -> int | None:
 
 
 def _find_router_choice(model: PreTrainedModel) -> int | None:
-    """Return how many experts the first router of the model chooses, or None if it has no router."""
+    """Return how many experts the first router of the model chooses for a token; None if the model has no router."""
     for name, module in model.named_modules():
         value = getattr(module, "top_k", None)
         if isinstance(value, int) and value > 0 and name:

@@ -1,4 +1,7 @@
-"""This module says what a directory without readable weights holds instead, and how to make a model of it."""
+"""This module recognises weights in formats that Trailhouse cannot read, and says how to convert them.
+
+The formats are adapters, weights for llama.cpp, and the shards of FSDP and DeepSpeed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ ADAPTER_HINT = (
     " its own"
 )
 
-# What a name tells about the content of a directory, and what turns the content into a model
+# For each format: a pattern of its file names, a description of its content, and a hint how to convert the content
 FOREIGN_FORMATS = (
     (re.compile(r"adapter_(model\.(safetensors|bin)|config\.json)"), "an adapter and not the model", ADAPTER_HINT),
     (
@@ -33,13 +36,16 @@ FOREIGN_FORMATS = (
 
 
 def find_adapter(names: Iterable[str]) -> str | None:
-    """Return the name of an adapter's file among the names of a directory's files, or None."""
+    """Return the first name in ``names`` that belongs to an adapter's file, or None if there is no such name."""
     present = set(names)
     return next((name for name in ADAPTER_NAMES if name in present), None)
 
 
 def explain_foreign_weights(names: Iterable[str]) -> tuple[str, str] | None:
-    """Return a message and a hint about weights of another format among the names in a directory, or None."""
+    """Return a message and a hint if a directory holds weights in one of ``FOREIGN_FORMATS``, otherwise None.
+
+    ``names`` holds the names of the directory's files and subdirectories.
+    """
     present = sorted(names)
     for pattern, content, hint in FOREIGN_FORMATS:
         found = next((name for name in present if pattern.fullmatch(name)), None)

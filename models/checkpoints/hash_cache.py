@@ -29,8 +29,8 @@ class HashCache:
     def hash_file(self, path: Path, progress: Callable[[int], None] | None = None) -> str:
         """Return the SHA-256 of a file's content, as 64 hexadecimal digits.
 
-        ``progress`` is called with the number of bytes hashed since its last call. If the cache has the hash, it is
-        called with the size of the file.
+        ``progress`` is called with the number of bytes hashed since its last call. If the cache has the hash,
+        ``progress`` is called once with the size of the file.
 
         Raises BadInputError if the file cannot be read, or if it changed while it was read.
         """

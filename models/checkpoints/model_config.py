@@ -125,9 +125,10 @@ def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
 
 
 def read_count(config: PretrainedConfig, name: str) -> int | None:
-    """Return a positive entry of a configuration; None if it is not stated, or if -1 stands for unlimited.
+    """Return a positive integer entry of a configuration, or None if the entry is missing or not positive.
 
-    If the entry differs between the layers, as the dimension of the heads of Gemma 4, the result is its mean.
+    An entry of -1 stands for "unlimited" in some configurations. If the entry differs between the layers, the result
+    is the mean over the layers, rounded down. The dimension of the attention heads of Gemma 4 is such an entry.
     """
     layers: Sequence[PretrainedConfig] = ()
     if name in (getattr(config, "per_layer_attributes", None) or ()):
@@ -154,7 +155,7 @@ def _refuse_absurd_sizes(content: object) -> None:
         raise ValueError("not a JSON object")
     for name, limit in CONFIGURATION_LIMITS.items():
         value = content.get(name)
-        if name == "max_position_embeddings" and value == -1:  # no limit, as in XLNet
+        if name == "max_position_embeddings" and value == -1:  # -1 means no limit in XLNet
             continue
         if value is not None and not (isinstance(value, int) and 0 < value <= limit):
             raise ValueError(f"{name} is {value!r}")

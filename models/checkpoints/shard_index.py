@@ -1,6 +1,7 @@
-"""This module compares shards with their index, which is the authority on which file holds which tensor.
+"""This module compares the shards of a checkpoint with the index, which states the file of every tensor.
 
-transformers reads every tensor of every shard, and the last one wins, whatever the index says.
+transformers reads every tensor of every shard, even if the index states another file. If two shards hold a tensor of
+the same name, transformers uses the tensor that it reads last.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from safetensors import safe_open
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.taken_tensors import is_computed_buffer
+from trailhouse.models.checkpoints.tensor_shapes import read_tensor_shapes
 
 HINT = "copy the checkpoint again, into an empty directory"
 
 
 def check_shards(directory: Path, paths: Sequence[Path], index_name: str) -> None:
-    """Compare the tensors of the shards with those that the index names.
+    """Check that every tensor is in the shard that the index states.
 
-    Raises BadInputError naming the file and the tensor if a tensor is not where the index says, or if another file has
-    a tensor of the same name with other bytes.
+    Raises BadInputError naming the file and the tensor if a tensor is missing in its shard, if the index does not name
+    a tensor of a shard, or if another shard has a tensor of the same name with other bytes.
     """
     index: Any = json.loads((directory / index_name).read_bytes())
     owners: Mapping[str, str] = index["weight_map"]
@@ -48,12 +50,10 @@ def check_shards(directory: Path, paths: Sequence[Path], index_name: str) -> Non
 
 def read_all_tensor_shapes(paths: Sequence[Path]) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Return the type and shape of every tensor of the weight files, which are safetensors or pickles."""
-    tensors = {}
+    tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
     for path in paths:
         if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-                tensors |= {name: (str(view.get_dtype()), tuple(view.get_shape())) for name, view in views.items()}
+            tensors |= read_tensor_shapes(path)
         else:
             content = _read_pickle(path, "meta")
             tensors |= {

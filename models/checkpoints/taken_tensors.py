@@ -1,7 +1,7 @@
-"""This module compares the tensors of a checkpoint with those of the model class that config.json names.
+"""This module compares the tensors of a checkpoint with the tensors of the model that config.json describes.
 
-A tensor that the model does not take is left out of every score without a word. So it must be a tensor that no score
-needs, such as a causal mask that older versions of transformers saved.
+transformers raises no error if the checkpoint holds a tensor that the model does not use. The scores are right only if
+they do not need this tensor. For example, no score needs a causal mask that older versions of transformers saved.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ COMPUTED_BUFFERS = re.compile(
 )
 MASK_BUFFERS = re.compile(r"(^|\.)(attn|attention|crossattention)\.(bias|masked_bias)$")
 LAYER_NUMBER = re.compile(r"(?P<layer>(^|\.)(layers|h|blocks)\.(?P<number>\d+)\.)")
-# Parts of a layer that predicts a token further ahead. Such layers are trained beside the model.
+# Tensors of a layer for multi-token prediction. The logits of the next token do not depend on such a layer.
 FURTHER_PREDICTION = re.compile(r"\.(eh_proj|enorm|hnorm|shared_head)\.|(^|\.)mtp")
 INTEGER_TYPES = re.compile(r"U?I\d+|BOOL|u?int\d+|bool")
 
 
 def find_untaken_tensor(model: PreTrainedModel, tensors: Tensors) -> str | None:
-    """Return what is wrong with the first tensor that the model does not take as it is; None if nothing is wrong.
+    """Return a message about the first tensor of a checkpoint that does not fit the model, or None if all tensors fit.
 
-    The model may be on torch's meta device, because only the names and types of its tensors are read. A tensor of
-    integers in place of floating-point numbers is a quantised one without its scale.
+    A tensor does not fit in three cases. It holds integers where the model has floating-point numbers, so it is a
+    quantised tensor without its scale. The model does not use it, but a score may need it. Or another tensor of the
+    checkpoint has the same place in the model.
+
+    The model may be on torch's meta device, because only the names and types of its tensors are read.
     """
     own = model.state_dict()
     targets = _name_targets(model, tensors)
@@ -51,19 +54,26 @@ def find_untaken_tensor(model: PreTrainedModel, tensors: Tensors) -> str | None:
 
 
 def find_unexpected_tensor(model: PreTrainedModel, tensors: Tensors, unexpected: Iterable[str]) -> str | None:
-    """Return what is wrong with the first tensor that transformers left out; None if no score needs such a tensor."""
+    """Return a message about the first tensor in ``unexpected`` that a score may need, or None if there is none.
+
+    ``unexpected`` holds the names of the tensors that transformers did not load. Names that ``find_untaken_tensor``
+    checks are skipped.
+    """
     known = {target for target, _ in _name_targets(model, tensors).values()}
     names = sorted(name for name in unexpected if name not in known and not _is_not_needed(name, name, model, tensors))
     return f"the tensor {names[0]} is not used by {type(model).__name__} ({len(names)} in all)" if names else None
 
 
 def is_computed_buffer(name: str) -> bool:
-    """Return whether a name is that of a buffer that models compute from config.json, or of a causal mask."""
+    """Return whether a tensor with this name is a causal mask or a buffer that models compute from config.json."""
     return bool(COMPUTED_BUFFERS.search(name) or MASK_BUFFERS.search(name))
 
 
 def _find_second_source(targets: Mapping[str, tuple[str, bool]]) -> str | None:
-    """Return which two tensors of the checkpoint are both for one tensor of the model, of which one would be lost."""
+    """Return a message if two tensors of the checkpoint have the same name in the model, so that one would be lost.
+
+    ``targets`` is a result of ``_name_targets``. Tensors that the model joins or splits are skipped.
+    """
     sources: dict[str, str] = {}
     for name, (target, is_joined) in sorted(targets.items()):
         if not is_joined and target in sources:
@@ -74,9 +84,9 @@ def _find_second_source(targets: Mapping[str, tuple[str, bool]]) -> str | None:
 
 
 def _name_targets(model: PreTrainedModel, names: Iterable[str]) -> dict[str, tuple[str, bool]]:
-    """Return the name in the model of every tensor of a checkpoint, and whether it is joined with or cut into others.
+    """Return, for every tensor of a checkpoint, its name in the model and whether the model joins or splits the tensor.
 
-    The names are those that transformers itself computes when it loads a model.
+    The names are computed by transformers' own functions for loading a model.
     """
     from transformers.conversion_mapping import get_model_conversion_mapping
     from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
@@ -95,7 +105,10 @@ def _name_targets(model: PreTrainedModel, names: Iterable[str]) -> dict[str, tup
 
 
 def _is_not_needed(name: str, target: str, model: PreTrainedModel, tensors: Tensors) -> bool:
-    """Return whether no score needs a tensor that the model does not take."""
+    """Return whether scores are right without a tensor that the model does not use.
+
+    ``name`` is the tensor's name in the checkpoint, and ``target`` is its name in the model.
+    """
     if COMPUTED_BUFFERS.search(name):
         return True
     if MASK_BUFFERS.search(name):
@@ -107,11 +120,12 @@ def _is_not_needed(name: str, target: str, model: PreTrainedModel, tensors: Tens
     layer_count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     if layer is None or layer_count is None or int(layer["number"]) < layer_count:
         return True
-    # transformers ignores the layer of this number whatever it holds
+    # transformers ignores all tensors of a layer with this number. The scores are right only if the layer is one for
+    # multi-token prediction.
     return any(FURTHER_PREDICTION.search(other) for other in tensors if layer["layer"] in other)
 
 
 def _has_shape_of_mask(shape: tuple[int, ...]) -> bool:
-    """Return whether a shape is that of a causal mask, (1, 1, T, T), or of the one value that stands for a masked."""
+    """Return whether a shape is that of a causal mask, (1, 1, T, T), or of a single number that fills a mask."""
     is_square = len(shape) == 4 and shape[:2] == (1, 1) and shape[2] == shape[3]
     return is_square or shape in ((), (1,))

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.foreign_weights import ADAPTER_HINT, explain_foreign_weights, find_adapter
 from trailhouse.models.checkpoints.shard_index import check_shards
+from trailhouse.models.checkpoints.tensor_shapes import read_tensor_shapes
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
@@ -57,7 +56,7 @@ def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Pa
     """
     paths = _list_weight_files(directory, allow_pickle=allow_pickle)
     adapter = find_adapter(path.name for path in directory.iterdir())
-    if adapter is not None:  # with peft installed, transformers would add it to the model
+    if adapter is not None:  # with peft installed, transformers would add the adapter to the model
         raise BadInputError(f"{directory / adapter}: an adapter lies beside the weights of a model", ADAPTER_HINT)
     return paths
 
@@ -98,23 +97,8 @@ def check_weight_file(path: Path) -> None:
         raise BadInputError(f"{path}: holds no tensors", "copy the file again")
 
 
-def read_tensor_shapes(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Return the type and shape of every tensor in the header of a safetensors file.
-
-    Raises BadInputError if the header does not describe the file.
-    """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-            return {name: (str(view.get_dtype()), tuple(view.get_shape())) for name, view in views.items()}
-    except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError) as error:
-        raise BadInputError(
-            f"{path}: no complete safetensors file: {error}", "copy the file again; it is damaged or was cut short"
-        ) from error
-
-
 def check_index(directory: Path, paths: list[Path]) -> None:
-    """Raise BadInputError if weights are in shards whose tensors are not those that their index names."""
+    """Raise BadInputError if the weights are in shards, and the tensors of the shards contradict the index."""
     if paths[0].name not in (SINGLE_NAME, PICKLED_SINGLE_NAME):
         check_shards(directory, paths, PICKLED_INDEX_NAME if paths[0].suffix == ".bin" else INDEX_NAME)
 

@@ -113,12 +113,13 @@ class Evaluator:
     def _score_unconditional(self, texts: Sequence[Tokens | None]) -> list[float | None]:
         """Return the unconditional score of each option, which is its score without the prompt.
 
-        ``texts`` holds the ``unconditional_token_ids`` of each option. If they are None, the score is None. Equal
-        options are scored only once.
+        ``texts`` holds the ``unconditional_token_ids`` of each option. If an element of ``texts`` is None, the score of
+        this option is None. Equal options are scored only once.
         """
         new = {text.tobytes(): text for text in texts if text is not None and text.tobytes() not in self._unconditional}
         sequences = [
-            # Without its prompt, an option can have more tokens than the context; its last tokens are then cut
+            # An option without its prompt may be longer than the model's context length. Then the last tokens of the
+            # option are cut off.
             ScoredSequence(text[: self.context_length + 1], 1, index)
             for index, text in enumerate(new.values())
         ]

@@ -1,4 +1,7 @@
-"""This module finds options that a tokenizer deletes or makes equal. They have no score of their own."""
+"""This module finds options that have no score of their own because of the tokenizer.
+
+The tokenizer leaves no token of such an option, or encodes it as the same tokens as another option.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ Tokens = npt.NDArray[np.int32]
 def has_vanished(context: Tokens, prompt: Tokens, text: Tokens) -> bool:
     """Return whether an option has no token of its own in ``text``, which holds the tokens of prompt and option.
 
-    ``context`` holds the tokens of the prompt without the white space at its end, and ``prompt`` those with it.
+    ``prompt`` holds the tokens of the prompt, and ``context`` the tokens of the prompt without its final white space.
     """
     return np.array_equal(text, prompt) or np.array_equal(text, context[: len(text)])
 
 
 def refuse_equal_options(encoded: Sequence[Tokens], item: TaskItem, location: str) -> None:
-    """Raise BadInputError if two options of an item are the same tokens but have different target scores.
+    """Raise BadInputError if two options of an item have the same tokens but different target scores.
 
     ``encoded`` holds the tokens of the prompt with each option. Such options have equal scores, so the model's choice
     between them would be decided by their order. ``location`` names the task and the item in the error.

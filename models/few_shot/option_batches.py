@@ -92,9 +92,9 @@ def build_shared_prefix_rows(sequences: Sequence[ScoredSequence], max_length: in
 def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int) -> Iterator[list[Row]]:
     """Yield batches of rows of similar length, the longest rows first.
 
-    A batch never mixes rows that have continuations with rows that have none. A batch
-    has at most ``max_batch_tokens`` tokens, including the padding to its longest row. The attention masks of a batch
-    have at most ``max_mask_entries`` entries. If a single row exceeds a limit, it forms a batch of its own.
+    A batch never mixes rows that have continuations with rows that have none. A batch has at most ``max_batch_tokens``
+    tokens, including the padding to its longest row. The attention masks of a batch have at most ``max_mask_entries``
+    entries. If a single row exceeds a limit, it forms a batch of its own.
     """
     for has_continuations in (True, False):
         batch: list[Row] = []
@@ -150,7 +150,7 @@ def _build_row(sequences: Sequence[ScoredSequence], prefix_length: int) -> Row:
 
 
 def _count_shared_tokens(sequences: Sequence[ScoredSequence]) -> int:
-    """Return how many tokens all sequences have in common at the beginning. Their last tokens are not counted."""
+    """Return how many tokens all sequences have in common at the beginning, without the last token of each sequence."""
     first = sequences[0].token_ids
     shared = len(first) - 1
     for sequence in sequences[1:]:

@@ -100,14 +100,13 @@ def encode_task(
 ) -> EncodedTask:
     """Write the prompts of a task's items, and return the task as token ids.
 
-    The prompt and the longest option of an item must fit the context together. If they are too long, exemplars are
-    removed from the prompt, beginning with the first exemplar. If they are still too long, tokens are cut from the
-    beginning of the prompt.
-    All options of an item have the same prompt.
+    The prompt and the longest option of an item must together fit the model's context length. If they are too long,
+    exemplars are removed from the prompt, beginning with the first exemplar. If they are still too long, tokens are cut
+    from the beginning of the prompt. All options of an item have the same prompt.
 
     Raises UsageError if the task has too few items for the exemplars. Raises BadInputError naming the task and item if
-    an option does not fit the context, if the tokenizer leaves no token of an option, if it makes the same tokens of
-    two options with different target scores, or if the prompt is empty and the tokenizer has no start token.
+    an option does not fit the context length, if the tokenizer leaves no token of an option, if two options with
+    different target scores have the same tokens, or if the prompt is empty and the tokenizer has no start token.
     """
     start_token = find_start_token(tokenizer)
     drafts = [
@@ -118,7 +117,7 @@ def encode_task(
     while drafts:
         shortened = []
         for draft, item in zip(drafts, _encode_drafts(tokenizer, task, drafts, start_token), strict=True):
-            # A sequence may be one token longer than the context, because the model does not read its last token
+            # A sequence may have one token more than the context length. The model does not read the last token.
             excess = max(len(option.token_ids) for option in item.options) - (context_length + 1)
             if excess > 0 and draft.exemplar_ids:
                 shortened.append(_write_draft(task, draft.item_id, draft.exemplar_ids[1:], seed))
@@ -190,7 +189,7 @@ def _encode_drafts(
 def _build_option(
     context: Tokens, text: Tokens, ending: Tokens, start_token: int | None, location: str
 ) -> EncodedOption:
-    """Return an encoded option, and put the start token before it if the prompt is empty.
+    """Return an encoded option. If the prompt is empty, the start token precedes the option.
 
     ``context`` holds the tokens of the prompt, ``text`` the tokens of the prompt with the option, and ``ending`` the
     tokens of the option alone. ``location`` names the task and the item in the error.
@@ -215,7 +214,7 @@ def _find_first_target(context: Tokens, text: Tokens) -> int:
 
     Usually this index is the number of prompt tokens. But the tokenizer may merge the option with the end of the
     prompt. In this case, the option begins with the first token of ``text`` that differs from ``context``. There is
-    such a token, because options that vanish are refused before.
+    such a token, because options without a token of their own are refused before.
     """
     if len(context) < len(text):
         return len(context)

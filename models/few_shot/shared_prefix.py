@@ -30,9 +30,9 @@ PROBE_TOKEN_COUNT = 12
 PROBE_ROW_LENGTH = 1 << 20
 PADDING = -1
 TOLERANCE_NATS = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.25}
-# Keys in config.json that limit how many tokens a token sees, including itself. The attention mask of a row with
-# continuations would override this limit, and the short forward pass cannot reveal the limit. So rows that are longer
-# than the limit must not have continuations.
+# Keys in config.json that limit the number of tokens to which one token attends, including itself. The attention mask
+# of a row with continuations would override this limit. A short forward pass cannot reveal the limit. So a row that is
+# longer than the limit must not have continuations.
 WINDOW_KEYS = (
     "sliding_window",
     "sliding_window_size",

@@ -53,8 +53,8 @@ class DocumentationSplit:
 def split_documentation() -> DocumentationSplit:
     """Return the training and validation texts.
 
-    Of the modules and language topics with a size in ``VALIDATION_UNIT_BYTES``, the 80 whose names have the lowest
-    hashes are held out for validation.
+    The validation texts are the documentation of 80 modules and language topics. All have a size in bytes within
+    ``VALIDATION_UNIT_BYTES``. The 80 names with the lowest SHA-256 hashes are chosen.
 
     Raises BadInputError if the Python installation contains too little documentation to train on.
     """
@@ -90,7 +90,7 @@ def gather_topics(path: Path) -> Iterator[DocumentationUnit]:
 
 
 def gather_docstrings(library: Path) -> Iterator[DocumentationUnit]:
-    """Yield the docstrings of every module below ``library``, one unit per module that has any."""
+    """Yield the docstrings of every module below ``library``, one unit per module that has docstrings."""
     for path in _walk_sources(library):
         relative = path.relative_to(library)
         docstrings = [clean_text(docstring) for docstring in _read_docstrings(path)]

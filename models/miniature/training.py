@@ -109,7 +109,7 @@ def _describe_recipe(model: ModelDeclaration) -> dict[str, Any]:
     declared = dataclasses.asdict(model)
     recipe = dict(declared["recipe"])
     if recipe["architecture"] == DEFAULT_ARCHITECTURE:
-        # so that a training.json from before this field existed still counts as a record of the same recipe
+        # An older training.json lacks the field ``architecture``, and its model has the default architecture.
         del recipe["architecture"]
     kept = {name: declared[name] for name in RECIPE_FIELDS}
     return json.loads(json.dumps({**kept, "recipe": recipe}))  # type: ignore[no-any-return]  # tuples as lists

@@ -1,7 +1,8 @@
-"""This module shows that a model is causal: that no output depends on a later token.
+"""This module checks that a model is causal, which means that no output depends on a later token.
 
-At initialisation, outputs hardly depend on any other token, so a small effect of later tokens proves nothing. It is
-compared with the effect of earlier tokens. In a model that looks ahead, the two are of one size.
+At initialisation, an output hardly depends on any other token. So a small effect of later tokens does not prove that a
+model is causal. Therefore the effect of later tokens on earlier outputs is compared with the effect of earlier tokens
+on later outputs. In a model that is not causal, both effects are of similar size.
 """
 
 from __future__ import annotations
@@ -19,22 +20,23 @@ from trailhouse.errors import BadInputError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # importing it takes seconds
 
-# Number of tokens before the first one that is changed. It is prime, because a model that reads the tokens of a block
-# in both directions looks causal at the end of a block.
+# Number of tokens before the first changed token. Some models read each block of tokens in both directions. Such a
+# model looks causal if the first changed token begins a block. The number is prime, so few block sizes divide it.
 KEPT_TOKEN_COUNT = 7
-# Largest effect of later tokens that rounding can have, as a share of the effect of earlier tokens
+# Largest effect of later tokens that rounding can explain, as a share of the effect of earlier tokens, by dtype
 LARGEST_SHARES = {torch.float32: 1e-3}
 LARGEST_SHARE_IN_HALF_PRECISION = 0.1
-# Smallest share of the later outputs that earlier tokens change. With fewer, an effect of later tokens might be missed.
+# Smallest share of the later logits that must change when earlier tokens are changed. If fewer logits change, an
+# effect of later tokens might be missed too.
 SMALLEST_CHANGED_SHARE = 0.01
 
 
 def refuse_non_causal(model: PreTrainedModel, token_ids: Tensor) -> None:
-    """Raise BadInputError if later tokens change earlier outputs, or if not even earlier tokens change later outputs.
+    """Raise BadInputError if later tokens change earlier outputs, or if earlier tokens hardly change later outputs.
 
-    ``token_ids`` (T,) is on the model's device. The model reads it once as it is, once with other tokens at its end and
-    once with other tokens at its beginning, in one batch, so that all three are rounded in the same way. One token
-    alone needs no probe.
+    ``token_ids`` (T,) is on the model's device. The model reads three versions of it: the unchanged tokens, the tokens
+    with another end, and the tokens with another beginning. They form one batch, so that all versions are rounded in
+    the same way. A single token is not checked.
     """
     if len(token_ids) < 2:
         return
@@ -71,9 +73,9 @@ def refuse_non_causal(model: PreTrainedModel, token_ids: Tensor) -> None:
 
 
 def _avoid_padding(token_ids: Tensor, model: PreTrainedModel) -> Tensor:
-    """Return the token ids within the model's vocabulary, without the padding token.
+    """Return the token ids modulo the size of the model's vocabulary, with padding tokens replaced by another token.
 
-    Some models count their positions without padding, so that it shifts all later tokens.
+    Some models do not count padding tokens as positions. So a padding token would shift the positions of later tokens.
     """
     vocabulary_size, padding_id = _count_tokens(model), getattr(model.config.get_text_config(), "pad_token_id", None)
     token_ids = token_ids % vocabulary_size
@@ -98,7 +100,8 @@ def _average_change(left: Tensor, right: Tensor) -> float:
 def _filling_zeros(model: nn.Module) -> Iterator[None]:
     """Replace parameters that are all zero by random numbers while the ``with`` block runs.
 
-    Many models begin with zeros in the LM head or in the last projection of every layer, which hide all effects.
+    At initialisation, many models have zeros in the LM head or in the last projection of every layer. These zeros hide
+    all effects of tokens on outputs.
     """
     zeros = [parameter for name, parameter in model.named_parameters() if _is_hidden(name, parameter)]
     generators: dict[torch.device, torch.Generator] = {}
@@ -116,7 +119,10 @@ def _filling_zeros(model: nn.Module) -> Iterator[None]:
 
 
 def _is_hidden(name: str, parameter: nn.Parameter) -> bool:
-    """Return whether a parameter is all zero and no bias. Its first number is tested first, because that is fast."""
+    """Return whether all values of a parameter are zero, and the parameter is not a bias.
+
+    The first value is tested before the other values, because this test is fast.
+    """
     if parameter.is_meta or parameter.numel() == 0 or name.endswith("bias") or not parameter.is_floating_point():
         return False
     return parameter.flatten()[0].item() == 0 and not parameter.any()

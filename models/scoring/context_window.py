@@ -1,7 +1,7 @@
 """This module chooses the context length and the stride with which a checkpoint is scored.
 
-The context length is what the settings ask for, or else the context length in training. It never exceeds the number of
-tokens that the model can read at once.
+If the settings state no context length, it is the sequence length in training. The context length never exceeds the
+number of tokens that the model can read at once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import read_config, read_count
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
-# Context length of models whose configuration states no limit, such as Mamba. It bounds the memory that long documents
-# need.
+# Context length of models whose configuration states no limit, such as Mamba. This value limits the memory that long
+# documents need.
 UNLIMITED_CONTEXT_LENGTH = 2_048
-# The entries that state how many tokens a model reads, in the order in which they are looked for
+# Configuration entries that state how many tokens a model can read at once. The first entry that exists is used.
 POSITION_KEYS = ("max_position_embeddings", "context_length", "max_seq_len", "max_target_positions")
-# The position of the first token of these types is the one after the padding token's id
+# Model types that number their positions from the padding token's id + 1, so that they have fewer positions for tokens
 TYPES_WITH_POSITIONS_AFTER_PADDING = (
     "camembert",
     "data2vec-text",
@@ -41,8 +41,8 @@ class ContextChoice:
     key_settings: ScoringSettings
     """The settings that are part of the score key.
 
-    A context length or stride that equals the model's default is None here. So the key does not depend on whether the
-    default was asked for explicitly, and keys stay valid that were made before these settings existed.
+    A context length or stride that equals the model's default is None here. So the score key does not depend on whether
+    the user stated the default value. Score keys that were made before these settings existed also stay valid.
     """
 
 
@@ -76,12 +76,12 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
 
 
 def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:
-    """Return how many tokens the model reads at once: the number in the settings, or else the model's positions.
+    """Return how many tokens the model reads at once: the number in the settings, or else its number of positions.
 
-    If the model's configuration states no number of positions, ``UNLIMITED_CONTEXT_LENGTH`` takes its place. A model
-    with ALiBi reads more tokens than it states if the settings ask for them.
+    If the model's configuration states no number of positions, ``UNLIMITED_CONTEXT_LENGTH`` takes its place. A Falcon
+    model with ALiBi can read more tokens than its configuration states, if the settings ask for more.
 
-    Raises UsageError if the settings ask for more tokens than the model has positions.
+    Raises UsageError if the settings ask for more tokens than the model can read.
     """
     text_config = config.get_text_config()
     limit = _find_position_count(text_config)
@@ -104,15 +104,15 @@ def _find_position_count(config: PretrainedConfig) -> int | None:
 
 
 def _has_extensible_positions(config: PretrainedConfig) -> bool:
-    """Return whether a model computes its positions with ALiBi for as many tokens as it reads, as Falcon can."""
+    """Return whether a model is a Falcon model with ALiBi, which has positions for any number of tokens."""
     return config.model_type == "falcon" and bool(getattr(config, "alibi", False))
 
 
 def _find_key_default(config: PretrainedConfig) -> int:
-    """Return the context length that is None in the score key.
+    """Return the default context length. The score key holds None in place of this value.
 
-    It is derived from two entries of the configuration, so that the keys stay valid of scores that were made when no
-    other entries were known.
+    Only two entries of the configuration are read, because older versions of Trailhouse read only these entries. So the
+    score keys of older versions stay valid.
     """
     text_config = config.get_text_config()
     stated = read_count(text_config, "max_position_embeddings") or read_count(text_config, "context_length")

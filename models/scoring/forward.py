@@ -25,7 +25,7 @@ PROBE_TOKEN_COUNT = 16
 # Default number of tokens of a batch, by device type
 DEFAULT_BATCH_TOKENS = {"cpu": 4_096}
 ACCELERATOR_BATCH_TOKENS = 32_768
-# Largest number of logits of a batch if body and head are not run separately: 256 MiB in float32
+# Largest number of logits of a batch if body and LM head are not run separately: 256 MiB in float32
 MAX_LOGIT_COUNT = 1 << 26
 LOGIT_BLOCK_ROWS = 256
 
@@ -45,7 +45,8 @@ class ForwardPass:
     def choose_batch_tokens(self, wanted: int | None, device: torch.device) -> int:
         """Return the number of tokens of a batch: ``wanted``, or else a number that suits the device.
 
-        The result is smaller if the model cannot be run in two parts and its logits would need too much memory.
+        If body and LM head cannot be run separately, a forward pass computes the logits of all tokens. In this case,
+        the result is limited so that a batch has at most ``MAX_LOGIT_COUNT`` logits.
         """
         token_count = wanted or DEFAULT_BATCH_TOKENS.get(device.type, ACCELERATOR_BATCH_TOKENS)
         if self.body is None:
@@ -89,8 +90,8 @@ def inspect_forward_pass(model: PreTrainedModel, token_ids: Tensor, context_leng
 
     ``token_ids`` (T,) holds at least two tokens, on the model's device.
 
-    Raises BadInputError if the outputs depend on later tokens, or if it cannot be seen whether they do, because the
-    scores of such a model mean nothing.
+    Raises BadInputError if the outputs depend on later tokens, because the scores of such a model mean nothing. Also
+    raises BadInputError if the outputs do not show whether the model is causal.
     """
     input_ids = token_ids[None, : min(PROBE_TOKEN_COUNT, max(1, context_length // 2))]
     head = _find_linear_head(model)

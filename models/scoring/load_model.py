@@ -59,7 +59,7 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # the report names them, and the error of transformers does not
+                ignore_mismatched_sizes=True,  # the report names these tensors, and the error of transformers does not
             )
     except BadInputError:
         raise
@@ -118,7 +118,7 @@ def _refuse_wrong_tensors(directory: Path, report: dict[str, Iterable[str]]) -> 
 def _refuse_untaken_tensors(
     directory: Path, model: PreTrainedModel, tensors: Tensors, report: dict[str, Iterable[str]]
 ) -> None:
-    """Raise BadInputError for tensors that the model left out, because it is then another model than was trained."""
+    """Raise BadInputError for tensors that the model does not use, because it then differs from the trained model."""
     problem = find_untaken_tensor(model, tensors)
     problem = problem or find_unexpected_tensor(model, tensors, map(str, report.get("unexpected_keys") or ()))
     if problem is not None:
@@ -126,9 +126,10 @@ def _refuse_untaken_tensors(
 
 
 def _find_conversion_error(error: Exception) -> str | None:
-    """Return which tensors transformers could not join to one of the model.
+    """Return a message if transformers could not make a tensor of the model from those of the checkpoint, or None.
 
-    Its error refers to a report, which it only logs; a local variable of the function that raises it holds the reason.
+    The error of transformers does not state the reason. It refers to a report, which transformers only logs. So the
+    reason is read from the local variable ``loading_info`` of the function that raised the error.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         reasons: dict[str, str] = getattr(frame.f_locals.get("loading_info"), "conversion_errors", None) or {}

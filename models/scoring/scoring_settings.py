@@ -55,7 +55,7 @@ class ScoringSettings:
     def as_record(self) -> dict[str, str | int | None]:
         """Return the settings that are part of the score key. Equal records and equal inputs give equal scores.
 
-        The device and the batch size are left out, because in float32 they change a score by less than its rounding.
+        The device and the batch size are left out, because in float32 they change a score by less than rounding does.
         """
         record: dict[str, str | int | None] = {
             "scoring_method": SCORING_METHOD,

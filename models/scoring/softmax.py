@@ -19,9 +19,9 @@ The entropy needs one more sum, u::
 
 All logits are taken relative to m. Otherwise H would be the difference of two large numbers and lose its digits.
 
-On a CPU these sums read every chunk four times, and so take longer than the matrix product that yields the logits. If
-no entropy is needed, one call of ``torch.log_softmax`` reads the chunk from memory once. Then ln sum exp(x)
-equals x - log_softmax(x) in any column of the chunk.
+On a CPU, these sums read every chunk four times. So they take longer than the matrix product that yields the logits. If
+no entropy is needed, one call of ``torch.log_softmax`` replaces the sums. It reads the chunk from memory once. In every
+column of the chunk, x - log_softmax(x) is equal to ln sum exp(x).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""This module divides documents into windows that fit the context of a model, and groups windows into batches."""
+"""This module divides documents into windows that fit a model's context length, and groups windows into batches."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def group_windows(
 ) -> Iterator[list[Window]]:
     """Yield batches of windows of similar length. The longest come first, so that a lack of memory shows at once.
 
-    A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A single longer
-    window is a batch of its own. Once a batch holds ``enough_tokens``, it takes no further window that would
-    need more padding than ``MAX_PADDING_RATIO`` of the longest window.
+    A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A window with more
+    tokens is a batch of its own. If a batch holds ``enough_tokens``, another window joins it only if the padding of
+    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window.
     """
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.input_length, reverse=True):
@@ -81,7 +81,7 @@ def group_windows(
 def group_documents(token_counts: Sequence[int], max_tokens: int) -> Iterator[range]:
     """Yield ranges of consecutive documents. The documents of a range have at most ``max_tokens`` tokens together.
 
-    A single longer document is a range of its own.
+    A document with more tokens is a range of its own.
     """
     first, total = 0, 0
     for document_id, token_count in enumerate(token_counts):

@@ -1,8 +1,8 @@
-"""This module places tokens in a text that their tokenizer normalises, for example to lower case or to NFC.
+"""This module finds the spans of tokens in a text that the tokenizer normalises, for example to lower case or to NFC.
 
-The tokenizer keeps, for every token, the characters of the text that the token was made of. These offsets alone are not
-spans: tokens that share a character overlap, and characters that the tokenizer drops belong to no token. Here they
-become spans that follow each other without gap or overlap.
+For every token, the tokenizer returns offsets: the range of characters from which the token was made. The offsets of
+tokens that share a character overlap. The offsets have gaps where the tokenizer drops characters. This module converts
+the offsets to spans that follow each other without gap or overlap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 
 Integers = npt.NDArray[np.int64]
-# Stands for text that a BPE model has no token for. Control characters keep it apart from the words of a text.
+# Token that is added to a BPE vocabulary for text without a token. With control characters, it equals no usual word.
 DROPPED_TEXT = "\x00\uffff dropped"
 
 
@@ -35,11 +35,15 @@ class TokenSpans:
 
 
 class TokenAligner:
-    """Aligns the tokens of a fast tokenizer with texts, by a copy of the tokenizer that shows what it leaves out."""
+    """Finds the spans of a fast tokenizer's tokens in texts.
+
+    It uses a copy of the tokenizer. If a BPE tokenizer would leave out unknown text, the copy encodes this text as the
+    token ``DROPPED_TEXT``.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         content = json.loads(tokenizer.backend_tokenizer.to_str())
-        # The post-processor takes white space out of the offsets. Truncation and padding change the tokens.
+        # The post-processor removes white space from the offsets. Truncation and padding change the tokens.
         content |= {"post_processor": None, "truncation": None, "padding": None}
         model = content["model"]
         if model["type"] == "BPE":
@@ -54,15 +58,17 @@ class TokenAligner:
             self._dropped_id = max([*model["vocab"].values(), *added_ids], default=-1) + 1
             model["vocab"][DROPPED_TEXT] = self._dropped_id
             model["unk_token"] = DROPPED_TEXT
-            # The model is replaced afterwards, because a larger vocabulary would move the ids of added tokens
+            # The BPE model is replaced after the copy has been built. If the copy were built with the larger
+            # vocabulary, the ids of added tokens would change.
             self._backend.model = Tokenizer.from_str(json.dumps({"version": "1.0", "model": model})).model
 
     def align(self, text: str, pieces: Sequence[bytes], token_ids: npt.NDArray[np.int32], location: str) -> TokenSpans:
         """Return the spans of a text's tokens. ``pieces`` are the bytes that the tokens stand for.
 
-        A character that several tokens share is divided between them as its bytes are. If the tokenizer replaced the
-        character, the first of them gets all of it. Characters that the tokenizer drops belong to the token before
-        them, and white space that it drops belongs to the token after it.
+        If several tokens share a character, each token gets those bytes of the character that the token stands for.
+        If the tokenizer replaced the character, the first of these tokens gets the whole character. The tokenizer may
+        also drop text between two tokens. The dropped text before its first white space belongs to the earlier token,
+        and the rest of the dropped text belongs to the later token.
 
         Raises BadInputError naming ``location`` if the tokens do not spell the whole text, or if their offsets are
         not in the order of the text.
@@ -101,7 +107,7 @@ class TokenAligner:
 
 
 def _measure_union(spans: Sequence[tuple[int, int]]) -> int:
-    """Return the number of bytes in ordered spans that may overlap."""
+    """Return the number of bytes that ordered spans cover together. The spans may overlap."""
     total = covered = 0
     for start, end in spans:
         total += max(0, end - max(start, covered))
@@ -110,7 +116,7 @@ def _measure_union(spans: Sequence[tuple[int, int]]) -> int:
 
 
 def _find_boundaries(content: bytes, pieces: Sequence[bytes], spans: Sequence[tuple[int, int]]) -> Iterator[int]:
-    """Yield the byte at which each token but the last ends and the next one begins."""
+    """Yield, for each token except the last, the byte at which the token ends and the next token begins."""
     previous = 0
     for index, (_, end) in enumerate(spans[:-1]):
         next_start = spans[index + 1][0]
@@ -123,21 +129,22 @@ def _find_boundaries(content: bytes, pieces: Sequence[bytes], spans: Sequence[tu
 
 
 def _count_dropped_bytes(gap: bytes) -> int:
-    """Return the number of bytes before the first white space of a text that belongs to no token."""
+    """Return the number of bytes before the first white space in ``gap``, which is dropped text between two tokens."""
     text = gap.decode()
     length = next((index for index, character in enumerate(text) if character.isspace()), len(text))
     return len(text[:length].encode())
 
 
 def _divide(content: bytes, piece: bytes, next_piece: bytes, previous: int, shared_start: int, shared_end: int) -> int:
-    """Return where, in bytes that two tokens share, the first token ends. ``previous`` is where it begins.
+    """Return the byte at which the first of two tokens ends, if the tokens share characters.
 
-    The bytes from ``shared_start`` to ``shared_end`` are whole characters.
+    The shared characters are the bytes of ``content`` from ``shared_start`` to ``shared_end``. The first token begins
+    at byte ``previous``. ``piece`` and ``next_piece`` are the bytes that the two tokens stand for.
     """
     if next_piece and content.startswith(next_piece, shared_start) and previous <= shared_start:
         return shared_start
     if piece.isspace() and not content[shared_start:shared_end].decode().isspace():
-        return shared_start  # the tokenizer put this blank before the character
+        return shared_start  # the tokenizer inserted this blank before the shared character
     end = previous + len(piece)
     if shared_start <= end <= shared_end and content.startswith(piece, previous):
         return end
@@ -146,7 +153,7 @@ def _divide(content: bytes, piece: bytes, next_piece: bytes, previous: int, shar
 
 
 def _read_incomplete_character(piece: bytes) -> bytes:
-    """Return the first bytes of a character that is cut off at the end of a token; empty if no character is."""
+    """Return the bytes of an incomplete character at the end of a token; empty if the last character is complete."""
     for length in range(1, min(4, len(piece) + 1)):
         first = piece[-length]
         if first >= 0xC0:

@@ -45,7 +45,7 @@ class TokenSpeller:
 
 
 class TokenLocator:
-    """Finds the tokens of one tokenizer in the texts that they were made of."""
+    """Finds the spans of one tokenizer's tokens in the tokenized texts."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
@@ -55,9 +55,9 @@ class TokenLocator:
     def find_byte_spans(self, text: str, token_ids: npt.NDArray[np.int32], location: str) -> TokenSpans:
         """Return the spans of all tokens in bytes of the UTF-8 text. They follow each other and cover the text.
 
-        If the concatenated bytes of all tokens equal the text, the spans follow from the tokens' lengths. This is the
-        case for byte-level BPE, and for SentencePiece without normalisation after its leading space is removed. For all
-        other texts, the tokens are aligned with the text by the tokenizer's own offsets.
+        If the concatenated bytes of all tokens equal the text, the spans follow from the tokens' lengths. A leading
+        space that the tokenizer adds is ignored in this comparison. The bytes are equal for byte-level BPE, and for
+        SentencePiece without normalisation. For all other texts, the spans come from the tokenizer's own offsets.
 
         Raises BadInputError naming ``location`` if the tokens do not spell the whole text, or if the bytes do not equal
         the text and the tokenizer has no offsets.
@@ -97,9 +97,9 @@ class TextIndex:
         self._next_word_byte = np.append(np.minimum.accumulate(word_bytes[::-1])[::-1], size)
 
     def find_characters(self, starts: Integers, ends: Integers) -> tuple[Integers, Integers]:
-        """Return (starts, ends) in characters. A span includes every character that it covers at least partly.
+        """Convert spans from bytes to characters, and return them as (starts, ends).
 
-        A span without bytes includes no characters.
+        A span includes every character that it covers at least partly. A span without bytes includes no characters.
         """
         of_byte = np.append(self._character_of_byte, self._character_count)
         character_starts = of_byte[starts]

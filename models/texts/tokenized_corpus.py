@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from trailhouse.errors import BadInputError
 
-# Above this share of a corpus's bytes, the user is told that they are scored as unknown text
+# If more than this share of a corpus's bytes is unknown to the tokenizer, the user is warned
 NOTED_UNKNOWN_SHARE = 0.001
 
 

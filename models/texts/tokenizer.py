@@ -41,7 +41,7 @@ TOKEN_SCHEMA = pa.schema(
         pa.field("is_word_initial", pa.bool_(), nullable=False),
     ]
 )
-# Cache: the SHA-256 of a directory's tokenizer files, and the identity of the tokenizer that was loaded from them
+# Cache that maps the SHA-256 of a directory's tokenizer files to the identity of the tokenizer in these files
 _identity_of_files: dict[str, str] = {}
 
 TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
@@ -102,9 +102,9 @@ def identify_tokenizer_of(directory: Path) -> str:
 
 
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
-    """Return the token ids of every document, without special tokens. They spell the whole document.
+    """Return the token ids of every document, without special tokens. The tokens spell the whole document.
 
-    The user is told if the tokenizer does not know more than 0.1% of the corpus.
+    The user is warned if more than 0.1% of the corpus's bytes are unknown to the tokenizer.
 
     Raises BadInputError if the tokenizer cannot process a text. Raises BadInputError naming the corpus and the document
     if the tokens do not spell the document, or cannot be located in it.
@@ -173,6 +173,6 @@ def _list_tokenizer_files(directory: Path) -> list[Path]:
 
 
 def _probe(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return the token ids of a fixed text. They distinguish tokenizers with equal vocabularies and different rules."""
+    """Return the token ids of a fixed text. The ids differ between tokenizers that have different rules."""
     text = "The cat's 12 naïve émigrés  saw\n\n\tÅngström: 東京, 👩‍🚀 (ok?)!"
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

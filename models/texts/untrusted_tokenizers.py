@@ -55,7 +55,8 @@ def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> li
     Raises BadInputError if the tokenizer cannot process a text, for example because one of its regular expressions
     needs more attempts at a match than the library for regular expressions allows.
     """
-    # Not only when a tokenizer is loaded, because a call of the tokenizer with padding or truncation leaves them on
+    # Padding and truncation were switched off when the tokenizer was loaded. But a call of the tokenizer with padding
+    # or truncation leaves them on.
     forget_training_settings(tokenizer)
     try:
         if not tokenizer.is_fast:

@@ -138,7 +138,7 @@ def _report_checkpoint(
 
 
 def _report_failure(model: ModelDeclaration, model_id: str, failure: FailedCheckpoint) -> list[Finding]:
-    """Return the findings for a checkpoint that could not be read. Most checks are impossible for it."""
+    """Return the findings for a checkpoint that could not be read. Most checks cannot be applied to it."""
     findings = []
     for check_name in CHECKS:
         if check_name == "completeness":

@@ -61,7 +61,7 @@ def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Probl
     """Return a problem for each local checkpoint with wrong tensor shapes.
 
     Shapes are wrong if they differ from those of most local checkpoints of the model, or if they contradict
-    config.json. A tensor that the model of config.json does not use contradicts it.
+    config.json. They also count as wrong if the model that config.json describes does not use one of the tensors.
     """
     local = [checkpoint for checkpoint in checkpoints if not checkpoint.is_remote]
     shapes = {key_of(checkpoint): read_shapes(checkpoint) for checkpoint in local}

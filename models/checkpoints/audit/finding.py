@@ -40,5 +40,5 @@ class Finding:
     weights_sha256: str = ""
 
     def mark_known(self, problem: str) -> Finding:
-        """Return this finding with the status "known", because the suite declares ``problem`` for this step."""
+        """Return this finding with the status "known", because the suite declares ``problem`` as known damage."""
         return replace(self, status="known", message=f"{self.message} ({problem})" if self.message else problem)

@@ -14,7 +14,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import build_without_weights
 from trailhouse.models.checkpoints.taken_tensors import find_untaken_tensor
-from trailhouse.models.checkpoints.weight_files import read_tensor_shapes
+from trailhouse.models.checkpoints.tensor_shapes import read_tensor_shapes
 
 # Number of weights that are read at a time. As float32, they take 64 MiB.
 BLOCK_NUMBERS = 1 << 24
@@ -24,7 +24,7 @@ Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 def find_non_finite_tensor(path: Path, progress: Callable[[int], None] | None = None) -> str | None:
-    """Return the name of the first tensor of a safetensors file with NaN or infinity, or None if all are finite.
+    """Return the name of the first tensor in a safetensors file that holds NaN or infinity, or None if there is none.
 
     ``progress`` is called with the number of bytes read since its last call.
     """
@@ -80,9 +80,9 @@ def find_configuration_mismatch(checkpoint: Checkpoint, shapes: Shapes) -> str |
 
 
 def find_tensor_of_another_model(checkpoint: Checkpoint) -> str | None:
-    """Return which tensor of a local checkpoint the model of config.json would leave out, or None if it takes them all.
+    """Return a message if a tensor of a local checkpoint does not fit the model of config.json, otherwise None.
 
-    Nothing is known about weights in pickle files, or about a model that transformers cannot build.
+    The result is also None if the weights are in pickle files, or if transformers cannot build the model.
     """
     if checkpoint.is_pickled:
         return None

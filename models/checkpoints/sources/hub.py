@@ -139,7 +139,10 @@ class HubSource:
         return list(matched.values())
 
     def _list_files(self, revision: Revision) -> RevisionFiles | BadInputError:
-        """Return the files of a revision, or an error that says what is wrong with them. Raises errors of the hub."""
+        """Return the files of a revision, or an error that says what is wrong with the files.
+
+        Raises BadInputError if the hub refuses the request, and UnreachableError if the hub does not answer.
+        """
         files = {file.name: file for file in self.repository.list_files(revision.commit_hash)}
         location = f"{self.repository.name} at {revision.name}"
         try:
@@ -183,9 +186,10 @@ class HubSource:
         )
 
     def _fetch_small_files(self, revision: Revision, files: RevisionFiles) -> Path:
-        """Download a revision's small files to a directory that is named by their content, and return the directory.
+        """Download a revision's small files to a directory, and return the directory.
 
-        So revisions with equal small files share one directory.
+        The directory's name is a hash of the files' names and contents. So revisions with equal small files share one
+        directory.
         """
         identity = hashlib.sha256("".join(f"{f.name} {f.blob_id} {f.sha256}\n" for f in files.small).encode())
         target = self.cache_directory / "descriptions" / identity.hexdigest()[:32]

@@ -89,7 +89,7 @@ def _continue_sentences(generator: random.Random) -> Iterator[TaskItem]:
 def _order_words(generator: random.Random) -> Iterator[TaskItem]:
     """Yield items that show the first three words of a short sentence and ask for the rest of the sentence.
 
-    The wrong options are the words of the rest in another order, but with the same last word.
+    A wrong option has the same words as the correct option in a random order, except that the last word stays last.
     """
     for _, words in _shuffle_sentences(generator):
         if len(words) <= 16:

@@ -60,7 +60,7 @@ def test_embeddings_and_head_are_left_out_of_the_second_count(tmp_path):
 @pytest.mark.parametrize("is_nested", [False, True])
 def test_a_dimension_that_differs_between_layers_is_described_by_its_mean(tmp_path, is_nested):
     """In Gemma 4, the heads of the layers with global attention are wider."""
-    config = Gemma4TextConfig(
+    config = Gemma4TextConfig(  # type: ignore[call-arg]  # global_head_dim is not in the type
         vocab_size=97, vocab_size_per_layer_input=97, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
         num_attention_heads=2, num_key_value_heads=1, head_dim=16, global_head_dim=32, hidden_size_per_layer_input=8,
         layer_types=["sliding_attention", "full_attention"], max_position_embeddings=32,
