@@ -44,9 +44,9 @@ def doctor(
 
 
 def report_differences(settings: Settings, url: str, *, as_json: bool) -> None:
-    """Compare the warehouse with the server at ``url``, and print the answers that differ.
+    """Send the same queries to the warehouse and to the server at ``url``, and print the answers that differ.
 
-    Raises PartialError if any answers differ.
+    Raises PartialError if the servers answer any query differently.
     """
     from trailhouse.flows.examine_installation import compare_servers
 

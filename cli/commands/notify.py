@@ -1,4 +1,4 @@
-"""``trailhouse notify``: tell the standing service that a checkpoint was saved."""
+"""``trailhouse notify``: tell the standing service (``trailhouse watch``) that a checkpoint was saved."""
 
 from __future__ import annotations
 

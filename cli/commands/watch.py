@@ -1,4 +1,4 @@
-"""``trailhouse watch``: run the standing service."""
+"""``trailhouse watch``: run the standing service, which scores and evaluates new checkpoints on a schedule."""
 
 from __future__ import annotations
 

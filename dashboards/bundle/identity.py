@@ -9,10 +9,10 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/trailhouse/trailh
 
 
 def make_uuid(*names: str) -> str:
-    """Return the UUID of the asset with these names, for example ``chart``, ``overview``, ``model_count``."""
+    """Return the UUID of an asset, given its kind and names, for example ``chart``, ``overview``, ``model_count``."""
     return str(uuid.uuid5(NAMESPACE, json.dumps(names)))
 
 
 def make_key(prefix: str, *names: str) -> str:
-    """Return a key that depends on ``names``, for example ``ROW-3f2c1a9b0d`` for the component of a dashboard."""
+    """Return ``prefix``, a hyphen and a hash of ``names``, for example ``ROW-3f2c1a9b0d`` for a row of a dashboard."""
     return f"{prefix}-{uuid.uuid5(NAMESPACE, json.dumps(names)).hex[:10]}"

@@ -76,7 +76,10 @@ def draw_published(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
 
 
 def ring_points(panel: Axes, rows: pa.Table, x: str, y: str, label: str) -> None:
-    """Draw a circle around the points of ``rows``, on top of their lines."""
+    """Draw a circle around each point (``x``, ``y``) of ``rows``, on top of the lines of the models.
+
+    ``label`` names the circles in the legend.
+    """
     if rows.num_rows:
         panel.plot(
             rows[x].to_pylist(),

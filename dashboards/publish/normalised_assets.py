@@ -41,8 +41,8 @@ CACHED_METADATA = {
     "map_label_colors",
     "shared_label_colors",
 }
-# The scope of a chart states which other charts a click in this chart filters. By default, a chart has the scope of its
-# dashboard. By default, the scope of a dashboard is all charts of the dashboard.
+# If a user clicks in a chart, the charts in the scope of the clicked chart are filtered. By default, a chart has the
+# scope of its dashboard. By default, the scope of a dashboard is all charts of the dashboard.
 SCOPE_BY_DEFAULT = "global"
 SCOPE_OF_ALL = {"rootPath": ["ROOT_ID"], "excluded": list[str]()}
 CHART_PARAMETERS_OF_ONE_INSTALLATION = {"datasource", "slice_id", "dashboards", "viz_type"}
@@ -200,9 +200,10 @@ def normalise_dashboard(content: Content) -> None:
 
 
 def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return a mapping from the UUID of a chart to its scope, which states the charts that a click in it filters.
+    """Return the scopes of the charts of a dashboard, by the UUID of the chart.
 
-    Only scopes that differ from the default are returned, because Superset adds default scopes to exports.
+    If a user clicks in a chart, the charts in the scope of the clicked chart are filtered. Default scopes are left out,
+    because Superset adds them to exports. ``uuids`` maps the ids of charts to their UUIDs.
     """
     scopes = {
         uuids[int(number)]: entry.get("crossFilters", {}).get("scope", SCOPE_BY_DEFAULT)
@@ -217,7 +218,7 @@ def normalise_cross_filters(configuration: Mapping[str, Any], uuids: Mapping[int
 
 
 def normalise_filter(native: Mapping[str, Any], uuids: Mapping[int, str]) -> Content:
-    """Return a dashboard filter in which the charts that it does not filter are named by UUID instead of by id."""
+    """Return a dashboard filter. The charts that the filter excludes are named by UUID instead of by id."""
     kept = {key: value for key, value in native.items() if key not in ("chartsInScope", "tabsInScope")}
     return {**kept, "scope": name_excluded(kept.get("scope", {}), uuids)}
 

@@ -34,7 +34,8 @@ class Drift:
 def find_drift(client: PublishingClient, files: Mapping[str, str]) -> Drift:
     """Return how the assets in Superset differ from the bundle ``files``. Nothing is changed.
 
-    A chart or dashboard of the bundle also counts as changed if Superset does not mark it as managed externally.
+    A chart or dashboard of the bundle also counts as changed if ``find_owned`` does not return it, for example because
+    Superset does not mark it as managed externally.
     """
     wanted = read_bundle(files)
     present = read_bundle(unzip_bundle(client.export_assets()))
@@ -73,9 +74,15 @@ def remove_assets(client: PublishingClient, kind: str, assets: list[Asset]) -> N
 def find_owned(client: PublishingClient, wanted: set[AssetKey]) -> set[AssetKey]:
     """Return the assets in Superset that Trailhouse published.
 
-    An asset was published by Trailhouse if it belongs to a database of the bundle and is marked as managed externally.
-    The database excludes assets that other tools marked. The mark excludes charts that people made on Trailhouse's
-    datasets. Databases and datasets in ``wanted`` need no mark.
+    ``wanted`` holds the assets of the bundle. Trailhouse published the following assets:
+
+    - the databases in ``wanted``,
+    - the datasets of these databases that are in ``wanted`` or that Superset marks as managed externally,
+    - the charts on datasets of these databases that Superset marks as managed externally, and the dashboards that
+      ``find_owned_dashboards`` returns for these charts.
+
+    Other tools may also mark their assets, but these assets belong to other databases. Charts that people made on
+    Trailhouse's datasets are not marked.
     """
     uuids = {key.uuid for key in wanted if key.kind == "databases"}
     database_ids = {row["id"]: row["uuid"] for row in client.read_all("database", "id,uuid") if row["uuid"] in uuids}

@@ -1,6 +1,7 @@
 """This module defines the Prefect deployment of the standing service.
 
-The deployment runs ``watch_checkpoints`` on a schedule, and whenever ``announce_push`` announces a new checkpoint.
+The standing service scores and evaluates new checkpoints. Its deployment runs the flow ``watch_checkpoints`` on a
+schedule, and whenever ``announce_push`` announces a new checkpoint.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ DEPLOYMENT = "standing"
 
 @dataclass(frozen=True)
 class WatchedSubjects:
-    """The suites, corpora and tasks of a standing service. They become parameters of ``watch_checkpoints``."""
+    """The suites that a standing service watches, and the corpora and tasks on which it scores new checkpoints.
+
+    They become parameters of the flow ``watch_checkpoints``.
+    """
 
     suites: Sequence[str]
     corpora: Sequence[str]

@@ -1,7 +1,8 @@
 """This module starts a Prefect server for a command or for the standing service if PREFECT_API_URL is not set.
 
-The server listens on the loopback interface and keeps its history in the data directory. It ends with the process that
-started it, even if that process is killed.
+The standing service (``trailhouse watch``) runs a flow on a schedule that scores new checkpoints. The server listens on
+the loopback interface and keeps its history in the data directory. It ends with the process that started it, even if
+that process is killed.
 """
 
 from __future__ import annotations

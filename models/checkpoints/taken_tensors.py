@@ -22,6 +22,8 @@ COMPUTED_BUFFERS = re.compile(
     r"|_float_tensor|(encoder|decoder)\.version)$"
 )
 MASK_BUFFERS = re.compile(r"(^|\.)(attn|attention|crossattention)\.(bias|masked_bias)$")
+# Heads of BERT that classify whole texts. The logits of the next token do not depend on them.
+SENTENCE_HEADS = re.compile(r"(^|\.)(pooler|seq_relationship)\.")
 LAYER_NUMBER = re.compile(r"(?P<layer>(^|\.)(layers|h|blocks)\.(?P<number>\d+)\.)")
 # Tensors of a layer for multi-token prediction. The logits of the next token do not depend on such a layer.
 FURTHER_PREDICTION = re.compile(r"\.(eh_proj|enorm|hnorm|shared_head)\.|(^|\.)mtp")
@@ -109,7 +111,7 @@ def _is_not_needed(name: str, target: str, model: PreTrainedModel, tensors: Tens
 
     ``name`` is the tensor's name in the checkpoint, and ``target`` is its name in the model.
     """
-    if COMPUTED_BUFFERS.search(name):
+    if COMPUTED_BUFFERS.search(name) or SENTENCE_HEADS.search(name):
         return True
     if MASK_BUFFERS.search(name):
         return _has_shape_of_mask(tensors[name][1] if name in tensors else ())
@@ -126,6 +128,6 @@ def _is_not_needed(name: str, target: str, model: PreTrainedModel, tensors: Tens
 
 
 def _has_shape_of_mask(shape: tuple[int, ...]) -> bool:
-    """Return whether a shape is that of a causal mask, (1, 1, T, T), or of a single number that fills a mask."""
-    is_square = len(shape) == 4 and shape[:2] == (1, 1) and shape[2] == shape[3]
+    """Return whether a shape is that of a causal mask, for example (1, 1, T, T), or of one number to fill it."""
+    is_square = len(shape) >= 2 and shape[-1] == shape[-2] and set(shape[:-2]) <= {1}
     return is_square or shape in ((), (1,))

@@ -22,6 +22,7 @@ INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
 PICKLED_SINGLE_NAME = "pytorch_model.bin"
 PICKLED_INDEX_NAME = "pytorch_model.bin.index.json"
+PICKLED_NAMES = (PICKLED_SINGLE_NAME, PICKLED_INDEX_NAME)
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 SHARD_NAME = re.compile(r"(?P<stem>model|pytorch_model)-(?P<number>\d{5})-of-(?P<count>\d{5})\.(safetensors|bin)")
 MAXIMUM_INDEX_BYTES = 64 << 20
@@ -70,8 +71,10 @@ def _list_weight_files(directory: Path, *, allow_pickle: bool) -> list[Path]:
         return [_refuse_escape(directory, directory / PICKLED_SINGLE_NAME)]
     if allow_pickle and (directory / PICKLED_INDEX_NAME).is_file():
         return _read_index(directory, PICKLED_INDEX_NAME, ".bin")
+    shards = sorted(path.name for path in directory.glob("model-*-of-*.safetensors"))
     foreign = explain_foreign_weights(path.name for path in directory.glob("*"))
-    if foreign is not None:
+    has_weights = bool(shards) or any((directory / name).is_file() for name in PICKLED_NAMES)
+    if foreign is not None and not has_weights:
         raise BadInputError(f"{directory}: {foreign[0]}", foreign[1])
     pickled = sorted(path.name for pattern in PICKLE_PATTERNS for path in directory.glob(pattern))
     if pickled:
@@ -80,7 +83,6 @@ def _list_weight_files(directory: Path, *, allow_pickle: bool) -> list[Path]:
             "convert them to safetensors: load them where you trust them and save_pretrained;"
             f" or write `allow_pickle: true` in the suite, to read {PICKLED_SINGLE_NAME} as plain tensors",
         )
-    shards = sorted(path.name for path in directory.glob("model-*-of-*.safetensors"))
     if shards:
         raise BadInputError(f"{directory}: holds shards and no {INDEX_NAME}", "copy the index as well")
     raise BadInputError(f"{directory}: holds no {SINGLE_NAME}", "copy the weights into it, or remove the directory")
@@ -133,7 +135,7 @@ def _choose_weight_names(present: set[str], *, allow_pickle: bool) -> list[str]:
                 raise ValueError(f"{single}.index.json is not there")
             return wanted
     foreign = explain_foreign_weights(present)
-    if foreign is not None:
+    if foreign is not None and present.isdisjoint(PICKLED_NAMES):
         raise ValueError(foreign[0])
     pickled = sorted(name for name in present if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
     if pickled:

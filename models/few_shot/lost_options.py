@@ -27,8 +27,10 @@ def has_vanished(context: Tokens, prompt: Tokens, text: Tokens) -> bool:
 def refuse_equal_options(encoded: Sequence[Tokens], item: TaskItem, location: str) -> None:
     """Raise BadInputError if two options of an item have the same tokens but different target scores.
 
-    ``encoded`` holds the tokens of the prompt with each option. Such options have equal scores, so the model's choice
-    between them would be decided by their order. ``location`` names the task and the item in the error.
+    The target score of an option is given by the task and tells how correct the option is. The model gives two options
+    with the same tokens the same log-probability, so only their order would decide which of them the model chooses.
+
+    ``encoded`` holds the tokens of the prompt with each option. ``location`` names the task and the item in the error.
     """
     seen: dict[bytes, int] = {}
     for index, tokens in enumerate(encoded):

@@ -19,7 +19,9 @@ from trailhouse.models.scoring.scoring_settings import ScoringSettings
 # documents need.
 UNLIMITED_CONTEXT_LENGTH = 2_048
 # Configuration entries that state how many tokens a model can read at once. The first entry that exists is used.
-POSITION_KEYS = ("max_position_embeddings", "context_length", "max_seq_len", "max_target_positions")
+POSITION_KEYS = ("max_position_embeddings", "context_length", "max_target_positions")
+# Model types whose entry for this number is ``max_seq_len``. Elsewhere an entry of this name may mean something else.
+TYPES_WITH_MAX_SEQ_LEN = ("dbrx", "mpt")
 # Model types that number their positions from the padding token's id + 1, so that they have fewer positions for tokens
 TYPES_WITH_POSITIONS_AFTER_PADDING = (
     "camembert",
@@ -58,7 +60,8 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
     """
     config = read_config(checkpoint)
     model_limit = find_context_length(config, replace(settings, context_length=None, stride=None))
-    key_default = min(_find_key_default(config), model_limit)
+    key_default = _find_key_default(config)
+    wanted_length = settings.context_length or declared_context_length
     try:
         if settings.context_length is None:
             context_length = min(declared_context_length, model_limit)
@@ -67,9 +70,10 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
         stride = find_stride(context_length, settings)
     except UsageError as error:
         raise UsageError(f"{checkpoint.model_id}: {error.message}", error.hint) from error
+    is_default = context_length == key_default or context_length < key_default <= wanted_length
     key_settings = replace(
         settings,
-        context_length=None if context_length == key_default else context_length,
+        context_length=None if is_default else context_length,
         stride=None if stride == halve(context_length) else stride,
     )
     return ContextChoice(context_length, stride, key_settings)
@@ -97,7 +101,8 @@ def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> 
 
 def _find_position_count(config: PretrainedConfig) -> int | None:
     """Return the number of tokens for which a model has positions, or None if its configuration states no number."""
-    stated = next((value for key in POSITION_KEYS if (value := read_count(config, key)) is not None), None)
+    keys = ("max_seq_len",) if config.model_type in TYPES_WITH_MAX_SEQ_LEN else POSITION_KEYS
+    stated = next((value for key in keys if (value := read_count(config, key)) is not None), None)
     if stated is not None and config.model_type in TYPES_WITH_POSITIONS_AFTER_PADDING:
         return stated - (config.pad_token_id or 0) - 1
     return stated

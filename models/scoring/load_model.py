@@ -134,6 +134,6 @@ def _find_conversion_error(error: Exception) -> str | None:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         reasons: dict[str, str] = getattr(frame.f_locals.get("loading_info"), "conversion_errors", None) or {}
         for name, reason in sorted(reasons.items()):
-            lines = [line for line in reason.splitlines() if line.strip()]
+            lines = [line for line in reason.splitlines() if line.strip()] or ["no reason is given"]
             return f"the tensor {name} cannot be made from those of the file: {lines[-2 if len(lines) > 1 else -1]}"
     return None

@@ -23,7 +23,7 @@ class ScoringSettings:
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type of the weights. Log-probabilities are always computed in float32."""
     context_length: int | None = None
-    """Largest number of tokens the model reads at once; None for all positions it has."""
+    """Largest number of tokens that the model reads at once; None for the largest number that the model allows."""
     stride: int | None = None
     """Number of positions that each window except the first predicts; None for half the context length."""
     quanta_per_nat: int = 10_000
@@ -53,9 +53,10 @@ class ScoringSettings:
             )
 
     def as_record(self) -> dict[str, str | int | None]:
-        """Return the settings that are part of the score key. Equal records and equal inputs give equal scores.
+        """Return the settings that are part of the score key, which is a hash of everything that determines the scores.
 
-        The device and the batch size are left out, because in float32 they change a score by less than rounding does.
+        With equal records, the same checkpoint gets the same scores on the same corpus. The device and the batch size
+        are left out, because in float32 they change a score by less than the rounding of the stored score does.
         """
         record: dict[str, str | int | None] = {
             "scoring_method": SCORING_METHOD,

@@ -49,6 +49,7 @@ class TokenAligner:
         if model["type"] == "BPE":
             model["dropout"] = None
         self._backend = Tokenizer.from_str(json.dumps(content))
+        self._backend.encode_special_tokens = tokenizer.backend_tokenizer.encode_special_tokens  # not in the JSON
         self._unknown_ids = {tokenizer.unk_token_id, model.get("unk_id")}
         self._dropped_id: int | None = None
         if model.get("unk_token") is not None:
@@ -80,11 +81,13 @@ class TokenAligner:
                 f"{location}: the tokenizer has no token for {text[start:end]!r} and leaves it out",
                 "leave the document out, or use a tokenizer that encodes every character",
             )
-        if encoding.ids != token_ids.tolist() or (text and not pieces):
+        if encoding.ids != token_ids.tolist() or (text.strip() and not pieces):
             raise BadInputError(
                 f"{location}: the {len(token_ids)} tokens do not spell the whole document",
                 "copy the model's own tokenizer, or leave the document out",
             )
+        if not pieces:  # the text is white space, which the tokenizer drops
+            return TokenSpans(np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
         offsets = np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
         if (np.diff(offsets, axis=0) < 0).any():
             raise BadInputError(

@@ -65,10 +65,10 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
 
 
 def mentions_forbidden_word(text: bytes) -> bool:
-    """Return whether a word that may be forbidden occurs anywhere in the bytes, even inside a quote.
+    """Return whether the bytes contain, even inside a quote, a word that the guard forbids in some contexts.
 
-    The guard checks a statement with such a word twice: as the client wrote it, and as the engine's parser writes it.
-    The engine's parser may split the statement into other tokens than Trailhouse's lexer does.
+    A statement with such a word is checked twice: as the client wrote it, and as the engine's parser writes it. Both
+    checks are needed because this parser may split the statement into other tokens than Trailhouse's lexer does.
     """
     return _SUSPICIOUS.search(text) is not None
 
@@ -149,7 +149,7 @@ def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
 
 
 def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int) -> None:
-    """Refuse a table structure that is computed or has default expressions, because the engine runs them."""
+    """Refuse a table structure that is computed or has default expressions. The engine would run its expressions."""
     name = read_identifier(text, tokens[index]).lower()
     before = tokens[index - 1].written_in(text).upper() if index else b""
     # VALUES is a table function only after a comma or a word such as FROM; elsewhere it begins the rows of an INSERT

@@ -37,6 +37,7 @@ def test_a_superset_that_is_configured_has_to_answer(url, verdict):
     assert check_superset(Settings(superset_url=url)).verdict == verdict
 
 
+@pytest.mark.slow
 def test_the_command_lists_findings_and_fails_on_a_problem_until_it_is_cured(tmp_path):
     place = Workplace(tmp_path)
     try:

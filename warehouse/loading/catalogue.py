@@ -83,17 +83,23 @@ def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
     return True
 
 
+SPAN_COLUMNS = ("token_id", "byte_start", "byte_end")
+
+
 def load_tokens(client: Client, tokenizer_id: str, corpus_id: str, tokens: pa.Table) -> bool:
-    """Write the tokens of a corpus under one tokenizer. If the stored token ids are equal, nothing is written.
+    """Write the tokens of a corpus under one tokenizer. If the stored ids and spans are equal, nothing is written.
 
     ``tokens`` are rows of raw_token, ordered by (document_id, position). Return whether anything was written.
     """
     partition = Partition("raw_token", (("tokenizer_id", tokenizer_id), ("corpus_id", corpus_id)))
     with answering_promptly(client):
         stored = client.query_arrow(
-            f"select token_id from raw_token where {partition.condition} order by document_id, position"
+            f"select {', '.join(SPAN_COLUMNS)} from raw_token where {partition.condition}"
+            " order by document_id, position"
         )
-    if stored.num_rows == tokens.num_rows and stored["token_id"].cast(pa.int32()).equals(tokens["token_id"]):
+    if stored.num_rows == tokens.num_rows and all(
+        stored[name].cast(pa.int32()).equals(tokens[name]) for name in SPAN_COLUMNS
+    ):
         return False
     replace_partition(client, partition, [tokens])
     return True

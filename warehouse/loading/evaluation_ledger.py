@@ -33,7 +33,10 @@ EvaluationLedgerKey = tuple[str, int, str, int, int]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that determines the scores of a checkpoint on a task. Equal evaluation keys mean equal scores."""
+    """One checkpoint on one task with one number of shots and one seed, and everything that determines its scores.
+
+    The evaluation key is a hash of everything that determines the scores, so equal evaluation keys mean equal scores.
+    """
 
     model_id: str
     step: int

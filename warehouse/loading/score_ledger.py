@@ -25,7 +25,11 @@ from trailhouse.warehouse.loading.row_versions import next_version
 
 @dataclass(frozen=True)
 class ScoredPartition:
-    """Everything that determines the scores in a partition of raw_token_score. Equal score keys mean equal scores."""
+    """A partition of raw_token_score, and everything that determines the scores in it.
+
+    The score key is a hash of the weights, the corpus, the tokenizer and the settings. These determine the scores, so
+    equal score keys mean equal scores.
+    """
 
     model_id: str
     corpus_id: str
@@ -35,11 +39,11 @@ class ScoredPartition:
     tokenizer_id: str
     settings: Mapping[str, object]
     window: Mapping[str, int] = field(default_factory=dict)
-    """Context length and stride in tokens. The score key omits both, because they follow from settings and model."""
+    """Context length and stride in tokens. The score key omits both, because settings and model determine them."""
 
     @property
     def score_key(self) -> str:
-        """SHA-256 of everything that determines the scores, as 64 hexadecimal digits."""
+        """SHA-256 of the weights, corpus, tokenizer and settings of the scores, as 64 hexadecimal digits."""
         parts = [self.weights_sha256, self.corpus_sha256, self.tokenizer_id, write_canonical_json(self.settings)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

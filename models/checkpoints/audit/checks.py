@@ -81,10 +81,10 @@ def check_shapes(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, Probl
 
 
 def check_writing(checkpoint: Checkpoint, started_at: float) -> Problem | None:
-    """Return a problem if a local weight file changed after it was hashed.
+    """Return a problem if a local weight file has changed since it was hashed.
 
-    A file has changed if its size is different, or if its modification time is after ``started_at`` (in seconds since
-    the epoch).
+    A file has changed if its size differs from its size when it was hashed, or if it was modified after the start of
+    the audit. ``started_at`` is the start of the audit in seconds since the epoch.
     """
     if checkpoint.is_remote:
         return None
@@ -112,7 +112,7 @@ def check_values(checkpoint: Checkpoint, progress: Callable[[int], None] | None)
 
 
 def check_revision(checkpoint: Checkpoint, scored: frozenset[tuple[str, str, str]]) -> Problem | None:
-    """Return a problem if a checkpoint was scored with other weights, config.json or tokenizer than it has now.
+    """Return a problem if a checkpoint was scored with weights, config.json or tokenizer that it no longer has.
 
     ``scored`` holds each (weights_sha256, config_sha256, tokenizer_id) with which this model and step were scored.
     """

@@ -21,6 +21,7 @@ def test_caveats_are_written_below_a_figure(tmp_path):
         assert "small: only $one$ left" in svg.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_a_figure_is_written_in_every_format_and_twice_alike(figure, tmp_path):
     rows = MARTS[figure.mart]
@@ -44,13 +45,15 @@ def test_a_figure_declares_the_columns_it_draws(figure):
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
-def test_a_suite_without_known_compute_is_drawn(figure, tmp_path):
+def test_a_suite_without_known_compute_is_drawn(figure):
     rows = MARTS[figure.mart]
     if "train_flops_palm" in rows.column_names:
         place = rows.column_names.index("train_flops_palm")
         rows = rows.set_column(place, "train_flops_palm", pa.array([0.0] * rows.num_rows))
     companions = [MARTS[companion.mart].slice(0, 0) for companion in figure.companions]
-    assert len(save_figure(figure, rows, tmp_path, *companions)) == len(FORMATS)
+    canvas = figure.draw(rows, *companions)
+    canvas.draw_without_rendering()  # scales and ticks are computed here, where an axis without values would fail
+    assert len(canvas.axes) > 0
 
 
 def test_the_page_shows_every_figure_with_its_source_and_links_to_files_that_are_there(tmp_path):

@@ -43,6 +43,17 @@ def test_an_adapter_beside_the_weights_of_a_repository_is_refused():
         choose_weight_names(["model.safetensors", "adapter_model.safetensors"], allow_pickle=False)
 
 
+@pytest.mark.parametrize("other", ["global_step3000", "model.gguf"])
+def test_pickled_weights_beside_other_files_are_what_the_message_is_about(tmp_path, other):
+    names = ["pytorch_model.bin", other]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(BadInputError, match=r"the weights are pickled \(pytorch_model\.bin\)"):
+        read_checkpoint(MODEL, Suite("s", "", "folder", (MODEL,), ""), TrainingPosition(1, 1), tmp_path)
+    with pytest.raises(ValueError, match=r"the weights are pickled \(pytorch_model\.bin\)"):
+        choose_weight_names(names, allow_pickle=False)
+
+
 def test_shards_of_a_trainer_beside_readable_weights_are_left_alone():
     names = ["model.safetensors", "global_step3000", "optimizer.pt"]
     assert choose_weight_names(names, allow_pickle=False) == ["model.safetensors"]

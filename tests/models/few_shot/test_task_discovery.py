@@ -48,6 +48,7 @@ def test_a_source_without_tasks_is_refused(tmp_path, monkeypatch, source):
         find_tasks([])
 
 
+@pytest.mark.slow
 def test_tasks_of_several_sources_come_in_the_order_of_their_names(tmp_path):
     for name in ("b", "a"):
         (tmp_path / f"{name}.jsonl").write_text('{"input": "x", "options": ["a", "b"], "answer": 0}')

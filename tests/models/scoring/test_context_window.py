@@ -156,6 +156,14 @@ def test_a_limit_that_was_not_known_before_keeps_the_keys_of_scores_within_it(mo
     assert choose(512) == (512, 512)
     monkeypatch.setattr(context_window, "read_config", lambda checkpoint: LIMITED["roberta"])
     assert choose(22) == (20, None)
+    assert choose(20) == (20, 20)
+    monkeypatch.setattr(context_window, "read_config", lambda checkpoint: MptConfig(max_seq_len=1_024))
+    assert choose(1_024) == (1_024, 1_024)
+    assert choose(2_048) == (1_024, None)
+
+
+def test_an_entry_of_another_type_of_model_is_no_limit():
+    assert find_context_length(MambaConfig(**{"max_seq_len": 512}), DEFAULTS) == UNLIMITED_CONTEXT_LENGTH
 
 
 def test_the_stride_is_at_least_one_token():

@@ -119,7 +119,11 @@ OLD_BUFFERS = {
         "transformer.h.0.attn.attention.bias": MASK,
         "transformer.h.0.attn.attention.masked_bias": torch.tensor(-1e9),
     },
-    "gpt2": {"transformer.h.1.attn.bias": MASK.float(), "transformer.h.1.attn.masked_bias": torch.tensor([-1e4])},
+    "gpt2": {
+        "transformer.h.0.attn.bias": MASK[0, 0],
+        "transformer.h.1.attn.bias": MASK.float(),
+        "transformer.h.1.attn.masked_bias": torch.tensor([-1e4]),
+    },
     "llama": {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(8), "model.position_ids": torch.arange(32)},
     "opt": {},
 }

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 # The address space is limited after everything is loaded. One thread, because each thread reserves memory of its own.
 PROGRAM = """
 import json, resource, sys
@@ -44,6 +46,7 @@ print(json.dumps({"unlimited": unlimited, "limited": widths, "difference": diffe
 """
 
 
+@pytest.mark.slow
 def test_batches_are_halved_where_the_allocator_really_fails():
     result = subprocess.run([sys.executable, "-c", PROGRAM, "128"], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr

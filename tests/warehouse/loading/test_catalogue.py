@@ -60,14 +60,25 @@ def test_a_corpus_is_written_once_and_again_when_it_changes_or_lost_a_document(c
     assert known == [("one", "b" * 64), ("two", "a" * 64)]
 
 
-def tokens(*token_ids: int) -> pa.Table:
-    """Return tokens of documents with two tokens each."""
+def tokens(*token_ids: int, byte_count: int = 2) -> pa.Table:
+    """Return tokens of documents with two tokens each, all of equally many bytes."""
     count = len(token_ids)
+    starts = [index % 2 * byte_count for index in range(count)]
     return pa.table({
         "document_id": pa.array([index // 2 for index in range(count)], pa.int32()),
         "position": pa.array([index % 2 for index in range(count)], pa.int32()),
         "token_id": pa.array(token_ids, pa.int32()),
+        "byte_start": pa.array(starts, pa.int32()),
+        "byte_end": pa.array([start + byte_count for start in starts], pa.int32()),
     })  # fmt: skip
+
+
+def test_tokens_are_written_again_when_their_spans_differ(client):
+    assert load_tokens(client, "t", "c", tokens(4, 3, 2, 1))
+    assert load_tokens(client, "t", "c", tokens(4, 3, 2, 1, byte_count=3))
+    assert not load_tokens(client, "t", "c", tokens(4, 3, 2, 1, byte_count=3))
+    ends = client.query("select byte_end from raw_token order by document_id, position").result_rows
+    assert ends == [(3,), (6,), (3,), (6,)]
 
 
 @pytest.mark.parametrize("changed", [(4, 3, 2, 7), (4, 3, 2), (4, 3, 2, 1, 0), (3, 4, 2, 1)])

@@ -14,9 +14,10 @@ with
 
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
-    -- The join has one row per document instead of one row per token. Tokens are matched by their order in
-    -- the document, because both joined tables hold the same tokens. Position and category are packed into
-    -- one number because numbers are sorted quickly.
+    -- Each row holds an array of all tokens of one document, so that the join has one row per document and
+    -- not one row per token. Both joined tables hold the same tokens in the order of their positions. Equal
+    -- indices in the two arrays therefore mean the same token. Each element packs the position and the trend
+    -- category of a token into one number, because numbers are sorted quickly.
     least_squares as (
         select
             model_id,

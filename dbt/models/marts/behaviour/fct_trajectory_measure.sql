@@ -37,9 +37,8 @@ with
     ),
 
     -- Every row has the perplexity of its checkpoint on a corpus. Some measures, such as task accuracies,
-    -- have no
-    -- corpus of their own: such a measure gets one row for every corpus on which its checkpoint is scored, or
-    -- one row without a perplexity if there is no such corpus.
+    -- have no corpus of their own. Such a measure gets one row for every corpus on which its checkpoint is
+    -- scored, or one row without a perplexity if there is no such corpus.
     described as (
         select
             if(behaviour.corpus_id = '', axis.corpus_id, behaviour.corpus_id) as corpus_id,
