@@ -123,5 +123,5 @@ def _split_name(text: str) -> tuple[str, str]:
 def _remove_hidden_text(text: str, hidden: str) -> str:
     text = text.replace(hidden, "")
     # A syntax error quotes the query from the offending token to the end. If this token is in the hidden text, the
-    # error holds only a part of the hidden text.
+    # error holds only the end of the hidden text, which is removed here.
     return _HIDDEN_FILE.sub("end of query.", text)

@@ -63,10 +63,10 @@ def compile_conditions(native: Filter) -> Document:
 
 
 def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Document:
-    """Return, for every chart, the other charts that a click in this chart must not filter.
+    """Return, for every chart, the charts that stay as they are when somebody clicks in it.
 
-    A click in a passive chart filters no other chart. A click in any other chart does not filter the charts that
-    ignore a column which the clicked chart shows.
+    After a click in a passive chart, all other charts stay as they are. After a click in another chart, those charts
+    stay as they are that ignore at least one of the columns that the clicked chart shows.
     """
     configuration = {}
     for key, chart in folder.charts.items():

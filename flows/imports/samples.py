@@ -170,7 +170,7 @@ def name_tokenizer(directory: Path | None) -> str:
     """
     if directory is None:
         return ""
-    # imported only here, because transformers takes seconds to import and most imports have no samples files
+    # transformers takes seconds to load, and most imported results come without files of samples
     from trailhouse.models.texts.tokenizer import identify_tokenizer_of
 
     return identify_tokenizer_of(directory)

@@ -45,7 +45,7 @@ class SectionScores:
 
     @classmethod
     def allocate(cls, section: range, token_counts: Sequence[int], settings: ScoringSettings) -> SectionScores:
-        """Return scores without values for a section, which is a range of document ids.
+        """Return arrays for the scores of a section, a range of document ids. They hold no scores yet.
 
         ``token_counts`` has the token count of every document of the corpus.
         """
