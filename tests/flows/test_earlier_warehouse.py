@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 FIXTURE = ROOT / "tests" / "fixtures" / "earlier_warehouse"
 SCORE = ("score", "earlier", "--corpus", "few-texts", "--json")
 EVALUATE = ("evaluate", "earlier", "--tasks", "tasks", "--shots", "0", "--shots", "1", "--json")
-# Whatever the perplexities stand on, and every model that goes on with the rows the earlier version derived
-TRANSFORM = ("transform", "-s", "+fct_validation_perplexity_by_checkpoint", "-s", "config.materialized:incremental")
+# The perplexities, every model that goes on with the rows the earlier version derived, and whatever both stand on
+TRANSFORM = ("transform", "-s", "+fct_validation_perplexity_by_checkpoint", "-s", "+config.materialized:incremental")
 
 
 @pytest.fixture(scope="module")
