@@ -91,7 +91,7 @@ def test_samples_become_a_task_with_scores_of_the_checkpoint_their_results_are_a
     write_run(tmp_path / "four", suite.step(1), target="0", date=3.0)
     code, out, err = trailhouse("import", "lm-eval", "four", "--model", "mine/tiny", "--json")
     assert json.loads(out)["replaced_tasks"] == ["lm-eval/cats"]
-    assert "differs from what was imported before" in err
+    assert "replaces the task of that name imported before" in err
     code, _, err = trailhouse("import", "lm-eval", "four", "two", "--model", "mine/tiny")
     assert code == 4
     assert f"two/samples_cats_{STAMP}.jsonl, line 1: the task is not as a newer file has it" in err

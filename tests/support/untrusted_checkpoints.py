@@ -244,7 +244,7 @@ REFUSED: dict[str, BadCheckpoint] = {
     "config_absurdly_deep": BadCheckpoint(_edit_json("config.json", num_hidden_layers=10**9), NO_MODEL),
     "config_absurd_vocabulary": BadCheckpoint(_edit_json("config.json", vocab_size=10**12), NO_MODEL),
     "config_negative": BadCheckpoint(_edit_json("config.json", num_attention_heads=-2), NO_MODEL),
-    "config_of_another_model": BadCheckpoint(_edit_json("config.json", hidden_size=32), "the model does not load"),
+    "config_of_another_model": BadCheckpoint(_edit_json("config.json", hidden_size=32), "and config.json says"),
     # tokenizers
     "tokenizer_multiplies_texts": BadCheckpoint(_edit_json("tokenizer.json", normalizer=DOUBLING), "times longer"),
     "tokenizer_never_ends": BadCheckpoint(_edit_json("tokenizer.json", pre_tokenizer=ENDLESS), "gives up on a text"),
