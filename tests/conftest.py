@@ -33,9 +33,9 @@ SHARES_DEMONSTRATION = (
 
 @pytest.fixture(scope="session")
 def embedded_server(tmp_path_factory) -> Iterator[Endpoint]:
-    """A running embedded server, as the commands start it."""
+    """A running embedded server, as the commands start it, which stays although a worker may not need it for long."""
     directory: Path = tmp_path_factory.mktemp("warehouse")
-    yield ensure_running(directory)
+    yield ensure_running(directory, idle_timeout_seconds=7200)
     stop(directory)
 
 

@@ -23,6 +23,7 @@ from trailhouse.flows.pipeline.kind_of_work import KindOfWork
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.download_cache import CheckpointCache
 from trailhouse.models.checkpoints.sources.source import CheckpointSource
+from trailhouse.models.scoring.devices import choose_device_map
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress
 
@@ -86,7 +87,11 @@ class Pipeline(Generic[UnitT]):
 def make_pipeline(
     kind: KindOfWork[UnitT], address: WarehouseAddress, sources: Mapping[str, CheckpointSource], settings: Settings
 ) -> Pipeline[UnitT]:
-    """Return the pipeline of a run, with the data directory and the checkpoint cache that ``settings`` name."""
+    """Return the pipeline of a run, with the data directory and the checkpoint cache that ``settings`` name.
+
+    Raises UsageError if the device is not known or not available, before each checkpoint would fail for this reason.
+    """
+    choose_device_map(settings.device)
     cache = CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes)
     return Pipeline(kind, address, settings.data_directory, cache, sources)
 

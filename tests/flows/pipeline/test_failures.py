@@ -133,3 +133,10 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_and_later_ones_stay_smal
     assert len(sizes) > 2
     assert max(sizes[1:]) <= sizes[0] // 2, "a size that failed was tried again"
     assert len(kind.read_rows(client, small)) == len(kind.read_rows(client, clean)) > 0
+
+
+def test_an_unknown_device_is_one_error_and_not_one_a_checkpoint(run_kind, make_tiny_suite):
+    code, _, err = run_kind(make_tiny_suite("elsewhere", [0, 10]), "--device", "tpu9")
+    assert code == 2
+    assert err.count("device 'tpu9' is not known") == 1
+    assert "failed:" not in err
