@@ -68,6 +68,8 @@ def token_rows() -> pa.Table:
         "position": pa.array(np.arange(count, dtype=np.int32) % 2),
         "token_id": pa.array(np.arange(count, dtype=np.int32)),
         "token_text": pa.array([f"t{index}" for index in range(count)]),
+        "byte_start": pa.array(np.arange(count, dtype=np.int32) % 2),
+        "byte_end": pa.array(np.arange(count, dtype=np.int32) % 2 + 1),
     })  # fmt: skip
 
 
