@@ -97,9 +97,9 @@ class ScoredWorkplace(Workplace):
         with connect(resolve_address(self.settings)) as client:
             time.sleep(1.1)  # creation times are whole seconds
             (started_at,) = client.query("select now()").result_rows[0]
-            created = (
+            created = (  # without the tables by which dbt tries out the server
                 "select count() from system.tables where database = currentDatabase() and engine like '%MergeTree'"
-                " and name not like '\\_\\_dbt\\_exchange\\_test%'"  # tables by which dbt tries out the server, no marts
+                " and name not like '\\_\\_dbt\\_exchange\\_test%'"
                 " and metadata_modification_time >= {started_at:DateTime}"
             )
             deadline = time.monotonic() + _MAX_WAIT_SECONDS
