@@ -73,7 +73,7 @@ class ModelRecord:
 
 def check_model_config(checkpoint: Checkpoint) -> None:
     """Raise BadInputError if config.json does not describe a causal language model. No weights are read."""
-    _build_without_storage(read_config(checkpoint), checkpoint)
+    build_without_weights(checkpoint)
 
 
 def build_without_weights(checkpoint: Checkpoint) -> PreTrainedModel:
@@ -81,7 +81,18 @@ def build_without_weights(checkpoint: Checkpoint) -> PreTrainedModel:
 
     Raises BadInputError if config.json does not describe a causal language model.
     """
-    return _build_without_storage(read_config(checkpoint), checkpoint)
+    config = read_config(checkpoint)
+    try:
+        with torch.device("meta"):
+            network: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                config, trust_remote_code=False
+            )
+    except Exception as error:
+        raise BadInputError(
+            f"{checkpoint.directory / 'config.json'}: describes no causal language model: {describe_error(error)}",
+            "check that the checkpoint is one of a language model",
+        ) from error
+    return network
 
 
 def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
@@ -90,7 +101,7 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
     Raises BadInputError if config.json does not describe a causal language model.
     """
     config = read_config(checkpoint)
-    network = _build_without_storage(config, checkpoint)
+    network = build_without_weights(checkpoint)
     text_config = config.get_text_config()
     head_count = read_count(text_config, "num_attention_heads") or 0
     hidden_size = text_config.hidden_size
@@ -159,20 +170,6 @@ def _refuse_absurd_sizes(content: object) -> None:
             continue
         if value is not None and not (isinstance(value, int) and 0 < value <= limit):
             raise ValueError(f"{name} is {value!r}")
-
-
-def _build_without_storage(config: PretrainedConfig, checkpoint: Checkpoint) -> PreTrainedModel:
-    try:
-        with torch.device("meta"):
-            network: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-                config, trust_remote_code=False
-            )
-    except Exception as error:
-        raise BadInputError(
-            f"{checkpoint.directory / 'config.json'}: describes no causal language model: {describe_error(error)}",
-            "check that the checkpoint is one of a language model",
-        ) from error
-    return network
 
 
 def _count_embeddings(network: PreTrainedModel) -> int:

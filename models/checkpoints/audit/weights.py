@@ -13,6 +13,7 @@ from safetensors import safe_open
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import build_without_weights
+from trailhouse.models.checkpoints.shard_index import read_all_tensor_shapes
 from trailhouse.models.checkpoints.taken_tensors import find_untaken_tensor
 from trailhouse.models.checkpoints.tensor_shapes import read_tensor_shapes
 
@@ -90,10 +91,8 @@ def find_tensor_of_another_model(checkpoint: Checkpoint) -> str | None:
         model = build_without_weights(checkpoint)
     except BadInputError:
         return None
-    tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
-    for file in checkpoint.weight_files:
-        tensors |= read_tensor_shapes(checkpoint.directory / file.name)
-    return find_untaken_tensor(model, tensors)
+    paths = [checkpoint.directory / file.name for file in checkpoint.weight_files]
+    return find_untaken_tensor(model, read_all_tensor_shapes(paths))
 
 
 def _is_finite(block: torch.Tensor) -> bool:
