@@ -58,6 +58,7 @@ class Responder:
         self._version = version
         self._tag = secrets.token_hex(8)
         self._compressor: Compressor | None = None
+        self._held_back = b""
         self._sends_progress = False
         self.has_started = False
         self.has_finished = False
@@ -97,15 +98,16 @@ class Responder:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the body. Raises ClientGoneError if the client receives nothing for two minutes."""
+        """Send the piece of the body before this one, and hold this one back until the next piece or the end.
+
+        A client that has read all rows can use its session again at once, because it gets the last rows only when the
+        response ends. Raises ClientGoneError if the client receives nothing for two minutes.
+        """
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data)
         if data:
-            try:
-                async with asyncio.timeout(_SEND_SECONDS):
-                    await self._send({"type": "http.response.body", "body": data, "more_body": True})
-            except TimeoutError:
-                raise ClientGoneError from None
+            earlier, self._held_back = self._held_back, data
+            await self._send_piece(earlier)
 
     async def finish(self, data: bytes = b"") -> None:
         """Send the last piece of the body, and end the response."""
@@ -113,7 +115,7 @@ class Responder:
             data = await self._run_compression(self._compressor.compress, data) if data else b""
             data += await self._run_compression(lambda _: self._finish_compression(), b"")
         self.has_finished = True
-        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        await self._send({"type": "http.response.body", "body": self._held_back + data, "more_body": False})
 
     async def fail(self, error: ServerError) -> None:
         """Send an error as the response.
@@ -124,8 +126,7 @@ class Responder:
         body = error.format_body(self._version).encode(errors="replace")
         if self.has_started:
             await self.write(self._format_late_error(body))
-            if self._compressor is not None:
-                await self._send({"type": "http.response.body", "body": self._finish_compression(), "more_body": True})
+            await self._send_piece(self._held_back + self._finish_compression())
             return
         headers = [
             *(header for header in self._headers if header[0] != b"content-encoding"),
@@ -138,6 +139,15 @@ class Responder:
         self.has_started = True
         await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _send_piece(self, data: bytes) -> None:
+        if not data:
+            return
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        except TimeoutError:
+            raise ClientGoneError from None
 
     def _finish_compression(self) -> bytes:
         return self._compressor.finish() if self._compressor is not None else b""

@@ -149,3 +149,19 @@ def test_the_summary_counts_written_rows_as_the_result_of_an_insert():
         "result_rows": "5", "result_bytes": "6", "elapsed_ns": "7", "memory_usage": "0",
     }  # fmt: skip
     assert (written["written_rows"], written["result_rows"], written["result_bytes"]) == ("3", "3", "4")
+
+
+def test_the_last_piece_is_sent_with_the_end_of_the_response():
+    async def answer_slowly(client: Client) -> list[int]:
+        counts = []
+        await client.responder.begin("CSV", Statistics(), length=None)
+        for piece in (b"a", b"b", b"c"):
+            await client.responder.write(piece)
+            counts.append(len(client.messages) - 1)
+        await client.responder.finish()
+        return counts
+
+    client = Client()
+    assert asyncio.run(answer_slowly(client)) == [0, 1, 2]
+    assert [message["body"] for message in client.messages[1:]] == [b"a", b"b", b"c"]
+    assert client.has_ended
