@@ -18,7 +18,8 @@ from trailhouse.errors import BadInputError, TrailhouseError
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
-from trailhouse.warehouse.connection import WarehouseAddress
+from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.schema.migrations import require_schema
 
 # Keys: the events that dbt sends when a node is finished. Values: the field of the event with the total node count.
 NODE_EVENTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}
@@ -43,10 +44,14 @@ def build_marts(
     dbt's unit tests are left out, because they test the SQL of Trailhouse and not the data of the warehouse.
 
     ``select`` is dbt's node selection. ``full_refresh`` rebuilds incremental models completely. Raises BadInputError if
-    dbt refuses the selection. Raises TrailhouseError, which names the first failed node, if a model or test failed.
+    dbt refuses the selection, and UsageError if the warehouse lacks a migration. Raises TrailhouseError, which names
+    the first failed node, if a model or test failed.
     """
     settings = settings or load_settings()
-    export_address(resolve_address(settings))
+    address = resolve_address(settings)
+    with connect(address) as client:
+        require_schema(client)
+    export_address(address)
     arguments = ["build", "--exclude-resource-type", "unit_test", *project_arguments(settings)]
     if select:
         # "buildable" leaves out tests that also read an unselected mart, because that mart may not be built yet.

@@ -8,6 +8,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
 from trailhouse.warehouse.loading.catalogue import load_corpus
 from trailhouse.warehouse.reading.query import read_columns
+from trailhouse.warehouse.schema.migrations import require_schema
 
 DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance", "scored_from_position")
 
@@ -15,8 +16,9 @@ DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance"
 def register_corpus(client: Client, corpus: Corpus) -> bool:
     """Write a corpus and its documents to the warehouse, unless the warehouse has them already.
 
-    Returns whether anything was written.
+    Returns whether anything was written. Raises UsageError if the warehouse lacks a migration.
     """
+    require_schema(client)
     return load_corpus(client, corpus_record(corpus), document_table(corpus))
 
 

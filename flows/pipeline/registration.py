@@ -23,6 +23,7 @@ from trailhouse.models.checkpoints.step_pattern import TrainingPosition
 from trailhouse.models.checkpoints.suite import Suite
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.loading.catalogue import upsert
+from trailhouse.warehouse.schema.migrations import require_schema
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,10 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
 
     Returns the vocabulary size of each model, by model_id.
 
-    Raises BadInputError and writes nothing if a model's config.json describes no causal language model.
+    Raises UsageError if the warehouse lacks a migration, and BadInputError if a model's config.json describes no causal
+    language model. Nothing is written then.
     """
+    require_schema(client)
     last_of = {checkpoint.model_id: checkpoint for checkpoint in checkpoints}
     models = [
         read_model_record(model, last_of[model_id])

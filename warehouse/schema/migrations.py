@@ -129,6 +129,18 @@ def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> 
     return pending
 
 
+def require_schema(client: Client) -> None:
+    """Raise UsageError if the tables of the warehouse are older or newer than this version of Trailhouse needs."""
+    migrations = read_migrations(packaged_migrations())
+    pending = pending_migrations(client, migrations)
+    if pending:
+        raise UsageError(
+            f"the warehouse lacks {len(pending)} of {len(migrations)} migrations,"
+            f" the first is {pending[0].version:04d}_{pending[0].name}",
+            "run `trailhouse init`",
+        )
+
+
 def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> ClusterSchema | None:
     """Return the translator of schema statements for the cluster of ``address``; None if it names no cluster."""
     if not address.cluster:
