@@ -12,6 +12,8 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from tests.support.prefect_server import serve_prefect
 from tests.support.workplace import Workplace
+from trailhouse.flows.prefect.server import start_command_server
+from trailhouse.flows.settings import Settings, set_prefect_defaults, use_prefect_server
 from trailhouse.server.process import Endpoint, ensure_running, stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
@@ -66,17 +68,43 @@ def client(address):
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory) -> Iterator[Workplace]:
+def reduced_suite_directory(tmp_path_factory, worker_id) -> Path:
+    """A directory with the reduced miniature suite. Its models are really trained, once for all workers of pytest."""
+    from trailhouse.models.miniature import train_miniature_suite
+
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    directory = shared / "trained"
+    train_miniature_suite(directory / "miniature-reduced", size="reduced")  # waits for another worker that trains
+    return directory
+
+
+@pytest.fixture(scope="session")
+def command_server(tmp_path_factory) -> Iterator[str]:
+    """One Prefect server for all commands that the tests wait for, as each command would start for itself."""
+    settings = Settings(data_directory=tmp_path_factory.mktemp("command-server"))
+    set_prefect_defaults(settings)
+    server = start_command_server(settings)
+    use_prefect_server(server.url, is_own=True)
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    server.wait()
+    with temporary_settings({PREFECT_API_URL: server.url}):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory, command_server) -> Iterator[Workplace]:
     """An empty directory; its embedded server is stopped at the end."""
-    place = Workplace(tmp_path_factory.mktemp("workplace"))
+    place = Workplace(tmp_path_factory.mktemp("workplace"), prefect_url=command_server)
     yield place
     stop(place.settings.warehouse_directory)
 
 
 @pytest.fixture(scope="session")
 def demo(workplace) -> dict:
-    """What the reduced demonstration reported, run once by the command."""
-    result = workplace.run("demo", "--size", "reduced", "--json")
+    """What the reduced demonstration reported, run once by the command, with a Prefect server of its own."""
+    result = Workplace(workplace.directory).run("demo", "--size", "reduced", "--json")
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

@@ -2,7 +2,7 @@
 
 import shutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,6 @@ import pytest
 from tests.support.nudged_weights import nudge_weights
 from tests.support.tiny_suite import TinySuite, make_template
 from tests.support.tiny_suite import make_suite as make_suite_of_tiny_models
-from trailhouse.flows.prefect.server import start_command_server
-from trailhouse.flows.settings import Settings, set_prefect_defaults, use_prefect_server
-from trailhouse.models.miniature import train_miniature_suite
 
 SUITE = """\
 suite: {name}
@@ -26,20 +23,6 @@ models:
     planned_steps: 120
     context_length: 128
 """
-
-
-@pytest.fixture(scope="session")
-def command_server(tmp_path_factory) -> Iterator[str]:
-    """One Prefect server for all commands that run in this process, as each command would start for itself."""
-    settings = Settings(data_directory=tmp_path_factory.mktemp("command-server"))
-    set_prefect_defaults(settings)
-    server = start_command_server(settings)
-    use_prefect_server(server.url, is_own=True)
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    server.wait()
-    with temporary_settings({PREFECT_API_URL: server.url}):
-        yield server.url
 
 
 @pytest.fixture
@@ -79,11 +62,9 @@ def make_tiny_suite(tiny_template, tmp_path) -> Callable[..., TinySuite]:
 
 
 @pytest.fixture(scope="session")
-def trained_directory(workplace) -> Path:
-    """The checkpoints of the reduced suite, which the demonstration finds there, too."""
-    directory = workplace.settings.trained_directory / "miniature-reduced"
-    train_miniature_suite(directory, size="reduced")
-    return directory
+def trained_directory(reduced_suite_directory) -> Path:
+    """The checkpoints of the reduced suite."""
+    return reduced_suite_directory / "miniature-reduced"
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import math
 
 import pytest
 
-from tests.support.paths import ROOT
+from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.warehouse.connection import connect
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
 pytestmark = pytest.mark.slow
 
@@ -171,30 +173,30 @@ def test_sql_counts_the_scores(demo, workplace):
     assert json.loads(result.stdout) == [{"n": demo["scoring"]["score_count"]}]
 
 
-def test_every_question_answers(demo, workplace):
+def test_every_question_is_listed_and_answers(demo, workplace):
     # nothing is wrong with the demonstration's checkpoints, and it imports nothing
     silent = {"checkpoints_with_something_wrong", "imported_metric_by_step"}
+    chosen = {
+        "suite_id": "miniature-reduced",
+        "first_model_id": "miniature-reduced/neox-small",
+        "second_model_id": "miniature-reduced/neox-large",
+        "second_step": "120",
+    }
+    questions = read_questions(packaged_questions())
     listed = json.loads(workplace.run("ask", "--json").stdout)
-    declared = {file.stem for file in (ROOT / "sql" / "questions").rglob("*.sql")}
-    assert {row["question"] for row in listed} == declared > silent
-    for row in listed:
-        if row["question"] in silent:
-            continue
-        chosen = {
-            "suite_id": "miniature-reduced",
-            "first_model_id": "miniature-reduced/neox-small",
-            "second_model_id": "miniature-reduced/neox-large",
-            "second_step": "120",
-        }
-        options = [
-            option
-            for name, value in chosen.items()
-            if name in {parameter.partition("=")[0] for parameter in row["parameters"].split(", ")}
-            for option in ("--param", f"{name}={value}")
-        ]
-        result = workplace.run("ask", row["question"], *options, "--json")
-        assert result.returncode == 0, result.stderr
-        assert json.loads(result.stdout), row["question"]
+    assert {row["question"] for row in listed} == set(questions) > silent
+    with connect(resolve_address(workplace.settings)) as client:
+        for name in set(questions) - silent:
+            declared = {parameter.name for parameter in questions[name].parameters}
+            values = {parameter: value for parameter, value in chosen.items() if parameter in declared}
+            assert ask_question(client, questions[name], values).num_rows > 0, name
+
+
+def test_a_question_is_answered_by_the_command(demo, workplace):
+    parameters = ("--param", "suite_id=miniature-reduced", "--param", "corpus_id=python-docs-validation")
+    result = workplace.run("ask", "validation_perplexity_by_step", *parameters, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == demo["validation_perplexity"]
 
 
 def test_a_question_without_an_answer_says_where_to_look(demo, workplace):

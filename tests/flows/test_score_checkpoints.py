@@ -113,21 +113,33 @@ def test_a_damaged_checkpoint_does_not_stop_the_others(make_tiny_suite, text, tr
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "named"),
     [
-        (("score", "no-such-suite", "--corpus", "few"), 2, "no-such-suite"),
-        (("score", "miniature-reduced", "--corpus", "no-such-corpus"), 3, "no-such-corpus"),
-        (("score", "miniature-reduced", "--corpus", "few", "--dtype", "int3"), 2, "dtype"),
-        (("score", "miniature-reduced", "--corpus", "few", "--device", "tpu9"), 2, "tpu9"),
+        (("score", "no-such-suite", "--corpus", "text"), 2, "no-such-suite"),
+        (("score", "{suite}", "--corpus", "no-such-corpus"), 3, "no-such-corpus"),
+        (("score", "{suite}", "--corpus", "text", "--dtype", "int3"), 2, "dtype"),
+        (("score", "{suite}", "--corpus", "text", "--device", "tpu9"), 2, "tpu9"),
         (("transform", "--select", "no_such_model+"), 3, "no_such_model"),
-        (("serve", "--port", "0"), 5, "in use by process"),
-        (("figures", "--suite", "nothing", "--corpus", "few"), 3, "trailhouse status"),
     ],
 )
-def test_a_mistake_is_one_line_with_its_hint(arguments, exit_code, named, demo, corpus, workplace):
+def test_a_mistake_is_one_line_with_its_hint(arguments, exit_code, named, make_tiny_suite, text, trailhouse):
+    suite = make_tiny_suite("mistaken", [10])
+    code, out, err = trailhouse(*(argument.format(suite=suite.declaration) for argument in arguments))
+    assert (code, out) == (exit_code, ""), err
+    error, hint = err.strip().splitlines()
+    assert named in error + hint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "named"),
+    [
+        (("serve", "--port", "0"), 5, "in use by process"),
+        (("figures", "--suite", "nothing", "--corpus", "python-docs-validation"), 3, "trailhouse status"),
+    ],
+)
+def test_a_mistake_in_a_derived_warehouse_is_one_line_with_its_hint(arguments, exit_code, named, demo, workplace):
     result = workplace.run(*arguments)
-    assert result.returncode == exit_code, result.stderr
+    assert (result.returncode, result.stdout) == (exit_code, ""), result.stderr
     error, hint = result.stderr.strip().splitlines()
     assert named in error + hint
-    assert result.stdout == ""
 
 
 def test_a_prefect_server_shows_the_run_its_tasks_and_its_artifacts(make_suite, corpus, workplace, prefect_server):

@@ -9,6 +9,8 @@ from importlib.metadata import version
 import httpx
 import pytest
 
+from tests.support.workplace import Workplace
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -62,7 +64,7 @@ def test_a_new_checkpoint_reaches_the_marts_and_a_push_is_heard(service, corpus,
 
     def notify_and_look() -> list[dict]:
         # Prefect was seen to trigger an automation and lose its action on a busy machine: the next push counts, too
-        assert workplace.run("notify", "standing", "--step", "30").returncode == 0
+        assert Workplace(workplace.directory).run("notify", "standing", "--step", "30").returncode == 0
         deadline = time.monotonic() + 30
         while not (found := triggered()) and time.monotonic() < deadline:
             time.sleep(1)

@@ -1,19 +1,7 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-
-
-@pytest.fixture(scope="session")
-def reduced_suite_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with the reduced miniature suite, whose models are really trained."""
-    from trailhouse.models.miniature import train_miniature_suite
-
-    directory = tmp_path_factory.mktemp("data")
-    train_miniature_suite(directory / "miniature-reduced", size="reduced")
-    return directory
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -18,9 +18,14 @@ COMMAND = [sys.executable, "-m", "trailhouse.cli.main"]
 
 @dataclass(frozen=True)
 class Workplace:
-    """A directory with its own data directory; commands run in it, in a process of their own."""
+    """A directory with its own data directory; commands run in it, in a process of their own.
+
+    ``prefect_url`` is the address of the Prefect server that ``run`` gives to the commands, as if each had started it
+    for itself. Starting one takes each command seconds. Without it, and in ``start``, a command starts its own.
+    """
 
     directory: Path
+    prefect_url: str | None = field(default=None, kw_only=True)
 
     @property
     def settings(self) -> Settings:
@@ -31,6 +36,9 @@ class Workplace:
         return {**kept, **variables}
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        if self.prefect_url is not None:
+            server = {"PREFECT_API_URL": self.prefect_url, "TRAILHOUSE_OWN_PREFECT_URL": self.prefect_url}
+            variables = {**server, **variables}
         return subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.directory,
