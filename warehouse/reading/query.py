@@ -121,6 +121,11 @@ def read_table_sizes(client: Client) -> list[TableSize]:
     return [TableSize(*row) for row in rows]
 
 
+def count_damaged_checkpoints(client: Client) -> int:
+    """Return the number of registered checkpoints that are damaged."""
+    return int(read_row(client, "select count() from raw_checkpoint final where audit_status not in ('', 'ok')")[0])
+
+
 def read_scored_models(client: Client) -> list[ScoredModel]:
     """Return one ScoredModel per (model, corpus), ordered by suite, parameter count and corpus."""
     rows = client.query(
