@@ -104,8 +104,8 @@ def sort_checkpoints(found: FoundCheckpoints, model: ModelDeclaration, checkpoin
             found.checkpoints.append(checkpoint)
             continue
         error = BadInputError(
-            f"{checkpoint.location}: has the same weights as step {later_step}, which is later; name the wrong step under"
-            " known_damage in the suite's declaration",
+            f"{checkpoint.location}: has the same weights as step {later_step}, which is later; name the wrong step"
+            " under known_damage in the suite's declaration",
             "find out which step the weights belong to; without a named step, the latest counts as right",
         )
         found.damaged.append(DamagedCheckpoint(checkpoint, f"the same weights as step {later_step}"))
