@@ -13,14 +13,11 @@ from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, fail_at_once
 from trailhouse.flows.pipeline.pipeline import make_pipeline
-from trailhouse.flows.pipeline.registration import (
-    find_checkpoints,
-    list_damaged,
-    register_suite,
-)
+from trailhouse.flows.pipeline.registration import find_checkpoints, register_suite
 from trailhouse.flows.pipeline.reuse import ScoringPlan, copy_reusable, split_reusable
 from trailhouse.flows.pipeline.run_pipeline import PIPELINE_THREADS, run_pipeline
-from trailhouse.flows.pipeline.run_report import measure_speed, report_run
+from trailhouse.flows.pipeline.run_record import measure_speed
+from trailhouse.flows.pipeline.run_report import report_run
 from trailhouse.flows.pipeline.scoring import CorpusScoring
 from trailhouse.flows.pipeline.training import train_missing
 from trailhouse.flows.pipeline.work import plan_work
@@ -37,7 +34,7 @@ from trailhouse.models.texts.tokenizer import load_tokenizer, token_table, token
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.loading.catalogue import load_tokens
 from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_tables
-from trailhouse.warehouse.loading.score_ledger import ScoredPartition, invalidate_scores, read_score_keys
+from trailhouse.warehouse.loading.score_ledger import ScoredPartition, read_score_keys
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,8 @@ class ScoringReport:
 def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
     """Score every checkpoint of a suite on a corpus. Checkpoints whose scores are in the ledger are skipped.
 
-    A damaged checkpoint does not stop the work on other checkpoints. Raises PartialError if some checkpoints failed. If
+    A damaged checkpoint is not scored; scores of it that are stored remain, and the marts leave them out. It does not
+    stop the work on other checkpoints. Raises PartialError if some checkpoints failed. If
     all checkpoints failed with a single error, raises this error. If all failed with several errors, raises
     AllFailedError, which names every error.
     """
@@ -78,21 +76,18 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     with connect(address) as client:
         drop_abandoned_staging_tables(client)
         registered = read_registered_corpus(client, corpus)
-        vocabulary_sizes = register_suite(client, declared, found.checkpoints)
+        vocabulary_sizes = register_suite(client, declared, found)
         ledger = read_score_keys(client, corpus)
-        damaged = list_damaged(declared, ledger)
-        invalidate_scores(client, [(*key, corpus) for key in damaged])
     scoring = choose_scoring(settings)
     planned = plan_partitions(declared, found.checkpoints, registered, scoring)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
-    trusted = {key: score_key for key, score_key in ledger.items() if key not in damaged}
-    to_score, copies = split_reusable(pending, trusted)
+    to_score, copies = split_reusable(pending, ledger)
     to_score, tokenized, unreadable = tokenize_for(to_score, registered, vocabulary_sizes, address)
-    pipeline = make_pipeline(CorpusScoring(corpus, tokenized, scoring), address, found.sources, settings)
+    pipeline = make_pipeline(CorpusScoring(corpus, tokenized, scoring), address, found.sources, settings, started_at)
     outcomes = run_pipeline([plan_work(checkpoint, [scored]) for checkpoint, scored in to_score], pipeline)
     outcomes += copy_reusable(address, copies)
     already_scored_count = len(planned) - len(pending)
-    report_run(pipeline, [*found.failed, *unreadable, *outcomes], started_at, already_scored_count)
+    report_run(pipeline, [*found.failed, *unreadable, *outcomes], already_scored_count)
     return summarise(declared.suite_id, corpus, already_scored_count, outcomes, started_at)
 
 

@@ -168,7 +168,8 @@ class ManifestModel(ExistingModel):
 class SuiteFields(Declaration):
     """The fields that every suite has.
 
-    If a model in ``models`` lacks a field, the model gets the field from ``shared``.
+    If a model in ``models`` lacks a field, the model gets the field from ``shared``. Known damage is added up: a model
+    has its own and that of ``shared``.
     """
 
     suite: Name
@@ -260,5 +261,8 @@ class SuiteFile(RootModel[Annotated[MiniatureSuite | ExistingSuite, Field(discri
 
 
 def parse_suite_file(path: Path, text: str) -> MiniatureSuite | ExistingSuite:
-    """Return the suite that the text of a YAML file declares. Raises the errors of ``parse_declaration``."""
-    return parse_declaration(path, text, SuiteFile, heirs="models", shared="shared").root
+    """Return the suite that the text of a YAML file declares. Raises the errors of ``parse_declaration``.
+
+    A model has the known damage that it declares itself, and the known damage of ``shared``.
+    """
+    return parse_declaration(path, text, SuiteFile, heirs="models", shared="shared", added=("known_damage",)).root

@@ -19,6 +19,7 @@ with
             is_complete,
             scored_at
         from source
+        where {{ is_left_in() }}
     )
 
 select *

@@ -18,7 +18,7 @@ with
             duration_seconds,
             evaluated_at
         from {{ source("evaluation", "raw_evaluation_ledger") }} final
-        where is_complete
+        where is_complete and {{ is_left_in() }}
     )
 
 select ledger.*
