@@ -21,8 +21,9 @@ from trailhouse.models.checkpoints.sources.opening import open_source
 from trailhouse.models.checkpoints.sources.source import CheckpointSource, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
 from trailhouse.models.checkpoints.suite import Suite
+from trailhouse.models.checkpoints.trainer_run import find_origin
 from trailhouse.support.progress import report_progress
-from trailhouse.warehouse.loading.catalogue import upsert
+from trailhouse.warehouse.loading.catalogue import read_records, upsert
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,10 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
 
     Returns the vocabulary size of each model, by model_id.
 
-    Raises BadInputError and writes nothing if a model's config.json describes no causal language model.
+    Raises BadInputError and writes nothing if a model's config.json describes no causal language model, or if the suite
+    was read from a directory and the warehouse holds another suite of this name.
     """
+    refuse_other_origin(client, suite)
     last_of = {checkpoint.model_id: checkpoint for checkpoint in checkpoints}
     models = [
         read_model_record(model, last_of[model_id])
@@ -135,6 +138,19 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
     upsert(client, "raw_model", ["model_id"], [asdict(model) for model in models])
     upsert(client, "raw_checkpoint", ["model_id", "step"], [checkpoint_record(c) for c in checkpoints])
     return {model.model_id: model.vocabulary_size for model in models}
+
+
+def refuse_other_origin(client: Client, suite: Suite) -> None:
+    """Raise BadInputError if a suite was read from a directory, and the stored suite of its name is from elsewhere."""
+    origin = find_origin(suite.declaration)
+    if origin is None:
+        return
+    stored = read_records(client, "raw_suite", ["suite_id", "declaration"], ["suite_id"]).get((suite.suite_id,))
+    if stored is not None and find_origin(str(stored[1])) != origin:
+        raise BadInputError(
+            f"{suite.models[0].location}: the warehouse holds another suite called {suite.suite_id!r}",
+            "rename the directory, or declare the run in a suite of another name",
+        )
 
 
 def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.texts.corpus import Corpus, Document
+from trailhouse.models.texts.rule_comparison import load_with_file_rules, refuse_different_rules
 from trailhouse.models.texts.token_spans import TextIndex, TokenLocator
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, describe_unknown_text
-from trailhouse.models.texts.tokenizer_rules import TokenizerRules, load_with_file_rules, refuse_different_rules
+from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.models.texts.untrusted_tokenizers import (
     encode_texts,
     forget_training_settings,
@@ -47,6 +49,23 @@ TOKEN_SCHEMA = pa.schema(
 _identity_of_files: dict[tuple[str, TokenizerRules | None], str] = {}
 
 TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
+
+
+@dataclass(frozen=True)
+class TokenizerFiles:
+    """A directory with a tokenizer, and the rules by which the tokenizer encodes."""
+
+    directory: Path
+    rules: TokenizerRules | None = None
+    """The rules that the suite asks for, see ``load_tokenizer``."""
+
+    def load(self) -> PreTrainedTokenizerBase:
+        """Return the tokenizer. Raises the errors of ``load_tokenizer``."""
+        return load_tokenizer(self.directory, self.rules)
+
+    def identify(self) -> str:
+        """Return the identity of the tokenizer. Raises the errors of ``load_tokenizer``."""
+        return identify_tokenizer_of(self.directory, self.rules)
 
 
 def load_tokenizer(directory: Path, rules: TokenizerRules | None = None) -> PreTrainedTokenizerBase:

@@ -11,6 +11,7 @@ from pathlib import Path
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from trailhouse.models.checkpoints.hash_cache import HashCache
+from trailhouse.models.checkpoints.sources.declared_tokenizer import DeclaredTokenizer
 from trailhouse.models.checkpoints.sources.source import ByteProgress, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition, read_training_position
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
@@ -39,14 +40,23 @@ class LocalSource:
     hash_cache: HashCache = field(default_factory=HashCache)
     unfinished: Sequence[LocatedCheckpoint] = ()
     """Directories whose names mark them as unfinished."""
+    tokenizer: DeclaredTokenizer | None = None
+    """The tokenizer that the suite declares for the model."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
         """Return the checkpoints, after checking and hashing the files of every directory."""
         listing = Listing()
+        tokenizer_directory = None if self.tokenizer is None else self.tokenizer.fetch()
         for found in self.located:
             try:
                 checkpoint = read_checkpoint(
-                    self.model, self.suite, found.position, found.directory, self.hash_cache, progress
+                    self.model,
+                    self.suite,
+                    found.position,
+                    found.directory,
+                    self.hash_cache,
+                    progress,
+                    tokenizer_directory,
                 )
                 listing.checkpoints.append(checkpoint)
             except BadInputError as error:

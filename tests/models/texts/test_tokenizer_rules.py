@@ -12,8 +12,8 @@ from transformers import AutoTokenizer
 from trailhouse.errors import BadInputError
 from trailhouse.models.miniature.vocabulary import train_tokenizer
 from trailhouse.models.texts.corpus import Corpus, Document
+from trailhouse.models.texts.rule_comparison import PROBE_TEXTS
 from trailhouse.models.texts.tokenizer import identify_tokenizer, identify_tokenizer_of, load_tokenizer, tokenize_corpus
-from trailhouse.models.texts.tokenizer_rules import PROBE_TEXTS
 
 TEXT = "In 1234567 the cafe\u0301 didn't open"
 
