@@ -50,13 +50,16 @@ def refuse_different_rules(tokenizer: PreTrainedTokenizerBase, directory: Path, 
 
     Nothing is compared if there is no tokenizer.json, or if ``rules`` says that the rules of transformers count.
 
-    Raises BadInputError naming the first different token if the two differ.
+    Raises BadInputError naming the first different token if the two differ. Also raises the errors of ``encode_texts``.
     """
     path = directory / FILE_NAME
     if rules == "transformers" or not path.is_file():
         return
     of_file = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_file(str(path)))
-    found, expected = encode_texts(tokenizer, PROBE_TEXTS), encode_texts(of_file, PROBE_TEXTS)
+    try:
+        found, expected = encode_texts(tokenizer, PROBE_TEXTS), encode_texts(of_file, PROBE_TEXTS)
+    except BadInputError as error:
+        raise BadInputError(f"{directory}: {error.message}", error.hint) from error
     for text, left, right in zip(PROBE_TEXTS, found, expected, strict=True):
         position = _find_first_difference(left, right)
         if position is not None:
