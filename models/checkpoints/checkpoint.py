@@ -6,6 +6,7 @@ not write to this directory.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,10 +124,16 @@ def _find_tokenizer(model: ModelDeclaration, directory: Path) -> Path:
 
 
 def check_config_file(config: Path) -> None:
-    """Raise BadInputError if config.json is missing or larger than 4 MiB."""
+    """Raise BadInputError if config.json is missing, larger than 4 MiB, or no JSON object."""
     if not config.is_file():
         raise BadInputError(
             f"{config.parent}: holds no config.json", "copy it beside the weights, or remove the directory"
         )
     if config.stat().st_size > MAXIMUM_CONFIGURATION_BYTES:
         raise BadInputError(f"{config}: larger than 4 MiB", "copy the model's own config.json")
+    try:
+        content = json.loads(config.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise BadInputError(f"{config}: describes no model: it is no JSON object", "copy the file again")
