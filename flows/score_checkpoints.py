@@ -29,8 +29,8 @@ from trailhouse.models.checkpoints.suite import Suite
 from trailhouse.models.scoring.context_window import ContextChoice, choose_context
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.corpus import Corpus
-from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
-from trailhouse.models.texts.tokenizer import load_tokenizer, token_table, tokenize_corpus
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids, refuse_unscored_corpus
+from trailhouse.models.texts.tokenizer import token_table, tokenize_corpus
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.loading.catalogue import load_tokens
 from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_tables
@@ -145,7 +145,8 @@ def tokenize_for(
 ) -> tuple[list[ScoringPlan], dict[str, TokenizedCorpus], list[CheckpointOutcome]]:
     """Tokenize the corpus once for every tokenizer of the checkpoints, and store the tokens.
 
-    A checkpoint cannot be scored if its tokenizer fails on the corpus, or if the model lacks an embedding for a token.
+    A checkpoint cannot be scored if its tokenizer fails on the corpus or leaves no position to score, or if the model
+    lacks an embedding for a token.
     Returns the plans of the checkpoints that can be scored, the tokenized corpus by tokenizer_id, and the outcomes of
     the checkpoints that cannot be scored.
     """
@@ -156,17 +157,22 @@ def tokenize_for(
         name = checkpoint.tokenizer_id
         try:
             if name not in tokenized:
-                tokenized[name] = tokenize_corpus(load_tokenizer(checkpoint.directory), corpus)
+                tokenized[name] = tokenize_corpus(checkpoint.tokenizer.load(), corpus)
             refuse_large_token_ids(tokenized[name], vocabulary_sizes[checkpoint.model_id])
         except BadInputError as error:
             named = BadInputError(f"{checkpoint.directory}: {error.message}", error.hint)
             unreadable.insert(0, fail_at_once(checkpoint.model_id, checkpoint.step, named))
+            continue
+        try:
+            refuse_unscored_corpus(tokenized[name])
+        except BadInputError as error:  # of the corpus, so the checkpoint's directory is not named
+            unreadable.insert(0, fail_at_once(checkpoint.model_id, checkpoint.step, error))
         else:
             usable.insert(0, (checkpoint, scored))
-    used = {checkpoint.tokenizer_id: checkpoint.directory for checkpoint, _ in usable}
+    used = {checkpoint.tokenizer_id: checkpoint.tokenizer for checkpoint, _ in usable}
     with connect(address) as client:
-        for name, directory in used.items():
-            tokens = token_table(load_tokenizer(directory), corpus, tokenized[name])
+        for name, files in used.items():
+            tokens = token_table(files.load(), corpus, tokenized[name])
             load_tokens(client, name, corpus.corpus_id, tokens)
     return usable, {name: tokenized[name] for name in used}, unreadable
 

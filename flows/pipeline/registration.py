@@ -22,8 +22,9 @@ from trailhouse.models.checkpoints.sources.opening import open_source
 from trailhouse.models.checkpoints.sources.source import CheckpointSource, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
+from trailhouse.models.checkpoints.trainer_run import find_origin
 from trailhouse.support.progress import report_progress
-from trailhouse.warehouse.loading.catalogue import upsert, write_audit_statuses
+from trailhouse.warehouse.loading.catalogue import read_records, upsert, write_audit_statuses
 from trailhouse.warehouse.schema.migrations import require_schema
 
 SOUND = "ok"
@@ -165,10 +166,12 @@ def register_suite(client: Client, suite: Suite, found: FoundCheckpoints) -> dic
     Damaged checkpoints are written with their damage, also those of earlier runs that were not found now. A model
     whose checkpoints are all damaged is not written. Returns the vocabulary size of each model, by model_id.
 
-    Raises UsageError if the warehouse lacks a migration, and BadInputError if a model's config.json describes no causal
-    language model. Nothing is written then.
+    Raises UsageError if the warehouse lacks a migration. Raises BadInputError if a model's config.json describes no
+    causal language model, or if the suite was read from a directory and the warehouse holds another suite of this name.
+    Nothing is written then.
     """
     require_schema(client)
+    refuse_other_origin(client, suite)
     last_of = {checkpoint.model_id: checkpoint for checkpoint in found.checkpoints}
     models = [
         read_model_record(model, last_of[model_id])
@@ -189,6 +192,19 @@ def register_suite(client: Client, suite: Suite, found: FoundCheckpoints) -> dic
     upsert(client, "raw_checkpoint", ["model_id", "step"], records)
     write_audit_statuses(client, statuses)
     return {model.model_id: model.vocabulary_size for model in models}
+
+
+def refuse_other_origin(client: Client, suite: Suite) -> None:
+    """Raise BadInputError if a suite was read from a directory, and the stored suite of its name is from elsewhere."""
+    origin = find_origin(suite.declaration)
+    if origin is None:
+        return
+    stored = read_records(client, "raw_suite", ["suite_id", "declaration"], ["suite_id"]).get((suite.suite_id,))
+    if stored is not None and find_origin(str(stored[1])) != origin:
+        raise BadInputError(
+            f"{suite.models[0].location}: the warehouse holds another suite called {suite.suite_id!r}",
+            "rename the directory, or declare the run in a suite of another name",
+        )
 
 
 def checkpoint_record(checkpoint: Checkpoint, audit_status: str) -> dict[str, object]:

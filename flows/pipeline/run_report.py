@@ -61,8 +61,8 @@ def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done
     """Raise an error if any checkpoint or unit of work failed. The error names all failures.
 
     ``done_count`` is the number of units that were done before the run. If any unit was done before or during the run,
-    PartialError is raised. If no unit was done and there is one error, this error is raised. If no unit was done and
-    there are several errors, AllFailedError is raised with the exit code of the first error.
+    PartialError is raised. If no unit was done and all failures are the same, this error is raised. If no unit was done
+    and the failures differ, AllFailedError is raised with the exit code of the first error.
     """
     failed = [outcome for outcome in outcomes if outcome.failures]
     lines = [f"{outcome.name}: {failure.message}" for outcome in failed for failure in outcome.failures]
@@ -70,7 +70,8 @@ def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done
         return
     succeeded_count = done_count + sum(len(outcome.inserted) + outcome.elsewhere_count for outcome in outcomes)
     first = failed[0].failures[0].error
-    if succeeded_count == 0 and len(lines) == 1:
+    messages = {failure.message for outcome in failed for failure in outcome.failures}
+    if succeeded_count == 0 and len(messages) == 1:
         raise first
     hint = first.hint if isinstance(first, TrailhouseError) else "see the log of the run"
     if succeeded_count == 0:

@@ -88,6 +88,9 @@ def test_failures_decide_the_error_and_each_is_named():
     assert (all_failed.value.exit_code, all_failed.value.hint) == (3, "mend it")
     lines = ("tiny/model step 1: a NaN", "tiny/model step 2: ConnectionError: reset by peer")
     assert all_failed.value.failures == lines
+    twins = [make_outcome(step, failures=[("", BadInputError("a short corpus", "lengthen it"))]) for step in (5, 6)]
+    with pytest.raises(BadInputError, match="a short corpus"):
+        raise_failures(WORDING, twins, 0)
     for outcomes, done_count in (([done, broken, crashed], 0), ([broken, crashed], 1)):
         with pytest.raises(PartialError) as partial:
             raise_failures(WORDING, outcomes, done_count)

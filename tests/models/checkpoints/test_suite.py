@@ -39,6 +39,25 @@ def test_a_folder_suite_is_read_with_its_location_beside_the_file(tmp_path):
     assert (model.batch_tokens, model.planned_steps, model.context_length, model.seed) == (1024, 100, 128, 3)
 
 
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("tokenizer", "{directory}/tokenizer"),
+        ("./odd@place", "{directory}/odd@place"),
+        ("/elsewhere/odd@place", "/elsewhere/odd@place"),
+        ("owner/name@main", "owner/name@main"),
+        ("gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e", "gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e"),
+    ],
+)
+def test_a_tokenizer_is_a_directory_beside_the_file_or_a_revision_of_a_repository(tmp_path, declared, expected):
+    fields = f"tokenizer: {declared}\n    tokenizer_rules: file"
+    model = load_suite(write(tmp_path, FOLDER_SUITE.replace("seed: 3", fields))).models[0]
+    assert model.tokenizer == expected.format(directory=tmp_path)
+    assert model.tokenizer_rules == "file"
+    plain = load_suite(write(tmp_path, FOLDER_SUITE)).models[0]
+    assert (plain.tokenizer, plain.tokenizer_rules) == ("", None)
+
+
 PACKAGED = {
     "gpt-neo": 3,
     "miniature": 3,
@@ -148,6 +167,9 @@ def test_tokens_alone_give_the_nearest_step():
             r"line 10, models\[0\].known_damage\[0\].problem: this field is missing",
         ),
         ("seed: 3", "final_revision: main", r"line 10, models\[0\].final_revision: this field is not known"),
+        ("seed: 3", "tokenizer: a/b/c@main", r"line 10, models\[0\].tokenizer: 'a/b/c@main' is no revision of a hub"),
+        ("seed: 3", "tokenizer: owner/name@", r"line 10, models\[0\].tokenizer: 'owner/name@' is no revision of a hub"),
+        ("seed: 3", "tokenizer_rules: mine", r"line 10, models\[0\].tokenizer_rules: 'mine' is not known"),
         ("models:", "shared: {name: x}\nmodels:", "line 4, shared.name: this field is not known"),
     ],
 )
