@@ -22,7 +22,7 @@ from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.softmax import TargetScores
 from trailhouse.models.scoring.token_scores import SectionScores, concatenate_ranges, split_record_batch
 from trailhouse.models.scoring.windows import Window, group_documents, group_windows, plan_windows
-from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_beginning, refuse_large_token_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # importing it takes seconds
@@ -60,7 +60,7 @@ def score_corpus(
     longest = max(corpus.token_ids, key=len, default=np.empty(0, np.int32))
     if len(longest) == 0 or len(beginning) + len(longest) < 2:
         return
-    forward_pass = _inspect(model, corpus, np.concatenate([beginning, longest]), context_length)
+    forward_pass = _inspect(model, corpus, settings, np.concatenate([beginning, longest])[:context_length])
     if settings.is_compiled:
         (forward_pass.body or model.base_model).compile(dynamic=True)
     token_counts = [len(tokens) for tokens in corpus.token_ids]
@@ -124,17 +124,18 @@ class _Scorer:
 
 @torch.inference_mode()
 def _inspect(
-    model: PreTrainedModel, corpus: TokenizedCorpus, longest: npt.NDArray[np.int32], context_length: int
+    model: PreTrainedModel, corpus: TokenizedCorpus, settings: ScoringSettings, first_tokens: npt.NDArray[np.int32]
 ) -> ForwardPass:
-    """Find a model's body and head by running the model on ``longest``, the longest document after the beginning.
+    """Find a model's body and head by running the model on the first tokens of the longest document.
 
     Raises BadInputError if the corpus or the beginning has token ids that the model does not have.
     """
     embedding = model.get_input_embeddings()
     assert isinstance(embedding.weight, torch.Tensor)
     refuse_large_token_ids(corpus, embedding.weight.shape[0])
-    tokens = torch.from_numpy(longest[:context_length].astype(np.int64)).to(find_input_device(model))
-    forward_pass = inspect_forward_pass(model, tokens, context_length)
+    refuse_large_beginning(settings.text_beginning_token_ids, embedding.weight.shape[0])
+    tokens = torch.from_numpy(first_tokens.astype(np.int64)).to(find_input_device(model))
+    forward_pass = inspect_forward_pass(model, tokens, find_context_length(model.config, settings))
     refuse_large_token_ids(corpus, forward_pass.vocabulary_size)
     return forward_pass
 
