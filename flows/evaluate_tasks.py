@@ -77,9 +77,7 @@ def evaluate_tasks(
     declared = find_declared_suite(suite, settings)
     train_missing(declared, settings)
     found = find_checkpoints(declared, settings)
-    scoring = ScoringSettings(
-        dtype=settings.dtype, device=settings.device, context_length=settings.context_length
-    )
+    scoring = ScoringSettings(dtype=settings.dtype, device=settings.device, context_length=settings.context_length)
     contexts = choose_contexts(declared, found.checkpoints, scoring)
     planned = [
         (checkpoint, list(plan_evaluations(checkpoint, found_tasks.tasks, shot_counts, seeds, contexts)))

@@ -69,9 +69,7 @@ def score_corpus(
         windows = [
             window
             for document_id in section
-            for window in plan_windows(
-                document_id, token_counts[document_id], context_length, stride, len(beginning)
-            )
+            for window in plan_windows(document_id, token_counts[document_id], context_length, stride, len(beginning))
         ]
         scores = SectionScores.allocate(section, token_counts, settings)
         scorer.score_windows(corpus.token_ids, windows, scores)
