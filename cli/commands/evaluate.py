@@ -10,6 +10,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import (
     DEFAULT_TASKS,
+    ContextLengthOption,
     DataDirectoryOption,
     DeviceOption,
     DtypeOption,
@@ -35,6 +36,7 @@ def evaluate(
     repeat_task_prefix: RepeatPrefixOption = False,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
+    context_length: ContextLengthOption = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
@@ -43,7 +45,13 @@ def evaluate(
 
     If the command is interrupted or killed, run it again. It resumes where it stopped.
     """
-    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
+    settings = load_settings(
+        data_directory=data_directory,
+        warehouse_url=warehouse_url,
+        device=device,
+        dtype=dtype,
+        context_length=context_length,
+    )
     prepare_prefect(settings)
     from trailhouse.flows.evaluate_tasks import evaluate_tasks
 

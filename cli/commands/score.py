@@ -9,6 +9,7 @@ import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import (
+    ContextLengthOption,
     CorpusOption,
     DataDirectoryOption,
     DeviceOption,
@@ -36,10 +37,7 @@ def score(
     is_compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the models with torch.compile.")
     ] = None,
-    context_length: Annotated[
-        int | None,
-        typer.Option(help="Context length in tokens. [default: that of the model's training, within its limit]"),
-    ] = None,
+    context_length: ContextLengthOption = None,
     stride: Annotated[
         int | None,
         typer.Option(help="New tokens scored by each further window of a long document. [default: half the context]"),

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.flows.pipeline.contexts import Contexts
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, RunUnit, Wording
 from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
@@ -50,6 +51,7 @@ class TaskEvaluation:
     tasks: Mapping[str, Task]
     """The tasks to evaluate, by task_id."""
     settings: ScoringSettings
+    contexts: Contexts
     encoder: TaskEncoder = field(default_factory=TaskEncoder)
     wording: Wording = WORDING
     batch_policy: str = BATCH_POLICY
@@ -74,8 +76,9 @@ class TaskEvaluation:
     @contextmanager
     def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> Iterator[RunUnit[Evaluation]]:
         """Yield a function that scores the options of a task with the model."""
+        context = self.contexts[checkpoint.model_id, checkpoint.step]
         with limit_threads(model):
-            evaluator = Evaluator(model, self.settings)
+            evaluator = Evaluator(model, context.complete(self.settings))
 
             def run_unit(unit: Evaluation, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
                 encoded = self.encoder.encode(
@@ -84,7 +87,8 @@ class TaskEvaluation:
                     self.tasks[unit.task_id],
                     unit.shot_count,
                     unit.seed,
-                    evaluator.context_length,
+                    context.context_length,
+                    context.beginning.token_ids,
                 )
                 yield evaluator.score(encoded, advance)
 

@@ -22,6 +22,7 @@ from trailhouse.models.checkpoints.suite_declaration import (
     names_hub_revision,
     parse_suite_file,
 )
+from trailhouse.models.texts.text_beginning import TextBeginningKind
 from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.support.declarations import read_declaration_text
 
@@ -79,6 +80,8 @@ class ModelDeclaration:
     tokenizer lies beside the weights or in the folder of the checkpoints."""
     tokenizer_rules: TokenizerRules | None = None
     """The rules of the tokenizer with which the model was trained; None if the suite does not state them."""
+    text_beginning: TextBeginningKind = "tokenizer"
+    """What the model reads before every text."""
 
     def find_known_damage(self, step: int) -> str | None:
         """Return the damage that the suite declares for a step, or None."""
@@ -176,6 +179,7 @@ def _build_miniature_model(model: MiniatureModel, suite: MiniatureSuite) -> Mode
         seed=model.seed,
         recipe=recipe,
         source=suite.source,
+        text_beginning=model.text_beginning,
         expected_steps=suite.checkpoint_steps,
     )
 
@@ -196,6 +200,7 @@ def _build_existing_model(model: AnyExistingModel, source: str, directory: Path)
         context_length=model.context_length,
         seed=model.seed,
         source=source,
+        text_beginning=model.text_beginning,
         expected_steps=expand_steps(model.expected_steps),
         known_damage=tuple(KnownDamage(expand_steps(one.steps), one.problem) for one in model.known_damage),
         allow_pickle=model.allow_pickle,

@@ -11,18 +11,21 @@ MAX_PADDING_RATIO = 0.05
 class Window(NamedTuple):
     """A range of one document's tokens that a model reads at once.
 
-    The model reads the tokens ``start .. end - 2`` and predicts the positions ``first_target .. end - 1``.
+    The model reads the beginning of a text, then the tokens ``start .. end - 2``, and predicts the positions
+    ``first_target .. end - 1``.
     """
 
     document_id: int
     start: int
     first_target: int
     end: int
+    beginning_length: int = 0
+    """Number of tokens of the beginning, which stands before the tokens of the document."""
 
     @property
     def input_length(self) -> int:
         """Number of tokens that the model reads."""
-        return self.end - 1 - self.start
+        return self.beginning_length + self.end - 1 - self.start
 
     @property
     def target_count(self) -> int:
@@ -30,29 +33,36 @@ class Window(NamedTuple):
         return self.end - self.first_target
 
 
-def plan_windows(document_id: int, token_count: int, context_length: int, stride: int) -> Iterator[Window]:
+def plan_windows(
+    document_id: int, token_count: int, context_length: int, stride: int, beginning_length: int = 0
+) -> Iterator[Window]:
     """Yield the windows of a document in order. Together they predict every position except 0 exactly once.
 
-    For context length C and stride S, the first window predicts the positions 1 .. C. Each further window predicts
-    the next S positions. With C = 4 and S = 2::
+    If the beginning of a text has tokens, it stands before every window and takes ``beginning_length`` places of the
+    context length. Then position 0 is predicted, too.
+
+    Let C be the number of places for the document's tokens, and S the stride. The first window predicts the positions
+    up to C. Each further window predicts the next S positions. With C = 4 and S = 2, and without a beginning::
 
         position   0  1  2  3  4  5  6  7  8
         window 1   r  rp rp rp p                     r: read
         window 2         r  r  r  rp p               p: predicted
         window 3               r  r  r  rp p
 
-    The window that predicts position t reads this number of tokens before t::
+    The window that predicts position t reads this number of the document's tokens before t::
 
         t                      for t <= C
         C - S + 1 .. C         for t > C
 
     This number does not depend on later tokens. So the existing scores of a document stay the same if text is appended.
     """
-    if token_count > 1:
-        yield Window(document_id, 0, 1, min(context_length + 1, token_count))
-    for first_target in range(context_length + 1, token_count, stride):
-        start = first_target - 1 + stride - context_length
-        yield Window(document_id, start, first_target, min(first_target + stride, token_count))
+    place_count = context_length - beginning_length
+    first_position = 0 if beginning_length else 1
+    if token_count > first_position:
+        yield Window(document_id, 0, first_position, min(place_count + 1, token_count), beginning_length)
+    for first_target in range(place_count + 1, token_count, stride):
+        start = first_target - 1 + stride - place_count
+        yield Window(document_id, start, first_target, min(first_target + stride, token_count), beginning_length)
 
 
 def group_windows(

@@ -124,16 +124,24 @@ def identify_tokenizer_of(directory: Path, rules: TokenizerRules | None = None) 
 
     Raises the errors of ``load_tokenizer``.
     """
+    key = (hash_tokenizer_files(directory), rules)
+    if key not in _identity_of_files:
+        _identity_of_files[key] = identify_tokenizer(load_tokenizer(directory, rules))
+    return _identity_of_files[key]
+
+
+def hash_tokenizer_files(directory: Path) -> str:
+    """Return a SHA-256 of the names and contents of the files in a directory that decide how the tokenizer encodes.
+
+    Raises BadInputError if a file is not trusted.
+    """
     digest = hashlib.sha256()
     # transformers may choose the tokenizer's class by the model type in config.json
     paths = [path for path in (*_list_tokenizer_files(directory), directory / "config.json") if path.is_file()]
     refuse_untrusted_tokenizer_files(paths)
     for path in paths:
         digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    key = (digest.hexdigest(), rules)
-    if key not in _identity_of_files:
-        _identity_of_files[key] = identify_tokenizer(load_tokenizer(directory, rules))
-    return _identity_of_files[key]
+    return digest.hexdigest()
 
 
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
