@@ -265,9 +265,7 @@ def _truncate(item: EncodedItem, excess: int, beginning_length: int, task: Task,
         )
     cut = slice(beginning_length, beginning_length + excess)
     options = tuple(
-        replace(
-            option, token_ids=np.delete(option.token_ids, cut), first_target=option.first_target - excess
-        )
+        replace(option, token_ids=np.delete(option.token_ids, cut), first_target=option.first_target - excess)
         for option in item.options
     )
     return EncodedItem(options, item.exemplar_count, excess)

@@ -66,9 +66,7 @@ def encode_with_special_tokens(tokenizer: PreTrainedTokenizerBase, text: str) ->
     return _encode(tokenizer, [text], add_special_tokens=True)[0]
 
 
-def _encode(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, add_special_tokens: bool
-) -> list[TokenIds]:
+def _encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, add_special_tokens: bool) -> list[TokenIds]:
     # Padding and truncation were switched off when the tokenizer was loaded. But a call of the tokenizer with padding
     # or truncation leaves them on.
     forget_training_settings(tokenizer)

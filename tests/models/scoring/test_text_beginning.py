@@ -83,7 +83,9 @@ def test_every_token_of_every_window_is_scored_after_the_beginning(name, beginni
     corpus = make_corpus([3, CONTEXT_LENGTH, CONTEXT_LENGTH + 1, 2 * CONTEXT_LENGTH + 7, 1, 0, 11])
     table = score(model, corpus, beginning)
     positions = list(zip(table["document_id"].to_pylist(), table["position"].to_pylist(), strict=True))
-    assert positions == [(index, position) for index, ids in enumerate(corpus.token_ids) for position in range(len(ids))]
+    assert positions == [
+        (index, position) for index, ids in enumerate(corpus.token_ids) for position in range(len(ids))
+    ]
     expected = [
         value for tokens in corpus.token_ids for value in score_naively(model, tokens, beginning, CONTEXT_LENGTH // 2)
     ]
@@ -124,7 +126,9 @@ def test_a_context_without_places_for_the_text_or_the_stride_is_refused():
     with pytest.raises(UsageError, match="a context of 1 tokens has no place for a text after its beginning of 1"):
         find_stride(1, settings)
     whole = ScoringSettings(text_beginning_token_ids=(BOS_ID,), stride=32)
-    with pytest.raises(UsageError, match="stride 32 is larger than the context of 32, less 1 for the beginning") as error:
+    with pytest.raises(
+        UsageError, match="stride 32 is larger than the context of 32, less 1 for the beginning"
+    ) as error:
         find_stride(32, whole)
     assert error.value.hint == "use a stride of at most 31"
 
