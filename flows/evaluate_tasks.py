@@ -95,7 +95,13 @@ def evaluate_tasks(
         for checkpoint, evaluations in planned
         if (missing := [one for one in evaluations if ledger.get(one.ledger_key) != one.evaluation_key])
     ]
-    kind = TaskEvaluation(declared.suite_id, {one.task_id: one for one in found_tasks.tasks}, scoring, contexts)
+    kind = TaskEvaluation(
+        declared.suite_id,
+        {one.task_id: one for one in found_tasks.tasks},
+        scoring,
+        contexts,
+        settings.verified_option_count,
+    )
     pipeline = make_pipeline(kind, address, found.sources, settings, started_at)
     outcomes = run_pipeline([plan_work(checkpoint, missing) for checkpoint, missing in pending], pipeline)
     planned_count = sum(len(evaluations) for _, evaluations in planned)

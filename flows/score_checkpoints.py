@@ -84,7 +84,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     to_score, copies = split_reusable(pending, ledger)
     to_score, tokenized, unreadable = tokenize_for(to_score, registered, vocabulary_sizes, address)
-    kind = CorpusScoring(corpus, tokenized, scoring, contexts)
+    kind = CorpusScoring(corpus, tokenized, scoring, contexts, settings.verified_position_count)
     pipeline = make_pipeline(kind, address, found.sources, settings, started_at)
     outcomes = run_pipeline([plan_work(checkpoint, [scored]) for checkpoint, scored in to_score], pipeline)
     outcomes += copy_reusable(address, copies)

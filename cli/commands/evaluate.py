@@ -37,6 +37,13 @@ def evaluate(
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     context_length: ContextLengthOption = None,
+    verify: Annotated[
+        int | None,
+        typer.Option(
+            help="Random options of each task to score again, each alone. If a score differs, the task fails."
+            " [default: 1]"
+        ),
+    ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
@@ -51,6 +58,7 @@ def evaluate(
         device=device,
         dtype=dtype,
         context_length=context_length,
+        verified_option_count=verify,
     )
     prepare_prefect(settings)
     from trailhouse.flows.evaluate_tasks import evaluate_tasks

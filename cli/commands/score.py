@@ -42,6 +42,13 @@ def score(
         int | None,
         typer.Option(help="New tokens scored by each further window of a long document. [default: half the context]"),
     ] = None,
+    verify: Annotated[
+        int | None,
+        typer.Option(
+            help="Random positions of each checkpoint to score again, each alone. If a score differs, the checkpoint"
+            " fails. [default: 4]"
+        ),
+    ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
@@ -60,6 +67,7 @@ def score(
         is_compiled=is_compiled,
         context_length=context_length,
         stride=stride,
+        verified_position_count=verify,
     )
     prepare_prefect(settings)
     from trailhouse.flows.score_checkpoints import score_checkpoints

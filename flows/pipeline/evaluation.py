@@ -24,7 +24,10 @@ from trailhouse.models.few_shot.cpu_threads import limit_threads
 from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
 from trailhouse.models.few_shot.evaluator import BATCH_POLICY, Evaluator
 from trailhouse.models.few_shot.tasks.task import Task
+from trailhouse.models.few_shot.verified_options import verify_options
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.verification import Verification, make_generator
+from trailhouse.models.scoring.verified_scores import draw_rows
 from trailhouse.warehouse.loading.evaluation_ledger import (
     Evaluation,
     EvaluationScores,
@@ -52,6 +55,9 @@ class TaskEvaluation:
     """The tasks to evaluate, by task_id."""
     settings: ScoringSettings
     contexts: Contexts
+    verified_count: int
+    """Number of options of each task that are scored again, alone."""
+    verification: Verification = field(default_factory=Verification)
     encoder: TaskEncoder = field(default_factory=TaskEncoder)
     wording: Wording = WORDING
     batch_policy: str = BATCH_POLICY
@@ -90,7 +96,10 @@ class TaskEvaluation:
                     context.context_length,
                     context.beginning.token_ids,
                 )
-                yield evaluator.score(encoded, advance)
+                scores = evaluator.score(encoded, advance)
+                drawn = draw_rows(scores.num_rows, self.verified_count, make_generator(unit.evaluation_key))
+                verify_options(scores, model, encoded, drawn, self.verification)
+                yield scores
 
             yield run_unit
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.scoring.score_corpus import BATCH_POLICY, score_corpus
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.verification import Verification, make_generator
+from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.warehouse.loading.partition_load import Partition
 from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
@@ -39,6 +41,9 @@ class CorpusScoring:
     """The tokenized corpus, by tokenizer_id."""
     settings: ScoringSettings
     contexts: Contexts
+    verified_count: int
+    """Number of positions of each checkpoint that are scored again, alone."""
+    verification: Verification = field(default_factory=Verification)
     wording: Wording = WORDING
     batch_policy: str = BATCH_POLICY
 
@@ -77,7 +82,10 @@ class CorpusScoring:
         settings = self.contexts[checkpoint.model_id, checkpoint.step].complete(self.settings)
 
         def run_unit(unit: ScoredPartition, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
-            return score_corpus(model, self.tokenized[unit.tokenizer_id], settings, progress=advance)
+            tokenized = self.tokenized[unit.tokenizer_id]
+            drawn = draw_rows(self.count_steps(unit), self.verified_count, make_generator(unit.score_key))
+            batches = score_corpus(model, tokenized, settings, progress=advance)
+            return verify_scores(batches, model, tokenized, settings, drawn, self.verification)
 
         yield run_unit
 

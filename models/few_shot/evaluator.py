@@ -25,6 +25,7 @@ from trailhouse.models.scoring.context_window import find_context_length
 from trailhouse.models.scoring.devices import find_input_device
 from trailhouse.models.scoring.forward import inspect_forward_pass
 from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
+from trailhouse.models.scoring.rotary_switch import find_switch_length
 from trailhouse.models.scoring.scoring_settings import ScoringSettings, SettingsRecord
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Evaluator:
         self._beginning_length = len(settings.text_beginning_token_ids)
         self.context_length = find_context_length(model.config, settings)
         self._device = find_input_device(model)
+        self._switch_length = find_switch_length(model.config)
         self._unconditional: dict[bytes, float] = {}
         embedding = model.get_input_embeddings()
         assert isinstance(embedding.weight, torch.Tensor)
@@ -133,7 +135,7 @@ class Evaluator:
     def _score_rows(self, rows: Sequence[Row], score_count: int, report: Callable[[int], None]) -> Scores:
         """Run the rows through the model. For each score index, return the sum of its targets' log-probabilities."""
         sums = np.zeros(score_count)
-        for batch in group_rows(rows, self._batch_size.max_tokens, MAX_MASK_ENTRIES):
+        for batch in group_rows(rows, self._batch_size.max_tokens, MAX_MASK_ENTRIES, self._switch_length):
             for part, scores in self._batch_size.run(batch, _count_tokens, self._run_batch):
                 score_indices = np.concatenate([row.score_indices for row in part])
                 np.add.at(sums, score_indices, scores)

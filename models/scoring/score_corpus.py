@@ -18,6 +18,7 @@ from trailhouse.models.scoring.context_window import find_context_length, find_s
 from trailhouse.models.scoring.devices import find_input_device
 from trailhouse.models.scoring.forward import ForwardPass, inspect_forward_pass
 from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
+from trailhouse.models.scoring.rotary_switch import find_switch_length
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.softmax import TargetScores
 from trailhouse.models.scoring.token_scores import SectionScores, concatenate_ranges, split_record_batch
@@ -84,6 +85,7 @@ class _Scorer:
         self._settings = settings
         self._progress = progress
         self._device = find_input_device(forward_pass.model)
+        self._switch_length = find_switch_length(forward_pass.model.config)
         max_batch_tokens = forward_pass.choose_batch_tokens(settings.max_batch_tokens, self._device)
         self._batch_size = ShrinkingBatch(max_batch_tokens, self._device)
 
@@ -91,7 +93,7 @@ class _Scorer:
         """Store the scores of all windows of a section in ``scores``."""
         enough_tokens = ENOUGH_TOKENS.get(self._device.type, ACCELERATOR_ENOUGH_TOKENS)
         run_batch = partial(self._run_batch, token_ids)
-        for batch in group_windows(windows, self._batch_size.max_tokens, enough_tokens):
+        for batch in group_windows(windows, self._batch_size.max_tokens, enough_tokens, self._switch_length):
             for part, result in self._batch_size.run(batch, _count_tokens, run_batch):
                 scores.store(part, result)
                 self._progress(sum(window.target_count for window in part))

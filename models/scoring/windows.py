@@ -66,13 +66,17 @@ def plan_windows(
 
 
 def group_windows(
-    windows: Iterable[Window], max_batch_tokens: int, enough_tokens: int | None = None
+    windows: Iterable[Window],
+    max_batch_tokens: int,
+    enough_tokens: int | None = None,
+    switch_length: int | None = None,
 ) -> Iterator[list[Window]]:
     """Yield batches of windows of similar length. The longest come first, so that a lack of memory shows at once.
 
     A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A window with more
     tokens is a batch of its own. If a batch holds ``enough_tokens``, another window joins it only if the padding of
-    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window.
+    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window. Windows with at most
+    ``switch_length`` tokens and longer windows never share a batch; see ``rotary_switch``.
     """
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.input_length, reverse=True):
@@ -80,12 +84,18 @@ def group_windows(
             longest = batch[0].input_length
             is_full = longest * (len(batch) + 1) > max_batch_tokens
             is_enough = enough_tokens is not None and longest * len(batch) >= enough_tokens
-            if is_full or (is_enough and window.input_length < (1 - MAX_PADDING_RATIO) * longest):
+            is_short = is_enough and window.input_length < (1 - MAX_PADDING_RATIO) * longest
+            if is_full or is_short or are_separated(longest, window.input_length, switch_length):
                 yield batch
                 batch = []
         batch.append(window)
     if batch:
         yield batch
+
+
+def are_separated(longest: int, length: int, switch_length: int | None) -> bool:
+    """Return whether texts of ``longest`` and of ``length`` tokens lie on the two sides of ``switch_length``."""
+    return switch_length is not None and length <= switch_length < longest
 
 
 def group_documents(token_counts: Sequence[int], max_tokens: int) -> Iterator[range]:

@@ -12,6 +12,7 @@ from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure
 from trailhouse.flows.pipeline.pipeline import PipelineSteps
 from trailhouse.flows.pipeline.run_record import record_begin, record_end
 from trailhouse.flows.pipeline.run_report import describe_outcome, raise_failures
+from trailhouse.models.scoring.verification import Verification
 
 WORDING = Wording("scoring", "scored", "Scoring", "Positions")
 
@@ -25,7 +26,12 @@ def make_outcome(step: int, *inserted: InsertedUnit, failures=(), **values) -> C
 
 def make_pipeline(address) -> SimpleNamespace:
     """Return what the record of a run reads of a pipeline."""
-    kind = SimpleNamespace(wording=WORDING, settings=SimpleNamespace(dtype="float32"), batch_policy="all at once")
+    kind = SimpleNamespace(
+        wording=WORDING,
+        settings=SimpleNamespace(dtype="float32"),
+        batch_policy="all at once",
+        verification=Verification(),
+    )
     return SimpleNamespace(
         kind=kind,
         scoring_run_id=uuid.uuid4(),
@@ -59,13 +65,19 @@ def test_a_run_is_recorded_with_all_that_its_models_ran_on_and_copies_count_with
     ]
     outcomes += [make_outcome(4, copied), make_outcome(5, failures=[("", BadInputError("a", "b"))])]
     pipeline = make_pipeline(address)
-    columns = "device, attention_implementation, batch_policy, score_count, checkpoint_count, tokens_per_second"
+    columns = (
+        "device, attention_implementation, batch_policy, score_count, checkpoint_count, tokens_per_second,"
+        " verified_count, largest_difference_nats"
+    )
     query = f"select {columns}, finished_at is null from raw_scoring_run final"
     record_begin(pipeline, make_outcome(0, device="cpu", attention_implementation="sdpa"))
-    assert client.query(query).result_rows == [("cpu", "sdpa", "all at once", 0, 0, 0.0, True)]
+    assert client.query(query).result_rows == [("cpu", "sdpa", "all at once", 0, 0, 0.0, 0, None, True)]
     record_begin(pipeline, make_outcome(1, device="other"))
+    for difference_nats in (1e-5, 3e-5, 2e-5):
+        pipeline.kind.verification.add(difference_nats)
     record_end(pipeline, outcomes)
-    assert client.query(query).result_rows == [("cpu", "eager, sdpa", "all at once", 150, 5, 15.0, False)]
+    expected = ("cpu", "eager, sdpa", "all at once", 150, 5, 15.0, 3, 3e-5, False)
+    assert client.query(query).result_rows == [expected]
 
 
 def test_a_run_in_which_no_model_ran_is_not_recorded(address, client):

@@ -155,13 +155,13 @@ def run(request, address, make_tiny_suite, tmp_path, timeline) -> tuple[Pipeline
     if request.param == "scoring":
         corpus = Corpus("few", "", "", tuple(Document(f"{index}", TEXT * (index + 1)) for index in range(3)))
         tokenized = tokenize_corpus(load_tokenizer(found.checkpoints[0].directory), corpus)
-        kind = CorpusScoring("few", {tokenized.tokenizer_id: tokenized}, scoring, contexts)
+        kind = CorpusScoring("few", {tokenized.tokenizer_id: tokenized}, scoring, contexts, 2)
         planned = plan_partitions(found.checkpoints, corpus, contexts)
         works = [plan_work(checkpoint, [unit]) for checkpoint, unit in planned]
     else:
         write_tasks(tmp_path / "tasks")
         tasks = find_tasks([str(tmp_path / "tasks")], repeat_task_prefix=False).tasks
-        kind = TaskEvaluation("tiny", {task.task_id: task for task in tasks}, scoring, contexts)
+        kind = TaskEvaluation("tiny", {task.task_id: task for task in tasks}, scoring, contexts, 1)
         works = [
             plan_work(checkpoint, list(plan_evaluations(checkpoint, tasks, [0], [0], contexts)))
             for checkpoint in found.checkpoints
