@@ -140,6 +140,7 @@ def tokenize_for(
 
     A checkpoint cannot be scored if its tokenizer fails on the corpus or leaves no position to score, or if the model
     lacks an embedding for a token.
+
     Returns the plans of the checkpoints that can be scored, the tokenized corpus by tokenizer_id, and the outcomes of
     the checkpoints that cannot be scored.
     """
@@ -157,7 +158,8 @@ def tokenize_for(
             unreadable.insert(0, fail_at_once(checkpoint.model_id, checkpoint.step, named))
             continue
         try:
-            refuse_unscored_corpus(tokenized[name])
+            has_beginning = bool(scored.text_beginning.get("text_beginning_token_ids"))
+            refuse_unscored_corpus(tokenized[name], has_beginning=has_beginning)
         except BadInputError as error:  # of the corpus, so the checkpoint's directory is not named
             unreadable.insert(0, fail_at_once(checkpoint.model_id, checkpoint.step, error))
         else:

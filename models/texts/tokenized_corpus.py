@@ -57,9 +57,12 @@ def describe_unknown_text(corpus: TokenizedCorpus, byte_count: int) -> str | Non
     )
 
 
-def refuse_unscored_corpus(corpus: TokenizedCorpus) -> None:
-    """Raise BadInputError if no position of a corpus is scored, because no document has more than one token."""
-    if corpus.position_count == 0:
+def refuse_unscored_corpus(corpus: TokenizedCorpus, *, has_beginning: bool) -> None:
+    """Raise BadInputError if no position of a corpus is scored, because no document has more than one token.
+
+    ``has_beginning`` is True if tokens stand before every text. Then the first token of a document is scored, too.
+    """
+    if corpus.position_count == 0 and not has_beginning:
         raise BadInputError(
             f"corpus {corpus.corpus_id!r}: none of its {len(corpus.token_ids)} documents has more than one token under"
             f" tokenizer {corpus.tokenizer_id}, and the first token of a document is not scored",

@@ -26,7 +26,8 @@ def test_the_largest_token_id_must_be_below_the_size_of_the_vocabulary():
 
 
 def test_a_corpus_without_a_second_token_anywhere_has_nothing_to_score():
-    refuse_unscored_corpus(make([3], [1, 2]))
+    refuse_unscored_corpus(make([3], [1, 2]), has_beginning=False)
     for corpus in (make([3], [1]), make([3], []), make()):
         with pytest.raises(BadInputError, match=rf"none of its {len(corpus.token_ids)} documents has more than one"):
-            refuse_unscored_corpus(corpus)
+            refuse_unscored_corpus(corpus, has_beginning=False)
+        refuse_unscored_corpus(corpus, has_beginning=True)
