@@ -139,10 +139,8 @@ def tokenize_for(
     """Tokenize the corpus once for every tokenizer of the checkpoints, and store the tokens.
 
     A checkpoint cannot be scored if its tokenizer fails on the corpus or leaves no position to score, or if the model
-    lacks an embedding for a token.
-
-    Returns the plans of the checkpoints that can be scored, the tokenized corpus by tokenizer_id, and the outcomes of
-    the checkpoints that cannot be scored.
+    lacks an embedding for a token. Returns the plans of the checkpoints that can be scored, the tokenized corpus by
+    tokenizer_id, and the outcomes of the checkpoints that cannot be scored.
     """
     tokenized: dict[str, TokenizedCorpus] = {}
     usable: list[ScoringPlan] = []

@@ -55,7 +55,9 @@ def refuse_different_rules(tokenizer: PreTrainedTokenizerBase, directory: Path, 
     path = directory / FILE_NAME
     if rules == "transformers" or not path.is_file():
         return
-    of_file = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_file(str(path)))
+    of_file = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=Tokenizer.from_file(str(path))
+    )
     try:
         found, expected = encode_texts(tokenizer, PROBE_TEXTS), encode_texts(of_file, PROBE_TEXTS)
     except BadInputError as error:

@@ -62,6 +62,18 @@ def test_a_run_is_scored_by_its_path_alone(trained, text, trailhouse, client):
     assert json.loads(trailhouse("score", str(trained), "--corpus", text, "--json")[1])["already_scored_count"] == 2
 
 
+def test_a_run_is_evaluated_and_audited_by_its_path_alone(trained, trailhouse, client, tmp_path):
+    (tmp_path / "own.jsonl").write_text('{"input": "the cat", "options": [" sat", " reads"], "answer": 0}\n')
+    code, out, err = trailhouse("evaluate", str(trained), "--tasks", "own.jsonl", "--shots", "0", "--json")
+    assert code == 0, err
+    assert json.loads(out)["evaluated_count"] == 2
+    rows = client.query("select model_id, step, count() from raw_option_score group by all order by all").result_rows
+    assert rows == [("june/june", 2, 2), ("june/june", 4, 2)]
+    code, out, err = trailhouse("audit", str(trained), "--json")
+    assert code == 0, err
+    assert json.loads(out) == {"suite": "june", "checkpoints": 2, "wrong": 0, "findings": []}
+
+
 def test_another_run_of_the_same_name_is_refused(trained, text, trailhouse, client, tmp_path):
     assert trailhouse("score", str(trained), "--corpus", text)[0] == 0
     shutil.copytree(trained, tmp_path / "june")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, Trainer, TrainingArguments
@@ -13,7 +14,7 @@ BATCH_TOKENS = 2 * 3 * CONTEXT_LENGTH
 """Tokens per step: two sequences a batch, and three batches a step."""
 
 
-def train(model: PreTrainedModel, directory: Path, steps: int = 4, **options: object) -> Path:
+def train(model: PreTrainedModel, directory: Path, steps: int = 4, **options: Any) -> Path:
     """Train a model for some steps with a checkpoint after every second one, and return the run's directory.
 
     The Trainer is not told of the tokenizer, so it saves none.
@@ -30,7 +31,7 @@ def train(model: PreTrainedModel, directory: Path, steps: int = 4, **options: ob
         disable_tqdm=True,
         use_cpu=True,
         report_to=[],
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     generator = torch.Generator().manual_seed(0)
     sequences = torch.randint(0, model.config.vocab_size, (24, CONTEXT_LENGTH), generator=generator)
