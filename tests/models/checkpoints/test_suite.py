@@ -39,6 +39,16 @@ def test_a_folder_suite_is_read_with_its_location_beside_the_file(tmp_path):
     assert (model.batch_tokens, model.planned_steps, model.context_length, model.seed) == (1024, 100, 128, 3)
 
 
+def test_what_stands_before_a_text_is_declared_for_all_models_or_for_one(tmp_path):
+    assert load_suite(write(tmp_path, FOLDER_SUITE)).models[0].text_beginning == "tokenizer"
+    shared = FOLDER_SUITE.replace("models:", "shared:\n  text_beginning: none\nmodels:")
+    assert load_suite(write(tmp_path, shared)).models[0].text_beginning == "none"
+    own = shared.replace("    seed: 3", "    text_beginning: eos")
+    assert load_suite(write(tmp_path, own)).models[0].text_beginning == "eos"
+    with pytest.raises(BadInputError, match=r"models\[0\].text_beginning"):
+        load_suite(write(tmp_path, own.replace("eos", "start")))
+
+
 PACKAGED = {
     "gpt-neo": 3,
     "miniature": 3,
