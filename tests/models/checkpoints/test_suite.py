@@ -58,6 +58,16 @@ def test_a_tokenizer_is_a_directory_beside_the_file_or_a_revision_of_a_repositor
     assert (plain.tokenizer, plain.tokenizer_rules) == ("", None)
 
 
+def test_what_stands_before_a_text_is_declared_for_all_models_or_for_one(tmp_path):
+    assert load_suite(write(tmp_path, FOLDER_SUITE)).models[0].text_beginning == "tokenizer"
+    shared = FOLDER_SUITE.replace("models:", "shared:\n  text_beginning: none\nmodels:")
+    assert load_suite(write(tmp_path, shared)).models[0].text_beginning == "none"
+    own = shared.replace("    seed: 3", "    text_beginning: eos")
+    assert load_suite(write(tmp_path, own)).models[0].text_beginning == "eos"
+    with pytest.raises(BadInputError, match=r"models\[0\].text_beginning"):
+        load_suite(write(tmp_path, own.replace("eos", "start")))
+
+
 PACKAGED = {
     "gpt-neo": 3,
     "miniature": 3,

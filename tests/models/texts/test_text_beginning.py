@@ -59,6 +59,6 @@ def test_a_token_that_the_tokenizer_does_not_have_is_refused_with_the_place_of_t
 
 def test_a_tokenizer_that_changed_beside_a_checkpoint_has_its_new_beginning(tmp_path):
     build_family_tokenizer("gpt_neox").save_pretrained(tmp_path)
-    assert find_text_beginning_of(tmp_path, "tokenizer").token_ids == ()
+    assert find_text_beginning_of(TokenizerFiles(tmp_path), "tokenizer").token_ids == ()
     build_family_tokenizer("llama").save_pretrained(tmp_path)
-    assert find_text_beginning_of(tmp_path, "tokenizer").token_ids == (BOS_ID,)
+    assert find_text_beginning_of(TokenizerFiles(tmp_path), "tokenizer").token_ids == (BOS_ID,)
