@@ -5,15 +5,16 @@ Otherwise Prefect would show such a run as running for ever.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
-from typing import cast
+from uuid import UUID
 
+from prefect import get_client
 from prefect.automations import Automation
 from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import AutomationSort
 from prefect.events import EventTrigger, Posture, ResourceSpecification
 from prefect.events.actions import ChangeFlowRunState
-from prefect.exceptions import ObjectNotFound
+from prefect.events.filters import AutomationFilter, AutomationFilterName
 
 from trailhouse.flows.pipeline.concurrency_limits import has_shared_server
 
@@ -34,13 +35,13 @@ def guard_shared_server() -> None:
 def install_crash_guard(silence: timedelta = SILENCE) -> None:
     """Let the Prefect server mark a run as crashed if the run has sent no heartbeat for ``silence``.
 
-    The server does this by a Prefect automation. If the automation exists already, nothing is changed.
+    The server does this by a Prefect automation. If the automation exists already, nothing is changed. If several
+    workers create it at the same time, only the first one stays.
     """
     ended = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
-    with suppress(ObjectNotFound, ValueError):
-        cast(Automation, Automation.read(name=AUTOMATION))
+    if find_crash_guards():
         return
-    Automation(
+    automation = Automation(
         name=AUTOMATION,
         trigger=EventTrigger(
             after={HEARTBEAT},
@@ -56,4 +57,17 @@ def install_crash_guard(silence: timedelta = SILENCE) -> None:
                 name=None, state=StateType.CRASHED, message="no heartbeat: the process or its host died", force=False
             )
         ],
-    ).create()
+    )
+    automation.create()
+    first, *_ = find_crash_guards()
+    if automation.id != first:
+        automation.delete()
+
+
+def find_crash_guards() -> list[UUID]:
+    """Return the ids of the automations that mark runs as crashed, the oldest first."""
+    with get_client(sync_client=True) as client:
+        found = client.read_automations(
+            automations=AutomationFilter(name=AutomationFilterName(any_=[AUTOMATION])), sort=AutomationSort.CREATED_DESC
+        )
+    return [automation.id for automation in reversed(found)]

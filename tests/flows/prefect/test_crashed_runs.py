@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -15,11 +15,11 @@ import pytest
 from prefect.automations import Automation
 from prefect.events import Event, Resource
 from prefect.events.clients import get_events_client
-from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from trailhouse.flows.prefect.crashed_runs import AUTOMATION, HEARTBEAT, install_crash_guard
+from trailhouse.flows.prefect import crashed_runs
+from trailhouse.flows.prefect.crashed_runs import AUTOMATION, HEARTBEAT, find_crash_guards, install_crash_guard
 
 pytestmark = [
     pytest.mark.slow,
@@ -79,10 +79,11 @@ def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefec
 
     with ExitStack() as stack:
         stack.enter_context(temporary_settings({PREFECT_API_URL: prefect_server}))
-        with suppress(ObjectNotFound, ValueError):  # of commands that used this server before, with a longer silence
-            Automation.read(name=AUTOMATION).delete()
+        for guard in find_crash_guards():  # of commands that used this server before, with a longer silence
+            Automation.read(id=guard).delete()
         install_crash_guard(LEAST_SILENCE)
         install_crash_guard(LEAST_SILENCE)
+        assert len(find_crash_guards()) == 1
         killed, ended = start(600), start(10)
         for process, _ in (killed, ended):
             stack.enter_context(process)
@@ -103,3 +104,23 @@ def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefec
     state = read_state(killed[1])
     assert (state["type"], state["message"]) == ("CRASHED", "no heartbeat: the process or its host died")
     assert read_state(ended[1])["type"] == "COMPLETED"
+
+
+def test_workers_that_install_the_guard_at_the_same_time_leave_one(prefect_server, monkeypatch):
+    read = crashed_runs.find_crash_guards
+    asked = []
+
+    def find_none_at_first() -> list:
+        asked.append(1)
+        return [] if len(asked) in (1, 3) else read()  # each of the two workers finds none before it creates its own
+
+    with temporary_settings({PREFECT_API_URL: prefect_server}):
+        for guard in read():
+            Automation.read(id=guard).delete()
+        monkeypatch.setattr(crashed_runs, "find_crash_guards", find_none_at_first)
+        install_crash_guard()
+        (first,) = read()
+        install_crash_guard()
+        assert read() == [first]
+        Automation.read(id=first).delete()
+    assert len(asked) == 4
