@@ -11,9 +11,9 @@ with
         group by corpus_id
     ),
 
-    -- A model that was scored without a beginning of texts has no scores of first tokens. If the corpus has such
-    -- a model, the first token of every document is left out for all models, so that all are compared on the
-    -- same positions.
+    -- A model that was scored without a beginning of a text has no scores of first tokens. If the corpus has
+    -- such a model, the first token of every document is left out for all models, so that all are compared
+    -- on the same positions.
     first_counted as (
         select corpus_id, toInt32(countIf(empty(text_beginning_token_ids)) > 0) as counted_from_position
         from score_ledger
