@@ -18,7 +18,8 @@ WarehouseUrlOption = Annotated[
 SuiteArgument = Annotated[
     str,
     typer.Argument(
-        help="Suite, see `trailhouse suite list`, or its YAML file, or the output directory of a Hugging Face Trainer."
+        help="Name of a suite (see `trailhouse suite list`), its YAML file, or the output directory of a Hugging Face"
+        " Trainer."
     ),
 ]
 CorpusOption = Annotated[str, typer.Option("--corpus", help="Corpus, see `trailhouse corpus list`.")]
@@ -26,7 +27,9 @@ DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:
 DtypeOption = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [default: float32]")]
 ContextLengthOption = Annotated[
     int | None,
-    typer.Option(help="Context length in tokens. [default: that of the model's training, within its limit]"),
+    typer.Option(
+        help="Context length in tokens. [default: the suite's context_length, or the model's limit if it is smaller]"
+    ),
 ]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print the result as CSV on stdout.")]
 ParquetOption = Annotated[Path | None, typer.Option("--parquet", help="Write the result to this Parquet file.")]

@@ -61,10 +61,11 @@ class ScoringReport:
 def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
     """Score every checkpoint of a suite on a corpus. Checkpoints whose scores are in the ledger are skipped.
 
-    A damaged checkpoint is not scored; scores of it that are stored remain, and the marts leave them out. It does not
-    stop the work on other checkpoints. Raises PartialError if some checkpoints failed. If
-    all checkpoints failed with a single error, raises this error. If all failed with several errors, raises
-    AllFailedError, which names every error.
+    A damaged checkpoint is not scored, and does not stop the work on other checkpoints. Its earlier scores stay stored,
+    but the marts leave them out.
+
+    Raises PartialError if some checkpoints failed. If all checkpoints failed with the same error, raises this error. If
+    all failed with different errors, raises AllFailedError, which names every error.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)
@@ -158,7 +159,7 @@ def tokenize_for(
         try:
             has_beginning = bool(scored.text_beginning.get("text_beginning_token_ids"))
             refuse_unscored_corpus(tokenized[name], has_beginning=has_beginning)
-        except BadInputError as error:  # of the corpus, so the checkpoint's directory is not named
+        except BadInputError as error:  # this error is about the corpus, so the checkpoint's directory is not named
             unreadable.insert(0, fail_at_once(checkpoint.model_id, checkpoint.step, error))
         else:
             usable.insert(0, (checkpoint, scored))

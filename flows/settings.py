@@ -77,10 +77,12 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Tokens that each further window of a text scores; if unset, half the context"
     )
     verified_position_count: int = Field(
-        default=4, ge=0, description="Random positions of each scored checkpoint that are scored again, each alone"
+        default=4,
+        ge=0,
+        description="Number of random positions of each scored checkpoint that are scored a second time",
     )
     verified_option_count: int = Field(
-        default=1, ge=0, description="Random options of each evaluated task that are scored again, each alone"
+        default=1, ge=0, description="Number of random options of each evaluated task that are scored a second time"
     )
     warehouse_memory_gib: float | None = Field(
         default=None, gt=0, description="Memory limit of the embedded server's queries in GiB; if unset, 60 % of RAM"

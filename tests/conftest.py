@@ -55,7 +55,7 @@ def empty_address(embedded_server) -> Iterator[WarehouseAddress]:
 
 @pytest.fixture(scope="session")
 def migrated_database(embedded_server) -> str:
-    """The name of a database with the raw tables, made by the migrations once; tests copy its tables and leave it."""
+    """The name of a database whose raw tables the migrations made once. Tests copy them and do not change them."""
     address = WarehouseAddress.parse(
         embedded_server.url, "migrated", user=embedded_server.user, password=embedded_server.password
     )
@@ -96,7 +96,7 @@ def reduced_suite_directory(tmp_path_factory, worker_id) -> Path:
 
 @pytest.fixture(scope="session")
 def command_server(tmp_path_factory) -> Iterator[str]:
-    """One Prefect server for all commands that the tests wait for, as each command would start for itself."""
+    """One Prefect server for all commands that the tests wait for. Otherwise each command would start its own."""
     settings = Settings(data_directory=tmp_path_factory.mktemp("command-server"))
     set_prefect_defaults(settings)
     server = start_command_server(settings)
@@ -118,7 +118,7 @@ def workplace(tmp_path_factory, command_server) -> Iterator[Workplace]:
 
 @pytest.fixture(scope="session")
 def demo(workplace) -> dict:
-    """What the reduced demonstration reported, run once by the command, with a Prefect server of its own."""
+    """The report of the reduced demonstration. The command runs it once, with a Prefect server of its own."""
     result = Workplace(workplace.directory).run("demo", "--size", "reduced", "--json")
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)

@@ -40,8 +40,8 @@ def evaluate(
     verify: Annotated[
         int | None,
         typer.Option(
-            help="Random options of each task to score again, each alone. If a score differs, the task fails."
-            " [default: 1]"
+            help="Number of random options of each task to score a second time, each in a batch of its own. If a score"
+            " differs, the task fails. [default: 1]"
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -45,8 +45,8 @@ def score(
     verify: Annotated[
         int | None,
         typer.Option(
-            help="Random positions of each checkpoint to score again, each alone. If a score differs, the checkpoint"
-            " fails. [default: 4]"
+            help="Number of random positions of each checkpoint to score a second time, each in a batch of its own. If"
+            " a score differs, the checkpoint fails. [default: 4]"
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -30,7 +30,7 @@ def transform(
 ) -> None:
     """Derive the marts from the raw tables with `dbt build`, and test them. Unchanged marts are not derived again.
 
-    Damaged checkpoints are left out.
+    The marts leave damaged checkpoints out, unless --include-damaged is given.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)

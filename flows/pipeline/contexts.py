@@ -1,4 +1,7 @@
-"""This module chooses what each checkpoint of a suite reads at once, for scoring and for evaluation."""
+"""This module chooses the context length, the stride and the beginning of a text for each checkpoint of a suite.
+
+Scoring and evaluation use the same choice.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,15 @@ from trailhouse.models.texts.find_text_beginning import find_text_beginning_of
 from trailhouse.models.texts.text_beginning import TextBeginning
 
 Contexts = Mapping[tuple[str, int], ContextChoice]
-"""What each checkpoint reads at once, by (model_id, step)."""
+"""The choice for each checkpoint, by (model_id, step)."""
 
 
 def choose_contexts(suite: Suite, checkpoints: Sequence[Checkpoint], settings: ScoringSettings) -> Contexts:
     """Return the context length, the stride and the beginning of a text of each checkpoint. No model is loaded.
 
-    Raises UsageError if the requested context length is longer than a model can read, or too short for the stride and
-    the beginning. Raises BadInputError naming the model if its tokenizer lacks the beginning that the suite declares.
+    Raises UsageError if a model cannot read as many tokens as the requested context length, or if the stride is larger
+    than the context length without the beginning. Raises BadInputError naming the model if its tokenizer lacks the
+    token that the suite declares as the beginning.
     """
     declared = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
     choices: dict[tuple[str, str, TextBeginning], ContextChoice] = {}

@@ -1,7 +1,7 @@
 """This module finds the suite that a user names.
 
-Suites are looked for in the user's own declarations first, then in the declarations of Trailhouse. A directory stands
-for the run of the Trainer in it.
+Suites are looked for in the user's own declarations first, then in the declarations of Trailhouse. The user may also
+name the directory of a run of the Hugging Face Trainer.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def suite_directories(settings: Settings) -> list[Path]:
 def find_declared_suite(name: str, settings: Settings) -> Suite:
     """Return the suite that a user names: by its name, by its YAML file, or by the directory of a run of the Trainer.
 
-    A name that is declared stands for the declared suite, even if there is a directory of this name.
+    If a suite is declared under the name, this suite is returned, even if there is a directory of this name.
 
-    Raises UsageError, which lists the known suites, if there is none. Raises BadInputError if the file is no
-    declaration or the directory is no run of the Trainer.
+    Raises UsageError, which lists the known suites, if there is no suite of this name. Raises BadInputError if the file
+    is no declaration or the directory is no run of the Trainer.
     """
     if Path(name).is_dir():
         declared = [suite.suite_id for suite in list_suites(suite_directories(settings))]
@@ -43,10 +43,10 @@ def read_run_as_suite(directory: Path, declared: Sequence[str]) -> Suite:
 
     ``declared`` are the names of the declared suites.
 
-    Raises UsageError if the directory has the name of one of these. Raises BadInputError if it is no run of the
+    Raises UsageError if the directory has the name of a declared suite. Raises BadInputError if it is no run of the
     Trainer.
     """
-    # transformers takes seconds to load, and most suites are found by their names
+    # Imported here because transformers takes seconds to load, and most suites are found by their names
     from trailhouse.models.checkpoints.trainer_run import declare_trainer_run, read_trainer_run
     from trailhouse.models.scoring.context_window import find_context_length
     from trailhouse.models.scoring.scoring_settings import ScoringSettings

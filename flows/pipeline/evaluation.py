@@ -56,7 +56,7 @@ class TaskEvaluation:
     settings: ScoringSettings
     contexts: Contexts
     verified_count: int
-    """Number of options of each task that are scored again, alone."""
+    """Number of options of each task that are scored a second time, each in a batch of its own."""
     verification: Verification = field(default_factory=Verification)
     encoder: TaskEncoder = field(default_factory=TaskEncoder)
     wording: Wording = WORDING

@@ -73,7 +73,7 @@ class KindOfWork(Protocol[UnitT]):
 
     @property
     def verification(self) -> Verification:
-        """How many scores of the run were computed again, alone, and how far they differed."""
+        """How many scores of the run were computed a second time, and how far they differed."""
 
     @property
     def batch_policy(self) -> str:

@@ -50,7 +50,7 @@ class PipelineSteps:
         self.holds_two_models = True
         """Becomes False when the memory turns out to be too small for two models."""
         self.is_run_recorded = False
-        """Becomes True when the first model of the run begins to run, see ``run_record``."""
+        """Becomes True when the first model of the run begins to run; see ``run_record``."""
 
     @contextmanager
     def closing(self) -> Iterator[None]:

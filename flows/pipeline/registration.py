@@ -33,7 +33,7 @@ SOUND = "ok"
 
 @dataclass(frozen=True)
 class DamagedCheckpoint:
-    """A checkpoint that must not be used, although it can be read, and a description of its damage."""
+    """A checkpoint that can be read but must not be used, and a description of its damage."""
 
     checkpoint: Checkpoint
     damage: str
@@ -47,7 +47,7 @@ class FoundCheckpoints:
     damaged: list[DamagedCheckpoint] = field(default_factory=list)
     """Checkpoints that the suite's declaration names under known damage, or that have the weights of a later step."""
     failed: list[CheckpointOutcome] = field(default_factory=list)
-    """Outcomes of the checkpoints that cannot be used, without those of known damage."""
+    """Outcomes of the checkpoints that cannot be used. Checkpoints with known damage are not among them."""
     sources: dict[str, CheckpointSource] = field(default_factory=dict)
     """The source of a model's checkpoints, by model_id."""
     listings: dict[str, Listing] = field(default_factory=dict)
@@ -88,9 +88,10 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
 
 
 def sort_checkpoints(found: FoundCheckpoints, model: ModelDeclaration, checkpoints: Sequence[Checkpoint]) -> None:
-    """Add the checkpoints of a model to ``found``: the usable ones, the damaged ones, and the outcomes of the refused.
+    """Add the usable and the damaged checkpoints of a model to ``found``.
 
-    A checkpoint of known damage is not compared with others, so it does not make an earlier checkpoint damaged.
+    A checkpoint with the weights of a later step is refused: it is damaged, and its outcome is a failure. Checkpoints
+    with known damage are not compared with others, so they do not make an earlier checkpoint damaged.
     """
     sound: list[Checkpoint] = []
     for checkpoint in checkpoints:
@@ -108,7 +109,7 @@ def sort_checkpoints(found: FoundCheckpoints, model: ModelDeclaration, checkpoin
         error = BadInputError(
             f"{checkpoint.location}: has the same weights as step {later_step}, which is later; name the wrong step"
             " under known_damage in the suite's declaration",
-            "find out which step the weights belong to; without a named step, the latest counts as right",
+            "find out which step the weights belong to; until a step is named, the latest step counts as right",
         )
         found.damaged.append(DamagedCheckpoint(checkpoint, f"the same weights as step {later_step}"))
         found.failed.append(fail_at_once(checkpoint.model_id, checkpoint.step, error))
@@ -163,12 +164,13 @@ def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
 def register_suite(client: Client, suite: Suite, found: FoundCheckpoints) -> dict[str, int]:
     """Write a suite, its models and its checkpoints to raw_suite, raw_model and raw_checkpoint.
 
-    Damaged checkpoints are written with their damage, also those of earlier runs that were not found now. A model
-    whose checkpoints are all damaged is not written. Returns the vocabulary size of each model, by model_id.
+    The damage of a checkpoint is its audit status. It is also written for damaged checkpoints that an earlier run
+    registered and that are not found any more. A model whose checkpoints are all damaged is not written. Returns the
+    vocabulary size of each model, by model_id.
 
     Raises UsageError if the warehouse lacks a migration. Raises BadInputError if a model's config.json describes no
     causal language model, or if the suite was read from a directory and the warehouse holds another suite of this name.
-    Nothing is written then.
+    In these cases, nothing is written.
     """
     require_schema(client)
     refuse_other_origin(client, suite)
@@ -195,7 +197,7 @@ def register_suite(client: Client, suite: Suite, found: FoundCheckpoints) -> dic
 
 
 def refuse_other_origin(client: Client, suite: Suite) -> None:
-    """Raise BadInputError if a suite was read from a directory, and the stored suite of its name is from elsewhere."""
+    """Raise BadInputError if a suite was read from a directory, and the stored suite of its name was not read there."""
     origin = find_origin(suite.declaration)
     if origin is None:
         return

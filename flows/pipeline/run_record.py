@@ -24,7 +24,7 @@ UnitT = TypeVar("UnitT")
 
 
 def record_begin(pipeline: Pipeline[UnitT], outcome: CheckpointOutcome) -> None:
-    """Record a run without an end, unless this was done before. ``outcome`` is that of the first checkpoint.
+    """Record a run that has no end yet, unless it is recorded already. ``outcome`` is that of the first checkpoint.
 
     Only the thread that holds the lock ``running`` of the pipeline may call this function.
     """
@@ -35,7 +35,7 @@ def record_begin(pipeline: Pipeline[UnitT], outcome: CheckpointOutcome) -> None:
 
 
 def record_end(pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome]) -> None:
-    """Record the end of a run with what it did. ``outcomes`` holds the outcomes of all checkpoints."""
+    """Record the end of a run and its results, if its beginning is recorded. ``outcomes`` holds all outcomes."""
     if pipeline.steps.is_run_recorded:
         write_run(pipeline, outcomes, finished_at=datetime.now(UTC))
 

@@ -42,7 +42,7 @@ class CorpusScoring:
     settings: ScoringSettings
     contexts: Contexts
     verified_count: int
-    """Number of positions of each checkpoint that are scored again, alone."""
+    """Number of positions of each checkpoint that are scored a second time, each in a batch of its own."""
     verification: Verification = field(default_factory=Verification)
     wording: Wording = WORDING
     batch_policy: str = BATCH_POLICY

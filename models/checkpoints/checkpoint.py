@@ -51,7 +51,7 @@ class Checkpoint:
     weight_files: tuple[WeightFile, ...] = ()
     is_pickled: bool = False
     tokenizer_files: TokenizerFiles | None = None
-    """The tokenizer if it does not lie in ``directory``, or if the suite states its rules; otherwise None."""
+    """The tokenizer and its rules; None for the tokenizer in ``directory`` without declared rules."""
 
     @property
     def is_remote(self) -> bool:
@@ -80,10 +80,10 @@ def read_checkpoint(
 ) -> Checkpoint:
     """Return the checkpoint in a directory, after checking and hashing its files.
 
-    ``progress`` is called with the number of bytes hashed since its last call. If the suite declares a tokenizer,
-    ``tokenizer_directory`` holds it.
+    ``progress`` is called with the number of bytes hashed since its last call. ``tokenizer_directory`` holds the
+    tokenizer that the suite declares; it is None if the suite declares none.
 
-    Raises BadInputError if weights, config.json or tokenizer are missing or damaged.
+    Raises BadInputError if weights, config.json or tokenizer are missing or cannot be read.
     """
     hash_cache = hash_cache or HashCache()
     config = directory / "config.json"
@@ -115,8 +115,8 @@ def read_checkpoint(
 def _find_tokenizer(model: ModelDeclaration, directory: Path) -> Path:
     """Return the directory with a checkpoint's tokenizer.
 
-    It is the checkpoint's directory, unless only the folder of all checkpoints holds a tokenizer. The Hugging Face
-    Trainer leaves it there if it was not told of the tokenizer.
+    It is the checkpoint's directory, unless only the folder that holds the checkpoints has a tokenizer. The Hugging
+    Face Trainer saves no tokenizer beside the weights if it was not given one, and users then save it in the folder.
     """
     folder = Path(model.location)
     is_in_folder = directory.parent == folder and not has_tokenizer(directory) and has_tokenizer(folder)

@@ -96,7 +96,7 @@ def _check_repository(repository: str) -> str:
 def names_hub_revision(tokenizer: str) -> bool:
     """Return whether the field ``tokenizer`` names a revision of a hub repository, and not a directory.
 
-    A path with an @ in it is a directory if it begins with a slash, a dot or a tilde.
+    A text with an @ names a revision, unless it begins with a slash, a dot or a tilde.
     """
     return "@" in tokenizer and not tokenizer.startswith(("/", ".", "~"))
 
@@ -192,8 +192,8 @@ class ManifestModel(ExistingModel):
 class SuiteFields(Declaration):
     """The fields that every suite has.
 
-    If a model in ``models`` lacks a field, the model gets the field from ``shared``. Known damage is added up: a model
-    has its own and that of ``shared``.
+    If a model in ``models`` lacks a field, the model gets the field from ``shared``. A model has its own known damage
+    and that of ``shared``.
     """
 
     suite: Name
@@ -285,8 +285,5 @@ class SuiteFile(RootModel[Annotated[MiniatureSuite | ExistingSuite, Field(discri
 
 
 def parse_suite_file(path: Path, text: str) -> MiniatureSuite | ExistingSuite:
-    """Return the suite that the text of a YAML file declares. Raises the errors of ``parse_declaration``.
-
-    A model has the known damage that it declares itself, and the known damage of ``shared``.
-    """
+    """Return the suite that the text of a YAML file declares. Raises the errors of ``parse_declaration``."""
     return parse_declaration(path, text, SuiteFile, heirs="models", shared="shared", added=("known_damage",)).root

@@ -1,7 +1,7 @@
-"""This module declares a suite for a run of the Hugging Face Trainer, from what the Trainer saved.
+"""This module declares a suite for a run of the Hugging Face Trainer.
 
-The run's directory holds ``checkpoint-N/`` with weights and ``trainer_state.json``. From there come the planned steps
-and the number of tokens per step.
+The run's directory holds ``checkpoint-N/`` with weights and ``trainer_state.json``. This file states the planned steps,
+and the number of tokens per step is computed from it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STATE_NAME = "trainer_state.json"
 MAXIMUM_STATE_BYTES = 256 << 20
 CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{1,18})")
 ORIGIN = "# Read from the directory"
-"""Beginning of the first line of a declaration that was made from a directory. The directory's path follows."""
+"""Prefix of the first line of a declaration that was made from a directory. The directory's path follows it."""
 DECLARATION_HINT = "declare the run in a suite, see docs/suites.md"
 
 
@@ -71,7 +71,8 @@ def read_trainer_run(directory: Path) -> TrainerRun:
 def declare_trainer_run(run: TrainerRun, context_length: int) -> Suite:
     """Return a suite with one model, the run. Suite and model have the name of the run's directory.
 
-    ``context_length`` is the sequence length in training, in tokens.
+    ``context_length`` is the sequence length in training, in tokens. Raises BadInputError if the directory's name has
+    no letter or digit.
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", run.directory.name).lstrip("._-")
     if not NAME_PATTERN.fullmatch(name):
@@ -135,7 +136,10 @@ def _read_state(checkpoint: Path) -> TrainerState:
 
 
 def _count_tokens_by_flops(checkpoint: Path, config: PretrainedConfig, flops: float) -> int:
-    """Return the number of tokens for which the Trainer counts so many FLOPs."""
+    """Return the number of training tokens for which the Trainer counts ``flops``.
+
+    Raises BadInputError if the FLOPs are not those of a whole number of tokens, or if the parameters were sharded.
+    """
     network = build_network(config, checkpoint)
     tokens = flops / (6 * network.num_parameters(exclude_embeddings=True))
     # A process that holds only a part of the parameters counts the FLOPs of this part.

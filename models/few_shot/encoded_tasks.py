@@ -28,7 +28,7 @@ class TaskEncoder:
     ) -> EncodedTask:
         """Return a task as token ids, encoded with a tokenizer.
 
-        ``beginning`` holds the tokens that stand before every prompt.
+        ``beginning`` holds the token ids of the beginning of a text, which stands before every prompt.
 
         Raises the errors of ``load_tokenizer`` and of ``encode_task``.
         """

@@ -7,7 +7,7 @@ to the option, because nearly all tokenizers join it to the next word::
     prompt + option      "Q: why?\nA:" + " yes"
     tokens               Q : Ġwhy ? Ċ A : | Ġyes
 
-The beginning of a text, such as the token BOS, stands before every prompt and stays there if the prompt is cut.
+The beginning of a text, such as the token BOS, stands before every prompt. It is kept if the prompt is cut.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class EncodedItem:
     exemplar_count: int
     """Number of exemplars in the prompt."""
     truncated_token_count: int
-    """Number of tokens that were cut from the beginning of the prompt."""
+    """Number of first tokens of the prompt that were cut off."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,13 @@ def encode_task(
 ) -> EncodedTask:
     """Write the prompts of a task's items, and return the task as token ids.
 
-    ``beginning`` holds the tokens that stand before every prompt, and before every option without its prompt. If there
-    are none, the start token stands before options without a prompt, because an option needs some context.
+    ``beginning`` holds the token ids of the beginning of a text. They stand before every prompt, and before every
+    option without its prompt. If there are none, the start token stands before an option without its prompt, because
+    the option needs some context.
 
     The beginning, the prompt and the longest option of an item must together fit the context length. If they are too
-    long, exemplars are removed from the prompt, beginning with the first exemplar. If they are still too long, the
-    first tokens of the prompt are cut off. All options of an item have the same prompt.
+    long, exemplars are removed from the prompt, the first exemplar first. If they are still too long, the first tokens
+    of the prompt are cut off. All options of an item have the same prompt.
 
     Raises UsageError if the task has too few items for the exemplars. Raises BadInputError naming the task and item if
     an option does not fit the context length, if the tokenizer leaves no token of an option, if two options with
@@ -216,12 +217,12 @@ def _encode_drafts(
 def _build_option(
     context: Tokens, text: Tokens, ending: Tokens, unscored: _UnscoredTokens, location: str
 ) -> EncodedOption:
-    """Return an encoded option. If the prompt is empty, the start token precedes an option without a beginning.
+    """Return an encoded option. If there is neither a prompt nor a beginning, the start token precedes the option.
 
     ``context`` holds the tokens of the prompt, ``text`` the tokens of the prompt with the option, and ``ending`` the
     tokens of the option alone. ``location`` names the task and the item in the error.
 
-    Raises BadInputError if nothing precedes the option: no prompt, no beginning of a text and no start token.
+    Raises BadInputError if there is no prompt, no beginning of a text and no start token.
     """
     start = unscored.without_prompt
     unconditional = None if len(start) == 0 or len(ending) == 0 else np.concatenate([start, ending])
@@ -252,7 +253,8 @@ def _find_first_target(context: Tokens, text: Tokens) -> int:
 def _truncate(item: EncodedItem, excess: int, beginning_length: int, task: Task, item_id: int) -> EncodedItem:
     """Return the item after cutting the first ``excess`` tokens of its prompt.
 
-    The beginning of a text, ``beginning_length`` tokens, stays. If it is empty, one token of the prompt must be left.
+    The beginning of a text has ``beginning_length`` tokens and is kept. If it is empty, at least one token of the
+    prompt must be left. Raises BadInputError if an option does not fit.
     """
     if excess == 0:
         return item

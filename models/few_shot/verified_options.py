@@ -1,4 +1,4 @@
-"""This module scores random options of a task again, each alone."""
+"""This module scores random options of a task a second time, each in a batch of its own."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def verify_options(
     drawn: npt.NDArray[np.int64],
     verification: Verification,
 ) -> None:
-    """Score the options of the rows with the indices ``drawn`` again, and compare them with ``scores``.
+    """Score the options of the rows with the indices ``drawn`` a second time, and compare the results with ``scores``.
 
-    ``scores`` is what ``Evaluator.score`` returned for the task. Raises BadInputError naming item and option if the
-    score of an option after its prompt differs from the score alone.
+    ``scores`` is what ``Evaluator.score`` returned for the task. The unconditional scores are not compared. Raises
+    BadInputError naming item and option if the two scores of an option differ.
     """
     options = [option for item in encoded.items for option in item.options]
     for index in drawn:

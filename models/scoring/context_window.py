@@ -37,12 +37,12 @@ TYPES_WITH_POSITIONS_AFTER_PADDING = (
 
 @dataclass(frozen=True)
 class ContextChoice:
-    """What one checkpoint reads at once: the context length and the stride, in tokens, and the beginning of a text."""
+    """The context length and the stride of one checkpoint, in tokens, and its beginning of a text."""
 
     context_length: int
     stride: int
     beginning: TextBeginning
-    """What the model reads before every text. It takes places of the context length."""
+    """What the model reads before every text. The context length includes it."""
     key_settings: ScoringSettings
     """The settings that are part of the score key.
 
@@ -51,13 +51,13 @@ class ContextChoice:
     """
 
     own_length: int
-    """The number of tokens that the model reads at once if nobody states a context length."""
+    """The number of tokens that the model reads at once if neither the user nor the suite states a context length."""
 
     @property
     def evaluation_key_settings(self) -> ScoringSettings:
         """The settings that are part of the evaluation key. The context length is None if it is the model's own.
 
-        Older versions evaluated every model with its own context length. So the keys that they made stay valid.
+        Older versions evaluated every model with its own context length, so the keys that they made stay valid.
         """
         is_own = self.context_length == self.own_length
         return replace(self.key_settings, context_length=None if is_own else self.context_length)
@@ -84,8 +84,8 @@ def choose_context(
     If the model can read only fewer tokens at once, the default is the number of tokens that it can read. The default
     stride is half the context length.
 
-    Raises UsageError if the model cannot read as many tokens as the settings ask for, or if the context length has
-    fewer places for the tokens of a text than the stride.
+    Raises UsageError if the model cannot read as many tokens as the settings ask for. Also raises the errors of
+    ``find_stride``.
     """
     config = read_config(checkpoint)
     settings = replace(settings, text_beginning_token_ids=beginning.token_ids)
@@ -157,15 +157,15 @@ def _find_key_default(config: PretrainedConfig) -> int:
 def find_stride(context_length: int, settings: ScoringSettings) -> int:
     """Return the stride that the settings ask for, or else half the context length.
 
-    Raises UsageError if the stride is larger than the number of places that the beginning of a text leaves in the
-    context, because the windows would skip positions.
+    Raises UsageError if the context length leaves no token for a text after its beginning. Raises UsageError if the
+    stride is larger than the context length without the beginning, because the windows would skip positions.
     """
     stride = settings.stride or halve(context_length)
     beginning_length = len(settings.text_beginning_token_ids)
     place_count = context_length - beginning_length
     if place_count < 1:
         raise UsageError(
-            f"a context of {context_length} tokens has no place for a text after its beginning of {beginning_length}",
+            f"a context of {context_length} tokens is too short for a text and its beginning of {beginning_length}",
             f"use a context length of at least {beginning_length + 1}",
         )
     if stride > place_count:

@@ -1,8 +1,8 @@
 """This module finds models whose rotary frequencies depend on the length of the sequence that they read.
 
 With rope type ``longrope`` (Phi-3, Phi-MoE), a model uses other frequencies for all positions if the sequence has more
-than ``original_max_position_embeddings`` tokens. Texts of one batch are padded to one length, so texts on both sides of
-this number must not share a batch.
+than ``original_max_position_embeddings`` tokens. This number is called the switch length. The texts of a batch are
+padded to one length, so texts of at most this number of tokens and longer texts must not share a batch.
 
 The other rope types of transformers do not depend on the length: ``linear``, ``yarn`` and ``llama3`` are fixed when the
 model is loaded, and ``dynamic`` changes only beyond ``max_position_embeddings``, which no window exceeds.
@@ -16,7 +16,7 @@ SWITCHING_TYPE = "longrope"
 
 
 def find_switch_length(config: PretrainedConfig) -> int | None:
-    """Return the largest number of tokens that a model reads with its frequencies for short texts.
+    """Return the switch length: the largest number of tokens that a model reads with its frequencies for short texts.
 
     Returns None if the model's frequencies do not depend on the number of tokens.
     """

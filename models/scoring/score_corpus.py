@@ -1,6 +1,6 @@
 """This module scores a corpus with one checkpoint. Each token of a document gets a log-probability.
 
-The first token of a document has one only if the model reads a beginning before every text.
+The first token of a document gets one only if the model reads a beginning before every text.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def score_corpus(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the scores of a corpus in order of document and position, at most about a million rows at a time.
 
-    Every position of a document except position 0 is scored exactly once. Position 0 is scored, too, if the settings
-    state a beginning of texts, which the model then reads before every window. ``plan_windows`` explains how much
+    Every position of a document except position 0 is scored exactly once. If the settings state the beginning of a
+    text, the model reads it before every window, and position 0 is scored, too. ``plan_windows`` explains how much
     context each position has. A log-probability is the float32 log-softmax of float32 logits, in nats, rounded
     according to the settings. ``progress`` is called with the number of positions scored since its last call.
 
@@ -128,7 +128,7 @@ def _inspect(
 ) -> ForwardPass:
     """Find a model's body and head by running the model on the first tokens of the longest document.
 
-    Raises BadInputError if the corpus or the beginning has token ids that the model does not have.
+    Raises BadInputError if the corpus or the beginning of a text has token ids that the model does not have.
     """
     embedding = model.get_input_embeddings()
     assert isinstance(embedding.weight, torch.Tensor)

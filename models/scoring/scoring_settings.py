@@ -29,7 +29,7 @@ class ScoringSettings:
     stride: int | None = None
     """Number of positions that each window except the first predicts; None for half the context length."""
     text_beginning_token_ids: tuple[int, ...] = ()
-    """Tokens that the model reads before every text. They are part of the context and have no scores."""
+    """Ids of the tokens that the model reads before every text. They count in the context length and have no scores."""
     quanta_per_nat: int = 10_000
     """Rounding of stored log-probabilities: 10000 for 1e-4 nats, 1000 for 1e-3 nats, 0 for no rounding."""
     with_entropy: bool = False
@@ -62,8 +62,8 @@ class ScoringSettings:
         With equal records, the same checkpoint gets the same scores on the same corpus. The device and the batch size
         are left out, because in float32 they change a score by less than the rounding of the stored score does.
 
-        The beginning of a text and the compilation are in the record only if they differ from what was always done
-        before these settings existed. So older keys stay valid.
+        The beginning of a text and the compilation are in the record only if they differ from what was done before
+        these settings existed. So older keys stay valid.
         """
         record: SettingsRecord = {
             "scoring_method": SCORING_METHOD,

@@ -1,7 +1,8 @@
 """This module scores random targets a second time, each alone, and compares the results with the scores of the batches.
 
-A target that is scored alone is read by ``model(input_ids).logits``: one sequence without padding, shared prefixes,
-windows of other targets, chunks of the vocabulary or caches. The log-softmax is computed in float64.
+A target is a position of a corpus or an option of a task. Alone means: the target is scored with
+``model(input_ids).logits`` on one sequence, without padding, shared prefixes, windows of other targets, chunks of the
+vocabulary or caches. The log-softmax is computed in float64.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ DOUBLING_NATS = 8.0
 
 @dataclass
 class Verification:
-    """How many targets of a run were scored again, and the largest difference. Several threads may add to it."""
+    """How many targets of a run were scored twice, and the largest difference. Several threads may add to it."""
 
     target_count: int = 0
     largest_difference_nats: float | None = None
@@ -80,8 +81,8 @@ def score_alone(model: PreTrainedModel, token_ids: npt.NDArray[np.int32], first_
 
 
 def make_generator(key: str) -> np.random.Generator:
-    """Return the generator that draws the targets to score again. ``key`` is a score key or an evaluation key.
+    """Return the generator that draws the targets to verify. ``key`` is a score key or an evaluation key.
 
-    The same work draws the same targets again, and other work draws others.
+    Equal keys draw the same targets.
     """
     return np.random.default_rng(int(key, 16))

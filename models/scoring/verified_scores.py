@@ -1,4 +1,4 @@
-"""This module scores random positions of a corpus again while the scores of the corpus are passed on."""
+"""This module scores random positions of a corpus a second time and compares the two scores of each position."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def verify_scores(
     drawn: npt.NDArray[np.int64],
     verification: Verification,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of ``score_corpus``, and score the rows with the indices ``drawn`` again.
+    """Yield the batches of ``score_corpus`` after scoring the rows with the indices ``drawn`` a second time.
 
-    Raises BadInputError naming document and position if a score differs from the score alone. The batch with this
-    score is not yielded.
+    Raises BadInputError naming document and position if the two scores of a position differ. The batch with this
+    position is not yielded.
     """
     first_row = 0
     for batch in batches:
@@ -58,8 +58,8 @@ def score_position_alone(
 ) -> float:
     """Return the log-probability of one position of a document in nats, from a sequence that ends with this position.
 
-    The model reads the tokens that ``plan_windows`` gives the position, and none after it. The rotary frequencies of
-    some models depend on how long the window is. Such a model reads the whole window.
+    The model reads the tokens of the window that predicts the position, up to the position. A model whose rotary
+    frequencies depend on the length of the sequence reads the whole window.
     """
     context_length = find_context_length(model.config, settings)
     beginning = np.asarray(settings.text_beginning_token_ids, np.int32)

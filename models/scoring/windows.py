@@ -20,7 +20,7 @@ class Window(NamedTuple):
     first_target: int
     end: int
     beginning_length: int = 0
-    """Number of tokens of the beginning, which stands before the tokens of the document."""
+    """Number of tokens of the beginning of a text, which stands before the tokens of the document."""
 
     @property
     def input_length(self) -> int:
@@ -38,11 +38,11 @@ def plan_windows(
 ) -> Iterator[Window]:
     """Yield the windows of a document in order. Together they predict every position except 0 exactly once.
 
-    If the beginning of a text has tokens, it stands before every window and takes ``beginning_length`` places of the
-    context length. Then position 0 is predicted, too.
+    The beginning of a text stands before every window and has ``beginning_length`` tokens. If it has any, position 0 is
+    predicted, too.
 
-    Let C be the number of places for the document's tokens, and S the stride. The first window predicts the positions
-    up to C. Each further window predicts the next S positions. With C = 4 and S = 2, and without a beginning::
+    Let C be the context length without the beginning, and S the stride. The first window predicts the positions up to
+    C. Each further window predicts the next S positions. With C = 4, S = 2 and no beginning::
 
         position   0  1  2  3  4  5  6  7  8
         window 1   r  rp rp rp p                     r: read
@@ -94,7 +94,7 @@ def group_windows(
 
 
 def are_separated(longest: int, length: int, switch_length: int | None) -> bool:
-    """Return whether texts of ``longest`` and of ``length`` tokens lie on the two sides of ``switch_length``."""
+    """Return whether a text of ``longest`` tokens is longer than ``switch_length`` and one of ``length`` is not."""
     return switch_length is not None and length <= switch_length < longest
 
 

@@ -12,14 +12,14 @@ from trailhouse.models.texts.tokenizer import TokenizerFiles, hash_tokenizer_fil
 from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.models.texts.untrusted_tokenizers import encode_texts, encode_with_special_tokens
 
-# An ordinary text. The tokens that the tokenizer puts before it do not depend on the text.
+# Any text serves, because the tokens that a tokenizer puts before a text do not depend on the text
 PROBE_TEXT = "The cat's 12 toys\nare here."
 # Cache of beginnings by the SHA-256 of the tokenizer's files, the rules that the suite asks for, and the kind
 _beginning_of_files: dict[tuple[str, TokenizerRules | None, TextBeginningKind], TextBeginning] = {}
 
 
 def find_text_beginning(tokenizer: PreTrainedTokenizerBase, kind: TextBeginningKind) -> TextBeginning:
-    """Return the beginning of this kind under a tokenizer.
+    """Return the beginning of a text of this kind under a tokenizer.
 
     If the kind is ``tokenizer``, the beginning consists of the tokens that the tokenizer puts before a text when it
     adds special tokens. Tokens that it puts after a text are left out.
@@ -35,7 +35,7 @@ def find_text_beginning(tokenizer: PreTrainedTokenizerBase, kind: TextBeginningK
 
 
 def find_text_beginning_of(files: TokenizerFiles, kind: TextBeginningKind) -> TextBeginning:
-    """Return the beginning of this kind under a checkpoint's tokenizer.
+    """Return the beginning of a text of this kind under a checkpoint's tokenizer.
 
     Tokenizers with equal files are loaded only once. Raises the errors of ``load_tokenizer`` and
     ``find_text_beginning``, which name the directory.

@@ -1,7 +1,8 @@
 """This module compares a tokenizer as transformers loads it with the rules that its tokenizer.json states.
 
 For some classes, such as those of Gemma, Qwen2 and CodeGen, transformers reads only the vocabulary from tokenizer.json.
-It replaces the normalizer and the pre-tokenizer by those of the class, and so may encode a text as other tokens.
+It uses the normalizer and the pre-tokenizer of the class instead of those in the file. The two may encode a text as
+different tokens.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def load_with_file_rules(directory: Path) -> PreTrainedTokenizerBase:
 
 
 def refuse_different_rules(tokenizer: PreTrainedTokenizerBase, directory: Path, rules: TokenizerRules | None) -> None:
-    """Compare how ``tokenizer`` and the tokenizer.json in ``directory`` encode ``PROBE_TEXTS``.
+    """Refuse a tokenizer that encodes ``PROBE_TEXTS`` otherwise than the tokenizer.json in ``directory``.
 
     Nothing is compared if there is no tokenizer.json, or if ``rules`` says that the rules of transformers count.
 
@@ -69,7 +70,7 @@ def refuse_different_rules(tokenizer: PreTrainedTokenizerBase, directory: Path, 
                 f"{directory}: {type(tokenizer).__name__} of transformers {version('transformers')} and tokenizer.json"
                 f" encode {text!r} differently, first at token {position}:"
                 f" {_name_token(tokenizer, left, position)} and {_name_token(of_file, right, position)}",
-                "write into the suite by which of them the models were trained: `tokenizer_rules: transformers` or"
+                "state in the suite which of the two encoded the training texts: `tokenizer_rules: transformers` or"
                 " `tokenizer_rules: file`"
                 if rules is None
                 else "remove from tokenizer_config.json what changes the rules, such as fix_mistral_regex",

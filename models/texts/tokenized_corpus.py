@@ -31,7 +31,7 @@ class TokenizedCorpus:
 
     @property
     def position_count(self) -> int:
-        """The number of scored positions if nothing stands before a text. Then no document's first token is scored."""
+        """The number of scored positions if there is no beginning of a text, so that first tokens are not scored."""
         return sum(max(0, len(tokens) - 1) for tokens in self.token_ids)
 
     @property
@@ -60,7 +60,7 @@ def describe_unknown_text(corpus: TokenizedCorpus, byte_count: int) -> str | Non
 def refuse_unscored_corpus(corpus: TokenizedCorpus, *, has_beginning: bool) -> None:
     """Raise BadInputError if no position of a corpus is scored, because no document has more than one token.
 
-    ``has_beginning`` is True if tokens stand before every text. Then the first token of a document is scored, too.
+    ``has_beginning`` is True if the beginning of a text has tokens. Then the first token of a document is scored, too.
     """
     if corpus.position_count == 0 and not has_beginning:
         raise BadInputError(

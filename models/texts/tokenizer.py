@@ -72,7 +72,8 @@ def load_tokenizer(directory: Path, rules: TokenizerRules | None = None) -> PreT
     """Return the tokenizer in a directory; nothing is downloaded, and no remote code is run.
 
     Truncation, padding and dropout that are stored with the tokenizer are switched off. ``rules`` says whether the
-    rules of the tokenizer's class in transformers or those of tokenizer.json count. If it is None, the two must agree.
+    tokenizer encodes by the rules of its class in transformers or by those of tokenizer.json. If it is None, the two
+    must agree.
 
     Raises BadInputError if the directory has no tokenizer, if the tokenizer does not load or is not trusted, or if
     ``rules`` is None and transformers does not follow tokenizer.json.

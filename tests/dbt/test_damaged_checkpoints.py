@@ -15,7 +15,7 @@ DESCRIBES_CHECKPOINTS = ("dim_checkpoint", "fct_trend_caveat")
 
 
 def make_series(steps: list[int]) -> dict[tuple[int, int], dict[int, float]]:
-    """Series of forty tokens that fall; those of damaged steps have the scores of step 500."""
+    """Return falling series of forty tokens, in which damaged steps have the scores of step 500."""
     levels = np.random.default_rng(3).uniform(0.5, 6, 40)
     return {
         (token // 20, 1 + token % 20): {
@@ -50,7 +50,7 @@ def mark(warehouse, status: str) -> None:
 
 
 def read_steps(warehouse) -> list[list[int]]:
-    """Return the steps in the marts of perplexities and of imported results, and those of the options."""
+    """Return the steps that have perplexities, those that have imported results, and those that have option scores."""
     relations = ("fct_validation_perplexity_by_checkpoint", "fct_eval_metric_by_checkpoint", "stg_tasks__option_score")
     return [
         [step for (step,) in warehouse.rows(f"select distinct step from {relation} order by step")]
@@ -60,7 +60,7 @@ def read_steps(warehouse) -> list[list[int]]:
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """Marts of a model whose sound checkpoints alone have scores; returns the warehouse and what the marts held."""
+    """Marts of a model of which only the sound checkpoints have scores: the warehouse, and the rows of the marts."""
     warehouse.add_corpus("books", dict.fromkeys(range(2), 21))
     warehouse.add_model("s/a", STEPS, planned_steps=600)
     warehouse.insert("raw_task", task_id="t", task_sha256="a" * 64)

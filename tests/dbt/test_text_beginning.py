@@ -9,7 +9,7 @@ import pytest
 
 STEPS = [0, 10, 20]
 LENGTH = 5
-# Model, and the token that stands before every text at each step, in the order in which the checkpoints were scored
+# By model and step, the token that stands before every text. The steps are in the order in which they were scored.
 SCORED = {
     "s/plain": {0: None, 10: None, 20: None},
     "s/begun": {0: None, 10: 1, 20: 1},
@@ -121,7 +121,7 @@ def add_evaluation(warehouse, model_id: str, step: int, task_id: str, number: in
 
 
 def test_evaluations_with_another_beginning_than_the_latest_are_left_out_and_counted(built):
-    """Imported scores, whose beginning is unknown, are of tasks of their own and stay."""
+    """Imported scores have an unknown beginning. They belong to tasks of their own and are not left out."""
     for task_id in ("own", "imported"):
         built.insert("raw_task", task_id=task_id, parent_task_id=task_id, task_sha256="b" * 64)
     begun = {"text_beginning_kind": "tokenizer", "text_beginning_token_ids": [1], "text_beginning_text": "<s>"}

@@ -41,14 +41,14 @@ def suite(make_tiny_suite, trailhouse, tmp_path):
 
 
 def declare(suite, text_beginning: str) -> None:
-    """Write what stands before every text into the declaration of a suite."""
+    """Set text_beginning in the declaration of a suite."""
     lines = [line for line in suite.declaration.read_text().splitlines() if "text_beginning" not in line]
     lines.insert(lines.index("shared:") + 1, f"  text_beginning: {text_beginning}")
     suite.declaration.write_text("\n".join(lines) + "\n")
 
 
 def score_by_hand(directory, beginning: list[int]) -> list[float]:
-    """Each token from a pass of its own over the beginning and what its window of 32 tokens holds to the left of it."""
+    """Return each token's log-probability, from a forward pass over the beginning and its window of 32 tokens."""
     token_ids = AutoTokenizer.from_pretrained(directory)(TEXT, add_special_tokens=False)["input_ids"]
     model, place_count = AutoModelForCausalLM.from_pretrained(directory), 32 - len(beginning)
     expected = []
@@ -83,7 +83,7 @@ def test_every_token_is_scored_after_what_the_tokenizer_puts_before_a_text(suite
     assert (kind, list(token_ids), text, score_count) == ("tokenizer", [0], TOKEN, len(expected))
     assert json.loads(settings)["text_beginning_token_ids"] == [0]
     assert score(trailhouse, suite) == 0
-    declare(suite, "bos")  # the same token has the same key
+    declare(suite, "bos")  # BOS is the same token, so the key is the same
     assert score(trailhouse, suite) == 0
 
 
@@ -131,7 +131,7 @@ def evaluate(trailhouse, suite, *flags: str) -> int:
 
 
 def read_evaluation(client) -> tuple[int | None, list[int], int, int]:
-    """Return the context length in the key, the beginning, and how many tokens the prompt has and has lost."""
+    """Return the context length in the key, the beginning, and the numbers of kept and of cut tokens of the prompt."""
     query = "select settings, text_beginning_token_ids from raw_evaluation_ledger final where is_complete"
     ((settings, token_ids),) = client.query(query).result_rows
     counts = "select any(prompt_token_count), any(truncated_token_count) from raw_option_score"

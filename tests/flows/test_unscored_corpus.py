@@ -1,4 +1,4 @@
-"""A corpus whose documents are single tokens has nothing to score, because a document's first token is not scored."""
+"""A corpus whose documents have one token is refused, because the first token of a document is not scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small tokenizers that put before and after a text what those of real model families put there."""
+"""Small tokenizers that put the same special tokens around a text as the tokenizers of real model families."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.architectures import VOCABULARY_SIZE
 
 BOS_ID, EOS_ID = 1, 2
 CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;?!'-ĠĊ"
-# What the tokenizer of a family has and puts around a text: its special tokens, and the template of a text
+# By model family: the special tokens of the tokenizer, and the template by which it puts them around a text
 FAMILIES = {
     "gpt_neox": ({"bos_token": "</s>", "eos_token": "</s>"}, None),
     "opt": ({"bos_token": "</s>", "eos_token": "</s>"}, "</s> $A"),

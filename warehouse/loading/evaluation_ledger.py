@@ -48,7 +48,7 @@ class Evaluation:
     tokenizer_id: str
     settings: Mapping[str, object]
     text_beginning: Mapping[str, object] = field(default_factory=dict)
-    """The ledger's columns that describe the beginning of a text. The key has its token ids in ``settings``."""
+    """The ledger's columns for the beginning of a text. ``settings`` has its token ids, too, so the key covers them."""
 
     @property
     def ledger_key(self) -> EvaluationLedgerKey:

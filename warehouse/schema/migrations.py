@@ -130,7 +130,7 @@ def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> 
 
 
 def require_schema(client: Client) -> None:
-    """Raise UsageError if the tables of the warehouse are older or newer than this version of Trailhouse needs."""
+    """Raise UsageError if the warehouse lacks a migration. Also raises the errors of ``pending_migrations``."""
     migrations = read_migrations(packaged_migrations())
     pending = pending_migrations(client, migrations)
     if pending:

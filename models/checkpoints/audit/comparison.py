@@ -27,10 +27,10 @@ def find_duplicates(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, li
 
 
 def find_doubled(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, int]:
-    """Return, for each checkpoint whose weights a later checkpoint of the same model has too, the latest such step.
+    """Find the checkpoints whose weights are also those of a later checkpoint of the same model.
 
-    Of several checkpoints of one model with the same weights, only the latest is assumed to be right, for the reason
-    that ``find_foreign_shards`` gives.
+    For each such checkpoint, the result holds the latest step with these weights. ``find_foreign_shards`` explains why
+    the latest checkpoint is assumed to be right.
     """
     latest: dict[tuple[str, str], int] = {}
     for checkpoint in checkpoints:

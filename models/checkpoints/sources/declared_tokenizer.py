@@ -28,7 +28,7 @@ class DeclaredTokenizer:
     def fetch(self) -> Path:
         """Return a local directory with the tokenizer. Files on the hub are downloaded unless the cache holds them.
 
-        Raises BadInputError if there is no tokenizer at the declared place, and UnreachableError if the hub does not
+        Raises BadInputError if there is no tokenizer at the declared location, and UnreachableError if the hub does not
         answer.
         """
         directory = self._fetch_revision() if names_hub_revision(self.location) else Path(self.location)

@@ -43,14 +43,14 @@ class LocalSource:
     unfinished: Sequence[LocatedCheckpoint] = ()
     """Directories whose names mark them as unfinished."""
     skipped: str | None = None
-    """What to tell the user about other directories with weights, see ``describe_skipped``."""
+    """A message about directories with weights that are skipped, see ``describe_skipped``; None if there are none."""
     tokenizer: DeclaredTokenizer | None = None
     """The tokenizer that the suite declares for the model."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
         """Return the checkpoints, after checking and hashing the files of every directory.
 
-        The user is told of directories with weights that are skipped.
+        A message tells the user about directories with weights that are skipped.
         """
         listing = Listing()
         if self.skipped is not None:

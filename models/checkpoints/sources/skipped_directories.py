@@ -23,9 +23,9 @@ PICKLED_MODEL = (
 
 
 def describe_skipped(directories: Sequence[Path], step_pattern: str, *, allow_pickle: bool) -> str | None:
-    """Return one line about directories that ``step_pattern`` does not match: how many hold which weights, what to do.
+    """Return one line that says which weights directories hold that ``step_pattern`` does not match, and what to do.
 
-    Directories without weights, such as those of logs, are left out. Returns None if no directory holds weights.
+    Directories without weights, such as those with logs, are left out. Returns None if no directory holds weights.
     """
     kinds: dict[tuple[str, str], list[str]] = {}
     for directory in directories:

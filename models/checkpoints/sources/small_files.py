@@ -24,7 +24,7 @@ def is_small_file(name: str) -> bool:
 
 
 def find_oversized_file(files: Iterable[HubFile]) -> str | None:
-    """Return a message about the first file that is larger than any such file should be, or None."""
+    """Return a message about the first file above the size limit for files of its kind, or None."""
     for file in files:
         limit = MAXIMUM_CONFIGURATION_BYTES if file.name == "config.json" else MAXIMUM_TOKENIZER_FILE_BYTES
         if file.size_bytes > limit:

@@ -1,4 +1,4 @@
-"""Random scores of every checkpoint are computed again, alone, for both kinds of work."""
+"""Random scores of every checkpoint are computed a second time, for both kinds of work."""
 
 import pytest
 
@@ -12,7 +12,7 @@ RECORDED = "select verified_count, largest_difference_nats from raw_scoring_run 
 
 @pytest.fixture
 def shift_scores_alone(monkeypatch):
-    """Make every score alone differ by half a nat from what it is."""
+    """Change the second score of every target by half a nat."""
     for module in (verified_scores, verified_options):
 
         def shift(*arguments, score_alone=module.score_alone) -> float:

@@ -25,7 +25,7 @@ def harness_loglikelihood(model, tokenizer, context: str, continuation: str) -> 
     """Return the ``loglikelihood`` of lm-evaluation-harness, whose tokenizers add special tokens as they do by default.
 
     An empty context is the prefix token (BOS, or else EOS). White space at the end of the context is moved to the
-    continuation, and the continuation is what the context and the continuation together have after the context.
+    continuation. The two are encoded together. The tokens after those of the context are the continuation.
     """
     if context == "":
         prefix = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
@@ -89,13 +89,13 @@ def test_without_a_beginning_options_are_encoded_as_always():
     assert option.unconditional_token_ids.tolist() == tokenizer.encode(" yes")
 
 
-def test_the_beginning_stays_when_a_prompt_is_cut_and_takes_a_place_of_the_context():
+def test_the_beginning_stays_when_a_prompt_is_cut_and_the_context_length_includes_it():
     tokenizer, task = build_family_tokenizer("llama"), build_text_task()
     whole = tokenizer.encode("Q: why?\nA: yes")
     item = encode_task(tokenizer, task, 0, 0, len(whole) - 4, (BOS_ID,)).items[0]
     assert item.truncated_token_count == 3
     assert item.options[0].token_ids.tolist() == [BOS_ID, *whole[4:]]
-    # The text " yes" has 4 tokens. A model with 4 places reads the beginning and the first 3 of them.
+    # The text " yes" has 4 tokens. With a context length of 4, the model reads the beginning and the first 3 of them.
     only_option = encode_task(tokenizer, task, 0, 0, 4, (BOS_ID,)).items[0].options[0]
     assert (only_option.token_ids.tolist(), only_option.first_target) == ([BOS_ID, *whole[-4:]], 1)
     with pytest.raises(BadInputError, match="an option of 4 tokens does not fit"):

@@ -1,4 +1,4 @@
-"""Models whose rotary frequencies depend on the length of the sequence get the scores that they have alone."""
+"""If a model's rotary frequencies depend on the length of the sequence, its scores do not depend on the batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trailhouse.models.scoring.windows import Window, group_windows
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 LOSSLESS = ScoringSettings(quanta_per_nat=0, device="cpu")
-LENGTHS = (5, 13, 14, 20, 12, 9)  # a document of n tokens is read by n - 1, and the frequencies change above 12
+LENGTHS = (5, 13, 14, 20, 12, 9)  # of n tokens, the model reads n - 1, and the frequencies change above 12
 
 
 def draw_documents(seed: int = 0) -> tuple[np.ndarray, ...]:

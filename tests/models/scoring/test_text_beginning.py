@@ -120,10 +120,10 @@ def test_the_beginning_enters_the_key_only_if_it_has_tokens():
     assert with_beginning == {**ScoringSettings().as_record(), "text_beginning_token_ids": [BOS_ID]}
 
 
-def test_a_context_without_places_for_the_text_or_the_stride_is_refused():
+def test_a_context_that_is_too_short_for_the_text_or_the_stride_is_refused():
     settings = ScoringSettings(text_beginning_token_ids=(BOS_ID,))
     assert (find_stride(2, settings), find_stride(32, settings)) == (1, 16)
-    with pytest.raises(UsageError, match="a context of 1 tokens has no place for a text after its beginning of 1"):
+    with pytest.raises(UsageError, match="a context of 1 tokens is too short for a text and its beginning of 1"):
         find_stride(1, settings)
     whole = ScoringSettings(text_beginning_token_ids=(BOS_ID,), stride=32)
     with pytest.raises(

@@ -50,7 +50,7 @@ def test_the_example_of_the_docstring():
     assert [window[:4] for window in plan_windows(7, 9, 4, 2)] == [(7, 0, 1, 5), (7, 2, 5, 7), (7, 4, 7, 9)]
 
 
-def test_a_beginning_takes_its_places_of_the_context_and_lets_position_0_be_predicted():
+def test_the_context_length_includes_the_beginning_after_which_position_0_is_predicted():
     windows = list(plan_windows(7, 9, 5, 2, beginning_length=1))
     assert [window[:4] for window in windows] == [(7, 0, 0, 5), (7, 2, 5, 7), (7, 4, 7, 9)]
     assert [window.input_length for window in windows] == [5, 5, 5]

@@ -50,7 +50,7 @@ def test_the_suite_may_choose_nothing_bos_or_eos():
     assert find_text_beginning(tokenizer, "eos") == TextBeginning("eos", (EOS_ID,), "</s>")
 
 
-def test_a_token_that_the_tokenizer_does_not_have_is_refused_with_the_place_of_the_tokenizer(tmp_path):
+def test_a_token_that_the_tokenizer_does_not_have_is_refused_with_the_directory_of_the_tokenizer(tmp_path):
     build_family_tokenizer("qwen2").save_pretrained(tmp_path)
     assert find_text_beginning_of(TokenizerFiles(tmp_path), "eos").token_ids == (EOS_ID,)
     with pytest.raises(BadInputError, match=f"{tmp_path}: .* text_beginning is bos, .* has no bos token"):

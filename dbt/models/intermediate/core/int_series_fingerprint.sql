@@ -11,9 +11,9 @@ with
         group by corpus_id
     ),
 
-    -- If a model of the corpus was scored without a beginning of texts, it has no scores of first tokens.
-    -- Then the first token of every document is left out for all models of the corpus, so that all models are
-    -- compared on the same positions.
+    -- A model that was scored without a beginning of a text has no scores of first tokens. If the corpus has
+    -- such a model, the first token of every document is left out for all models, so that all are compared
+    -- on the same positions.
     first_counted as (
         select corpus_id, toInt32(countIf(empty(text_beginning_token_ids)) > 0) as counted_from_position
         from score_ledger
@@ -22,9 +22,8 @@ with
 
     -- This dbt model is a table, not a view, because the fingerprint must be stored before the dbt models
     -- downstream read the scores. If scores change after the fingerprint is stored, the next build finds a
-    -- different fingerprint, and these dbt models read the scores again. The fingerprint also changes if
-    -- first
-    -- tokens that have scores are left out from now on, or are counted again.
+    -- different fingerprint, and these dbt models read the scores again. The fingerprint also changes when
+    -- scored first tokens begin or cease to be left out.
     fingerprinted as (
         select
             model_id,

@@ -27,7 +27,8 @@ with
     evaluation as (select ledger.* from ledger inner join present using (task_id, task_sha256)),
 
     -- A comparison of the steps of a model must not mix beginnings of texts, because a beginning changes
-    -- every score. Imported scores do not state their beginning, and are of tasks of their own.
+    -- every score. Imported scores do not state their beginning. They belong to tasks of their own, so they
+    -- are never mixed with other scores.
     compared as (
         select
             *,
