@@ -98,13 +98,18 @@ def build_without_weights(checkpoint: Checkpoint) -> PreTrainedModel:
 def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
     """Return the record of a model. Its parameters are counted on torch's meta device, which stores no weights.
 
-    Raises BadInputError if config.json does not describe a causal language model.
+    Raises BadInputError if config.json does not describe a causal language model with one width and number of layers.
     """
     config = read_config(checkpoint)
     network = build_without_weights(checkpoint)
     text_config = config.get_text_config()
     head_count = read_count(text_config, "num_attention_heads") or 0
-    hidden_size = text_config.hidden_size
+    hidden_size, layer_count = (read_count(text_config, name) for name in ("hidden_size", "num_hidden_layers"))
+    if hidden_size is None or layer_count is None:
+        raise BadInputError(
+            f"{checkpoint.directory / 'config.json'}: {config.model_type} states no hidden_size or num_hidden_layers",
+            "leave the checkpoint out: a model needs both to be described",
+        )
     head_dimension = read_count(text_config, "head_dim") or hidden_size // head_count if head_count else 0
     return ModelRecord(
         model_id=checkpoint.model_id,
@@ -114,7 +119,7 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
         parameter_count=sum(parameter.numel() for parameter in network.parameters()),
         active_parameter_count=count_active_parameters(network),
         non_embedding_parameter_count=_count_non_embedding_parameters(network),
-        layer_count=text_config.num_hidden_layers,
+        layer_count=layer_count,
         hidden_size=hidden_size,
         head_count=head_count,
         head_dimension=head_dimension,
