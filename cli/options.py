@@ -18,6 +18,10 @@ WarehouseUrlOption = Annotated[
 CorpusOption = Annotated[str, typer.Option("--corpus", help="Corpus, see `trailhouse corpus list`.")]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")]
 DtypeOption = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [default: float32]")]
+ContextLengthOption = Annotated[
+    int | None,
+    typer.Option(help="Context length in tokens. [default: that of the model's training, within its limit]"),
+]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print the result as CSV on stdout.")]
 ParquetOption = Annotated[Path | None, typer.Option("--parquet", help="Write the result to this Parquet file.")]
 TasksOption = Annotated[

@@ -10,6 +10,7 @@ from itertools import product
 from prefect import flow
 
 from trailhouse.errors import UsageError
+from trailhouse.flows.pipeline.contexts import Contexts, choose_contexts
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.pipeline.evaluation import TaskEvaluation
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome
@@ -76,9 +77,10 @@ def evaluate_tasks(
     declared = find_declared_suite(suite, settings)
     train_missing(declared, settings)
     found = find_checkpoints(declared, settings)
-    scoring = ScoringSettings(dtype=settings.dtype, device=settings.device)
+    scoring = ScoringSettings(dtype=settings.dtype, device=settings.device, context_length=settings.context_length)
+    contexts = choose_contexts(declared, found.checkpoints, scoring)
     planned = [
-        (checkpoint, list(plan_evaluations(checkpoint, found_tasks.tasks, shot_counts, seeds, scoring)))
+        (checkpoint, list(plan_evaluations(checkpoint, found_tasks.tasks, shot_counts, seeds, contexts)))
         for checkpoint in found.checkpoints
     ]
     address = resolve_address(settings)
@@ -93,7 +95,13 @@ def evaluate_tasks(
         for checkpoint, evaluations in planned
         if (missing := [one for one in evaluations if ledger.get(one.ledger_key) != one.evaluation_key])
     ]
-    kind = TaskEvaluation(declared.suite_id, {one.task_id: one for one in found_tasks.tasks}, scoring)
+    kind = TaskEvaluation(
+        declared.suite_id,
+        {one.task_id: one for one in found_tasks.tasks},
+        scoring,
+        contexts,
+        settings.verified_option_count,
+    )
     pipeline = make_pipeline(kind, address, found.sources, settings)
     outcomes = run_pipeline([plan_work(checkpoint, missing) for checkpoint, missing in pending], pipeline)
     planned_count = sum(len(evaluations) for _, evaluations in planned)
@@ -118,12 +126,13 @@ def plan_evaluations(
     tasks: Sequence[Task],
     shot_counts: Sequence[int],
     seeds: Sequence[int],
-    scoring: ScoringSettings,
+    contexts: Contexts,
 ) -> Iterator[Evaluation]:
     """Yield the evaluations of a checkpoint, one per task, shot count and seed. The model is not loaded.
 
     Each evaluation holds everything that its scores depend on.
     """
+    context = contexts[checkpoint.model_id, checkpoint.step]
     for one, shot_count, seed in product(tasks, dict.fromkeys(shot_counts), dict.fromkeys(seeds)):
         yield Evaluation(
             model_id=checkpoint.model_id,
@@ -134,7 +143,8 @@ def plan_evaluations(
             weights_sha256=checkpoint.weights_sha256,
             task_sha256=one.task_sha256,
             tokenizer_id=checkpoint.tokenizer_id,
-            settings={**evaluation_record(scoring), "config_sha256": checkpoint.config_sha256},
+            settings={**evaluation_record(context.key_settings), "config_sha256": checkpoint.config_sha256},
+            text_beginning=context.beginning.as_record(),
         )
 
 

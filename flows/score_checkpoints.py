@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from prefect import flow
 
 from trailhouse.errors import BadInputError
+from trailhouse.flows.pipeline.contexts import Contexts, choose_contexts
 from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, fail_at_once
@@ -28,8 +29,7 @@ from trailhouse.flows.prefect.crashed_runs import guard_shared_server
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.checkpoints.suite import Suite
-from trailhouse.models.scoring.context_window import ContextChoice, choose_context
+from trailhouse.models.scoring.context_window import ContextChoice
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.corpus import Corpus
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
@@ -83,12 +83,14 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
         damaged = list_damaged(declared, ledger)
         invalidate_scores(client, [(*key, corpus) for key in damaged])
     scoring = choose_scoring(settings)
-    planned = plan_partitions(declared, found.checkpoints, registered, scoring)
+    contexts = choose_contexts(declared, found.checkpoints, scoring)
+    planned = plan_partitions(found.checkpoints, registered, contexts)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     trusted = {key: score_key for key, score_key in ledger.items() if key not in damaged}
     to_score, copies = split_reusable(pending, trusted)
     to_score, tokenized, unreadable = tokenize_for(to_score, registered, vocabulary_sizes, address)
-    pipeline = make_pipeline(CorpusScoring(corpus, tokenized, scoring), address, found.sources, settings)
+    kind = CorpusScoring(corpus, tokenized, scoring, contexts, settings.verified_position_count)
+    pipeline = make_pipeline(kind, address, found.sources, settings)
     outcomes = run_pipeline([plan_work(checkpoint, [scored]) for checkpoint, scored in to_score], pipeline)
     outcomes += copy_reusable(address, copies)
     already_scored_count = len(planned) - len(pending)
@@ -110,22 +112,12 @@ def choose_scoring(settings: Settings) -> ScoringSettings:
     )
 
 
-def plan_partitions(
-    suite: Suite, checkpoints: list[Checkpoint], corpus: Corpus, scoring: ScoringSettings
-) -> list[ScoringPlan]:
-    """Return a plan for each checkpoint, with everything that the checkpoint's scores depend on. No model is loaded.
-
-    Raises UsageError if the requested context length is longer than a model can read.
-    """
-    declared = {f"{suite.suite_id}/{model.model_name}": model.context_length for model in suite.models}
-    contexts: dict[tuple[str, str], ContextChoice] = {}
-    planned = []
-    for checkpoint in checkpoints:
-        key = (checkpoint.model_id, checkpoint.config_sha256)
-        if key not in contexts:
-            contexts[key] = choose_context(checkpoint, declared[checkpoint.model_id], scoring)
-        planned.append((checkpoint, plan_partition(checkpoint, corpus, contexts[key])))
-    return planned
+def plan_partitions(checkpoints: Sequence[Checkpoint], corpus: Corpus, contexts: Contexts) -> list[ScoringPlan]:
+    """Return a plan for each checkpoint, with everything that the checkpoint's scores depend on. No model is loaded."""
+    return [
+        (checkpoint, plan_partition(checkpoint, corpus, contexts[checkpoint.model_id, checkpoint.step]))
+        for checkpoint in checkpoints
+    ]
 
 
 def plan_partition(checkpoint: Checkpoint, corpus: Corpus, context: ContextChoice) -> ScoredPartition:
@@ -139,6 +131,7 @@ def plan_partition(checkpoint: Checkpoint, corpus: Corpus, context: ContextChoic
         tokenizer_id=checkpoint.tokenizer_id,
         settings={**context.key_settings.as_record(), "config_sha256": checkpoint.config_sha256},
         window={"context_length": context.context_length, "stride": context.stride},
+        text_beginning=context.beginning.as_record(),
     )
 
 

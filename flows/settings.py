@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     stride: int | None = Field(
         default=None, ge=1, description="Tokens that each further window of a text scores; if unset, half the context"
     )
+    verified_position_count: int = Field(
+        default=4, ge=0, description="Random positions of each scored checkpoint that are scored again, each alone"
+    )
+    verified_option_count: int = Field(
+        default=1, ge=0, description="Random options of each evaluated task that are scored again, each alone"
+    )
     warehouse_memory_gib: float | None = Field(
         default=None, gt=0, description="Memory limit of the embedded server's queries in GiB; if unset, 60 % of RAM"
     )

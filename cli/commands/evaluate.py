@@ -10,6 +10,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import (
     DEFAULT_TASKS,
+    ContextLengthOption,
     DataDirectoryOption,
     DeviceOption,
     DtypeOption,
@@ -34,6 +35,14 @@ def evaluate(
     repeat_task_prefix: RepeatPrefixOption = False,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
+    context_length: ContextLengthOption = None,
+    verify: Annotated[
+        int | None,
+        typer.Option(
+            help="Random options of each task to score again, each alone. If a score differs, the task fails."
+            " [default: 1]"
+        ),
+    ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
@@ -42,7 +51,14 @@ def evaluate(
 
     If the command is interrupted or killed, run it again. It resumes where it stopped.
     """
-    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
+    settings = load_settings(
+        data_directory=data_directory,
+        warehouse_url=warehouse_url,
+        device=device,
+        dtype=dtype,
+        context_length=context_length,
+        verified_option_count=verify,
+    )
     prepare_prefect(settings)
     from trailhouse.flows.evaluate_tasks import evaluate_tasks
 

@@ -9,6 +9,7 @@ import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import (
+    ContextLengthOption,
     CorpusOption,
     DataDirectoryOption,
     DeviceOption,
@@ -35,13 +36,17 @@ def score(
     is_compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the models with torch.compile.")
     ] = None,
-    context_length: Annotated[
-        int | None,
-        typer.Option(help="Context length in tokens. [default: that of the model's training, within its limit]"),
-    ] = None,
+    context_length: ContextLengthOption = None,
     stride: Annotated[
         int | None,
         typer.Option(help="New tokens scored by each further window of a long document. [default: half the context]"),
+    ] = None,
+    verify: Annotated[
+        int | None,
+        typer.Option(
+            help="Random positions of each checkpoint to score again, each alone. If a score differs, the checkpoint"
+            " fails. [default: 4]"
+        ),
     ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
@@ -61,6 +66,7 @@ def score(
         is_compiled=is_compiled,
         context_length=context_length,
         stride=stride,
+        verified_position_count=verify,
     )
     prepare_prefect(settings)
     from trailhouse.flows.score_checkpoints import score_checkpoints

@@ -50,6 +50,7 @@ def show_declaration(
             "batch_tokens": model.batch_tokens,
             "planned_steps": model.planned_steps,
             "context_length": model.context_length,
+            "text_beginning": model.text_beginning,
         }
         for model in suite.models
     ]

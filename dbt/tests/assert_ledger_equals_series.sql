@@ -11,7 +11,7 @@ with
     score_ledger as (
         select model_id, corpus_id, step, score_count
         from {{ ref("stg_scoring__score_ledger") }}
-        where is_complete
+        where is_current
     )
 
 select *

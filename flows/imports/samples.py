@@ -126,6 +126,7 @@ class SamplesImport:
             task_sha256=task.task_sha256,
             tokenizer_id=name_tokenizer(samples.tokenizer_directory),
             settings={"harness": HARNESS, "samples_sha256": hashlib.sha256(file.read_bytes()).hexdigest()},
+            text_beginning={"text_beginning_kind": "unknown"},
         )
         if evaluation.ledger_key in self._done:
             return None

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.flows.pipeline.contexts import Contexts
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, RunUnit, Wording
 from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
@@ -23,7 +24,10 @@ from trailhouse.models.few_shot.cpu_threads import limit_threads
 from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
 from trailhouse.models.few_shot.evaluator import BATCH_POLICY, Evaluator
 from trailhouse.models.few_shot.tasks.task import Task
+from trailhouse.models.few_shot.verified_options import verify_options
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.verification import Verification, make_generator
+from trailhouse.models.scoring.verified_scores import draw_rows
 from trailhouse.warehouse.loading.evaluation_ledger import (
     Evaluation,
     EvaluationScores,
@@ -50,6 +54,10 @@ class TaskEvaluation:
     tasks: Mapping[str, Task]
     """The tasks to evaluate, by task_id."""
     settings: ScoringSettings
+    contexts: Contexts
+    verified_count: int
+    """Number of options of each task that are scored again, alone."""
+    verification: Verification = field(default_factory=Verification)
     encoder: TaskEncoder = field(default_factory=TaskEncoder)
     wording: Wording = WORDING
     batch_policy: str = BATCH_POLICY
@@ -74,8 +82,9 @@ class TaskEvaluation:
     @contextmanager
     def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> Iterator[RunUnit[Evaluation]]:
         """Yield a function that scores the options of a task with the model."""
+        context = self.contexts[checkpoint.model_id, checkpoint.step]
         with limit_threads(model):
-            evaluator = Evaluator(model, self.settings)
+            evaluator = Evaluator(model, context.complete(self.settings))
 
             def run_unit(unit: Evaluation, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
                 encoded = self.encoder.encode(
@@ -84,9 +93,13 @@ class TaskEvaluation:
                     self.tasks[unit.task_id],
                     unit.shot_count,
                     unit.seed,
-                    evaluator.context_length,
+                    context.context_length,
+                    context.beginning.token_ids,
                 )
-                yield evaluator.score(encoded, advance)
+                scores = evaluator.score(encoded, advance)
+                drawn = draw_rows(scores.num_rows, self.verified_count, make_generator(unit.evaluation_key))
+                verify_options(scores, model, encoded, drawn, self.verification)
+                yield scores
 
             yield run_unit
 

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.flows.pipeline.unit_results import UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.verification import Verification
 from trailhouse.warehouse.loading.partition_load import Partition
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ class KindOfWork(Protocol[UnitT]):
     @property
     def settings(self) -> ScoringSettings:
         """The settings with which models are loaded."""
+
+    @property
+    def verification(self) -> Verification:
+        """How many scores of the run were computed again, alone, and how far they differed."""
 
     @property
     def batch_policy(self) -> str:

@@ -61,6 +61,8 @@ def record_run(pipeline: Pipeline[UnitT], outcomes: Sequence[CheckpointOutcome],
         "score_count": sum(unit.token_count for unit in inserted),
         "checkpoint_count": sum(bool(outcome.inserted) for outcome in outcomes),
         "tokens_per_second": measure_speed(outcomes),
+        "verified_count": pipeline.kind.verification.target_count,
+        "largest_difference_nats": pipeline.kind.verification.largest_difference_nats,
     }
     with connect(pipeline.address) as client:
         upsert(client, "raw_scoring_run", ["scoring_run_id"], [record])

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.flows.pipeline.contexts import Contexts
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, RunUnit, Wording
 from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.scoring.score_corpus import BATCH_POLICY, score_corpus
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.verification import Verification, make_generator
+from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.warehouse.loading.partition_load import Partition
 from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys
@@ -37,6 +40,10 @@ class CorpusScoring:
     tokenized: Mapping[str, TokenizedCorpus]
     """The tokenized corpus, by tokenizer_id."""
     settings: ScoringSettings
+    contexts: Contexts
+    verified_count: int
+    """Number of positions of each checkpoint that are scored again, alone."""
+    verification: Verification = field(default_factory=Verification)
     wording: Wording = WORDING
     batch_policy: str = BATCH_POLICY
 
@@ -60,23 +67,25 @@ class CorpusScoring:
         return ""
 
     def count_steps(self, unit: ScoredPartition) -> int:
-        """Return the number of positions of the corpus under the checkpoint's tokenizer."""
-        return self.tokenized[unit.tokenizer_id].position_count
+        """Return the number of positions of the corpus that are scored under the checkpoint's tokenizer."""
+        tokenized = self.tokenized[unit.tokenizer_id]
+        has_beginning = bool(self.contexts[unit.model_id, unit.step].beginning.token_ids)
+        return tokenized.token_count if has_beginning else tokenized.position_count
 
     @contextmanager
     def open_model(
         self,
         model: PreTrainedModel,
-        checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
+        checkpoint: Checkpoint,
     ) -> Iterator[RunUnit[ScoredPartition]]:
-        """Yield a function that scores the pipeline's corpus with the model.
-
-        The context length and the stride are those of the partition that the function is given.
-        """
+        """Yield a function that scores the pipeline's corpus with the model."""
+        settings = self.contexts[checkpoint.model_id, checkpoint.step].complete(self.settings)
 
         def run_unit(unit: ScoredPartition, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
-            settings = replace(self.settings, **unit.window)  # type: ignore[arg-type]  # both values are integers
-            return score_corpus(model, self.tokenized[unit.tokenizer_id], settings, progress=advance)
+            tokenized = self.tokenized[unit.tokenizer_id]
+            drawn = draw_rows(self.count_steps(unit), self.verified_count, make_generator(unit.score_key))
+            batches = score_corpus(model, tokenized, settings, progress=advance)
+            return verify_scores(batches, model, tokenized, settings, drawn, self.verification)
 
         yield run_unit
 

@@ -21,6 +21,7 @@ from trailhouse.models.checkpoints.suite_declaration import (
     expand_steps,
     parse_suite_file,
 )
+from trailhouse.models.texts.text_beginning import TextBeginningKind
 from trailhouse.support.declarations import read_declaration_text
 
 DEFAULT_ARCHITECTURE = "gpt_neox"
@@ -72,6 +73,8 @@ class ModelDeclaration:
     """Branch of the hub with the checkpoint of the last planned step. The branch's name need not match step_pattern."""
     repository: str = ""
     """Repository of the hub that holds the revisions which a manifest lists."""
+    text_beginning: TextBeginningKind = "tokenizer"
+    """What the model reads before every text."""
 
     def find_known_damage(self, step: int) -> str | None:
         """Return the damage that the suite declares for a step, or None."""
@@ -162,6 +165,7 @@ def _build_miniature_model(model: MiniatureModel, suite: MiniatureSuite) -> Mode
         seed=model.seed,
         recipe=recipe,
         source=suite.source,
+        text_beginning=model.text_beginning,
         expected_steps=suite.checkpoint_steps,
     )
 
@@ -180,6 +184,7 @@ def _build_existing_model(model: AnyExistingModel, source: str, directory: Path)
         context_length=model.context_length,
         seed=model.seed,
         source=source,
+        text_beginning=model.text_beginning,
         expected_steps=expand_steps(model.expected_steps),
         known_damage=tuple(KnownDamage(expand_steps(one.steps), one.problem) for one in model.known_damage),
         allow_pickle=model.allow_pickle,

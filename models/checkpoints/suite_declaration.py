@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from trailhouse.models.checkpoints.step_pattern import find_pattern_problem
+from trailhouse.models.texts.text_beginning import TextBeginningKind
 from trailhouse.support.declarations import (
     Count,
     Declaration,
@@ -103,6 +104,7 @@ class DeclaredModel(Declaration):
     planned_steps: PositiveCount
     context_length: PositiveCount
     seed: Count | None = None
+    text_beginning: TextBeginningKind = "tokenizer"
 
 
 class MiniatureModel(DeclaredModel):

@@ -16,19 +16,28 @@ class TaskEncoder:
 
     def __init__(self) -> None:
         self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
-        self._encoded: dict[tuple[str, int, str, int, int], EncodedTask] = {}
+        self._encoded: dict[tuple[str, int, tuple[int, ...], str, int, int], EncodedTask] = {}
 
     def encode(
-        self, directory: Path, tokenizer_id: str, task: Task, shot_count: int, seed: int, context_length: int
+        self,
+        directory: Path,
+        tokenizer_id: str,
+        task: Task,
+        shot_count: int,
+        seed: int,
+        context_length: int,
+        beginning: tuple[int, ...] = (),
     ) -> EncodedTask:
         """Return a task as token ids, encoded with the tokenizer in a checkpoint directory.
 
+        ``beginning`` holds the tokens that stand before every prompt.
+
         Raises BadInputError if the directory holds no tokenizer. Also raises the errors of ``encode_task``.
         """
-        key = (tokenizer_id, context_length, task.task_sha256, shot_count, seed)
+        key = (tokenizer_id, context_length, beginning, task.task_sha256, shot_count, seed)
         if key not in self._encoded:
             if tokenizer_id not in self._tokenizers:
                 self._tokenizers[tokenizer_id] = load_tokenizer(directory)
             tokenizer = self._tokenizers[tokenizer_id]
-            self._encoded[key] = encode_task(tokenizer, task, shot_count, seed, context_length)
+            self._encoded[key] = encode_task(tokenizer, task, shot_count, seed, context_length, beginning)
         return self._encoded[key]

@@ -25,7 +25,8 @@ from trailhouse.models.scoring.context_window import find_context_length
 from trailhouse.models.scoring.devices import find_input_device
 from trailhouse.models.scoring.forward import inspect_forward_pass
 from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
-from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.rotary_switch import find_switch_length
+from trailhouse.models.scoring.scoring_settings import ScoringSettings, SettingsRecord
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # importing it takes seconds
@@ -38,15 +39,16 @@ MAX_MASK_ENTRIES = 1 << 26
 Scores = npt.NDArray[np.float64]
 
 
-def evaluation_record(settings: ScoringSettings) -> dict[str, str | int | None]:
+def evaluation_record(settings: ScoringSettings) -> SettingsRecord:
     """Return the settings that are part of an evaluation's key, besides the weights and the task.
 
-    The device and the batch size are left out, because in float32 they change a score by less than 1e-4 nats.
+    ``settings`` are the ``key_settings`` of a ``ContextChoice``. The device and the batch size are left out, because in float32 they change a score by less than 1e-4 nats.
     """
     return {
         "evaluation_method": EVALUATION_METHOD,
         "dtype": settings.dtype,
         "context_length": settings.context_length,
+        **settings.beginning_record(),
     }
 
 
@@ -55,8 +57,10 @@ class Evaluator:
 
     def __init__(self, model: PreTrainedModel, settings: ScoringSettings) -> None:
         self._model = model
+        self._beginning_length = len(settings.text_beginning_token_ids)
         self.context_length = find_context_length(model.config, settings)
         self._device = find_input_device(model)
+        self._switch_length = find_switch_length(model.config)
         self._unconditional: dict[bytes, float] = {}
         embedding = model.get_input_embeddings()
         assert isinstance(embedding.weight, torch.Tensor)
@@ -120,7 +124,7 @@ class Evaluator:
         sequences = [
             # An option without its prompt may be longer than the model's context length. Then the last tokens of the
             # option are cut off.
-            ScoredSequence(text[: self.context_length + 1], 1, index)
+            ScoredSequence(text[: self.context_length + 1], max(1, self._beginning_length), index)
             for index, text in enumerate(new.values())
         ]
         scores = self._score_rows(build_plain_rows(sequences), len(sequences), lambda _: None)
@@ -130,7 +134,7 @@ class Evaluator:
     def _score_rows(self, rows: Sequence[Row], score_count: int, report: Callable[[int], None]) -> Scores:
         """Run the rows through the model. For each score index, return the sum of its targets' log-probabilities."""
         sums = np.zeros(score_count)
-        for batch in group_rows(rows, self._batch_size.max_tokens, MAX_MASK_ENTRIES):
+        for batch in group_rows(rows, self._batch_size.max_tokens, MAX_MASK_ENTRIES, self._switch_length):
             for part, scores in self._batch_size.run(batch, _count_tokens, self._run_batch):
                 score_indices = np.concatenate([row.score_indices for row in part])
                 np.add.at(sums, score_indices, scores)

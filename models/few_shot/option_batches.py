@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailhouse.models.few_shot.option_encoding import Tokens
+from trailhouse.models.scoring.windows import are_separated
 
 Indices = npt.NDArray[np.int64]
 SHARED_PREFIX = 0
@@ -89,12 +90,15 @@ def build_shared_prefix_rows(sequences: Sequence[ScoredSequence], max_length: in
     return [_build_row(group, prefix_length) for group in _group_sequences(sequences, prefix_length, max_length)]
 
 
-def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int) -> Iterator[list[Row]]:
+def group_rows(
+    rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int, switch_length: int | None = None
+) -> Iterator[list[Row]]:
     """Yield batches of rows of similar length, the longest rows first.
 
     A batch never mixes rows that have continuations with rows that have none. A batch has at most ``max_batch_tokens``
     tokens, including the padding to its longest row. The attention masks of a batch have at most ``max_mask_entries``
-    entries. If a single row exceeds a limit, it forms a batch of its own.
+    entries. If a single row exceeds a limit, it forms a batch of its own. Rows with at most ``switch_length`` tokens
+    and longer rows never share a batch; see ``rotary_switch``.
     """
     for has_continuations in (True, False):
         batch: list[Row] = []
@@ -103,7 +107,8 @@ def group_rows(rows: Sequence[Row], max_batch_tokens: int, max_mask_entries: int
             if batch:
                 token_count = batch[0].length * (len(batch) + 1)
                 mask_entries = token_count * batch[0].length if has_continuations else 0
-                if token_count > max_batch_tokens or mask_entries > max_mask_entries:
+                is_full = token_count > max_batch_tokens or mask_entries > max_mask_entries
+                if is_full or are_separated(batch[0].length, row.length, switch_length):
                     yield batch
                     batch = []
             batch.append(row)

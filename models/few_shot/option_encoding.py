@@ -6,6 +6,8 @@ to the option, because nearly all tokenizers join it to the next word::
 
     prompt + option      "Q: why?\nA:" + " yes"
     tokens               Q : Ġwhy ? Ċ A : | Ġyes
+
+The beginning of a text, such as the token BOS, stands before every prompt and stays there if the prompt is cut.
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ class EncodedOption:
     """A prompt followed by one of its options, and the option without its prompt."""
 
     token_ids: Tokens
-    """The tokens of the prompt, followed by the tokens of the option."""
+    """The beginning of a text, followed by the tokens of the prompt and the tokens of the option."""
     first_target: int
     """Index of the option's first token, at least 1."""
     unconditional_token_ids: Tokens | None
-    """The tokenizer's start token, followed by the option without the prompt.
+    """The beginning of a text, or else the tokenizer's start token, followed by the option without the prompt.
 
-    It is None if there is no start token, or if the tokenizer leaves no token of the option without the prompt.
+    It is None if there is neither, or if the tokenizer leaves no token of the option without the prompt.
     """
 
     @property
@@ -75,6 +77,16 @@ class EncodedTask:
 
 
 @dataclass(frozen=True)
+class _UnscoredTokens:
+    """The tokens that stand before texts and are not scored."""
+
+    before_prompt: Tokens
+    """The beginning of a text."""
+    without_prompt: Tokens
+    """The beginning of a text, or else the start token. It is empty if there is neither."""
+
+
+@dataclass(frozen=True)
 class _Draft:
     """An item whose prompt is written as text but not encoded yet."""
 
@@ -96,19 +108,28 @@ class _Draft:
 
 
 def encode_task(
-    tokenizer: PreTrainedTokenizerBase, task: Task, shot_count: int, seed: int, context_length: int
+    tokenizer: PreTrainedTokenizerBase,
+    task: Task,
+    shot_count: int,
+    seed: int,
+    context_length: int,
+    beginning: Sequence[int] = (),
 ) -> EncodedTask:
     """Write the prompts of a task's items, and return the task as token ids.
 
-    The prompt and the longest option of an item must together fit the model's context length. If they are too long,
-    exemplars are removed from the prompt, beginning with the first exemplar. If they are still too long, tokens are cut
-    from the beginning of the prompt. All options of an item have the same prompt.
+    ``beginning`` holds the tokens that stand before every prompt, and before every option without its prompt. If there
+    are none, the start token stands before options without a prompt, because an option needs some context.
+
+    The beginning, the prompt and the longest option of an item must together fit the context length. If they are too
+    long, exemplars are removed from the prompt, beginning with the first exemplar. If they are still too long, the
+    first tokens of the prompt are cut off. All options of an item have the same prompt.
 
     Raises UsageError if the task has too few items for the exemplars. Raises BadInputError naming the task and item if
     an option does not fit the context length, if the tokenizer leaves no token of an option, if two options with
-    different target scores have the same tokens, or if the prompt is empty and the tokenizer has no start token.
+    different target scores have the same tokens, or if the prompt is empty, there is no beginning and the tokenizer
+    has no start token.
     """
-    start_token = find_start_token(tokenizer)
+    unscored = _choose_unscored_tokens(tokenizer, beginning)
     drafts = [
         _write_draft(task, item_id, draw_exemplars(task, item_id, shot_count, seed), seed)
         for item_id in range(len(task.items))
@@ -116,13 +137,13 @@ def encode_task(
     encoded: dict[int, EncodedItem] = {}
     while drafts:
         shortened = []
-        for draft, item in zip(drafts, _encode_drafts(tokenizer, task, drafts, start_token), strict=True):
+        for draft, item in zip(drafts, _encode_drafts(tokenizer, task, drafts, unscored), strict=True):
             # A sequence may have one token more than the context length. The model does not read the last token.
             excess = max(len(option.token_ids) for option in item.options) - (context_length + 1)
             if excess > 0 and draft.exemplar_ids:
                 shortened.append(_write_draft(task, draft.item_id, draft.exemplar_ids[1:], seed))
             else:
-                encoded[draft.item_id] = _truncate(item, max(excess, 0), task, draft.item_id)
+                encoded[draft.item_id] = _truncate(item, max(excess, 0), len(beginning), task, draft.item_id)
         drafts = shortened
     return EncodedTask(task, shot_count, seed, tuple(item for _, item in sorted(encoded.items())))
 
@@ -158,12 +179,18 @@ def find_start_token(tokenizer: PreTrainedTokenizerBase) -> int | None:
     return None
 
 
+def _choose_unscored_tokens(tokenizer: PreTrainedTokenizerBase, beginning: Sequence[int]) -> _UnscoredTokens:
+    start_token = find_start_token(tokenizer)
+    start = [] if start_token is None else [start_token]
+    return _UnscoredTokens(np.asarray(beginning, np.int32), np.asarray(beginning or start, np.int32))
+
+
 def _write_draft(task: Task, item_id: int, exemplar_ids: tuple[int, ...], seed: int) -> _Draft:
     return _Draft(item_id, exemplar_ids, write_prompt(task, item_id, exemplar_ids, seed), task.items[item_id].options)
 
 
 def _encode_drafts(
-    tokenizer: PreTrainedTokenizerBase, task: Task, drafts: Sequence[_Draft], start_token: int | None
+    tokenizer: PreTrainedTokenizerBase, task: Task, drafts: Sequence[_Draft], unscored: _UnscoredTokens
 ) -> list[EncodedItem]:
     contexts = encode_texts(tokenizer, [draft.context for draft in drafts])
     prompts = encode_texts(tokenizer, [draft.prompt for draft in drafts])
@@ -180,33 +207,32 @@ def _encode_drafts(
                     f"{location}: the tokenizer leaves no token of the option {option!r}",
                     "leave the task out for this model, or write the option with characters that its tokenizer keeps",
                 )
-            options.append(_build_option(context, text, ending, start_token, location))
+            options.append(_build_option(context, text, ending, unscored, location))
         refuse_equal_options([option.token_ids for option in options], task.items[draft.item_id], location)
         items.append(EncodedItem(tuple(options), len(draft.exemplar_ids), 0))
     return items
 
 
 def _build_option(
-    context: Tokens, text: Tokens, ending: Tokens, start_token: int | None, location: str
+    context: Tokens, text: Tokens, ending: Tokens, unscored: _UnscoredTokens, location: str
 ) -> EncodedOption:
-    """Return an encoded option. If the prompt is empty, the start token precedes the option.
+    """Return an encoded option. If the prompt is empty, the start token precedes an option without a beginning.
 
     ``context`` holds the tokens of the prompt, ``text`` the tokens of the prompt with the option, and ``ending`` the
     tokens of the option alone. ``location`` names the task and the item in the error.
 
-    Raises BadInputError if the prompt is empty and there is no start token.
+    Raises BadInputError if nothing precedes the option: no prompt, no beginning of a text and no start token.
     """
-    start = None if start_token is None else np.asarray([start_token], np.int32)
-    unconditional = None if start is None or len(ending) == 0 else np.concatenate([start, ending])
+    start = unscored.without_prompt
+    unconditional = None if len(start) == 0 or len(ending) == 0 else np.concatenate([start, ending])
     first_target = _find_first_target(context, text)
-    if first_target > 0:
-        return EncodedOption(text, first_target, unconditional)
-    if start is None:
+    before = unscored.before_prompt if first_target > 0 else start
+    if len(before) + first_target == 0:
         raise BadInputError(
             f"{location}: the prompt is empty, and the tokenizer has no token to begin a text with",
             "give the task a prefix or an input",
         )
-    return EncodedOption(np.concatenate([start, text]), 1, unconditional)
+    return EncodedOption(np.concatenate([before, text]), len(before) + first_target, unconditional)
 
 
 def _find_first_target(context: Tokens, text: Tokens) -> int:
@@ -223,18 +249,23 @@ def _find_first_target(context: Tokens, text: Tokens) -> int:
     return int(different[0]) if len(different) else shared
 
 
-def _truncate(item: EncodedItem, excess: int, task: Task, item_id: int) -> EncodedItem:
-    """Return the item after cutting ``excess`` tokens from the beginning of its prompt."""
+def _truncate(item: EncodedItem, excess: int, beginning_length: int, task: Task, item_id: int) -> EncodedItem:
+    """Return the item after cutting the first ``excess`` tokens of its prompt.
+
+    The beginning of a text, ``beginning_length`` tokens, stays. If it is empty, one token of the prompt must be left.
+    """
     if excess == 0:
         return item
-    if excess >= min(option.first_target for option in item.options):
+    kept_count = max(beginning_length, 1)
+    if excess + kept_count > min(option.first_target for option in item.options):
         longest = max(option.token_count for option in item.options)
         raise BadInputError(
             f"task {task.task_id!r}, item {item_id}: an option of {longest} tokens does not fit the model's context",
             "leave the task out for this model",
         )
+    cut = slice(beginning_length, beginning_length + excess)
     options = tuple(
-        replace(option, token_ids=option.token_ids[excess:], first_target=option.first_target - excess)
+        replace(option, token_ids=np.delete(option.token_ids, cut), first_target=option.first_target - excess)
         for option in item.options
     )
     return EncodedItem(options, item.exemplar_count, excess)

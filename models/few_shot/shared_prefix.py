@@ -26,6 +26,7 @@ from trailhouse.models.few_shot.option_batches import (
 )
 from trailhouse.models.scoring.devices import find_input_device
 from trailhouse.models.scoring.forward import ForwardPass
+from trailhouse.models.scoring.rotary_switch import find_switch_length
 
 PROBE_TOKEN_COUNT = 12
 PROBE_ROW_LENGTH = 1 << 20
@@ -55,7 +56,7 @@ def find_shared_prefix_limit(forward_pass: ForwardPass, token_ids: Tensor, conte
     if not _takes_positions(forward_pass) or not _reads_continuations(forward_pass, token_ids):
         return 0
     config = forward_pass.model.config.get_text_config()
-    windows = [getattr(config, key, None) for key in WINDOW_KEYS]
+    windows = [find_switch_length(config), *(getattr(config, key, None) for key in WINDOW_KEYS)]
     return min([context_length, *(window for window in windows if isinstance(window, int) and window > 0)])
 
 

@@ -14,6 +14,7 @@ from trailhouse.errors import UsageError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import read_config, read_count
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.texts.text_beginning import NO_BEGINNING, TextBeginning
 
 # Context length of models whose configuration states no limit, such as Mamba. This value limits the memory that long
 # documents need.
@@ -36,29 +37,46 @@ TYPES_WITH_POSITIONS_AFTER_PADDING = (
 
 @dataclass(frozen=True)
 class ContextChoice:
-    """The context length and the stride of one checkpoint, in tokens."""
+    """What one checkpoint reads at once: the context length and the stride, in tokens, and the beginning of a text."""
 
     context_length: int
     stride: int
+    beginning: TextBeginning
+    """What the model reads before every text. It takes places of the context length."""
     key_settings: ScoringSettings
-    """The settings that are part of the score key.
+    """The settings that are part of the score key or the evaluation key.
 
     A context length or stride that equals the model's default is None here. So the score key does not depend on whether
     the user stated the default value. Score keys that were made before these settings existed also stay valid.
     """
 
+    def complete(self, settings: ScoringSettings) -> ScoringSettings:
+        """Return the settings with the context length, the stride and the beginning of this checkpoint."""
+        return replace(
+            settings,
+            context_length=self.context_length,
+            stride=self.stride,
+            text_beginning_token_ids=self.beginning.token_ids,
+        )
 
-def choose_context(checkpoint: Checkpoint, declared_context_length: int, settings: ScoringSettings) -> ContextChoice:
+
+def choose_context(
+    checkpoint: Checkpoint,
+    declared_context_length: int,
+    settings: ScoringSettings,
+    beginning: TextBeginning = NO_BEGINNING,
+) -> ContextChoice:
     """Return the context length and the stride of a checkpoint. The weights of the checkpoint are not loaded.
 
     The default context length is ``declared_context_length``, the sequence length in training that the suite declares.
     If the model can read only fewer tokens at once, the default is the number of tokens that it can read. The default
     stride is half the context length.
 
-    Raises UsageError if the model cannot read as many tokens as the settings ask for, or if the stride is larger
-    than the context length.
+    Raises UsageError if the model cannot read as many tokens as the settings ask for, or if the context length has
+    fewer places for the tokens of a text than the stride.
     """
     config = read_config(checkpoint)
+    settings = replace(settings, text_beginning_token_ids=beginning.token_ids)
     model_limit = find_context_length(config, replace(settings, context_length=None, stride=None))
     key_default = _find_key_default(config)
     wanted_length = settings.context_length or declared_context_length
@@ -76,7 +94,7 @@ def choose_context(checkpoint: Checkpoint, declared_context_length: int, setting
         context_length=None if is_default else context_length,
         stride=None if stride == halve(context_length) else stride,
     )
-    return ContextChoice(context_length, stride, key_settings)
+    return ContextChoice(context_length, stride, beginning, key_settings)
 
 
 def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:
@@ -127,13 +145,22 @@ def _find_key_default(config: PretrainedConfig) -> int:
 def find_stride(context_length: int, settings: ScoringSettings) -> int:
     """Return the stride that the settings ask for, or else half the context length.
 
-    Raises UsageError if the stride is larger than the context length, because the windows would skip positions.
+    Raises UsageError if the stride is larger than the number of places that the beginning of a text leaves in the
+    context, because the windows would skip positions.
     """
     stride = settings.stride or halve(context_length)
-    if stride > context_length:
+    beginning_length = len(settings.text_beginning_token_ids)
+    place_count = context_length - beginning_length
+    if place_count < 1:
         raise UsageError(
-            f"stride {stride} is larger than the context of {context_length}",
-            f"use a stride of at most {context_length}",
+            f"a context of {context_length} tokens has no place for a text after its beginning of {beginning_length}",
+            f"use a context length of at least {beginning_length + 1}",
+        )
+    if stride > place_count:
+        less = f", less {beginning_length} for the beginning of a text" if beginning_length else ""
+        raise UsageError(
+            f"stride {stride} is larger than the context of {context_length}{less}",
+            f"use a stride of at most {place_count}",
         )
     return stride
 

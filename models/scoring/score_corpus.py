@@ -1,4 +1,7 @@
-"""This module scores a corpus with one checkpoint. Each token but the first of a document gets a log-probability."""
+"""This module scores a corpus with one checkpoint. Each token of a document gets a log-probability.
+
+The first token of a document has one only if the model reads a beginning before every text.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,12 @@ from trailhouse.models.scoring.context_window import find_context_length, find_s
 from trailhouse.models.scoring.devices import find_input_device
 from trailhouse.models.scoring.forward import ForwardPass, inspect_forward_pass
 from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
+from trailhouse.models.scoring.rotary_switch import find_switch_length
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.softmax import TargetScores
 from trailhouse.models.scoring.token_scores import SectionScores, concatenate_ranges, split_record_batch
 from trailhouse.models.scoring.windows import Window, group_documents, group_windows, plan_windows
-from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_beginning, refuse_large_token_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # importing it takes seconds
@@ -42,8 +46,9 @@ def score_corpus(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the scores of a corpus in order of document and position, at most about a million rows at a time.
 
-    Every position of a document except position 0 is scored exactly once. ``plan_windows`` explains how much context
-    each position has. A log-probability is the float32 log-softmax of float32 logits, in nats, rounded according to
+    Every position of a document except position 0 is scored exactly once. Position 0 is scored, too, if the settings
+    state a beginning of texts, which the model then reads before every window. ``plan_windows`` explains how much
+    context each position has. A log-probability is the float32 log-softmax of float32 logits, in nats, rounded according to
     the settings. ``progress`` is called with the number of positions scored since its last call.
 
     Raises BadInputError if the tokenizer does not fit the model, if the model is not causal, or if a score is not
@@ -52,10 +57,11 @@ def score_corpus(
     """
     context_length = find_context_length(model.config, settings)
     stride = find_stride(context_length, settings)
+    beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
     longest = max(corpus.token_ids, key=len, default=np.empty(0, np.int32))
-    if len(longest) < 2:
+    if len(longest) == 0 or len(beginning) + len(longest) < 2:
         return
-    forward_pass = _inspect(model, corpus, longest, context_length)
+    forward_pass = _inspect(model, corpus, settings, np.concatenate([beginning, longest])[:context_length])
     if settings.is_compiled:
         (forward_pass.body or model.base_model).compile(dynamic=True)
     token_counts = [len(tokens) for tokens in corpus.token_ids]
@@ -64,7 +70,7 @@ def score_corpus(
         windows = [
             window
             for document_id in section
-            for window in plan_windows(document_id, token_counts[document_id], context_length, stride)
+            for window in plan_windows(document_id, token_counts[document_id], context_length, stride, len(beginning))
         ]
         scores = SectionScores.allocate(section, token_counts, settings)
         scorer.score_windows(corpus.token_ids, windows, scores)
@@ -79,6 +85,7 @@ class _Scorer:
         self._settings = settings
         self._progress = progress
         self._device = find_input_device(forward_pass.model)
+        self._switch_length = find_switch_length(forward_pass.model.config)
         max_batch_tokens = forward_pass.choose_batch_tokens(settings.max_batch_tokens, self._device)
         self._batch_size = ShrinkingBatch(max_batch_tokens, self._device)
 
@@ -86,7 +93,7 @@ class _Scorer:
         """Store the scores of all windows of a section in ``scores``."""
         enough_tokens = ENOUGH_TOKENS.get(self._device.type, ACCELERATOR_ENOUGH_TOKENS)
         run_batch = partial(self._run_batch, token_ids)
-        for batch in group_windows(windows, self._batch_size.max_tokens, enough_tokens):
+        for batch in group_windows(windows, self._batch_size.max_tokens, enough_tokens, self._switch_length):
             for part, result in self._batch_size.run(batch, _count_tokens, run_batch):
                 scores.store(part, result)
                 self._progress(sum(window.target_count for window in part))
@@ -95,9 +102,15 @@ class _Scorer:
     def _run_batch(self, token_ids: TokenIds, batch: Sequence[Window]) -> TargetScores:
         width = batch[0].input_length
         inputs = np.zeros((len(batch), width), np.int64)  # (B, T)
+        beginning = self._settings.text_beginning_token_ids
+        inputs[:, : len(beginning)] = beginning
         for index, window in enumerate(batch):
-            inputs[index, : window.input_length] = token_ids[window.document_id][window.start : window.end - 1]
-        first_outputs = [index * width + window.first_target - 1 - window.start for index, window in enumerate(batch)]
+            read = token_ids[window.document_id][window.start : window.end - 1]
+            inputs[index, len(beginning) : window.input_length] = read
+        first_outputs = [
+            index * width + len(beginning) + window.first_target - 1 - window.start
+            for index, window in enumerate(batch)
+        ]
         outputs = concatenate_ranges(np.asarray(first_outputs), [window.target_count for window in batch])
         targets = np.concatenate([token_ids[window.document_id][window.first_target : window.end] for window in batch])
         return self._forward_pass.score_positions(
@@ -111,17 +124,18 @@ class _Scorer:
 
 @torch.inference_mode()
 def _inspect(
-    model: PreTrainedModel, corpus: TokenizedCorpus, longest: npt.NDArray[np.int32], context_length: int
+    model: PreTrainedModel, corpus: TokenizedCorpus, settings: ScoringSettings, first_tokens: npt.NDArray[np.int32]
 ) -> ForwardPass:
-    """Find a model's body and head by running the model on tokens of the longest document.
+    """Find a model's body and head by running the model on the first tokens of the longest document.
 
-    Raises BadInputError if the corpus has token ids that the model does not have.
+    Raises BadInputError if the corpus or the beginning has token ids that the model does not have.
     """
     embedding = model.get_input_embeddings()
     assert isinstance(embedding.weight, torch.Tensor)
     refuse_large_token_ids(corpus, embedding.weight.shape[0])
-    tokens = torch.from_numpy(longest[:context_length].astype(np.int64)).to(find_input_device(model))
-    forward_pass = inspect_forward_pass(model, tokens, context_length)
+    refuse_large_beginning(settings.text_beginning_token_ids, embedding.weight.shape[0])
+    tokens = torch.from_numpy(first_tokens.astype(np.int64)).to(find_input_device(model))
+    forward_pass = inspect_forward_pass(model, tokens, find_context_length(model.config, settings))
     refuse_large_token_ids(corpus, forward_pass.vocabulary_size)
     return forward_pass
 

@@ -11,6 +11,8 @@ from trailhouse.errors import UsageError
 SCORING_METHOD = 1
 QUANTA_PER_NAT = (0, 1_000, 10_000)
 DTYPES = ("float32", "bfloat16", "float16")
+SettingsRecord = dict[str, str | int | list[int] | None]
+"""Settings by name, as they enter a key and the ledger."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class ScoringSettings:
     """Largest number of tokens that the model reads at once; None for the largest number that the model allows."""
     stride: int | None = None
     """Number of positions that each window except the first predicts; None for half the context length."""
+    text_beginning_token_ids: tuple[int, ...] = ()
+    """Tokens that the model reads before every text. They are part of the context and have no scores."""
     quanta_per_nat: int = 10_000
     """Rounding of stored log-probabilities: 10000 for 1e-4 nats, 1000 for 1e-3 nats, 0 for no rounding."""
     with_entropy: bool = False
@@ -52,13 +56,16 @@ class ScoringSettings:
                 "use a stride of at most the context length",
             )
 
-    def as_record(self) -> dict[str, str | int | None]:
+    def as_record(self) -> SettingsRecord:
         """Return the settings that are part of the score key, which is a hash of everything that determines the scores.
 
         With equal records, the same checkpoint gets the same scores on the same corpus. The device and the batch size
         are left out, because in float32 they change a score by less than the rounding of the stored score does.
+
+        The beginning of a text and the compilation are in the record only if they differ from what was always done
+        before these settings existed. So older keys stay valid.
         """
-        record: dict[str, str | int | None] = {
+        record: SettingsRecord = {
             "scoring_method": SCORING_METHOD,
             "dtype": self.dtype,
             "context_length": self.context_length,
@@ -66,6 +73,11 @@ class ScoringSettings:
             "quanta_per_nat": self.quanta_per_nat,
             "with_entropy": self.with_entropy,
             "with_target_rank": self.with_target_rank,
+            **self.beginning_record(),
         }
-        # is_compiled is in the score key only if it is true, so that keys from before this option existed stay valid
         return {**record, "is_compiled": True} if self.is_compiled else record
+
+    def beginning_record(self) -> SettingsRecord:
+        """Return the part of a key that states what the model reads before a text; empty if it reads nothing there."""
+        token_ids = self.text_beginning_token_ids
+        return {"text_beginning_token_ids": list(token_ids)} if token_ids else {}

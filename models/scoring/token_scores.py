@@ -30,9 +30,9 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SectionScores:
-    """Scores of consecutive documents, one row per position in order. The first position of a document has no row.
+    """Scores of consecutive documents, one row per position in order.
 
-    Log-probabilities and entropies that are not computed yet are NaN.
+    Position 0 of a document has a row only if the beginning of a text has tokens. Log-probabilities and entropies that are not computed yet are NaN.
     """
 
     section: range
@@ -42,6 +42,8 @@ class SectionScores:
     log_prob_nats: npt.NDArray[np.float32]
     entropy_nats: npt.NDArray[np.float32] | None
     target_rank: npt.NDArray[np.int32] | None
+    first_position: int
+    """The first position of a document that has a row: 0 or 1."""
 
     @classmethod
     def allocate(cls, section: range, token_counts: Sequence[int], settings: ScoringSettings) -> SectionScores:
@@ -49,7 +51,8 @@ class SectionScores:
 
         ``token_counts`` has the token count of every document of the corpus.
         """
-        counts = [max(0, token_counts[document_id] - 1) for document_id in section]
+        first_position = 0 if settings.text_beginning_token_ids else 1
+        counts = [max(0, token_counts[document_id] - first_position) for document_id in section]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
         size = int(offsets[-1])
         return cls(
@@ -58,11 +61,15 @@ class SectionScores:
             np.full(size, np.nan, np.float32),
             np.full(size, np.nan, np.float32) if settings.with_entropy else None,
             np.zeros(size, np.int32) if settings.with_target_rank else None,
+            first_position,
         )
 
     def store(self, windows: Sequence[Window], scores: TargetScores) -> None:
         """Store the scores of the positions that the windows predict. ``scores`` is ordered by window."""
-        first_rows = [self.row_offsets[w.document_id - self.section.start] + w.first_target - 1 for w in windows]
+        offsets = [self.row_offsets[window.document_id - self.section.start] for window in windows]
+        first_rows = [
+            offset + window.first_target - self.first_position for offset, window in zip(offsets, windows, strict=True)
+        ]
         rows = concatenate_ranges(np.asarray(first_rows), [window.target_count for window in windows])
         self.log_prob_nats[rows] = scores.log_prob_nats.cpu().numpy()
         if self.entropy_nats is not None and scores.entropy_nats is not None:
@@ -77,7 +84,7 @@ class SectionScores:
         """
         counts = np.diff(self.row_offsets)
         document_ids = np.repeat(np.arange(self.section.start, self.section.stop, dtype=np.int32), counts)
-        positions = concatenate_ranges(np.ones(len(counts), np.int64), counts).astype(np.int32)
+        positions = concatenate_ranges(np.full(len(counts), self.first_position, np.int64), counts).astype(np.int32)
         self._refuse_non_finite(document_ids, positions)
         size = len(document_ids)
         columns = [

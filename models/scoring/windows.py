@@ -11,18 +11,21 @@ MAX_PADDING_RATIO = 0.05
 class Window(NamedTuple):
     """A range of one document's tokens that a model reads at once.
 
-    The model reads the tokens ``start .. end - 2`` and predicts the positions ``first_target .. end - 1``.
+    The model reads the beginning of a text, then the tokens ``start .. end - 2``, and predicts the positions
+    ``first_target .. end - 1``.
     """
 
     document_id: int
     start: int
     first_target: int
     end: int
+    beginning_length: int = 0
+    """Number of tokens of the beginning, which stands before the tokens of the document."""
 
     @property
     def input_length(self) -> int:
         """Number of tokens that the model reads."""
-        return self.end - 1 - self.start
+        return self.beginning_length + self.end - 1 - self.start
 
     @property
     def target_count(self) -> int:
@@ -30,39 +33,50 @@ class Window(NamedTuple):
         return self.end - self.first_target
 
 
-def plan_windows(document_id: int, token_count: int, context_length: int, stride: int) -> Iterator[Window]:
+def plan_windows(
+    document_id: int, token_count: int, context_length: int, stride: int, beginning_length: int = 0
+) -> Iterator[Window]:
     """Yield the windows of a document in order. Together they predict every position except 0 exactly once.
 
-    For context length C and stride S, the first window predicts the positions 1 .. C. Each further window predicts
-    the next S positions. With C = 4 and S = 2::
+    If the beginning of a text has tokens, it stands before every window and takes ``beginning_length`` places of the
+    context length. Then position 0 is predicted, too.
+
+    Let C be the number of places for the document's tokens, and S the stride. The first window predicts the positions
+    up to C. Each further window predicts the next S positions. With C = 4 and S = 2, and without a beginning::
 
         position   0  1  2  3  4  5  6  7  8
         window 1   r  rp rp rp p                     r: read
         window 2         r  r  r  rp p               p: predicted
         window 3               r  r  r  rp p
 
-    The window that predicts position t reads this number of tokens before t::
+    The window that predicts position t reads this number of the document's tokens before t::
 
         t                      for t <= C
         C - S + 1 .. C         for t > C
 
     This number does not depend on later tokens. So the existing scores of a document stay the same if text is appended.
     """
-    if token_count > 1:
-        yield Window(document_id, 0, 1, min(context_length + 1, token_count))
-    for first_target in range(context_length + 1, token_count, stride):
-        start = first_target - 1 + stride - context_length
-        yield Window(document_id, start, first_target, min(first_target + stride, token_count))
+    place_count = context_length - beginning_length
+    first_position = 0 if beginning_length else 1
+    if token_count > first_position:
+        yield Window(document_id, 0, first_position, min(place_count + 1, token_count), beginning_length)
+    for first_target in range(place_count + 1, token_count, stride):
+        start = first_target - 1 + stride - place_count
+        yield Window(document_id, start, first_target, min(first_target + stride, token_count), beginning_length)
 
 
 def group_windows(
-    windows: Iterable[Window], max_batch_tokens: int, enough_tokens: int | None = None
+    windows: Iterable[Window],
+    max_batch_tokens: int,
+    enough_tokens: int | None = None,
+    switch_length: int | None = None,
 ) -> Iterator[list[Window]]:
     """Yield batches of windows of similar length. The longest come first, so that a lack of memory shows at once.
 
     A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A window with more
     tokens is a batch of its own. If a batch holds ``enough_tokens``, another window joins it only if the padding of
-    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window.
+    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window. Windows with at most
+    ``switch_length`` tokens and longer windows never share a batch; see ``rotary_switch``.
     """
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.input_length, reverse=True):
@@ -70,12 +84,18 @@ def group_windows(
             longest = batch[0].input_length
             is_full = longest * (len(batch) + 1) > max_batch_tokens
             is_enough = enough_tokens is not None and longest * len(batch) >= enough_tokens
-            if is_full or (is_enough and window.input_length < (1 - MAX_PADDING_RATIO) * longest):
+            is_short = is_enough and window.input_length < (1 - MAX_PADDING_RATIO) * longest
+            if is_full or is_short or are_separated(longest, window.input_length, switch_length):
                 yield batch
                 batch = []
         batch.append(window)
     if batch:
         yield batch
+
+
+def are_separated(longest: int, length: int, switch_length: int | None) -> bool:
+    """Return whether texts of ``longest`` and of ``length`` tokens lie on the two sides of ``switch_length``."""
+    return switch_length is not None and length <= switch_length < longest
 
 
 def group_documents(token_counts: Sequence[int], max_tokens: int) -> Iterator[range]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ class TokenizedCorpus:
 
     @property
     def position_count(self) -> int:
-        """The number of scored positions. The first position of a document is not scored."""
+        """The number of scored positions if nothing stands before a text. Then no document's first token is scored."""
         return sum(max(0, len(tokens) - 1) for tokens in self.token_ids)
 
     @property
@@ -63,4 +64,13 @@ def refuse_large_token_ids(corpus: TokenizedCorpus, vocabulary_size: int) -> Non
             f"corpus {corpus.corpus_id!r} holds token id {corpus.largest_token_id} under tokenizer "
             f"{corpus.tokenizer_id}, and the model has {vocabulary_size} tokens",
             "use the tokenizer the model was trained with",
+        )
+
+
+def refuse_large_beginning(token_ids: Sequence[int], vocabulary_size: int) -> None:
+    """Raise BadInputError if the beginning of a text holds a token id outside a model's vocabulary."""
+    if max(token_ids, default=-1) >= vocabulary_size:
+        raise BadInputError(
+            f"a text begins with token id {max(token_ids)}, and the model has {vocabulary_size} tokens",
+            "use the tokenizer the model was trained with, or write text_beginning: none in the suite",
         )

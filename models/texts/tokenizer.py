@@ -90,15 +90,23 @@ def identify_tokenizer_of(directory: Path) -> str:
 
     Raises the errors of ``load_tokenizer``.
     """
+    files_sha256 = hash_tokenizer_files(directory)
+    if files_sha256 not in _identity_of_files:
+        _identity_of_files[files_sha256] = identify_tokenizer(load_tokenizer(directory))
+    return _identity_of_files[files_sha256]
+
+
+def hash_tokenizer_files(directory: Path) -> str:
+    """Return a SHA-256 that identifies the names and contents of the tokenizer's files in a checkpoint directory.
+
+    Raises BadInputError if a file is not trusted.
+    """
     digest = hashlib.sha256()
     paths = _list_tokenizer_files(directory)
     refuse_untrusted_tokenizer_files(paths)
     for path in paths:
         digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    files_sha256 = digest.hexdigest()
-    if files_sha256 not in _identity_of_files:
-        _identity_of_files[files_sha256] = identify_tokenizer(load_tokenizer(directory))
-    return _identity_of_files[files_sha256]
+    return digest.hexdigest()
 
 
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:

@@ -55,13 +55,26 @@ def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> li
     Raises BadInputError if the tokenizer cannot process a text, for example because one of its regular expressions
     needs more attempts at a match than the library for regular expressions allows.
     """
+    return _encode(tokenizer, texts, add_special_tokens=False)
+
+
+def encode_with_special_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> TokenIds:
+    """Return the token ids of a text with the special tokens that the tokenizer adds before and after a text.
+
+    Raises BadInputError if the tokenizer cannot process the text.
+    """
+    return _encode(tokenizer, [text], add_special_tokens=True)[0]
+
+
+def _encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, add_special_tokens: bool) -> list[TokenIds]:
     # Padding and truncation were switched off when the tokenizer was loaded. But a call of the tokenizer with padding
     # or truncation leaves them on.
     forget_training_settings(tokenizer)
     try:
         if not tokenizer.is_fast:
-            return [_as_array(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) for text in texts]
-        encodings = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            encoded = (tokenizer(text, add_special_tokens=add_special_tokens, verbose=False) for text in texts)
+            return [_as_array(encoding["input_ids"]) for encoding in encoded]
+        encodings = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
         return [_as_array(encoding.ids) for encoding in encodings]
     except BaseException as error:
         # A panic of the tokenizer's Rust code is not an Exception, and its class cannot be imported, so compare names.

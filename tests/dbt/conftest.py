@@ -109,6 +109,7 @@ class DbtWarehouse:
         *,
         is_complete: bool = True,
         tokenizer_id: str = "tok",
+        **ledger_columns: Any,
     ) -> None:
         """Replace the scores of one checkpoint, without rounding, and then write its ledger row."""
         self.drop_scores(model_id, corpus_id, step)
@@ -135,7 +136,8 @@ class DbtWarehouse:
             ],
             column_oriented=True,
         )
-        self.write_ledger(model_id, corpus_id, step, scores, is_complete=is_complete, tokenizer_id=tokenizer_id)
+        ledger_columns |= {"is_complete": is_complete, "tokenizer_id": tokenizer_id}
+        self.write_ledger(model_id, corpus_id, step, scores, **ledger_columns)
 
     def write_ledger(
         self,
@@ -146,6 +148,7 @@ class DbtWarehouse:
         *,
         is_complete: bool = True,
         tokenizer_id: str = "tok",
+        **ledger_columns: Any,
     ) -> None:
         """Write the ledger row of a checkpoint with a later time than all rows before."""
         self.clock += 1
@@ -162,6 +165,7 @@ class DbtWarehouse:
             log_prob_sum_nats=float(scores.astype(float).sum()),
             scoring_run_id=uuid.UUID(int=1),
             is_complete=is_complete,
+            **ledger_columns,
             scored_at=LONG_AGO + datetime.timedelta(seconds=self.clock),
         )
 

@@ -17,6 +17,7 @@ from transformers import (
     MambaConfig,
     Olmo2Config,
     OPTConfig,
+    Phi3Config,
     PhiConfig,
     PretrainedConfig,
     PreTrainedModel,
@@ -66,6 +67,18 @@ def configure(name: str) -> PretrainedConfig:
         ),
         "rwkv": lambda: RwkvConfig(
             **SHARED, num_hidden_layers=2, attention_hidden_size=32, intermediate_size=64, context_length=CONTEXT_LENGTH
+        ),
+        # other rotary frequencies for sequences of more than 12 tokens
+        "phi3": lambda: Phi3Config(
+            **TRANSFORMER,
+            original_max_position_embeddings=12,
+            rope_parameters={
+                "rope_type": "longrope",
+                "rope_theta": 10_000.0,
+                "short_factor": [1.0] * 8,
+                "long_factor": [4.0] * 8,
+                "original_max_position_embeddings": 12,
+            },
         ),
         "bert": lambda: BertConfig(**TRANSFORMER),
     }

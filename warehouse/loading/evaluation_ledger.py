@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import pyarrow as pa
@@ -47,6 +47,8 @@ class Evaluation:
     task_sha256: str
     tokenizer_id: str
     settings: Mapping[str, object]
+    text_beginning: Mapping[str, object] = field(default_factory=dict)
+    """The ledger's columns that describe the beginning of a text. The key has its token ids in ``settings``."""
 
     @property
     def ledger_key(self) -> EvaluationLedgerKey:
@@ -176,6 +178,7 @@ def _write_entries(
             "task_sha256": one.evaluation.task_sha256,
             "tokenizer_id": one.evaluation.tokenizer_id,
             "settings": one.evaluation.settings_json,
+            **one.evaluation.text_beginning,
             "option_count": one.scores.num_rows,
             "scoring_run_id": scoring_run_id,
             "duration_seconds": one.duration_seconds,

@@ -40,6 +40,8 @@ class ScoredPartition:
     settings: Mapping[str, object]
     window: Mapping[str, int] = field(default_factory=dict)
     """Context length and stride in tokens. The score key omits both, because settings and model determine them."""
+    text_beginning: Mapping[str, object] = field(default_factory=dict)
+    """The ledger's columns that describe the beginning of a text. The score key has its token ids in ``settings``."""
 
     @property
     def score_key(self) -> str:
@@ -207,6 +209,7 @@ def write_entry(client: Client, entry: LedgerEntry) -> None:
         "corpus_sha256": scored.corpus_sha256,
         "tokenizer_id": scored.tokenizer_id,
         "settings": scored.settings_json,
+        **scored.text_beginning,
         "score_count": entry.score_count,
         "log_prob_sum_nats": entry.log_prob_sum_nats,
         "scoring_run_id": entry.scoring_run_id,

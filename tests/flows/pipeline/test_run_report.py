@@ -10,6 +10,7 @@ from trailhouse.errors import AllFailedError, BadInputError, PartialError, Usage
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure
 from trailhouse.flows.pipeline.run_report import describe_outcome, raise_failures, record_run
+from trailhouse.models.scoring.verification import Verification
 
 WORDING = Wording("scoring", "scored", "Scoring", "Positions")
 
@@ -43,12 +44,23 @@ def test_a_run_is_recorded_with_all_that_its_models_ran_on_and_copies_count_with
         for step, name in enumerate(("sdpa", "", "eager", "sdpa"))
     ]
     outcomes += [make_outcome(4, copied), make_outcome(5, failures=[("", BadInputError("a", "b"))])]
-    kind = SimpleNamespace(wording=WORDING, settings=SimpleNamespace(dtype="float32"), batch_policy="all at once")
+    verification = Verification()
+    for difference_nats in (1e-5, 3e-5, 2e-5):
+        verification.add(difference_nats)
+    kind = SimpleNamespace(
+        wording=WORDING,
+        settings=SimpleNamespace(dtype="float32"),
+        batch_policy="all at once",
+        verification=verification,
+    )
     pipeline = SimpleNamespace(kind=kind, scoring_run_id=uuid.uuid4(), address=address)
     record_run(pipeline, outcomes, datetime.now(UTC))
-    columns = "device, attention_implementation, batch_policy, score_count, checkpoint_count, tokens_per_second"
+    columns = (
+        "device, attention_implementation, batch_policy, score_count, checkpoint_count, tokens_per_second,"
+        " verified_count, largest_difference_nats"
+    )
     rows = client.query(f"select {columns} from raw_scoring_run").result_rows
-    assert rows == [("cpu", "eager, sdpa", "all at once", 150, 5, 15.0)]
+    assert rows == [("cpu", "eager, sdpa", "all at once", 150, 5, 15.0, 3, 3e-5)]
     record_run(pipeline, outcomes[4:], datetime.now(UTC))
     assert client.query("select count() from raw_scoring_run").result_rows == [(1,)]
 

@@ -21,6 +21,7 @@ from trailhouse.errors import BadInputError, UnreachableError, UsageError
 from trailhouse.flows.evaluate_tasks import plan_evaluations
 from trailhouse.flows.pipeline import work as work_module
 from trailhouse.flows.pipeline.claims import claim_work
+from trailhouse.flows.pipeline.contexts import choose_contexts
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.pipeline.evaluation import TaskEvaluation
 from trailhouse.flows.pipeline.pipeline import (
@@ -149,18 +150,19 @@ def run(request, address, make_tiny_suite, tmp_path, timeline) -> tuple[Pipeline
     suite = find_declared_suite(str(make_tiny_suite("tiny", list(STEPS)).declaration), settings)
     found = find_checkpoints(suite, settings)
     scoring = ScoringSettings(device="cpu")
+    contexts = choose_contexts(suite, found.checkpoints, scoring)
     if request.param == "scoring":
         corpus = Corpus("few", "", "", tuple(Document(f"{index}", TEXT * (index + 1)) for index in range(3)))
         tokenized = tokenize_corpus(load_tokenizer(found.checkpoints[0].directory), corpus)
-        kind = CorpusScoring("few", {tokenized.tokenizer_id: tokenized}, scoring)
-        planned = plan_partitions(suite, found.checkpoints, corpus, scoring)
+        kind = CorpusScoring("few", {tokenized.tokenizer_id: tokenized}, scoring, contexts, 2)
+        planned = plan_partitions(found.checkpoints, corpus, contexts)
         works = [plan_work(checkpoint, [unit]) for checkpoint, unit in planned]
     else:
         write_tasks(tmp_path / "tasks")
         tasks = find_tasks([str(tmp_path / "tasks")], repeat_task_prefix=False).tasks
-        kind = TaskEvaluation("tiny", {task.task_id: task for task in tasks}, scoring)
+        kind = TaskEvaluation("tiny", {task.task_id: task for task in tasks}, scoring, contexts, 1)
         works = [
-            plan_work(checkpoint, list(plan_evaluations(checkpoint, tasks, [0], [0], scoring)))
+            plan_work(checkpoint, list(plan_evaluations(checkpoint, tasks, [0], [0], contexts)))
             for checkpoint in found.checkpoints
         ]
     return make_pipeline(WatchedKind(kind, timeline), address, found.sources, settings), works

@@ -47,7 +47,25 @@ def test_appended_tokens_change_no_earlier_context(plan, appended):
 
 
 def test_the_example_of_the_docstring():
-    assert [tuple(window) for window in plan_windows(7, 9, 4, 2)] == [(7, 0, 1, 5), (7, 2, 5, 7), (7, 4, 7, 9)]
+    assert [window[:4] for window in plan_windows(7, 9, 4, 2)] == [(7, 0, 1, 5), (7, 2, 5, 7), (7, 4, 7, 9)]
+
+
+def test_a_beginning_takes_its_places_of_the_context_and_lets_position_0_be_predicted():
+    windows = list(plan_windows(7, 9, 5, 2, beginning_length=1))
+    assert [window[:4] for window in windows] == [(7, 0, 0, 5), (7, 2, 5, 7), (7, 4, 7, 9)]
+    assert [window.input_length for window in windows] == [5, 5, 5]
+    assert [window[:4] for window in plan_windows(0, 1, 5, 2, beginning_length=1)] == [(0, 0, 0, 1)]
+    assert list(plan_windows(0, 0, 5, 2, beginning_length=1)) == []
+
+
+@given(window_plans(), st.integers(1, 3))
+def test_with_a_beginning_every_position_is_predicted_exactly_once_within_the_context(plan, beginning_length):
+    token_count, place_count, stride = plan
+    context_length = place_count + beginning_length
+    windows = list(plan_windows(0, token_count, context_length, stride, beginning_length))
+    predicted = [position for window in windows for position in range(window.first_target, window.end)]
+    assert predicted == list(range(token_count))
+    assert all(beginning_length <= window.input_length <= context_length for window in windows)
 
 
 @settings(max_examples=50)

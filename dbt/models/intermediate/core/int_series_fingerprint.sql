@@ -1,7 +1,7 @@
 {{ config(order_by=["model_id", "corpus_id"]) }}
 
 with
-    score_ledger as (select * from {{ ref("stg_scoring__score_ledger") }} where is_complete),
+    score_ledger as (select * from {{ ref("stg_scoring__score_ledger") }} where is_current),
 
     document as (select corpus_id, document_id, scored_from_position from {{ ref("stg_corpora__document") }}),
 
@@ -11,9 +11,21 @@ with
         group by corpus_id
     ),
 
+    -- If a model of the corpus was scored without a beginning of texts, it has no scores of first tokens.
+    -- Then
+    -- the first token of every document is left out for all models of the corpus, so that all models are
+    -- compared on the same positions.
+    first_counted as (
+        select corpus_id, toInt32(countIf(empty(text_beginning_token_ids)) > 0) as counted_from_position
+        from score_ledger
+        group by corpus_id
+    ),
+
     -- This dbt model is a table, not a view, because the fingerprint must be stored before the dbt models
     -- downstream read the scores. If scores change after the fingerprint is stored, the next build finds a
-    -- different fingerprint, and these dbt models read the scores again.
+    -- different fingerprint, and these dbt models read the scores again. The fingerprint also changes if
+    -- first
+    -- tokens that have scores are left out from now on, or are counted again.
     fingerprinted as (
         select
             model_id,
@@ -21,12 +33,14 @@ with
             max(tokenizer_id) as tokenizer_id,
             toInt64(count()) as checkpoint_count,
             sum(score_count) as score_count,
+            any(first_counted.counted_from_position) as counted_from_position,
             cityHash64(
-                any(boundary_hash),
+                any(boundary_hash) + (counted_from_position > 0 and notEmpty(any(text_beginning_token_ids))),
                 arraySort(groupArray((step, score_key, score_ledger.score_count, log_prob_sum_nats)))
             ) as series_fingerprint
         from score_ledger
         left join prompt_boundary using (corpus_id)
+        left join first_counted using (corpus_id)
         group by model_id, corpus_id
     )
 

@@ -14,7 +14,10 @@
 with
     stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
 
-    pair_tokenizer as (select model_id, corpus_id, tokenizer_id from {{ ref("int_series_fingerprint") }}),
+    pair as (
+        select model_id, corpus_id, tokenizer_id, counted_from_position
+        from {{ ref("int_series_fingerprint") }}
+    ),
 
     -- A pair is a language model and a corpus. A pair is stale if the fingerprint of its scores has changed.
     -- Models and corpora are filtered separately here, because ClickHouse then selects partitions without
@@ -59,7 +62,11 @@ with
             series.corpus_id as corpus_id,
             series.document_id as document_id,
             series.position as position,
-            toBool(series.position < coalesce(document.scored_from_position, 0)) as is_prompt,
+            toBool(
+                series.position < greatest(
+                    coalesce(document.scored_from_position, 0), coalesce(pair.counted_from_position, 0)
+                )
+            ) as is_prompt,
             token.byte_count as byte_count,
             cityHash64(series.steps) as step_set_id,
             series.steps as steps,
@@ -68,15 +75,12 @@ with
         from series
         inner join
             stale_pair on series.model_id = stale_pair.model_id and series.corpus_id = stale_pair.corpus_id
-        inner join
-            pair_tokenizer
-            on series.model_id = pair_tokenizer.model_id
-            and series.corpus_id = pair_tokenizer.corpus_id
+        inner join pair on series.model_id = pair.model_id and series.corpus_id = pair.corpus_id
         left join
             document on series.corpus_id = document.corpus_id and series.document_id = document.document_id
         left join
             token
-            on pair_tokenizer.tokenizer_id = token.tokenizer_id
+            on pair.tokenizer_id = token.tokenizer_id
             and series.corpus_id = token.corpus_id
             and series.document_id = token.document_id
             and series.position = token.position

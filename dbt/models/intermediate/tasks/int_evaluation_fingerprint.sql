@@ -1,7 +1,7 @@
 {{ config(order_by=["model_id"]) }}
 
 with
-    evaluation as (select * from {{ ref("stg_tasks__evaluation") }}),
+    evaluation as (select * from {{ ref("stg_tasks__evaluation") }} where is_current),
 
     -- This dbt model is a table, not a view, because the fingerprint must be stored before the dbt models
     -- downstream read the scores. If scores change after the fingerprint is stored, the next build finds a

@@ -48,6 +48,7 @@ with
             wanted.discovered_at as discovered_at,
             ifNull(score_ledger.model_id, '') != '' as has_ledger_row,
             has_ledger_row and ifNull(score_ledger.is_complete, false) as is_scored,
+            is_scored and not ifNull(score_ledger.is_current, false) as has_other_beginning,
             is_scored and ifNull(perplexity_mart.model_id, '') != '' as is_in_marts,
             if(is_scored, toNullable(score_ledger.scored_at), null) as scored_at,
             if(is_scored, toNullable(score_ledger.score_count), null) as score_count,
@@ -70,6 +71,8 @@ with
         select
             *,
             multiIf(
+                has_other_beginning,
+                'other beginning',
                 is_in_marts,
                 'in the marts',
                 is_scored,
@@ -86,5 +89,5 @@ with
         from tracked
     )
 
-select * except (has_ledger_row, is_scored, is_in_marts)
+select * except (has_ledger_row, is_scored, has_other_beginning, is_in_marts)
 from measured

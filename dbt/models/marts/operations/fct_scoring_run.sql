@@ -18,7 +18,9 @@ with
             dtype,
             checkpoint_count,
             score_count,
-            tokens_per_second
+            tokens_per_second,
+            verified_count,
+            largest_difference_nats
         from scoring_run
     )
 

@@ -12,6 +12,9 @@ with
             toString(corpus_sha256) as corpus_sha256,
             tokenizer_id,
             settings as scoring_settings,
+            text_beginning_kind,
+            text_beginning_token_ids,
+            text_beginning_text,
             score_count,
             log_prob_sum_nats,
             scoring_run_id,
@@ -19,7 +22,20 @@ with
             is_complete,
             scored_at
         from source
+    ),
+
+    -- A series over the steps of a model must not mix beginnings of texts, because a beginning changes every
+    -- score.
+    compared as (
+        select
+            *,
+            argMaxIf(text_beginning_token_ids, scored_at, is_complete) over (
+                partition by model_id, corpus_id
+            ) as latest_token_ids
+        from renamed
     )
 
-select *
-from renamed
+select
+    * except (latest_token_ids),
+    toBool(is_complete and text_beginning_token_ids = latest_token_ids) as is_current
+from compared

@@ -1,8 +1,8 @@
 with
-    complete_partition as (
+    current_partition as (
         select partitionId(model_id, corpus_id, step) as partition_id
         from {{ ref("stg_scoring__score_ledger") }}
-        where is_complete
+        where is_current
     ),
 
     -- FINAL is not needed because the scores of a checkpoint on a corpus are replaced together, as one
@@ -12,7 +12,7 @@ with
     token_score as (
         select model_id, corpus_id, step, document_id, position, log_prob_nats, entropy_nats, target_rank
         from {{ source("scoring", "raw_token_score") }}
-        where _partition_id in (select partition_id from complete_partition)
+        where _partition_id in (select partition_id from current_partition)
     )
 
 select *

@@ -15,7 +15,9 @@ with
             dtype,
             score_count,
             checkpoint_count,
-            tokens_per_second
+            tokens_per_second,
+            verified_count,
+            largest_difference_nats
         from source
     )
 

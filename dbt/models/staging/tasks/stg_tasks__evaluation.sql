@@ -14,13 +14,31 @@ with
             toString(task_sha256) as task_sha256,
             tokenizer_id,
             settings as evaluation_settings,
+            text_beginning_kind,
+            text_beginning_token_ids,
+            text_beginning_text,
             option_count,
             duration_seconds,
             evaluated_at
         from {{ source("evaluation", "raw_evaluation_ledger") }} final
         where is_complete
+    ),
+
+    evaluation as (select ledger.* from ledger inner join present using (task_id, task_sha256)),
+
+    -- A comparison of the steps of a model must not mix beginnings of texts, because a beginning changes
+    -- every
+    -- score. Imported scores do not state their beginning, and are of tasks of their own.
+    compared as (
+        select
+            *,
+            argMaxIf(text_beginning_token_ids, evaluated_at, text_beginning_kind != 'unknown') over (
+                partition by model_id
+            ) as latest_token_ids
+        from evaluation
     )
 
-select ledger.*
-from ledger
-inner join present using (task_id, task_sha256)
+select
+    * except (latest_token_ids),
+    toBool(text_beginning_kind = 'unknown' or text_beginning_token_ids = latest_token_ids) as is_current
+from compared

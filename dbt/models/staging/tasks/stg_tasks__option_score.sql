@@ -1,5 +1,9 @@
 with
-    evaluation as (select model_id, step, task_id, shot_count, seed from {{ ref("stg_tasks__evaluation") }}),
+    evaluation as (
+        select model_id, step, task_id, shot_count, seed
+        from {{ ref("stg_tasks__evaluation") }}
+        where is_current
+    ),
 
     -- FINAL is not needed because the scores of a checkpoint are replaced together, as one partition.
     option_score as (

@@ -1,0 +1,38 @@
+"""This module chooses what each checkpoint of a suite reads at once, for scoring and for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.suite import Suite
+from trailhouse.models.scoring.context_window import ContextChoice, choose_context
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.texts.find_text_beginning import find_text_beginning_of
+from trailhouse.models.texts.text_beginning import TextBeginning
+
+Contexts = Mapping[tuple[str, int], ContextChoice]
+"""What each checkpoint reads at once, by (model_id, step)."""
+
+
+def choose_contexts(suite: Suite, checkpoints: Sequence[Checkpoint], settings: ScoringSettings) -> Contexts:
+    """Return the context length, the stride and the beginning of a text of each checkpoint. No model is loaded.
+
+    Raises UsageError if the requested context length is longer than a model can read, or too short for the stride and
+    the beginning. Raises BadInputError naming the model if its tokenizer lacks the beginning that the suite declares.
+    """
+    declared = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
+    choices: dict[tuple[str, str, TextBeginning], ContextChoice] = {}
+    contexts = {}
+    for checkpoint in checkpoints:
+        model = declared[checkpoint.model_id]
+        try:
+            beginning = find_text_beginning_of(checkpoint.directory, model.text_beginning)
+        except BadInputError as error:
+            raise BadInputError(f"{checkpoint.model_id}: {error.message}", error.hint) from error
+        key = (checkpoint.model_id, checkpoint.config_sha256, beginning)
+        if key not in choices:
+            choices[key] = choose_context(checkpoint, model.context_length, settings, beginning)
+        contexts[checkpoint.model_id, checkpoint.step] = choices[key]
+    return contexts

@@ -1,0 +1,84 @@
+"""This module scores random positions of a corpus again while the scores of the corpus are passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from trailhouse.models.scoring.context_window import find_context_length, find_stride
+from trailhouse.models.scoring.quantisation import restore_log_probs
+from trailhouse.models.scoring.rotary_switch import find_switch_length
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.verification import Verification, score_alone
+from trailhouse.models.scoring.windows import Window, plan_windows
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # importing it takes seconds
+
+
+def verify_scores(
+    batches: Iterable[pa.RecordBatch],
+    model: PreTrainedModel,
+    corpus: TokenizedCorpus,
+    settings: ScoringSettings,
+    drawn: npt.NDArray[np.int64],
+    verification: Verification,
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of ``score_corpus``, and score the rows with the indices ``drawn`` again.
+
+    Raises BadInputError naming document and position if a score differs from the score alone. The batch with this
+    score is not yielded.
+    """
+    first_row = 0
+    for batch in batches:
+        for index in drawn[(drawn >= first_row) & (drawn < first_row + batch.num_rows)] - first_row:
+            row = batch.slice(index, 1)
+            document_id, position = row["document_id"][0].as_py(), row["position"][0].as_py()
+            alone = score_position_alone(model, corpus.token_ids[document_id], position, settings)
+            stored = restore_log_probs(row["log_prob_quanta"].to_numpy(), settings.quanta_per_nat)[0]
+            rounding = 0.5 / settings.quanta_per_nat if settings.quanta_per_nat else 0.0
+            name = f"document {document_id}, position {position}"
+            verification.compare(name, float(stored), alone, model.dtype, rounding)
+        first_row += batch.num_rows
+        yield batch
+
+
+def draw_rows(row_count: int, wanted_count: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return the sorted indices of up to ``wanted_count`` different rows out of ``row_count``."""
+    return np.sort(generator.choice(row_count, min(wanted_count, row_count), replace=False))
+
+
+def score_position_alone(
+    model: PreTrainedModel, token_ids: npt.NDArray[np.int32], position: int, settings: ScoringSettings
+) -> float:
+    """Return the log-probability of one position of a document in nats, from a sequence that ends with this position.
+
+    The model reads the tokens that ``plan_windows`` gives the position, and none after it. The rotary frequencies of
+    some models depend on how long the window is. Such a model reads the whole window.
+    """
+    context_length = find_context_length(model.config, settings)
+    beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
+    windows = plan_windows(0, len(token_ids), context_length, find_stride(context_length, settings), len(beginning))
+    window = next(one for one in windows if one.first_target <= position < one.end)
+    if find_switch_length(model.config) is not None:
+        return _score_in_window(model, token_ids, position, window, beginning)
+    read = np.concatenate([beginning, token_ids[window.start : position + 1]])
+    return score_alone(model, read, len(read) - 1)
+
+
+def _score_in_window(
+    model: PreTrainedModel,
+    token_ids: npt.NDArray[np.int32],
+    position: int,
+    window: Window,
+    beginning: npt.NDArray[np.int32],
+) -> float:
+    read = np.concatenate([beginning, token_ids[window.start : window.end]])
+    index = len(beginning) + position - window.start
+    before = score_alone(model, read, index + 1) if index + 1 < len(read) else 0.0
+    return score_alone(model, read, index) - before

@@ -1,0 +1,116 @@
+"""Scores that differ from the score of the same target alone are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from tests.support.architectures import CONTEXT_LENGTH, VOCABULARY_SIZE, build_random_model
+from tests.support.option_tasks import build_encoded_task
+from trailhouse.errors import BadInputError
+from trailhouse.models.few_shot.evaluator import Evaluator
+from trailhouse.models.few_shot.verified_options import verify_options
+from trailhouse.models.scoring.score_corpus import score_corpus
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.verification import Verification, find_tolerance, make_generator
+from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
+
+SETTINGS = ScoringSettings(device="cpu")
+
+
+@pytest.fixture
+def corpus() -> TokenizedCorpus:
+    """Documents of one token, of a few, and of more than two windows."""
+    generator = np.random.default_rng(0)
+    documents = [generator.integers(1, VOCABULARY_SIZE, length).astype(np.int32) for length in (1, 7, 80, 20)]
+    return TokenizedCorpus("random", "none", tuple(documents))
+
+
+def verify_all(model, corpus, settings, verification, batches=None) -> list[pa.RecordBatch]:
+    """Score a corpus and verify every position."""
+    batches = batches or list(score_corpus(model, corpus, settings))
+    rows = np.arange(sum(batch.num_rows for batch in batches))
+    return list(verify_scores(batches, model, corpus, settings, rows, verification))
+
+
+@pytest.mark.parametrize("name", ["gpt_neox", "opt", "gemma2", "bloom", "phi3"])
+@pytest.mark.parametrize("beginning", [(), (3,)])
+def test_every_position_of_a_right_model_agrees_with_the_position_alone(name, beginning, corpus):
+    settings = ScoringSettings(device="cpu", text_beginning_token_ids=beginning)
+    model, verification = build_random_model(name), Verification()
+    batches = list(score_corpus(model, corpus, settings))
+    assert pa.Table.from_batches(verify_all(model, corpus, settings, verification, batches)) == pa.Table.from_batches(
+        batches
+    )
+    assert verification.target_count == sum(max(0, len(tokens) - (not beginning)) for tokens in corpus.token_ids)
+    assert 0 < verification.largest_difference_nats < 1.5e-4  # half a quantum, and float32
+
+
+def test_a_score_that_differs_is_named_and_its_batch_is_not_passed_on(corpus):
+    model = build_random_model("gpt_neox")
+    (batch,) = score_corpus(model, corpus, SETTINGS)
+    quanta = batch["log_prob_quanta"].to_numpy().copy()
+    quanta[10] += 200  # 0.02 nats
+    index = batch.schema.get_field_index("log_prob_quanta")
+    changed = batch.set_column(index, batch.schema.field(index), pa.array(quanta))
+    passed = verify_scores([changed], model, corpus, SETTINGS, np.array([3, 10]), Verification())
+    with pytest.raises(BadInputError, match=r"document 2, position 5 has -\d\.\d{4} nats in its batch and") as raised:
+        next(passed)
+    assert "--verify 0" in raised.value.hint
+    (unchanged,) = verify_scores([changed], model, corpus, SETTINGS, np.array([3, 11]), Verification())
+    assert unchanged == changed
+
+
+def test_a_model_that_reads_what_comes_later_is_refused(corpus, monkeypatch):
+    model = build_random_model("gpt_neox")
+    forward = model.base_model.forward
+
+    def add_the_average(*arguments, **inputs):
+        output = forward(*arguments, **inputs)
+        output.last_hidden_state = output.last_hidden_state + output.last_hidden_state.mean(1, keepdim=True)
+        return output
+
+    batches = list(score_corpus(model, corpus, SETTINGS))
+    monkeypatch.setattr(model.base_model, "forward", add_the_average)
+    with pytest.raises(BadInputError, match="nats alone"):
+        verify_all(model, corpus, SETTINGS, Verification(), batches)
+
+
+def test_options_agree_and_one_that_differs_is_named():
+    model, task, verification = build_random_model("gpt2"), build_encoded_task(), Verification()
+    scores = Evaluator(model, SETTINGS).score(task)
+    verify_options(scores, model, task, np.arange(scores.num_rows), verification)
+    assert verification.target_count == scores.num_rows
+    assert verification.largest_difference_nats < 1e-4
+    column = scores.schema.get_field_index("log_prob_nats")
+    shifted = pa.array(scores["log_prob_nats"].to_numpy() + np.float32(0.1))
+    changed = scores.set_column(column, scores.schema.field(column), shifted)
+    with pytest.raises(BadInputError, match=r"task 't', item 0, option 1 has"):
+        verify_options(changed, model, task, np.array([1]), verification)
+
+
+def test_the_tolerance_grows_with_the_log_probability_and_with_fewer_digits():
+    assert find_tolerance(0.0, torch.float32) == 2e-3
+    assert find_tolerance(-8.0, torch.float32) == 4e-3
+    assert find_tolerance(-8.0, torch.bfloat16) == 0.5
+
+
+def test_a_score_that_is_not_finite_never_agrees():
+    with pytest.raises(BadInputError, match="nan"):
+        Verification().compare("it", float("nan"), -1.0, torch.float32, 0.0)
+
+
+def test_the_same_key_draws_the_same_rows_and_never_more_than_there_are():
+    drawn = draw_rows(100, 5, make_generator("ff" * 32))
+    assert len(set(drawn.tolist())) == 5
+    assert drawn.tolist() == sorted(draw_rows(100, 5, make_generator("ff" * 32)).tolist())
+    assert drawn.tolist() != draw_rows(100, 5, make_generator("fe" * 32)).tolist()
+    assert draw_rows(3, 5, make_generator("0")).tolist() == [0, 1, 2]
+    assert draw_rows(3, 0, make_generator("0")).tolist() == []
+
+
+def test_the_windows_of_the_corpus_are_more_than_one(corpus):
+    assert max(len(tokens) for tokens in corpus.token_ids) > 2 * CONTEXT_LENGTH
