@@ -8,8 +8,11 @@ from typing import Any
 
 from transformers import CONFIG_MAPPING, PretrainedConfig
 
-VOCABULARY_SIZE = 320
-CONTEXT_LENGTH = 32
+from tests.support.architectures import CONTEXT_LENGTH, VOCABULARY_SIZE
+from tests.support.beginning_tokenizers import BOS_ID, EOS_ID
+
+# The special tokens of the tokenizers of tests.support.beginning_tokenizers. Padding is no token of any text.
+SPECIAL_TOKEN_IDS = {"pad_token_id": 0, "bos_token_id": BOS_ID, "eos_token_id": EOS_ID}
 
 # The largest value of an entry, by the names that the entry has in the configurations of transformers. Entries that
 # are smaller by default, or None, stay as they are. A head has 8 dimensions, and 4 heads make a width of 32.
@@ -91,7 +94,9 @@ EXCEPTIONS: Mapping[str, Mapping[str, Any]] = {
     "qwen4_exp_text": {
         "indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 8, "indexer_compress_ratio": 2,
     },
-    "reformer": {"axial_pos_shape": (4, 8), "axial_pos_embds_dim": (16, 16)},
+    "reformer": {"hash_seed": 0, "axial_pos_shape": (4, 8), "axial_pos_embds_dim": (16, 16)},
+    "xlm": {"causal": True},
+    "xlnet": {"attn_type": "uni"},
     "xmod": {"default_language": "en_XX"},
     "zamba": {"num_hidden_layers": 5},
     "zamba2": {"num_hidden_layers": 4, "layers_block_type": ["linear_attention", "hybrid"] * 2},
@@ -113,6 +118,8 @@ def shrink(configuration_class: type[PretrainedConfig]) -> PretrainedConfig:
             entries[name] = shrink(type(value))
         elif _is_count(parameter.default):
             entries[name] = _shrink_count(name, parameter.default)
+        if name in SPECIAL_TOKEN_IDS and value is not None:
+            entries[name] = SPECIAL_TOKEN_IDS[name]
         elif name == "is_decoder":  # BERT and its relatives are causal only as decoders
             entries[name] = True
     own = default.__dict__

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +18,7 @@ import pyarrow as pa
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from tests.support.beginning_tokenizers import build_tokenizer
 from tests.support.option_tasks import score_by_definition
 from tests.support.spread_weights import spread_weights
 from tests.support.tiny_configurations import CONTEXT_LENGTH, configure_tiny
@@ -31,14 +31,17 @@ from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
 from trailhouse.models.few_shot.evaluator import Evaluator
 from trailhouse.models.few_shot.option_encoding import EncodedTask
+from trailhouse.models.few_shot.verified_options import verify_options
 from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem
-from trailhouse.models.miniature.vocabulary import train_tokenizer
-from trailhouse.models.scoring.context_window import choose_context
+from trailhouse.models.scoring.context_window import ContextChoice, choose_context
 from trailhouse.models.scoring.load_model import load_model
 from trailhouse.models.scoring.quantisation import restore_log_probs
 from trailhouse.models.scoring.score_corpus import score_corpus
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.verification import Verification
+from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
 from trailhouse.models.texts.corpus import Corpus, Document
+from trailhouse.models.texts.find_text_beginning import find_text_beginning_of
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.models.texts.tokenizer import load_tokenizer, tokenize_corpus
 
@@ -56,13 +59,14 @@ SMALLEST_EFFECT_NATS = 0.05
 
 TEXTS = (
     "It!",
-    "A window of a text begins in the middle, \"and the rest is read again\".",
-    "Each score is the log-probability of one token, given the tokens before it. Naïve loops are slow, but they are "
-    "easy to read, and so they make a good reference!",
-    "Short texts.",
+    "A window begins in the middle of a text.",
+    "Each score is the log-probability of one token, given the tokens before it in its window.",
+    "Short text.",
 )
 QUESTIONS = ("why?", "how?", "who?")
 OPTIONS = ("yes", "not so", "the one")
+# Number of positions and of options that are scored again, as the command line has it by default
+VERIFIED_COUNT = 4
 SETTINGS = ScoringSettings(quanta_per_nat=0, device="cpu")
 DECLARATION = ModelDeclaration("tiny", ".", r"step-(\d+)", 512, 100, CONTEXT_LENGTH, None)
 SUITE = Suite("families", "", "folder", (DECLARATION,), "")
@@ -125,24 +129,25 @@ def _shorten(error: TrailhouseError, directory: str) -> str:
 def _check_saved_model(model_type: str, directory: Path) -> Verdict:
     reference_model = build_family(model_type)
     reference_model.save_pretrained(directory)
-    build_family_tokenizer().save_pretrained(directory)
+    build_tokenizer("<s> $A", bos_token="<s>", eos_token="</s>").save_pretrained(directory)
     checkpoint = read_checkpoint(DECLARATION, SUITE, TrainingPosition(1, 512), directory)
     read_model_record(DECLARATION, checkpoint)
-    context = choose_context(checkpoint, DECLARATION.context_length, SETTINGS)
-    settings = replace(SETTINGS, context_length=context.context_length, stride=context.stride)
+    beginning = find_text_beginning_of(directory, "tokenizer")
+    context = choose_context(checkpoint, DECLARATION.context_length, SETTINGS, beginning)
+    settings = context.complete(SETTINGS)
     corpus = tokenize_corpus(load_tokenizer(directory), build_corpus())
     model = load_model(directory, settings)
     scores = score_documents(model, corpus, settings)
-    task = encode_family_task(checkpoint, context.context_length)
-    options = Evaluator(model, settings).score(task)
+    task = encode_task_for(checkpoint, context)
+    options = score_options(model, task, settings)
 
-    expected = score_one_by_one(reference_model, corpus, context.context_length, context.stride)
+    expected = score_one_by_one(reference_model, corpus, settings)
     verdict = Verdict(
         model_type,
         "right",
         score_difference_nats=float(np.abs(scores - expected).max()),
-        option_difference_nats=_compare_options(options, task, reference_model),
-        effect_nats=float(np.abs(score_from_last_tokens(reference_model, corpus) - expected).mean()),
+        option_difference_nats=_compare_options(options, task, reference_model, len(beginning.token_ids)),
+        effect_nats=float(np.abs(score_from_last_tokens(reference_model, corpus, settings) - expected).mean()),
     )
     half_precision = replace(settings, dtype="bfloat16")
     try:
@@ -177,66 +182,77 @@ def build_family(model_type: str) -> PreTrainedModel:
     return model.eval()
 
 
-@lru_cache(maxsize=1)
-def build_family_tokenizer():
-    """Return a byte-level BPE tokenizer with fewer tokens than the models have."""
-    return train_tokenizer([*TEXTS, *QUESTIONS, *OPTIONS], 300)
-
-
 def build_corpus() -> Corpus:
     documents = tuple(Document(f"text {number}", text) for number, text in enumerate(TEXTS))
     return Corpus("families", "", "", documents)
 
 
-def encode_family_task(checkpoint: Checkpoint, context_length: int) -> EncodedTask:
+def encode_task_for(checkpoint: Checkpoint, context: ContextChoice) -> EncodedTask:
     """Return a task with one exemplar in every prompt, encoded with the tokenizer of a checkpoint."""
     count = len(QUESTIONS)
-    scores = [tuple(float(index == number) for index in range(count)) for number in range(count)]
-    items = tuple(TaskItem(question, OPTIONS, wanted) for question, wanted in zip(QUESTIONS, scores, strict=True))
-    form = PromptFormat(append_choices_to_input=False)
+    target_scores = [tuple(float(index == number) for index in range(count)) for number in range(count)]
+    items = tuple(TaskItem(question, OPTIONS, row) for question, row in zip(QUESTIONS, target_scores, strict=True))
+    form = PromptFormat("", "Q:", "A:", append_choices_to_input=False, few_shot_example_separator=" ")
     task = Task("families", "", (), "", "bigbench", "", form, items)
-    return TaskEncoder().encode(checkpoint.directory, checkpoint.tokenizer_id, task, 1, 0, context_length)
+    return TaskEncoder().encode(
+        checkpoint.directory, checkpoint.tokenizer_id, task, 1, 0, context.context_length, context.beginning.token_ids
+    )
 
 
 def score_documents(model: PreTrainedModel, corpus: TokenizedCorpus, settings: ScoringSettings) -> Scores:
-    """Return the log-probabilities in nats that scoring gives, in order of document and position."""
-    table = pa.Table.from_batches(list(score_corpus(model, corpus, settings)))
+    """Return the log-probabilities in nats that scoring gives, in order of document and position.
+
+    As the command does, it scores some positions again. Raises BadInputError if they differ.
+    """
+    batches = score_corpus(model, corpus, settings)
+    drawn = draw_rows(corpus.token_count, VERIFIED_COUNT, np.random.default_rng(0))
+    verified = verify_scores(batches, model, corpus, settings, drawn, Verification())
+    table = pa.Table.from_batches(list(verified))
     return restore_log_probs(table["log_prob_quanta"].to_numpy(), 0).astype(np.float64)
 
 
-@torch.no_grad()
-def score_one_by_one(model: PreTrainedModel, corpus: TokenizedCorpus, context_length: int, stride: int) -> Scores:
+def score_options(model: PreTrainedModel, task: EncodedTask, settings: ScoringSettings) -> pa.RecordBatch:
+    """Return the scores of a task's options. Some are scored again. Raises BadInputError if they differ."""
+    scores = Evaluator(model, settings).score(task)
+    drawn = draw_rows(scores.num_rows, VERIFIED_COUNT, np.random.default_rng(0))
+    verify_options(scores, model, task, drawn, Verification())
+    return scores
+
+
+def score_one_by_one(model: PreTrainedModel, corpus: TokenizedCorpus, settings: ScoringSettings) -> Scores:
     """Return the log-probability of every position in nats, each from a forward pass of its own.
 
-    Position t reads all t tokens before it if they fit the context. After that, the context moves on by the stride
-    whenever it is full.
+    The model reads the beginning of a text, and then all tokens before the position if they fit the rest of the
+    context. If they do not, the first tokens are left out, in steps of the stride.
     """
+    beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
+    place_count = settings.context_length - len(beginning)
     scores = []
     for tokens in corpus.token_ids:
-        for position in range(1, len(tokens)):
-            excess = max(0, position - context_length)
-            start = -(-excess // stride) * stride
-            inputs = torch.from_numpy(tokens[start:position].astype(np.int64))[None]
-            distribution = model(input_ids=inputs).logits[0, -1].double().log_softmax(-1)
-            scores.append(distribution[int(tokens[position])].item())
+        for position in range(len(tokens)):
+            step_count = -(-max(0, position - place_count) // settings.stride)
+            read = np.concatenate([beginning, tokens[step_count * settings.stride : position + 1]])
+            scores.append(score_by_definition(model, read, len(read) - 1))
     return np.asarray(scores)
 
 
-@torch.no_grad()
-def score_from_last_tokens(model: PreTrainedModel, corpus: TokenizedCorpus) -> Scores:
+def score_from_last_tokens(model: PreTrainedModel, corpus: TokenizedCorpus, settings: ScoringSettings) -> Scores:
     """Return the log-probability of every position in nats, given only the token before it."""
-    inputs = torch.from_numpy(np.concatenate([tokens[:-1] for tokens in corpus.token_ids]).astype(np.int64))
-    targets = torch.from_numpy(np.concatenate([tokens[1:] for tokens in corpus.token_ids]).astype(np.int64))
-    distributions = model(input_ids=inputs[:, None]).logits[:, -1].double().log_softmax(-1)
-    return distributions.gather(1, targets[:, None])[:, 0].numpy()
+    beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
+    texts = [np.concatenate([beginning, tokens]) for tokens in corpus.token_ids]
+    pairs = np.concatenate([np.stack([text[:-1], text[1:]]) for text in texts], axis=1).T
+    known = {tuple(pair): score_by_definition(model, pair, 1) for pair in np.unique(pairs, axis=0)}
+    return np.asarray([known[tuple(pair)] for pair in pairs])
 
 
-def _compare_options(scores: pa.RecordBatch, task: EncodedTask, model: PreTrainedModel) -> float:
+def _compare_options(
+    scores: pa.RecordBatch, task: EncodedTask, model: PreTrainedModel, beginning_length: int
+) -> float:
     """Return the largest difference in nats of an option's score, with or without its prompt, from its reference."""
     found, expected = [], []
     options = [option for item in task.items for option in item.options]
     for row, option in zip(scores.to_pylist(), options, strict=True):
         found += [row["log_prob_nats"], row["unconditional_log_prob_nats"]]
         expected.append(score_by_definition(model, option.token_ids, option.first_target))
-        expected.append(score_by_definition(model, option.unconditional_token_ids, 1))
+        expected.append(score_by_definition(model, option.unconditional_token_ids, beginning_length))
     return float(np.abs(np.asarray(found) - np.asarray(expected)).max())
