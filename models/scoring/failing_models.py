@@ -1,7 +1,7 @@
 """This module turns an error that a model raises while it runs into a refusal.
 
-Some models that transformers loads cannot be run. For example, a model may mix dtypes if its weights are in bfloat16, or
-it may have fewer positions than config.json states.
+Some models that transformers loads cannot be run. For example, a model may mix dtypes if its weights are in bfloat16,
+or it may have fewer positions than config.json states.
 """
 
 from __future__ import annotations

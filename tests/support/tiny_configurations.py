@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from transformers import CONFIG_MAPPING, PretrainedConfig
@@ -16,28 +16,29 @@ SPECIAL_TOKEN_IDS = {"pad_token_id": 0, "bos_token_id": BOS_ID, "eos_token_id": 
 
 # The largest value of an entry, by the names that the entry has in the configurations of transformers. Entries that
 # are smaller by default, or None, stay as they are. A head has 8 dimensions, and 4 heads make a width of 32.
-LARGEST_VALUES: Mapping[int, Iterable[str]] = {
+LARGEST_VALUES: Mapping[int, str] = {
     VOCABULARY_SIZE: (
         "vocab_size vocab_size_per_layer_input decoder_vocab_size audio_vocab_size encoder_hash_byte_group_vocab"
         " ngram_vocab_size_base unpadded_vocab_size pronunciation_vocab_size shape_vocab_size"
-    ).split(),
+    ),
     64: (
         "intermediate_size decoder_ffn_dim encoder_ffn_dim ffn_dim dff dim_ff n_inner d_inner ffn_hidden_size"
         " intermediate_size_mlp dense_intermediate_size shared_intermediate_size prefix_dense_intermediate_size"
         " feed_forward_size mamba_d_ssm image_size max_source_positions attention_hidden_size"
-    ).split(),
+    ),
     CONTEXT_LENGTH: (
         "max_position_embeddings n_positions max_seq_len max_target_positions context_length n_ctx"
-        " hidden_size d_model n_embd emb_dim backbone_hidden_size hidden_size_global adapter_out_dim input_embedding_size output_embedding_size"
+        " hidden_size d_model n_embd emb_dim backbone_hidden_size hidden_size_global adapter_out_dim"
+        " input_embedding_size output_embedding_size"
         " log_scaling_n_floor floor_scale rel_extent chroma_length audio_chunk_size prompt_mid_dim"
-    ).split(),
+    ),
     16: (
         "moe_intermediate_size shared_expert_intermediate_size shared_experts_intermediate_size embedding_size"
         " expert_ffn_hidden_size moe_shared_expert_intermediate_size kv_lora_rank q_lora_rank o_lora_rank"
         " ngram hidden_size_per_layer_input laurel_rank gated_norm_rank hc_lowrank adapter_rank dim_model_base"
         " num_centroids original_max_position_embeddings relative_max_distance router_hidden_size ple_embed_dim"
         " pronunciation_embed_dim shape_embed_dim block_multiple_of rope_max_position patch_size num_mel_bins"
-    ).split(),
+    ),
     8: (
         "head_dim v_head_dim qk_rope_head_dim qk_nope_head_dim index_head_dim linear_key_head_dim"
         " linear_value_head_dim linear_head_dim swa_head_dim mamba_head_dim mamba_d_head dim_head kv_channels"
@@ -47,26 +48,26 @@ LARGEST_VALUES: Mapping[int, Iterable[str]] = {
         " mm_tokens_per_image local_attn_chunk_length lsh_attn_chunk_length d_rel centroid_intermediate_top_k"
         " split_ngram_parts num_buckets position_bias_num_buckets mamba_n_heads mamba_num_heads n_mamba_heads"
         " qk_head_dim"
-    ).split(),
+    ),
     4: (
         "num_attention_heads n_head n_heads num_heads attention_heads decoder_attention_heads encoder_attention_heads"
         " num_encoder_attention_heads num_decoder_attention_heads swa_num_attention_heads linear_num_value_heads"
         " linear_num_heads num_experts n_routed_experts num_local_experts moe_num_experts rotary_dim"
         " zero_expert_num o_groups index_topk_blocks prompt_length heads_per_ngram"
-    ).split(),
+    ),
     2: (
         "num_hidden_layers num_layers n_layer n_layers decoder_layers encoder_layers num_encoder_layers"
         " num_decoder_layers num_key_value_heads swa_num_key_value_heads linear_num_key_heads num_experts_per_tok"
         " moe_topk moe_k top_k_experts no_rope_layer_interval global_attn_every_n_layers layer_group_size"
         " sliding_window_pattern attn_layer_period expert_layer_period n_groups mamba_n_groups"
         " n_layers_per_attn_res_block num_random_blocks depth num_codebooks rescale_every"
-    ).split(),
+    ),
     1: (
         "n_group topk_group first_k_dense_replace num_dense_layers n_shared_experts num_shared_experts"
         " moe_num_shared_experts attn_layer_offset num_kv_shared_layers"
-    ).split(),
+    ),
 }
-LARGEST_VALUE_OF = {name: value for value, names in LARGEST_VALUES.items() for name in names}
+LARGEST_VALUE_OF = {name: value for value, names in LARGEST_VALUES.items() for name in names.split()}
 LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
 LAYER_KINDS = ("layer_types", "mlp_layer_types", "layers_block_type", "block_types")
 MAX_LAYER_COUNT = 8
@@ -76,14 +77,27 @@ EXCEPTIONS: Mapping[str, Mapping[str, Any]] = {
     "cohere_compass_text": {
         "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]}}
     },
-    "dbrx": {"attn_config": {"rope_theta": 1e4, "kv_n_heads": 2, "clip_qkv": 8.0}, "ffn_config": {"ffn_hidden_size": 16}},
+    "dbrx": {
+        "attn_config": {"rope_theta": 1e4, "kv_n_heads": 2, "clip_qkv": 8.0},
+        "ffn_config": {"ffn_hidden_size": 16},
+    },
     "deepseek_v2": {"num_experts_per_tok": 2},
     "dots1": {"n_shared_experts": 1, "n_routed_experts": 4, "num_experts_per_tok": 2},
     "dots3_note_text": {
-        "sliding_window": 8, "swa_num_attention_heads": 4, "swa_num_key_value_heads": 4, "swa_q_lora_rank": 16,
-        "swa_kv_lora_rank": 16, "swa_head_dim": 8, "swa_qk_nope_head_dim": 4, "swa_v_head_dim": 8,
+        "sliding_window": 8,
+        "swa_num_attention_heads": 4,
+        "swa_num_key_value_heads": 4,
+        "swa_q_lora_rank": 16,
+        "swa_kv_lora_rank": 16,
+        "swa_head_dim": 8,
+        "swa_qk_nope_head_dim": 4,
+        "swa_v_head_dim": 8,
     },
-    "gemma3n_text": {"layer_types": ["sliding_attention", "full_attention"] * 2, "num_hidden_layers": 4, "num_kv_shared_layers": 2},
+    "gemma3n_text": {
+        "layer_types": ["sliding_attention", "full_attention"] * 2,
+        "num_hidden_layers": 4,
+        "num_kv_shared_layers": 2,
+    },
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "hunyuan_v1_dense": {"head_dim": 8},
     "hunyuan_v1_moe": {"head_dim": 8},
@@ -92,7 +106,11 @@ EXCEPTIONS: Mapping[str, Mapping[str, Any]] = {
     "ministral": {"head_dim": 8},
     "nemotron": {"num_key_value_heads": 4},
     "qwen4_exp_text": {
-        "indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 8, "indexer_compress_ratio": 2,
+        "indexer_n_heads": 2,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 8,
+        "indexer_budget": 8,
+        "indexer_compress_ratio": 2,
     },
     "reformer": {"hash_seed": 0, "axial_pos_shape": (4, 8), "axial_pos_embds_dim": (16, 16)},
     "xlm": {"causal": True},

@@ -31,8 +31,8 @@ from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
 from trailhouse.models.few_shot.evaluator import Evaluator
 from trailhouse.models.few_shot.option_encoding import EncodedTask
-from trailhouse.models.few_shot.verified_options import verify_options
 from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem
+from trailhouse.models.few_shot.verified_options import verify_options
 from trailhouse.models.scoring.context_window import ContextChoice, choose_context
 from trailhouse.models.scoring.load_model import load_model
 from trailhouse.models.scoring.quantisation import restore_log_probs
@@ -245,9 +245,7 @@ def score_from_last_tokens(model: PreTrainedModel, corpus: TokenizedCorpus, sett
     return np.asarray([known[tuple(pair)] for pair in pairs])
 
 
-def _compare_options(
-    scores: pa.RecordBatch, task: EncodedTask, model: PreTrainedModel, beginning_length: int
-) -> float:
+def _compare_options(scores: pa.RecordBatch, task: EncodedTask, model: PreTrainedModel, beginning_length: int) -> float:
     """Return the largest difference in nats of an option's score, with or without its prompt, from its reference."""
     found, expected = [], []
     options = [option for item in task.items for option in item.options]

@@ -1,0 +1,56 @@
+"""Tiny models of many types against a plain loop over their logits, and the page about all types."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import pytest
+
+from tests.models.families.family_check import check_family
+from tests.models.families.outcomes import (
+    NOT_TRIED,
+    REFUSED,
+    SAMPLE,
+    TRIED_COUNT,
+    find_surprise,
+    list_tried_types,
+    list_types,
+)
+from tests.support.paths import ROOT
+
+PAGE = ROOT / "docs" / "families.md"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model_type", SAMPLE)
+def test_scores_and_options_of_a_type_are_those_of_a_plain_loop_or_refused(model_type):
+    verdict = check_family(model_type)
+    assert not find_surprise(model_type, verdict.outcome, verdict.reason)
+
+
+def test_every_declared_type_is_one_of_the_installed_transformers():
+    assert {*NOT_TRIED, *REFUSED, *SAMPLE} <= set(list_types())
+    assert not set(NOT_TRIED) & {*REFUSED, *SAMPLE}
+    assert len(SAMPLE) == len(set(SAMPLE)) == 25
+    assert len(list_tried_types()) == TRIED_COUNT
+
+
+def test_the_page_has_every_type_with_its_declared_outcome():
+    page = PAGE.read_text()
+    assert f"with transformers {version('transformers')} and" in page, "run make families"
+    refused, not_tried, right = (
+        page.partition(f"## {name}\n")[2].partition("\n## ")[0] for name in ("Refused", "Not tried", "Right")
+    )
+    assert [line.split("`")[1] for line in refused.splitlines() if "`" in line] == sorted(REFUSED)
+    assert [line.split("`")[1] for line in not_tried.splitlines() if "`" in line] == sorted(NOT_TRIED)
+    listed = [line.split("`")[1] for line in right.splitlines() if line.startswith("| `")]
+    assert listed == [name for name in list_tried_types() if name not in REFUSED]
+
+
+def test_an_outcome_that_is_not_declared_is_a_surprise():
+    assert find_surprise("gpt2", "WRONG", "a score differs")
+    assert find_surprise("gpt2", "refused", "any reason")
+    assert find_surprise("cpmant", "right", "")
+    assert find_surprise("cpmant", "refused", "another reason")
+    assert not find_surprise("cpmant", "refused", f"the model X: {REFUSED['cpmant']}")
+    assert not find_surprise("gpt2", "right", "")
