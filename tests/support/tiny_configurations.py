@@ -28,7 +28,7 @@ LARGEST_VALUES: Mapping[int, str] = {
     ),
     CONTEXT_LENGTH: (
         "max_position_embeddings n_positions max_seq_len max_target_positions context_length n_ctx"
-        " hidden_size d_model n_embd emb_dim backbone_hidden_size hidden_size_global adapter_out_dim"
+        " hidden_size d_model n_embd emb_dim backbone_hidden_size hidden_size_global adapter_in_dim adapter_out_dim adapter_input_size"
         " input_embedding_size output_embedding_size"
         " log_scaling_n_floor floor_scale rel_extent chroma_length audio_chunk_size prompt_mid_dim"
     ),
@@ -92,6 +92,10 @@ EXCEPTIONS: Mapping[str, Mapping[str, Any]] = {
         "swa_head_dim": 8,
         "swa_qk_nope_head_dim": 4,
         "swa_v_head_dim": 8,
+    },
+    "dots3_note_vision_encoder": {
+        "mlp_layer_types": ["dense", "sparse"],
+        "per_layer_config": {1: {"num_local_experts": 4, "num_experts_per_tok": 2}},
     },
     "gemma3n_text": {
         "layer_types": ["sliding_attention", "full_attention"] * 2,

@@ -48,8 +48,8 @@ from trailhouse.models.texts.tokenizer import load_tokenizer, tokenize_corpus
 Scores = npt.NDArray[np.float64]
 
 # Largest difference of a score from its reference, in nats. Both models are in float32, but a batch is rounded in
-# another order than a single text.
-TOLERANCE_NATS = 1e-4
+# another order than a single text, and some models with linear attention enlarge this difference from token to token.
+TOLERANCE_NATS = 1e-3
 # Largest mean difference between the scores of a bfloat16 model and the float32 reference, as a share of the standard
 # deviation of the reference. If the scores belonged to other positions, the share would be about 1.
 HALF_PRECISION_TOLERANCE = 0.25
@@ -129,6 +129,8 @@ def _shorten(error: TrailhouseError, directory: str) -> str:
 def _check_saved_model(model_type: str, directory: Path) -> Verdict:
     reference_model = build_family(model_type)
     reference_model.save_pretrained(directory)
+    if reference_model.config.model_type != model_type:  # a model of images and text, whose form for text was built
+        configure_tiny(model_type).save_pretrained(directory)
     build_tokenizer("<s> $A", bos_token="<s>", eos_token="</s>").save_pretrained(directory)
     checkpoint = read_checkpoint(DECLARATION, SUITE, TrainingPosition(1, 512), directory)
     read_model_record(DECLARATION, checkpoint)

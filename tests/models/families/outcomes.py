@@ -5,7 +5,19 @@ Every causal language model type of transformers that is not named here must be 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+@dataclass(frozen=True)
+class Refusal:
+    """A type that is refused."""
+
+    message_part: str
+    """A part of the message that a user sees."""
+    explanation: str
+    """What about the type is the reason."""
+
 
 READS_ANOTHER_MODEL = "reads hidden states of another model, for which it drafts text"
 WRITES_SOUND = "writes sound, and has no configuration of its own for text"
@@ -18,12 +30,29 @@ NOT_TRIED = {
     "musicgen": WRITES_SOUND,
     "musicgen_melody": WRITES_SOUND,
 }
-# Types that are refused, with a part of the message
+# Types that are refused
 REFUSED = {
-    "blt": "states no hidden_size or num_hidden_layers",
-    "cpmant": "its outputs depend on later tokens",
-    "prophetnet": "does not run on 32 tokens",
-    "reformer": "nats alone",
+    "blt": Refusal(
+        "states no hidden_size or num_hidden_layers",
+        "It consists of four transformers of different sizes, and transformers cannot read it back as a causal model.",
+    ),
+    "cpmant": Refusal("its outputs depend on later tokens", "It attends to the whole text in both directions."),
+    "doge": Refusal(
+        "nats alone",
+        "Beyond `keep_window_size` tokens, it attends to those with the largest scores. Equal tokens have equal scores"
+        " in the first layer, and which of them are taken depends on the length of the row. A context length of at most"
+        " `keep_window_size` has right scores.",
+    ),
+    "prophetnet": Refusal(
+        "does not run on 32 tokens",
+        "It predicts two tokens ahead, so it has two positions fewer than config.json states. With a context length of"
+        " `max_position_embeddings` - 2, it runs.",
+    ),
+    "reformer": Refusal(
+        "nats alone",
+        "It sorts tokens by random hashes and attends within chunks of them, so an output depends on how many tokens"
+        " follow.",
+    ),
 }
 # Well-known types, and types that are unlike the others
 SAMPLE = (
@@ -69,8 +98,9 @@ def list_tried_types() -> list[str]:
 
 def find_surprise(model_type: str, outcome: str, reason: str) -> str:
     """Return how an outcome differs from the declared one, or an empty text."""
-    if model_type in REFUSED and (outcome != "refused" or REFUSED[model_type] not in reason):
-        return f"{model_type} is {outcome} ({reason}), and a refusal is declared: {REFUSED[model_type]}"
-    if model_type not in REFUSED and outcome != "right":
+    declared = REFUSED.get(model_type)
+    if declared is not None and (outcome != "refused" or declared.message_part not in reason):
+        return f"{model_type} is {outcome} ({reason}), and a refusal is declared: {declared.message_part}"
+    if declared is None and outcome != "right":
         return f"{model_type} is {outcome}: {reason}"
     return ""

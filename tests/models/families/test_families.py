@@ -52,5 +52,5 @@ def test_an_outcome_that_is_not_declared_is_a_surprise():
     assert find_surprise("gpt2", "refused", "any reason")
     assert find_surprise("cpmant", "right", "")
     assert find_surprise("cpmant", "refused", "another reason")
-    assert not find_surprise("cpmant", "refused", f"the model X: {REFUSED['cpmant']}")
+    assert not find_surprise("cpmant", "refused", f"the model X: {REFUSED['cpmant'].message_part}")
     assert not find_surprise("gpt2", "right", "")
