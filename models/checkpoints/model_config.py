@@ -174,7 +174,7 @@ def _refuse_absurd_sizes(content: object) -> None:
         if name == "max_position_embeddings" and value == -1:  # -1 means no limit in XLNet
             continue
         # Gemma 3n states the sizes of its layers in a list
-        sizes = value[: CONFIGURATION_LIMITS["num_hidden_layers"]] if isinstance(value, list) else [value]
+        sizes = value if isinstance(value, list) else [value]
         if value is not None and not all(isinstance(size, int) and 0 < size <= limit for size in sizes):
             raise ValueError(f"{name} is {value!r}"[:200])
 
