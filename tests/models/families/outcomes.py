@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+
 @dataclass(frozen=True)
 class Refusal:
     """A type that is refused."""

@@ -17,6 +17,7 @@ from tests.models.families.outcomes import (
     list_types,
 )
 from tests.support.paths import ROOT
+from tests.support.tiny_configurations import configure_tiny
 
 PAGE = ROOT / "docs" / "families.md"
 
@@ -33,6 +34,18 @@ def test_every_declared_type_is_one_of_the_installed_transformers():
     assert not set(NOT_TRIED) & {*REFUSED, *SAMPLE}
     assert len(SAMPLE) == len(set(SAMPLE)) == 25
     assert len(list_tried_types()) == TRIED_COUNT
+
+
+@pytest.mark.parametrize(
+    ("model_type", "name", "kinds"),
+    [
+        ("qwen3_next", "layer_types", {"linear_attention", "full_attention"}),
+        ("gemma3_text", "layer_types", {"sliding_attention", "full_attention"}),
+        ("glm_moe_dsa", "mlp_layer_types", {"dense", "sparse"}),
+    ],
+)
+def test_a_tiny_model_has_every_kind_of_layer(model_type, name, kinds):
+    assert set(getattr(configure_tiny(model_type), name)) == kinds
 
 
 def test_the_page_has_every_type_with_its_declared_outcome():
