@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+import numpy as np
 import pytest
 
+from tests.models.families import family_check
 from tests.models.families.family_check import check_family
 from tests.models.families.outcomes import (
     NOT_TRIED,
@@ -27,6 +29,32 @@ PAGE = ROOT / "docs" / "families.md"
 def test_scores_and_options_of_a_type_are_those_of_a_plain_loop_or_refused(model_type):
     verdict = check_family(model_type)
     assert not find_surprise(model_type, verdict.outcome, verdict.reason)
+
+
+@pytest.mark.parametrize("difference_nats", [0.01, np.nan])
+def test_a_single_wrong_score_is_found(monkeypatch, difference_nats):
+    right = family_check.score_documents
+
+    def score_wrong(model, corpus, settings):
+        scores = right(model, corpus, settings)
+        scores[60] += difference_nats
+        return scores
+
+    monkeypatch.setattr(family_check, "score_documents", score_wrong)
+    verdict = check_family("gpt2")
+    assert verdict.outcome == "WRONG"
+    assert "a score differs by" in verdict.reason
+
+
+def test_an_error_that_is_no_refusal_is_wrong(monkeypatch):
+    monkeypatch.setattr(family_check, "load_model", lambda *_: 1 // 0)
+    verdict = check_family("gpt2")
+    assert (verdict.outcome, verdict.reason) == ("WRONG", "ZeroDivisionError: integer division or modulo by zero")
+
+
+def test_a_model_on_which_a_wrong_context_would_not_show_is_no_proof(monkeypatch):
+    monkeypatch.setattr(family_check, "SMALLEST_EFFECT_NATS", 100.0)
+    assert "a mistake would not show" in check_family("gpt2").reason
 
 
 def test_every_declared_type_is_one_of_the_installed_transformers():
