@@ -16,7 +16,7 @@ def test_no_type_is_scored_wrong(row: Row):
     outcomes = []
     for model_type in random.Random(row.seed).sample(list_tried_types(), row.asked):
         verdict = check_family(model_type)
-        surprise = find_surprise(model_type, verdict.outcome, verdict.reason)
+        surprise = find_surprise(verdict)
         row.require(not surprise, surprise)
         outcomes.append(verdict.outcome)
         row.done_count += 1

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from tests.models.families.reference_scores import (
+    Scores,
+    score_from_last_tokens,
+    score_one_by_one,
+    score_options_one_by_one,
+)
 from tests.support.beginning_tokenizers import build_tokenizer
-from tests.support.option_tasks import score_by_definition
 from tests.support.spread_weights import spread_weights
 from tests.support.tiny_configurations import CONTEXT_LENGTH, configure_tiny
 from trailhouse.errors import BadInputError, TrailhouseError
@@ -44,8 +48,6 @@ from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.find_text_beginning import find_text_beginning_of
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.models.texts.tokenizer import load_tokenizer, tokenize_corpus
-
-Scores = npt.NDArray[np.float64]
 
 # Largest difference of a score from its reference, in nats. Both models are in float32, but a batch is rounded in
 # another order than a single text, and some models with linear attention enlarge this difference from token to token.
@@ -148,7 +150,7 @@ def _check_saved_model(model_type: str, directory: Path) -> Verdict:
         model_type,
         "right",
         score_difference_nats=float(np.abs(scores - expected).max()),
-        option_difference_nats=_compare_options(options, task, reference_model, len(beginning.token_ids)),
+        option_difference_nats=_compare_options(options, score_options_one_by_one(reference_model, task, settings)),
         effect_nats=float(np.abs(score_from_last_tokens(reference_model, corpus, settings) - expected).mean()),
     )
     half_precision = replace(settings, dtype="bfloat16")
@@ -221,38 +223,7 @@ def score_options(model: PreTrainedModel, task: EncodedTask, settings: ScoringSe
     return scores
 
 
-def score_one_by_one(model: PreTrainedModel, corpus: TokenizedCorpus, settings: ScoringSettings) -> Scores:
-    """Return the log-probability of every position in nats, each from a forward pass of its own.
-
-    The model reads the beginning of a text, and then all tokens before the position if they fit the rest of the
-    context. If they do not, the first tokens are left out, in steps of the stride.
-    """
-    beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
-    place_count = settings.context_length - len(beginning)
-    scores = []
-    for tokens in corpus.token_ids:
-        for position in range(len(tokens)):
-            step_count = -(-max(0, position - place_count) // settings.stride)
-            read = np.concatenate([beginning, tokens[step_count * settings.stride : position + 1]])
-            scores.append(score_by_definition(model, read, len(read) - 1))
-    return np.asarray(scores)
-
-
-def score_from_last_tokens(model: PreTrainedModel, corpus: TokenizedCorpus, settings: ScoringSettings) -> Scores:
-    """Return the log-probability of every position in nats, given only the token before it."""
-    beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
-    texts = [np.concatenate([beginning, tokens]) for tokens in corpus.token_ids]
-    pairs = np.concatenate([np.stack([text[:-1], text[1:]]) for text in texts], axis=1).T
-    known = {tuple(pair): score_by_definition(model, pair, 1) for pair in np.unique(pairs, axis=0)}
-    return np.asarray([known[tuple(pair)] for pair in pairs])
-
-
-def _compare_options(scores: pa.RecordBatch, task: EncodedTask, model: PreTrainedModel, beginning_length: int) -> float:
+def _compare_options(scores: pa.RecordBatch, expected: Scores) -> float:
     """Return the largest difference in nats of an option's score, with or without its prompt, from its reference."""
-    found, expected = [], []
-    options = [option for item in task.items for option in item.options]
-    for row, option in zip(scores.to_pylist(), options, strict=True):
-        found += [row["log_prob_nats"], row["unconditional_log_prob_nats"]]
-        expected.append(score_by_definition(model, option.token_ids, option.first_target))
-        expected.append(score_by_definition(model, option.unconditional_token_ids, beginning_length))
-    return float(np.abs(np.asarray(found) - np.asarray(expected)).max())
+    columns = [scores[name].to_numpy() for name in ("log_prob_nats", "unconditional_log_prob_nats")]
+    return float(np.abs(np.stack(columns, axis=1) - expected).max())

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from tests.models.families.family_check import Verdict
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -55,6 +57,8 @@ REFUSED = {
         " follow.",
     ),
 }
+# Types that mix float32 and bfloat16 if their weights are in bfloat16, which torch does not multiply
+REFUSED_IN_HALF_PRECISION = ("xlnet", "xlstm")
 # Well-known types, and types that are unlike the others
 SAMPLE = (
     "bert",
@@ -97,11 +101,13 @@ def list_tried_types() -> list[str]:
     return [model_type for model_type in list_types() if model_type not in NOT_TRIED]
 
 
-def find_surprise(model_type: str, outcome: str, reason: str) -> str:
-    """Return how an outcome differs from the declared one, or an empty text."""
-    declared = REFUSED.get(model_type)
-    if declared is not None and (outcome != "refused" or declared.message_part not in reason):
-        return f"{model_type} is {outcome} ({reason}), and a refusal is declared: {declared.message_part}"
-    if declared is None and outcome != "right":
-        return f"{model_type} is {outcome}: {reason}"
+def find_surprise(verdict: Verdict) -> str:
+    """Return how a verdict differs from the declared outcome, or an empty text."""
+    name, declared = verdict.model_type, REFUSED.get(verdict.model_type)
+    if declared is not None and (verdict.outcome != "refused" or declared.message_part not in verdict.reason):
+        return f"{name} is {verdict.outcome} ({verdict.reason}), and a refusal is declared: {declared.message_part}"
+    if declared is None and verdict.outcome != "right":
+        return f"{name} is {verdict.outcome}: {verdict.reason}"
+    if (name in REFUSED_IN_HALF_PRECISION) != bool(verdict.half_precision_refusal):
+        return f"{name} in bfloat16 is {verdict.half_precision_refusal or 'right, and a refusal is declared'}"
     return ""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.models.families import family_check
-from tests.models.families.family_check import check_family
+from tests.models.families.family_check import Verdict, check_family
 from tests.models.families.outcomes import (
     NOT_TRIED,
     REFUSED,
@@ -28,7 +28,7 @@ PAGE = ROOT / "docs" / "families.md"
 @pytest.mark.parametrize("model_type", SAMPLE)
 def test_scores_and_options_of_a_type_are_those_of_a_plain_loop_or_refused(model_type):
     verdict = check_family(model_type)
-    assert not find_surprise(model_type, verdict.outcome, verdict.reason)
+    assert not find_surprise(verdict)
 
 
 @pytest.mark.parametrize("difference_nats", [0.01, np.nan])
@@ -89,9 +89,12 @@ def test_the_page_has_every_type_with_its_declared_outcome():
 
 
 def test_an_outcome_that_is_not_declared_is_a_surprise():
-    assert find_surprise("gpt2", "WRONG", "a score differs")
-    assert find_surprise("gpt2", "refused", "any reason")
-    assert find_surprise("cpmant", "right", "")
-    assert find_surprise("cpmant", "refused", "another reason")
-    assert not find_surprise("cpmant", "refused", f"the model X: {REFUSED['cpmant'].message_part}")
-    assert not find_surprise("gpt2", "right", "")
+    assert find_surprise(Verdict("gpt2", "WRONG", "a score differs"))
+    assert find_surprise(Verdict("gpt2", "refused", "any reason"))
+    assert find_surprise(Verdict("cpmant", "right", ""))
+    assert find_surprise(Verdict("cpmant", "refused", "another reason"))
+    assert not find_surprise(Verdict("cpmant", "refused", f"the model X: {REFUSED['cpmant'].message_part}"))
+    assert not find_surprise(Verdict("gpt2", "right"))
+    assert find_surprise(Verdict("gpt2", "right", half_precision_refusal="mixed dtypes"))
+    assert find_surprise(Verdict("xlnet", "right"))
+    assert not find_surprise(Verdict("xlnet", "right", half_precision_refusal="mixed dtypes"))
