@@ -21,11 +21,11 @@ INTRODUCTION = """\
 
 This page is written by `make families`, with transformers {transformers} and torch {torch}. Do not edit it.
 
-transformers has {type_count} types of causal language models. Of every type, `make families` builds a tiny model with random
-weights, saves it with a tokenizer, and scores and evaluates it as the commands do, with the default number of scores
-that are computed again. The tokenizer puts a BOS token before every text. Texts differ in length and share batches, and
-the longest ones have several windows of {context_length} tokens. The reference is a loop: one forward pass for each token, of one
-sequence, without batches and caches, with the log-softmax in float64.
+transformers has {type_count} types of causal language models. Of every type, `make families` builds a tiny model with
+random weights, saves it with a tokenizer, and scores and evaluates it as the commands do, with the default number of
+scores that are computed again. The tokenizer puts a BOS token before every text. Texts differ in length and share
+batches, and the longest ones have several windows of {context_length} tokens. The reference is a loop: one forward pass
+for each token, of one sequence, without batches and caches, with the log-softmax in float64.
 
 | outcome | types | meaning |
 |---|---|---|
@@ -33,8 +33,8 @@ sequence, without batches and caches, with the log-softmax in float64.
 | refused | {refused_count} | No score is stored, and the reason is one line |
 | not tried | {not_tried_count} | No model is built, for the reason given |
 
-With bfloat16 weights, the mean difference of the scores from the float32 reference is at most {share:g} standard deviations
-of the reference. For scores of other positions, it would be about one.
+With bfloat16 weights, the mean difference of the scores from the float32 reference is at most {share:g} standard
+deviations of the reference. For scores of other positions, it would be about one.
 
 A type is checked with its default settings and small sizes. Types that are causal only with a certain setting have it:
 `is_decoder` (BERT and its relatives), `causal` (XLM), `attn_type: uni` (XLNet). Without it, they are refused.
