@@ -15,6 +15,12 @@ WarehouseUrlOption = Annotated[
     str | None,
     typer.Option("--warehouse-url", help="ClickHouse over HTTP. [default: the embedded server, started on demand]"),
 ]
+SuiteArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Suite, see `trailhouse suite list`, or its YAML file, or the output directory of a Hugging Face Trainer."
+    ),
+]
 CorpusOption = Annotated[str, typer.Option("--corpus", help="Corpus, see `trailhouse corpus list`.")]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")]
 DtypeOption = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [default: float32]")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trailhouse.errors import PartialError
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
-from trailhouse.flows.pipeline.registration import find_checkpoints
+from trailhouse.flows.pipeline.registration import find_checkpoints, list_audit_statuses
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
@@ -15,6 +15,7 @@ from trailhouse.models.checkpoints.audit.finding import Finding
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.audits import AuditFinding, read_scored_identities, write_audit
+from trailhouse.warehouse.loading.catalogue import write_audit_statuses
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class ByteCounter:
 def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool = True) -> AuditReport:
     """Audit the checkpoints of a suite. For checkpoints on the hub, only the metadata is read.
 
+    Registered checkpoints that are damaged are marked, so that the marts leave them out.
+
     A problem of a single checkpoint becomes a finding, not an error. Raises BadInputError and UnreachableError in the
     same cases as ``find_checkpoints``.
     """
@@ -79,6 +82,7 @@ def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool =
     count = sum(len(listing.checkpoints) + len(listing.failures) for listing in found.listings.values())
     report = AuditReport(declared.suite_id, count, findings)
     with connect(address) as client:
+        write_audit_statuses(client, list_audit_statuses(declared, found))
         write_audit(
             client,
             declared.suite_id,

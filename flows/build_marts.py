@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import cast
@@ -19,6 +19,7 @@ from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.reading.query import count_damaged_checkpoints
 from trailhouse.warehouse.schema.migrations import require_schema
 
 # Keys: the events that dbt sends when a node is finished. Values: the field of the event with the total node count.
@@ -27,25 +28,32 @@ NODE_EVENTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResu
 
 @dataclass(frozen=True)
 class BuildReport:
-    """How many nodes of the dbt project were built or tested, and how long the build took."""
+    """How many nodes of the dbt project were built or tested, how long the build took, and what the marts leave out."""
 
     model_count: int
     seed_count: int
     test_count: int
     duration_seconds: float
+    left_out_count: int = 0
+    """Number of damaged checkpoints that the marts leave out."""
 
 
 @flow(name="build_marts", validate_parameters=False, persist_result=False)
 def build_marts(
-    select: tuple[str, ...] = (), settings: Settings | None = None, *, full_refresh: bool = False
+    select: tuple[str, ...] = (),
+    settings: Settings | None = None,
+    *,
+    full_refresh: bool = False,
+    includes_damaged: bool = False,
 ) -> BuildReport:
     """Run ``dbt build``: build the seeds and models, and test their data. Incremental models derive only changes.
 
     dbt's unit tests are left out, because they test the SQL of Trailhouse and not the data of the warehouse.
 
-    ``select`` is dbt's node selection. ``full_refresh`` rebuilds incremental models completely. Raises BadInputError if
-    dbt refuses the selection, and UsageError if the warehouse lacks a migration. Raises TrailhouseError, which names
-    the first failed node, if a model or test failed.
+    ``select`` is dbt's node selection. ``full_refresh`` rebuilds incremental models completely. ``includes_damaged``
+    derives the marts from damaged checkpoints too. Raises BadInputError if dbt refuses the selection, and UsageError if
+    the warehouse lacks a migration. Raises TrailhouseError, which names the first failed node, if a model or test
+    failed.
     """
     settings = settings or load_settings()
     address = resolve_address(settings)
@@ -58,11 +66,16 @@ def build_marts(
         arguments += ["--select", *select, "--indirect-selection", "buildable"]
     if full_refresh:
         arguments.append("--full-refresh")
+    if includes_damaged:
+        arguments += ["--vars", "{include_damaged_checkpoints: true}"]
     result = dbtRunner(callbacks=[report_node]).invoke(arguments)
     report = read_result(result)
     if select and report.model_count + report.seed_count + report.test_count == 0:
         raise BadInputError(f"nothing in the dbt project matches {' '.join(select)}", "see dbt/models for the names")
-    return report
+    if includes_damaged:
+        return report
+    with connect(address) as client:
+        return replace(report, left_out_count=count_damaged_checkpoints(client))
 
 
 def project_arguments(settings: Settings) -> list[str]:

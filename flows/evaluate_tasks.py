@@ -88,7 +88,7 @@ def evaluate_tasks(
         drop_abandoned_staging_tables(client)
         for one in found_tasks.tasks:
             load_task(client, task_record(one), task_item_table(one))
-        register_suite(client, declared, found.checkpoints)
+        register_suite(client, declared, found)
         ledger = read_evaluation_keys(client, declared.suite_id)
     pending = [
         (checkpoint, missing)
@@ -102,11 +102,11 @@ def evaluate_tasks(
         contexts,
         settings.verified_option_count,
     )
-    pipeline = make_pipeline(kind, address, found.sources, settings)
+    pipeline = make_pipeline(kind, address, found.sources, settings, started_at)
     outcomes = run_pipeline([plan_work(checkpoint, missing) for checkpoint, missing in pending], pipeline)
     planned_count = sum(len(evaluations) for _, evaluations in planned)
     already_evaluated_count = planned_count - sum(len(missing) for _, missing in pending)
-    report_run(pipeline, [*found.failed, *outcomes], started_at, already_evaluated_count)
+    report_run(pipeline, [*found.failed, *outcomes], already_evaluated_count)
     return summarise(declared.suite_id, found_tasks, len(planned), already_evaluated_count, outcomes, started_at)
 
 
@@ -143,7 +143,7 @@ def plan_evaluations(
             weights_sha256=checkpoint.weights_sha256,
             task_sha256=one.task_sha256,
             tokenizer_id=checkpoint.tokenizer_id,
-            settings={**evaluation_record(context.key_settings), "config_sha256": checkpoint.config_sha256},
+            settings={**evaluation_record(context.evaluation_key_settings), "config_sha256": checkpoint.config_sha256},
             text_beginning=context.beginning.as_record(),
         )
 

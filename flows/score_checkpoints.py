@@ -14,14 +14,11 @@ from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, fail_at_once
 from trailhouse.flows.pipeline.pipeline import make_pipeline
-from trailhouse.flows.pipeline.registration import (
-    find_checkpoints,
-    list_damaged,
-    register_suite,
-)
+from trailhouse.flows.pipeline.registration import find_checkpoints, register_suite
 from trailhouse.flows.pipeline.reuse import ScoringPlan, copy_reusable, split_reusable
 from trailhouse.flows.pipeline.run_pipeline import PIPELINE_THREADS, run_pipeline
-from trailhouse.flows.pipeline.run_report import measure_speed, report_run
+from trailhouse.flows.pipeline.run_record import measure_speed
+from trailhouse.flows.pipeline.run_report import report_run
 from trailhouse.flows.pipeline.scoring import CorpusScoring
 from trailhouse.flows.pipeline.training import train_missing
 from trailhouse.flows.pipeline.work import plan_work
@@ -32,12 +29,12 @@ from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.scoring.context_window import ContextChoice
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.corpus import Corpus
-from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
-from trailhouse.models.texts.tokenizer import load_tokenizer, token_table, tokenize_corpus
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids, refuse_unscored_corpus
+from trailhouse.models.texts.tokenizer import token_table, tokenize_corpus
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.loading.catalogue import load_tokens
 from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_tables
-from trailhouse.warehouse.loading.score_ledger import ScoredPartition, invalidate_scores, read_score_keys
+from trailhouse.warehouse.loading.score_ledger import ScoredPartition, read_score_keys
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,8 @@ class ScoringReport:
 def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None) -> ScoringReport:
     """Score every checkpoint of a suite on a corpus. Checkpoints whose scores are in the ledger are skipped.
 
-    A damaged checkpoint does not stop the work on other checkpoints. Raises PartialError if some checkpoints failed. If
+    A damaged checkpoint is not scored; scores of it that are stored remain, and the marts leave them out. It does not
+    stop the work on other checkpoints. Raises PartialError if some checkpoints failed. If
     all checkpoints failed with a single error, raises this error. If all failed with several errors, raises
     AllFailedError, which names every error.
     """
@@ -78,23 +76,20 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     with connect(address) as client:
         drop_abandoned_staging_tables(client)
         registered = read_registered_corpus(client, corpus)
-        vocabulary_sizes = register_suite(client, declared, found.checkpoints)
+        vocabulary_sizes = register_suite(client, declared, found)
         ledger = read_score_keys(client, corpus)
-        damaged = list_damaged(declared, ledger)
-        invalidate_scores(client, [(*key, corpus) for key in damaged])
     scoring = choose_scoring(settings)
     contexts = choose_contexts(declared, found.checkpoints, scoring)
     planned = plan_partitions(found.checkpoints, registered, contexts)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
-    trusted = {key: score_key for key, score_key in ledger.items() if key not in damaged}
-    to_score, copies = split_reusable(pending, trusted)
+    to_score, copies = split_reusable(pending, ledger)
     to_score, tokenized, unreadable = tokenize_for(to_score, registered, vocabulary_sizes, address)
     kind = CorpusScoring(corpus, tokenized, scoring, contexts, settings.verified_position_count)
-    pipeline = make_pipeline(kind, address, found.sources, settings)
+    pipeline = make_pipeline(kind, address, found.sources, settings, started_at)
     outcomes = run_pipeline([plan_work(checkpoint, [scored]) for checkpoint, scored in to_score], pipeline)
     outcomes += copy_reusable(address, copies)
     already_scored_count = len(planned) - len(pending)
-    report_run(pipeline, [*found.failed, *unreadable, *outcomes], started_at, already_scored_count)
+    report_run(pipeline, [*found.failed, *unreadable, *outcomes], already_scored_count)
     return summarise(declared.suite_id, corpus, already_scored_count, outcomes, started_at)
 
 
@@ -143,9 +138,9 @@ def tokenize_for(
 ) -> tuple[list[ScoringPlan], dict[str, TokenizedCorpus], list[CheckpointOutcome]]:
     """Tokenize the corpus once for every tokenizer of the checkpoints, and store the tokens.
 
-    A checkpoint cannot be scored if its tokenizer fails on the corpus, or if the model lacks an embedding for a token.
-    Returns the plans of the checkpoints that can be scored, the tokenized corpus by tokenizer_id, and the outcomes of
-    the checkpoints that cannot be scored.
+    A checkpoint cannot be scored if its tokenizer fails on the corpus or leaves no position to score, or if the model
+    lacks an embedding for a token. Returns the plans of the checkpoints that can be scored, the tokenized corpus by
+    tokenizer_id, and the outcomes of the checkpoints that cannot be scored.
     """
     tokenized: dict[str, TokenizedCorpus] = {}
     usable: list[ScoringPlan] = []
@@ -154,17 +149,23 @@ def tokenize_for(
         name = checkpoint.tokenizer_id
         try:
             if name not in tokenized:
-                tokenized[name] = tokenize_corpus(load_tokenizer(checkpoint.directory), corpus)
+                tokenized[name] = tokenize_corpus(checkpoint.tokenizer.load(), corpus)
             refuse_large_token_ids(tokenized[name], vocabulary_sizes[checkpoint.model_id])
         except BadInputError as error:
             named = BadInputError(f"{checkpoint.directory}: {error.message}", error.hint)
             unreadable.insert(0, fail_at_once(checkpoint.model_id, checkpoint.step, named))
+            continue
+        try:
+            has_beginning = bool(scored.text_beginning.get("text_beginning_token_ids"))
+            refuse_unscored_corpus(tokenized[name], has_beginning=has_beginning)
+        except BadInputError as error:  # of the corpus, so the checkpoint's directory is not named
+            unreadable.insert(0, fail_at_once(checkpoint.model_id, checkpoint.step, error))
         else:
             usable.insert(0, (checkpoint, scored))
-    used = {checkpoint.tokenizer_id: checkpoint.directory for checkpoint, _ in usable}
+    used = {checkpoint.tokenizer_id: checkpoint.tokenizer for checkpoint, _ in usable}
     with connect(address) as client:
-        for name, directory in used.items():
-            tokens = token_table(load_tokenizer(directory), corpus, tokenized[name])
+        for name, files in used.items():
+            tokens = token_table(files.load(), corpus, tokenized[name])
             load_tokens(client, name, corpus.corpus_id, tokens)
     return usable, {name: tokenized[name] for name in used}, unreadable
 

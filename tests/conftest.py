@@ -53,10 +53,25 @@ def empty_address(embedded_server) -> Iterator[WarehouseAddress]:
         client.command(f"drop database if exists {database} sync")
 
 
+@pytest.fixture(scope="session")
+def migrated_database(embedded_server) -> str:
+    """The name of a database with the raw tables, made by the migrations once; tests copy its tables and leave it."""
+    address = WarehouseAddress.parse(
+        embedded_server.url, "migrated", user=embedded_server.user, password=embedded_server.password
+    )
+    apply_migrations(address, read_migrations(packaged_migrations()))
+    return address.database
+
+
 @pytest.fixture
-def address(empty_address) -> WarehouseAddress:
-    """The address of a database with the raw tables."""
-    apply_migrations(empty_address, read_migrations(packaged_migrations()))
+def address(empty_address, migrated_database) -> WarehouseAddress:
+    """The address of a database with the raw tables, all of them empty."""
+    with connect(empty_address, needs_database=False) as client:
+        client.command(f"create database {empty_address.database}")
+        for (table,) in client.query(f"show tables from {migrated_database}").result_rows:
+            client.command(f"create table {empty_address.database}.{table} as {migrated_database}.{table}")
+        ledger = "schema_migration"
+        client.command(f"insert into {empty_address.database}.{ledger} select * from {migrated_database}.{ledger}")
     return empty_address
 
 

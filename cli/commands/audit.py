@@ -9,12 +9,12 @@ import pyarrow as pa
 import typer
 
 from trailhouse.cli.console import print_json, print_table, progress_bars, say
-from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.cli.options import DataDirectoryOption, JsonOption, SuiteArgument, WarehouseUrlOption
 from trailhouse.flows.settings import load_settings
 
 
 def audit(
-    suite: Annotated[str, typer.Argument(help="Suite, see `trailhouse suite list`.")],
+    suite: SuiteArgument,
     skip_values: Annotated[
         bool, typer.Option("--skip-values", help="Do not search local weights for NaN and infinity.")
     ] = False,

@@ -16,6 +16,7 @@ from trailhouse.cli.options import (
     DtypeOption,
     JsonOption,
     RepeatPrefixOption,
+    SuiteArgument,
     TasksOption,
     WarehouseUrlOption,
 )
@@ -23,7 +24,7 @@ from trailhouse.flows.settings import load_settings, prepare_prefect
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="Suite, see `trailhouse suite list`.")],
+    suite: SuiteArgument,
     tasks: TasksOption = None,
     shots: Annotated[
         list[int] | None, typer.Option("--shots", help="Exemplars before the question; may be repeated. [default: 2]")

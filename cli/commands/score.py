@@ -15,13 +15,14 @@ from trailhouse.cli.options import (
     DeviceOption,
     DtypeOption,
     JsonOption,
+    SuiteArgument,
     WarehouseUrlOption,
 )
 from trailhouse.flows.settings import load_settings, prepare_prefect
 
 
 def score(
-    suite: Annotated[str, typer.Argument(help="Suite, see `trailhouse suite list`.")],
+    suite: SuiteArgument,
     corpus: CorpusOption,
     device: DeviceOption = None,
     dtype: DtypeOption = None,

@@ -21,23 +21,31 @@ def transform(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Rebuild all marts from the raw tables.")
     ] = False,
+    include_damaged: Annotated[
+        bool, typer.Option("--include-damaged", help="Derive the marts from damaged checkpoints too.")
+    ] = False,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Derive the marts from the raw tables with `dbt build`, and test them. Unchanged marts are not derived again."""
+    """Derive the marts from the raw tables with `dbt build`, and test them. Unchanged marts are not derived again.
+
+    Damaged checkpoints are left out.
+    """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)
     from trailhouse.flows.build_marts import build_marts
 
     with progress_bars():
-        report = build_marts(tuple(select or ()), settings, full_refresh=full_refresh)
+        report = build_marts(tuple(select or ()), settings, full_refresh=full_refresh, includes_damaged=include_damaged)
     if as_json:
         print_json(asdict(report))
     say(
         f"{report.model_count} models and {report.seed_count} seeds built, {report.test_count} tests passed"
         f" in {report.duration_seconds:.0f} s"
     )
+    if report.left_out_count:
+        say(f"{report.left_out_count} damaged checkpoints are left out of the marts: see `trailhouse status`")
     warm_dashboards(settings)
 
 

@@ -1,8 +1,7 @@
 -- A returned row is a checkpoint whose log-probabilities do not add up to the sum in the ledger. Corpora with
 -- prompts are left out, because only the sum in the ledger includes prompt tokens. For the same reason,
--- models
--- with scores of first tokens are left out if these tokens do not count. A relative difference of 1e-6 is
--- allowed, because the two sums add floats in different orders.
+-- models with scores of first tokens are left out if these tokens do not count. A relative difference of
+-- 1e-6 is allowed, because the two sums add floats in different orders.
 with
     prompted_corpus as (
         select distinct corpus_id from {{ ref("stg_corpora__document") }} where scored_from_position > 0

@@ -28,7 +28,7 @@ def choose_contexts(suite: Suite, checkpoints: Sequence[Checkpoint], settings: S
     for checkpoint in checkpoints:
         model = declared[checkpoint.model_id]
         try:
-            beginning = find_text_beginning_of(checkpoint.directory, model.text_beginning)
+            beginning = find_text_beginning_of(checkpoint.tokenizer, model.text_beginning)
         except BadInputError as error:
             raise BadInputError(f"{checkpoint.model_id}: {error.message}", error.hint) from error
         key = (checkpoint.model_id, checkpoint.config_sha256, beginning)

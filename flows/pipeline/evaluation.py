@@ -88,7 +88,7 @@ class TaskEvaluation:
 
             def run_unit(unit: Evaluation, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
                 encoded = self.encoder.encode(
-                    checkpoint.directory,
+                    checkpoint.tokenizer,
                     checkpoint.tokenizer_id,
                     self.tasks[unit.task_id],
                     unit.shot_count,

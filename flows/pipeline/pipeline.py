@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 from uuid import UUID, uuid4
@@ -48,6 +49,8 @@ class PipelineSteps:
         self.is_stopped = threading.Event()
         self.holds_two_models = True
         """Becomes False when the memory turns out to be too small for two models."""
+        self.is_run_recorded = False
+        """Becomes True when the first model of the run begins to run, see ``run_record``."""
 
     @contextmanager
     def closing(self) -> Iterator[None]:
@@ -80,12 +83,17 @@ class Pipeline(Generic[UnitT]):
     cache: CheckpointCache
     sources: Mapping[str, CheckpointSource]
     """The source of each model's checkpoints, by model_id."""
+    started_at: datetime
     scoring_run_id: UUID = field(default_factory=uuid4)
     steps: PipelineSteps = field(default_factory=PipelineSteps)
 
 
 def make_pipeline(
-    kind: KindOfWork[UnitT], address: WarehouseAddress, sources: Mapping[str, CheckpointSource], settings: Settings
+    kind: KindOfWork[UnitT],
+    address: WarehouseAddress,
+    sources: Mapping[str, CheckpointSource],
+    settings: Settings,
+    started_at: datetime,
 ) -> Pipeline[UnitT]:
     """Return the pipeline of a run, with the data directory and the checkpoint cache that ``settings`` name.
 
@@ -93,7 +101,7 @@ def make_pipeline(
     """
     choose_device_map(settings.device)
     cache = CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes)
-    return Pipeline(kind, address, settings.data_directory, cache, sources)
+    return Pipeline(kind, address, settings.data_directory, cache, sources, started_at)
 
 
 @dataclass

@@ -5,7 +5,7 @@ The catalogue consists of the tables of the warehouse that describe suites, mode
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
@@ -14,16 +14,29 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.errors import BadInputError
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, fail_at_once
 from trailhouse.flows.settings import Settings
+from trailhouse.models.checkpoints.audit.comparison import find_doubled, key_of
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.model_config import check_model_config, read_model_record
 from trailhouse.models.checkpoints.sources.opening import open_source
 from trailhouse.models.checkpoints.sources.source import CheckpointSource, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
-from trailhouse.models.checkpoints.suite import Suite
+from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
+from trailhouse.models.checkpoints.trainer_run import find_origin
 from trailhouse.support.progress import report_progress
-from trailhouse.warehouse.loading.catalogue import upsert
+from trailhouse.warehouse.loading.catalogue import read_records, upsert, write_audit_statuses
 from trailhouse.warehouse.schema.migrations import require_schema
+
+SOUND = "ok"
+"""The audit status of a checkpoint that is not damaged. The audit status of a damaged checkpoint is its damage."""
+
+
+@dataclass(frozen=True)
+class DamagedCheckpoint:
+    """A checkpoint that must not be used, although it can be read, and a description of its damage."""
+
+    checkpoint: Checkpoint
+    damage: str
 
 
 @dataclass(frozen=True)
@@ -31,8 +44,10 @@ class FoundCheckpoints:
     """The usable and unusable checkpoints of a suite, and the source of each model's checkpoints."""
 
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    damaged: list[DamagedCheckpoint] = field(default_factory=list)
+    """Checkpoints that the suite's declaration names under known damage, or that have the weights of a later step."""
     failed: list[CheckpointOutcome] = field(default_factory=list)
-    """Outcomes of the checkpoints that cannot be used."""
+    """Outcomes of the checkpoints that cannot be used, without those of known damage."""
     sources: dict[str, CheckpointSource] = field(default_factory=dict)
     """The source of a model's checkpoints, by model_id."""
     listings: dict[str, Listing] = field(default_factory=dict)
@@ -43,7 +58,7 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
     """Find, check and hash the checkpoints of every model of a suite. For models on the hub, only metadata is read.
 
     A checkpoint is left out without an error if the suite's declaration names it under known damage, or if its name
-    says that it is still being written.
+    says that it is still being written. A checkpoint with the weights of a later step of its model is refused.
 
     Raises BadInputError if a model has no checkpoint at all, and UnreachableError if the hub does not answer.
     """
@@ -62,7 +77,7 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
         listing = separate_undescribable(source.list_checkpoints())
         model_id = f"{suite.suite_id}/{model.model_name}"
         found.sources[model_id], found.listings[model_id] = source, listing
-        found.checkpoints.extend(one for one in listing.checkpoints if model.find_known_damage(one.step) is None)
+        sort_checkpoints(found, model, listing.checkpoints)
         found.failed.extend(
             fail_at_once(model_id, failure.position.step, failure.error)
             for failure in listing.failures
@@ -72,14 +87,46 @@ def find_checkpoints(suite: Suite, settings: Settings) -> FoundCheckpoints:
     return found
 
 
-def list_damaged(suite: Suite, keys: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return the pairs (model_id, step) in ``keys`` whose checkpoints the suite declares as known damage."""
-    models = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
-    return [
-        (model_id, step)
-        for model_id, step in keys
-        if model_id in models and models[model_id].find_known_damage(step) is not None
-    ]
+def sort_checkpoints(found: FoundCheckpoints, model: ModelDeclaration, checkpoints: Sequence[Checkpoint]) -> None:
+    """Add the checkpoints of a model to ``found``: the usable ones, the damaged ones, and the outcomes of the refused.
+
+    A checkpoint of known damage is not compared with others, so it does not make an earlier checkpoint damaged.
+    """
+    sound: list[Checkpoint] = []
+    for checkpoint in checkpoints:
+        damage = model.find_known_damage(checkpoint.step)
+        if damage is None:
+            sound.append(checkpoint)
+        else:
+            found.damaged.append(DamagedCheckpoint(checkpoint, damage))
+    doubled = find_doubled(sound)
+    for checkpoint in sound:
+        later_step = doubled.get(key_of(checkpoint))
+        if later_step is None:
+            found.checkpoints.append(checkpoint)
+            continue
+        error = BadInputError(
+            f"{checkpoint.location}: has the same weights as step {later_step}, which is later; name the wrong step"
+            " under known_damage in the suite's declaration",
+            "find out which step the weights belong to; without a named step, the latest counts as right",
+        )
+        found.damaged.append(DamagedCheckpoint(checkpoint, f"the same weights as step {later_step}"))
+        found.failed.append(fail_at_once(checkpoint.model_id, checkpoint.step, error))
+
+
+def list_audit_statuses(suite: Suite, found: FoundCheckpoints) -> dict[tuple[str, int], str]:
+    """Return the audit status of every checkpoint that was found or that the suite declares as damaged.
+
+    The keys are pairs (model_id, step).
+    """
+    declared = {
+        (f"{suite.suite_id}/{model.model_name}", step): known.problem
+        for model in suite.models
+        for known in reversed(model.known_damage)
+        for step in known.steps
+    }
+    statuses = dict.fromkeys(map(key_of, found.checkpoints), SOUND)
+    return {**statuses, **{key_of(one.checkpoint): one.damage for one in found.damaged}, **declared}
 
 
 def separate_undescribable(listing: Listing) -> Listing:
@@ -113,16 +160,19 @@ def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
     return None
 
 
-def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) -> dict[str, int]:
+def register_suite(client: Client, suite: Suite, found: FoundCheckpoints) -> dict[str, int]:
     """Write a suite, its models and its checkpoints to raw_suite, raw_model and raw_checkpoint.
 
-    Returns the vocabulary size of each model, by model_id.
+    Damaged checkpoints are written with their damage, also those of earlier runs that were not found now. A model
+    whose checkpoints are all damaged is not written. Returns the vocabulary size of each model, by model_id.
 
-    Raises UsageError if the warehouse lacks a migration, and BadInputError if a model's config.json describes no causal
-    language model. Nothing is written then.
+    Raises UsageError if the warehouse lacks a migration. Raises BadInputError if a model's config.json describes no
+    causal language model, or if the suite was read from a directory and the warehouse holds another suite of this name.
+    Nothing is written then.
     """
     require_schema(client)
-    last_of = {checkpoint.model_id: checkpoint for checkpoint in checkpoints}
+    refuse_other_origin(client, suite)
+    last_of = {checkpoint.model_id: checkpoint for checkpoint in found.checkpoints}
     models = [
         read_model_record(model, last_of[model_id])
         for model in suite.models
@@ -136,11 +186,28 @@ def register_suite(client: Client, suite: Suite, checkpoints: list[Checkpoint]) 
     }
     upsert(client, "raw_suite", ["suite_id"], [suite_record])
     upsert(client, "raw_model", ["model_id"], [asdict(model) for model in models])
-    upsert(client, "raw_checkpoint", ["model_id", "step"], [checkpoint_record(c) for c in checkpoints])
+    statuses = list_audit_statuses(suite, found)
+    damaged = [one.checkpoint for one in found.damaged if one.checkpoint.model_id in last_of]
+    records = [checkpoint_record(one, statuses[key_of(one)]) for one in (*found.checkpoints, *damaged)]
+    upsert(client, "raw_checkpoint", ["model_id", "step"], records)
+    write_audit_statuses(client, statuses)
     return {model.model_id: model.vocabulary_size for model in models}
 
 
-def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
+def refuse_other_origin(client: Client, suite: Suite) -> None:
+    """Raise BadInputError if a suite was read from a directory, and the stored suite of its name is from elsewhere."""
+    origin = find_origin(suite.declaration)
+    if origin is None:
+        return
+    stored = read_records(client, "raw_suite", ["suite_id", "declaration"], ["suite_id"]).get((suite.suite_id,))
+    if stored is not None and find_origin(str(stored[1])) != origin:
+        raise BadInputError(
+            f"{suite.models[0].location}: the warehouse holds another suite called {suite.suite_id!r}",
+            "rename the directory, or declare the run in a suite of another name",
+        )
+
+
+def checkpoint_record(checkpoint: Checkpoint, audit_status: str) -> dict[str, object]:
     """Return the row of raw_checkpoint for a checkpoint."""
     return {
         "model_id": checkpoint.model_id,
@@ -153,6 +220,6 @@ def checkpoint_record(checkpoint: Checkpoint) -> dict[str, object]:
         "config_sha256": checkpoint.config_sha256,
         "tokenizer_id": checkpoint.tokenizer_id,
         "size_bytes": checkpoint.size_bytes,
-        "audit_status": "ok",
+        "audit_status": audit_status,
         "discovered_at": datetime.now(UTC),
     }

@@ -20,6 +20,7 @@ from trailhouse.flows.pipeline.claims import claim_work, name_claim
 from trailhouse.flows.pipeline.device_slots import hold_device_slots
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure, release_frames
 from trailhouse.flows.pipeline.pipeline import Pipeline, StepProgress
+from trailhouse.flows.pipeline.run_record import record_begin
 from trailhouse.flows.pipeline.unit_results import UnitResults
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.scoring.devices import device_name, list_devices
@@ -161,6 +162,7 @@ def run_units(
         return None
     kind, outcome = pipeline.kind, work.outcome
     outcome.device, outcome.attention_implementation = device_name(model), attention_implementation(model)
+    record_begin(pipeline, outcome)
     step_count = sum(kind.count_steps(unit) for unit in units)
     progress = StepProgress(kind.wording.step_bar, outcome.name, step_count, pipeline.steps)
     results: UnitResults[UnitT] = UnitResults()

@@ -15,7 +15,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.active_parameters import count_active_parameters
-from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.checkpoint import Checkpoint, check_config_file
+from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.library_errors import describe_error
 from trailhouse.models.checkpoints.suite import ModelDeclaration
 
@@ -81,7 +82,14 @@ def build_without_weights(checkpoint: Checkpoint) -> PreTrainedModel:
 
     Raises BadInputError if config.json does not describe a causal language model.
     """
-    config = read_config(checkpoint)
+    return build_network(read_config(checkpoint), checkpoint.directory)
+
+
+def build_network(config: PretrainedConfig, directory: Path) -> PreTrainedModel:
+    """Return the model that the configuration of a checkpoint directory describes, on torch's meta device.
+
+    Raises BadInputError if the configuration does not describe a causal language model.
+    """
     try:
         with torch.device("meta"):
             network: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
@@ -89,7 +97,7 @@ def build_without_weights(checkpoint: Checkpoint) -> PreTrainedModel:
             )
     except Exception as error:
         raise BadInputError(
-            f"{checkpoint.directory / 'config.json'}: describes no causal language model: {describe_error(error)}",
+            f"{directory / 'config.json'}: describes no causal language model: {describe_error(error)}",
             "check that the checkpoint is one of a language model",
         ) from error
     return network
@@ -138,6 +146,15 @@ def read_config(checkpoint: Checkpoint) -> PretrainedConfig:
     Raises BadInputError if config.json does not describe a model.
     """
     return _read_config_file(checkpoint.directory, checkpoint.config_sha256)
+
+
+def read_config_of(directory: Path) -> PretrainedConfig:
+    """Return the configuration of a checkpoint directory.
+
+    Raises BadInputError if config.json is missing, too large, or does not describe a model.
+    """
+    check_config_file(directory / "config.json")
+    return _read_config_file(directory, HashCache().hash_file(directory / "config.json"))
 
 
 def read_count(config: PretrainedConfig, name: str) -> int | None:

@@ -19,9 +19,11 @@ from trailhouse.models.checkpoints.suite_declaration import (
     MiniatureModel,
     MiniatureSuite,
     expand_steps,
+    names_hub_revision,
     parse_suite_file,
 )
 from trailhouse.models.texts.text_beginning import TextBeginningKind
+from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.support.declarations import read_declaration_text
 
 DEFAULT_ARCHITECTURE = "gpt_neox"
@@ -73,6 +75,11 @@ class ModelDeclaration:
     """Branch of the hub with the checkpoint of the last planned step. The branch's name need not match step_pattern."""
     repository: str = ""
     """Repository of the hub that holds the revisions which a manifest lists."""
+    tokenizer: str = ""
+    """A directory with the tokenizer, or a revision of a hub repository, written as OWNER/NAME@REVISION. Empty if the
+    tokenizer lies beside the weights or in the folder of the checkpoints."""
+    tokenizer_rules: TokenizerRules | None = None
+    """The rules of the tokenizer with which the model was trained; None if the suite does not state them."""
     text_beginning: TextBeginningKind = "tokenizer"
     """What the model reads before every text."""
 
@@ -103,7 +110,14 @@ def load_suite(path: Path) -> Suite:
 
     Raises BadInputError naming file, line and field if a field is missing, unknown or wrong.
     """
-    text = read_declaration_text(path)
+    return parse_suite(path, read_declaration_text(path))
+
+
+def parse_suite(path: Path, text: str) -> Suite:
+    """Return the suite that the text of a YAML file declares. Relative locations are relative to the file's directory.
+
+    Raises the errors of ``load_suite``.
+    """
     declared = parse_suite_file(path, text)
     if isinstance(declared, MiniatureSuite):
         models = [_build_miniature_model(model, declared) for model in declared.models]
@@ -172,9 +186,11 @@ def _build_miniature_model(model: MiniatureModel, suite: MiniatureSuite) -> Mode
 
 def _build_existing_model(model: AnyExistingModel, source: str, directory: Path) -> ModelDeclaration:
     """Return a model whose checkpoints exist already. ``directory`` is the directory of the suite's file."""
-    location = model.location
+    location, tokenizer = model.location, model.tokenizer
     if not isinstance(model, HubModel):
-        location = str((directory / Path(location).expanduser()).resolve())
+        location = _resolve_path(location, directory)
+    if tokenizer and not names_hub_revision(tokenizer):
+        tokenizer = _resolve_path(tokenizer, directory)
     return ModelDeclaration(
         model_name=model.name,
         location=location,
@@ -190,4 +206,10 @@ def _build_existing_model(model: AnyExistingModel, source: str, directory: Path)
         allow_pickle=model.allow_pickle,
         final_revision=model.final_revision if isinstance(model, HubModel) else "",
         repository=(model.repository or "") if isinstance(model, ManifestModel) else "",
+        tokenizer=tokenizer,
+        tokenizer_rules=model.tokenizer_rules,
     )
+
+
+def _resolve_path(path: str, directory: Path) -> str:
+    return str((directory / Path(path).expanduser()).resolve())

@@ -24,6 +24,7 @@ from pydantic import (
 
 from trailhouse.models.checkpoints.step_pattern import find_pattern_problem
 from trailhouse.models.texts.text_beginning import TextBeginningKind
+from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.support.declarations import (
     Count,
     Declaration,
@@ -92,7 +93,26 @@ def _check_repository(repository: str) -> str:
     return repository
 
 
+def names_hub_revision(tokenizer: str) -> bool:
+    """Return whether the field ``tokenizer`` names a revision of a hub repository, and not a directory.
+
+    A path with an @ in it is a directory if it begins with a slash, a dot or a tilde.
+    """
+    return "@" in tokenizer and not tokenizer.startswith(("/", ".", "~"))
+
+
+def _check_tokenizer(tokenizer: str) -> str:
+    repository, _, revision = tokenizer.rpartition("@")
+    if names_hub_revision(tokenizer) and not (revision and REPOSITORY_PATTERN.fullmatch(repository)):
+        raise mistake(
+            f"{tokenizer!r} is no revision of a hub repository",
+            "write it like owner/name@main, or write the path of a directory",
+        )
+    return tokenizer
+
+
 StepPattern = Annotated[Text, AfterValidator(_check_step_pattern)]
+TokenizerLocation = Annotated[Text, AfterValidator(_check_tokenizer)]
 Repository = Annotated[Text, AfterValidator(_check_repository)]
 
 
@@ -138,6 +158,8 @@ class ExistingModel(DeclaredModel):
     expected_steps: DeclaredSteps = ()
     known_damage: Annotated[tuple[DeclaredDamage, ...], Field(min_length=1)] = ()
     allow_pickle: bool = False
+    tokenizer: TokenizerLocation = ""
+    tokenizer_rules: TokenizerRules | None = None
 
 
 class FolderModel(ExistingModel):
@@ -170,7 +192,8 @@ class ManifestModel(ExistingModel):
 class SuiteFields(Declaration):
     """The fields that every suite has.
 
-    If a model in ``models`` lacks a field, the model gets the field from ``shared``.
+    If a model in ``models`` lacks a field, the model gets the field from ``shared``. Known damage is added up: a model
+    has its own and that of ``shared``.
     """
 
     suite: Name
@@ -262,5 +285,8 @@ class SuiteFile(RootModel[Annotated[MiniatureSuite | ExistingSuite, Field(discri
 
 
 def parse_suite_file(path: Path, text: str) -> MiniatureSuite | ExistingSuite:
-    """Return the suite that the text of a YAML file declares. Raises the errors of ``parse_declaration``."""
-    return parse_declaration(path, text, SuiteFile, heirs="models", shared="shared").root
+    """Return the suite that the text of a YAML file declares. Raises the errors of ``parse_declaration``.
+
+    A model has the known damage that it declares itself, and the known damage of ``shared``.
+    """
+    return parse_declaration(path, text, SuiteFile, heirs="models", shared="shared", added=("known_damage",)).root

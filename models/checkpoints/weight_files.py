@@ -23,7 +23,9 @@ SINGLE_NAME = "model.safetensors"
 PICKLED_SINGLE_NAME = "pytorch_model.bin"
 PICKLED_INDEX_NAME = "pytorch_model.bin.index.json"
 PICKLED_NAMES = (PICKLED_SINGLE_NAME, PICKLED_INDEX_NAME)
-PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+# Files in which trainers keep the state of a run; they hold no weights
+TRAINING_STATE_NAME = re.compile(r"(optimizer|scheduler|scaler|rng_state(_\d+)?|training_args)\.(bin|pt|pth)")
 SHARD_NAME = re.compile(r"(?P<stem>model|pytorch_model)-(?P<number>\d{5})-of-(?P<count>\d{5})\.(safetensors|bin)")
 MAXIMUM_INDEX_BYTES = 64 << 20
 
@@ -76,7 +78,7 @@ def _list_weight_files(directory: Path, *, allow_pickle: bool) -> list[Path]:
     has_weights = bool(shards) or any((directory / name).is_file() for name in PICKLED_NAMES)
     if foreign is not None and not has_weights:
         raise BadInputError(f"{directory}: {foreign[0]}", foreign[1])
-    pickled = sorted(path.name for pattern in PICKLE_PATTERNS for path in directory.glob(pattern))
+    pickled = _list_pickles(path.name for path in directory.iterdir())
     if pickled:
         raise BadInputError(
             f"{directory}: the weights are pickled ({pickled[0]}), and reading a pickle can run code",
@@ -137,10 +139,15 @@ def _choose_weight_names(present: set[str], *, allow_pickle: bool) -> list[str]:
     foreign = explain_foreign_weights(present)
     if foreign is not None and present.isdisjoint(PICKLED_NAMES):
         raise ValueError(foreign[0])
-    pickled = sorted(name for name in present if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
+    pickled = _list_pickles(present)
     if pickled:
         raise ValueError(f"the weights are pickled ({pickled[0]}), and reading a pickle can run code")
     raise ValueError(f"there is no {SINGLE_NAME}")
+
+
+def _list_pickles(names: Iterable[str]) -> list[str]:
+    """Return the names of pickle files that may hold weights, sorted."""
+    return sorted(name for name in names if name.endswith(PICKLE_SUFFIXES) and not TRAINING_STATE_NAME.fullmatch(name))
 
 
 def _read_index(directory: Path, index_name: str, suffix: str) -> list[Path]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from transformers import PreTrainedTokenizerBase
 
 from trailhouse.models.few_shot.option_encoding import EncodedTask, encode_task
 from trailhouse.models.few_shot.tasks.task import Task
-from trailhouse.models.texts.tokenizer import load_tokenizer
+from trailhouse.models.texts.tokenizer import TokenizerFiles
 
 
 class TaskEncoder:
@@ -20,7 +18,7 @@ class TaskEncoder:
 
     def encode(
         self,
-        directory: Path,
+        files: TokenizerFiles,
         tokenizer_id: str,
         task: Task,
         shot_count: int,
@@ -28,16 +26,16 @@ class TaskEncoder:
         context_length: int,
         beginning: tuple[int, ...] = (),
     ) -> EncodedTask:
-        """Return a task as token ids, encoded with the tokenizer in a checkpoint directory.
+        """Return a task as token ids, encoded with a tokenizer.
 
         ``beginning`` holds the tokens that stand before every prompt.
 
-        Raises BadInputError if the directory holds no tokenizer. Also raises the errors of ``encode_task``.
+        Raises the errors of ``load_tokenizer`` and of ``encode_task``.
         """
         key = (tokenizer_id, context_length, beginning, task.task_sha256, shot_count, seed)
         if key not in self._encoded:
             if tokenizer_id not in self._tokenizers:
-                self._tokenizers[tokenizer_id] = load_tokenizer(directory)
+                self._tokenizers[tokenizer_id] = files.load()
             tokenizer = self._tokenizers[tokenizer_id]
             self._encoded[key] = encode_task(tokenizer, task, shot_count, seed, context_length, beginning)
         return self._encoded[key]

@@ -42,7 +42,8 @@ Scores = npt.NDArray[np.float64]
 def evaluation_record(settings: ScoringSettings) -> SettingsRecord:
     """Return the settings that are part of an evaluation's key, besides the weights and the task.
 
-    ``settings`` are the ``key_settings`` of a ``ContextChoice``. The device and the batch size are left out, because in float32 they change a score by less than 1e-4 nats.
+    ``settings`` are the ``evaluation_key_settings`` of a ``ContextChoice``. The device and the batch size are left out,
+    because in float32 they change a score by less than 1e-4 nats.
     """
     return {
         "evaluation_method": EVALUATION_METHOD,

@@ -44,11 +44,23 @@ class ContextChoice:
     beginning: TextBeginning
     """What the model reads before every text. It takes places of the context length."""
     key_settings: ScoringSettings
-    """The settings that are part of the score key or the evaluation key.
+    """The settings that are part of the score key.
 
     A context length or stride that equals the model's default is None here. So the score key does not depend on whether
     the user stated the default value. Score keys that were made before these settings existed also stay valid.
     """
+
+    own_length: int
+    """The number of tokens that the model reads at once if nobody states a context length."""
+
+    @property
+    def evaluation_key_settings(self) -> ScoringSettings:
+        """The settings that are part of the evaluation key. The context length is None if it is the model's own.
+
+        Older versions evaluated every model with its own context length. So the keys that they made stay valid.
+        """
+        is_own = self.context_length == self.own_length
+        return replace(self.key_settings, context_length=None if is_own else self.context_length)
 
     def complete(self, settings: ScoringSettings) -> ScoringSettings:
         """Return the settings with the context length, the stride and the beginning of this checkpoint."""
@@ -94,7 +106,7 @@ def choose_context(
         context_length=None if is_default else context_length,
         stride=None if stride == halve(context_length) else stride,
     )
-    return ContextChoice(context_length, stride, beginning, key_settings)
+    return ContextChoice(context_length, stride, beginning, key_settings, model_limit)
 
 
 def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:

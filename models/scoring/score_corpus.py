@@ -48,8 +48,8 @@ def score_corpus(
 
     Every position of a document except position 0 is scored exactly once. Position 0 is scored, too, if the settings
     state a beginning of texts, which the model then reads before every window. ``plan_windows`` explains how much
-    context each position has. A log-probability is the float32 log-softmax of float32 logits, in nats, rounded according to
-    the settings. ``progress`` is called with the number of positions scored since its last call.
+    context each position has. A log-probability is the float32 log-softmax of float32 logits, in nats, rounded
+    according to the settings. ``progress`` is called with the number of positions scored since its last call.
 
     Raises BadInputError if the tokenizer does not fit the model, if the model is not causal, or if a score is not
     finite. No score from the same section of the corpus is yielded in this case. Raises UsageError if a single window

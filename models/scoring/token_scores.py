@@ -32,7 +32,8 @@ Indices = npt.NDArray[np.int64]
 class SectionScores:
     """Scores of consecutive documents, one row per position in order.
 
-    Position 0 of a document has a row only if the beginning of a text has tokens. Log-probabilities and entropies that are not computed yet are NaN.
+    Position 0 of a document has a row only if the beginning of a text has tokens. Log-probabilities and entropies that
+    are not computed yet are NaN.
     """
 
     section: range

@@ -78,7 +78,7 @@ def score_alone(model: PreTrainedModel, token_ids: npt.NDArray[np.int32], first_
         logits = model(input_ids=tokens[None, :-1], use_cache=False).logits[0, first_target - 1 :]  # (N, V)
     log_probs = logits.double().log_softmax(-1)
     targets = tokens[first_target:].to(log_probs.device)
-    return log_probs.gather(-1, targets[:, None]).sum().item()
+    return float(log_probs.gather(-1, targets[:, None]).sum())
 
 
 def make_generator(key: str) -> np.random.Generator:

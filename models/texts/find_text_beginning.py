@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.texts.text_beginning import NO_BEGINNING, TextBeginning, TextBeginningKind
-from trailhouse.models.texts.tokenizer import hash_tokenizer_files, load_tokenizer
+from trailhouse.models.texts.tokenizer import TokenizerFiles, hash_tokenizer_files
+from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.models.texts.untrusted_tokenizers import encode_texts, encode_with_special_tokens
 
 # An ordinary text. The tokens that the tokenizer puts before it do not depend on the text.
 PROBE_TEXT = "The cat's 12 toys\nare here."
-# Cache of beginnings by the SHA-256 of the tokenizer's files and the kind of beginning
-_beginning_of_files: dict[tuple[str, TextBeginningKind], TextBeginning] = {}
+# Cache of beginnings by the SHA-256 of the tokenizer's files, the rules that the suite asks for, and the kind
+_beginning_of_files: dict[tuple[str, TokenizerRules | None, TextBeginningKind], TextBeginning] = {}
 
 
 def find_text_beginning(tokenizer: PreTrainedTokenizerBase, kind: TextBeginningKind) -> TextBeginning:
@@ -34,19 +34,19 @@ def find_text_beginning(tokenizer: PreTrainedTokenizerBase, kind: TextBeginningK
     return TextBeginning(kind, token_ids, "".join(names))
 
 
-def find_text_beginning_of(directory: Path, kind: TextBeginningKind) -> TextBeginning:
-    """Return the beginning of this kind under the tokenizer in a checkpoint directory.
+def find_text_beginning_of(files: TokenizerFiles, kind: TextBeginningKind) -> TextBeginning:
+    """Return the beginning of this kind under a checkpoint's tokenizer.
 
     Tokenizers with equal files are loaded only once. Raises the errors of ``load_tokenizer`` and
     ``find_text_beginning``, which name the directory.
     """
-    key = (hash_tokenizer_files(directory), kind)
+    key = (hash_tokenizer_files(files.directory), files.rules, kind)
     if key not in _beginning_of_files:
-        tokenizer = load_tokenizer(directory)
+        tokenizer = files.load()
         try:
             _beginning_of_files[key] = find_text_beginning(tokenizer, kind)
         except BadInputError as error:
-            raise BadInputError(f"{directory}: {error.message}", error.hint) from error
+            raise BadInputError(f"{files.directory}: {error.message}", error.hint) from error
     return _beginning_of_files[key]
 
 

@@ -57,6 +57,19 @@ def describe_unknown_text(corpus: TokenizedCorpus, byte_count: int) -> str | Non
     )
 
 
+def refuse_unscored_corpus(corpus: TokenizedCorpus, *, has_beginning: bool) -> None:
+    """Raise BadInputError if no position of a corpus is scored, because no document has more than one token.
+
+    ``has_beginning`` is True if tokens stand before every text. Then the first token of a document is scored, too.
+    """
+    if corpus.position_count == 0 and not has_beginning:
+        raise BadInputError(
+            f"corpus {corpus.corpus_id!r}: none of its {len(corpus.token_ids)} documents has more than one token under"
+            f" tokenizer {corpus.tokenizer_id}, and the first token of a document is not scored",
+            "add documents of at least two tokens",
+        )
+
+
 def refuse_large_token_ids(corpus: TokenizedCorpus, vocabulary_size: int) -> None:
     """Raise BadInputError if the corpus holds a token id outside a model's vocabulary."""
     if corpus.largest_token_id >= vocabulary_size:

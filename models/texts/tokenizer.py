@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.texts.corpus import Corpus, Document
+from trailhouse.models.texts.rule_comparison import load_with_file_rules, refuse_different_rules
 from trailhouse.models.texts.token_spans import TextIndex, TokenLocator
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, describe_unknown_text
+from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.models.texts.untrusted_tokenizers import (
     encode_texts,
     forget_training_settings,
@@ -41,33 +44,64 @@ TOKEN_SCHEMA = pa.schema(
         pa.field("is_word_initial", pa.bool_(), nullable=False),
     ]
 )
-# Cache that maps the SHA-256 of a directory's tokenizer files to the identity of the tokenizer in these files
-_identity_of_files: dict[str, str] = {}
+# Cache of the identities of tokenizers. The key is the SHA-256 of the files that decide how the tokenizer encodes, and
+# the rules that the suite asks for.
+_identity_of_files: dict[tuple[str, TokenizerRules | None], str] = {}
 
 TOKENIZER_FILE_PATTERNS = ("*token*.json", "vocab*", "merges.txt", "*.model", "*.tiktoken")
 
 
-def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a checkpoint directory; nothing is downloaded, and no remote code is run.
+@dataclass(frozen=True)
+class TokenizerFiles:
+    """A directory with a tokenizer, and the rules by which the tokenizer encodes."""
 
-    Truncation, padding and dropout that are stored with the tokenizer are switched off.
+    directory: Path
+    rules: TokenizerRules | None = None
+    """The rules that the suite asks for, see ``load_tokenizer``."""
 
-    Raises BadInputError if the directory has no tokenizer, or if the tokenizer does not load or is not trusted.
+    def load(self) -> PreTrainedTokenizerBase:
+        """Return the tokenizer. Raises the errors of ``load_tokenizer``."""
+        return load_tokenizer(self.directory, self.rules)
+
+    def identify(self) -> str:
+        """Return the identity of the tokenizer. Raises the errors of ``load_tokenizer``."""
+        return identify_tokenizer_of(self.directory, self.rules)
+
+
+def load_tokenizer(directory: Path, rules: TokenizerRules | None = None) -> PreTrainedTokenizerBase:
+    """Return the tokenizer in a directory; nothing is downloaded, and no remote code is run.
+
+    Truncation, padding and dropout that are stored with the tokenizer are switched off. ``rules`` says whether the
+    rules of the tokenizer's class in transformers or those of tokenizer.json count. If it is None, the two must agree.
+
+    Raises BadInputError if the directory has no tokenizer, if the tokenizer does not load or is not trusted, or if
+    ``rules`` is None and transformers does not follow tokenizer.json.
     """
     paths = _list_tokenizer_files(directory)
     if not paths:
         raise BadInputError(f"{directory}: holds no tokenizer", "save the tokenizer beside the weights")
     refuse_untrusted_tokenizer_files(paths)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+        if rules == "file":
+            tokenizer = load_with_file_rules(directory)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+        assert isinstance(tokenizer, PreTrainedTokenizerBase)
+        forget_training_settings(tokenizer)
+        refuse_different_rules(tokenizer, directory, rules)
+    except BadInputError:
+        raise
     except Exception as error:  # transformers raises errors of many kinds for wrong files
         problem = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise BadInputError(
             f"{directory}: the tokenizer does not load: {problem}", "save the tokenizer again beside the weights"
         ) from error
-    assert isinstance(tokenizer, PreTrainedTokenizerBase)
-    forget_training_settings(tokenizer)
     return tokenizer
+
+
+def has_tokenizer(directory: Path) -> bool:
+    """Return whether a directory holds files of a tokenizer."""
+    return bool(_list_tokenizer_files(directory))
 
 
 def identify_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -85,24 +119,25 @@ def identify_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def identify_tokenizer_of(directory: Path) -> str:
-    """Return the identity of the tokenizer in a checkpoint directory. Tokenizers with equal files are loaded only once.
+def identify_tokenizer_of(directory: Path, rules: TokenizerRules | None = None) -> str:
+    """Return the identity of the tokenizer in a directory. Tokenizers with equal files are loaded only once.
 
     Raises the errors of ``load_tokenizer``.
     """
-    files_sha256 = hash_tokenizer_files(directory)
-    if files_sha256 not in _identity_of_files:
-        _identity_of_files[files_sha256] = identify_tokenizer(load_tokenizer(directory))
-    return _identity_of_files[files_sha256]
+    key = (hash_tokenizer_files(directory), rules)
+    if key not in _identity_of_files:
+        _identity_of_files[key] = identify_tokenizer(load_tokenizer(directory, rules))
+    return _identity_of_files[key]
 
 
 def hash_tokenizer_files(directory: Path) -> str:
-    """Return a SHA-256 that identifies the names and contents of the tokenizer's files in a checkpoint directory.
+    """Return a SHA-256 of the names and contents of the files in a directory that decide how the tokenizer encodes.
 
     Raises BadInputError if a file is not trusted.
     """
     digest = hashlib.sha256()
-    paths = _list_tokenizer_files(directory)
+    # transformers may choose the tokenizer's class by the model type in config.json
+    paths = [path for path in (*_list_tokenizer_files(directory), directory / "config.json") if path.is_file()]
     refuse_untrusted_tokenizer_files(paths)
     for path in paths:
         digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())

@@ -65,17 +65,15 @@ def run_direct(execution: Execution, statement: Statement, output_format: str) -
 
 
 @contextlib.contextmanager
-def apply_settings(execution: Execution, extra: Mapping[str, str] | None = None) -> Iterator[None]:
+def apply_settings(execution: Execution) -> Iterator[None]:
     """Apply the request's settings to the handle. In a session, restore the earlier values after the ``with`` block.
 
-    ``extra`` holds further settings, which are applied too, but not restored. Raises ServerError if the engine refuses
-    a setting.
+    Raises ServerError if the engine refuses a setting.
     """
-    settings = {**execution.all_settings, **(extra or {})}
     restore: Callable[[], None] | None = None
     if execution.is_session:
         restore = _remember_settings(execution.handle, list(execution.all_settings))
-    execution.handle.run(f"SET {format_settings(settings)}".encode(errors="surrogateescape"))
+    execution.handle.run(f"SET {format_settings(execution.all_settings)}".encode(errors="surrogateescape"))
     try:
         yield
     finally:

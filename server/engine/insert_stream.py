@@ -40,8 +40,7 @@ class InsertStream:
 
     def start(self) -> None:
         """Start the INSERT in a thread, which waits for rows. Raises ServerError if the engine refuses a setting."""
-        parameters = {f"param_{name}": value for name, value in self._execution.parameters.items()}
-        self._applied_settings.enter_context(apply_settings(self._execution, extra=parameters))
+        self._applied_settings.enter_context(apply_settings(self._execution))
         self._read_end, self._write_end = os.pipe()
         widen_pipe(self._write_end)
         self._thread = threading.Thread(target=self._run, name="statement-insert")
@@ -90,7 +89,9 @@ class InsertStream:
         clause = source.encode() + b" SETTINGS " + b", ".join(settings) + f" FORMAT {self._head.format}".encode()
         try:
             with self._execution.handle.in_use() as connection:
-                self._statistics = read_insert_statistics(connection.query(self._head.text + clause, "Null"))
+                parameters = dict(self._execution.parameters)
+                result = connection.query(self._head.text + clause, "Null", params=parameters)
+                self._statistics = read_insert_statistics(result)
         except RuntimeError as error:
             self._error = parse_engine_error(str(error), hidden=source)
         finally:

@@ -13,8 +13,11 @@ from trailhouse.server.process import stop
 pytestmark = pytest.mark.slow
 
 FIXTURE = ROOT / "tests" / "fixtures" / "earlier_warehouse"
-SCORE = ("score", "earlier", "--corpus", "few-texts", "--json")
-EVALUATE = ("evaluate", "earlier", "--tasks", "tasks", "--shots", "0", "--shots", "1", "--json")
+SCORE = ("score", "earlier", "--corpus", "few-texts")
+EVALUATE = ("evaluate", "earlier", "--tasks", "tasks", "--shots", "0", "--shots", "1")
+# The earlier version scored this checkpoint, whose weights are also those of step 30. This version refuses it.
+DOUBLED = ["earlier/narrow", 20]
+REFUSAL = "step-20: has the same weights as step 30, which is later"
 # The perplexities, every model that goes on with the rows the earlier version derived, and whatever both stand on
 TRANSFORM = ("transform", "-s", "+fct_validation_perplexity_by_checkpoint", "-s", "+config.materialized:incremental")
 
@@ -37,12 +40,12 @@ def earlier(tmp_path) -> Iterator[Workplace]:
 
 @pytest.fixture
 def run(earlier, prefect_server) -> Callable[..., str]:
-    """Run a command of this version there; returns what it printed."""
+    """Run a command of this version there; returns what it said on stderr."""
 
-    def run_command(*arguments: str) -> str:
+    def run_command(*arguments: str, exit_code: int = 0) -> str:
         result = earlier.run(*arguments, PREFECT_API_URL=prefect_server)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+        assert result.returncode == exit_code, result.stderr
+        return result.stderr
 
     run_command("init")
     return run_command
@@ -53,21 +56,22 @@ def ask(place: Workplace, query: str) -> list[list]:
 
 
 def test_nothing_of_an_earlier_warehouse_is_done_again_and_all_of_it_is_there(earlier, run, answers):
-    scoring = json.loads(run(*SCORE))
-    assert (scoring["checkpoint_count"], scoring["already_scored_count"]) == (6, 6)
-    assert (scoring["scored_count"], scoring["copied_count"], scoring["score_count"]) == (0, 0, 0)
-    evaluation = json.loads(run(*EVALUATE))
-    assert (evaluation["evaluation_count"], evaluation["already_evaluated_count"]) == (12, 12)
-    assert (evaluation["evaluated_count"], evaluation["item_count"]) == (0, 0)
+    for command in (SCORE, EVALUATE):
+        assert REFUSAL in run(*command, exit_code=4)
+    statuses = "select model_id, step, audit_status from raw_checkpoint final where audit_status != 'ok'"
+    assert ask(earlier, statuses) == [[*DOUBLED, "the same weights as step 30"]]
 
-    run(*TRANSFORM)
+    assert "1 damaged checkpoints are left out of the marts" in run(*TRANSFORM)
     derived = answers["validation_perplexities"]
-    assert {"score_keys", "evaluation_keys", "raw_token_score", "raw_option_score"} < set(answers)
+    raw_tables = {"raw_token_score", "raw_option_score", "raw_scoring_run"}
+    assert {"score_keys", "evaluation_keys", *raw_tables} < set(answers)
     for name in set(answers) - {"validation_perplexities"}:
-        assert ask(earlier, answers[name]["query"]) == answers[name]["rows"], name
+        query = answers[name]["query"].replace("audit_status", "'ok'")
+        assert ask(earlier, query) == answers[name]["rows"], name
     found = {tuple(key): perplexity for *key, perplexity in ask(earlier, derived["query"])}
-    assert found == pytest.approx({tuple(key): perplexity for *key, perplexity in derived["rows"]}, rel=1e-12)
-    assert len(found) == 6
+    expected = {tuple(key): perplexity for *key, perplexity in derived["rows"] if [key[0], key[2]] != DOUBLED}
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert len(found) == 5
 
 
 def test_a_checkpoint_whose_key_differs_is_the_only_one_scored_again(earlier, run, answers):
@@ -81,8 +85,11 @@ def test_a_checkpoint_whose_key_differs_is_the_only_one_scored_again(earlier, ru
     keys = answers["score_keys"]
     assert sum(found != stored for found, stored in zip(ask(earlier, keys["query"]), keys["rows"], strict=True)) == 1
 
-    report = json.loads(run(*SCORE))
-    assert (report["already_scored_count"], report["scored_count"], report["copied_count"]) == (5, 1, 0)
+    run_count = "select count() from raw_scoring_run final"
+    ((before,),) = ask(earlier, run_count)
+    run(*SCORE, exit_code=4)
+    assert ask(earlier, f"{run_count} where checkpoint_count = 1") == [[1]]
+    assert ask(earlier, run_count) == [[before + 1]]
     assert ask(earlier, keys["query"]) == keys["rows"]
     # another machine may round a score to the next 1e-4 nats
     assert ask(earlier, totals) == [[score_count, pytest.approx(log_prob_sum_nats, abs=score_count * 1e-4)]]

@@ -49,16 +49,18 @@ def test_a_suite_on_the_hub_is_audited_scored_and_watched_for_moved_branches(
 
     monkeypatch.setenv("TRAILHOUSE_HUB_ENDPOINT", hub.url)
     hub.faults.cut_after_bytes = 1500
-    code, out, err = trailhouse("score", "public", "--corpus", "few", "--json")
-    assert code == 0, err
-    report = json.loads(out)
-    assert (report["scored_count"], report["copied_count"]) == (4, 1)
+    code, _, err = trailhouse("score", "public", "--corpus", "few")
+    assert code == 4, err
+    assert "step10: has the same weights as step 20, which is later" in err
+    assert read_scored_steps(client) == [0, 20, 100]
     assert count_weight_downloads(hub) == 4  # one of the three was cut off and went on
-    commits = "select step, commit_hash from raw_checkpoint final where model_id = 'public/tiny' order by step"
-    before = dict(client.query(commits).result_rows)
+    checkpoints = "select step, commit_hash, audit_status from raw_checkpoint final where model_id = 'public/tiny'"
+    before = {step: found for step, *found in client.query(checkpoints).result_rows}
+    statuses = {0: "ok", 10: "the same weights as step 20", 20: "ok", 100: "ok"}
+    assert {step: status for step, (_, status) in before.items()} == statuses
 
-    again = json.loads(trailhouse("score", "public", "--corpus", "few", "--json")[1])
-    assert (again["already_scored_count"], again["scored_count"]) == (4, 0)
+    assert trailhouse("score", "public", "--corpus", "few")[0] == 4
+    assert read_scored_steps(client) == [0, 20, 100]
     assert count_weight_downloads(hub) == 4
 
     branches = hub.repositories["owner/tiny"]
@@ -66,10 +68,16 @@ def test_a_suite_on_the_hub_is_audited_scored_and_watched_for_moved_branches(
     code, out, _ = trailhouse("audit", "public", "--json")
     assert code == 4
     assert {(f["step"], f["check_name"]) for f in json.loads(out)["findings"]} >= {(0, "revision"), (0, "duplicate")}
-    moved = json.loads(trailhouse("score", "public", "--corpus", "few", "--json")[1])
-    assert (moved["already_scored_count"], moved["scored_count"], moved["copied_count"]) == (3, 1, 1)
-    assert count_weight_downloads(hub) == 4  # the weights of main are known
-    after = dict(client.query(commits).result_rows)
+    code, _, err = trailhouse("score", "public", "--corpus", "few")
+    assert code == 4
+    assert "step0: has the same weights as step 100, which is later" in err
+    assert count_weight_downloads(hub) == 4
+    after = {step: found for step, *found in client.query(checkpoints).result_rows}
     assert {step for step in after if after[step] != before[step]} == {0}
-    scores = "select groupArray(log_prob_quanta) from raw_token_score where model_id = 'public/tiny' and step = "
-    assert client.query(f"{scores} 0").result_rows == client.query(f"{scores} 100").result_rows
+    assert after[0][0] != before[0][0]
+    assert after[0][1] == "the same weights as step 100"
+
+
+def read_scored_steps(client) -> list[int]:
+    ledger = "select step from raw_score_ledger final where model_id = 'public/tiny' and is_complete order by step"
+    return [step for (step,) in client.query(ledger).result_rows]

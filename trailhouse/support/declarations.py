@@ -7,6 +7,7 @@ Each model derives from ``Declaration``. A model's validators check rules that t
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -89,14 +90,18 @@ def read_declaration(path: Path, model: type[Model]) -> Model:
     return parse_declaration(path, read_declaration_text(path), model)
 
 
-def parse_declaration(path: Path, text: str, model: type[Model], *, heirs: str = "", shared: str = "") -> Model:
+def parse_declaration(
+    path: Path, text: str, model: type[Model], *, heirs: str = "", shared: str = "", added: Collection[str] = ()
+) -> Model:
     """Parse a YAML text and return its content as an instance of ``model``. Errors name the file ``path``.
 
     ``heirs`` names a top-level field that holds a list of mappings. ``shared`` names a top-level field that holds one
-    mapping, with default values for the mappings of the list. Raises BadInputError like ``read_declaration``.
+    mapping, with default values for the mappings of the list. ``added`` names fields that hold lists: if such a field
+    is in a mapping of the list and in the shared mapping, the shared entries follow the mapping's own. Raises
+    BadInputError like ``read_declaration``.
     """
     root = _compose(path, text)
-    _inherit(root, heirs, shared)
+    _inherit(root, heirs, shared, added)
     content = _ContentBuilder(path).build(root, ())
     try:
         return model.model_validate(content, strict=True)
@@ -138,15 +143,28 @@ def _compose(path: Path, text: str) -> yaml.Node | None:
         raise BadInputError(f"{path}: nested too deeply", "write a plain declaration") from error
 
 
-def _inherit(root: yaml.Node | None, heirs: str, shared: str) -> None:
+def _inherit(root: yaml.Node | None, heirs: str, shared: str, added: Collection[str]) -> None:
     fields = _list_fields(root) if isinstance(root, yaml.MappingNode) else {}
     entries, inherited = fields.get(heirs), fields.get(shared)
     if not isinstance(entries, yaml.SequenceNode) or not isinstance(inherited, yaml.MappingNode):
         return
+    shared_fields = _list_fields(inherited)
     for entry in entries.value:
         if isinstance(entry, yaml.MappingNode):
             own = _list_fields(entry)
-            entry.value = [*entry.value, *(pair for pair in inherited.value if pair[0].value not in own)]
+            new = [pair for pair in inherited.value if pair[0].value not in own]
+            entry.value = [*(_add_shared(pair, shared_fields, added) for pair in entry.value), *new]
+
+
+def _add_shared(
+    pair: tuple[yaml.Node, yaml.Node], shared_fields: Mapping[str, yaml.Node], added: Collection[str]
+) -> tuple[yaml.Node, yaml.Node]:
+    """Return a field and its value. If the field is one of ``added``, the shared entries follow its own entries."""
+    key, own = pair
+    shared = shared_fields.get(key.value) if isinstance(key, yaml.ScalarNode) and key.value in added else None
+    if not isinstance(own, yaml.SequenceNode) or not isinstance(shared, yaml.SequenceNode):
+        return pair
+    return key, yaml.SequenceNode(own.tag, [*own.value, *shared.value], own.start_mark, own.end_mark)
 
 
 class _ContentBuilder:

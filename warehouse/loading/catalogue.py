@@ -5,6 +5,7 @@ Writing a record that is already stored changes nothing.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
@@ -60,6 +61,26 @@ def read_records(
     key_indices = [columns.index(name) for name in key]
     rows = [tuple(as_text(value) if isinstance(value, bytes) else value for value in row) for row in result.result_rows]
     return {tuple(row[index] for index in key_indices): row for row in rows}
+
+
+def write_audit_statuses(client: Client, statuses: Mapping[tuple[str, int], str]) -> None:
+    """Change the audit status of checkpoints that are in raw_checkpoint. Other checkpoints are left out.
+
+    ``statuses`` holds the audit statuses by (model_id, step): ok, or the damage of the checkpoint.
+    """
+    stored = read_records(client, "raw_checkpoint", ["model_id", "step", "audit_status"], ["model_id", "step"])
+    changed: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for (model_id, step), status in statuses.items():
+        if (model_id, step) in stored and stored[model_id, step] != (model_id, step, status):
+            changed[model_id, status].append(step)
+    for (model_id, status), steps in changed.items():
+        with answering_promptly(client):
+            client.command(
+                "insert into raw_checkpoint select * replace ({status:String} as audit_status,"
+                " greatest(now64(3, 'UTC'), updated_at + interval 1 millisecond) as updated_at)"
+                " from raw_checkpoint final where model_id = {model_id:String} and step in {steps:Array(Int64)}",
+                parameters={"status": status, "model_id": model_id, "steps": steps},
+            )
 
 
 def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:

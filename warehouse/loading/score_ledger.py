@@ -171,25 +171,6 @@ def commit_scores(
     return entry
 
 
-def invalidate_scores(client: Client, partitions: Iterable[tuple[str, int, str]]) -> int:
-    """Mark the ledger rows of partitions as incomplete; return how many of these rows were complete before.
-
-    A partition is given as (model_id, step, corpus_id). The scores stay stored, but no marts are derived from them.
-    """
-    invalidated_count = 0
-    for model_id, step, corpus_id in partitions:
-        rows = client.query(
-            "select * from raw_score_ledger final where model_id = {model_id:String}"
-            " and corpus_id = {corpus_id:String} and step = {step:Int64} and is_complete",
-            parameters={"model_id": model_id, "corpus_id": corpus_id, "step": step},
-        )
-        for row in rows.named_results():
-            kept = {**row, "is_complete": False, "scored_at": next_version(client, "raw_score_ledger", "scored_at")}
-            client.insert("raw_score_ledger", [list(kept.values())], column_names=list(kept))
-            invalidated_count += 1
-    return invalidated_count
-
-
 def invalidate_other_key(client: Client, scored: ScoredPartition, scoring_run_id: UUID) -> None:
     """Mark the ledger row of a partition as incomplete, unless the row has the score key of ``scored``."""
     present = read_score_keys(client, scored.corpus_id).get((scored.model_id, scored.step))

@@ -105,6 +105,8 @@ class ScoredModel:
     model_id: str
     corpus_id: str
     checkpoint_count: int
+    damaged_count: int
+    """Number of the checkpoints that are damaged. The marts leave them out."""
     scored_count: int
     score_count: int
     last_scored_at: str
@@ -119,15 +121,21 @@ def read_table_sizes(client: Client) -> list[TableSize]:
     return [TableSize(*row) for row in rows]
 
 
+def count_damaged_checkpoints(client: Client) -> int:
+    """Return the number of registered checkpoints that are damaged."""
+    return int(read_row(client, "select count() from raw_checkpoint final where audit_status not in ('', 'ok')")[0])
+
+
 def read_scored_models(client: Client) -> list[ScoredModel]:
     """Return one ScoredModel per (model, corpus), ordered by suite, parameter count and corpus."""
     rows = client.query(
         "select model.suite_id, model.model_id, ledger.corpus_id, toInt64(checkpoint.known_count),"
-        " toInt64(ledger.scored_count), toInt64(ledger.score_count),"
+        " toInt64(checkpoint.damaged_count), toInt64(ledger.scored_count), toInt64(ledger.score_count),"
         " if(ledger.scored_count = 0, '', toString(toDateTime(ledger.last_scored_at, 'UTC')))"
         " from raw_model as model final"
-        " left join (select model_id, count() as known_count from raw_checkpoint final group by model_id) as checkpoint"
-        " on checkpoint.model_id = model.model_id"
+        " left join (select model_id, count() as known_count,"
+        " countIf(audit_status not in ('', 'ok')) as damaged_count"
+        " from raw_checkpoint final group by model_id) as checkpoint on checkpoint.model_id = model.model_id"
         " left join (select model_id, corpus_id, count() as scored_count, sum(score_count) as score_count,"
         " max(scored_at) as last_scored_at from raw_score_ledger final where is_complete"
         " group by model_id, corpus_id) as ledger on ledger.model_id = model.model_id"

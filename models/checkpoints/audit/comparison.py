@@ -26,6 +26,23 @@ def find_duplicates(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, li
     }
 
 
+def find_doubled(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, int]:
+    """Return, for each checkpoint whose weights a later checkpoint of the same model has too, the latest such step.
+
+    Of several checkpoints of one model with the same weights, only the latest is assumed to be right, for the reason
+    that ``find_foreign_shards`` gives.
+    """
+    latest: dict[tuple[str, str], int] = {}
+    for checkpoint in checkpoints:
+        key = (checkpoint.model_id, checkpoint.weights_sha256)
+        latest[key] = max(checkpoint.step, latest.get(key, checkpoint.step))
+    return {
+        key_of(checkpoint): step
+        for checkpoint in checkpoints
+        if (step := latest[checkpoint.model_id, checkpoint.weights_sha256]) > checkpoint.step
+    }
+
+
 def find_foreign_shards(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, tuple[str, int]]:
     """Find the checkpoints of one model that have a shard of a later checkpoint.
 

@@ -7,29 +7,29 @@ from safetensors, or from pickles if the suite allows them. No other files are e
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.checkpoints.checkpoint import (
-    MAXIMUM_CONFIGURATION_BYTES,
-    Checkpoint,
-    check_config_file,
-)
+from trailhouse.models.checkpoints.checkpoint import Checkpoint, check_config_file
 from trailhouse.models.checkpoints.hash_cache import HashCache
+from trailhouse.models.checkpoints.sources.declared_tokenizer import DeclaredTokenizer
 from trailhouse.models.checkpoints.sources.hub_repository import HubFile, HubRepository
+from trailhouse.models.checkpoints.sources.small_files import (
+    fetch_small_files,
+    find_oversized_file,
+    is_small_file,
+    remove_download_records,
+)
 from trailhouse.models.checkpoints.sources.source import ByteProgress, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition, read_training_position
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 from trailhouse.models.checkpoints.weight_files import WeightFile, choose_weight_names, combine_weight_hashes
 from trailhouse.models.checkpoints.whole_directories import creating_directory
-from trailhouse.models.texts.tokenizer import TOKENIZER_FILE_PATTERNS, identify_tokenizer_of
-from trailhouse.models.texts.untrusted_tokenizers import MAXIMUM_TOKENIZER_FILE_BYTES
+from trailhouse.models.texts.tokenizer import TokenizerFiles
 
 LISTING_THREADS = 8
 
@@ -63,10 +63,13 @@ class HubSource:
     """Directory in which small files are stored, in one subdirectory for each distinct content."""
     revisions: tuple[tuple[str, TrainingPosition], ...] | None = None
     """Revisions that a manifest lists, or None for all branches that match the model's step pattern."""
+    tokenizer: DeclaredTokenizer | None = None
+    """The tokenizer that the suite declares for the model."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:  # noqa: ARG002 - nothing is hashed
         """Return the checkpoints of the repository's branches, described by the metadata of their files."""
         listing = Listing()
+        tokenizer_directory = None if self.tokenizer is None else self.tokenizer.fetch()
         revisions = self._list_revisions(listing)
         with ThreadPoolExecutor(LISTING_THREADS) as pool:
             found = list(pool.map(self._list_files, revisions))
@@ -74,7 +77,7 @@ class HubSource:
             try:
                 if isinstance(files, BadInputError):
                     raise files
-                listing.checkpoints.append(self._build_checkpoint(revision, files))
+                listing.checkpoints.append(self._build_checkpoint(revision, files, tokenizer_directory))
             except BadInputError as error:
                 listing.failures.append(FailedCheckpoint(revision.position, revision.name, error))
         return listing
@@ -92,7 +95,7 @@ class HubSource:
             for path in checkpoint.directory.iterdir():
                 if path.is_file():
                     shutil.copyfile(path, directory / path.name)
-            _remove_download_records(directory)
+            remove_download_records(directory)
         return target
 
     def _list_revisions(self, listing: Listing) -> list[Revision]:
@@ -156,17 +159,18 @@ class HubSource:
         without_hash = [file.name for file in weights if not file.sha256]
         if without_hash:
             return BadInputError(f"{location}: the hub has no SHA-256 of {without_hash[0]}", "upload it through LFS")
-        small = tuple(file for name, file in sorted(files.items()) if _is_small_file(name, names))
-        for file in small:
-            limit = MAXIMUM_CONFIGURATION_BYTES if file.name == "config.json" else MAXIMUM_TOKENIZER_FILE_BYTES
-            if file.size_bytes > limit:
-                problem = f"{location}: {file.name} is larger than {limit >> 20} MiB"
-                return BadInputError(problem, "upload the right file")
+        small = tuple(file for name, file in sorted(files.items()) if _belongs_to_description(name, names))
+        problem = find_oversized_file(small)
+        if problem is not None:
+            return BadInputError(f"{location}: {problem}", "upload the right file")
         return RevisionFiles(weights, small)
 
-    def _build_checkpoint(self, revision: Revision, files: RevisionFiles) -> Checkpoint:
-        directory = self._fetch_small_files(revision, files)
+    def _build_checkpoint(
+        self, revision: Revision, files: RevisionFiles, tokenizer_directory: Path | None
+    ) -> Checkpoint:
+        directory = fetch_small_files(self.repository, revision.commit_hash, files.small, self.cache_directory)
         check_config_file(directory / "config.json")
+        tokenizer = TokenizerFiles(tokenizer_directory or directory, self.model.tokenizer_rules)
         weights = tuple(WeightFile(file.name, file.size_bytes, file.sha256) for file in files.weights)
         return Checkpoint(
             suite_id=self.suite.suite_id,
@@ -176,41 +180,17 @@ class HubSource:
             directory=directory,
             weights_sha256=combine_weight_hashes(weights),
             config_sha256=HashCache().hash_file(directory / "config.json"),
-            tokenizer_id=identify_tokenizer_of(directory),
+            tokenizer_id=tokenizer.identify(),
             size_bytes=sum(file.size_bytes for file in weights),
             source=self.repository.name,
             revision=revision.name,
             commit_hash=revision.commit_hash,
             weight_files=weights,
             is_pickled=weights[0].name.endswith(".bin"),
+            tokenizer_files=tokenizer,
         )
 
-    def _fetch_small_files(self, revision: Revision, files: RevisionFiles) -> Path:
-        """Download a revision's small files to a directory, and return the directory.
 
-        The directory's name is a hash of the files' names and contents. So revisions with equal small files share one
-        directory.
-        """
-        identity = hashlib.sha256("".join(f"{f.name} {f.blob_id} {f.sha256}\n" for f in files.small).encode())
-        target = self.cache_directory / "descriptions" / identity.hexdigest()[:32]
-        if target.is_dir():
-            return target
-        with creating_directory(target) as directory:
-            for file in files.small:
-                self.repository.download(file, revision.commit_hash, directory)
-            _remove_download_records(directory)
-        return target
-
-
-def _remove_download_records(directory: Path) -> None:
-    """Remove the files that huggingface_hub keeps to continue an interrupted download."""
-    shutil.rmtree(directory / ".cache", ignore_errors=True)
-
-
-def _is_small_file(name: str, weight_names: list[str]) -> bool:
+def _belongs_to_description(name: str, weight_names: list[str]) -> bool:
     is_index = name in (f"{stem}.index.json" for stem in ("model.safetensors", "pytorch_model.bin"))
-    return (
-        name == "config.json"
-        or (is_index and len(weight_names) > 1)
-        or any(fnmatch(name, pattern) for pattern in TOKENIZER_FILE_PATTERNS)
-    )
+    return is_small_file(name) or (is_index and len(weight_names) > 1)

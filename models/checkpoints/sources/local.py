@@ -11,9 +11,12 @@ from pathlib import Path
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from trailhouse.models.checkpoints.hash_cache import HashCache
+from trailhouse.models.checkpoints.sources.declared_tokenizer import DeclaredTokenizer
+from trailhouse.models.checkpoints.sources.skipped_directories import describe_skipped
 from trailhouse.models.checkpoints.sources.source import ByteProgress, FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition, read_training_position
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
+from trailhouse.support.progress import report_note
 
 # Matches the names that trainers give to unfinished directories and files
 UNFINISHED_NAME = re.compile(r"(^tmp[-_.])|([-_.](tmp|temp|partial|incomplete|part|writing)([-_.]|$))", re.IGNORECASE)
@@ -39,14 +42,30 @@ class LocalSource:
     hash_cache: HashCache = field(default_factory=HashCache)
     unfinished: Sequence[LocatedCheckpoint] = ()
     """Directories whose names mark them as unfinished."""
+    skipped: str | None = None
+    """What to tell the user about other directories with weights, see ``describe_skipped``."""
+    tokenizer: DeclaredTokenizer | None = None
+    """The tokenizer that the suite declares for the model."""
 
     def list_checkpoints(self, progress: ByteProgress | None = None) -> Listing:
-        """Return the checkpoints, after checking and hashing the files of every directory."""
+        """Return the checkpoints, after checking and hashing the files of every directory.
+
+        The user is told of directories with weights that are skipped.
+        """
         listing = Listing()
+        if self.skipped is not None:
+            report_note(f"{self.model.location}: skipped {self.skipped}")
+        tokenizer_directory = None if self.tokenizer is None else self.tokenizer.fetch()
         for found in self.located:
             try:
                 checkpoint = read_checkpoint(
-                    self.model, self.suite, found.position, found.directory, self.hash_cache, progress
+                    self.model,
+                    self.suite,
+                    found.position,
+                    found.directory,
+                    self.hash_cache,
+                    progress,
+                    tokenizer_directory,
                 )
                 listing.checkpoints.append(checkpoint)
             except BadInputError as error:
@@ -74,6 +93,7 @@ def locate_checkpoints(
         raise BadInputError(f"{location}: there is no such directory", "check location in the suite's YAML file")
     found: dict[int, LocatedCheckpoint] = {}
     unfinished = []
+    unmatched = []
     for path in sorted(location.iterdir()):
         if not path.is_dir() or path.name.startswith("."):
             continue
@@ -83,18 +103,21 @@ def locate_checkpoints(
             unfinished.extend([LocatedCheckpoint(position, path)] if position else [])
             continue
         if position is None:
+            unmatched.append(path)
             continue
         if position.step in found:
             other = found[position.step].directory
             raise BadInputError(f"{path} and {other} are both step {position.step}", "remove one of the two")
         found[position.step] = LocatedCheckpoint(position, path)
+    skipped = describe_skipped(unmatched, model.step_pattern, allow_pickle=model.allow_pickle)
     if not found:
         raise BadInputError(
-            f"{location}: holds no checkpoint directories that match {model.step_pattern!r}",
+            f"{location}: holds no checkpoint directories that match {model.step_pattern!r}"
+            + (f", and {skipped}" if skipped else ""),
             "check location and step_pattern in the suite's YAML file",
         )
     located = [found[step] for step in sorted(found)]
-    return LocalSource(suite, model, located, hash_cache or HashCache(), unfinished)
+    return LocalSource(suite, model, located, hash_cache or HashCache(), unfinished, skipped)
 
 
 def looks_unfinished(directory: Path) -> bool:

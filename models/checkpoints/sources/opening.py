@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.hash_cache import HashCache
+from trailhouse.models.checkpoints.sources.declared_tokenizer import find_declared_tokenizer
 from trailhouse.models.checkpoints.sources.hub import HubSource
 from trailhouse.models.checkpoints.sources.hub_repository import HubRepository
 from trailhouse.models.checkpoints.sources.local import LocalSource, LocatedCheckpoint, locate_checkpoints
@@ -29,17 +31,21 @@ def open_source(
 
     Raises BadInputError if a directory or manifest is missing or wrong.
     """
+    tokenizer = find_declared_tokenizer(model, cache_directory, hub_endpoint)
+    source: HubSource | LocalSource
     if suite.source == "hub":
-        return HubSource(suite, model, HubRepository(model.location, hub_endpoint), cache_directory)
-    if suite.source == "manifest":
-        return _open_manifest(suite, model, cache_directory, hub_endpoint, hash_cache)
-    location = trained_directory / model.location  # an absolute location stays unchanged
-    return locate_checkpoints(suite, model, location, hash_cache)
+        source = HubSource(suite, model, HubRepository(model.location, hub_endpoint), cache_directory)
+    elif suite.source == "manifest":
+        source = _open_manifest(suite, model, cache_directory, hub_endpoint, hash_cache)
+    else:
+        location = trained_directory / model.location  # an absolute location stays unchanged
+        source = locate_checkpoints(suite, model, location, hash_cache)
+    return replace(source, tokenizer=tokenizer)
 
 
 def _open_manifest(
     suite: Suite, model: ModelDeclaration, cache_directory: Path, hub_endpoint: str | None, hash_cache: HashCache | None
-) -> CheckpointSource:
+) -> HubSource | LocalSource:
     entries = read_manifest(Path(model.location), model.batch_tokens, has_revisions=bool(model.repository))
     if model.repository:
         revisions = tuple((entry.location, entry.position) for entry in entries)

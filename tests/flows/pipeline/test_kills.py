@@ -43,6 +43,8 @@ def test_killed_and_run_again_gives_what_an_unbroken_run_gives(kind, run_kind, s
     process = start(killed, 2)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the kill hit nothing that ran"
+    run_states = f"select finished_at is null from raw_scoring_run final where run_kind = '{kind.run_kind}' order by 1"
+    assert client.query(run_states).result_rows == [(True,)]
     done_count = len(assert_visible_checkpoints_are_whole(kind, client, killed))
     assert 0 < done_count < len(STEPS)
     code, report, err = run_kind(killed)
@@ -50,6 +52,7 @@ def test_killed_and_run_again_gives_what_an_unbroken_run_gives(kind, run_kind, s
     already_count = report[f"already_{kind.count}"]
     assert already_count == done_count * kind.unit_count
     assert report[kind.count] + already_count == len(STEPS) * kind.unit_count
+    assert client.query(run_states).result_rows == [(False,), (True,)]
     assert run_kind(clean)[0] == 0
     rows = kind.read_rows(client, killed)
     assert len(rows) > 0

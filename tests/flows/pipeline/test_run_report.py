@@ -9,7 +9,9 @@ import pytest
 from trailhouse.errors import AllFailedError, BadInputError, PartialError, UsageError
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure
-from trailhouse.flows.pipeline.run_report import describe_outcome, raise_failures, record_run
+from trailhouse.flows.pipeline.pipeline import PipelineSteps
+from trailhouse.flows.pipeline.run_record import record_begin, record_end
+from trailhouse.flows.pipeline.run_report import describe_outcome, raise_failures
 from trailhouse.models.scoring.verification import Verification
 
 WORDING = Wording("scoring", "scored", "Scoring", "Positions")
@@ -22,6 +24,23 @@ def make_outcome(step: int, *inserted: InsertedUnit, failures=(), **values) -> C
     return outcome
 
 
+def make_pipeline(address) -> SimpleNamespace:
+    """Return what the record of a run reads of a pipeline."""
+    kind = SimpleNamespace(
+        wording=WORDING,
+        settings=SimpleNamespace(dtype="float32"),
+        batch_policy="all at once",
+        verification=Verification(),
+    )
+    return SimpleNamespace(
+        kind=kind,
+        scoring_run_id=uuid.uuid4(),
+        address=address,
+        started_at=datetime.now(UTC),
+        steps=PipelineSteps(),
+    )
+
+
 def test_a_run_is_recorded_once_and_a_run_without_work_is_not(kind, run_kind, make_tiny_suite, client):
     suite = make_tiny_suite("recorded", [0, 10])
     columns = "run_kind, checkpoint_count, score_count, dtype, startsWith(device, 'cpu'), tokens_per_second > 0"
@@ -29,10 +48,11 @@ def test_a_run_is_recorded_once_and_a_run_without_work_is_not(kind, run_kind, ma
         assert run_kind(suite)[0] == 0
         counted = "count()" if kind.name == "score" else "sum(token_count)"
         ((token_count,),) = client.query(f"select {counted} from {kind.table}").result_rows
-        rows = client.query(f"select {columns} from raw_scoring_run final").result_rows
+        rows = client.query(f"select {columns} from raw_scoring_run final where finished_at > started_at").result_rows
         assert rows == [(kind.run_kind, 2, token_count, "float32", True, True)]
         ids = f"select distinct scoring_run_id from {kind.ledger} final where is_complete"
-        assert client.query(ids).result_rows == client.query("select scoring_run_id from raw_scoring_run").result_rows
+        runs = client.query("select scoring_run_id from raw_scoring_run final").result_rows
+        assert client.query(ids).result_rows == runs
 
 
 def test_a_run_is_recorded_with_all_that_its_models_ran_on_and_copies_count_without_speed(address, client):
@@ -44,25 +64,25 @@ def test_a_run_is_recorded_with_all_that_its_models_ran_on_and_copies_count_with
         for step, name in enumerate(("sdpa", "", "eager", "sdpa"))
     ]
     outcomes += [make_outcome(4, copied), make_outcome(5, failures=[("", BadInputError("a", "b"))])]
-    verification = Verification()
-    for difference_nats in (1e-5, 3e-5, 2e-5):
-        verification.add(difference_nats)
-    kind = SimpleNamespace(
-        wording=WORDING,
-        settings=SimpleNamespace(dtype="float32"),
-        batch_policy="all at once",
-        verification=verification,
-    )
-    pipeline = SimpleNamespace(kind=kind, scoring_run_id=uuid.uuid4(), address=address)
-    record_run(pipeline, outcomes, datetime.now(UTC))
+    pipeline = make_pipeline(address)
     columns = (
         "device, attention_implementation, batch_policy, score_count, checkpoint_count, tokens_per_second,"
         " verified_count, largest_difference_nats"
     )
-    rows = client.query(f"select {columns} from raw_scoring_run").result_rows
-    assert rows == [("cpu", "eager, sdpa", "all at once", 150, 5, 15.0, 3, 3e-5)]
-    record_run(pipeline, outcomes[4:], datetime.now(UTC))
-    assert client.query("select count() from raw_scoring_run").result_rows == [(1,)]
+    query = f"select {columns}, finished_at is null from raw_scoring_run final"
+    record_begin(pipeline, make_outcome(0, device="cpu", attention_implementation="sdpa"))
+    assert client.query(query).result_rows == [("cpu", "sdpa", "all at once", 0, 0, 0.0, 0, None, True)]
+    record_begin(pipeline, make_outcome(1, device="other"))
+    for difference_nats in (1e-5, 3e-5, 2e-5):
+        pipeline.kind.verification.add(difference_nats)
+    record_end(pipeline, outcomes)
+    expected = ("cpu", "eager, sdpa", "all at once", 150, 5, 15.0, 3, 3e-5, False)
+    assert client.query(query).result_rows == [expected]
+
+
+def test_a_run_in_which_no_model_ran_is_not_recorded(address, client):
+    record_end(make_pipeline(address), [make_outcome(4, InsertedUnit(10, 30, is_copied=True))])
+    assert client.query("select count() from raw_scoring_run").result_rows == [(0,)]
 
 
 def test_failures_decide_the_error_and_each_is_named():
@@ -80,6 +100,9 @@ def test_failures_decide_the_error_and_each_is_named():
     assert (all_failed.value.exit_code, all_failed.value.hint) == (3, "mend it")
     lines = ("tiny/model step 1: a NaN", "tiny/model step 2: ConnectionError: reset by peer")
     assert all_failed.value.failures == lines
+    twins = [make_outcome(step, failures=[("", BadInputError("a short corpus", "lengthen it"))]) for step in (5, 6)]
+    with pytest.raises(BadInputError, match="a short corpus"):
+        raise_failures(WORDING, twins, 0)
     for outcomes, done_count in (([done, broken, crashed], 0), ([broken, crashed], 1)):
         with pytest.raises(PartialError) as partial:
             raise_failures(WORDING, outcomes, done_count)

@@ -8,6 +8,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from subprocess import PIPE
 
@@ -165,7 +166,7 @@ def run(request, address, make_tiny_suite, tmp_path, timeline) -> tuple[Pipeline
             plan_work(checkpoint, list(plan_evaluations(checkpoint, tasks, [0], [0], contexts)))
             for checkpoint in found.checkpoints
         ]
-    return make_pipeline(WatchedKind(kind, timeline), address, found.sources, settings), works
+    return make_pipeline(WatchedKind(kind, timeline), address, found.sources, settings, datetime.now(UTC)), works
 
 
 def do_all(pipeline: Pipeline, works: list[CheckpointWork]) -> list[str]:
@@ -220,6 +221,9 @@ def test_an_error_in_any_step_is_that_of_its_checkpoint_and_stops_no_other(run, 
     assert [f"step-{step}" in error for step, error in enumerate(errors)] == [True, True, True, False]
     assert [len(work.outcome.inserted) for work in works] == [0, 0, 0, len(works[3].units)]
     assert 3 in list_done_steps(pipeline, works)
+    # The run is recorded when its first model runs; nothing here reports its end, as if it had been killed
+    runs = client.query("select finished_at, checkpoint_count from raw_scoring_run final").result_rows
+    assert runs == [(None, 0)]
     assert not {0, 1} & set(list_done_steps(pipeline, works))
     assert client.query("select count() from raw_token_score where step = 1").result_rows == [(0,)]
     assert client.query("select count() from raw_option_score where step = 1").result_rows == [(0,)]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
 from trailhouse.models.checkpoints.audit.checks import check_revision, check_writing, explain_duplicates
-from trailhouse.models.checkpoints.audit.comparison import find_deviants, find_duplicates, find_foreign_shards
+from trailhouse.models.checkpoints.audit.comparison import (
+    find_deviants,
+    find_doubled,
+    find_duplicates,
+    find_foreign_shards,
+)
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.sources.source import FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
@@ -46,6 +52,13 @@ def test_checkpoints_that_share_all_shards_are_duplicates_and_no_shard_is_foreig
     checkpoints = [make(1, "a", "b"), make(2, "a", "b"), make(3, "c", "d")]
     assert find_foreign_shards(checkpoints) == {}
     assert find_duplicates(checkpoints) == {(MODEL, 1): [(MODEL, 2)], (MODEL, 2): [(MODEL, 1)]}
+
+
+def test_of_the_checkpoints_of_a_model_with_the_same_weights_all_but_the_latest_are_doubled():
+    other_model = replace(make(9, "a"), model_id="s/other")
+    checkpoints = [make(3, "a"), make(1, "a"), make(2, "b"), make(5, "c"), make(4, "a"), other_model]
+    assert find_doubled(checkpoints) == {(MODEL, 1): 4, (MODEL, 3): 4}
+    assert find_doubled([make(1, "a", "b"), make(2, "a", "c")]) == {}
 
 
 def test_single_files_that_are_shared_are_no_foreign_shards():

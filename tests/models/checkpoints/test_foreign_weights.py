@@ -20,6 +20,9 @@ CONTENTS = {
     "gguf": (["model-Q4_K_M.gguf"], "weights for llama.cpp", "gguf_file"),
     "fsdp": (["config.json", "pytorch_model_fsdp_0"], "the shards of FSDP", "accelerate merge-weights"),
     "fsdp shards": (["__0_0.distcp", ".metadata"], "the shards of FSDP", "accelerate merge-weights"),
+    "megatron": (["mp_rank_00", "mp_rank_01"], "the shards of Megatron", "export_ckpt"),
+    "megatron pipeline": (["mp_rank_00_000"], "the shards of Megatron", "export_ckpt"),
+    "megatron distributed": (["__0_0.distcp", "common.pt", "metadata.json"], "the shards of Megatron", "export_ckpt"),
     "deepspeed": (["config.json", "global_step3000", "latest"], "the shards of DeepSpeed", "zero_to_fp32.py"),
     "deepspeed shards": (["mp_rank_00_model_states.pt"], "the shards of DeepSpeed", "zero_to_fp32.py"),
 }

@@ -175,7 +175,7 @@ def test_a_repository_that_is_not_there_is_named(source, hub):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda files: files.pop("model.safetensors"), "the weights are pickled"),
+        (lambda files: files.pop("model.safetensors"), r"there is no model\.safetensors"),
         (lambda files: files.pop("config.json"), r"holds no config\.json"),
         (
             lambda files: files.update({"model-00001-of-00002.safetensors": files.pop("model.safetensors")}),

@@ -39,6 +39,35 @@ def test_a_folder_suite_is_read_with_its_location_beside_the_file(tmp_path):
     assert (model.batch_tokens, model.planned_steps, model.context_length, model.seed) == (1024, 100, 128, 3)
 
 
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("tokenizer", "{directory}/tokenizer"),
+        ("./odd@place", "{directory}/odd@place"),
+        ("/elsewhere/odd@place", "/elsewhere/odd@place"),
+        ("owner/name@main", "owner/name@main"),
+        ("gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e", "gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e"),
+    ],
+)
+def test_a_tokenizer_is_a_directory_beside_the_file_or_a_revision_of_a_repository(tmp_path, declared, expected):
+    fields = f"tokenizer: {declared}\n    tokenizer_rules: file"
+    model = load_suite(write(tmp_path, FOLDER_SUITE.replace("seed: 3", fields))).models[0]
+    assert model.tokenizer == expected.format(directory=tmp_path)
+    assert model.tokenizer_rules == "file"
+    plain = load_suite(write(tmp_path, FOLDER_SUITE)).models[0]
+    assert (plain.tokenizer, plain.tokenizer_rules) == ("", None)
+
+
+def test_what_stands_before_a_text_is_declared_for_all_models_or_for_one(tmp_path):
+    assert load_suite(write(tmp_path, FOLDER_SUITE)).models[0].text_beginning == "tokenizer"
+    shared = FOLDER_SUITE.replace("models:", "shared:\n  text_beginning: none\nmodels:")
+    assert load_suite(write(tmp_path, shared)).models[0].text_beginning == "none"
+    own = shared.replace("    seed: 3", "    text_beginning: eos")
+    assert load_suite(write(tmp_path, own)).models[0].text_beginning == "eos"
+    with pytest.raises(BadInputError, match=r"models\[0\].text_beginning"):
+        load_suite(write(tmp_path, own.replace("eos", "start")))
+
+
 PACKAGED = {
     "gpt-neo": 3,
     "miniature": 3,
@@ -65,6 +94,37 @@ def test_pythia_has_154_checkpoints_and_its_known_damage():
     largest = suite.models[-1]
     assert (largest.model_name, largest.location) == ("12b", "EleutherAI/pythia-12b")
     assert [step for step in largest.expected_steps if largest.find_known_damage(step)] == [1, 50_000, 58_000]
+    assert largest.find_known_damage(1) == "the same weights as step 0 in every model"
+
+
+def test_pythia_2_8b_has_the_steps_that_serve_the_end_of_training_as_known_damage():
+    """86 branches serve weights of the end of training; the last of them is the end of training itself."""
+    models = {model.model_name: model for model in load_suite(packaged_suites_directory() / "pythia.yaml").models}
+    damaged = [step for step in models["2.8b"].expected_steps if models["2.8b"].find_known_damage(step)]
+    assert len(damaged) == 85
+    early = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *range(1000, 54_000, 1000)]
+    later = [55, 60, 65, 70, 80, 90, 100, 103, 110, 120, 130, 140]
+    of_the_last_step = [54, 56, 57, 58, 59, 61, 62, 63, 64]
+    assert damaged == sorted([*early, *(1000 * step for step in (*later, *of_the_last_step))])
+    assert models["2.8b"].find_known_damage(54_000) == "weights of the end of training, those of step 143000"
+    assert [step for step in models["6.9b"].expected_steps if models["6.9b"].find_known_damage(step)] == [1]
+
+
+def test_known_damage_of_a_model_and_of_the_suite_is_added_up(tmp_path):
+    shared = "shared:\n  known_damage: [{steps: [1], problem: that of all}]\nmodels:"
+    own = "    known_damage:\n      - {steps: [1, 5], problem: its own}\n"
+    second = FOLDER_SUITE[FOLDER_SUITE.index("  - name") :].replace("base", "second")
+    suite = load_suite(write(tmp_path, FOLDER_SUITE.replace("models:", shared) + own + second))
+    damage = {model.model_name: [(one.steps, one.problem) for one in model.known_damage] for model in suite.models}
+    assert damage == {"base": [((1, 5), "its own"), ((1,), "that of all")], "second": [((1,), "that of all")]}
+    assert suite.models[0].find_known_damage(1) == "its own"
+
+
+def test_a_mistake_in_the_known_damage_that_is_shared_is_named_with_its_line(tmp_path):
+    shared = "shared:\n  known_damage: [{steps: [1]}]\nmodels:"
+    own = "    known_damage:\n      - {steps: [5], problem: its own}\n"
+    with pytest.raises(BadInputError, match=r"line 5, models\[0\].known_damage\[1\].problem: this field is missing"):
+        load_suite(write(tmp_path, FOLDER_SUITE.replace("models:", shared) + own))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +177,9 @@ def test_tokens_alone_give_the_nearest_step():
             r"line 10, models\[0\].known_damage\[0\].problem: this field is missing",
         ),
         ("seed: 3", "final_revision: main", r"line 10, models\[0\].final_revision: this field is not known"),
+        ("seed: 3", "tokenizer: a/b/c@main", r"line 10, models\[0\].tokenizer: 'a/b/c@main' is no revision of a hub"),
+        ("seed: 3", "tokenizer: owner/name@", r"line 10, models\[0\].tokenizer: 'owner/name@' is no revision of a hub"),
+        ("seed: 3", "tokenizer_rules: mine", r"line 10, models\[0\].tokenizer_rules: 'mine' is not known"),
         ("models:", "shared: {name: x}\nmodels:", "line 4, shared.name: this field is not known"),
     ],
 )

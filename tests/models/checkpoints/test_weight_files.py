@@ -76,7 +76,8 @@ def test_weights_are_chosen_by_name_safetensors_first(names, allow_pickle, expec
         ([SHARDS[0], INDEX], False, f"{SHARDS[1]} is not there"),
         (SHARDS, False, f"{INDEX} is not there"),
         (["pytorch_model.bin"], False, "the weights are pickled"),
-        (["optimizer.pt"], True, "the weights are pickled"),
+        (["model.pt", "optimizer.pt"], True, r"the weights are pickled \(model\.pt\)"),
+        (["optimizer.pt", "rng_state_0.pth", "training_args.bin"], True, "there is no model.safetensors"),
         (["README.md"], True, "there is no model.safetensors"),
     ],
 )

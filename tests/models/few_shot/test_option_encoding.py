@@ -14,6 +14,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.few_shot.encoded_tasks import TaskEncoder
 from trailhouse.models.few_shot.option_encoding import count_tokens, encode_task, find_start_token
 from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
+from trailhouse.models.texts.tokenizer import TokenizerFiles
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_truncation_and_padding_stored_with_the_tokenizer_change_no_option(token
         "pad_id": 0, "pad_type_id": 0, "pad_token": "<end>",
     }  # fmt: skip
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
-    encoded = TaskEncoder().encode(tmp_path, "tokenizer", build_text_task(), 1, 0, 100)
+    encoded = TaskEncoder().encode(TokenizerFiles(tmp_path), "tokenizer", build_text_task(), 1, 0, 100)
     for item, wanted in zip(encoded.items, expected.items, strict=True):
         for option, wanted_option in zip(item.options, wanted.options, strict=True):
             assert option.token_ids.tolist() == wanted_option.token_ids.tolist()
@@ -187,7 +188,7 @@ def test_an_encoder_keeps_what_differs_apart_and_encodes_nothing_twice(tokenizer
     wanted = [
         (task, 2, 0, 100), (task, 2, 1, 100), (task, 1, 0, 100), (task, 2, 0, 20), (other, 2, 0, 100),
     ]  # fmt: skip
-    encoded = [encoder.encode(tmp_path, "tokenizer", *arguments) for arguments in wanted]
+    encoded = [encoder.encode(TokenizerFiles(tmp_path), "tokenizer", *arguments) for arguments in wanted]
     for result, arguments in zip(encoded, wanted, strict=True):
         expected = encode_task(tokenizer, *arguments)
         assert (result.task, result.shot_count, result.seed) == (expected.task, expected.shot_count, expected.seed)
@@ -195,4 +196,4 @@ def test_an_encoder_keeps_what_differs_apart_and_encodes_nothing_twice(tokenizer
             tokens = [option.token_ids.tolist() for option in item.options]
             assert tokens == [option.token_ids.tolist() for option in expected_item.options]
     assert len({str([o.token_ids.tolist() for i in r.items for o in i.options]) for r in encoded}) == len(wanted)
-    assert encoder.encode(tmp_path, "tokenizer", *wanted[1]) is encoded[1]
+    assert encoder.encode(TokenizerFiles(tmp_path), "tokenizer", *wanted[1]) is encoded[1]

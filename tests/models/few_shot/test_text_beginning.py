@@ -15,6 +15,7 @@ from trailhouse.models.few_shot.option_encoding import encode_task
 from trailhouse.models.few_shot.prompt import write_prompt
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.find_text_beginning import find_text_beginning
+from trailhouse.models.texts.tokenizer import TokenizerFiles
 
 EMPTY_PROMPT = {"question": "", "example_input_prefix": "", "example_output_prefix": ""}
 OPTIONS = ("yes", "no", "why not")
@@ -104,9 +105,8 @@ def test_the_beginning_stays_when_a_prompt_is_cut_and_takes_a_place_of_the_conte
 def test_encoded_tasks_of_two_beginnings_are_kept_apart(tmp_path):
     build_family_tokenizer("llama").save_pretrained(tmp_path)
     encoder = TaskEncoder()
-    plain, begun = (
-        encoder.encode(tmp_path, "tokenizer", build_text_task(), 0, 0, 100, beginning) for beginning in ((), (BOS_ID,))
-    )
+    files, task = TokenizerFiles(tmp_path), build_text_task()
+    plain, begun = (encoder.encode(files, "tokenizer", task, 0, 0, 100, beginning) for beginning in ((), (BOS_ID,)))
     assert begun.items[0].options[0].token_ids.tolist() == [BOS_ID, *plain.items[0].options[0].token_ids]
 
 

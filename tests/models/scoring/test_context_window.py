@@ -37,6 +37,7 @@ from trailhouse.models.scoring.context_window import (
     find_stride,
 )
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.texts.text_beginning import TextBeginning
 
 DEFAULTS = ScoringSettings()
 CONFIG = GPTNeoXConfig(max_position_embeddings=32)
@@ -65,6 +66,23 @@ def test_only_what_differs_from_the_defaults_enters_the_key(choose):
     assert choose(32, context_length=20, stride=10) == (20, 10, 20, None)
     assert choose(32, stride=16) == (32, 16, None, None)
     assert choose(32, stride=32) == (32, 32, None, 32)
+
+
+def test_the_evaluation_key_leaves_out_the_number_of_tokens_that_a_model_reads_by_itself(monkeypatch):
+    """A RoBERTa model with 514 positions reads 512 tokens. The score key holds None for 514."""
+    config = RobertaConfig(max_position_embeddings=514, pad_token_id=1)
+    monkeypatch.setattr(context_window, "read_config", lambda checkpoint: config)
+    own, shorter = (choose_context(SimpleNamespace(model_id="m"), length, DEFAULTS) for length in (512, 256))
+    assert (own.context_length, own.evaluation_key_settings.context_length) == (512, None)
+    assert (shorter.context_length, shorter.evaluation_key_settings.context_length) == (256, 256)
+
+
+def test_a_beginning_enters_both_keys_and_the_settings_of_a_checkpoint(monkeypatch):
+    monkeypatch.setattr(context_window, "read_config", lambda checkpoint: CONFIG)
+    choice = choose_context(SimpleNamespace(model_id="m"), 32, DEFAULTS, TextBeginning("bos", (1,), "<s>"))
+    assert choice.complete(DEFAULTS) == replace(DEFAULTS, context_length=32, stride=16, text_beginning_token_ids=(1,))
+    for key in (choice.key_settings, choice.evaluation_key_settings):
+        assert key == replace(DEFAULTS, text_beginning_token_ids=(1,))
 
 
 def test_a_context_or_a_stride_that_is_too_large_is_refused_with_the_name_of_the_model(choose):

@@ -8,6 +8,7 @@ from tests.support.beginning_tokenizers import BOS_ID, EOS_ID, FAMILIES, build_f
 from trailhouse.errors import BadInputError
 from trailhouse.models.texts.find_text_beginning import find_text_beginning, find_text_beginning_of
 from trailhouse.models.texts.text_beginning import TextBeginning
+from trailhouse.models.texts.tokenizer import TokenizerFiles
 
 ADDED = {"gpt_neox": (), "opt": (EOS_ID,), "llama": (BOS_ID,), "gemma2": (BOS_ID,), "qwen2": ()}
 
@@ -51,13 +52,13 @@ def test_the_suite_may_choose_nothing_bos_or_eos():
 
 def test_a_token_that_the_tokenizer_does_not_have_is_refused_with_the_place_of_the_tokenizer(tmp_path):
     build_family_tokenizer("qwen2").save_pretrained(tmp_path)
-    assert find_text_beginning_of(tmp_path, "eos").token_ids == (EOS_ID,)
+    assert find_text_beginning_of(TokenizerFiles(tmp_path), "eos").token_ids == (EOS_ID,)
     with pytest.raises(BadInputError, match=f"{tmp_path}: .* text_beginning is bos, .* has no bos token"):
-        find_text_beginning_of(tmp_path, "bos")
+        find_text_beginning_of(TokenizerFiles(tmp_path), "bos")
 
 
 def test_a_tokenizer_that_changed_beside_a_checkpoint_has_its_new_beginning(tmp_path):
     build_family_tokenizer("gpt_neox").save_pretrained(tmp_path)
-    assert find_text_beginning_of(tmp_path, "tokenizer").token_ids == ()
+    assert find_text_beginning_of(TokenizerFiles(tmp_path), "tokenizer").token_ids == ()
     build_family_tokenizer("llama").save_pretrained(tmp_path)
-    assert find_text_beginning_of(tmp_path, "tokenizer").token_ids == (BOS_ID,)
+    assert find_text_beginning_of(TokenizerFiles(tmp_path), "tokenizer").token_ids == (BOS_ID,)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids, refuse_unscored_corpus
 
 
 def make(*documents: list[int]) -> TokenizedCorpus:
@@ -23,3 +23,11 @@ def test_the_largest_token_id_must_be_below_the_size_of_the_vocabulary():
     refuse_large_token_ids(make([3, 9], [1]), 10)
     with pytest.raises(BadInputError, match="holds token id 9 under tokenizer t, and the model has 9 tokens"):
         refuse_large_token_ids(make([3, 9], [1]), 9)
+
+
+def test_a_corpus_without_a_second_token_anywhere_has_nothing_to_score():
+    refuse_unscored_corpus(make([3], [1, 2]), has_beginning=False)
+    for corpus in (make([3], [1]), make([3], []), make()):
+        with pytest.raises(BadInputError, match=rf"none of its {len(corpus.token_ids)} documents has more than one"):
+            refuse_unscored_corpus(corpus, has_beginning=False)
+        refuse_unscored_corpus(corpus, has_beginning=True)

@@ -54,9 +54,9 @@ def test_settings_are_written_as_sql():
 
 def test_without_a_session_the_settings_are_set_and_the_handle_is_not_used_again():
     handle = Handle()
-    with apply_settings(make(handle, is_session=False, a="1"), extra={"param_p": "x"}):
+    with apply_settings(make(handle, is_session=False, a="1")):
         pass
-    assert handle.asked == [f"SET a = '1', {_MARK}, param_p = 'x'"]
+    assert handle.asked == [f"SET a = '1', {_MARK}"]
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -161,3 +161,22 @@ def test_the_next_query_waits_only_for_one_whose_answer_is_complete(has_answered
         await table.acquire(Role.ADMIN, "a", 60, must_exist=False, has_answered=lambda: False)
 
     assert code_of(run()) == 373
+
+
+@pytest.mark.parametrize(
+    ("statement", "rows"),
+    [
+        ("INSERT INTO {table:Identifier} FORMAT CSV\n1,a\n", "1\ta\n"),
+        ("INSERT INTO {table:Identifier} (a, b) VALUES ({number:Int64}, 'b')", "7\tb\n"),
+        ("INSERT INTO {table:Identifier} SELECT {number:Int64}, 'c'", "7\tc\n"),
+        ("INSERT INTO {table:Identifier} FORMAT CSV\nnone,a\n", ""),
+    ],
+)
+def test_the_parameters_of_an_insert_do_not_stay_in_the_session(http, table, statement, rows):
+    session = {"session_id": str(uuid.uuid4())}
+    answer = ask(http, statement, param_table=table, param_number="7", **session)
+    assert answer.is_success == bool(rows), answer.text
+    assert ask(http, f"SELECT a, b FROM {table}").text == rows
+    for parameter in ("table", "number"):
+        later = ask(http, f"SELECT {{{parameter}:String}}", **session)
+        assert later.headers["X-ClickHouse-Exception-Code"] == "456", later.text

@@ -1,5 +1,6 @@
 """Audits: only finished audits count, and an audit with the same findings as the latest is not stored."""
 
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from trailhouse.warehouse.loading.audits import (
     read_scored_identities,
     write_audit,
 )
-from trailhouse.warehouse.loading.score_ledger import invalidate_scores
+from trailhouse.warehouse.loading.score_ledger import invalidate_other_key
 
 GOOD = AuditFinding("s/m", 1, "values", "ok", "", "", "step1", "", "a" * 64)
 BAD = AuditFinding("s/m", 2, "values", "wrong", "NaN in a weight", "train it again", "step2", "0123", "b" * 64)
@@ -86,7 +87,7 @@ def test_scored_identities_are_those_of_complete_scores_of_the_suite(client):
     for model_id, step, weights in [("s/m", 1, "a"), ("s/m", 2, "b"), ("s/m", 3, "c"), ("s2/m", 1, "d")]:
         load(client, scored(model_id, step, weights), [score_batch(0, 1)])
     load(client, replace(scored("s/m", 1, "e"), corpus_id="other", tokenizer_id="another"), [score_batch(0, 1)])
-    invalidate_scores(client, [("s/m", 3, "corpus")])
+    invalidate_other_key(client, scored("s/m", 3, "d"), uuid.uuid4())
     assert read_scored_identities(client, "s") == {
         ("s/m", 1): {("a" * 64, "config of a", "tokenizer"), ("e" * 64, "config of e", "another")},
         ("s/m", 2): {("b" * 64, "config of b", "tokenizer")},

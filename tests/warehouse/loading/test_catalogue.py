@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from trailhouse.warehouse.loading.catalogue import load_corpus, load_tokens, upsert
+from trailhouse.warehouse.loading.catalogue import load_corpus, load_tokens, upsert, write_audit_statuses
 
 KEY = ["model_id", "step"]
 
@@ -36,6 +36,22 @@ def test_only_records_that_are_new_or_differ_are_written(client):
     ]
     assert upsert(client, "raw_checkpoint", KEY, [*again, *first[2:]]) == 0
     assert upsert(client, "raw_checkpoint", KEY, []) == 0
+
+
+def test_an_audit_status_is_changed_where_it_differs_and_nothing_else_is(client):
+    records = [checkpoint(model_id, step) | {"audit_status": "ok"} for model_id in ("s/m", "s/n") for step in (1, 2, 3)]
+    upsert(client, "raw_checkpoint", KEY, records)
+    before = read_checkpoints(client)
+    lost, mixed = ("s/m", 1), ("s/m", 2)
+    write_audit_statuses(client, {lost: "it's lost", mixed: "mixed", ("s/m", 3): "ok", ("s/none", 1): "lost"})
+    write_audit_statuses(client, {lost: "ok"})
+    write_audit_statuses(client, {lost: "it's lost", mixed: "mixed"})
+    assert read_checkpoints(client) == before
+    damaged = "select model_id, step, audit_status from raw_checkpoint final where audit_status != 'ok' order by step"
+    assert client.query(damaged).result_rows == [(*lost, "it's lost"), (*mixed, "mixed")]
+    assert client.query("select uniqExact(updated_at) from raw_checkpoint where model_id = 's/n'").result_rows == [(1,)]
+    upsert(client, "raw_checkpoint", KEY, records)
+    assert client.query(damaged).result_rows == []
 
 
 def documents(*texts: str) -> pa.Table:

@@ -11,7 +11,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.warehouse.loading.catalogue import upsert
 from trailhouse.warehouse.loading.score_ledger import (
     copy_scores,
-    invalidate_scores,
+    invalidate_other_key,
     load_scores,
     read_latest_scoring,
     read_score_keys,
@@ -84,9 +84,10 @@ def test_scores_of_other_weights_or_settings_are_never_copied(client):
 
 def test_invalidated_scores_are_not_in_the_ledger_and_may_be_loaded_again(client):
     load(client, scored_partition(), [score_batch(0, 3)])
-    assert invalidate_scores(client, [("suite/model", 100, "corpus"), ("suite/model", 7, "corpus")]) == 1
+    invalidate_other_key(client, scored_partition(), uuid.uuid4())
+    assert len(read_score_keys(client, "corpus")) == 1
+    invalidate_other_key(client, scored_partition(weights="b"), uuid.uuid4())
     assert read_score_keys(client, "corpus") == {}
-    assert invalidate_scores(client, [("suite/model", 100, "corpus")]) == 0
     load(client, scored_partition(), [score_batch(0, 3)])
     assert len(read_score_keys(client, "corpus")) == 1
 
@@ -153,7 +154,7 @@ def test_the_keys_of_a_corpus_are_read_without_those_of_others(client):
 def test_invalidated_scores_are_never_copied(client):
     origin = scored_partition()
     load(client, origin, [score_batch(0, 3)])
-    invalidate_scores(client, [("suite/model", 100, "corpus")])
+    invalidate_other_key(client, scored_partition(weights="b"), uuid.uuid4())
     with pytest.raises(BadInputError, match="suite/model step 100, which was not scored"):
         copy_scores(client, ("suite/model", 100), replace(origin, model_id="suite/copy"))
     assert read_score_keys(client, "corpus") == {}
@@ -170,21 +171,16 @@ def test_scores_are_copied_from_the_checkpoint_that_is_named(client):
         assert (copied.score_count, copied.scoring_run_id) == (origin.score_count, origin.scoring_run_id)
 
 
-def test_only_the_partitions_that_are_named_are_invalidated(client):
+def test_only_the_partition_that_is_named_is_invalidated(client):
     scored = scored_partition()
     load_neighbours(client, scored)
-    entry = load(client, scored, [score_batch(0, 3, -0.5)])
-    assert invalidate_scores(client, [("suite/model", 100, "corpus")]) == 1
+    load(client, scored, [score_batch(0, 3, -0.5)])
+    invalidate_other_key(client, scored_partition(weights="b"), uuid.uuid4())
     assert read_complete_rows(client) == [
         ("suite/model", "corpus", 101),
         ("suite/model", "other", 100),
         ("suite/other", "corpus", 100),
     ]
-    row = client.query(
-        "select toString(score_key), score_count, log_prob_sum_nats, scoring_run_id from raw_score_ledger final"
-        " where not is_complete"
-    ).result_rows
-    assert row == [(scored.score_key, 3, -1.5, entry.scoring_run_id)]
 
 
 def test_other_ledger_rows_stay_complete_while_scores_are_replaced(client):

@@ -12,8 +12,7 @@ with
     ),
 
     -- If a model of the corpus was scored without a beginning of texts, it has no scores of first tokens.
-    -- Then
-    -- the first token of every document is left out for all models of the corpus, so that all models are
+    -- Then the first token of every document is left out for all models of the corpus, so that all models are
     -- compared on the same positions.
     first_counted as (
         select corpus_id, toInt32(countIf(empty(text_beginning_token_ids)) > 0) as counted_from_position

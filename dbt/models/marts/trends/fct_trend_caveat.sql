@@ -16,7 +16,10 @@ with
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
     registered as (
-        select model_id, toInt64(count()) as registered_count
+        select
+            model_id,
+            toInt64(count()) as registered_count,
+            toInt64(countIf(not {{ is_left_in() }})) as left_out_count
         from {{ ref("dim_checkpoint") }}
         group by model_id
     ),
@@ -84,10 +87,23 @@ with
                         ''
                     ),
                     if(
-                        registered.registered_count > series.checkpoint_count,
+                        registered.left_out_count > 0,
+                        format(
+                            '{} of {} registered checkpoints are damaged: they are left out',
+                            toString(registered.left_out_count),
+                            toString(registered.registered_count)
+                        ),
+                        ''
+                    ),
+                    if(
+                        registered.registered_count - registered.left_out_count > series.checkpoint_count,
                         format(
                             '{} of {} registered checkpoints are not scored: the fits leave them out',
-                            toString(registered.registered_count - series.checkpoint_count),
+                            toString(
+                                registered.registered_count
+                                - registered.left_out_count
+                                - series.checkpoint_count
+                            ),
                             toString(registered.registered_count)
                         ),
                         ''

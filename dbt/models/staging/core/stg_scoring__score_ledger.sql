@@ -22,6 +22,7 @@ with
             is_complete,
             scored_at
         from source
+        where {{ is_left_in() }}
     ),
 
     -- A series over the steps of a model must not mix beginnings of texts, because a beginning changes every

@@ -18,6 +18,7 @@ with
             source as result_source,
             imported_at
         from source
+        where {{ is_left_in() }}
     )
 
 select *

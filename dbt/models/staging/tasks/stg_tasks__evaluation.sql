@@ -21,14 +21,13 @@ with
             duration_seconds,
             evaluated_at
         from {{ source("evaluation", "raw_evaluation_ledger") }} final
-        where is_complete
+        where is_complete and {{ is_left_in() }}
     ),
 
     evaluation as (select ledger.* from ledger inner join present using (task_id, task_sha256)),
 
     -- A comparison of the steps of a model must not mix beginnings of texts, because a beginning changes
-    -- every
-    -- score. Imported scores do not state their beginning, and are of tasks of their own.
+    -- every score. Imported scores do not state their beginning, and are of tasks of their own.
     compared as (
         select
             *,
