@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo dashboards dashboards-stop screenshots test check mutants reliability lint format serve clean
+.PHONY: help environment demo dashboards dashboards-stop screenshots test check families mutants reliability lint format serve clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ test: $(READY) $(SUPERSET_READY) chromium ## Run the whole test suite, and print
 check: $(READY) ## Check style and types, and run the tests that need no server: the inner loop
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) --quiet -m "not server and not slow"
+
+families: $(READY) ## Score and evaluate a tiny model of every type that transformers knows; write docs/families.md
+	$(BIN)/python -m tests.models.families.families_page docs/families.md
 
 mutants: $(READY) ## Change the code at random places, and print how many changes the narrowest tests notice
 	$(BIN)/python -m tests.mutants --sample $(or $(SAMPLE),60) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))

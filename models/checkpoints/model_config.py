@@ -106,13 +106,18 @@ def build_network(config: PretrainedConfig, directory: Path) -> PreTrainedModel:
 def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
     """Return the record of a model. Its parameters are counted on torch's meta device, which stores no weights.
 
-    Raises BadInputError if config.json does not describe a causal language model.
+    Raises BadInputError if config.json does not describe a causal language model with one width and number of layers.
     """
     config = read_config(checkpoint)
     network = build_without_weights(checkpoint)
     text_config = config.get_text_config()
     head_count = read_count(text_config, "num_attention_heads") or 0
-    hidden_size = text_config.hidden_size
+    hidden_size, layer_count = (read_count(text_config, name) for name in ("hidden_size", "num_hidden_layers"))
+    if hidden_size is None or layer_count is None:
+        raise BadInputError(
+            f"{checkpoint.directory / 'config.json'}: {config.model_type} states no hidden_size or num_hidden_layers",
+            "leave the checkpoint out: a model needs both to be described",
+        )
     head_dimension = read_count(text_config, "head_dim") or hidden_size // head_count if head_count else 0
     return ModelRecord(
         model_id=checkpoint.model_id,
@@ -122,7 +127,7 @@ def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelR
         parameter_count=sum(parameter.numel() for parameter in network.parameters()),
         active_parameter_count=count_active_parameters(network),
         non_embedding_parameter_count=_count_non_embedding_parameters(network),
-        layer_count=text_config.num_hidden_layers,
+        layer_count=layer_count,
         hidden_size=hidden_size,
         head_count=head_count,
         head_dimension=head_dimension,
@@ -185,8 +190,10 @@ def _refuse_absurd_sizes(content: object) -> None:
         value = content.get(name)
         if name == "max_position_embeddings" and value == -1:  # -1 means no limit in XLNet
             continue
-        if value is not None and not (isinstance(value, int) and 0 < value <= limit):
-            raise ValueError(f"{name} is {value!r}")
+        # Gemma 3n states the sizes of its layers in a list
+        sizes = value if isinstance(value, list) else [value]
+        if value is not None and not all(isinstance(size, int) and 0 < size <= limit for size in sizes):
+            raise ValueError(f"{name} is {value!r}"[:200])
 
 
 def _count_embeddings(network: PreTrainedModel) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trailhouse.errors import BadInputError
 from trailhouse.models.few_shot.option_batches import (
     SHARED_PREFIX,
     Row,
@@ -134,7 +135,7 @@ def _reads_continuations(forward_pass: ForwardPass, token_ids: Tensor) -> bool:
     try:
         (shared_row,) = build_shared_prefix_rows(sequences, PROBE_ROW_LENGTH)
         together = _score_row(forward_pass, shared_row)
-    except (TypeError, ValueError, RuntimeError, IndexError):  # the model does not accept the inputs of this row
+    except (BadInputError, IndexError):  # the model does not accept the inputs of this row
         return False
     separately = torch.cat([_score_row(forward_pass, build_plain_rows([sequence])[0]) for sequence in sequences])
     tolerance = TOLERANCE_NATS.get(forward_pass.model.dtype, 0.05)

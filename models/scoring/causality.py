@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from trailhouse.errors import BadInputError
+from trailhouse.models.scoring.failing_models import refusing_failures
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # importing it takes seconds
@@ -50,7 +51,7 @@ def refuse_non_causal(model: PreTrainedModel, token_ids: Tensor) -> None:
             torch.cat([other_ids[:start], token_ids[start:]]),
         ]
     )
-    with _filling_zeros(model):
+    with _filling_zeros(model), refusing_failures(model, rows):
         logits = model(input_ids=rows, use_cache=False).logits  # (3, T, V)
     largest_share = LARGEST_SHARES.get(logits.dtype, LARGEST_SHARE_IN_HALF_PRECISION)
     if logits.isnan().any():

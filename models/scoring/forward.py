@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from trailhouse.models.scoring.causality import refuse_non_causal
+from trailhouse.models.scoring.failing_models import refusing_failures
 from trailhouse.models.scoring.softmax import TargetScores, join_scores, score_hidden_states, score_logits
 
 if TYPE_CHECKING:
@@ -71,14 +72,18 @@ class ForwardPass:
         Plain texts get no attention mask. In a causal model, padding on the right cannot change earlier outputs, and
         attention without a mask takes half the time. For rows that hold several continuations of a shared prefix,
         ``layout`` holds the position ids and the attention mask.
+
+        Raises BadInputError if the model raises an error.
         """
         options = {"with_entropy": with_entropy, "with_target_rank": with_target_rank}
         if self.body is not None and self.head is not None:
-            hidden = self.body(input_ids=input_ids, use_cache=False, **(layout or {}))[0]  # (B, T, D)
+            with refusing_failures(self.model, input_ids):
+                hidden = self.body(input_ids=input_ids, use_cache=False, **(layout or {}))[0]  # (B, T, D)
             device = self.head.weight.device
             wanted = hidden.flatten(0, 1).to(device)[output_indices.to(device)]  # (n, D)
             return score_hidden_states(wanted, self.head, targets.to(device), **options)
-        logits = self.model(input_ids=input_ids, use_cache=False, **(layout or {})).logits.flatten(0, 1)  # (B * T, V)
+        with refusing_failures(self.model, input_ids):
+            logits = self.model(input_ids=input_ids, use_cache=False, **(layout or {})).logits.flatten(0, 1)  # (BT, V)
         index_blocks = torch.split(output_indices.to(logits.device), LOGIT_BLOCK_ROWS)
         target_blocks = torch.split(targets.to(logits.device), LOGIT_BLOCK_ROWS)
         pairs = zip(index_blocks, target_blocks, strict=True)
@@ -91,7 +96,7 @@ def inspect_forward_pass(model: PreTrainedModel, token_ids: Tensor, context_leng
     ``token_ids`` (T,) holds at least two tokens, on the model's device.
 
     Raises BadInputError if the outputs depend on later tokens, because the scores of such a model mean nothing. Also
-    raises BadInputError if the outputs do not show whether the model is causal.
+    raises BadInputError if the outputs do not show whether the model is causal, or if the model raises an error.
     """
     input_ids = token_ids[None, : min(PROBE_TOKEN_COUNT, max(1, context_length // 2))]
     head = _find_linear_head(model)
@@ -104,7 +109,8 @@ def inspect_forward_pass(model: PreTrainedModel, token_ids: Tensor, context_leng
     if head is not None:
         hooks.append(head.register_forward_hook(lambda _, inputs, output: head_calls.append((inputs[0], output))))
     try:
-        logits = model(input_ids=input_ids, use_cache=False).logits  # (1, T, V)
+        with refusing_failures(model, input_ids):
+            logits = model(input_ids=input_ids, use_cache=False).logits  # (1, T, V)
     finally:
         for hook in hooks:
             hook.remove()

@@ -17,6 +17,7 @@ import torch
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.scoring.devices import find_input_device
+from trailhouse.models.scoring.failing_models import refusing_failures
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # importing it takes seconds
@@ -74,7 +75,8 @@ def score_alone(model: PreTrainedModel, token_ids: npt.NDArray[np.int32], first_
     ``token_ids`` (T,) is one sequence. ``first_target`` is at least 1. The model reads all tokens but the last.
     """
     tokens = torch.from_numpy(token_ids.astype(np.int64)).to(find_input_device(model))
-    logits = model(input_ids=tokens[None, :-1], use_cache=False).logits[0, first_target - 1 :]  # (N, V)
+    with refusing_failures(model, tokens[None, :-1]):
+        logits = model(input_ids=tokens[None, :-1], use_cache=False).logits[0, first_target - 1 :]  # (N, V)
     log_probs = logits.double().log_softmax(-1)
     targets = tokens[first_target:].to(log_probs.device)
     return float(log_probs.gather(-1, targets[:, None]).sum())

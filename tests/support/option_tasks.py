@@ -47,7 +47,13 @@ def score_by_definition(model, token_ids: np.ndarray, first_target: int) -> floa
     total = 0.0
     for target in range(first_target, len(token_ids)):
         inputs = torch.from_numpy(token_ids[:target].astype(np.int64))[None]
-        total += model(input_ids=inputs).logits[0, -1].double().log_softmax(-1)[int(token_ids[target])].item()
+        total += (
+            model(input_ids=inputs, use_cache=False)
+            .logits[0, -1]
+            .double()
+            .log_softmax(-1)[int(token_ids[target])]
+            .item()
+        )
     return total
 
 

@@ -9,6 +9,7 @@ from transformers import Gemma4Config, Gemma4TextConfig
 
 from tests.support.architectures import build_random_model
 from tests.support.paths import MIGRATIONS
+from tests.support.tiny_configurations import configure_tiny
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import read_model_record
@@ -96,3 +97,22 @@ def test_the_record_has_the_columns_of_the_table(tmp_path):
     columns.insert(columns.index("parameter_count") + 1, "active_parameter_count")  # added by migration 62
     assert [*describe(tmp_path), "updated_at"] == columns
     assert json.dumps(describe(tmp_path))
+
+
+def test_a_size_of_every_layer_may_be_stated_in_a_list(tmp_path):
+    configure_tiny("gemma3n_text").save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["intermediate_size"] == [64] * 4
+    assert describe(tmp_path)["layer_count"] == 4
+
+
+def test_an_absurd_size_in_a_list_is_refused(tmp_path):
+    configuration = json.loads(configure_tiny("gemma3n_text").to_json_string())
+    (tmp_path / "config.json").write_text(json.dumps({**configuration, "intermediate_size": [64, 64, 64, 1 << 40]}))
+    with pytest.raises(BadInputError, match="intermediate_size is"):
+        describe(tmp_path)
+
+
+def test_a_model_without_one_width_is_refused(tmp_path):
+    configure_tiny("blt").save_pretrained(tmp_path)
+    with pytest.raises(BadInputError, match="blt states no hidden_size or num_hidden_layers"):
+        describe(tmp_path)
