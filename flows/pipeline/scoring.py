@@ -68,9 +68,8 @@ class CorpusScoring:
 
     def count_steps(self, unit: ScoredPartition) -> int:
         """Return the number of positions of the corpus that are scored under the checkpoint's tokenizer."""
-        tokenized = self.tokenized[unit.tokenizer_id]
         has_beginning = bool(self.contexts[unit.model_id, unit.step].beginning.token_ids)
-        return tokenized.token_count if has_beginning else tokenized.position_count
+        return self.tokenized[unit.tokenizer_id].count_scored(has_beginning=has_beginning)
 
     @contextmanager
     def open_model(

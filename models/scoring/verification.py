@@ -2,11 +2,14 @@
 
 A target is a position of a corpus or an option of a task. Alone means: the target is scored with
 ``model(input_ids).logits`` on one sequence, without padding, shared prefixes, windows of other targets, chunks of the
-vocabulary or caches. The log-softmax is computed in float64.
+vocabulary or caches. Logits before the first target are left out where the model can do so. The log-softmax is computed
+in float64.
 """
 
 from __future__ import annotations
 
+import inspect
+import math
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,6 +30,17 @@ TOLERANCES_NATS = {torch.float32: 2e-3, torch.float16: 0.05, torch.bfloat16: 0.2
 # The tolerance grows with the log-probability, because large logits have fewer digits after the point. For a
 # log-probability of -8 nats, it is twice as large as for a log-probability of 0.
 DOUBLING_NATS = 8.0
+# The float64 logits of at most so many targets are in memory at once
+LOGIT_BLOCK_ROWS = 64
+
+
+@dataclass(frozen=True)
+class AloneScore:
+    """The score of one or more targets that was computed alone."""
+
+    log_prob_nats: float
+    rounding_nats: float
+    """Largest error of the score that the rounding of the model's own logits can explain."""
 
 
 @dataclass
@@ -44,20 +58,21 @@ class Verification:
             self.largest_difference_nats = max(self.largest_difference_nats or 0.0, difference_nats)
 
     def compare(
-        self, name: str, stored_nats: float, alone_nats: float, dtype: torch.dtype, rounding_nats: float
+        self, name: str, stored_nats: float, alone: AloneScore, dtype: torch.dtype, rounding_nats: float
     ) -> None:
-        """Count one target and compare its stored score with its score alone, both in nats.
+        """Count one target and compare its stored score in nats with its score alone.
 
         ``rounding_nats`` is the largest difference between a score and its stored value. Raises BadInputError naming
-        the target if the scores differ by more than the rounding and the tolerance of ``dtype`` allow.
+        the target if the scores differ by more than both roundings and the tolerance of ``dtype`` allow.
         """
-        difference = abs(stored_nats - alone_nats)
+        difference = abs(stored_nats - alone.log_prob_nats)
         self.add(difference)
-        tolerance = find_tolerance(alone_nats, dtype) + rounding_nats
-        if not difference <= tolerance:
+        tolerance = find_tolerance(stored_nats, dtype) + rounding_nats + alone.rounding_nats
+        # A score alone that is not finite makes the tolerance infinite or NaN
+        if not (difference <= tolerance < math.inf):
             raise BadInputError(
-                f"{name} has {stored_nats:.4f} nats in its batch and {alone_nats:.4f} nats alone, and a difference of"
-                f" {tolerance:.4f} is allowed",
+                f"{name} has {stored_nats:.4f} nats in its batch and {alone.log_prob_nats:.4f} nats alone, and a"
+                f" difference of {tolerance:.4f} is allowed",
                 "the model's outputs depend on what it reads beside the text, so its scores are not stored; report its"
                 " model_type, or leave out the check with --verify 0",
             )
@@ -69,17 +84,32 @@ def find_tolerance(log_prob_nats: float, dtype: torch.dtype) -> float:
 
 
 @torch.inference_mode()
-def score_alone(model: PreTrainedModel, token_ids: npt.NDArray[np.int32], first_target: int) -> float:
-    """Return the sum of the log-probabilities of the tokens from index ``first_target`` on, in nats.
+def score_alone(
+    model: PreTrainedModel, token_ids: npt.NDArray[np.int32], first_target: int, end: int | None = None
+) -> AloneScore:
+    """Return the sum of the log-probabilities of the tokens from index ``first_target`` to ``end - 1``, in nats.
 
-    ``token_ids`` (T,) is one sequence. ``first_target`` is at least 1. The model reads all tokens but the last.
+    ``token_ids`` (T,) is one sequence. ``first_target`` is at least 1. The targets end with the sequence if ``end`` is
+    None. The model reads all tokens but the last.
     """
     tokens = torch.from_numpy(token_ids.astype(np.int64)).to(find_input_device(model))
+    kept_count = len(tokens) - first_target
+    # With a large vocabulary, the logits of a whole window may need more memory than the model.
+    takes_count = "logits_to_keep" in inspect.signature(model.forward).parameters
+    options = {"logits_to_keep": kept_count} if takes_count else {}
     with refusing_failures(model, tokens[None, :-1]):
-        logits = model(input_ids=tokens[None, :-1], use_cache=False).logits[0, first_target - 1 :]  # (N, V)
-    log_probs = logits.double().log_softmax(-1)
-    targets = tokens[first_target:].to(log_probs.device)
-    return float(log_probs.gather(-1, targets[:, None]).sum())
+        logits = model(input_ids=tokens[None, :-1], use_cache=False, **options).logits[0, -kept_count:]  # (N, V)
+    targets = tokens[first_target:end].to(logits.device)
+    spacing = max(torch.finfo(dtype).eps for dtype in (model.dtype, logits.dtype))
+    log_prob_nats, rounding_nats = 0.0, 0.0
+    blocks = zip(logits[: len(targets)].split(LOGIT_BLOCK_ROWS), targets.split(LOGIT_BLOCK_ROWS), strict=True)
+    for rows, row_targets in blocks:
+        rows, columns = rows.double(), row_targets[:, None]
+        log_prob_nats += float(rows.log_softmax(-1).gather(-1, columns).sum())
+        # The target's logit and the largest, which decides the normaliser, are each rounded by at most half a spacing
+        magnitudes = torch.maximum(rows.gather(-1, columns).abs(), rows.amax(-1, keepdim=True).abs())
+        rounding_nats += spacing * float(magnitudes.sum())
+    return AloneScore(log_prob_nats, rounding_nats)
 
 
 def make_generator(key: str) -> np.random.Generator:

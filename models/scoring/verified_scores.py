@@ -13,8 +13,8 @@ from trailhouse.models.scoring.context_window import find_context_length, find_s
 from trailhouse.models.scoring.quantisation import restore_log_probs
 from trailhouse.models.scoring.rotary_switch import find_switch_length
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
-from trailhouse.models.scoring.verification import Verification, score_alone
-from trailhouse.models.scoring.windows import Window, plan_windows
+from trailhouse.models.scoring.verification import AloneScore, Verification, score_alone
+from trailhouse.models.scoring.windows import plan_windows
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def draw_rows(row_count: int, wanted_count: int, generator: np.random.Generator)
 
 def score_position_alone(
     model: PreTrainedModel, token_ids: npt.NDArray[np.int32], position: int, settings: ScoringSettings
-) -> float:
-    """Return the log-probability of one position of a document in nats, from a sequence that ends with this position.
+) -> AloneScore:
+    """Return the score of one position of a document, from a sequence that ends with this position.
 
     The model reads the tokens of the window that predicts the position, up to the position. A model whose rotary
     frequencies depend on the length of the sequence reads the whole window.
@@ -65,20 +65,7 @@ def score_position_alone(
     beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
     windows = plan_windows(0, len(token_ids), context_length, find_stride(context_length, settings), len(beginning))
     window = next(one for one in windows if one.first_target <= position < one.end)
-    if find_switch_length(model.config) is not None:
-        return _score_in_window(model, token_ids, position, window, beginning)
-    read = np.concatenate([beginning, token_ids[window.start : position + 1]])
-    return score_alone(model, read, len(read) - 1)
-
-
-def _score_in_window(
-    model: PreTrainedModel,
-    token_ids: npt.NDArray[np.int32],
-    position: int,
-    window: Window,
-    beginning: npt.NDArray[np.int32],
-) -> float:
-    read = np.concatenate([beginning, token_ids[window.start : window.end]])
+    end = position + 1 if find_switch_length(model.config) is None else window.end
+    read = np.concatenate([beginning, token_ids[window.start : end]])
     index = len(beginning) + position - window.start
-    before = score_alone(model, read, index + 1) if index + 1 < len(read) else 0.0
-    return score_alone(model, read, index) - before
+    return score_alone(model, read, index, index + 1)

@@ -34,6 +34,10 @@ class TokenizedCorpus:
         """The number of scored positions if there is no beginning of a text, so that first tokens are not scored."""
         return sum(max(0, len(tokens) - 1) for tokens in self.token_ids)
 
+    def count_scored(self, *, has_beginning: bool) -> int:
+        """Return the number of scored positions. ``has_beginning`` is True if tokens stand before every text."""
+        return self.token_count if has_beginning else self.position_count
+
     @property
     def largest_token_id(self) -> int:
         """The largest token id; -1 if there are no tokens."""
@@ -58,16 +62,20 @@ def describe_unknown_text(corpus: TokenizedCorpus, byte_count: int) -> str | Non
 
 
 def refuse_unscored_corpus(corpus: TokenizedCorpus, *, has_beginning: bool) -> None:
-    """Raise BadInputError if no position of a corpus is scored, because no document has more than one token.
+    """Raise BadInputError if no position of a corpus is scored, because its documents have too few tokens.
 
     ``has_beginning`` is True if the beginning of a text has tokens. Then the first token of a document is scored, too.
     """
-    if corpus.position_count == 0 and not has_beginning:
-        raise BadInputError(
-            f"corpus {corpus.corpus_id!r}: none of its {len(corpus.token_ids)} documents has more than one token under"
-            f" tokenizer {corpus.tokenizer_id}, and the first token of a document is not scored",
-            "add documents of at least two tokens",
-        )
+    if corpus.count_scored(has_beginning=has_beginning) > 0:
+        return
+    of_documents = f"corpus {corpus.corpus_id!r}: none of its {len(corpus.token_ids)} documents has"
+    if has_beginning:
+        raise BadInputError(f"{of_documents} a token under tokenizer {corpus.tokenizer_id}", "add documents with text")
+    raise BadInputError(
+        f"{of_documents} more than one token under tokenizer {corpus.tokenizer_id}, and the first token of a document"
+        " is not scored",
+        "add documents of at least two tokens",
+    )
 
 
 def refuse_large_token_ids(corpus: TokenizedCorpus, vocabulary_size: int) -> None:

@@ -1,10 +1,13 @@
 """Random scores of every checkpoint are computed a second time, for both kinds of work."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.nudged_weights import nudge_weights
 from trailhouse.models.few_shot import verified_options
 from trailhouse.models.scoring import verified_scores
+from trailhouse.models.scoring.verification import AloneScore
 
 DEFAULT_COUNTS = {"score": 4, "evaluate": 2}  # 4 positions, or 1 option of each of two tasks
 RECORDED = "select verified_count, largest_difference_nats from raw_scoring_run final order by started_at"
@@ -15,8 +18,9 @@ def shift_scores_alone(monkeypatch):
     """Change the second score of every target by half a nat."""
     for module in (verified_scores, verified_options):
 
-        def shift(*arguments, score_alone=module.score_alone) -> float:
-            return score_alone(*arguments) + 0.5
+        def shift(*arguments, score_alone=module.score_alone) -> AloneScore:
+            alone = score_alone(*arguments)
+            return replace(alone, log_prob_nats=alone.log_prob_nats + 0.5)
 
         monkeypatch.setattr(module, "score_alone", shift)
 

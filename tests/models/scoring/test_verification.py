@@ -12,9 +12,16 @@ from tests.support.option_tasks import build_encoded_task
 from trailhouse.errors import BadInputError
 from trailhouse.models.few_shot.evaluator import Evaluator
 from trailhouse.models.few_shot.verified_options import verify_options
+from trailhouse.models.scoring import verification as verification_module
 from trailhouse.models.scoring.score_corpus import score_corpus
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
-from trailhouse.models.scoring.verification import Verification, find_tolerance, make_generator
+from trailhouse.models.scoring.verification import (
+    AloneScore,
+    Verification,
+    find_tolerance,
+    make_generator,
+    score_alone,
+)
 from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
@@ -100,7 +107,48 @@ def test_the_tolerance_grows_with_the_log_probability_and_with_fewer_digits():
 
 def test_a_score_that_is_not_finite_never_agrees():
     with pytest.raises(BadInputError, match="nan"):
-        Verification().compare("it", float("nan"), -1.0, torch.float32, 0.0)
+        Verification().compare("it", float("nan"), AloneScore(-1.0, 0.0), torch.float32, 0.0)
+
+
+@pytest.mark.parametrize("wrong", [float("-inf"), float("inf"), float("nan")])
+def test_a_score_alone_that_is_not_finite_never_agrees(wrong):
+    with pytest.raises(BadInputError, match="alone"):
+        Verification().compare("it", -1.0, AloneScore(wrong, 0.0), torch.float32, 0.0)
+    with pytest.raises(BadInputError, match="alone"):
+        Verification().compare("it", -1.0, AloneScore(wrong, abs(wrong)), torch.float32, 0.0)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_large_logits_of_few_digits_are_not_taken_for_a_difference(dtype, corpus):
+    """The logits are about -200, where neighbouring numbers of bfloat16 differ by 1."""
+    model, verification = build_random_model("gpt2"), Verification()
+    with torch.no_grad():
+        direction = torch.ones(model.config.n_embd) / model.config.n_embd**0.5
+        model.transformer.wte.weight += 10 * direction
+        model.transformer.ln_f.bias -= 20 * direction
+    settings = ScoringSettings(device="cpu", dtype=dtype)
+    verify_all(model.to(getattr(torch, dtype)), corpus, settings, verification)
+    assert verification.largest_difference_nats > find_tolerance(0.0, model.dtype)
+
+
+@pytest.mark.parametrize("name", ["gpt_neox", "gpt2", "opt", "gemma2", "cohere", "bloom", "mamba", "mamba2", "rwkv"])
+@pytest.mark.parametrize(("first_target", "end"), [(1, None), (4, None), (4, 9), (19, 20)])
+def test_a_score_alone_is_the_plain_sum_in_float64(name, first_target, end, monkeypatch):
+    monkeypatch.setattr(verification_module, "LOGIT_BLOCK_ROWS", 3)
+    model, tokens = build_random_model(name), np.random.default_rng(1).integers(1, VOCABULARY_SIZE, 20)
+    with torch.no_grad():
+        log_probs = model(input_ids=torch.from_numpy(tokens[None, :-1])).logits[0].double().log_softmax(-1)
+    expected = sum(float(log_probs[index - 1, tokens[index]]) for index in range(first_target, end or len(tokens)))
+    assert score_alone(model, tokens.astype(np.int32), first_target, end).log_prob_nats == pytest.approx(
+        expected, abs=1e-4
+    )
+
+
+def test_only_the_logits_of_the_targets_are_computed():
+    model, rows = build_random_model("llama"), []
+    model.lm_head.register_forward_hook(lambda _module, _inputs, output: rows.append(output.shape[1]))
+    score_alone(model, np.arange(1, 21, dtype=np.int32), 17)
+    assert rows == [3]
 
 
 def test_the_same_key_draws_the_same_rows_and_never_more_than_there_are():

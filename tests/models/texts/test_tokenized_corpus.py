@@ -16,6 +16,7 @@ def make(*documents: list[int]) -> TokenizedCorpus:
 def test_every_token_but_the_first_of_a_document_is_scored():
     corpus = make([5, 6, 7], [], [8], [9, 1])
     assert (corpus.token_count, corpus.position_count, corpus.largest_token_id) == (6, 3, 9)
+    assert (corpus.count_scored(has_beginning=True), corpus.count_scored(has_beginning=False)) == (6, 3)
     assert (make([]).token_count, make([]).position_count, make([]).largest_token_id) == (0, 0, -1)
 
 
@@ -30,4 +31,11 @@ def test_a_corpus_without_a_second_token_anywhere_has_nothing_to_score():
     for corpus in (make([3], [1]), make([3], []), make()):
         with pytest.raises(BadInputError, match=rf"none of its {len(corpus.token_ids)} documents has more than one"):
             refuse_unscored_corpus(corpus, has_beginning=False)
-        refuse_unscored_corpus(corpus, has_beginning=True)
+
+
+def test_after_a_beginning_one_token_is_enough_and_a_corpus_without_tokens_has_nothing_to_score():
+    """Some tokenizers drop white space, so that a document of white space has no tokens."""
+    refuse_unscored_corpus(make([3], []), has_beginning=True)
+    for corpus in (make([], []), make()):
+        with pytest.raises(BadInputError, match=rf"none of its {len(corpus.token_ids)} documents has a token under"):
+            refuse_unscored_corpus(corpus, has_beginning=True)
