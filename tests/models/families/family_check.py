@@ -47,7 +47,7 @@ from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
 from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.find_text_beginning import find_text_beginning_of
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
-from trailhouse.models.texts.tokenizer import load_tokenizer, tokenize_corpus
+from trailhouse.models.texts.tokenizer import tokenize_corpus
 
 # Largest difference of a score from its reference, in nats. Both models are in float32, but a batch is rounded in
 # another order than a single text, and some models with linear attention enlarge this difference from token to token.
@@ -136,10 +136,10 @@ def _check_saved_model(model_type: str, directory: Path) -> Verdict:
     build_tokenizer("<s> $A", bos_token="<s>", eos_token="</s>").save_pretrained(directory)
     checkpoint = read_checkpoint(DECLARATION, SUITE, TrainingPosition(1, 512), directory)
     read_model_record(DECLARATION, checkpoint)
-    beginning = find_text_beginning_of(directory, "tokenizer")
+    beginning = find_text_beginning_of(checkpoint.tokenizer, "tokenizer")
     context = choose_context(checkpoint, DECLARATION.context_length, SETTINGS, beginning)
     settings = context.complete(SETTINGS)
-    corpus = tokenize_corpus(load_tokenizer(directory), build_corpus())
+    corpus = tokenize_corpus(checkpoint.tokenizer.load(), build_corpus())
     model = load_model(directory, settings)
     scores = score_documents(model, corpus, settings)
     task = encode_task_for(checkpoint, context)
@@ -199,7 +199,7 @@ def encode_task_for(checkpoint: Checkpoint, context: ContextChoice) -> EncodedTa
     form = PromptFormat("", "Q:", "A:", append_choices_to_input=False, few_shot_example_separator=" ")
     task = Task("families", "", (), "", "bigbench", "", form, items)
     return TaskEncoder().encode(
-        checkpoint.directory, checkpoint.tokenizer_id, task, 1, 0, context.context_length, context.beginning.token_ids
+        checkpoint.tokenizer, checkpoint.tokenizer_id, task, 1, 0, context.context_length, context.beginning.token_ids
     )
 
 
