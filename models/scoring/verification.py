@@ -102,7 +102,8 @@ def score_alone(
     targets = tokens[first_target:end].to(logits.device)
     spacing = max(torch.finfo(dtype).eps for dtype in (model.dtype, logits.dtype))
     log_prob_nats, rounding_nats = 0.0, 0.0
-    blocks = zip(logits[: len(targets)].split(LOGIT_BLOCK_ROWS), targets.split(LOGIT_BLOCK_ROWS), strict=True)
+    row_blocks = torch.split(logits[: len(targets)], LOGIT_BLOCK_ROWS)
+    blocks = zip(row_blocks, torch.split(targets, LOGIT_BLOCK_ROWS), strict=True)
     for rows, row_targets in blocks:
         rows, columns = rows.double(), row_targets[:, None]
         log_prob_nats += float(rows.log_softmax(-1).gather(-1, columns).sum())
