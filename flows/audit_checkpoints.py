@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trailhouse.errors import PartialError
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
-from trailhouse.flows.pipeline.registration import find_checkpoints, list_audit_statuses
+from trailhouse.flows.pipeline.registration import find_checkpoints, list_audit_statuses, refuse_other_origin
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
@@ -66,12 +66,13 @@ def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool =
     Registered checkpoints that are damaged are marked, so that the marts leave them out.
 
     A problem of a single checkpoint becomes a finding, not an error. Raises BadInputError and UnreachableError in the
-    same cases as ``find_checkpoints``.
+    same cases as ``find_checkpoints`` and ``refuse_other_origin``.
     """
     started_at = time.time()
     declared = find_declared_suite(suite, settings)
     address = resolve_address(settings)
     with connect(address) as client:
+        refuse_other_origin(client, declared)
         scored_identities = read_scored_identities(client, declared.suite_id)
     found = find_checkpoints(declared, settings)
     local = [one for listing in found.listings.values() for one in listing.checkpoints if not one.is_remote]

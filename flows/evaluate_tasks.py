@@ -143,7 +143,11 @@ def plan_evaluations(
             weights_sha256=checkpoint.weights_sha256,
             task_sha256=one.task_sha256,
             tokenizer_id=checkpoint.tokenizer_id,
-            settings={**evaluation_record(context.evaluation_key_settings), "config_sha256": checkpoint.config_sha256},
+            settings={
+                **evaluation_record(context.evaluation_key_settings),
+                **context.rotary_record,
+                "config_sha256": checkpoint.config_sha256,
+            },
             text_beginning=context.beginning.as_record(),
         )
 

@@ -125,7 +125,11 @@ def plan_partition(checkpoint: Checkpoint, corpus: Corpus, context: ContextChoic
         weights_sha256=checkpoint.weights_sha256,
         corpus_sha256=corpus.corpus_sha256,
         tokenizer_id=checkpoint.tokenizer_id,
-        settings={**context.key_settings.as_record(), "config_sha256": checkpoint.config_sha256},
+        settings={
+            **context.key_settings.as_record(),
+            **context.rotary_record,
+            "config_sha256": checkpoint.config_sha256,
+        },
         window={"context_length": context.context_length, "stride": context.stride},
         text_beginning=context.beginning.as_record(),
     )

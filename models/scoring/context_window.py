@@ -13,7 +13,8 @@ from transformers import PretrainedConfig
 from trailhouse.errors import UsageError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.model_config import read_config, read_count
-from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.rotary_switch import find_switch_length
+from trailhouse.models.scoring.scoring_settings import ScoringSettings, SettingsRecord
 from trailhouse.models.texts.text_beginning import NO_BEGINNING, TextBeginning
 
 # Context length of models whose configuration states no limit, such as Mamba. This value limits the memory that long
@@ -52,6 +53,17 @@ class ContextChoice:
 
     own_length: int
     """The number of tokens that the model reads at once if neither the user nor the suite states a context length."""
+
+    switch_length: int | None = None
+    """The result of ``find_switch_length`` if the context is longer, otherwise None."""
+
+    @property
+    def rotary_record(self) -> SettingsRecord:
+        """The part of a score key or evaluation key that states that short and long texts share no batch.
+
+        It is empty for models whose scores do not depend on this. Older versions scored both in one batch, and wrongly.
+        """
+        return {} if self.switch_length is None else {"rotary_switch_length": self.switch_length}
 
     @property
     def evaluation_key_settings(self) -> ScoringSettings:
@@ -106,7 +118,10 @@ def choose_context(
         context_length=None if is_default else context_length,
         stride=None if stride == halve(context_length) else stride,
     )
-    return ContextChoice(context_length, stride, beginning, key_settings, model_limit)
+    switch_length = find_switch_length(config)
+    if switch_length is not None and switch_length >= context_length:
+        switch_length = None
+    return ContextChoice(context_length, stride, beginning, key_settings, model_limit, switch_length)
 
 
 def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> int:

@@ -77,9 +77,11 @@ def test_a_run_is_evaluated_and_audited_by_its_path_alone(trained, trailhouse, c
 def test_another_run_of_the_same_name_is_refused(trained, text, trailhouse, client, tmp_path):
     assert trailhouse("score", str(trained), "--corpus", text)[0] == 0
     shutil.copytree(trained, tmp_path / "june")
-    code, _, err = trailhouse("score", str(tmp_path / "june"), "--corpus", text)
-    assert code == 3
-    assert f"error: {tmp_path / 'june'}: the warehouse holds another suite called 'june'" in err
+    for command in (("score", str(tmp_path / "june"), "--corpus", text), ("audit", str(tmp_path / "june"))):
+        code, _, err = trailhouse(*command)
+        assert code == 3
+        assert f"error: {tmp_path / 'june'}: the warehouse holds another suite called 'june'" in err
+    assert client.query("select count() from raw_audit_run").result_rows == [(0,)]
     assert client.query("select count() from raw_suite final").result_rows == [(1,)]
 
 

@@ -28,6 +28,7 @@ from transformers import (
     XmodConfig,
 )
 
+from tests.support.architectures import configure
 from trailhouse.errors import UsageError
 from trailhouse.models.scoring import context_window
 from trailhouse.models.scoring.context_window import (
@@ -194,3 +195,20 @@ def test_keys_from_before_the_choice_of_a_context_are_those_of_today():
         '{"context_length": null, "dtype": "float32", "quanta_per_nat": 10000, "scoring_method": 1,'
         ' "stride": null, "with_entropy": false, "with_target_rank": false}'
     )
+
+
+@pytest.mark.parametrize(
+    ("context_length", "expected"), [(12, {}), (13, {"rotary_switch_length": 12}), (None, {"rotary_switch_length": 12})]
+)
+def test_a_key_states_the_switch_of_rotary_frequencies_only_if_the_context_is_longer(
+    monkeypatch, context_length, expected
+):
+    """Versions that did not know the switch scored texts on both sides of it in one batch."""
+    monkeypatch.setattr(context_window, "read_config", lambda _: configure("phi3"))
+    settings = replace(DEFAULTS, context_length=context_length)
+    assert choose_context(SimpleNamespace(model_id="m"), 32, settings).rotary_record == expected
+
+
+def test_the_keys_of_other_models_state_no_switch(monkeypatch):
+    monkeypatch.setattr(context_window, "read_config", lambda _: configure("llama"))
+    assert choose_context(SimpleNamespace(model_id="m"), 32, DEFAULTS).rotary_record == {}
