@@ -45,31 +45,35 @@ class AloneScore:
 
 @dataclass
 class Verification:
-    """How many targets of a run were scored twice, and the largest difference. Several threads may add to it."""
+    """How many targets of a run were scored twice and agreed, and the largest difference that was found.
+
+    Several threads may add to it.
+    """
 
     target_count: int = 0
     largest_difference_nats: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, difference_nats: float) -> None:
-        """Count one target whose two scores differ by ``difference_nats``, which is not negative."""
+    def add(self, difference_nats: float, *, agrees: bool) -> None:
+        """Add a target whose two scores differ by ``difference_nats``, at least 0. It counts only if it agrees."""
         with self._lock:
-            self.target_count += 1
+            self.target_count += agrees
             self.largest_difference_nats = max(self.largest_difference_nats or 0.0, difference_nats)
 
     def compare(
         self, name: str, stored_nats: float, alone: AloneScore, dtype: torch.dtype, rounding_nats: float
     ) -> None:
-        """Count one target and compare its stored score in nats with its score alone.
+        """Compare the stored score of a target in nats with its score alone, and add the result.
 
         ``rounding_nats`` is the largest difference between a score and its stored value. Raises BadInputError naming
         the target if the scores differ by more than both roundings and the tolerance of ``dtype`` allow.
         """
         difference = abs(stored_nats - alone.log_prob_nats)
-        self.add(difference)
         tolerance = find_tolerance(stored_nats, dtype) + rounding_nats + alone.rounding_nats
         # A score alone that is not finite makes the tolerance infinite or NaN
-        if not (difference <= tolerance < math.inf):
+        agrees = difference <= tolerance < math.inf
+        self.add(difference, agrees=agrees)
+        if not agrees:
             raise BadInputError(
                 f"{name} has {stored_nats:.4f} nats in its batch and {alone.log_prob_nats:.4f} nats alone, and a"
                 f" difference of {tolerance:.4f} is allowed",
@@ -99,13 +103,14 @@ def score_alone(
     options = {"logits_to_keep": kept_count} if takes_count else {}
     with refusing_failures(model, tokens[None, :-1]):
         logits = model(input_ids=tokens[None, :-1], use_cache=False, **options).logits[0, -kept_count:]  # (N, V)
-    targets = tokens[first_target:end].to(logits.device)
+    targets = tokens[first_target:end].cpu()
     spacing = max(torch.finfo(dtype).eps for dtype in (model.dtype, logits.dtype))
     log_prob_nats, rounding_nats = 0.0, 0.0
     row_blocks = torch.split(logits[: len(targets)], LOGIT_BLOCK_ROWS)
     blocks = zip(row_blocks, torch.split(targets, LOGIT_BLOCK_ROWS), strict=True)
     for rows, row_targets in blocks:
-        rows, columns = rows.double(), row_targets[:, None]
+        # On the CPU, because the GPUs of Apple have no float64
+        rows, columns = rows.cpu().double(), row_targets[:, None]
         log_prob_nats += float(rows.log_softmax(-1).gather(-1, columns).sum())
         # The target's logit and the largest, which decides the normaliser, are each rounded by at most half a spacing
         magnitudes = torch.maximum(rows.gather(-1, columns).abs(), rows.amax(-1, keepdim=True).abs())

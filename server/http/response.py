@@ -110,12 +110,15 @@ class Responder:
             await self._send_piece(earlier)
 
     async def finish(self, data: bytes = b"") -> None:
-        """Send the last piece of the body, and end the response."""
+        """Send the last piece of the body, and end the response.
+
+        Raises ClientGoneError if the client receives nothing for two minutes.
+        """
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data) if data else b""
             data += await self._run_compression(lambda _: self._finish_compression(), b"")
         self.has_finished = True
-        await self._send({"type": "http.response.body", "body": self._held_back + data, "more_body": False})
+        await self._send_piece(self._held_back + data, is_last=True)
 
     async def fail(self, error: ServerError) -> None:
         """Send an error as the response.
@@ -140,12 +143,12 @@ class Responder:
         await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def _send_piece(self, data: bytes) -> None:
-        if not data:
+    async def _send_piece(self, data: bytes, *, is_last: bool = False) -> None:
+        if not data and not is_last:
             return
         try:
             async with asyncio.timeout(_SEND_SECONDS):
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+                await self._send({"type": "http.response.body", "body": data, "more_body": not is_last})
         except TimeoutError:
             raise ClientGoneError from None
 

@@ -110,6 +110,14 @@ def test_a_score_that_is_not_finite_never_agrees():
         Verification().compare("it", float("nan"), AloneScore(-1.0, 0.0), torch.float32, 0.0)
 
 
+def test_a_target_that_differs_is_not_counted_but_its_difference_is_kept():
+    verification = Verification()
+    verification.compare("it", -1.0, AloneScore(-1.0005, 0.0), torch.float32, 0.0)
+    with pytest.raises(BadInputError):
+        verification.compare("it", -1.0, AloneScore(-1.5, 0.0), torch.float32, 0.0)
+    assert (verification.target_count, verification.largest_difference_nats) == (1, 0.5)
+
+
 @pytest.mark.parametrize("wrong", [float("-inf"), float("inf"), float("nan")])
 def test_a_score_alone_that_is_not_finite_never_agrees(wrong):
     with pytest.raises(BadInputError, match="alone"):

@@ -13,6 +13,8 @@ import pytest
 
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.statistics import Statistics
+from trailhouse.server.http import response
+from trailhouse.server.http.request_body import ClientGoneError
 from trailhouse.server.http.response import Responder, content_type, format_summary
 from trailhouse.server.http.response_compression import make_compressor
 
@@ -165,3 +167,21 @@ def test_the_last_piece_is_sent_with_the_end_of_the_response():
     assert asyncio.run(answer_slowly(client)) == [0, 1, 2]
     assert [message["body"] for message in client.messages[1:]] == [b"a", b"b", b"c"]
     assert client.has_ended
+
+
+@pytest.mark.parametrize("held_back", [b"", b"rows"])
+def test_a_client_that_does_not_take_the_last_piece_is_given_up(held_back, monkeypatch):
+    monkeypatch.setattr(response, "_SEND_SECONDS", 0.01)
+
+    async def never_take(message: dict) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def answer_stalled() -> None:
+        responder = Responder(never_take, query_id="", timezone="UTC", version="26.9")
+        await responder.begin("CSV", Statistics(), length=None)
+        await responder.write(held_back)
+        await asyncio.wait_for(responder.finish(), 5)
+
+    with pytest.raises(ClientGoneError):
+        asyncio.run(answer_stalled())
