@@ -74,7 +74,7 @@ def test_a_run_is_recorded_with_all_that_its_models_ran_on_and_copies_count_with
     assert client.query(query).result_rows == [("cpu", "sdpa", "all at once", 0, 0, 0.0, 0, None, True)]
     record_begin(pipeline, make_outcome(1, device="other"))
     for difference_nats in (1e-5, 3e-5, 2e-5):
-        pipeline.kind.verification.add(difference_nats)
+        pipeline.kind.verification.add(difference_nats, agrees=True)
     record_end(pipeline, outcomes)
     expected = ("cpu", "eager, sdpa", "all at once", 150, 5, 15.0, 3, 3e-5, False)
     assert client.query(query).result_rows == [expected]
