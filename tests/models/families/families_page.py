@@ -25,7 +25,8 @@ transformers has {type_count} types of causal language models. Of every type, `m
 random weights, saves it with a tokenizer, and scores and evaluates it as the commands do, with the default number of
 scores that are computed again. The tokenizer puts a BOS token before every text. Texts differ in length and share
 batches, and the longest ones have several windows of {context_length} tokens. The reference is a loop: one forward pass
-for each token, of one sequence, without batches and caches, with the log-softmax in float64.
+for each token, of one sequence, without batches and caches, with the log-softmax in float64. The suite states
+`tokenizer_rules: file`, because transformers replaces the rules of this tokenizer for Qwen2 and Qwen3.5.
 
 | outcome | types | meaning |
 |---|---|---|
