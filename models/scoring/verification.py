@@ -103,8 +103,8 @@ def score_alone(
     targets = tokens[first_target:end].cpu()
     spacing = max(torch.finfo(dtype).eps for dtype in (model.dtype, logits.dtype))
     log_prob_nats, rounding_nats = 0.0, 0.0
-    blocks = zip(logits[: len(targets)].split(LOGIT_BLOCK_ROWS), targets.split(LOGIT_BLOCK_ROWS), strict=True)
-    for rows, row_targets in blocks:
+    blocks = (torch.split(tensor, LOGIT_BLOCK_ROWS) for tensor in (logits[: len(targets)], targets))
+    for rows, row_targets in zip(*blocks, strict=True):
         # On the CPU, because the GPUs of Apple have no float64
         rows, columns = rows.cpu().double(), row_targets[:, None]
         log_prob_nats += float(rows.log_softmax(-1).gather(-1, columns).sum())
