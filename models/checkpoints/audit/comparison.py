@@ -30,16 +30,21 @@ def find_doubled(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, int]:
     """Find the checkpoints whose weights are also those of a later checkpoint of the same model.
 
     For each such checkpoint, the result holds the latest step with these weights. ``find_foreign_shards`` explains why
-    the latest checkpoint is assumed to be right.
+    the latest checkpoint is assumed to be right. The initial checkpoint may have the weights of the next one: a warm-up
+    begins with the learning rate 0, with which an optimizer step changes nothing.
     """
     latest: dict[tuple[str, str], int] = {}
+    steps: dict[str, list[int]] = {}
     for checkpoint in checkpoints:
         key = (checkpoint.model_id, checkpoint.weights_sha256)
         latest[key] = max(checkpoint.step, latest.get(key, checkpoint.step))
+        steps.setdefault(checkpoint.model_id, []).append(checkpoint.step)
+    second = {model_id: sorted(found)[:2][-1] for model_id, found in steps.items()}
     return {
         key_of(checkpoint): step
         for checkpoint in checkpoints
         if (step := latest[checkpoint.model_id, checkpoint.weights_sha256]) > checkpoint.step
+        and not (checkpoint.step == 0 and step == second[checkpoint.model_id])
     }
 
 

@@ -61,6 +61,13 @@ def test_of_the_checkpoints_of_a_model_with_the_same_weights_all_but_the_latest_
     assert find_doubled([make(1, "a", "b"), make(2, "a", "c")]) == {}
 
 
+def test_the_initial_checkpoint_may_have_the_weights_of_the_next_one_alone():
+    assert find_doubled([make(2, "b"), make(1, "a"), make(0, "a")]) == {}
+    assert find_doubled([make(0, "a"), make(1, "b"), make(2, "a")]) == {(MODEL, 0): 2}
+    assert find_doubled([make(0, "a"), make(1, "a"), make(2, "a")]) == {(MODEL, 0): 2, (MODEL, 1): 2}
+    assert find_doubled([make(4, "a"), make(8, "a")]) == {(MODEL, 4): 8}
+
+
 def test_single_files_that_are_shared_are_no_foreign_shards():
     assert find_foreign_shards([make(1, "a"), make(2, "a"), make(3, "a", "b")]) == {}
 
