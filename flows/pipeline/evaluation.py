@@ -26,8 +26,7 @@ from trailhouse.models.few_shot.evaluator import BATCH_POLICY, Evaluator
 from trailhouse.models.few_shot.tasks.task import Task
 from trailhouse.models.few_shot.verified_options import verify_options
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
-from trailhouse.models.scoring.verification import Verification, make_generator
-from trailhouse.models.scoring.verified_scores import draw_rows
+from trailhouse.models.scoring.verification import Verification, draw_rows, make_generator
 from trailhouse.warehouse.loading.evaluation_ledger import (
     Evaluation,
     EvaluationScores,

@@ -20,8 +20,8 @@ from trailhouse.flows.pipeline.unit_results import UnitFailedError, UnitResult
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.scoring.score_corpus import BATCH_POLICY, score_corpus
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
-from trailhouse.models.scoring.verification import Verification, make_generator
-from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
+from trailhouse.models.scoring.verification import Verification, draw_rows, make_generator
+from trailhouse.models.scoring.verified_scores import verify_scores
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.warehouse.loading.partition_load import Partition
 from trailhouse.warehouse.loading.score_ledger import LedgerEntry, ScoredPartition, load_scores, read_score_keys

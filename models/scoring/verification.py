@@ -124,3 +124,8 @@ def make_generator(key: str) -> np.random.Generator:
     Equal keys draw the same targets.
     """
     return np.random.default_rng(int(key, 16))
+
+
+def draw_rows(row_count: int, wanted_count: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return the sorted indices of up to ``wanted_count`` different rows out of ``row_count``."""
+    return np.sort(generator.choice(row_count, min(wanted_count, row_count), replace=False))

@@ -48,11 +48,6 @@ def verify_scores(
         yield batch
 
 
-def draw_rows(row_count: int, wanted_count: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return the sorted indices of up to ``wanted_count`` different rows out of ``row_count``."""
-    return np.sort(generator.choice(row_count, min(wanted_count, row_count), replace=False))
-
-
 def score_position_alone(
     model: PreTrainedModel, token_ids: npt.NDArray[np.int32], position: int, settings: ScoringSettings
 ) -> AloneScore:

@@ -42,8 +42,8 @@ from trailhouse.models.scoring.load_model import load_model
 from trailhouse.models.scoring.quantisation import restore_log_probs
 from trailhouse.models.scoring.score_corpus import score_corpus
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
-from trailhouse.models.scoring.verification import Verification
-from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
+from trailhouse.models.scoring.verification import Verification, draw_rows
+from trailhouse.models.scoring.verified_scores import verify_scores
 from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.find_text_beginning import find_text_beginning_of
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus

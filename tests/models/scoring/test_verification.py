@@ -22,7 +22,7 @@ from trailhouse.models.scoring.verification import (
     make_generator,
     score_alone,
 )
-from trailhouse.models.scoring.verified_scores import draw_rows, verify_scores
+from trailhouse.models.scoring.verified_scores import verify_scores
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 SETTINGS = ScoringSettings(device="cpu")
