@@ -18,6 +18,7 @@ from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.verification import (
     AloneScore,
     Verification,
+    draw_rows,
     find_tolerance,
     make_generator,
     score_alone,
