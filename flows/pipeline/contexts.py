@@ -23,8 +23,8 @@ def choose_contexts(suite: Suite, checkpoints: Sequence[Checkpoint], settings: S
     """Return the context length, the stride and the beginning of a text of each checkpoint. No model is loaded.
 
     Raises UsageError if a model cannot read as many tokens as the requested context length, or if the stride is larger
-    than the context length without the beginning. Raises BadInputError naming the model if its tokenizer lacks the
-    token that the suite declares as the beginning.
+    than the number of tokens that fit into the context after the beginning. Raises BadInputError naming the model if
+    its tokenizer lacks the token that the suite declares as the beginning.
     """
     declared = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
     choices: dict[tuple[str, str, TextBeginning], ContextChoice] = {}

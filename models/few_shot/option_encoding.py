@@ -117,18 +117,20 @@ def encode_task(
 ) -> EncodedTask:
     """Write the prompts of a task's items, and return the task as token ids.
 
-    ``beginning`` holds the token ids of the beginning of a text. They stand before every prompt, and before every
-    option without its prompt. If there are none, the start token stands before an option without its prompt, because
-    the option needs some context.
+    Each option is encoded after its prompt, and also alone, without the prompt. ``beginning`` holds the token ids of
+    the beginning of a text. They stand before every prompt, and before every option alone. If there are none, the start
+    token stands before an option alone, because the option needs some context.
 
     The beginning, the prompt and the longest option of an item must together fit the context length. If they are too
     long, exemplars are removed from the prompt, the first exemplar first. If they are still too long, the first tokens
     of the prompt are cut off. All options of an item have the same prompt.
 
-    Raises UsageError if the task has too few items for the exemplars. Raises BadInputError naming the task and item if
-    an option does not fit the context length, if the tokenizer leaves no token of an option, if two options with
-    different target scores have the same tokens, or if the prompt is empty, there is no beginning and the tokenizer
-    has no start token.
+    Raises UsageError if the task has too few items for the exemplars. Raises BadInputError naming the task and item
+
+    - if an option does not fit the context length,
+    - if the tokenizer turns an option into no tokens,
+    - if two options with different target scores have the same tokens, or
+    - if nothing stands before an option: its prompt is empty, and there is neither a beginning nor a start token.
     """
     unscored = _choose_unscored_tokens(tokenizer, beginning)
     drafts = [

@@ -35,7 +35,7 @@ SKIPPED_DIRECTORIES = frozenset(
 
 @dataclass(frozen=True)
 class DocumentationUnit:
-    """The documentation of one module or one language topic, with its dotted name."""
+    """The documentation of one Python module, or of one topic of Python's ``help()``, with its dotted name."""
 
     name: str
     text: str

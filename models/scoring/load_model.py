@@ -26,7 +26,8 @@ from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel as PreTrainedModel  # exported; importing it takes seconds
+    # Importing it takes seconds. Other modules take the class from here, also for type checks only.
+    from transformers import PreTrainedModel as PreTrainedModel
 
 
 WRONG_TENSOR_HINT = "check that config.json belongs to these weights, or copy the checkpoint again"

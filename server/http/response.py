@@ -42,7 +42,7 @@ _CONTENT_TYPES = {
 
 
 def content_type(output_format: str | None) -> str:
-    """Return ClickHouse's media type for an output format. If ``output_format`` is None, the response has no rows."""
+    """Return ClickHouse's media type for an output format, or that of a response without rows for None."""
     if output_format is None:
         return "text/plain; charset=UTF-8"
     if output_format.startswith(("TabSeparated", "TSV")):

@@ -40,7 +40,7 @@ def earlier(tmp_path) -> Iterator[Workplace]:
 
 @pytest.fixture
 def run(earlier, prefect_server) -> Callable[..., str]:
-    """Return a function that runs a command of this version there and returns what the command said on stderr."""
+    """Return a function that runs a command of the current version in the earlier workplace and returns its stderr."""
 
     def run_command(*arguments: str, exit_code: int = 0) -> str:
         result = earlier.run(*arguments, PREFECT_API_URL=prefect_server)

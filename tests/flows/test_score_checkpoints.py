@@ -31,8 +31,8 @@ def test_a_suite_of_plain_directories_is_scored_like_the_suite_it_was_copied_fro
 
 def test_the_same_weights_are_never_scored_twice(demo, make_suite, workplace):
     declaration, directory = make_suite("twin", [30, 60], is_changed=False)
-    (directory / "step-60").rename(directory / "step-61")  # another step of another model
-    nudge_weights(directory / "step-61", 0.0)  # written anew with the same content
+    (directory / "step-60").rename(directory / "step-61")
+    nudge_weights(directory / "step-61", 0.0)  # writes a new file with the same weights
     report = json.loads(workplace.run("score", declaration, "--corpus", "python-docs-validation", "--json").stdout)
     assert (report["scored_count"], report["copied_count"]) == (2, 2)
     ((different, count),) = workplace.query(

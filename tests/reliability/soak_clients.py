@@ -23,7 +23,7 @@ Action = Callable[[Client, int, random.Random], str]
 
 @dataclass(frozen=True)
 class ClientKind:
-    """A kind of client: how many there are, what they do, and their mean pause between two answers."""
+    """A kind of client: how many there are, what they do, and the mean pause from an answer to the next request."""
 
     count: int
     act: Action

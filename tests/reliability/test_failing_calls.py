@@ -29,7 +29,7 @@ FAULTS_OF_LOADS = (*FAULTS, "hang")
 
 @pytest.fixture
 def loaded(shared_server):
-    """The address of a database with the sample load."""
+    """The address of a database that holds the sample rows."""
     address = shared_server.new_database()
     load_everything(address)
     yield address

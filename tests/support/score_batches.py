@@ -26,7 +26,7 @@ def score_batch(document_id: int, position_count: int, log_prob_nats: float = -1
 
 
 def scored_partition(step: int = 100, weights: str = "a", **settings: object) -> ScoredPartition:
-    """Return what a partition of suite/model on the corpus is computed from; ``weights`` is one hexadecimal digit."""
+    """Return the partition of suite/model on the corpus at a step. ``weights`` is one digit of the weights' hash."""
     return ScoredPartition("suite/model", "corpus", step, weights * 64, "c" * 64, "tokenizer", settings)
 
 

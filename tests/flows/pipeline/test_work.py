@@ -170,7 +170,7 @@ def run(request, address, make_tiny_suite, tmp_path, timeline) -> tuple[Pipeline
 
 
 def do_all(pipeline: Pipeline, works: list[CheckpointWork]) -> list[str]:
-    """Take the checkpoints through the steps as the flow does, without Prefect; returns what failed of each."""
+    """Do the work on each checkpoint as the flow does, but without Prefect; returns the failures of each as a text."""
 
     def do_one(work: CheckpointWork) -> str:
         if pipeline.kind.is_waiting and work is not works[0]:  # else a later thread may be the first to load

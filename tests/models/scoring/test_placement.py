@@ -1,4 +1,7 @@
-"""Models that accelerate spreads over devices and disk get the same scores, and devices have lasting names."""
+"""A model that accelerate spreads over devices and disk gets the scores that it gets on one device.
+
+The name of a device is the same in every process.
+"""
 
 from types import SimpleNamespace
 

@@ -114,7 +114,7 @@ class TestUnitTestsOfTypes(BaseUnitTestingTypes):
         ]
 
 
-# the names that the adapter gives to types and kinds of relations; it reports no owner
+# the adapter's names for column types and for kinds of relation (table, view); it states no owner of a relation
 _CATALOG = {
     "role": None,
     "id_type": "Int32",

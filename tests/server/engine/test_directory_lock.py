@@ -29,7 +29,7 @@ def test_another_process_is_told_who_holds_the_lock_and_kill_9_frees_it(tmp_path
     holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "held\n"
     today = datetime.now(UTC).isoformat()[:10]
-    for _ in range(2):  # a refused process changes nothing
+    for _ in range(2):  # twice, because the first refused process must not release the lock
         with pytest.raises(UnreachableError) as caught:
             DirectoryLock(tmp_path).acquire()
         assert f"in use by process {holder.pid} on {socket.gethostname()} since {today}" in caught.value.message
