@@ -16,12 +16,19 @@ from trailhouse.models.few_shot.tasks.task import TaskItem
 Tokens = npt.NDArray[np.int32]
 
 
-def has_vanished(context: Tokens, prompt: Tokens, text: Tokens) -> bool:
+def add_leading_blank(prompt: str, option: str) -> str:
+    """Return the prompt with the white space that begins the option, unless the option is nothing but white space."""
+    visible = option.lstrip()
+    return prompt + option[: len(option) - len(visible)] if visible else prompt
+
+
+def has_vanished(context: Tokens, blank: Tokens, text: Tokens) -> bool:
     """Return whether an option has no token of its own in ``text``, which holds the tokens of prompt and option.
 
-    ``prompt`` holds the tokens of the prompt, and ``context`` the tokens of the prompt without its final white space.
+    ``blank`` holds the tokens of the text that ``add_leading_blank`` returned, and ``context`` the tokens of the prompt
+    without its final white space. White space alone is no token of an option that has visible characters.
     """
-    return np.array_equal(text, prompt) or np.array_equal(text, context[: len(text)])
+    return np.array_equal(text, blank) or np.array_equal(text, context[: len(text)])
 
 
 def refuse_equal_options(encoded: Sequence[Tokens], item: TaskItem, location: str) -> None:

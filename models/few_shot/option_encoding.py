@@ -20,7 +20,7 @@ import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.few_shot.lost_options import has_vanished, refuse_equal_options
+from trailhouse.models.few_shot.lost_options import add_leading_blank, has_vanished, refuse_equal_options
 from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
 from trailhouse.models.few_shot.tasks.task import Task
 from trailhouse.models.texts.untrusted_tokenizers import encode_texts
@@ -159,11 +159,11 @@ def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[st
     """
     prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
     contexts = dict(zip(prompts, encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))
-    encoded_prompts = dict(zip(prompts, encode_texts(tokenizer, prompts), strict=True))
+    blanks = _encode_distinct(tokenizer, [add_leading_blank(prompt, option) for prompt, option in requests])
     texts = encode_texts(tokenizer, [prompt + option for prompt, option in requests])
     counts = []
-    for (prompt, _), tokens in zip(requests, texts, strict=True):
-        if has_vanished(contexts[prompt], encoded_prompts[prompt], tokens):
+    for (prompt, _), blank, tokens in zip(requests, blanks, texts, strict=True):
+        if has_vanished(contexts[prompt], blank, tokens):
             counts.append((len(tokens), 0))
         else:
             first_target = _find_first_target(contexts[prompt], tokens)
@@ -196,16 +196,17 @@ def _encode_drafts(
     tokenizer: PreTrainedTokenizerBase, task: Task, drafts: Sequence[_Draft], unscored: _UnscoredTokens
 ) -> list[EncodedItem]:
     contexts = encode_texts(tokenizer, [draft.context for draft in drafts])
-    prompts = encode_texts(tokenizer, [draft.prompt for draft in drafts])
+    pairs = [(draft.prompt, option) for draft in drafts for option in draft.options]
+    blanks = iter(_encode_distinct(tokenizer, [add_leading_blank(prompt, option) for prompt, option in pairs]))
     endings = iter(encode_texts(tokenizer, [ending for draft in drafts for ending in draft.endings]))
     texts = iter(encode_texts(tokenizer, [draft.context + ending for draft in drafts for ending in draft.endings]))
     items = []
-    for draft, context, prompt in zip(drafts, contexts, prompts, strict=True):
+    for draft, context in zip(drafts, contexts, strict=True):
         location = f"task {task.task_id!r}, item {draft.item_id}"
         options = []
         for option in draft.options:
             text, ending = next(texts), next(endings)
-            if has_vanished(context, prompt, text):
+            if has_vanished(context, next(blanks), text):
                 raise BadInputError(
                     f"{location}: the tokenizer leaves no token of the option {option!r}",
                     "leave the task out for this model, or write the option with characters that its tokenizer keeps",
@@ -214,6 +215,13 @@ def _encode_drafts(
         refuse_equal_options([option.token_ids for option in options], task.items[draft.item_id], location)
         items.append(EncodedItem(tuple(options), len(draft.exemplar_ids), 0))
     return items
+
+
+def _encode_distinct(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[Tokens]:
+    """Return the tokens of each text. Equal texts are encoded once."""
+    distinct = list(dict.fromkeys(texts))
+    encoded = dict(zip(distinct, encode_texts(tokenizer, distinct), strict=True))
+    return [encoded[text] for text in texts]
 
 
 def _build_option(

@@ -58,6 +58,16 @@ def test_an_option_that_would_be_the_end_of_the_prompt_is_refused(tokenizer):
         encode_task(tokenizer, build_text_task(example_output_prefix=" no"), 0, 0, 100)
 
 
+def test_an_option_of_which_only_its_leading_blank_is_left_is_refused_and_a_blank_option_is_not():
+    tokenizer = build_tokenizer()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace("x", "")
+    task = build_text_task(options=(" yes", " x"), example_output_prefix=" no")
+    with pytest.raises(BadInputError, match="item 0: the tokenizer leaves no token of the option ' x'"):
+        encode_task(tokenizer, task, 0, 0, 100)
+    counted = count_tokens(tokenizer, [("the cat", " yes"), ("the cat", " x"), ("the cat", " ")])
+    assert [option_count > 0 for _, option_count in counted] == [True, False, True]
+
+
 def test_an_option_that_vanishes_in_an_empty_prompt_is_refused(tokenizer):
     task = build_text_task(question="", options=("yes", "x"), example_input_prefix="", example_output_prefix="")
     with pytest.raises(BadInputError, match="item 0: the tokenizer leaves no token of the option 'x'"):
