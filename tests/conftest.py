@@ -1,4 +1,4 @@
-"""Fixtures of several rooms: one embedded server with a database per test, and one demonstration for all."""
+"""Fixtures for tests of several rooms: an embedded server, a new database for each test, and one demonstration."""
 
 import json
 import signal
@@ -20,10 +20,11 @@ from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_mi
 
 pytest_plugins = ["tests.reliability.rows"]
 
-# A shell ignores Ctrl-C in what it starts in the background; the commands that tests interrupt would inherit that.
+# If a shell started pytest in the background, pytest ignores Ctrl-C (SIGINT), and so would its child processes. Tests
+# interrupt commands, which are such child processes, so this line restores the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Files and folders whose tests share one demonstration, made by the real command: one worker runs them all.
+# Files and folders whose tests use the fixture `demo`, which runs a whole demonstration: one worker runs all of them.
 SHARES_DEMONSTRATION = (
     "tests/flows/test_demo.py",
     "tests/flows/test_passages.py",
@@ -35,7 +36,10 @@ SHARES_DEMONSTRATION = (
 
 @pytest.fixture(scope="session")
 def embedded_server(tmp_path_factory) -> Iterator[Endpoint]:
-    """A running embedded server, as the commands start it, which stays although a worker may not need it for long."""
+    """A running embedded server, started as commands start it.
+
+    It ends by itself only after two idle hours, because a pytest worker may run other tests for a long time.
+    """
     directory: Path = tmp_path_factory.mktemp("warehouse")
     yield ensure_running(directory, idle_timeout_seconds=7200)
     stop(directory)
@@ -90,7 +94,7 @@ def reduced_suite_directory(tmp_path_factory, worker_id) -> Path:
     own = tmp_path_factory.getbasetemp()
     shared = own if worker_id == "master" else own.parent
     directory = shared / "trained"
-    train_miniature_suite(directory / "miniature-reduced", size="reduced")  # waits for another worker that trains
+    train_miniature_suite(directory / "miniature-reduced", size="reduced")  # waits while another worker trains it
     return directory
 
 
@@ -110,7 +114,7 @@ def command_server(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory, command_server) -> Iterator[Workplace]:
-    """An empty directory; its embedded server is stopped at the end."""
+    """A workplace in an empty directory. Its embedded server is stopped after the tests."""
     place = Workplace(tmp_path_factory.mktemp("workplace"), prefect_url=command_server)
     yield place
     stop(place.settings.warehouse_directory)
@@ -118,13 +122,13 @@ def workplace(tmp_path_factory, command_server) -> Iterator[Workplace]:
 
 @pytest.fixture(scope="session")
 def demo(workplace) -> dict:
-    """The report of the reduced demonstration. The command runs it once, with a Prefect server of its own."""
+    """The report of `trailhouse demo` in its reduced size. The command runs once, with a Prefect server of its own."""
     result = Workplace(workplace.directory).run("demo", "--size", "reduced", "--json")
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
 
-# Fixtures that start a server, each of which costs seconds; `make check` leaves their tests out.
+# Fixtures that take seconds, most of them to start a server; `make check` leaves out the tests that use them.
 SERVER_FIXTURES = {"embedded_server", "server", "workplace", "prefect_server", "superset", "reduced_suite_directory"}
 
 
@@ -136,9 +140,10 @@ def prefect_server(workplace, tmp_path_factory) -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a server, and begin with the longest: the demonstration's, then those of flows.
+    """Mark the tests that need a server, and sort all tests, slow ones first: demonstration, flows, dbt, others.
 
-    Of the demonstration's, those of Superset stay first: what the others add to its warehouse changes the dashboards.
+    The sort keeps the order within each group, in which tests of Superset precede other tests of the demonstration.
+    The other tests add rows to the warehouse of the demonstration, and these rows would change the dashboards.
     """
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
@@ -148,12 +153,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Keep a file's tests in one worker, and those that look at the one demonstration too."""
+    """Run all tests of a file in one worker, and all tests of the shared demonstration in one worker."""
     return SharedFixtureScheduling(config, log)
 
 
 class SharedFixtureScheduling(LoadScopeScheduling):
-    """Hands out files, so that what a file's tests share is made once."""
+    """Gives whole test files to the workers, so that each fixture that the tests of a file share is made once."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]

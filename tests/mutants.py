@@ -33,7 +33,8 @@ ROOMS = ("models", "server", "warehouse")
 TARGET_SHARE = 0.9
 TEST_SECONDS = 240
 MAXIMUM_TEST_FILES = 3
-# Changes that a reader would call a mistake; left out: identity comparisons, and `|` in annotations.
+# The operators of Cosmic Ray whose change a reader would call a mistake. Left out are those that exchange `is`
+# with `==`, for example, and those that change `|`, which would change type annotations.
 OPERATORS = (
     *(f"core/ReplaceComparisonOperator_{pair}" for pair in ("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is")),
     *(f"core/ReplaceComparisonOperator_{pair}" for pair in ("Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Lt_Gt", "GtE_Lt")),
@@ -61,7 +62,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests made of a mutant."""
+    """The result of running tests against a mutant."""
 
     mutant: Mutant
     diff: str
@@ -83,7 +84,10 @@ class PositionCounter(Visitor):
 
 
 def draw_mutants(tree: Path, generator: random.Random) -> Iterator[Mutant]:
-    """Yield mutants without end: files in proportion to their lines, then an operator, then a position."""
+    """Yield random mutants without end.
+
+    For each mutant, draw a file with a probability in proportion to its lines, then an operator, and then a position.
+    """
     files = [path for room in ROOMS for path in sorted((tree / room).rglob("*.py")) if path.name != "__init__.py"]
     line_counts = [len(path.read_text(encoding="utf-8").splitlines()) for path in files]
     while True:
@@ -103,7 +107,10 @@ def count_positions(file: Path, operator: str) -> int:
 
 
 def find_tests(path: Path, tree: Path) -> tuple[str, ...]:
-    """Return the narrowest test files of a module: the one of its name, then those of its room that import it."""
+    """Return the narrowest test files of a module: the one of its name, then those of its room that import it.
+
+    If there are none, return the test files in the folder that is named as the module's folder.
+    """
     tests = sorted((tree / "tests" / path.parts[0]).rglob("test_*.py"))
     module = ".".join(("trailhouse", *path.with_suffix("").parts))
     parent, _, name = module.rpartition(".")
@@ -120,7 +127,7 @@ def find_tests(path: Path, tree: Path) -> tuple[str, ...]:
 
 
 def run_tests(tree: Path, tests: tuple[str, ...]) -> bool:
-    """Return whether all tests pass; tests that never end do not."""
+    """Return whether all tests pass within ``TEST_SECONDS``."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
@@ -131,7 +138,7 @@ def run_tests(tree: Path, tests: tuple[str, ...]) -> bool:
 
 
 def try_mutant(mutant: Mutant, tree: Path, passing: dict[tuple[str, ...], bool]) -> Verdict | None:
-    """Run the narrowest tests of a mutant; None where there are none, or they fail without it too."""
+    """Run the narrowest tests of a mutant; return None if there are none, or if they fail on the unchanged code."""
     tests = find_tests(mutant.path, tree)
     if tests not in passing:
         passing[tests] = bool(tests) and run_tests(tree, tests)
@@ -150,7 +157,7 @@ def try_mutant(mutant: Mutant, tree: Path, passing: dict[tuple[str, ...], bool])
 
 
 def copy_tree(directory: Path) -> Path:
-    """Copy the files that git tracks or would track, links as links."""
+    """Copy all files of the repository that git does not ignore; symbolic links stay links. Return the directory."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,

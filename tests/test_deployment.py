@@ -1,4 +1,7 @@
-"""The compose files: valid by the specification's schema, without default passwords, and true to the repository."""
+"""The compose files and the Dockerfiles.
+
+They are valid by the schema of the specification, have no default passwords, and name files that the repository holds.
+"""
 
 import json
 import os

@@ -129,7 +129,10 @@ def top_level_imports(file: Path) -> set[str]:
 
 
 def find_circle(graph: dict[str, set[str]]) -> list[str]:
-    """Strip modules that import nothing left; what cannot be stripped is in a circle or needs one."""
+    """Return the modules that are in a circle of imports, or import such modules directly or indirectly.
+
+    Modules that import no remaining module are removed, again and again; those that stay are returned.
+    """
     remaining = {module: {target for target in targets if target in graph and target != module}
                  for module, targets in graph.items()}  # fmt: skip
     while leaves := [module for module, targets in remaining.items() if not targets & set(remaining)]:

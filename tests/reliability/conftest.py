@@ -1,4 +1,4 @@
-"""What the rows share: a server, a way to start others, and a workplace with a scored suite."""
+"""Fixtures of the reliability tests: a shared server, a function that starts others, and a workplace with scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trailhouse.server.process import stop
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """The server of all tests that do not harm theirs."""
+    """One server for all tests that neither stop nor damage their server."""
     directory: Path = tmp_path_factory.mktemp("shared-server")
     yield RunningServer(directory)
     stop(directory)
@@ -22,7 +22,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
 
 @pytest.fixture
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RunningServer]]:
-    """Start a server on a new directory, which is stopped when the test ends."""
+    """A function that starts a server on a new directory. The servers are stopped when the test ends."""
     servers: list[RunningServer] = []
 
     def start() -> RunningServer:
@@ -36,7 +36,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
 @pytest.fixture(scope="session")
 def scored_workplace(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[ScoredWorkplace]:
-    """A workplace in which each command has run once; tests leave its content as they find it."""
+    """A workplace in which each of ``COMMANDS`` has run once. Each test leaves the same rows in its warehouse."""
     place = ScoredWorkplace(tmp_path_factory.mktemp("scored-workplace"), {"PREFECT_API_URL": prefect_server})
     try:
         place.prepare()

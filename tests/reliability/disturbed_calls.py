@@ -1,4 +1,7 @@
-"""Work through a proxy that disturbs calls: which errors count as named, and how long a call may wait."""
+"""Runs work through a proxy that disturbs one of its calls to the server.
+
+The work may fail only with a named error, which is an error with a message and a hint for the user.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from trailhouse.warehouse.connection import PROMPT_TIMEOUT_SECONDS, WarehouseAdd
 from trailhouse.warehouse.failures import explain_failure
 
 MAX_SECONDS = 30.0
-# shorter than in use, so that a row with many hanging calls ends soon
+# replaces PROMPT_TIMEOUT_SECONDS, which is longer, so that a test with many hanging calls ends sooner
 _PROMPT_SECONDS = 3
 
 
@@ -40,9 +43,9 @@ def meet_fault(
     work: Callable[[WarehouseAddress], object],
     row: Row,
 ) -> bool:
-    """Do ``work`` while call ``number`` meets ``fault``; return whether there was such a call.
+    """Do ``work``, and disturb its call number ``number`` by ``fault``; return whether the work made so many calls.
 
-    The work has to succeed or to fail with a named error, within ``MAX_SECONDS``.
+    Calls are counted from 1. The work has to succeed or to fail with a named error, within ``MAX_SECONDS``.
     """
     row.require(PROMPT_TIMEOUT_SECONDS < MAX_SECONDS, "a load waits too long for one answer")
     with FaultyProxy(server.host_and_port, lambda n, _: fault * (n == number)) as proxy, short_answer_timeout():

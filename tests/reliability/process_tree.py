@@ -1,4 +1,4 @@
-"""The processes below a process, and whether they end. Linux only."""
+"""Finds the descendants of a process, waits for their end, and kills them. Works on Linux only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def list_descendants(pid: int) -> list[int]:
-    """Return the processes that a process started, and those that they started."""
+    """Return the ids of all descendants of a process: its children, their children, and so on."""
     parents = {}
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):

@@ -1,6 +1,7 @@
-"""A pytest plugin for the rows of the reliability and security tables: how much is asked, and a summary of results.
+"""A pytest plugin that prints a table of what was asked, done and shown about reliability and security.
 
-Two markers name rows:
+Each row of the table is one property, such as "disk full". A row asks for a number of things to be done, such as ten
+loads. It is shown if its tests pass and do as many things as asked. Two markers say which row a test shows:
 
     @pytest.mark.reliability(table="Reliability", row="disk full", ci=1, release=10)
         A test that shows a row. It runs only with ``--size``, takes the fixture ``row``, and fails if it does fewer
@@ -36,7 +37,7 @@ _TABLE_WIDTH = 160
 
 @dataclass
 class Row:
-    """What is asked of the test of a row, and what it has done so far."""
+    """How many things a row asks of its test, and what the test has done so far."""
 
     asked: int
     seed: int
@@ -71,7 +72,7 @@ class Part:
     outcome: str = "passed"
 
     def add_phase(self, phase: Part) -> None:
-        """Take in the next phase of the same test; the worst outcome counts."""
+        """Add the result of the next phase of the same test; a phase that failed decides the outcome."""
         self.seconds += phase.seconds
         self.done_count = max(self.done_count, phase.done_count)
         self.detail = phase.detail or self.detail
@@ -95,13 +96,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--size") is not None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended run stops the servers that it started
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM interrupts: fixtures stop their servers
     config.pluginmanager.register(RowSummary(config), "reliability-rows")
 
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Row:
-    """What is asked of the test, and where it notes what it has done."""
+    """The ``Row`` of the running test: it says how many things are asked, and the test notes in it what it has done."""
     config, (marker,) = request.config, request.node.iter_markers("reliability")
     noted = Row(find_asked(marker.kwargs, config.getoption("--size")), config.getoption("--seed"))
     request.node.stash[_ROW] = noted
@@ -109,7 +110,7 @@ def row(request: pytest.FixtureRequest) -> Row:
 
 
 def find_asked(asked: dict[str, Any], size: str | None) -> int:
-    """Return how many things a size asks for; 0 without a size."""
+    """Return how many things a size asks for, by the arguments of a marker; 0 if pytest runs without ``--size``."""
     return int(asked.get(size, 1 if size == "smoke" else 0))
 
 
@@ -124,7 +125,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Add the part of a row to the report of each phase, which also takes it from a worker to the main process."""
+    """Attach the result for a row to the report of each phase; reports travel from the workers to the main process."""
     report: Any = yield
     for marker in (marker for name in _MARKERS for marker in item.iter_markers(name)):
         asked = {size: int(marker.kwargs[size]) for size in SIZES if size in marker.kwargs}
@@ -149,7 +150,7 @@ class RowSummary:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out rows of which nothing is asked, and proofs that the record of the ordinary tests has."""
+        """Leave out tests of rows of which nothing is asked, and ordinary tests whose results are in the record."""
         recorded = read_record(self.config.rootpath) if self.is_after_tests else {}
         left_out = [item for item in items if item.nodeid in recorded or not self._is_asked(item)]
         self.parts |= {item.nodeid: recorded[item.nodeid] for item in items if item.nodeid in recorded}
@@ -174,7 +175,7 @@ class RowSummary:
             self.parts[report.nodeid] = Part(**part)
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if self.size is not None and report.failed and terminal is not None:
-            terminal.write_line(f"\n{part['row']}: {report.longreprtext}")  # a run may go on for hours
+            terminal.write_line(f"\n{part['row']}: {report.longreprtext}")  # at once, as a run may take hours
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail the run if a row was not shown; without a size, record the rows that ordinary tests show."""
@@ -230,7 +231,7 @@ def write_record(root: Path, parts: dict[str, Part]) -> None:
 
 
 def read_record(root: Path) -> dict[str, Part]:
-    """Return the recorded rows by test; none if no record exists or if the files have changed since."""
+    """Return the recorded parts by test; an empty dict if no record exists or if the files have changed since."""
     path, state = root / RECORD, read_tree_state(root)
     if state is None or not path.exists():
         return {}

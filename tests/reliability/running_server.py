@@ -26,7 +26,7 @@ _ATTEMPTS = 3
 
 @dataclass
 class RunningServer:
-    """The embedded server of a directory, which is started when this is made."""
+    """The embedded server on a directory. Creating the object starts the server."""
 
     directory: Path
     endpoint: Endpoint = field(init=False)
@@ -64,7 +64,7 @@ class RunningServer:
         return httpx.Client(base_url=self.endpoint.url, auth=self.admin, timeout=60)
 
     def address(self, database: str, port: int | None = None) -> WarehouseAddress:
-        """Return the address of a database; ``port`` is that of a proxy before the server."""
+        """Return the address of a database; ``port`` is the port of a proxy in front of the server, if there is one."""
         host, own_port = self.host_and_port
         return WarehouseAddress(host, port or own_port, self.endpoint.user, database, self.endpoint.password)
 
@@ -91,7 +91,7 @@ class RunningServer:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def is_well(self) -> bool:
-        """Return whether /ping is answered within a second and a query rightly; the best of three attempts counts."""
+        """Return whether, in one of three attempts, the server answers /ping within a second and a query correctly."""
         return any(self._answers_well() for _ in range(_ATTEMPTS))
 
     def _answers_well(self) -> bool:

@@ -23,7 +23,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     SCORE,
     TRANSFORM,
 )
-"""Every command that changes something, in the order of a first use."""
+"""Every command that changes the warehouse, in the order in which a new user runs them."""
 
 _SENTENCE = "The parser reads the file and returns a tuple — naïve, but 東京 and 🙂 work as well.\n"
 _DOCUMENT_COUNT = 12
@@ -48,7 +48,7 @@ models:
 
 @dataclass(frozen=True)
 class ScoredWorkplace(Workplace):
-    """A workplace in which each of ``COMMANDS`` has run once; ``variables`` name a Prefect server."""
+    """A workplace in which each of ``COMMANDS`` has run once; environment ``variables`` name a Prefect server."""
 
     variables: dict[str, str]
 
@@ -65,7 +65,7 @@ class ScoredWorkplace(Workplace):
 
     def must_run(self, *arguments: str) -> None:
         """Run a command, and raise RuntimeError if it fails."""
-        # a shared Prefect server keeps the claims of a killed worker for a minute, so scoring starts its own
+        # scoring starts its own Prefect server: the shared one would keep the claims of a killed worker for a minute
         result = self.run(*arguments, **({} if arguments == SCORE else self.variables))
         if result.returncode != 0:
             raise RuntimeError(f"trailhouse {' '.join(arguments)}: {result.stderr[-800:]}")
@@ -84,7 +84,7 @@ class ScoredWorkplace(Workplace):
         self.command("truncate table raw_score_ledger")
 
     def wait_for_scores(self, process: subprocess.Popen[bytes], step_count: int) -> None:
-        """Wait until the scores of so many checkpoints are stored, or the process ends."""
+        """Wait until the scores of ``step_count`` checkpoints are stored, or until the process ends."""
         with connect(resolve_address(self.settings)) as client:
             deadline = time.monotonic() + _MAX_WAIT_SECONDS
             while time.monotonic() < deadline and process.poll() is None:
@@ -93,11 +93,11 @@ class ScoredWorkplace(Workplace):
                 time.sleep(0.02)
 
     def wait_for_marts(self, process: subprocess.Popen[bytes], table_count: int) -> None:
-        """Wait until so many tables were created since the call, or the process ends."""
+        """Wait until ``table_count`` tables were created after this call began, or until the process ends."""
         with connect(resolve_address(self.settings)) as client:
             time.sleep(1.1)  # creation times are whole seconds
             (started_at,) = client.query("select now()").result_rows[0]
-            created = (  # without the tables by which dbt tries out the server
+            created = (  # dbt tests EXCHANGE TABLES on tables of its own, which do not count
                 "select count() from system.tables where database = currentDatabase() and engine like '%MergeTree'"
                 " and name not like '\\_\\_dbt\\_exchange\\_test%'"
                 " and metadata_modification_time >= {started_at:DateTime}"

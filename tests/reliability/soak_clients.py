@@ -1,4 +1,7 @@
-"""Clients of a soak: dashboards, dbt, loaders and people, each of whose answers is known beforehand."""
+"""The clients of a soak test, which act as dashboards, dbt, loaders and people.
+
+In a soak test, many clients use one server for a long time. Each client knows the right answer to each of its queries.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class ClientKind:
 
 @dataclass(frozen=True)
 class Tally:
-    """What the clients of one kind did: answers of each client, refusals as busy, and what went wrong."""
+    """What the clients of one kind met: answers to each client, refusals of a busy server, and what went wrong."""
 
     kind: str
     answer_counts: list[int]
@@ -41,7 +44,7 @@ class Tally:
 
 
 def run_clients(kind: str, address: WarehouseAddress, seconds: int, seed: int, queue: Queue[Tally]) -> None:
-    """Run all clients of one kind for so long, each in a thread with its own connection; put their tally."""
+    """Run all clients of one kind for ``seconds``, each in its own thread; put their tally into ``queue``."""
     clients = CLIENTS[kind]
     deadline = time.monotonic() + seconds
     answer_counts = [0] * clients.count
@@ -77,7 +80,7 @@ def run_clients(kind: str, address: WarehouseAddress, seconds: int, seed: int, q
 
 
 def act_as_dashboard(client: Client, index: int, generator: random.Random) -> str:
-    """Aggregate by step, as a chart does; each checkpoint has to be whole."""
+    """Aggregate the scores by step, as a chart does; all scores of both checkpoints have to be there."""
     rows = client.query(
         "select step, count(), min(position), max(position), uniqExact(document_id) from raw_token_score"
         " where step <= 2 group by step order by step"
@@ -103,7 +106,7 @@ def act_as_dbt(client: Client, index: int, generator: random.Random) -> str:
 
 
 def act_as_loader(client: Client, index: int, generator: random.Random) -> str:
-    """Load a checkpoint of its own again, and count its rows."""
+    """Load a checkpoint again that no other client loads, and count its rows."""
     step = 100 + index
     load_step(client, step)
     rows = client.query(f"select count(), uniqExact(document_id, position) from raw_token_score where step = {step}")
@@ -111,7 +114,7 @@ def act_as_loader(client: Client, index: int, generator: random.Random) -> str:
 
 
 def act_as_person(client: Client, index: int, generator: random.Random) -> str:
-    """Ask a small query with a known sum, or, one time in ten, a query that has to fail."""
+    """Ask a small query whose sum is known; one time in ten, ask a query that has to fail."""
     number = generator.randrange(1, 100000)
     if generator.random() < 0.1:
         try:

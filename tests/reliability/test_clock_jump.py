@@ -1,4 +1,4 @@
-"""A clock that is turned back: later writes replace earlier ones all the same."""
+"""If the clock is turned back between two loads, the second load still replaces the scores of the first."""
 
 from __future__ import annotations
 

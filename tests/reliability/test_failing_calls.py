@@ -1,4 +1,7 @@
-"""Each call to the server fails in turn: the work ends well or with a named error, and is complete when repeated."""
+"""Loads, migrations and backups are run once for each of their calls to the server, and this call fails.
+
+The run succeeds or ends with a named error, which has a message and a hint. When repeated, the work is complete.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from trailhouse.warehouse.upkeep.backup_manifest import read_manifest, verify_fi
 from trailhouse.warehouse.upkeep.table_digest import TableDigest
 
 FAULTS = ("lose_reply", "unavailable", "reset", "cut_reply")
-# only a load has a time limit for each call; a migration and a backup may wait for long
+# only loads meet calls that hang: a load limits the time of each call, but a migration and a backup may wait for long
 FAULTS_OF_LOADS = (*FAULTS, "hang")
 
 
@@ -73,8 +76,8 @@ def test_migrations_and_backups_survive_the_failure_of_any_call(row: Row, shared
 def fail_each_call(fail_call: Callable[[str, int], bool], faults: tuple[str, ...], index: int) -> int:
     """Fail call 1, 2, ... until a run ends without reaching that call; return how many calls failed.
 
-    The fault changes with the number of the call and with the index of the pass, so that as many passes as there
-    are faults meet each call with each fault.
+    In each pass (``index`` 0, 1, ...), a call meets another fault. So after as many passes as there are faults, each
+    call has met each fault.
     """
     number = 1
     while fail_call(faults[(number + index) % len(faults)], number):
@@ -90,7 +93,10 @@ def fail_call_of_load(
     expected: dict[str, TableDigest],
     row: Row,
 ) -> bool:
-    """Load into empty tables with one failing call, check what is visible, and load again."""
+    """Load into empty tables with one failing call, then load again; return whether the load made that call.
+
+    No checkpoint may be visible in part after the first load, and all rows have to be there after the second.
+    """
     with connect(address) as client:
         for table in WRITTEN_TABLES:
             client.command(f"truncate table {table}")

@@ -1,4 +1,7 @@
-"""A full disk and a directory that cannot be written: a named error, nothing in part, and the work can go on."""
+"""A full disk, and a directory that cannot be written.
+
+Commands fail with an error that names the reason, store no checkpoint in part, and succeed once there is space.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Mutated HTTP requests: the server stays up and quick, and its kept connections stay in step."""
+"""Mutated HTTP requests: the server stays up and quick, and its connections stay in step.
+
+A connection is in step if each request on it gets its own answer, and not that of an earlier request.
+"""
 
 from __future__ import annotations
 

@@ -24,14 +24,14 @@ from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.upkeep.table_digest import TableDigest
 
 MAX_RESTART_SECONDS = 5.0
-# a restart that was late is repeated from the same kill: the machine may have been busy
+# how often the same kill is tried if the server restarts too slowly: the machine may have been busy
 RESTART_ATTEMPTS = 3
 MOMENTS = ("before", "during", "after")
 
 
 @dataclass
 class KillsDuringLoad:
-    """Loads into new databases of one server, each with one kill."""
+    """Runs loads into new databases of one server. During each load, the server or the loading process is killed."""
 
     server: RunningServer
     row: Row
@@ -39,7 +39,7 @@ class KillsDuringLoad:
     expected: dict[str, TableDigest]
 
     def choose_points(self) -> list[tuple[int, str]]:
-        """Return as many points as asked: a request of the load, and a moment before, during or after its work."""
+        """Return as many points of a load as asked: a request number, and before, during or after the request."""
         points = list(itertools.product(range(1, self.request_count + 1), MOMENTS))
         random.Random(self.row.seed).shuffle(points)
         return list(itertools.islice(itertools.cycle(points), self.row.asked))
@@ -59,7 +59,7 @@ class KillsDuringLoad:
     def kill_loader(self, number: int, moment: str) -> None:
         """Kill a loading process at a point of its load."""
         database = self.server.new_database().database
-        loaders: list[SpawnProcess] = []  # started when the proxy's port is known
+        loaders: list[SpawnProcess] = []  # filled when the port of the proxy is known
 
         def kill() -> None:
             loaders[0].kill()
@@ -97,7 +97,7 @@ class Killer:
         self._timer: threading.Timer | None = None
 
     def choose(self, number: int, _: bytes) -> str:
-        """Return the fault of a request that the proxy is about to forward."""
+        """Kill before or during the chosen request, which the proxy will now forward; return the fault for it."""
         if number != self._number or self._moment == "after":
             return ""
         if self._moment == "during":
@@ -108,7 +108,7 @@ class Killer:
         return "reset"
 
     def finish(self, number: int) -> None:
-        """Note that the server has answered a request, whose answer the client does not have yet."""
+        """Kill after the chosen request: the server has answered it, but the client does not have the answer yet."""
         if number == self._number and self._moment == "after":
             self._strike()
 
@@ -124,7 +124,7 @@ class Killer:
 
 @pytest.fixture
 def kills(row: Row, start_server) -> KillsDuringLoad:
-    """An own server, and what an undisturbed load on it needs and leaves."""
+    """A server for one test, with the number of requests and the resulting rows of an undisturbed load."""
     server = start_server()
     undisturbed = server.new_database()
     with FaultyProxy(server.host_and_port, lambda *_: "") as proxy:

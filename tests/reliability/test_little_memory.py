@@ -1,4 +1,7 @@
-"""Too little memory, for a query of the server and for a model to be scored: a named error, nothing in part."""
+"""Too little memory: for a query of the server, and for scoring a model.
+
+Both fail with an error that says so, and no scores are stored in part.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from trailhouse.warehouse.failures import explain_failure
 
 LIMIT_MEBIBYTES = 600
 MAX_RESIDENT_MEBIBYTES = 1200
-# two matrices of this many rows and 16 columns of float32 are 512 MiB
+# with this many rows and 16 columns of float32, the embedding and the LM head have 512 MiB together
 LARGE_VOCABULARY = 1 << 22
 SLACK_BYTES = 256 << 20
 MAX_SECONDS = 120
@@ -88,7 +91,10 @@ def test_a_model_that_the_memory_does_not_hold_is_named_and_not_stored_in_part(r
 
 
 def score_within(place: Workplace, declaration: Path, limit_bytes: int, log: Path) -> tuple[int, str, int]:
-    """Score a suite within an address space; return the exit code, the messages and the largest size seen in bytes."""
+    """Score a suite in a process whose address space is limited to ``limit_bytes``.
+
+    Return the exit code, the messages, and the largest size of the address space in bytes.
+    """
     with log.open("wb") as file:
         process = place.start("score", str(declaration), "--corpus", "line", stderr=file)
     resource.prlimit(process.pid, resource.RLIMIT_AS, (limit_bytes, limit_bytes))

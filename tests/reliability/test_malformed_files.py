@@ -1,4 +1,7 @@
-"""Damaged files of every kind that people give: each is read, or refused by name; none raises another error."""
+"""Damaged input files of every kind: each is read, or refused with a message that names the file and with a hint.
+
+None raises any other error.
+"""
 
 from __future__ import annotations
 
@@ -93,6 +96,6 @@ def read_tasks(path: Path) -> object:
 
 
 def read_one_corpus(path: Path) -> object:
-    """Read a corpus of one file, without what the reader of a damaged Parquet file prints."""
+    """Read a corpus of one file; hide what the Parquet reader prints about a damaged file."""
     with contextlib.redirect_stderr(io.StringIO()):
         return read_corpus("c", [path])

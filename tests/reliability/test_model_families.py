@@ -1,4 +1,7 @@
-"""Tiny models of the types of transformers: their scores are those of a plain loop, or they are refused as declared."""
+"""Tiny models of the types that transformers knows.
+
+Each is either scored as by a plain loop, or refused with the message that ``outcomes.REFUSED`` declares for its type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loads through a network with random faults, repeated until each is done: exact rows, none twice."""
+"""Loads through a network with random faults, each repeated until it succeeds: every row is stored exactly once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_loads_through_a_faulty_network_store_each_row_once(row: Row, shared_ser
 
 
 def load_persistently(address: WarehouseAddress, step: int) -> str:
-    """Load a checkpoint, again after each named error; return what went wrong, or an empty text."""
+    """Load a checkpoint, and try again after each named error; return what went wrong, or an empty text."""
     for _ in range(MAX_ATTEMPTS):
         try:
             with connect(address) as client:

@@ -1,4 +1,4 @@
-"""Requests that want too much of the server: refused, with bounded memory, while it answers others."""
+"""Requests that want too much of the server: it refuses them, uses bounded memory, and still answers other requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Send = Callable[[RunningServer, httpx.Client], str]
 
 @dataclass(frozen=True)
 class Bomb:
-    """Requests that want too much, and by how much the server's memory may grow meanwhile."""
+    """Requests that want too much, and by how much they may make the memory of the server grow."""
 
     name: str
     send: Send
@@ -41,7 +41,7 @@ def test_requests_that_want_too_much_are_refused_in_bounded_memory(row: Row, sta
     largest_growth = 0
     for index in range(row.asked):
         bomb = BOMBS[index % len(BOMBS)]
-        # a new server for each: memory that an earlier bomb has freed would hide what this one takes
+        # each bomb gets a new server: memory that an earlier bomb has freed would hide how much this one takes
         server = start_server()
         with server.client() as client:
             client.post("/", content="CREATE TABLE bombed (x String) ENGINE = Null")

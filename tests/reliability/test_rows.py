@@ -111,7 +111,7 @@ def test_after_the_ordinary_tests_those_that_show_a_row_are_not_repeated(project
     assert (code, read_table(output)["shown by two"][:3]) == (0, ["5", "6", "pass"])
     assert sorted((project / "runs").read_text().split()) == ["1", "2"]
 
-    (project / "changed.py").write_text("")  # the ordinary tests have not seen this
+    (project / "changed.py").write_text("")  # a change since the ordinary tests ran
     assert run_pytest(project, *chosen, "--after-tests")[0] == 0
     assert sorted((project / "runs").read_text().split()) == ["1", "1", "2", "2"]
 

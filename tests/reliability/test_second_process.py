@@ -1,4 +1,4 @@
-"""A second server on the directory of a running one."""
+"""A second server on the directory of a running one does not start. It names the first server, which goes on."""
 
 from __future__ import annotations
 

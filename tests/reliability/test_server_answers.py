@@ -1,4 +1,4 @@
-"""Answers of the server: none contains bytes of another, and each equals the engine's to the byte."""
+"""Answers of the server: none contains bytes of another, and each equals the engine's own answer byte for byte."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from tests.support.failing_queries import FAILING, FORMATS, without_timings
 from tests.support.parity_queries import answer_in_process, require_answers
 from trailhouse.warehouse.upkeep.server_comparison import choose_formats, generate_queries
 
-# (other expressions that each expression is combined with, formats of each query)
+# a run that is asked for more answers than this is a long one
 SHORT_RUN_COUNT = 2000
+# (number of other expressions that each expression is combined with, number of formats in which each query is asked)
 SHORT_RUN = (1, 4)
 LONG_RUN = (30, 12)
 
@@ -27,7 +28,7 @@ def test_the_answer_after_a_failed_query_is_its_own(row: Row, shared_server):
             options = {**session, "wait_end_of_query": wait}
             canary = f"SELECT 42 AS x FORMAT {output_format}"
             expected = client.post("/", params=options, content=canary).content
-            with contextlib.suppress(httpx.RemoteProtocolError):  # an answer that has begun is cut off
+            with contextlib.suppress(httpx.RemoteProtocolError):  # the server cuts off an answer that has begun
                 failed = client.post("/", params=options, content=f"{FAILING} FORMAT {output_format}")
                 row.require(failed.status_code == 500, f"the failing query answered {failed.status_code}")
             answer = client.post("/", params=options, content=canary).content

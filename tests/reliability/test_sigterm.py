@@ -1,4 +1,7 @@
-"""SIGTERM: a server finishes what is nearly done and ends in time; an interrupted scoring run is completed later."""
+"""SIGTERM: a server answers the queries that are nearly done, and ends within ten seconds.
+
+A scoring run ends as quickly, and the next run completes its work.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def test_server_and_scoring_worker_end_within_ten_seconds(row: Row, start_server
 
 
 def end_server(server: RunningServer, row: Row) -> float:
-    """Send SIGTERM during two queries, of which the short one must be answered; return the seconds to the end."""
+    """Send SIGTERM during two queries, of which the short one must be answered; return the seconds until the end."""
     answers: list[str] = []
     threads = [threading.Thread(target=ask, args=(server, query, answers)) for query in (SHORT_QUERY, LONG_QUERY)]
     for thread in threads:
@@ -57,7 +60,10 @@ def ask(server: RunningServer, query: str, answers: list[str]) -> None:
 
 
 def end_worker(place: ScoredWorkplace, row: Row) -> float:
-    """Send SIGTERM to `trailhouse score` between two checkpoints, and run it again; return the seconds to the end."""
+    """Send SIGTERM to `trailhouse score` between two checkpoints, and return the seconds until it ends.
+
+    Then the command runs again, and has to complete the scores.
+    """
     expected = place.read_content()
     place.forget_scores()
     process = place.start(*SCORE)

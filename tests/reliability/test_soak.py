@@ -1,4 +1,7 @@
-"""30 clients of four kinds at once: no wrong answer, no error but a refusal as busy, bounded memory, a quick /ping."""
+"""A soak test: 30 clients of four kinds use one server at once.
+
+Every answer is right, the only error is that the server is busy, memory is bounded, and /ping is answered quickly.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,15 @@ from tests.reliability.soak_clients import CLIENTS, Tally, run_clients
 from tests.support.sample_load import load_everything
 
 MAX_PING_P95_SECONDS = 0.05
+# for a long soak: the growth of memory in a minute
 MAX_SLOPE_BYTES_PER_MINUTE = 1 << 20
-# the first minutes fill caches and pools: in a short soak the growth is bounded, in a long one the slope
+# for a short soak: the total growth of memory; the slope would say little, as the first minutes fill caches and pools
 MAX_GROWTH_BYTES = 256 << 20
+# the shortest long soak
 LONG_SOAK_SECONDS = 3600
-# of the answers that a client could get if each came at once after the longest pause
+# the fewest answers of a client, as a share of those it would get if all pauses were longest and answers took no time
 MIN_ANSWER_SHARE = 0.25
-# a short soak with a late /ping is repeated: the machine may have been busy
+# how often a short soak is tried if /ping was late: the machine may have been busy
 ATTEMPTS = 3
 
 
@@ -53,7 +58,7 @@ def test_a_server_with_many_clients_answers_rightly_and_quickly(row: Row, start_
 
 
 def soak_once(server: RunningServer, row: Row) -> float:
-    """Run all clients against a new server, and judge all but /ping; return the 95th percentile of its seconds."""
+    """Run all clients against a new server, and judge all but /ping; return the 95th percentile of /ping seconds."""
     tallies, measured = run_all_clients(server, row)
     judge_tallies(tallies, row)
     growth = judge_memory(measured.memory, row)
@@ -65,7 +70,7 @@ def soak_once(server: RunningServer, row: Row) -> float:
 
 
 def run_all_clients(server: RunningServer, row: Row) -> tuple[list[Tally], Measurements]:
-    """Run all clients, a process for each kind, and measure meanwhile."""
+    """Run all clients, in a process for each kind; meanwhile, measure /ping and the memory of the server."""
     address = server.new_database()
     load_everything(address)
     context = multiprocessing.get_context("spawn")
@@ -108,7 +113,7 @@ def judge_tallies(tallies: list[Tally], row: Row) -> None:
 
 
 def judge_memory(memory: list[tuple[float, int]], row: Row) -> str:
-    """Require bounded growth of a short soak, and a bounded slope of a long one; return both in words.
+    """Limit the growth of memory: in total for a short soak, and per minute for a long one. Return both in words.
 
     The first quarter of the time is left out.
     """

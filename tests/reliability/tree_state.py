@@ -11,7 +11,7 @@ from pathlib import Path
 def read_tree_state(directory: Path) -> str | None:
     """Return git's hash of all files that are not ignored, as they are now; None outside a git checkout.
 
-    The hash is made with an index of its own, so that what is staged stays as it is.
+    Git makes the hash in a temporary index, so that the changes which the user has staged stay as they are.
     """
     with tempfile.TemporaryDirectory() as folder:
         variables = {**os.environ, "GIT_INDEX_FILE": str(Path(folder) / "index")}

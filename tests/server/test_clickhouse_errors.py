@@ -1,4 +1,4 @@
-"""Errors: their status by name, and the code, name and text in the engine's messages."""
+"""Errors: the HTTP status for the name of an error, and how code, name and text are read from the engine's messages."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def configure(name: str) -> PretrainedConfig:
         "rwkv": lambda: RwkvConfig(
             **SHARED, num_hidden_layers=2, attention_hidden_size=32, intermediate_size=64, context_length=CONTEXT_LENGTH
         ),
-        # other rotary frequencies for sequences of more than 12 tokens
+        # sequences of more than 12 tokens have other rotary frequencies than shorter ones
         "phi3": lambda: Phi3Config(
             **TRANSFORMER,
             original_max_position_embeddings=12,

@@ -9,7 +9,7 @@ from tests.support.architectures import VOCABULARY_SIZE
 
 BOS_ID, EOS_ID = 1, 2
 CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;?!'-ĠĊ"
-# By model family: the special tokens of the tokenizer, and the template by which it puts them around a text
+# By model family: the special tokens of the tokenizer, and the template by which it puts them around a text, if any
 FAMILIES = {
     "gpt_neox": ({"bos_token": "</s>", "eos_token": "</s>"}, None),
     "opt": ({"bos_token": "</s>", "eos_token": "</s>"}, "</s> $A"),

@@ -47,18 +47,18 @@ class Faults:
     """Which requests fail, and how."""
 
     cut_after_bytes: int | None = None
-    """The next download of a large file ends after so many bytes."""
+    """Number of bytes after which the next download of a large file breaks off; None if it does not."""
     corrupt_downloads: int = 0
-    """So many of the next downloads of large files have one byte changed."""
+    """Number of the next downloads of large files in which one byte is changed."""
     unavailable_answers: int = 0
-    """So many of the next requests are answered with status 503."""
+    """Number of the next requests that are answered with status 503."""
     is_gated: bool = False
     token: str = "hf_right"
 
 
 @dataclass
 class FakeHub:
-    """Repositories as {repository: {branch: {file: content}}}."""
+    """The content of the hub as {repository: {branch: {file: content}}}, its faults, and the requests that it got."""
 
     repositories: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
@@ -67,11 +67,11 @@ class FakeHub:
 
     @property
     def cdn_url(self) -> str:
-        """The same server under another host name, as content of large files comes from another host than the hub's."""
+        """The address of this server under another host name, as the real hub serves large files from another host."""
         return self.url.replace("127.0.0.1", "localhost")
 
     def commits(self, repository: str) -> dict[str, dict[str, bytes]]:
-        """Return files by commit, which is named by a hash of them, so that a moved branch has another commit."""
+        """Return the files of each commit. A hash of its files names a commit, so a changed branch has another one."""
         return {name_commit(files): files for files in self.repositories[repository].values()}
 
     def downloaded(self) -> list[str]:
@@ -130,7 +130,7 @@ class Endpoints:
         return JSONResponse(files[start : start + PAGE_SIZE], headers=headers)
 
     async def resolve(self, request: Request) -> Response:
-        """Answer with the metadata or the content of a file; metadata of a large file name its address on the CDN."""
+        """Answer with the metadata or the content of a file; the metadata of a large file redirect to the CDN."""
         if refusal := self._refuse(request):
             return refusal
         found = self._find_commit(request)
@@ -152,7 +152,7 @@ class Endpoints:
         return self._send(request, files[name], headers, is_lfs="lfs" in described)
 
     async def serve_large(self, request: Request) -> Response:
-        """Answer with the content of a large file, by its hash."""
+        """Answer with the content of the large file whose hash is in the URL."""
         self._hub.requests.append((request.method, request.url.path))
         wanted = request.path_params["sha256"]
         contents = (
@@ -179,7 +179,7 @@ class Endpoints:
         return None
 
     def _find_commit(self, request: Request) -> tuple[str, dict[str, bytes]] | None:
-        """Return the commit of the requested branch or commit, and its files."""
+        """Return the commit that the request names by branch or hash, and its files; None if it does not exist."""
         revision, repository = request.path_params["revision"], repository_of(request)
         branches = self._hub.repositories[repository]
         if revision in branches:
@@ -188,7 +188,7 @@ class Endpoints:
         return (revision, commits[revision]) if revision in commits else None
 
     def _send(self, request: Request, content: bytes, headers: dict[str, str], *, is_lfs: bool) -> Response:
-        """Answer with the requested range of a content, with the faults of downloads."""
+        """Answer with the requested range of a content, changed or cut off if a fault asks for it."""
         faults = self._hub.faults
         start = int(request.headers["range"].removeprefix("bytes=").rstrip("-")) if "range" in request.headers else 0
         if is_lfs and faults.corrupt_downloads > 0:
@@ -235,7 +235,7 @@ async def stream_and_break(content: bytes, cut: int) -> AsyncIterator[bytes]:
 
 @contextmanager
 def serve_hub(hub: FakeHub) -> Iterator[FakeHub]:
-    """Serve the hub on a free port of the loopback interface, even if HF_HUB_OFFLINE=1 is set, as on clusters."""
+    """Serve the hub on a free port of the loopback interface, even if HF_HUB_OFFLINE=1 is set (as on clusters)."""
     configuration = uvicorn.Config(build_application(hub), port=0, log_level="critical", lifespan="off")
     server = uvicorn.Server(configuration)
     thread = threading.Thread(target=server.run, daemon=True)

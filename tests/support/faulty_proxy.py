@@ -14,7 +14,7 @@ from typing import Any
 
 FAULTS = ("reset", "cut_request", "lose_reply", "cut_reply", "stall", "unavailable", "duplicate", "hang")
 STALL_SECONDS = 0.3
-# longer than any client here may wait
+# longer than a load waits for an answer
 HANG_SECONDS = 60.0
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect"})
 

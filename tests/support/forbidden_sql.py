@@ -243,7 +243,7 @@ def generate_statements(folder: Path) -> list[str]:
     return [template.format(**values) for template in [*templates, *_STATEMENTS]]
 
 
-# quoted text, a comment, a word, or white space: what a spelling may change only as one piece
+# one piece of a statement, which `disguise` replaces or keeps as a whole: quoted text, a comment, a word or white space
 _PIECE = re.compile(
     r"""'(?:[^'\\]|\\.|'')*'|"[^"]*"|`[^`]*`|\$(\w*)\$.*?\$\1\$|(?:--|\#)[^\n]*\n?|/\*.*?\*/|\w+|\s+""", re.DOTALL
 )

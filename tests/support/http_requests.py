@@ -54,7 +54,7 @@ def mutate(request: bytes, generator: random.Random) -> bytes:
 
 
 def mutate_around_credentials(request: bytes, generator: random.Random) -> bytes:
-    """Mutate before or after the credentials, which stay valid, so that the request gets past the check of access."""
+    """Mutate the request before or after its credentials. They stay valid, so the server does not refuse it at once."""
     start = request.index(b"Authorization: ")
     end = request.index(b"\r\n", start) + 2
     before, credentials, after = request[:start], request[start:end], request[end:]
@@ -76,7 +76,7 @@ def mutate_content(request: bytes, generator: random.Random) -> bytes:
 
 @dataclass
 class FuzzReport:
-    """What mutated requests met: the slowest one, how many connections went on, and what went wrong."""
+    """Results of mutated requests: the slowest request, how many connections stayed usable, and what went wrong."""
 
     slowest_seconds: float = 0.0
     slowest_request: bytes = b""

@@ -9,8 +9,8 @@ from safetensors.numpy import load_file, save_file
 def nudge_weights(directory: Path, amount: float) -> None:
     """Add ``amount`` to every second number in the first third of one tensor.
 
-    Only a part, because a constant added to a whole row of the LM head changes no logit: hidden states sum to zero
-    after the layer normalisation.
+    It changes only a part of the tensor. A constant that is added to a whole row of the LM head would change no logit,
+    because hidden states sum to zero after the layer normalisation.
     """
     tensors = load_file(directory / "model.safetensors")
     name = min(tensors)

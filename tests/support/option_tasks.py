@@ -1,4 +1,4 @@
-"""Multiple-choice tasks for tests of few-shot evaluation: random tokens, and a tokenizer with known merges."""
+"""Multiple-choice tasks of random tokens or of texts, and a tokenizer, for tests of few-shot evaluation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ QUESTIONS = ("why?", "how?", "who?", "when?")
 def build_encoded_task(
     seed: int = 0, item_count: int = 8, prompt_length: tuple[int, int] = (1, 14), longest_option: int = 8
 ) -> EncodedTask:
-    """Return items of random tokens: prompts and options of many lengths, options that begin alike, single tokens."""
+    """Return a task whose items have random tokens.
+
+    Prompts and options have many lengths. The options of an item begin alike in many items, and some are single tokens.
+    """
     generator = np.random.default_rng(seed)
 
     def draw(low: int, high: int) -> np.ndarray:
@@ -72,7 +75,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
 def build_text_task(
     count: int = 4, options: tuple[str, ...] = ("yes", "no"), question: str | None = None, **form
 ) -> Task:
-    """Return a task whose items have different questions and answers, unless a question is given."""
+    """Return a task whose items differ in the correct option, and in the question unless ``question`` is given."""
     items = []
     for index in range(count):
         scores = tuple(float(i == index % len(options)) for i in range(len(options)))

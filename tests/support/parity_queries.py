@@ -26,7 +26,7 @@ _MAX_ERROR_SHARE = 0.02
 
 
 def require_answers(answers: list[tuple[str, str, str]]) -> None:
-    """Require that nearly all queries succeed; otherwise the comparison would hold for two sides that refuse all."""
+    """Require that nearly all queries succeed: an engine and a server that both refuse all would compare as equal."""
     refused = [(query, output_format) for query, output_format, answer in answers if answer == "error"]
     assert {output_format for _, output_format in refused} <= _NARROW_FORMATS, refused[:5]
     assert len(refused) <= _MAX_ERROR_SHARE * len(answers), refused[:5]

@@ -10,7 +10,7 @@ _RESET_PEAK = "5"
 
 @dataclass
 class PeakMemory:
-    """Measures by how much the resident memory of a process grows above its size at the start."""
+    """Measures by how much the resident memory of a process grows above its size when this object was made."""
 
     pid: int
     start_bytes: int = field(init=False)
@@ -24,7 +24,7 @@ class PeakMemory:
 
     @property
     def growth_bytes(self) -> int:
-        """Bytes by which the peak since ``reset`` exceeds the size at the start."""
+        """Bytes by which the peak since ``reset`` exceeds ``start_bytes``."""
         return self._read("VmHWM") - self.start_bytes
 
     def _read(self, name: str) -> int:

@@ -22,7 +22,7 @@ class Trend:
 
 
 def find_start(convention: str, steps: np.ndarray, percent: int, planned_steps: int) -> int | None:
-    """Return the index of the first checkpoint of the fit, or None if training has not reached that percentage."""
+    """Return the index of the first checkpoint of the fit, or None if no checkpoint reached ``percent`` of training."""
     if convention in ("paper", "ours"):
         reached = np.flatnonzero(steps * 100 >= percent * planned_steps)
         start = int(reached[0]) if len(reached) else None
@@ -37,7 +37,7 @@ def find_start(convention: str, steps: np.ndarray, percent: int, planned_steps: 
 
 
 def fit_windows(convention: str, steps: tuple[int, ...], windows: np.ndarray) -> list[Trend]:
-    """Fit series of log-probabilities (series, step), which share their steps, with scipy.stats.linregress."""
+    """Fit series of log-probabilities by scipy.stats.linregress: each row of ``windows`` is a series over ``steps``."""
     regressors = np.arange(len(steps))
     if convention in ("log_step", "ours"):
         regressors = np.log(np.array(steps) * (1.0 if convention == "log_step" else BATCH_TOKENS))
@@ -59,7 +59,11 @@ def fit_windows(convention: str, steps: tuple[int, ...], windows: np.ndarray) ->
 
 
 def categorise(convention: str, trend: Trend, decisive_p_value: float | None) -> str:
-    """Return the category of a trend: by a significant slope, otherwise by a band of ±5 % around the mean."""
+    """Return the category of a trend.
+
+    A significant slope decides between upward and downward. Otherwise the trend is stagnated if its first and last
+    perplexity are within 5 % of the geometric mean of its perplexities, and other if not.
+    """
     rising = -1 if convention == "ours" else 1
     if decisive_p_value is not None and decisive_p_value < 0.05 and trend.slope:
         return "upward" if trend.slope * rising > 0 else "downward"

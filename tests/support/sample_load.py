@@ -1,4 +1,7 @@
-"""A small load to disturb: a corpus, its tokens, and the scores of two checkpoints with their ledger entries."""
+"""A small load for tests that disturb loads.
+
+It consists of a corpus, its tokens, and the scores of two checkpoints with their ledger entries.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,12 @@ CORPUS = Corpus("few", "", "", tuple(Document(f"{index}.txt", f"text {index}") f
 
 
 def scored_partition(step: int, weights: str = "a") -> ScoredPartition:
-    """Return the key of one checkpoint's scores; ``weights`` is a hexadecimal digit that stands for its weights."""
+    """Return what identifies one checkpoint's scores; the hash of its weights is the digit ``weights`` repeated."""
     return ScoredPartition("s/m", CORPUS.corpus_id, step, weights * 64, CORPUS.corpus_sha256, "tokenizer", {})
 
 
 def make_batches(step: int, quanta_offset: int = 0) -> Iterator[pa.RecordBatch]:
-    """Yield the scores of one checkpoint, one batch per document; equal steps have equal scores."""
+    """Yield random scores of one checkpoint, one batch per document; the step is the seed."""
     generator = np.random.default_rng(step)
     for document_id in range(DOCUMENT_COUNT):
         quanta = generator.integers(-90000, 0, POSITION_COUNT) + quanta_offset
@@ -48,7 +51,7 @@ def load_step(client: Client, step: int) -> None:
 
 
 def load_everything(address: WarehouseAddress) -> None:
-    """Load what the ledger lacks, in the order of `trailhouse score`."""
+    """Load suite, corpus and tokens, and then the scores that the ledger lacks, in the order of `trailhouse score`."""
     with connect(address) as client:
         record = {"suite_id": "s", "description": "", "source": "folder", "declaration": ""}
         upsert(client, "raw_suite", ["suite_id"], [record])

@@ -26,17 +26,17 @@ def score_batch(document_id: int, position_count: int, log_prob_nats: float = -1
 
 
 def scored_partition(step: int = 100, weights: str = "a", **settings: object) -> ScoredPartition:
-    """Return the partition of suite/model on the corpus at a step. ``weights`` is one digit of the weights' hash."""
+    """Return what identifies the scores of a checkpoint; the hash of its weights is the digit ``weights`` repeated."""
     return ScoredPartition("suite/model", "corpus", step, weights * 64, "c" * 64, "tokenizer", settings)
 
 
 def load(client: Client, scored: ScoredPartition, batches: Iterable[pa.RecordBatch]) -> LedgerEntry:
-    """Load scores now, as a run of their own."""
+    """Load scores, as a new scoring run that begins now."""
     return load_scores(client, scored, batches, uuid.uuid4(), datetime.now(UTC))
 
 
 def read_content(client: Client) -> list[tuple]:
-    """Return all scores, ordered."""
+    """Return all rows of the scores, sorted."""
     return client.query(
         "select model_id, corpus_id, step, document_id, position, log_prob_nats from raw_token_score order by all"
     ).result_rows

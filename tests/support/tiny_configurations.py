@@ -14,16 +14,16 @@ from transformers import CONFIG_MAPPING, PretrainedConfig
 from tests.support.architectures import CONTEXT_LENGTH, VOCABULARY_SIZE
 from tests.support.beginning_tokenizers import BOS_ID, EOS_ID
 
-# The special tokens of the tokenizers of tests.support.beginning_tokenizers. Padding is no token of any text.
+# The special tokens of the tokenizers of tests.support.beginning_tokenizers. No text contains the token of padding.
 SPECIAL_TOKEN_IDS = {"pad_token_id": 0, "bos_token_id": BOS_ID, "eos_token_id": EOS_ID}
 
-# The largest value of an entry, by the names that the entry has in the configurations of transformers. Entries that
-# are smaller by default, or None, stay as they are. A head has 8 dimensions, and 4 heads make a width of 32.
+# For each value, the names of the configuration entries that are reduced to this value. An entry that is smaller by
+# default, or None, stays as it is. A head has 8 dimensions, and 4 heads make a width of 32.
 #
-# index_n_heads is not among them. DeepSeek V3.2 and its relatives attend to the tokens with the largest index scores.
-# The index score of a token is 0 if all index heads reject the token. With few heads, many tokens have the score 0, and
-# which of them are taken depends on the length of the row. With 16 heads or more, as in real models, this does not
-# happen here.
+# The entry index_n_heads is not reduced. DeepSeek V3.2 and its relatives attend to the tokens with the largest index
+# scores. The index score of a token is 0 if all index heads reject the token. With few heads, many tokens would have
+# the score 0, and the length of the row would decide which of these the model attends to. With 16 heads or more, as in
+# real models, this does not happen in the tests.
 LARGEST_VALUES: Mapping[int, str] = {
     VOCABULARY_SIZE: (
         "vocab_size vocab_size_per_layer_input audio_vocab_size encoder_hash_byte_group_vocab ngram_vocab_size_base "
@@ -78,7 +78,7 @@ LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decod
 LAYER_KINDS = ("layer_types", "mlp_layer_types", "layers_block_type", "block_types")
 MAX_LAYER_COUNT = 8
 
-# Entries of a type that the general rules do not make small, or make inconsistent
+# By model type: entries that the general rules would leave large, or make inconsistent with others
 EXCEPTIONS: Mapping[str, Mapping[str, Any]] = {
     "cohere_compass_text": {
         "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]}}
@@ -133,12 +133,12 @@ EXCEPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 def configure_tiny(model_type: str) -> PretrainedConfig:
-    """Return a tiny configuration of a model type: two layers or one of each kind, width 32, few heads and experts."""
+    """Return a tiny configuration of a model type: few layers, though of each kind; width 32, few heads and experts."""
     return shrink(CONFIG_MAPPING[model_type])
 
 
 def shrink(configuration_class: type[PretrainedConfig]) -> PretrainedConfig:
-    """Return the default configuration of a class with small sizes, and so for the configurations that it holds."""
+    """Return the default configuration of a class with small sizes. Configurations nested in it get small sizes too."""
     default = configuration_class()
     values = default.__dict__
     parameters = inspect.signature(configuration_class.__init__).parameters
@@ -152,9 +152,9 @@ def shrink(configuration_class: type[PretrainedConfig]) -> PretrainedConfig:
 
 
 def _shrink_entry(name: str, default: object, value: object) -> object:
-    """Return the small value of an entry, or None if the configuration chooses it.
+    """Return the small value of a configuration entry, or None to let the configuration class choose it.
 
-    ``default`` is the default of the class, and ``value`` the value in its default configuration.
+    ``default`` is the default of the class's parameter, and ``value`` the value in an instance with all defaults.
     """
     if isinstance(value, PretrainedConfig):
         return shrink(type(value))
@@ -176,7 +176,7 @@ def _shrink_count(name: str, value: int) -> int:
 
 
 def _count_layers(default: PretrainedConfig) -> int:
-    """Return the smallest number of layers, at least 2, among which each kind of layer is found."""
+    """Return how many layers are needed to have one of each kind: at least 2, at most ``MAX_LAYER_COUNT``."""
     count = 2
     for name in LAYER_KINDS:
         kinds = list(default.__dict__.get(name) or ())

@@ -1,4 +1,4 @@
-"""Runs of the Hugging Face Trainer on a tiny model, as the Trainer leaves them."""
+"""Output directories of the Hugging Face Trainer, which really trains a tiny model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ BATCH_TOKENS = 2 * 3 * CONTEXT_LENGTH
 
 
 def train(model: PreTrainedModel, directory: Path, steps: int = 4, **options: Any) -> Path:
-    """Train a model for some steps with a checkpoint after every second one, and return the run's directory.
+    """Train a model with a checkpoint after every second step, and return the directory of the run.
 
-    The Trainer is not told of the tokenizer, so it saves none.
+    The Trainer gets no tokenizer, so it saves none.
     """
     disable_progress_bar()
     arguments = TrainingArguments(

@@ -1,7 +1,8 @@
 """Untrusted checkpoints: functions that damage a sound checkpoint directory, or add code to it.
 
-Code that is run creates the file ``canary``. Checkpoints with a damage of ``REFUSED`` must not be scored. Those of
-``HARMLESS`` offer code, but are sound without it; they must be scored, and the code must not be run.
+If the code of a checkpoint is run, it creates the file ``canary``, by which a test notices it. Checkpoints with a
+damage of ``REFUSED`` must not be scored. Checkpoints of ``HARMLESS`` contain code, but are sound without it: they must
+be scored, and the code must not be run.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-# (checkpoint directory, path of the canary) -> nothing of interest
+# damages a checkpoint: (directory of the checkpoint, path of the canary) -> a value that is not used
 Inflict = Callable[[Path, Path], object]
 
 
@@ -232,7 +233,7 @@ REFUSED: dict[str, BadCheckpoint] = {
     "shard_link_leads_out": BadCheckpoint(_link_shard_out, "leads out of the checkpoint"),
     "weights_are_a_pipe": BadCheckpoint(_fifo("model.safetensors"), "holds no model.safetensors"),
     "config_is_a_pipe": BadCheckpoint(_fifo("config.json"), "holds no config.json"),
-    # configurations
+    # configurations that are damaged, absurd or do not fit the weights
     "config_wants_remote_code": BadCheckpoint(
         _remote_code("config.json", model_type="evil", auto_map=CAUSAL), NO_MODEL
     ),
@@ -245,13 +246,13 @@ REFUSED: dict[str, BadCheckpoint] = {
     "config_absurd_vocabulary": BadCheckpoint(_edit_json("config.json", vocab_size=10**12), NO_MODEL),
     "config_negative": BadCheckpoint(_edit_json("config.json", num_attention_heads=-2), NO_MODEL),
     "config_of_another_model": BadCheckpoint(_edit_json("config.json", hidden_size=32), "and config.json says"),
-    # tokenizers
+    # tokenizers that are damaged or take too much memory or time
     "tokenizer_multiplies_texts": BadCheckpoint(_edit_json("tokenizer.json", normalizer=DOUBLING), "times longer"),
     "tokenizer_never_ends": BadCheckpoint(_edit_json("tokenizer.json", pre_tokenizer=ENDLESS), "gives up on a text"),
     "tokenizer_is_garbage": BadCheckpoint(_write("tokenizer.json", b"{"), "the tokenizer does not load"),
     "tokenizer_nested_deeply": BadCheckpoint(_write("tokenizer.json", b"[" * 200_000), "the tokenizer does not load"),
     "tokenizer_is_huge": BadCheckpoint(_sparse("tokenizer.json", 1 << 30), "larger than 128 MiB"),
-    # numbers
+    # weights with NaN or infinity, and a missing tensor
     "nan": BadCheckpoint(_plant(float("nan")), "holds NaN or infinity"),
     "infinity": BadCheckpoint(_plant(float("inf")), "holds NaN or infinity"),
     "tensor_missing": BadCheckpoint(_edit_tensors(lambda tensors: tensors.pop(max(tensors))), "is missing"),

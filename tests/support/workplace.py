@@ -18,10 +18,11 @@ COMMAND = [sys.executable, "-m", "trailhouse.cli.main"]
 
 @dataclass(frozen=True)
 class Workplace:
-    """A directory with its own data directory; commands run in it, in a process of their own.
+    """A directory with its own data directory, in which commands run, each in a process of its own.
 
-    ``prefect_url`` is the address of the Prefect server that ``run`` gives to the commands, as if each had started it
-    for itself. Starting one takes each command seconds. Without it, and in ``start``, a command starts its own.
+    ``prefect_url`` is the address of a Prefect server that all commands of ``run`` share. Each of them treats the
+    server as one that it has started itself, which saves the seconds of a start. Without ``prefect_url``, and in
+    ``start``, each command starts a Prefect server of its own.
     """
 
     directory: Path

@@ -15,7 +15,7 @@ with warnings.catch_warnings():
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_adapter_of_other_tests():
-    """Drop the adapter that dbt keeps from other tests of this process, which names their database."""
+    """Drop the adapter that dbt kept from earlier tests of this process, because it names their database."""
     reset_adapters()
 
 

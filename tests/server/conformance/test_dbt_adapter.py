@@ -114,7 +114,7 @@ class TestUnitTestsOfTypes(BaseUnitTestingTypes):
         ]
 
 
-# the adapter's names for column types and for kinds of relation (table, view); it states no owner of a relation
+# how the adapter names column types and kinds of relation; the role is None, as the adapter states no owner
 _CATALOG = {
     "role": None,
     "id_type": "Int32",
@@ -136,7 +136,7 @@ class TestDocumentation(BaseDocsGenerate):
 class TestDocumentationOfReferences(BaseDocsGenReferences):
     @pytest.fixture(scope="class")
     def expected_catalog(self, project):
-        """Return the same for sources and views."""
+        """Return the sources, tables and views that dbt should document, with the types of their columns."""
         return expected_catalog.expected_references_catalog(project, bigint_type="UInt64", **_CATALOG)
 
 

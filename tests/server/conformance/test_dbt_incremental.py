@@ -21,7 +21,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # warning
 class TestUniqueKeys(unique_id.BaseIncrementalUniqueKey):
     @pytest.fixture(scope="class")
     def models(self):
-        """Return the models with dates cast in every row, as UNION does not convert them, and '' for missing values."""
+        """Return dbt's models, adapted to ClickHouse: every date is cast, and '' replaces NULL.
+
+        The cast is needed in every row, because UNION in ClickHouse does not convert a text to a date.
+        """
         return {
             "str_unique_key.sql": unique_id.models__str_unique_key_sql,
             "trinary_unique_key_list.sql": unique_id.models__trinary_unique_key_list_sql,
@@ -34,7 +37,7 @@ class TestUniqueKeys(unique_id.BaseIncrementalUniqueKey):
             },
         }
 
-    # left out: the same statements for other keys, which take three seconds each
+    # these tests run the same statements for other keys, and take three seconds each: they are left out
     test__empty_unique_key_list = test__empty_str_unique_key = test__no_unique_keys = None
     test__unary_unique_key_list = test__duplicated_unary_unique_key_list = None
     test__trinary_unique_key_list_no_update = test__bad_unique_key_list = None
@@ -53,7 +56,10 @@ class TestChangedColumns(BaseIncrementalOnSchemaChange):
 
     @pytest.fixture(scope="class")
     def models(self):
-        """Return the models with '' in rows older than their column, as a String cannot be NULL in ClickHouse."""
+        """Return dbt's models with '' where they have NULL, which a String of ClickHouse cannot be.
+
+        They have NULL in rows that are older than a column.
+        """
         return {
             "model_a.sql" if name == "_MODELS__A" else f"{name.removeprefix('_MODELS__').lower()}.sql": re.sub(
                 r"THEN NULL\s+ELSE\s+(field\d)", r"THEN '' ELSE toString(\1)", text, flags=re.IGNORECASE

@@ -1,4 +1,4 @@
-"""The statements that set, restore and run, recorded by a handle without an engine."""
+"""The statements by which an execution sets settings, runs, and restores settings, as a handle gets them."""
 
 from __future__ import annotations
 

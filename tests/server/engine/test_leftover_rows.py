@@ -51,7 +51,7 @@ def test_the_query_after_a_failed_one_gets_only_its_own_answer(http, output_form
     options = {"wait_end_of_query": wait_end_of_query} | ({"session_id": session} if session else {})
     canary = http.post("/", params=options, content=f"SELECT 42 AS x FORMAT {output_format}").content
     for _ in range(2):
-        with contextlib.suppress(httpx.RemoteProtocolError):  # a result that had begun is cut off
+        with contextlib.suppress(httpx.RemoteProtocolError):  # the server cuts off a result that has begun
             assert http.post("/", params=options, content=f"{FAILING} FORMAT {output_format}").status_code == 500
         again = http.post("/", params=options, content=f"SELECT 42 AS x FORMAT {output_format}").content
         assert without_timings(again) == without_timings(canary)

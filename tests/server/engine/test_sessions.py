@@ -96,7 +96,7 @@ def test_a_session_has_one_handle_of_its_role_until_it_is_closed():
         assert [handle.is_readonly for handle in engine.handles] == [False, False, True]
         table.close_expired()
         assert not any(handle.is_closed for handle in engine.handles)
-        assert await use(table, "b", 0) is other  # a timeout of 0 closes it
+        assert await use(table, "b", 0) is other  # a timeout of 0 closes the session
         assert [handle.is_closed for handle in engine.handles] == [False, True, False]
         table.close()
         assert all(handle.is_closed for handle in engine.handles)
@@ -144,7 +144,7 @@ def test_the_number_of_sessions_is_limited(monkeypatch):
     asyncio.run(use(table, "a"))
     asyncio.run(use(table, "b"))
     assert code_of(use(table, "c")) == 202
-    asyncio.run(use(table, "a"))  # those that are open can still be used
+    asyncio.run(use(table, "a"))  # open sessions can still be used
 
 
 @pytest.mark.parametrize("has_answered", [False, True])

@@ -28,7 +28,7 @@ def test_external_tables_are_seen_by_their_query_only(http, reader_http):
                 },
                 files={"one": ("one.csv", b"1\n2\n"), "two": ("two.tsv", b"1\t['x']\n")},
             )
-            assert answer.status_code == 404  # columns of NAME_types are called _1, _2
+            assert answer.status_code == 404  # `two_types` gives no names, so the columns are _1 and _2
             answer = client.post(
                 "/",
                 params={

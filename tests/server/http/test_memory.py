@@ -36,7 +36,7 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class FreshServer:
-    """A new server: memory that an older one had freed would hide what a test takes."""
+    """A server for this file alone: memory that an older server had freed before would hide how much a test takes."""
 
     client: httpx.Client
     memory: PeakMemory

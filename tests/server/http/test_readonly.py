@@ -55,7 +55,7 @@ def test_a_handle_that_can_write_is_made_readonly_for_the_statement():
         assert execution.settings["readonly"] == expected
     execution = make_execution(is_readonly=True)
     restrict_to_reading(execution, select)
-    assert execution.settings == {}  # the handle cannot be changed
+    assert execution.settings == {}  # a read-only handle needs no setting
 
 
 def test_a_statement_cannot_set_readonly_itself():

@@ -1,4 +1,4 @@
-"""Requests that a web page elsewhere makes the user's browser send are refused."""
+"""The server refuses requests that a foreign web page makes a browser send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The summary of a result, and results that wait for the end of the query."""
+"""The summary of a result, and results that are sent after the end of the query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reading a statement from URL and body, and its two checks, with a stand-in for the engine's parser."""
+"""Reading a statement from URL and body, and checking it for forbidden SQL.
+
+The checks read the text as it was sent, and the text as the engine's parser writes it. A stand-in replaces that parser.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def read(text: str) -> tuple[str, str, str, str] | None:
         (" \t\f\r\n1\n", "1\n"),
         (";\n1\n", "1\n"),
         ("; \r\n1\n", "1\n"),
-        ("\n\n1\n", "\n1\n"),  # the second line end is a row
+        ("\n\n1\n", "\n1\n"),  # the second line end is an empty row
         ("\r\n\r\n1\n", "\r\n1\n"),
         ("\r\r1\n", "\r1\n"),
         ("\n 1\n", " 1\n"),
@@ -86,7 +86,7 @@ def test_other_inserts_have_no_rows_in_the_body(text):
 def test_a_head_that_may_go_on_is_waited_for():
     text = b"INSERT INTO t FORMAT CSV\r\n1"
     found = [size for size in range(len(text) + 1) if find_insert_head(text[:size], is_complete=False) is not None]
-    assert found == [len(text)]  # only the first byte of the rows shows that no line end follows
+    assert found == [len(text)]  # until the first byte of the rows arrives, the line end may go on
     assert find_insert_head(b"INSERT INTO t FORMAT CSV", is_complete=False) is None
     assert find_insert_head(b"INSERT INTO t FORMAT CSV", is_complete=True).data_start == 24
     assert find_insert_head(b"INSERT INTO t VALUES", is_complete=False) is None

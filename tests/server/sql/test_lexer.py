@@ -69,7 +69,7 @@ def test_comments_are_skipped_and_nest(comment):
     ("text", "expected"),
     [
         ("/* a /* b */ file('x')", ["UNTERMINATED"]),  # one comment is still open
-        ("/* a */ b */ c", ["WORD", "OTHER", "OTHER", "WORD"]),  # the first */ ends it
+        ("/* a */ b */ c", ["WORD", "OTHER", "OTHER", "WORD"]),  # the first */ ends the comment
         ("a /*", ["WORD", "UNTERMINATED"]),
         ("a /*/", ["WORD", "UNTERMINATED"]),
         ("'a", ["UNTERMINATED"]),

@@ -1,4 +1,4 @@
-"""Declarations: mistakes are named with file, line and field, and no file is too clever for the reader."""
+"""Declarations: mistakes are named with file, line and field, and no YAML file can overload the reader."""
 
 from __future__ import annotations
 

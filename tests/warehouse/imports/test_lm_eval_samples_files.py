@@ -21,7 +21,8 @@ from trailhouse.warehouse.imports.lm_eval.samples_files import (
 
 SETTINGS = SampleSettings("piqa", "1", 2, 7, "multiple_choice", "Say it.\n", " ", "\n\n")
 PROMPT = "Say it.\nQ: one\nA: 1\n\nQ: two\nA: 2\n\nQ: three\nA:"
-# As versions 0.4.3 and later write it, with the metric acc_mutual_info; the second filter repeats the document
+# A line as versions 0.4.3 and later write it. For the metric acc_mutual_info, each option is scored a second time,
+# without the prompt. A task with several filters has one such line for each filter.
 NEW = {
     "doc_id": 3,
     "target": "1",
@@ -35,7 +36,7 @@ NEW = {
     "filter": "none",
     "acc": 1.0,
 }
-# As earlier versions write it
+# A line as earlier versions write it
 OLD = {
     "doc_id": 0,
     "target": 0,

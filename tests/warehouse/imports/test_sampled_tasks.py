@@ -1,4 +1,4 @@
-"""Tasks reconstructed from samples files: which items agree, and what a task with further items is."""
+"""Tasks that are reconstructed from samples files: which items agree, and what adding items changes in a task."""
 
 from pathlib import Path
 

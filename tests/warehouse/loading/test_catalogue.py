@@ -77,7 +77,7 @@ def test_a_corpus_is_written_once_and_again_when_it_changes_or_lost_a_document(c
 
 
 def tokens(*token_ids: int, byte_count: int = 2) -> pa.Table:
-    """Return tokens of documents with two tokens each, all of equally many bytes."""
+    """Return tokens with the given ids, two for each document; each token has ``byte_count`` bytes."""
     count = len(token_ids)
     starts = [index % 2 * byte_count for index in range(count)]
     return pa.table({

@@ -153,7 +153,10 @@ class KilledLoad:
 
 
 def kill_load(address, client, moment: int, delay_seconds: float) -> KilledLoad:
-    """Start a load, kill it some time after it has inserted ``moment`` batches, and remove what it left."""
+    """Start a load, and kill it ``delay_seconds`` after it has inserted ``moment`` batches.
+
+    Return what it left, and remove that.
+    """
     spawn = multiprocessing.get_context("spawn")
     progress = spawn.Value("i", 0)
     process = spawn.Process(target=load_slowly, args=(address, progress, 0.01))
@@ -168,7 +171,7 @@ def kill_load(address, client, moment: int, delay_seconds: float) -> KilledLoad:
     names = "select name from system.tables where database = currentDatabase() and startsWith(name, 'stage_')"
     staging_tables = [name for (name,) in client.query(names).result_rows]
     for name in staging_tables:
-        client.command(f"drop table if exists {name} sync")  # waits for a partition that is being replaced from it
+        client.command(f"drop table if exists {name} sync")  # waits while a partition is replaced from it
     row_count = client.query("select count() from raw_token_score").result_rows[0][0]
     is_in_ledger = bool(read_score_keys(client, "corpus"))
     client.command("truncate table raw_token_score")

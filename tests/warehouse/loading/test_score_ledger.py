@@ -111,7 +111,7 @@ def test_scores_written_after_the_clock_was_turned_back_count(client, monkeypatc
 
 
 def load_neighbours(client, scored):
-    """Load partitions that differ from ``scored`` in one column of the key each; returns their ledger entries."""
+    """Load three partitions, each of which differs from ``scored`` in one column of the key; return their entries."""
     neighbours = [
         replace(scored, model_id="suite/other"),
         replace(scored, corpus_id="other"),

@@ -17,7 +17,8 @@ from trailhouse.warehouse.connection import answering_patiently, answering_promp
 from trailhouse.warehouse.failures import explain_failure
 
 PROMPT_SECONDS = 2
-# By step of a load: a text in a request, and how many requests after the first one with this text get no answer.
+# For each part of a load, the request that gets no answer: a text, and how many requests later than the first request
+# with this text it is sent.
 _UNANSWERED_REQUESTS = {
     "connecting": (b"version()", 0),
     "inserting rows": (b"insert into `stage_", 0),

@@ -1,4 +1,7 @@
-"""The schema and the load on a cluster: the statements that are sent, parsed by the engine's own parser."""
+"""The schema and the load on a cluster.
+
+No cluster runs. The tests examine the statements that would be sent, most of them with the parser of the engine.
+"""
 
 import re
 import subprocess
@@ -37,7 +40,7 @@ STAGE = "stage_raw_token_score_0"
 
 
 def parse(server_client, statement: str) -> str:
-    """Return the statement as the engine formats it; an error if the engine cannot parse it."""
+    """Return the statement as the engine formats it; the query fails if the engine cannot parse the statement."""
     return server_client.query("select formatQuerySingleLine({s:String})", parameters={"s": statement}).result_rows[0][
         0
     ]

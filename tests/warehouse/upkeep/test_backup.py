@@ -1,4 +1,4 @@
-"""Backups: a restored database equals the one backed up, and a damaged backup is refused before it replaces one."""
+"""Backups: a restored database equals the original, and a damaged backup is refused before it replaces a database."""
 
 import json
 import multiprocessing
@@ -149,7 +149,7 @@ def damages(copy):
 
 
 def forge_manifest(copy, path):
-    """Remove a file from a manifest with a correct hash, so that only the restored table shows the damage."""
+    """Remove a file from the manifest, and correct the manifest's hash: only the restored table shows the damage."""
     manifest = read_manifest(copy)
     smaller = replace(manifest, files=tuple(file for file in manifest.files if copy / file.path != path))
     (copy / "manifest.json").unlink()
