@@ -122,8 +122,8 @@ def _is_not_needed(name: str, target: str, model: PreTrainedModel, tensors: Tens
     layer_count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     if layer is None or layer_count is None or int(layer["number"]) < layer_count:
         return True
-    # transformers ignores all tensors of a layer with this number. The scores are right only if the layer is one for
-    # multi-token prediction.
+    # The checkpoint has more layers than the model, and transformers ignores the tensors of the additional layers. The
+    # scores are right only if such a layer is one for multi-token prediction.
     return any(FURTHER_PREDICTION.search(other) for other in tensors if layer["layer"] in other)
 
 

@@ -26,7 +26,7 @@ from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 if TYPE_CHECKING:
-    # Importing it takes seconds. Other modules take the class from here, also for type checks only.
+    # Importing transformers takes seconds. Other modules import the class from here, also only for type checks.
     from transformers import PreTrainedModel as PreTrainedModel
 
 
@@ -60,7 +60,7 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # the report names these tensors, and the error of transformers does not
+                ignore_mismatched_sizes=True,  # the report names mismatched tensors, but transformers' error does not
             )
     except BadInputError:
         raise

@@ -94,7 +94,10 @@ def group_windows(
 
 
 def are_separated(longest: int, length: int, switch_length: int | None) -> bool:
-    """Return whether a text of ``longest`` tokens is longer than ``switch_length`` and one of ``length`` is not."""
+    """Return whether two texts must not share a batch, because only the longer one exceeds ``switch_length``.
+
+    The longer text has ``longest`` tokens, and the other text has ``length`` tokens.
+    """
     return switch_length is not None and length <= switch_length < longest
 
 

@@ -49,9 +49,10 @@ def load_with_file_rules(directory: Path) -> PreTrainedTokenizerBase:
 def refuse_different_rules(tokenizer: PreTrainedTokenizerBase, directory: Path, rules: TokenizerRules | None) -> None:
     """Refuse a tokenizer that encodes ``PROBE_TEXTS`` otherwise than the tokenizer.json in ``directory``.
 
-    Nothing is compared if there is no tokenizer.json, or if ``rules`` says that the rules of transformers count.
+    Nothing is compared if there is no tokenizer.json, or if ``rules`` is ``transformers``.
 
-    Raises BadInputError naming the first different token if the two differ. Also raises the errors of ``encode_texts``.
+    Raises BadInputError, which names the first different token, if a text is encoded differently. Also raises the
+    errors of ``encode_texts``.
     """
     path = directory / FILE_NAME
     if rules == "transformers" or not path.is_file():
