@@ -39,9 +39,11 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
     On GPUs, accelerate places the weights, and uses several GPUs if one is too small. With ``allow_pickle``, the
     weights are read from pickle files by an unpickler that can create nothing but tensors.
 
-    Raises BadInputError naming the directory if the model does not load, if tensors are missing, have a wrong shape,
-    are not finite or are not used by the model, or if an adapter lies beside the weights. Raises UsageError if the
-    device is not known or not available.
+    Raises UsageError if the device is not known or not available. Raises BadInputError naming the directory
+
+    - if the model does not load,
+    - if tensors are missing, have a wrong shape, are not finite or are not used by the model, or
+    - if an adapter lies beside the weights.
     """
     device_map = choose_device_map(settings.device)
     paths = list_weight_files(directory, allow_pickle=allow_pickle)

@@ -75,8 +75,8 @@ def group_windows(
 
     A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A window with more
     tokens is a batch of its own. If a batch holds ``enough_tokens``, another window joins it only if the padding of
-    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window. Windows with at most
-    ``switch_length`` tokens and longer windows never share a batch; see ``rotary_switch``.
+    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window. The windows of a
+    batch all have at most ``switch_length`` tokens, or all have more tokens; see ``rotary_switch``.
     """
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.input_length, reverse=True):
