@@ -255,8 +255,8 @@ def _find_first_target(context: Tokens, text: Tokens) -> int:
 def _truncate(item: EncodedItem, excess: int, beginning_length: int, task: Task, item_id: int) -> EncodedItem:
     """Return the item after cutting the first ``excess`` tokens of its prompt.
 
-    The beginning of a text has ``beginning_length`` tokens and is kept. If it is empty, at least one token of the
-    prompt must be left. Raises BadInputError if an option does not fit.
+    The beginning of a text has ``beginning_length`` tokens and is kept. If there is no beginning, at least one token
+    of the prompt must be left. Raises BadInputError if an option does not fit.
     """
     if excess == 0:
         return item

@@ -32,7 +32,7 @@ PROBE_TEXTS = (
 
 
 def load_with_file_rules(directory: Path) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a directory with the rules of its tokenizer.json, whatever class the directory names.
+    """Return the tokenizer of a directory with the rules of tokenizer.json, not those of its class in transformers.
 
     Raises BadInputError if the directory has no tokenizer.json. Also raises the errors of transformers.
     """
