@@ -65,8 +65,9 @@ def audit_checkpoints(suite: str, settings: Settings, *, are_values_read: bool =
 
     Registered checkpoints that are damaged are marked, so that the marts leave them out.
 
-    A problem of a single checkpoint becomes a finding, not an error. Raises BadInputError and UnreachableError in the
-    same cases as ``find_checkpoints`` and ``refuse_other_origin``.
+    A problem of a single checkpoint becomes a finding, not an error. Raises BadInputError if a model has no checkpoint
+    at all, or if the suite was read from a directory and the warehouse's suite of this name has another origin. Raises
+    UnreachableError if the hub does not answer.
     """
     started_at = time.time()
     declared = find_declared_suite(suite, settings)

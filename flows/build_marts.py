@@ -46,7 +46,7 @@ def build_marts(
     full_refresh: bool = False,
     includes_damaged: bool = False,
 ) -> BuildReport:
-    """Run ``dbt build``: build the seeds and models, and test their data. Incremental models derive only changes.
+    """Run ``dbt build``: build the seeds and models, and test their data. Incremental models derive only changed rows.
 
     dbt's unit tests are left out, because they test the SQL of Trailhouse and not the data of the warehouse.
 

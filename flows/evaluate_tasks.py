@@ -66,8 +66,8 @@ def evaluate_tasks(
 
     ``places`` are directories, files, or names that ``find_tasks`` knows. If a checkpoint is damaged, or a task does
     not fit a model, the other evaluations still run. Raises PartialError if only some evaluations failed. If all
-    evaluations failed, raises their error if it is a single error, and otherwise an AllFailedError that names every
-    error.
+    evaluations failed with the same error, raises this error. If all failed with different errors, raises
+    AllFailedError, which names every error.
     """
     settings = settings or load_settings()
     started_at = datetime.now(UTC)

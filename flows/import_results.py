@@ -46,7 +46,7 @@ class Naming:
     """Name or id of a registered model, or the id `suite/name` of a new model."""
     step: int | None = None
     pattern: str | None = None
-    """Regular expression that finds the model, the step or both in the path of a file, by groups of these names."""
+    """Regular expression for the path of a file, with a group ``model``, a group ``step`` or both."""
     parameter_count: int | None = None
     batch_tokens: int | None = None
     tokenizer_directory: Path | None = None
@@ -86,7 +86,7 @@ class ImportReport:
     other_samples_file_count: int
     """Number of samples files that were left out because their tasks are not multiple choice."""
     replaced_tasks: list[str]
-    """Tasks whose documents differ from an earlier import."""
+    """Tasks whose items differ from those of an earlier import."""
 
 
 @flow(name="import_results", validate_parameters=False, persist_result=False)
@@ -245,7 +245,7 @@ def resolve_models(
     for name in dict.fromkeys(entry.model_name for entry in named):
         model_id = match_model(name, known)
         declared = find_declared_model(name, suites) if model_id is None else None
-        if declared is not None:  # the model may be registered under its declared name
+        if declared is not None:  # the suite may give the model another name, under which it is registered
             model_id = match_model(f"{declared[0].suite_id}/{declared[1].model_name}", known)
         if model_id is None:
             stated = [entry.result.parameter_count for entry in named if entry.model_name == name]
@@ -260,9 +260,9 @@ DeclaredModel = tuple[Suite, ModelDeclaration]
 
 
 def find_declared_model(name: str, suites: Sequence[Suite]) -> DeclaredModel | None:
-    """Return the model that a suite declares under this name or id; None if no suite declares it.
+    """Return the model that a suite declares under this name or id.
 
-    If no declared model has the name or id, a model whose hub repository has the name is returned.
+    If there is none, return a declared model whose hub repository has this name. If there is none either, return None.
     """
     wanted = name.casefold()
     models = [(suite, model) for suite in suites for model in suite.models]

@@ -166,7 +166,7 @@ def load_settings(**flags: object) -> Settings:
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # pydantic validates them
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic validates the values
     except ValidationError as error:
         problem = error.errors()[0]
         name = str(problem["loc"][0])

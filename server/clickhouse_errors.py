@@ -111,7 +111,7 @@ def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
 
 
 def _split_name(text: str) -> tuple[str, str]:
-    """Split off the error's name at the end of the text, which may occur twice. Return the text and the name."""
+    """Split the error's name, which may occur twice, off the end of the text. Return the text and the name."""
     name = "UNKNOWN_EXCEPTION"
     while found := _NAME.search(text):
         name, text = found[1], text[: found.start()].rstrip()

@@ -171,7 +171,7 @@ def name_tokenizer(directory: Path | None) -> str:
     """
     if directory is None:
         return ""
-    # transformers takes seconds to load, and most imported results come without files of samples
+    # Imported here because transformers takes seconds to load, and most imports have no samples files
     from trailhouse.models.texts.tokenizer import identify_tokenizer_of
 
     return identify_tokenizer_of(directory)

@@ -37,7 +37,7 @@ def hold_device_slots(devices: Sequence[str], data_directory: Path) -> Iterator[
 
 
 def name_device_slot(host: str, device: str) -> str:
-    """Return the name of the slot of a device, whose name ``list_devices`` returned.
+    """Return the name of the slot of a device. ``device`` is a name that ``list_devices`` returned.
 
     The slot is a lock file or a concurrency limit of Prefect.
     """

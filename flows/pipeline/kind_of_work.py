@@ -28,7 +28,8 @@ UnitT = TypeVar("UnitT")
 RunUnit = Callable[[UnitT, Callable[[int], None]], Iterator[pa.RecordBatch]]
 """A function that runs the model on a unit and yields rows.
 
-Its second argument is a function that it calls with the number of steps that were just done.
+Its first argument is the unit. Its second argument is a function, which it calls with the number of positions or
+options that were just scored.
 """
 
 
@@ -43,7 +44,7 @@ class Wording:
     bar: str
     """Title of the progress bar over all checkpoints."""
     step_bar: str
-    """Title of the progress bar within one checkpoint. The title names the steps, such as ``Positions``."""
+    """Title of the progress bar within one checkpoint. It names what is counted, such as ``Positions``."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class KindOfWork(Protocol[UnitT]):
         """Return the name of a unit of work for error messages; an empty text if a checkpoint has only one unit."""
 
     def count_steps(self, unit: UnitT) -> int:
-        """Return how many steps a unit of work has in the progress bar: positions of a corpus or options of a task."""
+        """Return how many positions of a corpus or options of a task the progress bar counts for a unit of work."""
 
     def open_model(self, model: PreTrainedModel, checkpoint: Checkpoint) -> AbstractContextManager[RunUnit[UnitT]]:
         """Prepare a loaded model, and yield a function that runs the model on a unit of work.

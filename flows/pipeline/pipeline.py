@@ -31,7 +31,7 @@ from trailhouse.warehouse.connection import WarehouseAddress
 UnitT = TypeVar("UnitT")
 
 RESIDENT_MODELS = 2
-TASK_THREADS = 3  # one thread loads, one runs, and one waits until its last rows are inserted
+TASK_THREADS = 3  # one thread loads a model, one runs a model, and one waits until its last rows are inserted
 
 
 class PipelineStoppedError(Exception):
@@ -97,7 +97,7 @@ def make_pipeline(
 ) -> Pipeline[UnitT]:
     """Return the pipeline of a run, with the data directory and the checkpoint cache that ``settings`` name.
 
-    Raises UsageError if the device is not known or not available, before each checkpoint would fail for this reason.
+    Raises UsageError if the device is not known or not available. Without this check, every checkpoint would fail.
     """
     choose_device_map(settings.device)
     cache = CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes)
@@ -106,7 +106,7 @@ def make_pipeline(
 
 @dataclass
 class StepProgress:
-    """Counter of the finished steps of a piece of work: bytes, positions or options.
+    """Counts the bytes, positions or options that a piece of work has finished.
 
     It reports the progress, and stops the work if the run was interrupted.
     """
@@ -118,7 +118,10 @@ class StepProgress:
     done_count: int = 0
 
     def advance(self, count: int) -> None:
-        """Report that ``count`` more steps are done. Raises PipelineStoppedError if the run was interrupted."""
+        """Report that ``count`` more bytes, positions or options are finished.
+
+        Raises PipelineStoppedError if the run was interrupted.
+        """
         self.steps.refuse_if_stopped()
         self.done_count += count
         report_progress(self.title, self.done_count, self.total_count, self.detail)

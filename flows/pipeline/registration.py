@@ -28,7 +28,7 @@ from trailhouse.warehouse.loading.catalogue import read_records, upsert, write_a
 from trailhouse.warehouse.schema.migrations import require_schema
 
 SOUND = "ok"
-"""The audit status of a checkpoint that is not damaged. The audit status of a damaged checkpoint is its damage."""
+"""The audit status of a checkpoint that is not damaged. For a damaged checkpoint, it describes the damage."""
 
 
 @dataclass(frozen=True)
@@ -164,9 +164,9 @@ def find_description_problem(checkpoint: Checkpoint) -> BadInputError | None:
 def register_suite(client: Client, suite: Suite, found: FoundCheckpoints) -> dict[str, int]:
     """Write a suite, its models and its checkpoints to raw_suite, raw_model and raw_checkpoint.
 
-    The damage of a checkpoint is its audit status. It is also written for damaged checkpoints that an earlier run
-    registered and that are not found any more. A model whose checkpoints are all damaged is not written. Returns the
-    vocabulary size of each model, by model_id.
+    The audit status of a damaged checkpoint describes its damage. It is also written for damaged checkpoints that an
+    earlier run registered and that are not found any more. A model whose checkpoints are all damaged is not written.
+    Returns the vocabulary size of each model, by model_id.
 
     Raises UsageError if the warehouse lacks a migration. Raises BadInputError if a model's config.json describes no
     causal language model, or if the suite was read from a directory and the warehouse holds another suite of this name.
@@ -197,7 +197,7 @@ def register_suite(client: Client, suite: Suite, found: FoundCheckpoints) -> dic
 
 
 def refuse_other_origin(client: Client, suite: Suite) -> None:
-    """Raise BadInputError if a suite was read from a directory, and the stored suite of its name was not read there."""
+    """Raise BadInputError if a suite was read from a directory and the stored suite of this name has another origin."""
     origin = find_origin(suite.declaration)
     if origin is None:
         return

@@ -53,7 +53,7 @@ def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[obje
     task_run_name="{checkpoint.model_id} step {checkpoint.step}",
 )
 def work_on_checkpoint(
-    checkpoint: Checkpoint,  # noqa: ARG001  # names the task run
+    checkpoint: Checkpoint,  # noqa: ARG001  # task_run_name uses it
     work: CheckpointWork[UnitT],
     pipeline: Pipeline[UnitT],
 ) -> bool:
@@ -95,7 +95,7 @@ def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[Unit
 def run_tasks(
     names: Sequence[str], waiting: dict[str, CheckpointWork[UnitT]], pipeline: Pipeline[UnitT]
 ) -> Iterator[str]:
-    """Run one task for each claim in ``names``, and yield the names of the claims whose tasks succeeded or failed.
+    """Run one task for each claim in ``names``, and yield the name of each claim whose task did its work or failed.
 
     ``waiting`` maps the name of a claim to the work on its checkpoint. If another worker holds a claim, the task does
     nothing, and the name of this claim is not yielded.

@@ -24,7 +24,7 @@ UnitT = TypeVar("UnitT")
 
 
 def record_begin(pipeline: Pipeline[UnitT], outcome: CheckpointOutcome) -> None:
-    """Record a run that has no end yet, unless it is recorded already. ``outcome`` is that of the first checkpoint.
+    """Record that a run has begun, unless this is recorded already. ``outcome`` is that of its first checkpoint.
 
     Only the thread that holds the lock ``running`` of the pipeline may call this function.
     """

@@ -61,8 +61,8 @@ def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done
     """Raise an error if any checkpoint or unit of work failed. The error names all failures.
 
     ``done_count`` is the number of units that were done before the run. If any unit was done before or during the run,
-    PartialError is raised. If no unit was done and all failures are the same, this error is raised. If no unit was done
-    and the failures differ, AllFailedError is raised with the exit code of the first error.
+    PartialError is raised. If no unit was done and all failures have the same message, the first error is raised. If no
+    unit was done and the messages differ, AllFailedError is raised with the exit code of the first error.
     """
     failed = [outcome for outcome in outcomes if outcome.failures]
     lines = [f"{outcome.name}: {failure.message}" for outcome in failed for failure in outcome.failures]

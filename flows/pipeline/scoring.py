@@ -55,14 +55,14 @@ class CorpusScoring:
     def list_missing(
         self,
         client: Client,
-        checkpoint: Checkpoint,  # noqa: ARG002  # of the protocol
+        checkpoint: Checkpoint,  # noqa: ARG002  # KindOfWork has this parameter
         units: Sequence[ScoredPartition],
     ) -> list[ScoredPartition]:
         """Return the partitions in ``units`` whose score keys are not in the ledger."""
         ledger = read_score_keys(client, self.corpus_id)
         return [unit for unit in units if ledger.get((unit.model_id, unit.step)) != unit.score_key]
 
-    def name_unit(self, unit: ScoredPartition) -> str:  # noqa: ARG002  # of the protocol
+    def name_unit(self, unit: ScoredPartition) -> str:  # noqa: ARG002  # KindOfWork has this parameter
         """Return an empty text. A checkpoint has only one unit of work, so messages need no name for the unit."""
         return ""
 

@@ -27,7 +27,7 @@ class UnitFailedError(Exception):
 
 @dataclass(frozen=True)
 class _UnitEnd:
-    """Entry of the queue that marks the last batch of a unit of work."""
+    """Entry of the queue that follows the last batch of a unit of work."""
 
     run_seconds: float
 

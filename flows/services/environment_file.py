@@ -47,7 +47,7 @@ def write_environment_file(path: Path, *, replace: bool = False) -> list[str]:
         if replace:
             os.replace(draft, path)
         else:
-            os.link(draft, path)  # fails if the file exists, even if it was made just now
+            os.link(draft, path)  # fails if the file exists, even if another process has just made it
     except FileExistsError as error:
         raise UsageError(
             f"{path} exists, and holds the passwords of a deployment",

@@ -27,7 +27,8 @@ class ForeignFormat:
     """How to convert the weights."""
 
 
-# The first format whose pattern matches a name counts. The shards of Megatron and FSDP may have the same names.
+# The first format whose pattern matches a name is reported. Megatron stands before FSDP, because its checkpoints may
+# also have files whose names match the pattern of FSDP.
 FOREIGN_FORMATS = (
     ForeignFormat(
         re.compile(r"adapter_(model\.(safetensors|bin)|config\.json)"), "an adapter and not the model", ADAPTER_HINT

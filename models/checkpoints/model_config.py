@@ -106,7 +106,8 @@ def build_network(config: PretrainedConfig, directory: Path) -> PreTrainedModel:
 def read_model_record(model: ModelDeclaration, checkpoint: Checkpoint) -> ModelRecord:
     """Return the record of a model. Its parameters are counted on torch's meta device, which stores no weights.
 
-    Raises BadInputError if config.json does not describe a causal language model with one width and number of layers.
+    Raises BadInputError if config.json does not describe a causal language model, or states no width or no number of
+    layers.
     """
     config = read_config(checkpoint)
     network = build_without_weights(checkpoint)

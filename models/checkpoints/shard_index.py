@@ -24,8 +24,11 @@ HINT = "copy the checkpoint again, into an empty directory"
 def check_shards(directory: Path, paths: Sequence[Path], index_name: str) -> None:
     """Check that every tensor is in the shard that the index states.
 
-    Raises BadInputError naming the file and the tensor if a tensor is missing in its shard, if the index does not name
-    a tensor of a shard, or if another shard has a tensor of the same name with other bytes.
+    Raises BadInputError naming the file and the tensor
+
+    - if a tensor is missing in its shard,
+    - if the index does not name a tensor of a shard, or
+    - if another shard has a tensor of the same name with other bytes.
     """
     index: Any = json.loads((directory / index_name).read_bytes())
     owners: Mapping[str, str] = index["weight_map"]

@@ -33,9 +33,12 @@ INTEGER_TYPES = re.compile(r"U?I\d+|BOOL|u?int\d+|bool")
 def find_untaken_tensor(model: PreTrainedModel, tensors: Tensors) -> str | None:
     """Return a message about the first tensor of a checkpoint that does not fit the model, or None if all tensors fit.
 
-    A tensor does not fit in three cases. It holds integers where the model has floating-point numbers, so it is a
-    quantised tensor without its scale. The model does not use it, but a score may need it. Or another tensor of the
-    checkpoint has the same place in the model.
+    A tensor does not fit
+
+    - if it holds integers where the model has floating-point numbers, which means that it is quantised and lacks its
+      scale,
+    - if the model does not use it, although a score may need it, or
+    - if another tensor of the checkpoint has the same name in the model.
 
     The model may be on torch's meta device, because only the names and types of its tensors are read.
     """
@@ -122,8 +125,8 @@ def _is_not_needed(name: str, target: str, model: PreTrainedModel, tensors: Tens
     layer_count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     if layer is None or layer_count is None or int(layer["number"]) < layer_count:
         return True
-    # transformers ignores all tensors of a layer with this number. The scores are right only if the layer is one for
-    # multi-token prediction.
+    # The checkpoint has more layers than the model, and transformers ignores the tensors of the additional layers. The
+    # scores are right only if such a layer is one for multi-token prediction.
     return any(FURTHER_PREDICTION.search(other) for other in tensors if layer["layer"] in other)
 
 

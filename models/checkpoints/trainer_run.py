@@ -142,7 +142,7 @@ def _count_tokens_by_flops(checkpoint: Path, config: PretrainedConfig, flops: fl
     """
     network = build_network(config, checkpoint)
     tokens = flops / (6 * network.num_parameters(exclude_embeddings=True))
-    # A process that holds only a part of the parameters counts the FLOPs of this part.
+    # With sharded parameters, a process counts only the FLOPs of its own part, so the tokens would be too few.
     is_sharded = explain_foreign_weights(path.name for path in checkpoint.iterdir()) is not None
     if tokens < 1 or is_sharded or abs(tokens - round(tokens)) > 1e-6 * tokens:
         raise BadInputError(

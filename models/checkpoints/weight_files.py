@@ -54,8 +54,11 @@ def combine_weight_hashes(weight_files: Iterable[WeightFile]) -> str:
 def list_weight_files(directory: Path, *, allow_pickle: bool = False) -> list[Path]:
     """Return the weight files of a checkpoint, in name order. Pickles are returned only if there are no safetensors.
 
-    Raises BadInputError if there are no weight files, if there are only pickles but they are not allowed, if the index
-    names files that are missing, or if an adapter lies beside the weights.
+    Raises BadInputError
+
+    - if there are no weight files, or only pickles that are not allowed,
+    - if the index names files that are missing, or
+    - if an adapter lies beside the weights.
     """
     paths = _list_weight_files(directory, allow_pickle=allow_pickle)
     adapter = find_adapter(path.name for path in directory.iterdir())
@@ -110,8 +113,11 @@ def check_index(directory: Path, paths: list[Path]) -> None:
 def choose_weight_names(names: Iterable[str], *, allow_pickle: bool) -> list[str]:
     """Select the names of weight files from the names of a repository's files, and return them sorted.
 
-    Raises ValueError if weight files are missing, if there are only pickles and these are not allowed, or if an adapter
-    lies beside the weights. The text of the error says what is wrong.
+    Raises ValueError, whose text says what is wrong
+
+    - if weight files are missing,
+    - if there are only pickles, which are not allowed, or
+    - if an adapter lies beside the weights.
     """
     present = set(names)
     chosen = _choose_weight_names(present, allow_pickle=allow_pickle)

@@ -97,8 +97,8 @@ def group_rows(
 
     A batch never mixes rows that have continuations with rows that have none. A batch has at most ``max_batch_tokens``
     tokens, including the padding to its longest row. The attention masks of a batch have at most ``max_mask_entries``
-    entries. If a single row exceeds a limit, it forms a batch of its own. Rows with at most ``switch_length`` tokens
-    and longer rows never share a batch; see ``rotary_switch``.
+    entries. If a single row exceeds a limit, it forms a batch of its own. The rows of a batch all have at most
+    ``switch_length`` tokens, or all have more tokens; see ``rotary_switch``.
     """
     for has_continuations in (True, False):
         batch: list[Row] = []

@@ -39,7 +39,7 @@ class EncodedOption:
     unconditional_token_ids: Tokens | None
     """The beginning of a text, or else the tokenizer's start token, followed by the option without the prompt.
 
-    It is None if there is neither, or if the tokenizer leaves no token of the option without the prompt.
+    It is None if there is neither a beginning nor a start token, or if the tokenizer leaves no token of the option.
     """
 
     @property
@@ -141,7 +141,7 @@ def encode_task(
     while drafts:
         shortened = []
         for draft, item in zip(drafts, _encode_drafts(tokenizer, task, drafts, unscored), strict=True):
-            # A sequence may have one token more than the context length. The model does not read the last token.
+            # A sequence may have one token more than the context length, as the model does not read the last token.
             excess = max(len(option.token_ids) for option in item.options) - (context_length + 1)
             if excess > 0 and draft.exemplar_ids:
                 shortened.append(_write_draft(task, draft.item_id, draft.exemplar_ids[1:], seed))
@@ -263,8 +263,8 @@ def _find_first_target(context: Tokens, text: Tokens) -> int:
 def _truncate(item: EncodedItem, excess: int, beginning_length: int, task: Task, item_id: int) -> EncodedItem:
     """Return the item after cutting the first ``excess`` tokens of its prompt.
 
-    The beginning of a text has ``beginning_length`` tokens and is kept. If it is empty, at least one token of the
-    prompt must be left. Raises BadInputError if an option does not fit.
+    The beginning of a text has ``beginning_length`` tokens and is kept. If there is no beginning, at least one token
+    of the prompt must be left. Raises BadInputError if an option does not fit.
     """
     if excess == 0:
         return item

@@ -59,7 +59,7 @@ def write_question(task: Task, item_id: int, seed: int) -> str:
     form, item = task.prompt_format, task.items[item_id]
     choices = ""
     if form.append_choices_to_input:
-        generator = random.Random(f"{task.task_id}\n{item_id}\n{seed}\noptions")  # noqa: S311  # as above
+        generator = random.Random(f"{task.task_id}\n{item_id}\n{seed}\noptions")  # noqa: S311  # reproducible
         order = generator.sample(sorted(item.options), len(item.options))
         choices = "".join(form.choice_prefix + option for option in order)
     return f"{form.example_input_prefix}{item.input}{choices}{form.example_output_prefix}"

@@ -49,8 +49,8 @@ WINDOW_KEYS = (
 def find_shared_prefix_limit(forward_pass: ForwardPass, token_ids: Tensor, context_length: int) -> int:
     """Return how many tokens a row may have if it holds several options after one shared prompt.
 
-    The result is 0 if the model cannot read such rows. The rows of a model of ``rotary_switch`` must not be longer than
-    its switch length.
+    The result is 0 if the model cannot read such rows. If the model has a switch length
+    (see ``rotary_switch``), the result is at most this length.
 
     ``token_ids`` (T,) are at least two arbitrary tokens of the model's vocabulary.
     """

@@ -22,7 +22,8 @@ from trailhouse.models.texts.text_beginning import NO_BEGINNING, TextBeginning
 UNLIMITED_CONTEXT_LENGTH = 2_048
 # Configuration entries that state how many tokens a model can read at once. The first entry that exists is used.
 POSITION_KEYS = ("max_position_embeddings", "context_length", "max_target_positions")
-# Model types whose entry for this number is ``max_seq_len``. Elsewhere an entry of this name may mean something else.
+# Model types whose entry ``max_seq_len`` states how many tokens the model can read at once. In other model types, an
+# entry of this name may mean something else.
 TYPES_WITH_MAX_SEQ_LEN = ("dbrx", "mpt")
 # Model types that number their positions from the padding token's id + 1, so that they have fewer positions for tokens
 TYPES_WITH_POSITIONS_AFTER_PADDING = (
@@ -55,13 +56,14 @@ class ContextChoice:
     """The number of tokens that the model reads at once if neither the user nor the suite states a context length."""
 
     switch_length: int | None = None
-    """The result of ``find_switch_length`` if the context is longer, otherwise None."""
+    """The model's switch length (see ``rotary_switch``) if the context length is larger than it, otherwise None."""
 
     @property
     def rotary_record(self) -> SettingsRecord:
         """The part of a score key or evaluation key that states that short and long texts share no batch.
 
-        It is empty for models whose scores do not depend on this. Older versions scored both in one batch, and wrongly.
+        It is empty for models whose scores do not depend on this. For the other models, it makes the keys differ from
+        those of older versions, which scored short and long texts in one batch, and wrongly.
         """
         return {} if self.switch_length is None else {"rotary_switch_length": self.switch_length}
 

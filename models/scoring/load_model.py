@@ -26,7 +26,7 @@ from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 if TYPE_CHECKING:
-    # Importing it takes seconds. Other modules take the class from here, also for type checks only.
+    # Importing transformers takes seconds. Other modules import the class from here, also only for type checks.
     from transformers import PreTrainedModel as PreTrainedModel
 
 
@@ -39,9 +39,11 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
     On GPUs, accelerate places the weights, and uses several GPUs if one is too small. With ``allow_pickle``, the
     weights are read from pickle files by an unpickler that can create nothing but tensors.
 
-    Raises BadInputError naming the directory if the model does not load, if tensors are missing, have a wrong shape,
-    are not finite or are not used by the model, or if an adapter lies beside the weights. Raises UsageError if the
-    device is not known or not available.
+    Raises UsageError if the device is not known or not available. Raises BadInputError naming the directory
+
+    - if the model does not load,
+    - if tensors are missing, have a wrong shape, are not finite or are not used by the model, or
+    - if an adapter lies beside the weights.
     """
     device_map = choose_device_map(settings.device)
     paths = list_weight_files(directory, allow_pickle=allow_pickle)
@@ -60,7 +62,7 @@ def load_model(directory: Path, settings: ScoringSettings, *, allow_pickle: bool
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # the report names these tensors, and the error of transformers does not
+                ignore_mismatched_sizes=True,  # the report names mismatched tensors, but transformers' error does not
             )
     except BadInputError:
         raise

@@ -52,8 +52,8 @@ def score_corpus(
     according to the settings. ``progress`` is called with the number of positions scored since its last call.
 
     Raises BadInputError if the tokenizer does not fit the model, if the model is not causal, or if a score is not
-    finite. No score from the same section of the corpus is yielded in this case. Raises UsageError if a single window
-    does not fit the memory.
+    finite. Scores are computed in sections of about a million positions, and a section with a score that is not finite
+    yields no scores. Raises UsageError if a single window does not fit the memory.
     """
     context_length = find_context_length(model.config, settings)
     stride = find_stride(context_length, settings)

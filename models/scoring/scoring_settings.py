@@ -62,8 +62,8 @@ class ScoringSettings:
         With equal records, the same checkpoint gets the same scores on the same corpus. The device and the batch size
         are left out, because in float32 they change a score by less than the rounding of the stored score does.
 
-        The beginning of a text and the compilation are in the record only if they differ from what was done before
-        these settings existed. So older keys stay valid.
+        The beginning of a text is in the record only if it has tokens, and ``is_compiled`` only if it is True. So the
+        keys from before these settings existed stay valid.
         """
         record: SettingsRecord = {
             "scoring_method": SCORING_METHOD,
@@ -78,6 +78,6 @@ class ScoringSettings:
         return {**record, "is_compiled": True} if self.is_compiled else record
 
     def beginning_record(self) -> SettingsRecord:
-        """Return the part of a key that states what the model reads before a text; empty if it reads nothing there."""
+        """Return the part of a key that states what the model reads before every text; empty if it reads nothing."""
         token_ids = self.text_beginning_token_ids
         return {"text_beginning_token_ids": list(token_ids)} if token_ids else {}

@@ -70,7 +70,7 @@ class Verification:
         """
         difference = abs(stored_nats - alone.log_prob_nats)
         tolerance = find_tolerance(stored_nats, dtype) + rounding_nats + alone.rounding_nats
-        # A score alone that is not finite makes the tolerance infinite or NaN
+        # If the score alone is not finite, the tolerance is infinite or NaN, and the scores do not agree
         agrees = difference <= tolerance < math.inf
         self.add(difference, agrees=agrees)
         if not agrees:
@@ -98,7 +98,8 @@ def score_alone(
     """
     tokens = torch.from_numpy(token_ids.astype(np.int64)).to(find_input_device(model))
     kept_count = len(tokens) - first_target
-    # With a large vocabulary, the logits of a whole window may need more memory than the model.
+    # Only the needed logits are computed if the model can do so. With a large vocabulary, those of a whole window may
+    # need more memory than the model.
     takes_count = "logits_to_keep" in inspect.signature(model.forward).parameters
     options = {"logits_to_keep": kept_count} if takes_count else {}
     with refusing_failures(model, tokens[None, :-1]):
@@ -109,10 +110,11 @@ def score_alone(
     row_blocks = torch.split(logits[: len(targets)], LOGIT_BLOCK_ROWS)
     blocks = zip(row_blocks, torch.split(targets, LOGIT_BLOCK_ROWS), strict=True)
     for rows, row_targets in blocks:
-        # On the CPU, because the GPUs of Apple have no float64
+        # The log-softmax is computed on the CPU, because the GPUs of Apple have no float64
         rows, columns = rows.cpu().double(), row_targets[:, None]
         log_prob_nats += float(rows.log_softmax(-1).gather(-1, columns).sum())
-        # The target's logit and the largest, which decides the normaliser, are each rounded by at most half a spacing
+        # Two logits decide the score: the target's logit, and the largest logit, which decides the normaliser. Rounding
+        # changes each of them by at most half of its magnitude times ``spacing``.
         magnitudes = torch.maximum(rows.gather(-1, columns).abs(), rows.amax(-1, keepdim=True).abs())
         rounding_nats += spacing * float(magnitudes.sum())
     return AloneScore(log_prob_nats, rounding_nats)

@@ -51,10 +51,10 @@ def verify_scores(
 def score_position_alone(
     model: PreTrainedModel, token_ids: npt.NDArray[np.int32], position: int, settings: ScoringSettings
 ) -> AloneScore:
-    """Return the score of one position of a document, from a sequence that ends with this position.
+    """Return the score of one position of a document, computed alone.
 
-    The model reads the tokens of the window that predicts the position, up to the position. A model whose rotary
-    frequencies depend on the length of the sequence reads the whole window.
+    The model reads the window that predicts the position, but only up to the position. A model whose rotary frequencies
+    depend on the length of the sequence reads the whole window.
     """
     context_length = find_context_length(model.config, settings)
     beginning = np.asarray(settings.text_beginning_token_ids, np.int32)

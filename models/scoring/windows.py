@@ -75,8 +75,8 @@ def group_windows(
 
     A batch, including the padding to its longest window, holds at most ``max_batch_tokens`` tokens. A window with more
     tokens is a batch of its own. If a batch holds ``enough_tokens``, another window joins it only if the padding of
-    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window. Windows with at most
-    ``switch_length`` tokens and longer windows never share a batch; see ``rotary_switch``.
+    this window is at most ``MAX_PADDING_RATIO`` of the length of the longest window. The windows of a
+    batch all have at most ``switch_length`` tokens, or all have more tokens; see ``rotary_switch``.
     """
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.input_length, reverse=True):
@@ -94,7 +94,10 @@ def group_windows(
 
 
 def are_separated(longest: int, length: int, switch_length: int | None) -> bool:
-    """Return whether a text of ``longest`` tokens is longer than ``switch_length`` and one of ``length`` is not."""
+    """Return whether two texts must not share a batch, because only the longer one exceeds ``switch_length``.
+
+    The longer text has ``longest`` tokens, and the other text has ``length`` tokens.
+    """
     return switch_length is not None and length <= switch_length < longest
 
 

@@ -32,7 +32,7 @@ PROBE_TEXTS = (
 
 
 def load_with_file_rules(directory: Path) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a directory with the rules of its tokenizer.json, whatever class the directory names.
+    """Return the tokenizer of a directory with the rules of tokenizer.json, not those of its class in transformers.
 
     Raises BadInputError if the directory has no tokenizer.json. Also raises the errors of transformers.
     """
@@ -49,9 +49,10 @@ def load_with_file_rules(directory: Path) -> PreTrainedTokenizerBase:
 def refuse_different_rules(tokenizer: PreTrainedTokenizerBase, directory: Path, rules: TokenizerRules | None) -> None:
     """Refuse a tokenizer that encodes ``PROBE_TEXTS`` otherwise than the tokenizer.json in ``directory``.
 
-    Nothing is compared if there is no tokenizer.json, or if ``rules`` says that the rules of transformers count.
+    Nothing is compared if there is no tokenizer.json, or if ``rules`` is ``transformers``.
 
-    Raises BadInputError naming the first different token if the two differ. Also raises the errors of ``encode_texts``.
+    Raises BadInputError, which names the first different token, if a text is encoded differently. Also raises the
+    errors of ``encode_texts``.
     """
     path = directory / FILE_NAME
     if rules == "transformers" or not path.is_file():

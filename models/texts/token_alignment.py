@@ -19,7 +19,8 @@ from transformers import PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 
 Integers = npt.NDArray[np.int64]
-# Token that is added to a BPE vocabulary for text without a token. With control characters, it equals no usual word.
+# Token that is added to a BPE vocabulary, to stand for text that the vocabulary cannot encode. It contains control
+# characters, so that it equals no usual word.
 DROPPED_TEXT = "\x00\uffff dropped"
 
 
@@ -43,13 +44,14 @@ class TokenAligner:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         content = json.loads(tokenizer.backend_tokenizer.to_str())
-        # The post-processor removes white space from the offsets. Truncation and padding change the tokens.
+        # These are switched off: the post-processor, which removes white space from the offsets, and truncation and
+        # padding, which change the tokens.
         content |= {"post_processor": None, "truncation": None, "padding": None}
         model = content["model"]
         if model["type"] == "BPE":
             model["dropout"] = None
         self._backend = Tokenizer.from_str(json.dumps(content))
-        self._backend.encode_special_tokens = tokenizer.backend_tokenizer.encode_special_tokens  # not in the JSON
+        self._backend.encode_special_tokens = tokenizer.backend_tokenizer.encode_special_tokens  # the JSON lacks it
         self._unknown_ids = {tokenizer.unk_token_id, model.get("unk_id")}
         self._dropped_id: int | None = None
         if model.get("unk_token") is not None:
@@ -147,7 +149,8 @@ def _divide(content: bytes, piece: bytes, next_piece: bytes, previous: int, shar
     if next_piece and content.startswith(next_piece, shared_start) and previous <= shared_start:
         return shared_start
     if piece.isspace() and not content[shared_start:shared_end].decode().isspace():
-        return shared_start  # the tokenizer inserted this blank before the shared character
+        # The first token is white space that the tokenizer inserted. So it gets none of the shared characters.
+        return shared_start
     end = previous + len(piece)
     if shared_start <= end <= shared_end and content.startswith(piece, previous):
         return end

@@ -137,7 +137,7 @@ def hash_tokenizer_files(directory: Path) -> str:
     Raises BadInputError if a file is not trusted.
     """
     digest = hashlib.sha256()
-    # transformers may choose the tokenizer's class by the model type in config.json
+    # config.json is hashed too, because transformers may choose the tokenizer's class by the model type in it
     paths = [path for path in (*_list_tokenizer_files(directory), directory / "config.json") if path.is_file()]
     refuse_untrusted_tokenizer_files(paths)
     for path in paths:

@@ -76,7 +76,7 @@ class Engine:
         handle.close()
 
     def kill(self, query_id: str) -> None:
-        """Ask the engine to stop the query with this client's query id. The call does not wait for its end."""
+        """Ask the engine to stop the query to which a client gave this query id. The call does not wait for its end."""
         condition = f"{QUERY_ID_EXPRESSION} = {quote_literal(query_id)}"
         handle = self.acquire(is_readonly=False)
         try:

@@ -49,8 +49,11 @@ class SessionTable:
         method waits until the session is released. ``has_answered`` must return whether the new query has sent its
         complete answer.
 
-        Raises ServerError 372 if the session does not exist although ``must_exist`` is true, 373 if an earlier query
-        in the session has not sent its complete answer yet, and 202 if too many sessions are open.
+        Raises ServerError
+
+        - 372 if ``must_exist`` is true and the session does not exist,
+        - 373 if an earlier query in the session has not sent its complete answer yet, or
+        - 202 if too many sessions are open.
         """
         session = self._sessions.get((role, session_id))
         while session is not None and session.is_busy:

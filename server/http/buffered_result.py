@@ -33,7 +33,7 @@ class BufferedResult:
         self._parts.append(data)
         if self.size_bytes > _MEMORY_BYTES:
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed by stream, or with this object
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  stream closes the file
             await asyncio.to_thread(self._file.writelines, self._parts)
             self._parts = []
 

@@ -42,7 +42,7 @@ _CONTENT_TYPES = {
 
 
 def content_type(output_format: str | None) -> str:
-    """Return ClickHouse's media type for an output format, or that of a response without rows for None."""
+    """Return ClickHouse's media type for an output format. The format is None if the response has no rows."""
     if output_format is None:
         return "text/plain; charset=UTF-8"
     if output_format.startswith(("TabSeparated", "TSV")):
@@ -98,10 +98,10 @@ class Responder:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def write(self, data: bytes) -> None:
-        """Send the piece of the body before this one, and hold this one back until the next piece or the end.
+        """Hold a piece of the body back, and send the piece that was held back before it.
 
-        A client that has read all rows can use its session again at once, because it gets the last rows only when the
-        response ends. Raises ClientGoneError if the client receives nothing for two minutes.
+        The last rows are therefore sent when the response ends, so that a client that has read all rows can use its
+        session again at once. Raises ClientGoneError if the client receives nothing for two minutes.
         """
         if self._compressor is not None:
             data = await self._run_compression(self._compressor.compress, data)

@@ -14,7 +14,7 @@ from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.guard import refuse_forbidden_clauses
 from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 
-# The server stores the client's query id in the first line of the setting log_comment. This SQL expression reads it.
+# SQL expression for a client's query id, which the server stores in the first line of the setting log_comment.
 # The engine's column query_id does not contain the client's query id, because the engine chooses its own ids.
 QUERY_ID_EXPRESSION = "splitByChar('\\n', Settings['log_comment'])[1]"
 
@@ -50,9 +50,12 @@ class Statement:
 def parse_statement(text: bytes) -> Statement:
     """Parse ``text``, which must hold exactly one statement.
 
-    Raises ServerError 62 if ``text`` holds no statement or several statements, 497 if the guard forbids the statement,
-    48 if an INSERT uses the table function ``input``, and 452 if a statement of kind DIRECT other than SET sets
-    ``log_comment``.
+    Raises ServerError
+
+    - 62 if ``text`` holds no statement or several statements,
+    - 497 if the guard forbids the statement,
+    - 48 if an INSERT uses the table function ``input``, or
+    - 452 if a statement of kind DIRECT, other than SET, sets ``log_comment``.
     """
     tokens = _drop_final_semicolons(list(scan_tokens(text)))
     if not tokens:

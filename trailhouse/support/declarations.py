@@ -57,7 +57,7 @@ def list_field_names(model: type[BaseModel]) -> set[str]:
 def mistake(problem: str, hint: str, *field: str | int) -> PydanticCustomError:
     """Return an error about a declaration, which a pydantic validator can raise.
 
-    ``field`` is the path to the wrong field within the validated value. If the whole value is wrong, it is empty.
+    ``field`` is the path to the wrong field within the validated value; empty if the whole value is wrong.
     """
     return PydanticCustomError("mistake", "{problem}", {"problem": problem, "hint": hint, "field": field})
 
@@ -96,9 +96,9 @@ def parse_declaration(
     """Parse a YAML text and return its content as an instance of ``model``. Errors name the file ``path``.
 
     ``heirs`` names a top-level field that holds a list of mappings. ``shared`` names a top-level field that holds one
-    mapping, with default values for the mappings of the list. ``added`` names fields that hold lists: if such a field
-    is in a mapping of the list and in the shared mapping, the shared entries follow the mapping's own. Raises
-    BadInputError like ``read_declaration``.
+    mapping, with default values for the mappings of the list. ``added`` names fields that hold lists: if both a
+    mapping of the list and the shared mapping have such a field, the shared entries are added after the mapping's own
+    entries. Raises BadInputError like ``read_declaration``.
     """
     root = _compose(path, text)
     _inherit(root, heirs, shared, added)

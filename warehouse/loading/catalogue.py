@@ -66,7 +66,7 @@ def read_records(
 def write_audit_statuses(client: Client, statuses: Mapping[tuple[str, int], str]) -> None:
     """Change the audit status of the checkpoints that are in raw_checkpoint. Other checkpoints are ignored.
 
-    ``statuses`` holds the audit statuses by (model_id, step). A status is ok, or the damage of the checkpoint.
+    ``statuses`` holds the audit statuses by (model_id, step). A status is ok, or a description of the damage.
     """
     stored = read_records(client, "raw_checkpoint", ["model_id", "step", "audit_status"], ["model_id", "step"])
     changed: dict[tuple[str, str], list[int]] = defaultdict(list)

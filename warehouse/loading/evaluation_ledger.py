@@ -48,7 +48,10 @@ class Evaluation:
     tokenizer_id: str
     settings: Mapping[str, object]
     text_beginning: Mapping[str, object] = field(default_factory=dict)
-    """The ledger's columns for the beginning of a text. ``settings`` has its token ids, too, so the key covers them."""
+    """The ledger's columns for the beginning of a text.
+
+    The evaluation key depends on the tokens of the beginning, because ``settings`` has their ids, too.
+    """
 
     @property
     def ledger_key(self) -> EvaluationLedgerKey:

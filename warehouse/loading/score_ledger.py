@@ -41,7 +41,10 @@ class ScoredPartition:
     window: Mapping[str, int] = field(default_factory=dict)
     """Context length and stride in tokens. The score key omits both, because settings and model determine them."""
     text_beginning: Mapping[str, object] = field(default_factory=dict)
-    """The ledger's columns for the beginning of a text. ``settings`` has its token ids, too, so the key covers them."""
+    """The ledger's columns for the beginning of a text.
+
+    The score key depends on the tokens of the beginning, because ``settings`` has their ids, too.
+    """
 
     @property
     def score_key(self) -> str:

@@ -23,6 +23,8 @@ from trailhouse.support.quoting import quote_identifier, quote_literal
 LOCAL_SUFFIX = "_local"
 # The path of a table in Keeper, and the name of a replica. The server replaces the macros {uuid}, {shard} and
 # {replica}. Every table has its own {uuid}, so that tables of the same name in two databases have different paths.
+# SHARD_REPLICA is for sharded tables, whose rows are replicated within a shard. WHOLE_REPLICA is for the other tables,
+# whose rows are replicated on all nodes.
 SHARD_REPLICA = ("'/clickhouse/tables/{uuid}/{shard}'", "'{replica}'")
 WHOLE_REPLICA = ("'/clickhouse/tables/{uuid}/all'", "'{shard}-{replica}'")
 

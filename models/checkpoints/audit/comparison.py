@@ -30,8 +30,8 @@ def find_doubled(checkpoints: Sequence[Checkpoint]) -> dict[CheckpointKey, int]:
     """Find the checkpoints whose weights are also those of a later checkpoint of the same model.
 
     For each such checkpoint, the result holds the latest step with these weights. ``find_foreign_shards`` explains why
-    the latest checkpoint is assumed to be right. The initial checkpoint may have the weights of the next one: a warm-up
-    begins with the learning rate 0, with which an optimizer step changes nothing.
+    the latest checkpoint is assumed to be right. Step 0 is left out if the next checkpoint is the latest with its
+    weights. This is no mistake: a warm-up begins with the learning rate 0, with which a step changes no weights.
     """
     latest: dict[tuple[str, str], int] = {}
     steps: dict[str, list[int]] = {}

@@ -28,8 +28,8 @@ from trailhouse.errors import BadInputError, TrailhouseError, UnreachableError
 from trailhouse.models.checkpoints.hash_cache import HashCache
 from trailhouse.models.checkpoints.quiet_libraries import hide_progress_bars
 
-# huggingface_hub changed its HTTP library between versions. The base classes of HfHubHTTPError are the errors of the
-# library in use.
+# huggingface_hub changed its HTTP library between versions. The base classes of HfHubHTTPError include the errors of
+# the library that the installed version uses.
 REQUEST_ERRORS: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, EntryNotFoundError)
 RETRY_DELAYS_SECONDS = (0.5, 2.0)
 Result = TypeVar("Result")

@@ -23,7 +23,7 @@ PICKLED_MODEL = (
 
 
 def describe_skipped(directories: Sequence[Path], step_pattern: str, *, allow_pickle: bool) -> str | None:
-    """Return one line that says which weights directories hold that ``step_pattern`` does not match, and what to do.
+    """Describe in one line the directories with weights that ``step_pattern`` does not match, and say what to do.
 
     Directories without weights, such as those with logs, are left out. Returns None if no directory holds weights.
     """

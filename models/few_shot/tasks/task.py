@@ -135,8 +135,12 @@ def check_item(item: TaskItem, location: str, options_location: str) -> TaskItem
     Several options may be correct, as in BIG-Bench. But if all options or none were correct, the model's choice
     would show nothing about the model.
 
-    Raises BadInputError naming the location if there are fewer than two or more than 32,768 options, if all options
-    or none are correct, if an option is empty or occurs twice, or if a text is not valid Unicode.
+    Raises BadInputError naming the location
+
+    - if there are fewer than two or more than 32,768 options,
+    - if all options or none are correct,
+    - if an option is empty or occurs twice, or
+    - if a text is not valid Unicode.
     """
     if not 2 <= len(item.options) <= MAXIMUM_OPTIONS:
         raise BadInputError(f"{options_location}: there are {len(item.options)}", "give every item two options or more")
