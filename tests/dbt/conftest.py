@@ -40,7 +40,10 @@ class DbtWarehouse:
     def add_corpus(
         self, corpus_id: str, documents: Mapping[int, int], *, token_bytes: int = 4, prompt: int = 0
     ) -> None:
-        """Insert a corpus with ``documents``, token counts by id; document 0 begins with ``prompt`` prompt tokens."""
+        """Insert a corpus. Each key of ``documents`` is a document's id, its value the number of tokens.
+
+        The first ``prompt`` tokens of document 0 are a prompt, which perplexities leave out.
+        """
         self.insert("raw_corpus", corpus_id=corpus_id, document_count=len(documents))
         for document_id in documents:
             self.insert(
@@ -150,7 +153,7 @@ class DbtWarehouse:
         tokenizer_id: str = "tok",
         **ledger_columns: Any,
     ) -> None:
-        """Write the ledger row of a checkpoint with a later time than all rows before."""
+        """Write the ledger row of a checkpoint. Its time is later than that of every earlier row."""
         self.clock += 1
         self.insert(
             "raw_score_ledger",
@@ -191,7 +194,7 @@ class DbtWarehouse:
         directories = [f"--project-dir={PROJECT}", f"--profiles-dir={PROJECT}"]
         outputs = [f"--target-path={self.state / 'target'}", f"--log-path={self.state / 'logs'}", "--log-level=none"]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # dbt's own, about its dependencies
+            warnings.simplefilter("ignore")  # dbt warns about its own dependencies
             run = dbtRunner().invoke([*arguments, *directories, *outputs])
         failures = [
             f"{node.node.name}: {node.message}"

@@ -22,7 +22,7 @@ WORDS = {" cat": "content word", " the": "function word", ".": "punctuation"}
 
 @pytest.fixture(scope="module")
 def losses() -> dict[str, np.ndarray]:
-    """Loss of every token at every checkpoint (documents, positions from 1 on, checkpoints), as stored."""
+    """By model: the loss of every token as float32. The axes are documents, positions from 1 on, and checkpoints."""
     random = np.random.default_rng(5)
     time = np.arange(len(STEPS))
     made = {}
@@ -39,13 +39,16 @@ def losses() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def texts() -> np.ndarray:
-    """Text of every token (documents, positions); each is a whole word or a full stop."""
+    """Text of every token; the axes are documents and positions. Each is a whole word or a full stop."""
     return np.random.default_rng(6).choice(list(WORDS), (DOCUMENT_COUNT, LENGTH))
 
 
 @pytest.fixture(scope="module")
 def trends(losses) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
-    """Categories and slopes (documents, positions from 1 on) by convention and model, by scipy and statsmodels."""
+    """By convention and model: category and slope of every token, computed with scipy and statsmodels.
+
+    The axes of both arrays are documents and positions from 1 on.
+    """
     found = {}
     for convention in CONVENTIONS:
         first = find_start(convention, np.array(STEPS), START, STEPS[-1])

@@ -9,7 +9,8 @@ import pytest
 
 SCORES = {0: -8.0, 10: -6.0, 20: -6.5, 30: -5.0, 40: -5.05}
 
-# What the first, the second and the unfinished audit say of the values of which weights, by step
+# By step: what the first, the second and the interrupted audit say about the values of the weights; then, as one
+# letter for each audit, the hash of the weights that it saw.
 VALUES = {
     0: (("wrong", "unchecked", "ok"), "aaa"),
     10: (("wrong", "unchecked", "ok"), "abb"),
@@ -21,7 +22,7 @@ VALUES = {
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """A model with an outlier at step 20, with two finished audits and an interrupted one."""
+    """A model whose loss rises from step 10 to step 20. It has two finished audits and an interrupted one."""
     warehouse.add_corpus("books", {0: 5})
     warehouse.add_model("ours/base", [*SCORES, 99], planned_steps=100)
     tokens = [(0, position) for position in range(1, 5)]

@@ -1,4 +1,4 @@
-"""A build on a cluster: the statements of dbt, recorded by a proxy that makes one server answer as a cluster."""
+"""A dbt build on a cluster. A proxy records dbt's statements and makes a single server answer like a cluster."""
 
 import dataclasses
 import re
@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 import pytest
 
 CLUSTER = "many"
-# What only a cluster understands, and what one server makes of it.
+# Pairs: a clause that only a cluster understands, and what the proxy sends to the single server instead.
 SUBSTITUTIONS = [
     (r"system sync replica[\s\S]*", "select 1"),
     (r'on cluster\s+"many"', ""),
@@ -79,7 +79,7 @@ def test_every_table_of_a_build_is_replicated_to_every_node(warehouse, proxy, mo
     assert warehouse.rows("select count() from int_token_series") == [(3,)]
 
     created = [text for text in statements if re.search(r"^\s*(/\*.*?\*/)?\s*create table", text, re.IGNORECASE)]
-    created = [text for text in created if "__dbt_exchange_test" not in text]  # the adapter tries out one server
+    created = [text for text in created if "__dbt_exchange_test" not in text]  # made by dbt's adapter as a trial
     views = [text for text in statements if re.search(r"create (or replace )?view", text, re.IGNORECASE)]
     assert len(created) > 3
     assert views

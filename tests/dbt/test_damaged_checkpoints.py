@@ -60,7 +60,10 @@ def read_steps(warehouse) -> list[list[int]]:
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """Marts of a model of which only the sound checkpoints have scores: the warehouse, and the rows of the marts."""
+    """Build marts from sound checkpoints only, add the scores of damaged ones, and build again.
+
+    Returns the warehouse, and the digest of the marts after the first build.
+    """
     warehouse.add_corpus("books", dict.fromkeys(range(2), 21))
     warehouse.add_model("s/a", STEPS, planned_steps=600)
     warehouse.insert("raw_task", task_id="t", task_sha256="a" * 64)

@@ -45,7 +45,7 @@ def make_series(model_id: str) -> dict[tuple[int, int], dict[int, float]]:
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """Three models with one tokenizer and a fourth with another, scored and built."""
+    """Three models with one tokenizer and a fourth with another. They are scored, and dbt has built the marts."""
     warehouse.add_corpus("books", dict.fromkeys(range(4), 21))
     for model_id, steps in STEPS.items():
         sizes = {"parameter_count": PARAMETERS[model_id], "layer_count": 2, "head_count": 2, "head_dimension": 4}
@@ -59,7 +59,7 @@ def built(warehouse):
 
 @pytest.fixture(scope="module")
 def trajectories(built):
-    """Perplexities and axes of every checkpoint as arrays in the order of the steps, by token set and model."""
+    """By token set and model: the perplexities and axes of all checkpoints, as arrays in the order of the steps."""
     columns = ["step", "perplexity", *AXES.values()]
     rows = built.rows(
         f"select set_model_id, start_percent, category, model_id, {', '.join(columns)} from fct_token_set_trajectory"
@@ -93,7 +93,10 @@ def test_a_model_is_read_between_the_checkpoints_where_it_first_reaches_a_perple
 
 
 def value_at(level: float, x: np.ndarray, y: np.ndarray, *, is_falling: bool) -> tuple[float, bool] | None:
-    """Return the perplexity at a level of the axis and whether it is measured; None if the level is not reached."""
+    """Return the perplexity at a level of the axis, and whether it was measured there (or else interpolated).
+
+    Returns None if the model does not reach the level.
+    """
     if level in x:
         return y[list(x).index(level)], True
     after = next((index for index, value in enumerate(x) if (value <= level if is_falling else value >= level)), 0)
@@ -130,7 +133,11 @@ def test_a_line_is_measured_or_read_where_the_model_first_reaches_the_value(buil
 
 
 def collapse(models: np.ndarray, coordinates: np.ndarray, values: np.ndarray) -> tuple[float | None, float | None, int]:
-    """Return collapse score, unexplained share, and number of points in bins with at least two models."""
+    """Return collapse score, unexplained share, and the number of points in bins that at least two models reach.
+
+    The collapse score is the share of the variance of these points that lies between models within bins. The
+    unexplained share is the share of the variance of all points that lies within bins.
+    """
     edges = np.linspace(coordinates.min(), coordinates.max(), 11)
     bins = np.clip(np.searchsorted(edges, coordinates, side="right") - 1, 0, 9)
     if coordinates.min() == coordinates.max():

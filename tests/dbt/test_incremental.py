@@ -47,7 +47,7 @@ def rewritten_pairs(warehouse, before: dict[tuple[str, str], tuple[int, int]]) -
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """Two models scored on two corpora, built."""
+    """Two models, scored on two corpora; dbt has built all tables."""
     for corpus_id in ("books", "wiki"):
         warehouse.add_corpus(corpus_id, dict.fromkeys(range(3), 21))
     for seed, model_id in enumerate(("s/a", "s/b")):

@@ -16,7 +16,8 @@ from trailhouse.warehouse.reading.questions import ask_question, packaged_questi
 SEEDS = ROOT / "dbt" / "seeds"
 STEPS = {"s/small": [0, 10, 20, 40, 80], "s/middle": [0, 10, 30, 80, 90], "s/large": [0, 10, 20, 90], "r/alone": [5]}
 PARAMETERS = {"s/small": 100, "s/middle": 100, "s/large": 900, "r/alone": 7}
-# Parent and items by task; the parents are in no group, in `linearity` and in `breakthroughness`.
+# By task: its parent, and its number of items. The parent `own` is in no published group of tasks, `date_understanding`
+# is in the group `linearity`, and `implicatures` in the group `breakthroughness`.
 TASKS = {
     "own": ("own", 23),
     "date_understanding": ("date_understanding", 17),
@@ -40,9 +41,9 @@ def make_items(task_id: str) -> list[list[bool]]:
 
 
 def make_scores(model_id: str, step: int, task_id: str, shots: int, seed: int) -> list[list[tuple]]:
-    """Scores of every option of every item, in steps of 1/4 nat, so that equal ones occur.
+    """Scores of every option of every item, so coarse that equal ones occur.
 
-    Now and then an option has no bytes; r/alone knows no unconditional scores.
+    One option in a hundred has no bytes. The model r/alone has no unconditional scores.
     """
     random = np.random.default_rng(sum(f"{model_id} {step} {task_id} {shots} {seed}".encode()))
     knows_unconditional = model_id != "r/alone"
@@ -127,7 +128,7 @@ def import_metric(warehouse, model_id: str, step: int, version: str, value: floa
 
 
 def fill(warehouse) -> None:
-    """Insert models of two suites, scored on a corpus and evaluated on three tasks, and imported metrics."""
+    """Insert the models, their scores on a corpus, their evaluations on the tasks, and imported metrics."""
     warehouse.add_corpus("books", {0: 12})
     for model_id, steps in STEPS.items():
         random = np.random.default_rng(PARAMETERS[model_id])
@@ -174,7 +175,7 @@ def built(warehouse):
 
 @pytest.fixture(scope="module")
 def outcomes():
-    """By evaluation and normalisation: for every item with a finite score, (right, confidence, chance, item)."""
+    """By evaluation, normalisation and item: (is right, confidence, chance), if the scores of the item are finite."""
     found = {}
     for evaluation in evaluations():
         items, scores = make_items(evaluation[2]), make_scores(*evaluation)
@@ -198,7 +199,7 @@ def outcomes():
 
 
 def groups_of(task_id: str) -> list[tuple[str, str]]:
-    """Kind and name of the task sets a task is in, without the list of all published tasks."""
+    """Kind and name of the task sets that a task is in, but for the group of all published tasks."""
     parent = TASKS[task_id][0]
     named = {"date_understanding": ["linearity"], "implicatures": ["breakthroughness"]}.get(parent, [])
     tasks = [("task", name) for name in dict.fromkeys((task_id, parent))]
@@ -248,7 +249,10 @@ def accuracies(outcomes) -> dict[tuple, tuple[float, float, float]]:
 
 
 def by_task_set(values: dict[tuple, tuple]) -> dict[tuple, list[tuple]]:
-    """Values of the tasks of every task set, by (model, step, kind, task set, ...); in groups, subtasks averaged."""
+    """Values of the tasks in every task set, by (model, step, kind, task set, ...).
+
+    In a group, the subtasks of one parent count as one task, whose value is their average.
+    """
     found: dict[tuple, dict[str, list[tuple]]] = {}
     for (model_id, step, task_id, *rest), value in values.items():
         for kind, name in groups_of(task_id):
@@ -451,7 +455,11 @@ AXES = {
 
 
 def equal_perplexity(curves: dict[str, list[tuple]]) -> tuple[int, float | None, float | None]:
-    """Return the number of levels that two models reach, the deviation from their mean, and the slope on ln(size)."""
+    """Return how the measure differs between models at equal validation perplexity: count, deviation, slope.
+
+    The count is that of the perplexity levels that at least two models reach. The deviation is the root mean square
+    distance from the models' mean at each level; the slope is that of these distances over ln(model size).
+    """
     deviations, sizes, count = [], [], 0
     for number in range(200):
         reached = []
@@ -520,7 +528,7 @@ def read_seed(name: str) -> list[dict[str, str]]:
 
 
 def read_published_points() -> dict[tuple[str, str, str], list[dict]]:
-    """Return measure and axes of all checkpoints of every published behaviour, from the CSV files."""
+    """Read the CSV files: the value and the axes of every checkpoint, by published behaviour."""
     models = {row["model_name"]: row for row in read_seed("published_model")}
     perplexities = {
         (row["model_name"], int(row["step"])): float(row["perplexity"])
@@ -557,7 +565,10 @@ def read_published_points() -> dict[tuple[str, str, str], list[dict]]:
 
 
 def score_collapse(x: np.ndarray, values: np.ndarray, models: np.ndarray) -> float | None:
-    """Return the share of the variance between models in ten bins of the axis, over bins with at least two models."""
+    """Return the share of the variance that lies between models, in ten bins of the axis.
+
+    Only bins with points of at least two models count.
+    """
     edges = np.linspace(x.min(), x.max(), 11)
     bins = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, 9) if np.ptp(x) else np.zeros(len(x))
     shared = [number for number in np.unique(bins) if len(set(models[bins == number])) > 1]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.paths import MIGRATIONS, ROOT
 
-# What is derived from published series is there before anything is scored.
+# Tables with rows before anything is scored: they are derived from published series.
 PUBLISHED = {
     "fct_double_descent",
     "int_behaviour_measure",

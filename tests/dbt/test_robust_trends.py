@@ -15,18 +15,18 @@ PLANNED = {"s/small": 20000, "s/young": 800}
 
 
 def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int], dict[int, float]]:
-    """Series with ties, constants, trends and gaps, some of them a few points short, as float32."""
+    """Series with ties, constants, trends and gaps, as float32. Some have five points at most."""
     random = np.random.default_rng(seed)
     n = len(steps)
     series = {}
     for token in range(count):
         values = [
             -random.integers(1, 4, n).astype(float),  # many ties
-            np.full(n, -random.uniform(0.1, 9)),  # one tie group
+            np.full(n, -random.uniform(0.1, 9)),  # constant: all values are tied
             -4 * np.exp(-np.arange(n) / 8) - 0.1 * random.random(n),  # learning
             -1 - np.arange(n) / 10 - random.random(n),  # forgetting
             -np.round(3 + np.sin(np.arange(n) / 3), 1),  # a wave with ties
-            -1 - 0.01 * random.random(n),  # noise within the band
+            -1 - 0.01 * random.random(n),  # noise within the band of stagnated series
         ][token % 6]
         kept = random.random(n) < (0.7 if token % 5 == 0 else 1)
         if token % 7 == 0:
@@ -41,7 +41,7 @@ def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int]
 
 @pytest.fixture(scope="module")
 def series_by_model(warehouse):
-    """Two models scored on one corpus and built."""
+    """Two models, scored on one corpus; dbt has built the mart."""
     warehouse.add_corpus("books", dict.fromkeys(range(4), 101))
     made = {}
     for seed, (model_id, steps) in enumerate(GRIDS.items()):
@@ -55,7 +55,7 @@ def series_by_model(warehouse):
 
 @pytest.fixture(scope="module")
 def perplexities(series_by_model):
-    """Perplexities in each test, oldest first, by model, start and token."""
+    """By model, start and token: the perplexities that are tested for a trend, in the order of the steps."""
     windows = {}
     for model_id, series in series_by_model.items():
         for token, values in series.items():
@@ -70,7 +70,7 @@ def perplexities(series_by_model):
 
 @pytest.fixture(scope="module")
 def derived(warehouse, series_by_model):
-    """Results of dbt for every test."""
+    """By model, start and token: what dbt derives from the Mann-Kendall test."""
     rows = warehouse.rows(
         "select model_id, start_percent, document_id, position, fit_point_count, kendall_score, kendall_tau_b,"
         " p_value, category from int_token_trend_robust_by_start"
@@ -79,7 +79,7 @@ def derived(warehouse, series_by_model):
 
 
 def count_pairs(window: list[float]) -> int:
-    """Return S by a loop over pairs."""
+    """Return Kendall's S, the number of rising pairs less that of falling pairs, by a loop over all pairs."""
     return sum(
         (window[later] > window[earlier]) - (window[later] < window[earlier])
         for later in range(len(window))
@@ -88,7 +88,10 @@ def count_pairs(window: list[float]) -> int:
 
 
 def correct_p_value(window: list[float]) -> float:
-    """Return the p-value with continuity correction, using the variance implied by scipy's p-value without it."""
+    """Return the p-value with continuity correction.
+
+    Scipy's p-value has no such correction. The variance is worked out from it.
+    """
     score = abs(count_pairs(window))
     if score == 0:
         return 1.0

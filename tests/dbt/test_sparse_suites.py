@@ -1,4 +1,4 @@
-"""Suites with missing checkpoints, a single checkpoint or extreme series; and invariances of trends."""
+"""Suites with missing checkpoints, a single checkpoint or extreme series; and what must not change a trend."""
 
 import math
 import re
@@ -20,9 +20,9 @@ CONVENTIONS = ("paper", "paper_index", "log_step", "ours")
 FEW = "only one checkpoint is scored: no trend can be fitted, every token counts as stagnated"
 HARD_SERIES = [
     [-1.0] * 8,  # constant
-    [-80.0, -75.0, -70.0, -60.0, -50.0, -40.0, -30.0, -20.0],  # perplexities from 1e34 on
-    [-1e-6, -2e-6, -3e-6, -2e-6, -1e-6, -2e-6, -3e-6, -1e-6],  # next to none
-    [-1.0, -1.0000001, -1.0, -1.0000001, -1.0, -1.0000001, -1.0, -1.0000001],  # the last bit
+    [-80.0, -75.0, -70.0, -60.0, -50.0, -40.0, -30.0, -20.0],  # perplexities of 1e34 at first
+    [-1e-6, -2e-6, -3e-6, -2e-6, -1e-6, -2e-6, -3e-6, -1e-6],  # perplexities just above 1
+    [-1.0, -1.0000001, -1.0, -1.0000001, -1.0, -1.0000001, -1.0, -1.0000001],  # differences in the last bit
     [-0.1, -9.0, -0.1, -9.0, -0.1, -9.0, -0.1, -9.0],  # up and down
     [-5.0, -5.0, -5.0, -5.0, -5.0, -5.0, -5.0, -0.001],  # one jump
     [-88.0, -0.001, -0.001, -0.001, -0.001, -0.001, -0.001, -0.001],  # one fall
@@ -49,7 +49,11 @@ def keep_steps(series: dict, steps: list[int]) -> dict:
 
 @pytest.fixture(scope="module")
 def series_by_model():
-    """Models of four suites: complete ones whose trends must agree, one with gaps, one with one or two checkpoints."""
+    """By model: its series. The models belong to four suites.
+
+    Those of `whole` and `units` are complete, and their trends must agree. Those of `gaps` lack steps or single
+    scores. Those of `few` have one or two checkpoints.
+    """
     whole = make_series(STEPS)
     scaled = make_series([1000 * step for step in STEPS])
     gappy = {
@@ -69,7 +73,7 @@ def series_by_model():
 
 @pytest.fixture(scope="module")
 def built(warehouse, series_by_model):
-    """All models scored on one corpus and built, including data tests."""
+    """All models, scored on one corpus; dbt has built everything and run its data tests."""
     warehouse.insert("raw_corpus", corpus_id="books", document_count=3)
     for document_id in range(3):
         warehouse.insert("raw_document", corpus_id="books", document_id=document_id, kind="human")
@@ -120,7 +124,7 @@ def test_what_other_tokens_and_models_lack_does_not_change_a_trend(trends, serie
     whole = [token for token, values in series_by_model["gaps/tokens"].items() if len(values) == len(STEPS)]
     compared = 0
     for key, trend in trends["whole/plain"].items():
-        if key[0] != "ours" and key[2:] in whole:  # Benjamini and Hochberg's correction counts the other tests
+        if key[0] != "ours" and key[2:] in whole:  # "ours" corrects for the number of tests, which differs here
             assert trends["gaps/tokens"][key] == trend
             compared += 1
     assert compared == len(whole) * sum(len({key[1] for key in trends["whole/plain"] if key[0] == name})

@@ -13,7 +13,7 @@ STEPS = [0, 100, 200, 400, 800, 1200, 1600, 2000]
 MODELS = {"s/small": 10, "s/large": 1000}
 WORDS = ("The", " cat", " of", "ing", ".", "\n", " 42", "x1", " the", "fu", " tree", ",", "\ufffd")
 DOCUMENTS = dict.fromkeys(range(12), 150)
-OCCURRENCE_COUNTS = (1, 2, 9, 10, 99, 100, 999, 1000)  # both sides of every border; the document has 2,220 tokens
+OCCURRENCE_COUNTS = (1, 2, 9, 10, 99, 100, 999, 1000)  # on both sides of each frequency border; 2,220 tokens in all
 POSITION_BORDERS = (0, 32, 128, 512, 2048)
 FREQUENCY_BORDERS = (1, 2, 10, 100, 1000)
 
@@ -92,7 +92,7 @@ def add_long_document(warehouse) -> None:
 
 
 def find_bucket(value: int, borders: tuple[int, ...]) -> str:
-    """Return the name of the bucket: the largest border that is at most the value."""
+    """Return the name of the bucket of a value, which has the largest border that is at most the value."""
     return f"from {max(border for border in borders if border <= value)}"
 
 
@@ -190,7 +190,7 @@ def test_odds_ratios_and_intervals_equal_those_of_statsmodels(built):
         counts = np.array(
             [[in_both, in_value - in_both], [in_category - in_both, in_all - in_value - in_category + in_both]], float
         )
-        table = Table2x2(counts + 0.5 * (counts.min() == 0), shift_zeros=False)  # Haldane and Anscombe
+        table = Table2x2(counts + 0.5 * (counts.min() == 0), shift_zeros=False)  # Haldane-Anscombe correction
         expected = (table.oddsratio, *table.oddsratio_confint(0.05))
         assert (ratio, lower, upper) == pytest.approx(expected, rel=1e-9)
         compared += 1
@@ -218,7 +218,7 @@ def test_the_overlap_of_sets_is_that_of_python(built):
 
 
 def find_double_descent(losses: list[float]) -> tuple[float, float, bool]:
-    """Return rise, fall and whether it is a double descent, by a search over all pairs of checkpoints."""
+    """Search all pairs of checkpoints; return the rise, the fall, and whether the series is a double descent."""
     count = len(losses)
     rise, early, peak = max(
         ((losses[j] - losses[i], i, j) for j in range(count) for i in range(j + 1)),
@@ -332,7 +332,7 @@ def test_every_question_answers_on_any_suite_and_says_nothing_about_an_unknown_o
 
 
 def test_the_most_forgotten_tokens_are_those_that_rise_most(built, series, texts):
-    start = 2  # the first checkpoint at or after 10% of 2,000 steps
+    start = 2  # index of the first checkpoint at or after step 200, which is 10% of 2,000 steps
     upward = built.rows(
         "select document_id, position from int_token_trend_by_start where convention_id = 'paper'"
         " and model_id = 's/large' and start_percent = 10 and category = 'upward'"

@@ -34,7 +34,7 @@ def make_series(model_id: str) -> dict[tuple[int, int], dict[int, float]]:
 
 @pytest.fixture(scope="module")
 def series_by_model(warehouse):
-    """Two models with one tokenizer and a third with another, scored and built."""
+    """Two models with one tokenizer and a third with another. They are scored, and dbt has built the marts."""
     warehouse.add_corpus("books", dict.fromkeys(range(4), 21))
     made = {model_id: make_series(model_id) for model_id in STEPS}
     for model_id, steps in STEPS.items():
@@ -62,7 +62,7 @@ def categories(warehouse, series_by_model):
 
 @pytest.fixture(scope="module")
 def trajectories(warehouse, series_by_model):
-    """Perplexities by set and model, in the order of the steps."""
+    """By token set, followed model and step: number and share of the tokens, and perplexities."""
     rows = warehouse.rows(
         "select set_model_id, start_percent, category, model_id, step, token_count, token_share, perplexity,"
         " validation_perplexity from fct_token_set_trajectory order by all"

@@ -38,7 +38,7 @@ def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int]
             -np.abs(walk) - 1e-4,  # a wave
         ][token % 8]
         kept = np.ones(n, dtype=bool)
-        if token % 5 == 0:  # gaps, another grid for nearly every one of them
+        if token % 5 == 0:  # gaps: nearly every such series lacks other steps
             kept = random.random(n) < random.uniform(0.3, 0.95)
         if token % 11 == 0:  # one to three points
             kept = np.zeros(n, dtype=bool)
@@ -52,7 +52,7 @@ def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int]
 
 @pytest.fixture(scope="module")
 def series_by_model(warehouse):
-    """Synthetic series of three models on one corpus, built."""
+    """Synthetic series of three models on one corpus, from which dbt has derived the trends."""
     counts = {"s/small": 1100, "s/large": 700, "s/young": 300}
     warehouse.add_corpus("books", dict.fromkeys(range(11), 101))
     made = {}
@@ -90,7 +90,10 @@ def expected(series_by_model):
 
 @pytest.fixture(scope="module")
 def expected_q_values(expected):
-    """Return the Benjamini-Hochberg q-values of one model and start, by statsmodels."""
+    """Return the Benjamini-Hochberg q-value of every trend under the convention `ours`, by statsmodels.
+
+    The trends of one model and start are corrected together.
+    """
     families = {}
     for key, trend in expected.items():
         if key[0] == "ours" and trend.p_value is not None:

@@ -1,4 +1,4 @@
-"""Commands run in this process against a test database, and tiny suites to run them on."""
+"""Fixtures: commands that run in this process against a test database, and tiny suites for them."""
 
 import shutil
 import zlib
@@ -71,7 +71,7 @@ def trained_directory(reduced_suite_directory) -> Path:
 def make_suite(trained_directory, workplace, tmp_path):
     """Copy checkpoints of the reduced suite into a suite of their own; returns (declaration, directory).
 
-    Their weights are changed a little, each suite's in its own way: equal ones would not be scored again.
+    The weights are changed a little, and differently for each suite: equal weights would not be scored again.
     """
 
     def make(name: str, steps: list[int], *, is_changed: bool = True) -> tuple[str, Path]:
@@ -90,7 +90,7 @@ def make_suite(trained_directory, workplace, tmp_path):
 
 @pytest.fixture(scope="session")
 def corpus(workplace) -> str:
-    """A small corpus with text of several bytes a character."""
+    """A small corpus. Some characters of its texts take several bytes."""
     assert workplace.run("init").returncode == 0
     text = "The parser reads the file and returns a tuple — naïve, but 東京 and 🙂 work as well.\n"
     (workplace.directory / "texts").mkdir()

@@ -14,7 +14,7 @@ from trailhouse.models.texts.tokenizer import identify_tokenizer_of
 
 @pytest.fixture
 def audit(trailhouse):
-    """Audit a suite; returns (exit code, what is noted as {(step, check): (status, message)}, stderr)."""
+    """Audit a suite; returns (exit code, the findings as {(step, check): (status, message)}, stderr)."""
 
     def run(declaration, *arguments: str) -> tuple[int, dict[tuple[int, str], tuple[str, str]], str]:
         code, out, err = trailhouse("audit", str(declaration), "--json", *arguments)

@@ -1,4 +1,4 @@
-"""What a person chooses, and tokenizers as old models have them, through the command."""
+"""Scoring by the command: with a chosen weight type and compiled models, and with a tokenizer that is not fast."""
 
 import json
 
@@ -19,12 +19,12 @@ def corpus(trailhouse, tmp_path) -> str:
 
 @pytest.fixture
 def one_compiler(monkeypatch):
-    """torch.compile in this process, without a pool of compilers that outlives the test."""
+    """Make torch.compile work in this process. By default it starts a pool of processes that outlives the test."""
     monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of the compiler itself
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # warnings of the compiler itself
 def test_compiled_models_and_bfloat16_weights_score_and_are_recorded_with_the_scores(
     trailhouse, make_tiny_suite, corpus, client, one_compiler
 ):

@@ -1,4 +1,4 @@
-"""How much context a document longer than the context is scored with, through the real command."""
+"""Which tokens a model reads before each token of a document longer than its context, through the real command."""
 
 import json
 
@@ -22,7 +22,7 @@ def suite(make_tiny_suite, trailhouse, tmp_path):
 
 
 def score_by_hand(directory, context_length: int, stride: int) -> list[float]:
-    """Each token from a pass of its own over what its window holds to the left of it."""
+    """Return each token's log-probability, from a forward pass over the tokens that its window holds before it."""
     token_ids = AutoTokenizer.from_pretrained(directory)(TEXT, add_special_tokens=False)["input_ids"]
     assert len(token_ids) > context_length + stride
     model = AutoModelForCausalLM.from_pretrained(directory)

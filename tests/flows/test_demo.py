@@ -1,4 +1,4 @@
-"""The whole main job, on the reduced suite, through the real commands."""
+"""The demonstration on the reduced suite, from scores to figures and answers, through the real commands."""
 
 import json
 import math
@@ -34,7 +34,7 @@ PAPER_FIGURES = (
 
 
 def checksums(workplace) -> dict[str, int]:
-    """A checksum of the content of every table of the main job, whatever the order of its rows."""
+    """A checksum of the rows of every table that is compared. It does not depend on their order."""
     return {
         table: workplace.query(f"select sum(cityHash64(*)), count() from {table}")[0]
         for table in ("raw_token", "raw_document", *MARTS)
@@ -174,7 +174,7 @@ def test_sql_counts_the_scores(demo, workplace):
 
 
 def test_every_question_is_listed_and_answers(demo, workplace):
-    # nothing is wrong with the demonstration's checkpoints, and it imports nothing
+    # without an answer: no checkpoint of the demonstration has anything wrong, and it imports no results
     silent = {"checkpoints_with_something_wrong", "imported_metric_by_step"}
     chosen = {
         "suite_id": "miniature-reduced",

@@ -1,4 +1,4 @@
-"""What a look of the standing service derives and publishes: once for whatever is new, and again after a failure."""
+"""A poll of the standing service derives and publishes what is new, once, and tries again after a failure."""
 
 import json
 import shutil

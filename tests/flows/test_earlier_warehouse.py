@@ -18,7 +18,8 @@ EVALUATE = ("evaluate", "earlier", "--tasks", "tasks", "--shots", "0", "--shots"
 # The earlier version scored this checkpoint, whose weights are also those of step 30. This version refuses it.
 DOUBLED = ["earlier/narrow", 20]
 REFUSAL = "step-20: has the same weights as step 30, which is later"
-# The perplexities, every model that goes on with the rows the earlier version derived, and whatever both stand on
+# Derives the perplexities, every incremental model, and all that they read. An incremental model keeps the rows that
+# the earlier version derived.
 TRANSFORM = ("transform", "-s", "+fct_validation_perplexity_by_checkpoint", "-s", "+config.materialized:incremental")
 
 

@@ -44,7 +44,7 @@ def test_only_what_is_missing_is_evaluated(evaluate, client, tmp_path):
     ((token_count,),) = client.query("select sum(token_count) from raw_option_score").result_rows
     assert (kind, counted) == ("evaluation", token_count)
     assert token_count > len(first)
-    assert rate * seconds > token_count  # the run loads checkpoints too
+    assert rate * seconds > token_count  # the seconds include loading, the rate does not
 
     code, report, _ = evaluate("--shots", "1")
     assert (code, report["evaluated_count"], report["already_evaluated_count"]) == (0, 0, 4)
@@ -54,7 +54,7 @@ def test_only_what_is_missing_is_evaluated(evaluate, client, tmp_path):
     assert (report["evaluated_count"], report["already_evaluated_count"]) == (12, 4)
     assert set(first) < set(client.query(SCORES).result_rows)
 
-    # A run that was killed after it replaced the rows of a checkpoint, and before it entered them
+    # As after a run that was killed when it had written the rows of an evaluation, and not yet its ledger entry
     client.command(
         "alter table raw_evaluation_ledger delete where step = 2 and task_id = 'cats' settings mutations_sync=1"
     )
@@ -62,7 +62,7 @@ def test_only_what_is_missing_is_evaluated(evaluate, client, tmp_path):
     assert evaluate("--shots", "1", "--shots", "0", "--seed", "0", "--seed", "3")[1]["evaluated_count"] == 4
     assert client.query(SCORES).result_rows == before
 
-    # Another process that replaced the partition at the same time, without these rows
+    # As after another process that replaced the partition at the same time and left these rows out
     client.command("alter table raw_option_score delete where step = 1 and task_id = 'files' settings mutations_sync=1")
     assert evaluate("--shots", "1", "--shots", "0", "--seed", "0", "--seed", "3")[1]["evaluated_count"] == 4
     assert client.query(SCORES).result_rows == before

@@ -70,5 +70,5 @@ def test_stored_scores_are_those_of_the_models_own_logits(name, families, workpl
             expected.append((document_id, position, distribution[token].item(), entropy, rank))
     assert [row[:2] for row in rows] == [row[:2] for row in expected]
     for row, wanted in zip(rows, expected, strict=True):
-        assert row[2:4] == pytest.approx(wanted[2:4], abs=1.5e-4)  # half a quantum, and float32
+        assert row[2:4] == pytest.approx(wanted[2:4], abs=1.5e-4)  # half a quantum, and rounding in float32
         assert abs(row[4] - wanted[4]) <= 1  # two logits may be equal up to rounding

@@ -53,7 +53,7 @@ def test_a_suite_on_the_hub_is_audited_scored_and_watched_for_moved_branches(
     assert code == 4, err
     assert "step10: has the same weights as step 20, which is later" in err
     assert read_scored_steps(client) == [0, 20, 100]
-    assert count_weight_downloads(hub) == 4  # one of the three was cut off and went on
+    assert count_weight_downloads(hub) == 4  # three checkpoints; one download was cut off and resumed
     checkpoints = "select step, commit_hash, audit_status from raw_checkpoint final where model_id = 'public/tiny'"
     before = {step: found for step, *found in client.query(checkpoints).result_rows}
     statuses = {0: "ok", 10: "the same weights as step 20", 20: "ok", 100: "ok"}

@@ -1,4 +1,4 @@
-"""Importing results through the real command: joined to the checkpoints of the warehouse, wrong files left out."""
+"""Importing results through the real command: they join the checkpoints of the warehouse; wrong files are left out."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Importing samples files through the real command, and tasks of lm-evaluation-harness evaluated by both."""
+"""Samples files of lm-evaluation-harness, imported by the real command, and a task that both programs evaluate."""
 
 import json
 import os
@@ -81,13 +81,13 @@ def test_samples_become_a_task_with_scores_of_the_checkpoint_their_results_are_a
     report = json.loads(out)
     assert (report["samples_file_count"], report["evaluation_count"], report["changed_count"]) == (1, 0, 0)
 
-    # A later run of the same checkpoint counts, whatever the order
+    # Of two runs on the same checkpoint the later one counts, whichever is imported first
     write_run(tmp_path / "three", suite.step(1), scores=(-3.0, -4.0), date=2.0)
     trailhouse("import", "lm-eval", "three", "one", "--model", "mine/tiny", "--json")
     latest = "select distinct log_prob_nats from raw_option_score where step = 1 order by 1"
     assert client.query(latest).result_rows == [(-4.0,), (-3.0,)]
 
-    # Other answers make it another task, and the scores of the one before count no more
+    # Another right answer makes it another task, and the scores of the earlier task no longer count
     write_run(tmp_path / "four", suite.step(1), target="0", date=3.0)
     code, out, err = trailhouse("import", "lm-eval", "four", "--model", "mine/tiny", "--json")
     assert json.loads(out)["replaced_tasks"] == ["lm-eval/cats"]
@@ -114,7 +114,7 @@ def test_a_malformed_samples_file_names_line_and_field_and_the_others_are_import
 def test_scores_of_the_harness_are_imported_as_one_s_own_evaluation_would_make_them(
     trailhouse, client, make_tiny_suite, tmp_path, monkeypatch
 ):
-    """The same task, read from the harness's own format, evaluated here and by the harness itself."""
+    """One task, in the harness's own format, is evaluated by Trailhouse and by the harness, with equal scores."""
     pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed")
     variables = {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
     for name, value in variables.items():

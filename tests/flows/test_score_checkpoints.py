@@ -25,7 +25,7 @@ def test_a_suite_of_plain_directories_is_scored_like_the_suite_it_was_copied_fro
         " where a.model_id = 'plain/copied' and b.model_id = 'miniature-reduced/neox-medium'"
     )
     ((difference, count),) = workplace.query(comparison)
-    assert difference < 5.1e-5  # half a quantum of the rounded ones, and float32
+    assert difference < 5.1e-5  # half a quantum, as only one side is rounded to quanta; and float32
     assert count > 10_000
 
 

@@ -1,4 +1,4 @@
-"""Untrusted checkpoints through the real command: no code run, no row written, file and hint named."""
+"""Untrusted checkpoints, scored by the command: no code is run, no row is written, the file is named with a hint."""
 
 import shutil
 

@@ -22,7 +22,7 @@ MARTS = "select step from fct_validation_perplexity_by_checkpoint where model_id
 
 
 def wait_for(describe, is_reached, process, seconds: float):
-    """Wait until what is described is what is wanted; returns it."""
+    """Call ``describe`` every second until ``is_reached`` accepts what it returns; returns that."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         if is_reached(seen := describe()):
@@ -42,7 +42,7 @@ def service(demo, corpus, make_suite, workplace):
     os.killpg(process.pid, signal.SIGINT)
     try:
         process.wait(60)
-    finally:  # what did not end must not disturb the tests that follow
+    finally:  # a service that did not end would disturb the tests that follow
         process.kill()
         process.wait()
 
@@ -59,11 +59,11 @@ def test_a_new_checkpoint_reaches_the_marts_and_a_push_is_heard(service, corpus,
         return httpx.post(f"{url}/{kind}/filter", json=conditions, timeout=30).raise_for_status().json()
 
     def triggered() -> list[dict]:
-        earliest = read("flow_runs", sort="EXPECTED_START_TIME_ASC")  # an answer holds 200, and most are planned ones
+        earliest = read("flow_runs", sort="EXPECTED_START_TIME_ASC")  # an answer has 200 runs
         return [run for run in earliest if (run["created_by"] or {}).get("type") == "AUTOMATION"]
 
     def notify_and_look() -> list[dict]:
-        # Prefect was seen to trigger an automation and lose its action on a busy machine: the next push counts, too
+        # On a busy machine, Prefect sometimes loses the action of an automation: then the test pushes again
         assert Workplace(workplace.directory).run("notify", "standing", "--step", "30").returncode == 0
         deadline = time.monotonic() + 30
         while not (found := triggered()) and time.monotonic() < deadline:
@@ -75,7 +75,7 @@ def test_a_new_checkpoint_reaches_the_marts_and_a_push_is_heard(service, corpus,
     def reports() -> list[str]:
         return [artifact["data"] for artifact in read("artifacts") if artifact["key"] == "watch-report"]
 
-    # the look that scored the checkpoint reports it once the marts are tested, too
+    # the poll that scored the checkpoint reports it after the marts are derived and tested
     wait_for(reports, lambda found: any(f"|{corpus}|1|1|0|" in report for report in found), process, 240)
     guards = [automation for automation in read("automations") if "heartbeat" in automation["name"]]
     assert [guard["actions"][0]["state"] for guard in guards] == ["CRASHED"]

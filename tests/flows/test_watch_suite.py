@@ -11,7 +11,7 @@ from trailhouse.flows.watch_checkpoints import Derivation, WatchedWork, WatchRep
 
 
 class Report:
-    """Any report: whatever is asked for is a number of its own."""
+    """A stand-in for the report of any flow. It has the counts that it is given."""
 
     def __init__(self, **counts: int) -> None:
         self.__dict__.update(counts)
@@ -19,7 +19,7 @@ class Report:
 
 @pytest.fixture
 def calls(monkeypatch) -> list[tuple]:
-    """The calls of a run's parts, which are done by nobody."""
+    """The calls of the audit, of scoring and of evaluation. They are noted, and nothing is done."""
     made: list[tuple] = []
 
     def audit(suite, settings, *, are_values_read):

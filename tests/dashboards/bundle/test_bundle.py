@@ -312,7 +312,7 @@ def test_a_filter_does_not_apply_to_charts_whose_mart_lacks_the_column(ours):
 
 
 def test_line_charts_along_an_axis_read_marts_with_interpolated_points():
-    """Superset breaks the line of a model at every value of the axis that only another model has."""
+    """In a mart without them, Superset breaks a model's line wherever only another model has a point."""
     charts = [chart for folder in read_folders(ASSETS) for chart in folder.charts.values()]
     marts = {chart.mart for chart in charts if chart.kind == "line" and (chart.x or "").startswith("axis")}
     assert marts >= {"fct_task_accuracy_by_axis", "fct_option_perplexity_by_axis"}

@@ -31,7 +31,7 @@ def make_folder(charts, *filters) -> Folder:
 
 
 def compile_one(chart, *filters) -> tuple[dict, dict]:
-    """The form and the query of a chart."""
+    """Compile a chart, and return the data of its form and its query."""
     content = compile_chart(make_folder({"c": chart}, *filters), "c", MARTS[chart.mart])
     (query,) = json.loads(content["query_context"])["queries"]
     assert content["viz_type"] == content["params"]["viz_type"]

@@ -1,4 +1,7 @@
-"""Small tables with the columns of the marts that figures read; no two sets, variants or tasks have equal values."""
+"""Small tables with the columns of the marts that figures read.
+
+No two sets, variants or tasks have equal values, so a figure that confuses two of them is found.
+"""
 
 from typing import Any
 

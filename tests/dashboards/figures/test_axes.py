@@ -1,4 +1,4 @@
-"""Axes and panels."""
+"""The axes, panels, styles and legends of figures."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Table 3: a passage in colours."""
+"""The drawing that corresponds to Table 3 of Xia et al. 2023: a passage with its tokens coloured by trend."""
 
 from trailhouse.dashboards.figures.figure import FORMATS
 from trailhouse.dashboards.figures.passage_table import LINE_CHARACTERS, LINE_COUNT, draw_passage, save_passage

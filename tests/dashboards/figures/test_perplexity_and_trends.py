@@ -1,4 +1,4 @@
-"""Figures 1 and 2: validation perplexity and trend shares."""
+"""Figures 1 and 2, numbered as in Xia et al. 2023: validation perplexity and trend shares."""
 
 from matplotlib.colors import to_rgba
 

@@ -1,4 +1,4 @@
-"""The access file, without a Superset."""
+"""The access file, which lists the suites that each group may see."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The client against a Superset API that the test plays, on the loopback interface."""
+"""The client of Superset's API, against a server of this file that answers as the API does."""
 
 import io
 import json
@@ -19,7 +19,7 @@ PASSWORD = "right"
 
 
 class ApiServer(ThreadingHTTPServer):
-    """What the API was asked, and what it answers."""
+    """A stand-in for Superset: the requests that it got, and the answers that it gives."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Api)
@@ -175,7 +175,7 @@ def test_a_page_for_people_is_no_reason(api, client, status, error):
 
 
 def test_a_superset_that_does_not_answer_is_unreachable(client):
-    client.read_all("thing")  # logged in
+    client.read_all("thing")  # now it is logged in
     with serve_api() as gone:
         url = f"http://127.0.0.1:{gone.server_port}"
     with pytest.raises(UnreachableError, match=f"Superset at {url} does not answer"):

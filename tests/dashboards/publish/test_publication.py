@@ -28,7 +28,7 @@ FILES |= dict([write_asset("dashboards", "board")])
 
 @pytest.fixture
 def superset():
-    """Our assets as published, one more of each kind that is ours and gone, and assets of others."""
+    """Our assets, a dataset, chart and dashboard of ours that are no longer declared, and assets of other people."""
     made = SupersetStandIn()
     made.lists = {
         "database": [{"id": 1, "uuid": "db"}, {"id": 2, "uuid": "other db"}],

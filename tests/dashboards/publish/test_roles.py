@@ -1,4 +1,4 @@
-"""Roles and rules, planned and brought to Superset, without a Superset."""
+"""Roles and rules: how those of Superset differ from the planned ones, and how they are changed."""
 
 import pytest
 

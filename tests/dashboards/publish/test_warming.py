@@ -1,4 +1,4 @@
-"""Which queries warm the cache, without a Superset."""
+"""Which queries fill Superset's cache, against a stand-in for Superset."""
 
 import json
 
@@ -63,7 +63,7 @@ def superset():
 
 
 def answer(context):
-    """First values for filters; rows for chart 1, an error for chart 2."""
+    """Answer a query: the first value of a filter, a row for chart 1, an error for chart 2."""
     (column,) = context["queries"][0]["columns"]
     if column == "of 2":
         return {"result": [{"error": "no such\n  column"}]}

@@ -1,4 +1,4 @@
-"""One Superset on the warehouse of the demonstration, started and published to by the commands."""
+"""One Superset on the warehouse of the demonstration. The commands start it and publish the dashboards."""
 
 import json
 import subprocess

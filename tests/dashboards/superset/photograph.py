@@ -1,6 +1,6 @@
 """``python -m tests.dashboards.superset.photograph DIRECTORY``: save a screenshot of every dashboard.
 
-Superset is started and published to if it does not run.
+If Superset does not run, it is started, and the dashboards are published.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 print("serving", os.environ["TRAILHOUSE_SUPERSET_DIRECTORY"], os.environ["WAREHOUSE"], flush=True)
 http.server.HTTPServer((host, int(port)), Handler).serve_forever()
 """
-# Counts how often metadata are prepared, and records the password that it is given.
+# Prepares metadata: it only adds a line to prepared.log, with its arguments and the password that it is given.
 PYTHON = """#!{python}
 import os, sys
 with open(os.environ["TRAILHOUSE_SUPERSET_DIRECTORY"] + "/prepared.log", "a") as file:

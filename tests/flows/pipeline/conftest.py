@@ -1,4 +1,4 @@
-"""The two kinds of work, as commands on one small corpus and two small tasks, so that each test is run on both."""
+"""The two kinds of work as commands: scoring a small corpus, evaluating two small tasks. Each test runs with both."""
 
 import json
 from collections.abc import Callable
@@ -24,21 +24,21 @@ class KindOfCommand:
     table: str
     ledger: str
     unit_count: int
-    """Units of a checkpoint."""
+    """Units of work on one checkpoint: one corpus, or two tasks."""
     count: str
-    """Name of the number of units that a run did, in the report; ``already_`` before it for those done earlier."""
+    """Field of the report that counts the units a run did. With ``already_`` before it: those done by earlier runs."""
 
     def command(self, suite: TinySuite) -> tuple[str, ...]:
         """The command on all checkpoints of a suite."""
         return (self.name, str(suite.declaration), *self.flags)
 
     def read_rows(self, client, suite: TinySuite) -> list[tuple]:
-        """All rows of a suite, without what differs between runs."""
+        """All rows of a suite, without the model id, so that suites can be compared."""
         query = f"select * except (model_id) from {self.table} where model_id = '{suite.name}/tiny' order by all"
         return client.query(query).result_rows
 
     def read_steps(self, client, suite: TinySuite) -> list[int]:
-        """Steps with all units in the ledger."""
+        """Steps of which the ledger has all units."""
         query = (
             f"select step from {self.ledger} final where is_complete and model_id = '{suite.name}/tiny'"
             f" group by step having count() = {self.unit_count} order by step"
@@ -48,7 +48,7 @@ class KindOfCommand:
 
 @pytest.fixture(params=["score", "evaluate"])
 def kind(request, trailhouse, tmp_path) -> KindOfCommand:
-    """One kind of work, with what it works on."""
+    """One kind of work, with the corpus or the tasks that it works on."""
     if request.param == "score":
         (tmp_path / "a.txt").write_text(TEXT * 3)
         assert trailhouse("corpus", "add", "a.txt", "--name", "few")[0] == 0

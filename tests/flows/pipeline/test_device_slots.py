@@ -1,4 +1,4 @@
-"""Device slots, on a real Prefect server and by lock files."""
+"""Device slots: on a real Prefect server, and as lock files where there is none."""
 
 import subprocess
 import sys
@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-# Takes the devices once a line comes in, and gives them back once another does; prints both times, by the clock that
-# all processes share.
+# A program that takes the slots of its devices when it reads a line, and gives them back when it reads another line.
+# It prints the times of both. All processes have the same clock.
 HOLD = """
 import sys, time
 from pathlib import Path

@@ -32,8 +32,8 @@ def test_every_damaged_checkpoint_is_named_and_the_others_are_done(
     kind, run_kind, make_tiny_suite, client, command_server
 ):
     suite = make_tiny_suite("half", [0, 10, 20, 30])
-    plant_nan(suite.step(10))  # found when it is loaded
-    (suite.step(20) / "model.safetensors").unlink()  # found before
+    plant_nan(suite.step(10))  # found when the checkpoint is loaded
+    (suite.step(20) / "model.safetensors").unlink()  # found before any checkpoint is loaded
     code, _, err = run_kind(suite)
     assert code == 4, err
     lines = list_failed(err)
@@ -115,15 +115,15 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_and_later_ones_stay_smal
     run_batch = owner._run_batch
 
     def run_in_small_memory(self, *arguments):
-        """Half of the first batch fits the memory."""
+        """Fail for every batch that is larger than half of the first batch."""
         sizes.append(module._count_tokens(arguments[-1]))
         if sizes[-1] > sizes[0] // 2:
             raise failure
         return run_batch(self, *arguments)
 
-    for file in tmp_path.glob("tasks/*/task.json"):  # both tasks fill one batch of eight equal rows
+    for file in tmp_path.glob("tasks/*/task.json"):  # eight equal items fill a batch that can be halved
         file.write_text(json.dumps({**json.loads(file.read_text()), "examples": [ITEM] * 8}))
-    clean, small = make_tiny_suite("clean", [10]), make_tiny_suite("small", [20])  # equal weights would be copied
+    clean, small = make_tiny_suite("clean", [10]), make_tiny_suite("small", [20])  # other steps, other weights
     flags = ("--corpus", "few2") if kind.name == "score" else ()
     assert run_kind(clean, *flags)[0] == 0
     with monkeypatch.context() as patch:

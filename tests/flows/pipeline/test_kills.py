@@ -14,7 +14,7 @@ DEADLINE_SECONDS = 240
 
 @pytest.fixture
 def start(kind, client, workplace):
-    """Start the command on a suite in a process of its own, and wait until so many checkpoints are done."""
+    """Start the command on a suite in its own process; returns that once the wanted number of checkpoints is done."""
 
     def start_and_wait(suite, wanted_count: int):
         variables = {name: value for name, value in os.environ.items() if name.startswith("TRAILHOUSE_")}
@@ -29,7 +29,7 @@ def start(kind, client, workplace):
 
 
 def assert_visible_checkpoints_are_whole(kind, client, suite) -> list[int]:
-    """The steps in the ledger, each with all of its rows."""
+    """Check that no checkpoint has only a part of its rows, and return the steps in the ledger."""
     query = f"select step, count() from {kind.table} where model_id = '{suite.name}/tiny' group by step"
     counts = dict(client.query(query).result_rows)
     assert len(set(counts.values())) <= 1, "a checkpoint is visible in part"

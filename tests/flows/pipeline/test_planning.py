@@ -1,4 +1,4 @@
-"""What is decided before any model is loaded, for both kinds of work."""
+"""What the pipeline reads of each checkpoint before it loads a model, for both kinds of work."""
 
 from collections import Counter
 from pathlib import Path

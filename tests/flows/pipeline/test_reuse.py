@@ -1,4 +1,4 @@
-"""The same weights are never scored twice, and never taken for another model's."""
+"""Equal weights are scored once, and their scores are copied; different weights are never taken for equal."""
 
 import json
 import shutil
@@ -42,9 +42,9 @@ def test_equal_weights_get_the_scores_of_what_they_equal_and_other_weights_their
     assert len({tuple(read_scores(client, "ours/tiny", step)) for step in (0, 10, 20)}) == 3
 
     other = make_tiny_suite("theirs", [10, 30])
-    nudge_weights(other.step(10), 0.5)  # another model's step 10
+    nudge_weights(other.step(10), 0.5)  # their step 10 has other weights than ours
     shutil.rmtree(other.step(30))
-    shutil.copytree(suite.step(20), other.step(30))  # and our step 20 under its name
+    shutil.copytree(suite.step(20), other.step(30))  # their step 30 has the weights of our step 20
     report = json.loads(trailhouse("score", str(other.declaration), "--corpus", corpus, "--json")[1])
     assert (report["scored_count"], report["copied_count"]) == (2, 1)
     assert read_scores(client, "theirs/tiny", 30) == read_scores(client, "ours/tiny", 20)

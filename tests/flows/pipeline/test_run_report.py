@@ -1,4 +1,4 @@
-"""What a run leaves behind, for both kinds of work: its record with all that its models ran on, and a table."""
+"""The record of a run, the table of its checkpoints, and the error that it ends with, for both kinds of work."""
 
 import uuid
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def make_outcome(step: int, *inserted: InsertedUnit, failures=(), **values) -> C
 
 
 def make_pipeline(address) -> SimpleNamespace:
-    """Return what the record of a run reads of a pipeline."""
+    """Return a stand-in for a pipeline. It has only what the record of a run is made from."""
     kind = SimpleNamespace(
         wording=WORDING,
         settings=SimpleNamespace(dtype="float32"),
@@ -56,7 +56,7 @@ def test_a_run_is_recorded_once_and_a_run_without_work_is_not(kind, run_kind, ma
 
 
 def test_a_run_is_recorded_with_all_that_its_models_ran_on_and_copies_count_without_speed(address, client):
-    """Models of one suite may differ in it: an attention-free one names none."""
+    """The models of one suite may have different attention implementations; a model without attention names none."""
     unit = InsertedUnit(row_count=10, token_count=30)
     copied = InsertedUnit(row_count=10, token_count=30, is_copied=True)
     outcomes = [
@@ -110,7 +110,7 @@ def test_failures_decide_the_error_and_each_is_named():
     with pytest.raises(PartialError) as partial:
         raise_failures(WORDING, [in_part], 0)
     assert partial.value.failures == ("tiny/model step 3: task a: too long", "tiny/model step 3: task b: odd")
-    elsewhere = make_outcome(4, elsewhere_count=1)  # by another worker
+    elsewhere = make_outcome(4, elsewhere_count=1)  # another worker did it
     with pytest.raises(PartialError):
         raise_failures(WORDING, [elsewhere, broken], 0)
 

@@ -1,6 +1,6 @@
 """Workers that share the checkpoints of a suite, for both kinds of work.
 
-What another worker holds is waited for, and done here if that worker dies.
+A worker waits for the checkpoints that another worker holds. If the other worker dies, it does them itself.
 """
 
 import json
@@ -34,7 +34,11 @@ def held_by_another_process(path):
 
 @contextmanager
 def killed_when(worker, is_reached):
-    """Kill a process in the meantime, once something is reached; yields a list of what was seen last."""
+    """Kill a process while the caller goes on, as soon as a condition holds.
+
+    ``is_reached`` is a pair: a function that observes, and the condition on what it returns. Yields a list, to which
+    the last observation is added.
+    """
     seen = []
 
     def watch() -> None:
@@ -61,7 +65,7 @@ def find_partition(kind, suite, step: int) -> Partition:
 def test_what_a_dead_worker_held_is_done_here_and_success_means_that_all_is_done(
     kind, run_kind, make_tiny_suite, client, tmp_path
 ):
-    from trailhouse.flows.pipeline.claims import find_lock_file, name_claim  # imports Prefect
+    from trailhouse.flows.pipeline.claims import find_lock_file, name_claim  # not at the top: it imports Prefect
 
     suite = make_tiny_suite("left", [0, 10, 20])
     lock = find_lock_file(name_claim(find_partition(kind, suite, 10)), tmp_path / "data")
@@ -94,7 +98,7 @@ def test_a_model_runs_only_once_its_device_is_free(kind, run_kind, make_tiny_sui
     slot = tmp_path / "data" / "device-slots" / f"{name_device_slot(platform.node(), 'cpu')}.lock"
 
     def read_after_a_while() -> list[int]:
-        if len(loaded) == 2:  # both models are in memory, and would have run by then
+        if len(loaded) == 2:  # both models are loaded: on a free device they would run within two seconds
             time.sleep(2)
         return [len(loaded), len(kind.read_rows(client, suite))]
 

@@ -1,4 +1,4 @@
-"""Random scores of every checkpoint are computed a second time, for both kinds of work."""
+"""Some scores of every checkpoint, chosen at random, are computed a second time, for both kinds of work."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ RECORDED = "select verified_count, largest_difference_nats from raw_scoring_run 
 
 @pytest.fixture
 def shift_scores_alone(monkeypatch):
-    """Change the second score of every target by half a nat."""
+    """Change every score that is computed a second time by half a nat."""
     for module in (verified_scores, verified_options):
 
         def shift(*arguments, score_alone=module.score_alone) -> AloneScore:

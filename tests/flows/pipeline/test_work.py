@@ -54,7 +54,7 @@ class WatchedKind:
     def __init__(self, kind, timeline) -> None:
         self.kind, self.timeline = kind, timeline
         self.is_waiting = False
-        """Whether a checkpoint runs until the next is loaded, and is inserted while the next one runs."""
+        """Whether a checkpoint runs only once the next is loaded, and is inserted only once the next runs."""
         self.fails_to_run: int | None = None
         self.fails_to_insert: int | None = None
 
@@ -112,7 +112,7 @@ class Timeline:
         return moment
 
     def wait_for(self, name: str) -> None:
-        """Wait until something was noted; nothing is loaded or run after the last step."""
+        """Wait until an event was noted. For a step after the last one, which never comes, it does not wait."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while f"step-{STEPS[-1] + 1}" not in name and time.monotonic() < deadline:
             if any(event == name for _, event in self.events):
@@ -232,7 +232,7 @@ def test_an_error_in_any_step_is_that_of_its_checkpoint_and_stops_no_other(run, 
 
 
 def test_what_another_worker_did_meanwhile_is_not_done_again(run, monkeypatch):
-    """As if a lease had expired while a checkpoint was fetched and loaded."""
+    """A second worker does the work while the first one loads the model, as after a lease that expired."""
     pipeline, works = run
     other = plan_work(works[0].checkpoint, works[0].units)
 

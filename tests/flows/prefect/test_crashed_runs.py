@@ -28,8 +28,8 @@ pytestmark = [
     ),
 ]
 
-LEAST_SILENCE = timedelta(seconds=10)  # Prefect takes no less
-# Prints the id of its run, and works for so many seconds.
+LEAST_SILENCE = timedelta(seconds=10)  # the shortest that Prefect accepts
+# A flow that prints the id of its run, and then sleeps for the given number of seconds.
 FLOW = """
 import sys, time
 from prefect import flow
@@ -53,7 +53,7 @@ def send_heartbeat(run: str) -> None:
 
 
 def wait_until(is_reached: Callable[[], bool], seconds: float) -> None:
-    """Wait until something is reached, or so many seconds have passed."""
+    """Wait until the condition holds, or until the given number of seconds has passed."""
     deadline = time.monotonic() + seconds
     while not is_reached() and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -79,7 +79,7 @@ def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefec
 
     with ExitStack() as stack:
         stack.enter_context(temporary_settings({PREFECT_API_URL: prefect_server}))
-        for guard in find_crash_guards():  # of commands that used this server before, with a longer silence
+        for guard in find_crash_guards():  # earlier commands left guards with a longer silence on this server
             Automation.read(id=guard).delete()
         install_crash_guard(LEAST_SILENCE)
         install_crash_guard(LEAST_SILENCE)
@@ -97,7 +97,7 @@ def test_a_killed_run_counts_as_crashed_and_one_that_ended_stays_as_it_is(prefec
         assert read_state(killed[1])["type"] == "RUNNING"
         deadline = time.monotonic() + 180
         while read_state(killed[1])["type"] == "RUNNING" and time.monotonic() < deadline:
-            # Prefect loses an action if its SQLite database is locked at that moment: the next silence counts, too
+            # Prefect loses an action if its SQLite database is locked at that moment: each silence is another chance
             send_heartbeat(killed[1])
             wait_until(lambda: read_state(killed[1])["type"] != "RUNNING", 3 * LEAST_SILENCE.total_seconds())
         Automation.read(name=AUTOMATION).delete()

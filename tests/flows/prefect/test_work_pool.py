@@ -67,7 +67,7 @@ def test_what_is_deployed_is_run_by_a_worker_of_the_pool(
     }
     (schedule,) = deployments["watch"]["schedules"]
     assert (schedule["active"], schedule["schedule"]["interval"]) == (True, 300)
-    # Nothing but what is asked for below shall run
+    # Paused, so that its schedule starts nothing: only the runs that are asked for below shall run
     httpx.patch(f"{prefect_server}/deployments/{deployments['watch']['id']}", json={"paused": True}, timeout=30)
 
     suite = make_tiny_suite("pooled", [0, 10])

@@ -1,4 +1,4 @@
-"""The ``.env`` of a deployment, through the command."""
+"""The file ``.env`` with the passwords of a deployment, as the command ``init-env`` writes it."""
 
 import json
 import stat

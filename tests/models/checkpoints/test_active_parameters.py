@@ -51,7 +51,7 @@ def count_parameters(model) -> int:
 
 @pytest.mark.parametrize("name", MIXTURES)
 def test_the_experts_that_a_token_does_not_reach_are_left_out(name):
-    """With as many experts as work on a token, everything works. Each further one adds a row of the router only."""
+    """Of two experts, both work on every token. Each further expert adds only its row of the router to the count."""
     configure = MIXTURES[name]
     model, smallest = build(configure(EXPERTS)), build(configure(2))
     assert count_active_parameters(smallest) == count_parameters(smallest)

@@ -26,7 +26,7 @@ MODEL = "s/m"
 
 
 def make(step, *shards, config="c", tokenizer="t", commit="", directory=None):
-    """A checkpoint whose weight files have these hashes."""
+    """A checkpoint. Each of ``shards`` is the hash of one weight file."""
     files = tuple(WeightFile(f"model-{number}", 10, sha256) for number, sha256 in enumerate(shards))
     return Checkpoint(
         "s",
@@ -115,7 +115,7 @@ def test_duplicates_are_named_by_step_and_those_of_other_models_by_model_and_ste
     [
         ((), None),
         ((("a", "c", "t"),), None),
-        ((("a", "", ""),), None),  # scores of imported results know their weights only
+        ((("a", "", ""),), None),  # of imported scores, only the weights are known
         ((("b", "c", "t"),), "there are scores of other weights (b...) than what is here now (a...)"),
         ((("a", "d", "t"),), "there are scores of another config.json (d...) than what is here now (c...)"),
         (
@@ -146,7 +146,7 @@ def test_the_more_severe_of_two_findings_of_one_step_is_kept():
     findings = audit(Listing([make(1, "a", commit="x")], [], [fail(1)]))
     assert findings[1, "writing"].status == "wrong"
     assert findings[1, "completeness"].status == "ok"
-    assert findings[1, "values"].status == "unchecked"  # of a remote checkpoint
+    assert findings[1, "values"].status == "unchecked"  # the weights of a remote checkpoint are not read
 
 
 def test_a_checkpoint_that_cannot_be_read_is_incomplete_and_its_other_checks_are_open():

@@ -21,7 +21,7 @@ def checkpoint_of(tmp_path, letter: str, size_bytes: int = SIZE) -> Checkpoint:
 
 
 def fetch(cache, tmp_path, letter: str, moment: int) -> None:
-    """Use a checkpoint at a moment; fetched where it is not there."""
+    """Use a checkpoint at a moment. If the cache does not hold it, it is fetched."""
     with cache.reserve(checkpoint_of(tmp_path, letter)) as directory:
         if not directory.exists():
             directory.mkdir()

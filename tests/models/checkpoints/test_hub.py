@@ -75,7 +75,7 @@ def test_listing_knows_every_identity_and_downloads_no_weights(source, hub, tmp_
         assert checkpoint.weights_sha256 == hashlib.sha256(content["model.safetensors"]).hexdigest()
         assert checkpoint.config_sha256 == hashlib.sha256(content["config.json"]).hexdigest()
     assert sorted(set(hub.downloaded())) == sorted({"config.json", "tokenizer.json", "tokenizer_config.json"})
-    assert len(hub.downloaded()) == 3  # once for all revisions, which share them
+    assert len(hub.downloaded()) == 3  # the revisions share these files: each is fetched once
 
 
 def test_a_checkpoint_has_the_same_identity_on_the_hub_and_in_a_folder(source, template, tmp_path, hub):

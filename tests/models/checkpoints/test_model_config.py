@@ -55,7 +55,7 @@ def test_embeddings_and_head_are_left_out_of_the_second_count(tmp_path):
     norms = 4 * 32
     expected = 2 * (attention + feed_forward + norms) + 2 * 32
     assert record["non_embedding_parameter_count"] == expected
-    assert record["parameter_count"] == expected + 97 * 32 + 32 * 32  # tied head counts once; 32 positions
+    assert record["parameter_count"] == expected + 97 * 32 + 32 * 32  # the tied head counts once; 32 are the positions
 
 
 @pytest.mark.parametrize("is_nested", [False, True])

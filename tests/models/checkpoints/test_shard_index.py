@@ -20,7 +20,7 @@ NAME = "gpt_neox.final_layer_norm.weight"
 
 
 def write(directory: Path, shards, *, is_pickled: bool = False, weight_map=None) -> None:
-    """Write two shards and an index that names the first shard that holds a tensor."""
+    """Write two shards and an index. If both shards hold a tensor, the index names the first."""
     stem, suffix = ("pytorch_model", "bin") if is_pickled else ("model", "safetensors")
     names = [f"{shard.replace('model', stem, 1)}.{suffix}" for shard in SHARDS]
     owners: dict[str, str] = {}

@@ -26,7 +26,7 @@ models:
 
 
 class Listener:
-    """Keeps the messages for the user."""
+    """Keeps the messages that a user would see."""
 
     def __init__(self):
         self.notes = []

@@ -17,7 +17,7 @@ STEP_AND_TOKENS = r"step(?P<step>\d+)-(?P<tokens_millions>\d+)M"
         (r"(?:step|checkpoint-)(\d+)", "checkpoint-7", (7, 7_000_000)),
         (r"a(\d+)|b(\d+)", "b7", (7, 7_000_000)),
         (r"step(?P<step>\d+)", "step0", (0, 0)),
-        # step x batch is believed up to one unit of the name's counting
+        # tokens are step x batch, unless the name states a number that differs by more than a million, its unit
         (STEP_AND_TOKENS, "step7-6M", (7, 7_000_000)),
         (STEP_AND_TOKENS, "step7-8M", (7, 7_000_000)),
         (STEP_AND_TOKENS, "step7-5M", (7, 5_000_000)),

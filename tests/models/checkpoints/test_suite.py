@@ -98,7 +98,7 @@ def test_pythia_has_154_checkpoints_and_its_known_damage():
 
 
 def test_pythia_2_8b_has_the_steps_that_serve_the_end_of_training_as_known_damage():
-    """86 branches serve weights of the end of training; the last of them is the end of training itself."""
+    """86 branches serve weights of the end of training. One is the last step itself; the other 85 are damaged."""
     models = {model.model_name: model for model in load_suite(packaged_suites_directory() / "pythia.yaml").models}
     damaged = [step for step in models["2.8b"].expected_steps if models["2.8b"].find_known_damage(step)]
     assert len(damaged) == 85
@@ -134,7 +134,7 @@ def test_a_mistake_in_the_known_damage_that_is_shared_is_named_with_its_line(tmp
         ("pythia", "70m", "step143000-old", None),
         ("parc", "rwkv-seed5", "checkpoint-4000", (4000, 4000 * 2**19)),
         ("olmo-2", "7b", "stage1-step1000-tokens5B", (1000, 1000 * 2**22)),
-        ("olmo-2", "7b", "stage1-step1000-tokens9B", (1000, 9_000_000_000)),  # the name knows better
+        ("olmo-2", "7b", "stage1-step1000-tokens9B", (1000, 9_000_000_000)),  # the name's tokens count
         ("olmo-2", "7b", "stage2-ingredient1-step1000-tokens5B", None),
     ],
 )

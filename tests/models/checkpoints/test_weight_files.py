@@ -37,7 +37,7 @@ def test_a_link_inside_the_checkpoint_or_to_the_blobs_of_its_cache_is_followed(t
 @pytest.mark.parametrize(
     ("directory", "target"),
     [
-        ("runs/one/step-1", "runs/blobs/hash"),  # ../../blobs, but no Hugging Face cache
+        ("runs/one/step-1", "runs/blobs/hash"),  # at ../../blobs, as in a Hugging Face cache, but this is none
         ("models--a/snapshots/commit", "models--b/blobs/hash"),
         ("models--a/snapshots/commit", "models--a/blobs.old/hash"),
         ("run/step-1", "run/step-10/model.safetensors"),

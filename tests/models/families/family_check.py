@@ -55,8 +55,8 @@ TOLERANCE_NATS = 1e-3
 # Largest mean difference between the scores of a bfloat16 model and the float32 reference, as a share of the standard
 # deviation of the reference. If the scores belonged to other positions, the share would be about 1.
 HALF_PRECISION_TOLERANCE = 0.25
-# Smallest mean effect on a score of the tokens before the last one, in nats. With a smaller effect, scores that are
-# computed with a wrong context would look right.
+# Smallest mean change of a score, in nats, if the model reads only the last token of its context. With a smaller
+# change, scores that are computed with a wrong context would look right.
 SMALLEST_EFFECT_NATS = 0.05
 
 TEXTS = (
@@ -92,7 +92,7 @@ class Verdict:
     half_precision_refusal: str = ""
     """Why the bfloat16 model was refused; empty if it was scored."""
     effect_nats: float = np.nan
-    """Mean effect of the tokens before the last one on a reference score."""
+    """Mean change of a reference score, in nats, if the model reads only the last token of its context."""
     seconds: float = np.nan
 
 
@@ -132,7 +132,7 @@ def _shorten(error: TrailhouseError, directory: str) -> str:
 def _check_saved_model(model_type: str, directory: Path) -> Verdict:
     reference_model = build_family(model_type)
     reference_model.save_pretrained(directory)
-    if reference_model.config.model_type != model_type:  # a model of images and text, whose form for text was built
+    if reference_model.config.model_type != model_type:  # a model of images and text: only its text part was built
         configure_tiny(model_type).save_pretrained(directory)
     build_tokenizer("<s> $A", bos_token="<s>", eos_token="</s>").save_pretrained(directory)
     checkpoint = read_checkpoint(DECLARATION, SUITE, TrainingPosition(1, 512), directory)

@@ -19,7 +19,7 @@ class Refusal:
     message_part: str
     """A part of the message that a user sees."""
     explanation: str
-    """What about the type is the reason."""
+    """Which property of the type is the reason."""
 
 
 READS_ANOTHER_MODEL = "reads hidden states of another model, for which it drafts text"
@@ -57,7 +57,7 @@ REFUSED = {
         " follow.",
     ),
 }
-# Types that mix float32 and bfloat16 if their weights are in bfloat16, which torch does not multiply
+# Types that, with bfloat16 weights, multiply a bfloat16 tensor by a float32 one, which torch does not do
 REFUSED_IN_HALF_PRECISION = ("xlnet", "xlstm")
 # Well-known types, and types that are unlike the others
 SAMPLE = (

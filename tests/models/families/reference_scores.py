@@ -18,7 +18,7 @@ def score_one_by_one(model: PreTrainedModel, corpus: TokenizedCorpus, settings: 
     """Return the log-probability of every position in nats, each from a forward pass of its own.
 
     The model reads the beginning of a text, and then all tokens before the position if they fit the rest of the
-    context. If they do not, the first tokens are left out, in steps of the stride.
+    context. If they do not, it leaves out the first tokens of the text; their number is a multiple of the stride.
     """
     beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
     place_count = settings.context_length - len(beginning)

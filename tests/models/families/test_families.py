@@ -1,4 +1,4 @@
-"""Tiny models of many types against a plain loop over their logits, and the page about all types."""
+"""Tiny models of many types, compared with a plain loop over their logits, and the page that lists all types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores of options against one forward pass per token, whatever shares a batch or a prompt."""
+"""The scores of options equal those of one forward pass per token, whichever options share a batch or a prompt."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def replace_options(task: EncodedTask, **changes) -> EncodedTask:
 
 @pytest.fixture
 def silent_transformers():
-    """The recurrent models log that they run on their reference path."""
+    """Silence transformers. Recurrent models log that they run without their fast implementation."""
     logging.disable(logging.WARNING)
     yield
     logging.disable(logging.NOTSET)

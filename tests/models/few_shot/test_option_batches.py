@@ -30,7 +30,10 @@ def test_a_prompt_is_read_once_for_all_its_options():
 
 
 def test_the_example_of_the_docstring():
-    """cat: 1, sat: 2, on: 3, a: 4, in: 5, the: 0, under: 6; the last token of an option is not read."""
+    """The token ids of the example are: the 0, cat 1, sat 2, on 3, a 4, in 5, under 6.
+
+    The last token of an option is only predicted, so no row holds it.
+    """
     endings = ([3, 4, 9], [5, 0, 9], [6, 9])
     sequences = [ScoredSequence(np.asarray([0, 1, 2, *ending], np.int32), 3, i) for i, ending in enumerate(endings)]
     (row,) = build_shared_prefix_rows(sequences, 8)
@@ -82,7 +85,7 @@ def test_rows_hold_every_target_once_with_the_tokens_before_it(seed, max_length)
 
 
 def build_rows(lengths, *, has_continuations):
-    """Rows of given lengths: a single sequence each, or two whose continuations are one token."""
+    """Rows of the given lengths. Each holds a single sequence, or two with continuations of one token."""
     rows = []
     for length in lengths:
         prefix = np.zeros(length - 2, np.int32)

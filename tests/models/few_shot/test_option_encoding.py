@@ -53,7 +53,7 @@ def test_an_option_of_which_the_tokenizer_leaves_no_token_is_refused(tokenizer, 
 
 
 def test_an_option_that_would_be_the_end_of_the_prompt_is_refused(tokenizer):
-    """The vocabulary has no token for yes without a blank or a line end before it, and leaves it out."""
+    """The tokenizer leaves out yes, for which it has a token only after a blank or a line end."""
     with pytest.raises(BadInputError, match="item 0: the tokenizer leaves no token of the option 'yes'"):
         encode_task(tokenizer, build_text_task(example_output_prefix=" no"), 0, 0, 100)
 

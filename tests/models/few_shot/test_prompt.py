@@ -1,4 +1,4 @@
-"""Prompts as the paper shows them, and the exemplars in them."""
+"""Prompts as Table 8 of Xia et al. (2023) shows them, and the exemplars in prompts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def build_task(answers: list[tuple[str, tuple[str, ...], str]], **form) -> Task:
 
 
 def list_lines(text: str) -> list[str]:
-    """The paper prints prompts with empty lines and trailing blanks of its own."""
+    """Return the lines of a prompt without empty lines and trailing blanks, because the paper prints others."""
     return [line.rstrip() for line in text.split("\n") if line.strip()]
 
 
-# Table 8 of Xia et al. 2023: the prompts of four tasks with two exemplars, and what the task files say of them
+# Table 8 of Xia et al. 2023. By task: the fields of its task file, its two exemplars and the item, and the prompt
 TABLE_8 = {
     "date_understanding": (
         {},

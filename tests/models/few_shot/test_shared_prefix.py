@@ -1,4 +1,4 @@
-"""Which models read several options after one prompt, and how long such rows may be."""
+"""Which models read several options after one prompt, and how long a row of them may be."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from trailhouse.models.few_shot.shared_prefix import build_inputs
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 CPU = ScoringSettings(device="cpu")
-# The probe does not show these windows: single texts of it have fewer than 24 tokens, its row fewer than 44.
-# GPT-Neo hides the tokens before its window by the order in the row, the others by the attention mask.
+# Attention windows that the probe of a model does not notice: its single texts have fewer than 24 tokens, its row of
+# several options fewer than 44. GPT-Neo counts its window in the order of the row, the others by the attention mask.
 WINDOWS = {"gpt_neo": 44, "mistral": 24, "gemma2": 24}
 LONG_CONTEXT = 80
 
@@ -115,7 +115,7 @@ def test_the_mask_hides_later_tokens_other_continuations_and_padding():
     mask = build_inputs(rows, torch.device("cpu"), torch.float32)["attention_mask"]
     assert mask.shape == (2, 1, 5, 5)
     assert set(mask.unique().tolist()) == {0.0, torch.finfo(torch.float32).min}
-    # Row 0 holds 1 2 | 3 4 | 5, row 1 holds 1 | 2 3 | 4 and one token of padding
+    # Prefix | continuation | continuation: row 0 holds 1 2 | 3 4 | 5, and row 1 holds 1 | 2 3 | 4 and padding
     assert (mask[:, 0] == 0).int().tolist() == [
         [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 1]],
         [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 0, 0, 1, 0], [1, 0, 0, 0, 1]],

@@ -22,10 +22,10 @@ OPTIONS = ("yes", "no", "why not")
 
 
 def harness_loglikelihood(model, tokenizer, context: str, continuation: str) -> float:
-    """Return the ``loglikelihood`` of lm-evaluation-harness, whose tokenizers add special tokens as they do by default.
+    """Return the ``loglikelihood`` of lm-evaluation-harness. Its tokenizers add their default special tokens.
 
-    An empty context is the prefix token (BOS, or else EOS). White space at the end of the context is moved to the
-    continuation. The two are encoded together. The tokens after those of the context are the continuation.
+    An empty context is replaced by the prefix token (BOS, or else EOS). White space at the end of the context is moved
+    to the continuation. The two are encoded together. The tokens after those of the context are the continuation.
     """
     if context == "":
         prefix = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
@@ -82,7 +82,7 @@ def test_a_beginning_of_several_tokens_is_not_scored():
 
 
 def test_without_a_beginning_options_are_encoded_as_always():
-    """The start token stands before options without a prompt only."""
+    """Only an option without a prompt is read after the start token."""
     tokenizer = build_family_tokenizer("llama")
     option = encode_task(tokenizer, build_text_task(), 0, 0, 100).items[0].options[0]
     assert option.token_ids.tolist() == tokenizer.encode("Q: why?\nA: yes", add_special_tokens=False)

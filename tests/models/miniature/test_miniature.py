@@ -79,7 +79,7 @@ def test_a_finished_suite_is_not_trained_again(reduced_suite_directory, monkeypa
 def test_a_killed_training_is_started_again_and_ends_with_the_same_weights(
     tmp_path, monkeypatch, checkpoints, reduced_suite_directory
 ):
-    """The smallest model alone, stopped after a checkpoint, then resumed: seeded training is deterministic."""
+    """Only the smallest model is trained, stopped after a checkpoint, and trained again with the same seed."""
     smallest = REDUCED.models[0]
     threads = torch.get_num_threads()
 

@@ -1,4 +1,4 @@
-"""Models that look ahead are refused, also at an initialisation at which no output depends on much."""
+"""Models that look ahead are refused, even just initialised, when no output depends much on any other token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trailhouse.models.scoring.causality import refuse_non_causal
 
 TOKENS = torch.arange(16)
 TYPES = (torch.float32, torch.bfloat16)
-# The standard deviation of fresh weights, of most families
+# The standard deviation of the initial weights in most model families
 USUAL = 0.02
 SMALL = {**TRANSFORMER, "initializer_range": USUAL}
 LOOKING_AHEAD = {
@@ -57,7 +57,7 @@ def test_a_fresh_model_that_looks_ahead_is_refused(name, dtype):
 
 @torch.no_grad()
 def test_the_effect_of_later_tokens_on_a_fresh_model_is_below_that_of_rounding_in_half_precision():
-    """A tolerance for rounding cannot find it: the probe has to compare it with the effect of earlier tokens."""
+    """A tolerance for rounding would miss this effect, so the probe compares it with that of earlier tokens."""
     model = build(configure("bert"))
     changed = TOKENS.clone()
     changed[8:] += 40

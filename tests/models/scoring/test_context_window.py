@@ -70,7 +70,7 @@ def test_only_what_differs_from_the_defaults_enters_the_key(choose):
 
 
 def test_the_evaluation_key_leaves_out_the_number_of_tokens_that_a_model_reads_by_itself(monkeypatch):
-    """A RoBERTa model with 514 positions reads 512 tokens. The score key holds None for 514."""
+    """A RoBERTa model with 514 positions reads 512 tokens. Its evaluation key holds None for these 512."""
     config = RobertaConfig(max_position_embeddings=514, pad_token_id=1)
     monkeypatch.setattr(context_window, "read_config", lambda checkpoint: config)
     own, shorter = (choose_context(SimpleNamespace(model_id="m"), length, DEFAULTS) for length in (512, 256))
@@ -163,7 +163,7 @@ def test_minus_one_position_is_no_limit():
 
 
 def test_a_limit_that_was_not_known_before_keeps_the_keys_of_scores_within_it(monkeypatch):
-    """Scores of an MPT model were made with 2,048 tokens at most, whatever its configuration said."""
+    """Earlier versions scored an MPT model with at most 2,048 tokens, whatever limit its configuration stated."""
     monkeypatch.setattr(context_window, "read_config", lambda checkpoint: MptConfig(max_seq_len=8_192))
 
     def choose(declared: int) -> tuple[int, int | None]:
@@ -203,7 +203,7 @@ def test_keys_from_before_the_choice_of_a_context_are_those_of_today():
 def test_a_key_states_the_switch_of_rotary_frequencies_only_if_the_context_is_longer(
     monkeypatch, context_length, expected
 ):
-    """Versions that did not know the switch scored texts on both sides of it in one batch."""
+    """Earlier versions did not know the switch, and scored texts below and above its length in one batch."""
     monkeypatch.setattr(context_window, "read_config", lambda _: configure("phi3"))
     settings = replace(DEFAULTS, context_length=context_length)
     assert choose_context(SimpleNamespace(model_id="m"), 32, settings).rotary_record == expected

@@ -45,7 +45,7 @@ def change_config(directory: Path, **changes) -> None:
 
 @torch.no_grad()
 def assert_loads_as(model, directory: Path) -> None:
-    """The logits of the loaded model are those of ``model``, which has seen no file."""
+    """Check that the checkpoint, once loaded, gives the logits of ``model``, which was never read from a file."""
     loaded = load_model(directory, ScoringSettings())
     torch.testing.assert_close(loaded(input_ids=INPUT_IDS).logits, model(input_ids=INPUT_IDS).logits)
 
@@ -85,7 +85,7 @@ def test_biases_that_the_class_of_the_configuration_lacks_are_refused(tmp_path):
         "gpt_neox.layers.0.mlp.dense_h_to_4h.weight_scale",
         "gpt_neox.layers.0.mlp.dense_h_to_4h.SCB",
         "v_head.summary.weight",
-        "gpt_neox.layers.0.attention.bias",  # a bias of numbers, and no causal mask
+        "gpt_neox.layers.0.attention.bias",  # a bias, not the causal mask that older versions saved
     ],
 )
 def test_a_tensor_that_the_model_does_not_use_is_refused_by_its_name(tmp_path, name):
@@ -102,7 +102,7 @@ def test_quantised_weights_are_refused_also_without_their_scales(tmp_path):
 
 
 def test_two_tensors_for_one_of_the_model_are_refused(tmp_path):
-    """Older versions of transformers call the LM head embed_out, and the last one in the file would win."""
+    """Both are names of the LM head: embed_out in older versions of transformers. The last in the file would win."""
     path = save(build_random_model("gpt_neox"), tmp_path)
     change_tensors(path, lambda tensors: tensors.update({"lm_head.weight": torch.ones(97, 32)}))
     refuse(tmp_path, r"the tensors embed_out\.weight and lm_head\.weight are both for lm_head\.weight")
@@ -145,7 +145,7 @@ def test_a_tied_head_may_be_saved_as_well(tmp_path, name):
 
 
 def test_a_body_without_the_prefix_of_its_class_is_taken(tmp_path):
-    """The files of GPT-2 on the hub have such names."""
+    """The tensors of GPT-2 on the hub have names without the prefix `transformer`."""
     model = build_random_model("gpt2")
     path = save(model, tmp_path)
     tensors = {name.removeprefix("transformer."): tensor for name, tensor in load_file(path).items()}
@@ -175,7 +175,7 @@ def test_experts_that_are_joined_into_one_tensor_are_taken(tmp_path, configurati
 
 
 def test_only_a_layer_that_predicts_further_ahead_may_lie_beyond_the_last_one(tmp_path):
-    """Whatever layer 46 of GLM 4 holds, transformers ignores it, because the model of 46 layers has such a layer."""
+    """GLM 4 has layers 0 to 45, and layer 46 to predict further ahead. transformers ignores all tensors of layer 46."""
     configuration = Glm4MoeConfig(**SHARED, **ATTENTION, num_key_value_heads=1, num_hidden_layers=46,
                                   intermediate_size=64, moe_intermediate_size=8, n_routed_experts=2,
                                   num_experts_per_tok=1, first_k_dense_replace=46)  # fmt: skip

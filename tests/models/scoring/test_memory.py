@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-# The address space is limited after everything is loaded. One thread, because each thread reserves memory of its own.
+# The program limits its address space after it has loaded everything. It uses one thread, because each thread reserves
+# memory of its own.
 PROGRAM = """
 import json, resource, sys
 import numpy as np, torch

@@ -1,4 +1,4 @@
-"""Batches that are halved where the memory runs out, whatever says so, and that stay smaller."""
+"""A batch is halved when the memory runs out, whichever error says so, and later batches stay smaller."""
 
 import gc
 import weakref

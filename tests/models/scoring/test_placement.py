@@ -63,7 +63,7 @@ def test_a_model_that_is_partly_on_disk_has_the_same_scores(name, saved, tmp_pat
 
 
 def test_a_gpu_is_named_by_its_uuid_and_not_by_its_number(monkeypatch):
-    """Two processes that each see one GPU call it number 0."""
+    """Two processes that each see one GPU both call it number 0, although it may not be the same GPU."""
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=f"uuid{device.index}"))
     monkeypatch.setattr("trailhouse.models.scoring.devices.find_input_device", lambda model: torch.device("cuda", 1))
     assert list_devices(SimpleNamespace()) == ["cuda-uuid1"]

@@ -18,7 +18,7 @@ from trailhouse.models.scoring.windows import Window, group_windows
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 
 LOSSLESS = ScoringSettings(quanta_per_nat=0, device="cpu")
-LENGTHS = (5, 13, 14, 20, 12, 9)  # of n tokens, the model reads n - 1, and the frequencies change above 12
+LENGTHS = (5, 13, 14, 20, 12, 9)  # the last token is not read; the frequencies change above 12 tokens
 
 
 def draw_documents(seed: int = 0) -> tuple[np.ndarray, ...]:

@@ -98,7 +98,7 @@ def test_a_model_that_changes_its_logits_is_run_as_a_whole(name):
 
 
 def test_a_model_that_is_run_as_a_whole_has_small_batches():
-    """256 MiB of float32 logits are 2**26; the vocabulary has 97 entries."""
+    """A batch may have 256 MiB of logits: 2**26 float32 numbers. Each token has 97, the size of the vocabulary."""
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
     tokens = torch.arange(16)
     with torch.inference_mode():
@@ -123,9 +123,9 @@ def test_scores_do_not_depend_on_the_batch_size(name):
         np.testing.assert_allclose(scores, reference, atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler's, about torch's own use of it
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler warns of torch's own code
 def test_the_compiled_module_is_the_one_that_runs_and_scores_the_same(monkeypatch):
-    """OPT's hidden states come from the decoder inside its base model. The eager backend saves half a minute."""
+    """In OPT, the decoder inside the base model runs, so it is compiled. The eager backend saves half a minute."""
     traced = functools.partialmethod(torch.nn.Module.compile, backend="eager")
     monkeypatch.setattr(torch.nn.Module, "compile", traced)
     corpus = make_corpus([20])
@@ -153,7 +153,10 @@ def test_a_model_with_equal_logits_gives_the_logarithm_of_the_vocabulary_size():
 
 
 def test_a_head_of_known_distribution_gives_its_closed_form():
-    """With a constant last hidden state e and head rows c_v e, token v has probability exp(c_v) / sum exp(c)."""
+    """Every last hidden state is 1/32 in each of its 32 dimensions, and row v of the head is c_v in each.
+
+    So the logit of token v is c_v, and its probability is exp(c_v) / sum exp(c).
+    """
     model = build_random_model("gpt_neox")
     norm = model.gpt_neox.final_layer_norm
     torch.nn.init.zeros_(norm.weight)
@@ -216,7 +219,7 @@ def test_many_documents_come_in_order_over_several_sections(monkeypatch):
 
 
 def test_batches_are_halved_until_they_fit_the_memory_and_stay_smaller(monkeypatch):
-    """A section has at most four documents, so later sections show what the first one has learned."""
+    """A section has at most four documents, so later sections show whether the smaller batch size is kept."""
     model = build_random_model("gpt_neox")
     corpus = make_corpus([20] * 9)
     expected = log_probs(score(model, corpus))
@@ -230,7 +233,7 @@ def test_batches_are_halved_until_they_fit_the_memory_and_stay_smaller(monkeypat
     model.gpt_neox.embed_in.register_forward_pre_hook(run_out_of_memory)
     monkeypatch.setattr("trailhouse.models.scoring.score_corpus.MAX_SECTION_POSITIONS", 80)
     np.testing.assert_allclose(log_probs(score(model, corpus)), expected, atol=1e-4)
-    # After two runs of the inspection, sections of 4, 4 and 1 documents: only the first one tries all four at once
+    # The inspection runs the model twice. Sections of 4, 4 and 1 documents follow; only the first tries four at once
     assert shapes[2:] == [(4, 19), (2, 19), (2, 19), (2, 19), (2, 19), (1, 19)]
 
 

@@ -43,7 +43,7 @@ def test_large_logits_neither_overflow_nor_underflow():
 
 @pytest.mark.parametrize("offset", [0.0, -1e9, 900.0])
 def test_nearly_excluded_tokens_cost_no_digits_of_the_others(offset):
-    """Where a bias of -1e9 hides all but a few tokens, and where all logits are large."""
+    """With the offset -1e9, the bias hides all but three tokens. With the offset 900, all logits are large."""
     generator = torch.Generator().manual_seed(5)
     head = torch.nn.Linear(8, 3_000)
     head.bias.data[:] = offset
@@ -67,7 +67,7 @@ def test_excluded_tokens_have_no_part_in_the_entropy():
 
 @pytest.mark.parametrize("with_entropy", [False, True])
 def test_no_log_probability_of_a_nearly_certain_token_is_above_zero(with_entropy):
-    """Over 4,000 positions, rounding lifts some of them above 0 before they are clamped."""
+    """At some of the 4,000 positions, rounding lifts the log-probability above 0, and it is clamped to 0."""
     generator = torch.Generator().manual_seed(11)
     head = torch.nn.Linear(64, 3_000)
     torch.nn.init.normal_(head.weight, std=0.02, generator=generator)

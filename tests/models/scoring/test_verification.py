@@ -1,4 +1,4 @@
-"""Scores that differ from the score of the same target alone are refused."""
+"""A score is refused if it differs from the score of the same target computed alone."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_every_position_of_a_right_model_agrees_with_the_position_alone(name, be
         batches
     )
     assert verification.target_count == sum(max(0, len(tokens) - (not beginning)) for tokens in corpus.token_ids)
-    assert 0 < verification.largest_difference_nats < 1.5e-4  # half a quantum, and float32
+    assert 0 < verification.largest_difference_nats < 1.5e-4  # half a quantum, and rounding in float32
 
 
 def test_a_score_that_differs_is_named_and_its_batch_is_not_passed_on(corpus):

@@ -58,7 +58,7 @@ def train_metaspace() -> Tokenizer:
     byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
     trainer = trainers.BpeTrainer(vocab_size=330, special_tokens=byte_tokens, show_progress=False)
     tokenizer.train_from_iterator(TEXTS, trainer)
-    # training makes the byte tokens special, which would find them in the text
+    # the trainer makes the byte tokens special tokens, which would be found in a text such as "<0x41>"
     content = json.loads(tokenizer.to_str()) | {"added_tokens": []}
     return Tokenizer.from_str(json.dumps(content))
 
@@ -144,7 +144,7 @@ def test_spans_are_ordered_do_not_overlap_and_add_up_to_the_bytes_of_the_text(mo
 @settings(max_examples=100, deadline=None)
 @given(CHARACTERS, CHARACTERS)
 def test_one_changed_character_moves_no_other_token(before, after):
-    """The reference is the tokenizer without a normalizer on the text around the character."""
+    """The text around the character must get the spans that a tokenizer without a normalizer gives it."""
     plain = build("byte-level", "nothing", with_added_token=False)
     quoting = build("byte-level", "replaced quote", with_added_token=False)
     before, after = (part.replace("“", "") + "\n" for part in (before, after))
@@ -163,9 +163,10 @@ def test_one_changed_character_moves_no_other_token(before, after):
 @pytest.mark.parametrize(
     ("model", "normalizer", "text", "expected"),
     [
-        # the combining mark stays with the letter that it was composed with, and the emoji is divided by its bytes
+        # NFC composes u and its mark to ù, whose two bytes are two tokens: the first covers the u, the second the mark.
+        # The emoji is four tokens of one byte each.
         ("byte-level", "NFC", "u\u0300👩", [b"u", "\u0300".encode(), b"\xf0", b"\x9f", b"\x91", b"\xa9"]),
-        # the letter gets the bytes of its accent, which becomes a character of two tokens
+        # NFD divides ù into u and a mark. The token of the u covers all of ù, and the two tokens of the mark nothing.
         ("byte-level", "NFD", "ù👩", ["ù".encode(), b"", b"", b"\xf0", b"\x9f", b"\x91", b"\xa9"]),
         ("byte-level", "lower case", "Y👩", [b"Y", b"\xf0", b"\x9f", b"\x91", b"\xa9"]),
         ("byte-level", "deleted", "xyx👩x", [b"xyx", b"\xf0", b"\x9f", b"\x91", b"\xa9x"]),
@@ -222,7 +223,7 @@ def test_tokens_that_do_not_spell_the_text_are_refused(change, normalizer):
     [
         ("words", "the 東京 cat", 6),
         ("words", "the cat", 0),
-        ("words", "[UNK]", 5),  # punctuation is cut off, so the model sees no such token
+        ("words", "[UNK]", 5),  # the brackets are split off, so the model never sees [UNK]
         ("wordpiece", "the ЖЖ cat", 4),
         ("unigram", "the Ж cat", 2),
         ("unigram", "ЖЖ<s>Ж", 6),
