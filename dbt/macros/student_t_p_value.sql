@@ -38,7 +38,7 @@
             range(0, greatest(0, {{ terms }}), 8)
         )
     {%- endset -%}
-    {#- ClickHouse evaluates both branches for every row, so log u must not be 0 even where the correlation is 0 -#}
+    {#- the branch for small p divides by log u. ClickHouse evaluates it for every row, so log u must never be 0 -#}
     {%- set log_u = "log(least(greatest(" ~ u ~ ", 1e-300), 0.9999999))" -%}
     {%- set tail = namespace(terms="1") -%}
     {%- for i in range(7, 0, -1) -%}
