@@ -1,4 +1,4 @@
-"""``trailhouse ask``: run a named question with parameters."""
+"""``trailhouse ask``: run a named question (a documented SQL query) with parameters."""
 
 from __future__ import annotations
 

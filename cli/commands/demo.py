@@ -1,4 +1,4 @@
-"""``trailhouse demo``: every step from training to figures, on the miniature suite."""
+"""``trailhouse demo``: do everything from training to figures on the miniature suite."""
 
 from __future__ import annotations
 

@@ -63,10 +63,11 @@ def compile_conditions(native: Filter) -> Document:
 
 
 def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Document:
-    """Return, for every chart, the charts that stay as they are when somebody clicks in it.
+    """Return, in Superset's format, the charts that a click in each chart filters.
 
-    After a click in a passive chart, all other charts stay as they are. After a click in another chart, those charts
-    stay as they are that ignore at least one of the columns that the clicked chart shows.
+    A click in a passive chart filters no chart. A click in any other chart filters all charts of the dashboard, except
+    the clicked chart and the charts that ignore a column which the clicked chart shows. Superset stores the exceptions
+    (``excluded``). A chart has no entry in the result if its click filters all other charts, as this is the default.
     """
     configuration = {}
     for key, chart in folder.charts.items():

@@ -149,10 +149,10 @@ def compile_heatmap_form(chart: Chart, metrics: list[Document]) -> Document:
 
 
 def compile_template_form(chart: Chart, _metrics: list[Document]) -> Document:
-    """Return the form data of a chart that shows rows with a Handlebars template, without the fields of all kinds.
+    """Return the form data of a template chart, without the fields that all kinds of charts share.
 
-    Handlebars escapes values in double braces, but not in triple braces. So ``check_declarations`` refuses templates
-    with triple braces.
+    A template chart shows rows of the mart by a Handlebars template. Handlebars escapes values in double braces, but
+    not in triple braces. So ``check_declarations`` refuses templates with triple braces.
     """
     return {
         **select_rows(chart),

@@ -95,7 +95,7 @@ def describe_set(rows: pa.Table, set_model_id: str) -> str:
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
-    """For every model, shade the range that contains the perplexities of 95% of random token sets of the same size.
+    """For every model, shade the range of the perplexities of 95% of random token sets as large as the set in ``rows``.
 
     The token set in ``rows`` holds the share s of the tokens of the corpus. ``random_rows`` has the lower and the upper
     limit of the range only for random sets of p percent of the corpus, where p is a positive integer. On a logarithmic

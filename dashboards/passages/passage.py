@@ -24,9 +24,8 @@ class ModelSeries:
 class PassageToken:
     """A token with its trend.
 
-    ``category`` is the trend category. It is None for the first token of a document, and for the tokens of the prompt
-    with which a generated document begins. It is None for all tokens if the model has too few checkpoints after the
-    start of the trend fit.
+    ``category`` is the trend category. It is None if the token has no trend, for example if it belongs to the prompt
+    with which a generated document begins, or if it is the first token of a document and has no score.
     """
 
     position: int

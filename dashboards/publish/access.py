@@ -13,7 +13,7 @@ from trailhouse.dashboards.publish.row_level_security import SUITE_COLUMN, build
 
 
 def find_access_drift(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> RightsDrift:
-    """Return how Trailhouse's roles and rules in Superset differ from the result of ``plan_rights``.
+    """Return how Trailhouse's roles and rules in Superset differ from what the bundle and the access file need.
 
     ``assets`` are the dashboards, charts, datasets and databases of the bundle. Nothing is changed.
     """
@@ -21,7 +21,7 @@ def find_access_drift(client: PublishingClient, assets: Mapping[AssetKey, Asset]
 
 
 def grant_access(client: PublishingClient, assets: Mapping[AssetKey, Asset], access: Access) -> list[str]:
-    """Make Trailhouse's roles and rules in Superset equal to the result of ``plan_rights``.
+    """Create, change and delete Trailhouse's roles and rules in Superset, as the bundle and the access file require.
 
     ``assets`` are the dashboards, charts, datasets and databases of the bundle. They must already be published.
     Returns a description of every change.

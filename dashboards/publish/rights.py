@@ -14,7 +14,7 @@ class Rule:
     """
 
     filter_type: str
-    """``Regular`` if the rule applies to users who have any of ``roles``; ``Base`` if it applies to users with none."""
+    """``Regular`` if the rule applies to users with any of ``roles``, ``Base`` if it applies to users without them."""
     tables: frozenset[int]
     """Ids of the datasets that the rule restricts."""
     roles: frozenset[str]

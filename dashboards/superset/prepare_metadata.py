@@ -1,8 +1,8 @@
 """Bring Superset's metadata database up to date: its schema, permissions and administrator.
 
-This program runs in Superset's Python environment. It does the work of three commands of Superset, because each command
-takes seconds to start. It reads the administrator's password from standard input, so that the password is not visible
-in the list of processes. A second run changes nothing.
+This program runs in Superset's Python environment. It does the work of three commands of Superset in one process,
+because each command takes seconds to start. It reads the administrator's password from standard input, so that the
+password is not visible in the list of processes. A second run changes nothing.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ class CeleryConfig:
     result_backend = REDIS_URL
     imports = ("superset.sql_lab", "superset.tasks.scheduler", "superset.tasks.cache")
     worker_prefetch_multiplier = 1
-    beat_schedule = {  # noqa: RUF012  # Celery reads a plain attribute
+    beat_schedule = {  # noqa: RUF012  # Celery reads settings from class attributes
         name: {"task": name, "schedule": DAY_SECONDS, "kwargs": {"retention_period_days": 180}}
         for name in ("prune_query", "prune_logs")
     }

@@ -17,15 +17,18 @@
 {% endmacro %}
 
 {#
-    Return a ClickHouse projection that stores the fingerprint of every pair. Looking up a fingerprint then reads
-    the small projection instead of the large table.
+    Return a ClickHouse projection that stores the fingerprint of every pair of model and corpus. A query for
+    fingerprints then reads the small projection instead of the large table.
 #}
 {% macro pair_projection(fingerprint) %}
     {% set columns = "model_id, corpus_id, " ~ fingerprint %}
     {{ return({"name": "pair_state", "query": "select " ~ columns ~ " group by " ~ columns}) }}
 {% endmacro %}
 
-{# Drop the partitions of pairs that are no longer in `wanted`. The macro runs before the model is built. #}
+{#
+    Drop the partitions whose pair, such as a model and a corpus, is no longer in `wanted`. The macro runs before dbt
+    builds the table.
+#}
 {% macro drop_vanished_pairs(wanted, keys="model_id, corpus_id") %}
     {% if execute and is_incremental() %}
         {% set vanished %}

@@ -1,6 +1,6 @@
 {#
-    Return the checkpoints of a trajectory on every axis. The column `coordinate` is the logarithm of the axis value.
-    Step 0 and unknown values are left out, because they have no logarithm.
+    Return a query with one row per checkpoint of a trajectory and axis. The column `coordinate` is the logarithm of the
+    checkpoint's value on this axis. Step 0 and unknown values are left out, because they have no logarithm.
 #}
 {% macro trajectory_points(trajectory) -%}
     select

@@ -1,6 +1,7 @@
 {#
-    Return the two-sided p-value of McNemar's exact test (McNemar 1947) on paired outcomes. The first checkpoint alone
-    is right on b items, the second alone on c items, and n = b + c:
+    Return the two-sided p-value of McNemar's exact test (McNemar 1947) on paired outcomes. Two checkpoints
+    answer the same items. Only the first checkpoint is right on b items, only the second is right on c items, and
+    n = b + c:
 
         p = min(1, 2 sum over k <= min(b, c) of C(n, k) / 2^n)
 #}

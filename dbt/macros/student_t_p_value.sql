@@ -8,14 +8,15 @@
         S = sum over k < floor(nu / 2) of c_k u^k
         c_0 = 1,  c_k / c_(k-1) = (2 k - 1 + odd) / (2 k + odd),  odd = nu mod 2
 
-    These forms lose precision where p is small, because their terms cancel. If the sum S ran to infinity, p would be 0.
-    Therefore p is also the remainder of that infinite series, whose terms are all positive:
+    These forms lose precision where p is small, because p is then a small difference of numbers near 1. If the sum S
+    had infinitely many terms, p would be exactly 0. Therefore p equals the sum of the terms that are missing in S. All
+    of these terms are positive:
 
         p = r / sqrt(pi) sum over k >= 0 of u^h gamma(h + 1/2) / gamma(h + 1)
         h = nu / 2 + k
 
-    The macro uses the finite sum for p >= 1e-8. For smaller p it sums the remainder until a term is less than 1e-8 of
-    the sum.
+    The macro uses the finite sum S for p >= 1e-8. For smaller p it uses this infinite sum, up to the first term that is
+    less than 1e-8 of the sum.
 
     Both sums are computed in blocks of eight terms. The gamma function gives the first term of a block, and Horner's
     rule the other seven. asin r is computed as atan2(r, sqrt(u)), because this stays precise where r is close to 1.
@@ -38,7 +39,7 @@
             range(0, greatest(0, {{ terms }}), 8)
         )
     {%- endset -%}
-    {#- ClickHouse evaluates both branches for every row, so log u must not be 0 even where the correlation is 0 -#}
+    {#- the branch for small p divides by log u. ClickHouse evaluates it for every row, so log u must never be 0 -#}
     {%- set log_u = "log(least(greatest(" ~ u ~ ", 1e-300), 0.9999999))" -%}
     {%- set tail = namespace(terms="1") -%}
     {%- for i in range(7, 0, -1) -%}

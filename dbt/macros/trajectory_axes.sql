@@ -48,16 +48,16 @@
 {%- endmacro %}
 
 {#
-    Return the CTEs that all marts by axis share. The last CTE is `value_on_axis`. The relation has one row per
-    checkpoint. `value_on_axis` has a row of a model wherever any model of its suite has a checkpoint on the axis,
-    because a line chart breaks the line of a model where a value is missing.
+    Return the CTEs that all marts by axis share. They turn `relation`, which has one row per checkpoint, into
+    `value_on_axis`, the last CTE. A line chart breaks the line of a model where a value is missing. Therefore
+    `value_on_axis` has a row of the model at every axis value at which any model of its suite has a checkpoint.
 
     At the model's own checkpoints, the value is measured. Between its checkpoints, the macro
     `value_at_equal_perplexity` interpolates the value, on every axis. There is no row before the first or after
     the last checkpoint of the model.
 
-    `keys` are the columns that tell the trajectories of a model and corpus apart. `measures` are the columns to draw.
-    `are_perplexities` is true if all measures are perplexities. If it is false, no measure may be a perplexity.
+    `keys` are the columns that distinguish the trajectories of one model and corpus. `measures` are the columns to
+    draw. `are_perplexities` is true if all measures are perplexities. If it is false, no measure may be a perplexity.
 #}
 {% macro values_on_axes(relation, keys, measures, are_perplexities=false) -%}
     {%- set keys = (["suite_id", "model_id", "corpus_id"] + keys) | join(", ") -%}

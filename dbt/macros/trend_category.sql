@@ -43,8 +43,8 @@
 {%- endmacro %}
 
 {#
-    Return the category at a start point. `start_ordinal` is the ordinal of the start, from 1. The category is empty
-    where training has not reached the start.
+    Return the category that `category_code` holds for one start point. `start_ordinal` is the ordinal of the start,
+    from 1. The category is empty if training has not reached the start.
 #}
 {% macro decode_category(category_code, start_ordinal) -%}
     {{ var("trend_categories") }} [

@@ -1,6 +1,6 @@
 {#
-    Return the value of a measure where a model first reaches a level of validation perplexity. The project has
-    no other interpolation, so the marts by axis use this macro for every axis.
+    Return the value of a measure at the point of training where a model first reaches a level of validation perplexity.
+    The marts by axis use this macro for every axis. The level is then a value on that axis, such as a step.
 
     `curve` is an array of (x, y) in the order of training. The model first reaches the level x at the checkpoint
     `after`; `before` is the checkpoint before it. Between the two checkpoints, the value is linear in ln x:
@@ -13,8 +13,8 @@
 {% macro value_at_equal_perplexity(curve, level, index, is_perplexity=false) -%}
     {%- set scale, unscale = ("log", "exp") if is_perplexity else ("", "") -%}
     {#-
-        the value is null if no checkpoint reaches the level, if the first one is already past it, or if ln x_before is
-        undefined
+        the value is null if no checkpoint reaches the level, if the first checkpoint is already past the level, or if
+        ln x_before is undefined
     -#}
     multiIf(
         {{ index }} = 0,
@@ -33,8 +33,9 @@
 {%- endmacro %}
 
 {#
-    Return the index of the first checkpoint that has reached the level, or 0 if no checkpoint has. If x falls during
-    training, the level is reached at or below it. If x grows, the level is reached at or above it.
+    Return the index of the first checkpoint that has reached the level, or 0 if no checkpoint has. `is_falling` is
+    true if x falls during training. A checkpoint has then reached the level if its x is at or below the level. If x
+    grows, its x must be at or above the level.
 #}
 {% macro first_index_at_level(curve, level, is_falling="true") -%}
     arrayFirstIndex(

@@ -68,8 +68,8 @@ with
         from behaviour
         left join axis on toString(behaviour.model_id) = axis.model_id and behaviour.step = axis.step
         left join model on behaviour.model_id = model.model_id
-        -- No row pairs the loss on generated texts with the perplexity on the same texts, which is the same
-        -- number.
+        -- The loss on a generated corpus is not paired with the perplexity on the same corpus, because the
+        -- perplexity is only the exponential of this loss.
         where
             behaviour.corpus_id in ('', axis.corpus_id)
             and not (measure = 'generation loss' and subject = axis.corpus_id)

@@ -5,13 +5,10 @@ with
 
     suite as (select suite_id, suite_description from {{ ref("stg_registry__suite") }}),
 
-    -- Training takes 6 N + 12 L H Q T operations per token (Chowdhery et al. 2022, appendix B). N counts
-    -- every
-    -- parameter that works on a token, embeddings included. L is the number of blocks, H the number of
-    -- attention
-    -- heads, Q the dimension of a head and T the sequence length. The second term is the attention. In the
-    -- OPT
-    -- models, it adds 30% at 125M parameters and 3% at 175B.
+    -- Training takes 6 N + 12 L H Q T operations per token (Chowdhery et al. 2022, appendix B). N is the
+    -- number of parameters that are used for one token, embeddings included. L is the number of blocks, H the
+    -- number of attention heads, Q the dimension of a head and T the sequence length. The second term is the
+    -- attention. In the OPT models, it adds 30% at 125M parameters and 3% at 175B.
     described as (
         select
             *,

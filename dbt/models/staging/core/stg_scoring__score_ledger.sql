@@ -25,8 +25,8 @@ with
         where {{ is_left_in() }}
     ),
 
-    -- A series over the steps of a model must not mix beginnings of texts, because a beginning changes every
-    -- score.
+    -- The beginning of a text (such as BOS) changes every score. Scores of one model are compared over its
+    -- steps, so only the scores with the latest beginning are current.
     compared as (
         select
             *,

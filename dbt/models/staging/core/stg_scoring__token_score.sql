@@ -6,9 +6,10 @@ with
     ),
 
     -- FINAL is not needed because the scores of a checkpoint on a corpus are replaced together, as one
-    -- partition. All columns are named because * would leave out log_prob_nats, which is an ALIAS column. The
-    -- filter compares partition ids, because all rows in a part of the table have the same id. A filter on
-    -- model, corpus and step would compare every row and take ten times as long.
+    -- partition. All columns are named because * would leave out log_prob_nats, which is an ALIAS column.
+    -- ClickHouse stores a table in parts, and all rows of a part have the same partition id. The filter by
+    -- this id therefore reads or skips whole parts. A filter on model, corpus and step would compare every
+    -- row and take ten times as long.
     token_score as (
         select model_id, corpus_id, step, document_id, position, log_prob_nats, entropy_nats, target_rank
         from {{ source("scoring", "raw_token_score") }}

@@ -26,9 +26,9 @@ with
 
     evaluation as (select ledger.* from ledger inner join present using (task_id, task_sha256)),
 
-    -- A comparison of the steps of a model must not mix beginnings of texts, because a beginning changes
-    -- every score. Imported scores do not state their beginning. They belong to tasks of their own, so they
-    -- are never mixed with other scores.
+    -- The beginning of a text (such as BOS) changes every score. Scores of one model are compared over its
+    -- steps, so only the evaluations with the latest beginning are current. Imported scores do not state
+    -- their beginning. They are current, because their tasks have no other scores.
     compared as (
         select
             *,
