@@ -97,7 +97,7 @@ def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> li
     question = read_questions(packaged_questions())["documents_by_trend"]
     values = {"suite_id": suite, "corpus_id": corpus, "start_percent": str(PASSAGE_START_PERCENT), "limit": "1"}
     found = ask_question(client, question, values)
-    if found.num_rows == 0:  # every document has fewer tokens than the question asks for by default
+    if found.num_rows == 0:  # every document is shorter than the default of this parameter of the named question
         found = ask_question(client, question, {**values, "minimum_token_count": "1"})
     if found.num_rows == 0:
         return []

@@ -25,8 +25,8 @@ def prepare_metadata(directory: Path) -> None:
     if not link.is_symlink():
         definition.unlink(missing_ok=True)  # the link is missing, so no table was ever created, and nothing is lost
     elif not definition.exists():
-        # chDB was used with this directory without Trailhouse, so the database exists, but the file does not. With the
-        # file, the engine finds the existing tables of the database.
+        # Something other than Trailhouse created the database in this directory, and wrote no definition file. With
+        # the file, the engine finds the existing tables of the database.
         definition.write_text(f"ATTACH DATABASE _ UUID '{link.readlink().name}'\nENGINE = Atomic\n")
 
 

@@ -528,7 +528,10 @@ def read_seed(name: str) -> list[dict[str, str]]:
 
 
 def read_published_points() -> dict[tuple[str, str, str], list[dict]]:
-    """Read the CSV files: the value and the axes of every checkpoint, by published behaviour."""
+    """Read the published series of the seeds: for each behaviour, its value at every checkpoint of every model.
+
+    Each value comes with the axes of the checkpoint, such as its validation perplexity.
+    """
     models = {row["model_name"]: row for row in read_seed("published_model")}
     perplexities = {
         (row["model_name"], int(row["step"])): float(row["perplexity"])

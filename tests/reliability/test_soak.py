@@ -58,7 +58,10 @@ def test_a_server_with_many_clients_answers_rightly_and_quickly(row: Row, start_
 
 
 def soak_once(server: RunningServer, row: Row) -> float:
-    """Run all clients against a new server, and judge all but /ping; return the 95th percentile of /ping seconds."""
+    """Run all clients against a new server, and require that their answers and its memory stay within the limits.
+
+    Returns the 95th percentile of the seconds in which /ping is answered. The caller judges it.
+    """
     tallies, measured = run_all_clients(server, row)
     judge_tallies(tallies, row)
     growth = judge_memory(measured.memory, row)

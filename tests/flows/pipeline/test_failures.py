@@ -17,7 +17,7 @@ def plant_nan(directory) -> None:
 
 
 def read_table(server: str, kind) -> dict[int, dict]:
-    """Rows of the table that the last run left, by step."""
+    """Return the rows of the Prefect table that the last run of this kind stored, by step."""
     key = f"{kind.participle}-checkpoints"
     query = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
     (artifact,) = httpx.post(f"{server}/artifacts/filter", json=query, timeout=60).raise_for_status().json()
@@ -70,7 +70,7 @@ def test_a_tokenizer_with_an_endless_regular_expression_fails_its_checkpoint_alo
     kind, run_kind, make_tiny_suite, client, tmp_path
 ):
     suite = make_tiny_suite("untrusted", [0, 10])
-    for file in tmp_path.glob("tasks/*/task.json"):  # the expression is endless on long texts only
+    for file in tmp_path.glob("tasks/*/task.json"):  # the regular expression backtracks only on long texts
         file.write_text(file.read_text().replace("the cat sat on the", TEXT * 3))
     REFUSED["tokenizer_never_ends"].inflict(suite.step(10), tmp_path / "canary")
     code, _, err = run_kind(suite)

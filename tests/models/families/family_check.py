@@ -67,10 +67,10 @@ TEXTS = (
 )
 QUESTIONS = ("why?", "how?", "who?")
 OPTIONS = ("yes", "not so", "the one")
-# Number of positions and of options that are scored again, as the command line has it by default
+# Number of positions and of options that are scored a second time
 VERIFIED_COUNT = 4
 SETTINGS = ScoringSettings(quanta_per_nat=0, device="cpu")
-# For some types, transformers replaces the rules of tokenizer.json. The models are checked with the rules of the file.
+# For some model types, transformers encodes a text by other rules than those in tokenizer.json. The file counts here.
 DECLARATION = ModelDeclaration("tiny", ".", r"step-(\d+)", 512, 100, CONTEXT_LENGTH, None, tokenizer_rules="file")
 SUITE = Suite("families", "", "folder", (DECLARATION,), "")
 

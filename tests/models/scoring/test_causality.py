@@ -57,7 +57,7 @@ def test_a_fresh_model_that_looks_ahead_is_refused(name, dtype):
 
 @torch.no_grad()
 def test_the_effect_of_later_tokens_on_a_fresh_model_is_below_that_of_rounding_in_half_precision():
-    """A tolerance for rounding would miss this effect, so the probe compares it with that of earlier tokens."""
+    """So a fixed tolerance would miss it. The check compares the effects of later and of earlier tokens instead."""
     model = build(configure("bert"))
     changed = TOKENS.clone()
     changed[8:] += 40

@@ -48,7 +48,7 @@ def test_a_load_fails_soon_if_a_request_is_not_answered_and_can_be_repeated(addr
 
 
 def hang_at(words: bytes, later: int) -> Chooser:
-    """Choose the request that is never answered: ``later`` requests after the first one that contains ``words``."""
+    """Choose the request that is never answered: number ``later`` after the first that contains ``words``, from 0."""
     met: list[int] = []
 
     def choose(number: int, text: bytes) -> str:
