@@ -245,7 +245,7 @@ def resolve_models(
     for name in dict.fromkeys(entry.model_name for entry in named):
         model_id = match_model(name, known)
         declared = find_declared_model(name, suites) if model_id is None else None
-        if declared is not None:  # the suite may give the model another name, under which it is registered
+        if declared is not None:  # a suite may register the model under another name than the results state
             model_id = match_model(f"{declared[0].suite_id}/{declared[1].model_name}", known)
         if model_id is None:
             stated = [entry.result.parameter_count for entry in named if entry.model_name == name]

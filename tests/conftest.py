@@ -1,4 +1,7 @@
-"""Fixtures for tests of several rooms: an embedded server, a new database for each test, and one demonstration."""
+"""Fixtures that tests of several packages share.
+
+They are an embedded server, a new database for each test, and a demonstration that runs once per session.
+"""
 
 import json
 import signal

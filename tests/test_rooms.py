@@ -84,7 +84,7 @@ def test_only_the_settings_read_the_environment():
         for file in python_files(room)
         if re.search(r"os\.(getenv|environ\[|environ\.get|environ\.items)|in os\.environ", file.read_text())
     }
-    # Superset reads its configuration in a process and an environment of its own.
+    # Only settings.py reads environment variables, and the configuration that Superset reads in a process of its own.
     assert readers == {"flows/settings.py", "dashboards/superset/superset_config.py"}
 
 

@@ -55,7 +55,7 @@ def refuse_non_causal(model: PreTrainedModel, token_ids: Tensor) -> None:
         logits = model(input_ids=rows, use_cache=False).logits  # (3, T, V)
     largest_share = LARGEST_SHARES.get(logits.dtype, LARGEST_SHARE_IN_HALF_PRECISION)
     if logits.isnan().any():
-        return  # the scores of such a model are refused because they are not finite
+        return  # scores that are not finite are refused elsewhere
     whole, with_other_end, with_other_beginning = logits.float()
     effect_of_later = _average_change(whole[:start], with_other_end[:start])
     effect_of_earlier = _average_change(whole[start:], with_other_beginning[start:])

@@ -92,7 +92,7 @@ def add_long_document(warehouse) -> None:
 
 
 def find_bucket(value: int, borders: tuple[int, ...]) -> str:
-    """Return the name of the bucket of a value, which has the largest border that is at most the value."""
+    """Return the name of the bucket of a value. The bucket begins at the largest border that is at most the value."""
     return f"from {max(border for border in borders if border <= value)}"
 
 

@@ -74,10 +74,11 @@ def test_migrations_and_backups_survive_the_failure_of_any_call(row: Row, shared
 
 
 def fail_each_call(fail_call: Callable[[str, int], bool], faults: tuple[str, ...], index: int) -> int:
-    """Fail call 1, 2, ... until a run ends without reaching that call; return how many calls failed.
+    """Run again and again: call 1 fails in the first run, call 2 in the second, and so on.
 
-    In each pass (``index`` 0, 1, ...), a call meets another fault. So after as many passes as there are faults, each
-    call has met each fault.
+    The loop ends with the first run that has fewer calls. Returns the number of calls that failed. The fault of a call
+    depends on ``index``, the number of the pass from 0. So after as many passes as there are faults, each call has met
+    each fault.
     """
     number = 1
     while fail_call(faults[(number + index) % len(faults)], number):

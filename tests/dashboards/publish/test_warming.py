@@ -63,7 +63,7 @@ def superset():
 
 
 def answer(context):
-    """Answer a query: the first value of a filter, a row for chart 1, an error for chart 2."""
+    """Answer as Superset would: chart 1 gets one row, chart 2 gets an error, and a filter gets its first value."""
     (column,) = context["queries"][0]["columns"]
     if column == "of 2":
         return {"result": [{"error": "no such\n  column"}]}

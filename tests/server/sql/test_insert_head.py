@@ -26,7 +26,7 @@ def read(text: str) -> tuple[str, str, str, str] | None:
         (" \t\f\r\n1\n", "1\n"),
         (";\n1\n", "1\n"),
         ("; \r\n1\n", "1\n"),
-        ("\n\n1\n", "\n1\n"),  # the second line end is an empty row
+        ("\n\n1\n", "\n1\n"),  # the first line end ends the statement, the second is an empty row
         ("\r\n\r\n1\n", "\r\n1\n"),
         ("\r\r1\n", "\r1\n"),
         ("\n 1\n", " 1\n"),
