@@ -46,7 +46,7 @@ def read_run_as_suite(directory: Path, declared: Sequence[str]) -> Suite:
     Raises UsageError if the directory has the name of a declared suite. Raises BadInputError if it is no run of the
     Trainer.
     """
-    # Imported here because transformers takes seconds to load, and most suites are found by their names
+    # Imported here because it loads transformers, which takes seconds. Suites that are found by name do not need it.
     from trailhouse.models.checkpoints.trainer_run import declare_trainer_run, read_trainer_run
     from trailhouse.models.scoring.context_window import find_context_length
     from trailhouse.models.scoring.scoring_settings import ScoringSettings

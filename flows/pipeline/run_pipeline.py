@@ -119,7 +119,10 @@ def run_tasks(
 
 
 def tell_about_waiting(held_count: int, participle: str) -> None:
-    """Report to the user and to the run's log that ``held_count`` checkpoints are claimed by other workers."""
+    """Report to the user and to the run's log that other workers have claimed ``held_count`` checkpoints.
+
+    ``participle`` says what those workers do with a checkpoint, such as ``scored``.
+    """
     message = (
         f"waiting for {held_count} checkpoints that other workers hold; claims of crashed workers expire within"
         f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-if TYPE_CHECKING:  # importing option_encoding takes seconds, and imports of scores need only the schema
+if TYPE_CHECKING:  # loading option_encoding takes seconds, and commands that import result files do not need it
     from trailhouse.models.few_shot.option_encoding import EncodedTask
 
 OPTION_SCORE_SCHEMA = pa.schema(

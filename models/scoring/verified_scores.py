@@ -29,7 +29,7 @@ def verify_scores(
     drawn: npt.NDArray[np.int64],
     verification: Verification,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of ``score_corpus`` after scoring the rows with the indices ``drawn`` a second time.
+    """Yield all batches of ``score_corpus`` unchanged, and score the rows whose indices are in ``drawn`` a second time.
 
     Raises BadInputError naming document and position if the two scores of a position differ. The batch with this
     position is not yielded.

@@ -1,4 +1,4 @@
-"""Answers of the named questions about tokens and trends, compared with plain Python on a small suite."""
+"""The answers to the questions of `trailhouse ask` about tokens and trends, compared with plain Python."""
 
 import math
 from collections import Counter

@@ -9,8 +9,8 @@ import pytest
 
 SCORES = {0: -8.0, 10: -6.0, 20: -6.5, 30: -5.0, 40: -5.05}
 
-# By step: what the first, the second and the interrupted audit say about the values of the weights; then, as one
-# letter for each audit, the hash of the weights that it saw.
+# By step: what three audits (the first, the second, and one that is interrupted) say about the values of the weights.
+# The letters at the end stand for the hash of the weights that each audit saw.
 VALUES = {
     0: (("wrong", "unchecked", "ok"), "aaa"),
     10: (("wrong", "unchecked", "ok"), "abb"),

@@ -457,8 +457,9 @@ AXES = {
 def equal_perplexity(curves: dict[str, list[tuple]]) -> tuple[int, float | None, float | None]:
     """Return how the measure differs between models at equal validation perplexity: count, deviation, slope.
 
-    The count is that of the perplexity levels that at least two models reach. The deviation is the root mean square
-    distance from the models' mean at each level; the slope is that of these distances over ln(model size).
+    Count: the number of perplexity levels that at least two models reach. Deviation: the root mean square of the
+    differences between each model's measure and the models' mean at the level. Slope: that of a line fitted to these
+    differences over ln(model size).
     """
     deviations, sizes, count = [], [], 0
     for number in range(200):

@@ -140,7 +140,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 class RowSummary:
-    """Collects the parts of all rows, prints them as a table, and fails the run if a row was not shown."""
+    """Collects the results of all rows, prints them as a table, and fails the run if a row was not confirmed.
+
+    A row is one promise about reliability. Several tests may each confirm a part of it.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.size: str | None = config.getoption("--size")
@@ -189,7 +192,7 @@ class RowSummary:
             session.exitstatus = pytest.ExitCode.OK if is_good else pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print one line for each row, in the order in which the rows ended."""
+        """Print one line for each row, in the order in which the tests of the rows ended."""
         if self.size is None or not self.parts:
             return
         shown = Table("table", "row", "asked", "done", "verdict", "seconds", "detail", header_style="bold")

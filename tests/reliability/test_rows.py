@@ -65,7 +65,7 @@ def run_pytest(project: Path, *options: str) -> tuple[int, str]:
 
 
 def read_table(output: str) -> dict[str, list[str]]:
-    """Return asked, done, verdict and detail of each row of the summary."""
+    """Return the cells of the table by the name of the row: those of asked, done, verdict and detail."""
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if line.startswith("│")]
     return {name: [asked, done, verdict, detail] for _, name, asked, done, verdict, _, detail in rows}
 

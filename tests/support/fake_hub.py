@@ -71,7 +71,7 @@ class FakeHub:
         return self.url.replace("127.0.0.1", "localhost")
 
     def commits(self, repository: str) -> dict[str, dict[str, bytes]]:
-        """Return the files of each commit. A hash of its files names a commit, so a changed branch has another one."""
+        """Return the files of each commit by the commit's name. The name is a hash of the files."""
         return {name_commit(files): files for files in self.repositories[repository].values()}
 
     def downloaded(self) -> list[str]:

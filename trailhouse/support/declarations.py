@@ -234,10 +234,11 @@ def _read_scalar(node: yaml.Node) -> str | int | float | bool | None:
 
 
 def _explain(error: ErrorDetails) -> tuple[Explanation, Location, Location]:
-    """Return three parts of a pydantic error: (problem, hint), ``location`` and ``field``.
+    """Return the explanation of a pydantic error (problem and hint), and two paths in pydantic's notation.
 
-    ``location`` is the path, in pydantic's notation, from the whole document to the value that pydantic refused.
-    ``field`` is the path to the wrong field within this value. If the whole value is wrong, ``field`` is empty.
+    The first path leads from the document to the value that pydantic refused, such as ``("models", 0)``. The second
+    path leads from this value to the wrong field inside it, such as ``("seed",)``. It is empty if the whole value is
+    wrong.
     """
     location, context = error["loc"], error.get("ctx", {})
     if error["type"] == "mistake":

@@ -79,7 +79,7 @@ def read_questions(folder: Traversable) -> dict[str, Question]:
 
 
 def parse_question(subject: str, name: str, text: str) -> Question:
-    """Parse the comments of a question's file. The SQL of the question is the complete text with its comments.
+    """Return the named question in the text of an SQL file. Its SQL is the complete text, comments included.
 
     Raises BadInputError if the comments have no description.
     """

@@ -152,8 +152,8 @@ def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> Clust
 def translate(statement: str, schema: ClusterSchema | None) -> list[str]:
     """Return the statements to run for one statement of a migration.
 
-    Without a cluster (``schema`` is None), the result is one statement that can be run repeatedly. On a cluster,
-    ``schema`` translates the statement.
+    Without a cluster (``schema`` is None), the result is the statement itself, changed so that it can be run
+    repeatedly. On a cluster, the result is the statements that ``schema`` makes of it, one for each table it needs.
     """
     repeatable = make_repeatable(statement)
     return [repeatable] if schema is None else schema.write(repeatable)

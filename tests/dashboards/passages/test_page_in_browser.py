@@ -1,4 +1,4 @@
-"""The page of a passage in a real browser: what is shown on hover, and that texts are shown as texts."""
+"""The page of a passage in a real browser: what is shown on hover, and that HTML in a document is shown as text."""
 
 import shutil
 from collections.abc import Iterator

@@ -221,7 +221,7 @@ def test_an_error_in_any_step_is_that_of_its_checkpoint_and_stops_no_other(run, 
     assert [f"step-{step}" in error for step, error in enumerate(errors)] == [True, True, True, False]
     assert [len(work.outcome.inserted) for work in works] == [0, 0, 0, len(works[3].units)]
     assert 3 in list_done_steps(pipeline, works)
-    # The run is recorded when its first model runs; nothing here reports its end, as if it had been killed
+    # The run is recorded as soon as its first model is scored. The test reports no end, as if the run had been killed.
     runs = client.query("select finished_at, checkpoint_count from raw_scoring_run final").result_rows
     assert runs == [(None, 0)]
     assert not {0, 1} & set(list_done_steps(pipeline, works))

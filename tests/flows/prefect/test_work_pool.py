@@ -30,7 +30,7 @@ pytestmark = [
 
 @pytest.fixture
 def prefect(workplace, prefect_server, tmp_path):
-    """Run Prefect's own command against the server."""
+    """Return a function that runs the command ``prefect`` against the test's Prefect server."""
 
     def run(*arguments: str, directory: Path = workplace.directory) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(

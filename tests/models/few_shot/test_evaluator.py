@@ -155,7 +155,7 @@ def test_a_token_that_the_model_does_not_have_is_refused():
 
 @pytest.mark.parametrize("is_conditional", [True, False])
 def test_a_score_that_is_not_finite_is_refused(is_conditional):
-    """The scores of token 96 alone are NaN. NaN must not be stored as null, which means that there is no score."""
+    """Only token 96 has NaN scores. A NaN must not be stored as null, because null means that there is no score."""
     model = build_random_model("gpt2")
     prompt, damaged = np.asarray([1, 2, 3], np.int32), np.asarray([1, 96, 3], np.int32)
     texts = (damaged, prompt) if is_conditional else (prompt, damaged)

@@ -1,4 +1,4 @@
-"""Untrusted tokenizers: the limits of file size and of growth of a text, and encoding that gives up."""
+"""Untrusted tokenizers: large files, normalizers that lengthen a text, and regular expressions without end."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ engine.close()
 
 
 def test_a_handle_returns_the_rows_of_a_failed_query_unless_they_are_discarded(tmp_path):
-    # the first value shows chDB's fault: when it turns False, discard_leftovers can be deleted
+    # The program prints two values. The first is True as long as chDB has the fault. Once it is False,
+    # discard_leftovers can be deleted.
     run = subprocess.run(
         [sys.executable, "-c", _FAIL_AND_ASK_AGAIN, str(tmp_path)], capture_output=True, text=True, timeout=60
     )
