@@ -203,7 +203,7 @@ def test_keys_from_before_the_choice_of_a_context_are_those_of_today():
 def test_a_key_states_the_switch_of_rotary_frequencies_only_if_the_context_is_longer(
     monkeypatch, context_length, expected
 ):
-    """Earlier versions scored texts below and above this length in one batch, and wrongly. Such scores need other keys."""
+    """Earlier versions scored texts below and above this length in one batch, and wrongly, so the key must differ."""
     monkeypatch.setattr(context_window, "read_config", lambda _: configure("phi3"))
     settings = replace(DEFAULTS, context_length=context_length)
     assert choose_context(SimpleNamespace(model_id="m"), 32, settings).rotary_record == expected

@@ -148,8 +148,8 @@ def _read_item(line: JsonField, item_id: int, requests: list[JsonField], setting
     if count < 2:
         raise line.require("arguments").fail("there are fewer than two options", AS_WRITTEN)
     unconditional: list[float | None] = [*log_probs[count:]] or [None] * count
-    # In tasks with a gap in a text, such as Winogrande, the option stands in the prompt. So the prompts of an item differ,
-    # and the continuation is the same for all options.
+    # In tasks with a gap in a text, such as Winogrande, the option stands in the prompt. So the prompts of an item
+    # differ, and the continuation is the same for all options.
     are_prompts_alike = len({prompt for prompt, _ in pairs[:count]}) == 1
     texts = [
         continuation.removeprefix(settings.target_delimiter)
