@@ -23,10 +23,11 @@ def add_leading_blank(prompt: str, option: str) -> str:
 
 
 def has_vanished(context: Tokens, blank: Tokens, text: Tokens) -> bool:
-    """Return whether an option has no token of its own in ``text``, which holds the tokens of prompt and option.
+    """Return whether the tokenizer leaves no token of an option after its prompt.
 
-    ``blank`` holds the tokens of the text that ``add_leading_blank`` returned, and ``context`` the tokens of the prompt
-    without its final white space. White space alone is no token of an option that has visible characters.
+    ``text`` holds the tokens of the prompt followed by the option. An option " x" has vanished if these are the tokens
+    of the prompt followed by its blank alone, which ``blank`` holds; see ``add_leading_blank``. It has also vanished if
+    they are only tokens of the prompt. ``context`` holds the tokens of the prompt without its final white space.
     """
     return np.array_equal(text, blank) or np.array_equal(text, context[: len(text)])
 

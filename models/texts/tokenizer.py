@@ -132,9 +132,9 @@ def identify_tokenizer_of(directory: Path, rules: TokenizerRules | None = None) 
 
 
 def hash_tokenizer_files(directory: Path) -> str:
-    """Return a SHA-256 of the names and contents of the files in a directory that decide how the tokenizer encodes.
+    """Return a SHA-256 of the tokenizer in a directory: of the names and contents of all files that decide its tokens.
 
-    Raises BadInputError if a file is not trusted.
+    Raises BadInputError if a file is not trusted, for example because it is too large.
     """
     digest = hashlib.sha256()
     # config.json is hashed too, because transformers may choose the tokenizer's class by the model type in it

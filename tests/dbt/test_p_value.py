@@ -14,7 +14,10 @@ DEGREES_OF_FREEDOM = (1, 2, 3, 4, 5, 8, 13, 16, 17, 34, 75, 152, 500)
 
 @pytest.fixture
 def find_p_values(empty_address):
-    """Evaluate the macro in the warehouse for (r, 1 - r^2, degrees of freedom)."""
+    """Return a function that computes p-values by the macro in the warehouse.
+
+    It takes a list of (r, 1 - r^2, degrees of freedom).
+    """
     expression = jinja2.Template(MACROS.read_text()).module.student_t_p_value("r", "u", "nu")
 
     def find(correlations, residual_shares, degrees_of_freedom) -> np.ndarray:

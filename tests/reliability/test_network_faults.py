@@ -1,4 +1,4 @@
-"""Loads through a network with random faults, each repeated until it succeeds: every row is stored exactly once."""
+"""Loading through a network with random faults: when a repeated load succeeds, every row is stored exactly once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passages as text and as HTML: colours, marks, counts, and texts that cannot change what is shown around them."""
+"""Passages as text and as HTML: their colours and counts, and that markup in a document is escaped."""
 
 import re
 from html.parser import HTMLParser

@@ -22,7 +22,7 @@ HEADS = {**TRANSFORMER, "num_key_value_heads": 2}
 LATENT = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
 EXPERTS = 6
 
-# Each configuration as a function of the number of experts; two of them work on a token.
+# Functions that return a configuration for a number of experts. In each of them, two experts work on a token.
 MIXTURES = {
     "mixtral": lambda count: MixtralConfig(**HEADS, num_local_experts=count, num_experts_per_tok=2),
     "olmoe": lambda count: OlmoeConfig(**HEADS, num_experts=count, num_experts_per_tok=2),

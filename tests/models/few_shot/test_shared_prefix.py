@@ -1,4 +1,4 @@
-"""Which models read several options after one prompt, and how long a row of them may be."""
+"""Which models can read several options in one input after a shared prompt, and how long this input may be."""
 
 from __future__ import annotations
 

@@ -36,7 +36,10 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class FreshServer:
-    """A server for this file alone: memory that an older server had freed before would hide how much a test takes."""
+    """A new server for the tests of this file.
+
+    A server that ran other tests before could use memory again that it had freed, so its memory would grow by too little.
+    """
 
     client: httpx.Client
     memory: PeakMemory
