@@ -174,7 +174,7 @@ def copy_tree(directory: Path) -> Path:
 
 
 def main() -> int:
-    """Try mutants until the sample is full or the time is over; returns 1 where too few were noticed."""
+    """Run the tests on mutants until the sample is complete or the time is over. Returns 1 if they noticed too few."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--sample", type=int, default=60, help="mutants to try (default: 60)")
     parser.add_argument("--minutes", type=float, default=60, help="time limit (default: 60)")

@@ -26,7 +26,7 @@ from trailhouse.models.scoring.out_of_memory import is_out_of_memory
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 if TYPE_CHECKING:
-    # Importing transformers takes seconds. Other modules import the class from here, also only for type checks.
+    # Importing transformers takes seconds. Other modules import the class from here, in the same kind of block.
     from transformers import PreTrainedModel as PreTrainedModel
 
 

@@ -26,7 +26,7 @@ _FORBIDDEN_FUNCTIONS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK", "FUZZJ
 # table functions whose first argument is the structure of a table, for example 'a Int32, b String'
 _STRUCTURE_FUNCTIONS = frozenset({"GENERATERANDOM", "INPUT", "NULL", "SQLSTANDARDVALUES", "VALUES"})
 _WORDS_BEFORE_TABLES = frozenset({"AS", "DESC", "DESCRIBE", "EXISTS", "FROM", "FUNCTION", "IN", "JOIN", "TABLE"})
-# tokens that the structure of a table may contain besides literals
+# tokens that may stand between the literals in the structure argument of a table function, as in [1, -2.5, NULL]
 _STRUCTURE_TOKENS = frozenset({b"(", b")", b"[", b"]", b"-", b"+", b".", b"NULL", b"TRUE", b"FALSE"})
 _COLUMN_EXPRESSION = re.compile(rb"default|alias|materialized|ephemeral|\\[^'\"`\\]", re.IGNORECASE)
 # statements that read or write files, or manage the server

@@ -24,7 +24,7 @@ def one_compiler(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # warnings of the compiler itself
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of torch.compile
 def test_compiled_models_and_bfloat16_weights_score_and_are_recorded_with_the_scores(
     trailhouse, make_tiny_suite, corpus, client, one_compiler
 ):

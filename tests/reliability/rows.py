@@ -37,7 +37,10 @@ _TABLE_WIDTH = 160
 
 @dataclass
 class Row:
-    """How many things a row asks of its test, and what the test has done so far."""
+    """A row of the reliability tables, such as "kill -9 of the server", and how far its test is.
+
+    ``asked`` is the number of times that the test must do this, and ``done_count`` how often it has done it so far.
+    """
 
     asked: int
     seed: int
@@ -102,7 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Row:
-    """The ``Row`` of the running test: it says how many things are asked, and the test notes in it what it has done."""
+    """Return the row of the running test, in which the test counts what it has done."""
     config, (marker,) = request.config, request.node.iter_markers("reliability")
     noted = Row(find_asked(marker.kwargs, config.getoption("--size")), config.getoption("--seed"))
     request.node.stash[_ROW] = noted

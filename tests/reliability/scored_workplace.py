@@ -65,7 +65,8 @@ class ScoredWorkplace(Workplace):
 
     def must_run(self, *arguments: str) -> None:
         """Run a command, and raise RuntimeError if it fails."""
-        # scoring starts its own Prefect server: the shared one would keep the claims of a killed worker for a minute
+        # Without the variables, scoring starts its own Prefect server. The shared one, which the variables name, would
+        # keep the claims of a killed worker for a minute.
         result = self.run(*arguments, **({} if arguments == SCORE else self.variables))
         if result.returncode != 0:
             raise RuntimeError(f"trailhouse {' '.join(arguments)}: {result.stderr[-800:]}")

@@ -68,8 +68,8 @@ def replace_partition(client: Client, partition: Partition, batches: Iterable[pa
 def copy_partition(client: Client, source: Partition, target: Partition) -> int:
     """Replace the target partition by a copy of the source partition; return the number of rows.
 
-    The server copies the rows and gives them the target's key. If the source has no rows, raises BadInputError and
-    changes nothing.
+    The server copies the rows. In the copies, the columns of the partition key hold the values of the target. If the
+    source has no rows, raises BadInputError and changes nothing.
     """
     row_count = read_row(client, f"select count() from {quote_identifier(source.table)} where {source.condition}")[0]
     if row_count == 0:

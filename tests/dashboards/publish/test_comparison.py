@@ -1,4 +1,4 @@
-"""Comparing exports and rights of Superset with the declarations, without a server."""
+"""How the exports and permissions of a Superset are compared with the declarations. No Superset runs here."""
 
 import json
 from dataclasses import replace

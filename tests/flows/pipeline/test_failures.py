@@ -70,7 +70,7 @@ def test_a_tokenizer_with_an_endless_regular_expression_fails_its_checkpoint_alo
     kind, run_kind, make_tiny_suite, client, tmp_path
 ):
     suite = make_tiny_suite("untrusted", [0, 10])
-    for file in tmp_path.glob("tasks/*/task.json"):  # the regular expression backtracks only on long texts
+    for file in tmp_path.glob("tasks/*/task.json"):  # on short texts, the regular expression ends
         file.write_text(file.read_text().replace("the cat sat on the", TEXT * 3))
     REFUSED["tokenizer_never_ends"].inflict(suite.step(10), tmp_path / "canary")
     code, _, err = run_kind(suite)

@@ -223,7 +223,7 @@ def test_tokens_that_do_not_spell_the_text_are_refused(change, normalizer):
     [
         ("words", "the 東京 cat", 6),
         ("words", "the cat", 0),
-        ("words", "[UNK]", 5),  # the brackets are split off, so the model never sees [UNK]
+        ("words", "[UNK]", 5),  # split into [, UNK and ], so it is no unknown token
         ("wordpiece", "the ЖЖ cat", 4),
         ("unigram", "the Ж cat", 2),
         ("unigram", "ЖЖ<s>Ж", 6),

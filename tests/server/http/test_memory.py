@@ -38,7 +38,7 @@ pytestmark = [
 class FreshServer:
     """A new server for the tests of this file.
 
-    A server that ran other tests before could use memory again that it had freed, so its memory would grow by too little.
+    A server that ran other tests before could use freed memory again, so its memory would grow by too little.
     """
 
     client: httpx.Client
