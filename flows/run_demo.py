@@ -26,7 +26,7 @@ SUITES = {"full": "miniature", "reduced": "miniature-reduced"}
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What the demonstration did, and the answers to the named questions that it asked."""
+    """What the demonstration did, and the answers to those questions of `trailhouse ask` that it asked."""
 
     scoring: ScoringReport
     evaluation: EvaluationReport

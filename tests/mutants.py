@@ -100,7 +100,7 @@ def draw_mutants(tree: Path, generator: random.Random) -> Iterator[Mutant]:
 
 @cache
 def count_positions(file: Path, operator: str) -> int:
-    """Return how many positions of a file an operator can change."""
+    """Return in how many places of a file a mutation operator can change the code."""
     counter = PositionCounter(plugins.get_operator(operator)())
     counter.walk(get_ast_from_path(file))
     return counter.count

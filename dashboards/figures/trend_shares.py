@@ -22,10 +22,10 @@ def express_percent(rows: pa.Table) -> pa.Table:
 
 
 def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw a panel per trend category with a line per model, under the convention of Xia et al. 2023.
+    """Draw a panel per trend category with a line per model, under the convention of the trend fit of Xia et al. 2023.
 
-    The lines of the published suite are grey. A circle marks a model and a start of the trend fit if the model has too
-    few checkpoints after this start to fit a trend.
+    The lines of the published suite are grey. Each point of a line is a start of the trend fit. It is a circle if the
+    model has too few checkpoints after this start to fit a trend.
     """
     paper = rows.filter(pc.is_in(rows["convention_id"], pa.array(CONVENTIONS))).sort_by("parameter_count")
     paper = express_percent(paper)

@@ -1,7 +1,8 @@
 """Device slots let only one checkpoint at a time run on a GPU, or on the CPU of a host.
 
-If several hosts share a Prefect server, each device has a global concurrency limit on that server. A person may raise
-this limit, so that several checkpoints run on the device. Otherwise a slot is a lock file in the data directory.
+If several hosts share a Prefect server, a slot is a global concurrency limit on that server, one for each device. A
+person may raise the limit, so that several checkpoints run on the device. Without a shared server, a slot is a lock
+file in the data directory.
 """
 
 from __future__ import annotations

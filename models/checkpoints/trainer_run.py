@@ -93,7 +93,10 @@ def declare_trainer_run(run: TrainerRun, context_length: int) -> Suite:
 
 
 def find_origin(declaration: str) -> str | None:
-    """Return the line of a declaration that names the run's directory, or None if a person wrote the declaration."""
+    """Return the line of a generated declaration that names the directory of the run.
+
+    Returns None if there is no such line, because then a person wrote the declaration.
+    """
     line = declaration.partition("\n")[0]
     return line if line.startswith(ORIGIN) else None
 

@@ -154,8 +154,8 @@ def encode_task(
 def count_tokens(tokenizer: PreTrainedTokenizerBase, requests: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
     """Return the number of prompt tokens and the number of option tokens for each request (prompt, option).
 
-    The prompt and the option are encoded as in ``encode_task``. An option of which the tokenizer leaves no token has 0
-    tokens, which means that its length is unknown.
+    The prompt and the option are encoded as in ``encode_task``. If the tokenizer leaves no token of an option, its
+    number is 0.
     """
     prompts = list(dict.fromkeys(prompt for prompt, _ in requests))
     contexts = dict(zip(prompts, encode_texts(tokenizer, [prompt.rstrip() for prompt in prompts]), strict=True))

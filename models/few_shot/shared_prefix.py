@@ -107,7 +107,8 @@ def _build_mask(continuations: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the attention mask (B, 1, T, T), which the model adds to its attention scores.
 
     The entry (b, 0, i, j) is 0 if token i of row b sees token j. Otherwise the entry is the lowest number of ``dtype``.
-    ``continuations`` (B, T) holds the number of each token's continuation.
+    ``continuations`` (B, T) holds the number of the continuation to which each token belongs, or SHARED_PREFIX.
+    A token sees the tokens before it in the shared prefix and in its own continuation.
     """
     width = continuations.shape[1]
     is_seen = (continuations[:, None, :] == SHARED_PREFIX) | (continuations[:, None, :] == continuations[:, :, None])

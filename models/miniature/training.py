@@ -109,7 +109,7 @@ def _describe_recipe(model: ModelDeclaration) -> dict[str, Any]:
     declared = dataclasses.asdict(model)
     recipe = dict(declared["recipe"])
     if recipe["architecture"] == DEFAULT_ARCHITECTURE:
-        # An older training.json lacks this field, and its model has the default architecture. Both must compare equal.
+        # An older training.json lacks this field. Without it, a recipe of the default architecture equals the older one
         del recipe["architecture"]
     kept = {name: declared[name] for name in RECIPE_FIELDS}
     return json.loads(json.dumps({**kept, "recipe": recipe}))  # type: ignore[no-any-return]  # tuples become lists

@@ -20,8 +20,8 @@ The entropy needs one more sum, u::
 All logits are taken relative to m. Otherwise H would be the difference of two large numbers and lose its digits.
 
 On a CPU, these sums read every chunk four times. So they take longer than the matrix product that yields the logits. If
-no entropy is needed, one call of ``torch.log_softmax`` replaces the sums. It reads the chunk from memory once. In every
-column of the chunk, x - log_softmax(x) is equal to ln sum exp(x).
+no entropy is needed, one call of ``torch.log_softmax`` replaces the sums, and reads the chunk once. Its result yields
+ln sum exp(x) of the chunk as x - log_softmax(x), which is the same for every entry of the chunk.
 """
 
 from __future__ import annotations

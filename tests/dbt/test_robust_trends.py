@@ -90,7 +90,7 @@ def count_pairs(window: list[float]) -> int:
 def correct_p_value(window: list[float]) -> float:
     """Return the p-value with continuity correction.
 
-    Scipy's p-value has no such correction. The variance is worked out from it.
+    Scipy computes the p-value without it. The variance of S is derived from scipy's p-value, and then corrected.
     """
     score = abs(count_pairs(window))
     if score == 0:

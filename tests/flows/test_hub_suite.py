@@ -1,4 +1,4 @@
-"""A suite on the hub from its declaration to its scores, through the command and a hub on loopback."""
+"""The command line scores a suite of the hub. A server on loopback stands in for the hub."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What one run of the standing service does for a suite, and what its deployment stores."""
+"""`trailhouse watch`: what one run does for a suite, and what the Prefect deployment of its runs stores."""
 
 import pytest
 

@@ -1,6 +1,7 @@
-"""Loads, migrations and backups are run once for each of their calls to the server, and this call fails.
+"""One call to the server fails during a load, a migration or a backup: each call in turn, one in each run.
 
-The run succeeds or ends with a named error, which has a message and a hint. When repeated, the work is complete.
+The run succeeds or ends with a named error, which has a message and a hint. A second run, in which no call fails,
+completes the work.
 """
 
 from __future__ import annotations

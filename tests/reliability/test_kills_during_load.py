@@ -97,7 +97,10 @@ class Killer:
         self._timer: threading.Timer | None = None
 
     def choose(self, number: int, _: bytes) -> str:
-        """Kill before or during the chosen request, which the proxy will now forward; return the fault for it."""
+        """If the proxy is about to forward the chosen request, kill the process before or during it.
+
+        Returns the fault that the proxy then causes.
+        """
         if number != self._number or self._moment == "after":
             return ""
         if self._moment == "during":

@@ -1,4 +1,4 @@
-"""If a model's rotary frequencies depend on the length of the sequence, its scores do not depend on the batch."""
+"""Scores do not depend on the other texts of a batch, even if rotary frequencies depend on the length of the text."""
 
 from __future__ import annotations
 

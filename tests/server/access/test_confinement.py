@@ -10,7 +10,7 @@ import pytest
 
 from trailhouse.server.access.credentials import Role, password_path
 
-# The engine as chDB opens it, without our guard and configuration: only the kernel refuses.
+# Opens chDB without our guard and configuration, so that only the kernel can refuse access to files.
 _PROGRAM = """
 import json, os, sys
 from pathlib import Path

@@ -149,7 +149,7 @@ def damages(copy):
 
 
 def forge_manifest(copy, path):
-    """Remove a file from the manifest and correct its hash, so that only the restored table can show the damage."""
+    """Remove a file from the manifest and correct the manifest's hash: only the restored table can show the loss."""
     manifest = read_manifest(copy)
     smaller = replace(manifest, files=tuple(file for file in manifest.files if copy / file.path != path))
     (copy / "manifest.json").unlink()
