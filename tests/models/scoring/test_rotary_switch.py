@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, Phi3Config
+from transformers import AutoModelForCausalLM, LlamaConfig, Phi3Config
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from tests.support.architectures import VOCABULARY_SIZE, build_random_model, configure
 from trailhouse.models.few_shot.evaluator import Evaluator
@@ -40,8 +41,50 @@ def score_one(model, tokens: np.ndarray) -> np.ndarray:
     return model(input_ids=ids[None, :-1]).logits[0].double().log_softmax(-1).gather(-1, ids[1:, None])[:, 0].numpy()
 
 
-def test_a_document_has_the_scores_it_has_alone_whatever_shares_its_batch():
-    model, documents = build_random_model("phi3"), draw_documents()
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10_000.0,
+    "short_factor": [1.0] * 8,
+    "long_factor": [4.0] * 8,
+    "original_max_position_embeddings": 12,
+}
+# Every rope type of transformers, in two families of models
+ROPE_PARAMETERS = [
+    {"rope_type": "default", "rope_theta": 1e4},
+    {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0},
+    {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0},
+    {"rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0, "original_max_position_embeddings": 12},
+    {
+        "rope_type": "llama3",
+        "rope_theta": 1e4,
+        "factor": 2.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 12,
+    },
+    LONGROPE,
+]
+
+
+def build_model(name: str, parameters: dict):
+    """Return a tiny random model with these parameters of its rotary embedding."""
+    config = configure(name)
+    config.rope_parameters = dict(parameters)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config).eval()
+
+
+def test_every_rope_type_of_transformers_is_tried():
+    tried = {parameters["rope_type"] for parameters in ROPE_PARAMETERS}
+    # "proportional" is "default" for a part of the dimensions
+    assert tried == {"default", *ROPE_INIT_FUNCTIONS} - {"proportional"}
+
+
+@pytest.mark.parametrize("name", ["llama", "phi3"])
+@pytest.mark.parametrize("parameters", ROPE_PARAMETERS, ids=lambda parameters: parameters["rope_type"])
+def test_a_document_has_the_scores_it_has_alone_whatever_shares_its_batch(name, parameters):
+    model, documents = build_model(name, parameters), draw_documents()
     together = score_documents(model, documents)
     for tokens, scores in zip(documents, together, strict=True):
         np.testing.assert_allclose(scores, score_one(model, tokens), atol=5e-5)
