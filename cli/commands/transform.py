@@ -45,7 +45,7 @@ def transform(
         f" in {report.duration_seconds:.0f} s"
     )
     if report.left_out_count:
-        say(f"{report.left_out_count} damaged checkpoints are left out of the marts: see `trailhouse status`")
+        say(f"damaged checkpoints left out of the marts: {report.left_out_count}; see `trailhouse status`")
     warm_dashboards(settings)
 
 

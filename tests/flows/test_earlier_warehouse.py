@@ -62,7 +62,7 @@ def test_nothing_of_an_earlier_warehouse_is_done_again_and_all_of_it_is_there(ea
     statuses = "select model_id, step, audit_status from raw_checkpoint final where audit_status != 'ok'"
     assert ask(earlier, statuses) == [[*DOUBLED, "the same weights as step 30"]]
 
-    assert "1 damaged checkpoints are left out of the marts" in run(*TRANSFORM)
+    assert "damaged checkpoints left out of the marts: 1" in run(*TRANSFORM)
     derived = answers["validation_perplexities"]
     raw_tables = {"raw_token_score", "raw_option_score", "raw_scoring_run"}
     assert {"score_keys", "evaluation_keys", *raw_tables} < set(answers)
