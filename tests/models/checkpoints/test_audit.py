@@ -230,6 +230,11 @@ def test_a_declared_step_is_missing_unless_a_local_run_may_still_reach_it(source
     assert [findings[step, "presence"].status for step in (1, 2, 3)] == statuses
 
 
+def test_no_step_of_a_local_run_without_checkpoints_is_missing_yet():
+    findings = audit(Listing([]), "folder", expected_steps=(0, 1))
+    assert [findings[step, "presence"].message for step in (0, 1)] == ["not reached yet"] * 2
+
+
 def test_declared_damage_is_known_whether_the_checkpoint_is_wrong_or_missing():
     listing = Listing([make(1, "a", commit="x"), make(3, "a", commit="x"), make(4, "b", commit="x")], [fail(5)])
     damage = (KnownDamage((1, 2, 4, 5), "bad upload"),)
