@@ -9,7 +9,6 @@ import pytest
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.handle import Handle
 
-
 COUNTS = (
     "storage_rows_read", "storage_bytes_read", "rows_written", "bytes_written", "rows_read", "bytes_read", "elapsed",
 )  # fmt: skip
