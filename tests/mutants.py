@@ -24,6 +24,7 @@ from pathlib import Path
 from cosmic_ray import plugins
 from cosmic_ray.ast import Visitor, get_ast_from_path
 from cosmic_ray.mutating import mutate_code
+from parso.tree import NodeOrLeaf
 from rich.console import Console
 from rich.table import Table
 
@@ -70,17 +71,28 @@ class Verdict:
     is_noticed: bool
 
 
-class PositionCounter(Visitor):
-    """Counts the positions of a syntax tree that an operator can change."""
+class PositionFinder(Visitor):
+    """Lists, for each position of a syntax tree that an operator can change, whether the change may be a mistake."""
 
     def __init__(self, operator: object) -> None:
         self.operator = operator
-        self.count = 0
+        self.may_be_mistakes: list[bool] = []
 
-    def visit(self, node: object) -> object:
-        """Count the positions of one node, and leave it as it is."""
-        self.count += len(list(self.operator.mutation_positions(node)))
+    def visit(self, node: NodeOrLeaf) -> NodeOrLeaf:
+        """List the positions of one node, and leave the node as it is."""
+        count = len(list(self.operator.mutation_positions(node)))
+        self.may_be_mistakes += count * [not only_forbids(node)]
         return node
+
+
+def only_forbids(node: NodeOrLeaf) -> bool:
+    """Return whether a node only forbids callers something, so that code which obeys does the same without it.
+
+    Such nodes are the ``*`` between the parameters of a function, and the True of ``frozen=True``.
+    """
+    if node.type == "operator":
+        return node.parent.type in ("parameters", "lambdef")
+    return node.type == "keyword" and node.parent.type == "argument" and node.parent.children[0].value == "frozen"
 
 
 def draw_mutants(tree: Path, generator: random.Random) -> Iterator[Mutant]:
@@ -93,17 +105,16 @@ def draw_mutants(tree: Path, generator: random.Random) -> Iterator[Mutant]:
     while True:
         (file,) = generator.choices(files, line_counts)
         operator = generator.choice(OPERATORS)
-        count = count_positions(file, operator)
-        if count > 0:
-            yield Mutant(file.relative_to(tree), operator, generator.randrange(count))
+        if occurrences := find_occurrences(file, operator):
+            yield Mutant(file.relative_to(tree), operator, generator.choice(occurrences))
 
 
 @cache
-def count_positions(file: Path, operator: str) -> int:
-    """Return in how many places of a file a mutation operator can change the code."""
-    counter = PositionCounter(plugins.get_operator(operator)())
-    counter.walk(get_ast_from_path(file))
-    return counter.count
+def find_occurrences(file: Path, operator: str) -> tuple[int, ...]:
+    """Return which positions of a file, numbered from 0, a mutation operator can change so that it may be a mistake."""
+    finder = PositionFinder(plugins.get_operator(operator)())
+    finder.walk(get_ast_from_path(file))
+    return tuple(number for number, may_be_mistake in enumerate(finder.may_be_mistakes) if may_be_mistake)
 
 
 def find_tests(path: Path, tree: Path) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ SENTENCE_HEADS = re.compile(r"(^|\.)(pooler|seq_relationship)\.")
 LAYER_NUMBER = re.compile(r"(?P<layer>(^|\.)(layers|h|blocks)\.(?P<number>\d+)\.)")
 # Tensors of a layer for multi-token prediction. The logits of the next token do not depend on such a layer.
 FURTHER_PREDICTION = re.compile(r"\.(eh_proj|enorm|hnorm|shared_head)\.|(^|\.)mtp")
-INTEGER_TYPES = re.compile(r"U?I\d+|BOOL|u?int\d+|bool")
+INTEGER_TYPES = re.compile(r"[IU]\d+|BOOL|u?int\d+|bool")
 
 
 def find_untaken_tensor(model: PreTrainedModel, tensors: Tensors) -> str | None:

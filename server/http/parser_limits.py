@@ -25,9 +25,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._start_clock()
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, or refuse the request if its head is too long."""
+        """Parse the data, or refuse the request if its head is too long.
+
+        After an answer, the time limit starts with the first data, because it ends uvicorn's own time limit for idle
+        connections. Data that arrives before the answer has ended does not start the time limit.
+        """
         if self._is_in_head:
-            if self._head_deadline is None:
+            if self._head_deadline is None and self.cycle.response_complete:
                 self._start_clock()
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES + 65536:
@@ -37,7 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Start the count of bytes at 0, because the head of a new request begins."""
-        self._is_in_head, self._head_bytes = True, 0
+        self._head_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -58,6 +62,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.url, _, query_string = self.url.partition(b"?")
         super().on_headers_complete()
         self.scope["query_string"] = query_string.partition(b"#")[0]
+
+    def on_message_complete(self) -> None:
+        """Expect the head of the next request, because the body of this one is complete."""
+        self._is_in_head = True
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the time limit, because the connection is closed."""

@@ -6,6 +6,8 @@ import pyarrow as pa
 import pytest
 
 from tests.support.paths import MIGRATIONS
+from trailhouse.models.few_shot.option_scores import OPTION_SCORE_SCHEMA
+from trailhouse.models.few_shot.tasks.task import TASK_ITEM_SCHEMA
 from trailhouse.models.scoring.token_scores import SCORE_SCHEMA
 from trailhouse.models.texts.corpus import DOCUMENT_SCHEMA, Corpus, corpus_record
 from trailhouse.models.texts.tokenizer import TOKEN_SCHEMA
@@ -15,7 +17,9 @@ ARROW_TYPES = {
     "FixedString(64)": pa.string(),
     "LowCardinality(String)": pa.string(),
     "Bool": pa.bool_(),
+    "Int16": pa.int16(),
     "Int32": pa.int32(),
+    "Float32": pa.float32(),
     "UInt16": pa.uint16(),
     "Nullable(Float32)": pa.float32(),
     "Nullable(Int32)": pa.int32(),
@@ -35,6 +39,8 @@ def read_columns(file_name: str, table: str) -> dict[str, str]:
         (DOCUMENT_SCHEMA, "0002_corpora_documents_tokens.sql", "raw_document", []),
         (TOKEN_SCHEMA, "0002_corpora_documents_tokens.sql", "raw_token", []),
         (SCORE_SCHEMA, "0003_token_scores.sql", "raw_token_score", ["model_id", "corpus_id", "step"]),
+        (TASK_ITEM_SCHEMA, "0006_task_evaluations.sql", "raw_task_item", ["task_id"]),
+        (OPTION_SCORE_SCHEMA, "0006_task_evaluations.sql", "raw_option_score", ["model_id", "step"]),
     ],
 )
 def test_the_records_have_the_columns_and_types_of_their_raw_table(schema, file_name, table, given_by_the_flow):

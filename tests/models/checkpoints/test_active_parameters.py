@@ -6,9 +6,11 @@ import pytest
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    DbrxConfig,
     DeepseekV3Config,
     GPTNeoXConfig,
     GptOssConfig,
+    HunYuanMoEV1Config,
     JetMoeConfig,
     MixtralConfig,
     OlmoeConfig,
@@ -37,6 +39,12 @@ MIXTURES = {
     "jetmoe": lambda count: JetMoeConfig(
         **HEADS, num_local_experts=count, num_experts_per_tok=2, kv_channels=16
     ),
+    "dbrx": lambda count: DbrxConfig(
+        d_model=32, n_heads=2, n_layers=2, vocab_size=97, attn_config={"rope_theta": 1e4, "kv_n_heads": 2},
+        ffn_config={"ffn_hidden_size": 16, "moe_num_experts": count, "moe_top_k": 2},
+    ),
+    # The configuration states the number for each layer, and only the routers state it as one number
+    "hunyuan_v1_moe": lambda count: HunYuanMoEV1Config(**HEADS, num_experts=count, moe_topk=[2, 2], head_dim=16),
 }  # fmt: skip
 
 

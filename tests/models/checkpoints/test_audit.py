@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from dataclasses import replace
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
+from tests.support.architectures import VOCABULARY_SIZE, build_random_model
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
-from trailhouse.models.checkpoints.audit.checks import check_revision, check_writing, explain_duplicates
+from trailhouse.models.checkpoints.audit.checks import check_revision, check_shapes, check_writing, explain_duplicates
 from trailhouse.models.checkpoints.audit.comparison import (
     find_deviants,
     find_doubled,
@@ -129,6 +134,64 @@ def test_scores_of_another_content_are_named(scored, expected):
     assert (None if problem is None else problem[0]) == expected
 
 
+@pytest.fixture
+def saved_checkpoints(tmp_path) -> list[Checkpoint]:
+    """Three local checkpoints of a tiny model, with the same weights."""
+    model, checkpoints = build_random_model("gpt_neox"), []
+    for step in (1, 2, 3):
+        model.save_pretrained(tmp_path / f"step{step}")
+        file = WeightFile("model.safetensors", 10, "a")
+        checkpoints.append(replace(make(step, "a", directory=tmp_path / f"step{step}"), weight_files=(file,)))
+    return checkpoints
+
+
+def add_tensor(checkpoint: Checkpoint) -> None:
+    path = checkpoint.directory / "model.safetensors"
+    save_file({**load_file(path), "intruder": torch.zeros(2)}, path, metadata={"format": "pt"})
+
+
+def edit_configuration(checkpoint: Checkpoint, **changes) -> None:
+    path = checkpoint.directory / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_local_checkpoints_whose_shapes_and_configuration_agree_have_no_problem(saved_checkpoints):
+    assert check_shapes(saved_checkpoints) == {}
+
+
+def test_a_tensor_that_the_other_checkpoints_lack_is_named(saved_checkpoints):
+    add_tensor(saved_checkpoints[1])
+    (((_, step), (message, hint)),) = check_shapes(saved_checkpoints).items()
+    assert step == 2
+    assert message.startswith("the tensor intruder is missing, new or of another shape than in the model's other")
+    assert hint == "check that the files belong to this run"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"vocab_size": 7}, "config.json states a vocabulary of 7 and a width of 32, and no tensor has that shape"),
+        ({"num_hidden_layers": 1}, r"the tensor gpt_neox\.layers\.1\.\S+ is not used by GPTNeoXForCausalLM"),
+    ],
+)
+def test_a_configuration_of_another_model_is_named_even_if_all_checkpoints_have_it(
+    saved_checkpoints, changes, expected
+):
+    for checkpoint in saved_checkpoints[:2]:
+        edit_configuration(checkpoint, **changes)
+    problems = check_shapes(saved_checkpoints)
+    assert set(problems) == {(MODEL, 1), (MODEL, 2)}
+    for message, hint in problems.values():
+        assert re.match(expected, message)
+        assert hint == "copy the config.json that belongs to these weights"
+
+
+def test_shapes_of_remote_checkpoints_are_not_read(saved_checkpoints):
+    add_tensor(saved_checkpoints[1])
+    edit_configuration(saved_checkpoints[2], vocab_size=VOCABULARY_SIZE + 1)
+    assert check_shapes([replace(checkpoint, commit_hash="x") for checkpoint in saved_checkpoints]) == {}
+
+
 def audit(listing: Listing, source: str = "hub", **declared):
     model = ModelDeclaration("m", "owner/m", r"step(\d+)", 1, 10, 8, None, source=source, **declared)
     findings = audit_suite(AuditInput(Suite("s", "", source, (model,), ""), {MODEL: listing}))
@@ -165,6 +228,11 @@ def test_a_checkpoint_that_cannot_be_read_is_incomplete_and_its_other_checks_are
 def test_a_declared_step_is_missing_unless_a_local_run_may_still_reach_it(source, statuses):
     findings = audit(Listing([make(2, "a", commit="x")]), source, expected_steps=(1, 2, 3))
     assert [findings[step, "presence"].status for step in (1, 2, 3)] == statuses
+
+
+def test_no_step_of_a_local_run_without_checkpoints_is_missing_yet():
+    findings = audit(Listing([]), "folder", expected_steps=(0, 1))
+    assert [findings[step, "presence"].message for step in (0, 1)] == ["not reached yet"] * 2
 
 
 def test_declared_damage_is_known_whether_the_checkpoint_is_wrong_or_missing():

@@ -109,6 +109,16 @@ def test_a_state_without_the_number_of_tokens_is_refused(run, changes, problem):
     assert caught.value.hint == "declare the run in a suite, see docs/suites.md"
 
 
+def test_flops_that_were_rounded_still_give_the_number_of_tokens(run):
+    flops = json.loads((run / "checkpoint-4" / "trainer_state.json").read_text())["total_flos"]
+    for factor in (1 - 9e-7, 1 + 9e-7):
+        edit_state(run, total_flos=flops * factor)
+        assert read_trainer_run(run).batch_tokens == BATCH_TOKENS
+    edit_state(run, total_flos=flops * (1 + 1.1e-6))
+    with pytest.raises(BadInputError, match="does not say how many tokens"):
+        read_trainer_run(run)
+
+
 def test_flops_of_parameters_that_were_sharded_are_refused(run):
     (run / "checkpoint-4" / "global_step4").mkdir()
     with pytest.raises(BadInputError, match="does not say how many tokens"):

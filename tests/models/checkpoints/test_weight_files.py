@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.weight_files import (
     WeightFile,
+    check_weight_file,
     choose_weight_names,
     combine_weight_hashes,
     list_weight_files,
@@ -84,6 +87,20 @@ def test_weights_are_chosen_by_name_safetensors_first(names, allow_pickle, expec
 def test_weights_that_are_incomplete_are_named(names, allow_pickle, problem):
     with pytest.raises(ValueError, match=problem):
         choose_weight_names(names, allow_pickle=allow_pickle)
+
+
+def test_a_safetensors_file_is_checked_and_a_pickle_is_not_opened(tmp_path):
+    sound, truncated, empty = (tmp_path / f"{name}.safetensors" for name in ("sound", "truncated", "empty"))
+    save_file({"weight": torch.ones(4)}, sound)
+    check_weight_file(sound)
+    truncated.write_bytes(sound.read_bytes()[:-1])
+    with pytest.raises(BadInputError, match=r"truncated\.safetensors"):
+        check_weight_file(truncated)
+    save_file({}, empty)
+    with pytest.raises(BadInputError, match=r"empty\.safetensors: holds no tensors"):
+        check_weight_file(empty)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"no weights")
+    check_weight_file(tmp_path / "pytorch_model.bin")
 
 
 def test_the_combined_hash_is_of_the_hashes_in_name_order():

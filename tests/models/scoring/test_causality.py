@@ -89,6 +89,25 @@ def test_projections_that_begin_at_zero_hide_nothing_and_stay_zero():
     assert all(torch.equal(tensor, before[name]) for name, tensor in causal.state_dict().items())
 
 
+def test_biases_of_zero_and_parameters_without_values_are_left_as_they_are():
+    model = build(configure("gpt_neox"))
+    model.register_parameter("empty", torch.nn.Parameter(torch.zeros(0)))
+    model.register_parameter("offloaded", torch.nn.Parameter(torch.zeros(2, device="meta")))
+    model.register_parameter("counts", torch.nn.Parameter(torch.zeros(2, dtype=torch.int64), requires_grad=False))
+    zero_residual_projections(model)
+    changed = set()
+
+    def note_changes(*_):
+        parameters = [(name, parameter) for name, parameter in model.named_parameters() if not parameter.is_meta]
+        changed.update(name for name, parameter in parameters if name in zeros and parameter.any())
+
+    zeros = {name for name, parameter in model.named_parameters() if not parameter.is_meta and not parameter.any()}
+    model.register_forward_pre_hook(note_changes)
+    probe(model)
+    assert changed == {name for name in zeros if name.endswith("weight")}
+    assert {"counts", "gpt_neox.layers.0.attention.dense.bias"} < zeros - changed
+
+
 @pytest.mark.parametrize("block", [2, 4, 8, 16])
 def test_a_model_that_reads_the_tokens_of_a_block_in_both_directions_is_refused(block):
     model = build(configure("gpt_neox"))

@@ -70,6 +70,14 @@ def test_other_errors_are_raised_as_they_are():
     assert batch_size.max_tokens == 100
 
 
+@pytest.mark.parametrize(("device", "count"), [("cpu", 0), ("cuda", 2)])
+def test_the_memory_that_torch_holds_on_a_gpu_is_returned_after_every_failure(device, count, monkeypatch):
+    emptied = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(device))
+    list(ShrinkingBatch(100, torch.device(device)).run(range(4), count_tokens, make_forward(1, MemoryError(), [])))
+    assert emptied == [device] * count
+
+
 def test_nothing_of_a_failed_attempt_is_in_memory_at_the_next():
     tensors, seen = [], []
 

@@ -119,6 +119,17 @@ def test_a_target_that_differs_is_not_counted_but_its_difference_is_kept():
     assert (verification.target_count, verification.largest_difference_nats) == (1, 0.5)
 
 
+@pytest.mark.parametrize(("stored_rounding_nats", "alone_rounding_nats"), [(0.5, 0.0), (0.0, 0.5), (0.25, 0.25)])
+def test_scores_may_differ_by_the_tolerance_and_both_roundings_together(stored_rounding_nats, alone_rounding_nats):
+    """For -8 nats in float32, the tolerance is 0.004 nats, so that 0.504 nats are allowed here."""
+    alone, verification = AloneScore(-8.0, alone_rounding_nats), Verification()
+    verification.compare("it", -8.0 + 0.503, alone, torch.float32, stored_rounding_nats)
+    verification.compare("it", -8.0 - 0.503, alone, torch.float32, stored_rounding_nats)
+    with pytest.raises(BadInputError, match=r"a difference of 0\.504\d is allowed"):
+        verification.compare("it", -8.0 - 0.505, alone, torch.float32, stored_rounding_nats)
+    assert verification.target_count == 2
+
+
 @pytest.mark.parametrize("wrong", [float("-inf"), float("inf"), float("nan")])
 def test_a_score_alone_that_is_not_finite_never_agrees(wrong):
     with pytest.raises(BadInputError, match="alone"):

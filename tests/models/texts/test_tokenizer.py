@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.miniature.vocabulary import train_tokenizer
@@ -293,3 +293,15 @@ def test_a_broken_tokenizer_is_named(tmp_path, content):
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
     with pytest.raises(BadInputError, match="the tokenizer does not load"):
         load_tokenizer(tmp_path)
+
+
+def test_the_declared_rules_say_whether_the_class_or_the_file_is_followed(tmp_path):
+    build_byte_level().save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_class": "Qwen2Tokenizer"}))
+    text = "cafe\u0301 1234567"
+    of_class = AutoTokenizer.from_pretrained(tmp_path)(text, add_special_tokens=False)["input_ids"]
+    of_file = Tokenizer.from_file(str(tmp_path / "tokenizer.json")).encode(text, add_special_tokens=False).ids
+    assert of_class != of_file
+    assert encode_texts(load_tokenizer(tmp_path, "transformers"), [text])[0].tolist() == of_class
+    assert encode_texts(load_tokenizer(tmp_path, "file"), [text])[0].tolist() == of_file

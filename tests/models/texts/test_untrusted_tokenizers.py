@@ -7,8 +7,13 @@ import os
 
 import pytest
 
+from tests.support.beginning_tokenizers import BOS_ID, EOS_ID, build_tokenizer
 from trailhouse.errors import BadInputError
-from trailhouse.models.texts.untrusted_tokenizers import encode_texts, refuse_untrusted_tokenizer_files
+from trailhouse.models.texts.untrusted_tokenizers import (
+    encode_texts,
+    encode_with_special_tokens,
+    refuse_untrusted_tokenizer_files,
+)
 
 
 def write(tmp_path, **content):
@@ -73,6 +78,27 @@ class GivesUp:
 
     def __call__(self, text, **options):
         raise self.error
+
+
+class Slow:
+    """A tokenizer of Python code, as transformers calls it, made from a fast one."""
+
+    is_fast = False
+
+    def __init__(self, tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    def __call__(self, text, **options):
+        return self.tokenizer(text, **options)
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+def test_special_tokens_stand_around_a_text_only_where_they_are_asked_for(is_fast):
+    fast = build_tokenizer("<s> $A </s>", bos_token="<s>", eos_token="</s>")
+    tokenizer = fast if is_fast else Slow(fast)
+    a, b = fast.convert_tokens_to_ids(["a", "b"])
+    assert encode_with_special_tokens(tokenizer, "ab").tolist() == [BOS_ID, a, b, EOS_ID]
+    assert [token_ids.tolist() for token_ids in encode_texts(tokenizer, ["ab", "", "b"])] == [[a, b], [], [b]]
 
 
 def test_a_panic_of_the_tokenizer_is_named_and_an_interruption_passes():

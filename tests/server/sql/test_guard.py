@@ -128,6 +128,7 @@ def test_each_rule_refuses_and_says_why(statement, named):
         "CREATE DATABASE d ENGINE = memory",
         "CREATE VIEW v AS SELECT 1 AS x, 2 AS engine",
         "CREATE TABLE t (a Int8) ENGINE",
+        "CREATE TABLE t (a Int8) ENGINE =",
         "SELECT 1 AS engine, x FROM t WHERE engine = x",
     ],
 )

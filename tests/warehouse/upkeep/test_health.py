@@ -78,12 +78,13 @@ def test_scores_without_a_ledger_entry_are_named(client):
 
 
 def test_staging_tables_and_databases_of_killed_work_are_named(client):
-    client.command("create table stage_left as raw_corpus")
+    two_megabytes = "select randomString(1000) from numbers(2000)"
+    client.command(f"create table stage_left engine = MergeTree order by () as {two_megabytes}")
     client.command(f"create database restored_{client.database}_x")
     found = examine(client)
     client.command("drop table stage_left")
     client.command(f"drop database restored_{client.database}_x")
-    assert found["abandoned staging tables"][1].startswith("1 staging tables")
+    assert found["abandoned staging tables"][1] == "1 staging tables with 2.0 MB"
     assert f"restored_{client.database}_x" in found["abandoned restores"][1]
 
 
