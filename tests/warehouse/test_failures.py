@@ -26,6 +26,14 @@ def test_a_failure_of_the_warehouse_is_named_with_its_hint(error, meaning):
         raise explained
 
 
+def test_the_end_of_the_message_of_the_engine_is_shown_without_its_version():
+    """Long messages begin with the statement, and their reason is at the end."""
+    message = "x" * 400 + " No space left on device"
+    for version in ("", " (version 26.9 (official build))"):
+        explained = explain_failure(DatabaseError(message + version))
+        assert explained.message == f"the disk of the warehouse is full: {message[-300:]}"
+
+
 @pytest.mark.parametrize("error", [DatabaseError("Code: 62. (SYNTAX_ERROR)"), ValueError("NOT_ENOUGH_SPACE")])
 def test_an_error_that_is_not_of_the_warehouse_is_not_explained(error):
     assert explain_failure(error) is None

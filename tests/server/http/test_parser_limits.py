@@ -130,6 +130,11 @@ def test_data_that_arrives_during_an_answer_does_not_cut_it_off(data):
     asyncio.run(run())
 
 
+@pytest.fixture
+def _much_time(monkeypatch):
+    monkeypatch.setattr(parser_limits, "_HEAD_SECONDS", 60.0)
+
+
 def pad_request(head_bytes: int, *, in_url: bool) -> bytes:
     """A request whose URL, and whose header's name and value, have so many bytes together."""
     url, value = b"/", b"b"
@@ -137,6 +142,7 @@ def pad_request(head_bytes: int, *, in_url: bool) -> bytes:
     return b"GET %s HTTP/1.1\r\na: %s\r\n\r\n" % ((url + padding, value) if in_url else (url, value + padding))
 
 
+@pytest.mark.usefixtures("_much_time")
 @pytest.mark.parametrize("in_url", [True, False])
 def test_a_head_has_a_limited_length_on_every_request_of_a_connection(in_url):
     async def run() -> None:
@@ -151,6 +157,7 @@ def test_a_head_has_a_limited_length_on_every_request_of_a_connection(in_url):
     asyncio.run(run())
 
 
+@pytest.mark.usefixtures("_much_time")
 @pytest.mark.parametrize("served", [False, True])
 def test_a_header_without_end_is_refused(served):
     async def run() -> None:
