@@ -6,6 +6,7 @@ Scoring and evaluation use the same choice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
@@ -27,12 +28,13 @@ def choose_contexts(suite: Suite, checkpoints: Sequence[Checkpoint], settings: S
     its tokenizer lacks the token that the suite declares as the beginning.
     """
     declared = {f"{suite.suite_id}/{model.model_name}": model for model in suite.models}
+    find_beginning = cache(find_text_beginning_of)  # checkpoints on the hub share the directory of a tokenizer
     choices: dict[tuple[str, str, TextBeginning], ContextChoice] = {}
     contexts = {}
     for checkpoint in checkpoints:
         model = declared[checkpoint.model_id]
         try:
-            beginning = find_text_beginning_of(checkpoint.tokenizer, model.text_beginning)
+            beginning = find_beginning(checkpoint.tokenizer, model.text_beginning)
         except BadInputError as error:
             raise BadInputError(f"{checkpoint.model_id}: {error.message}", error.hint) from error
         key = (checkpoint.model_id, checkpoint.config_sha256, beginning)

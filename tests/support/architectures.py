@@ -85,9 +85,12 @@ def configure(name: str) -> PretrainedConfig:
     return configurations[name]()
 
 
-def build_random_model(name: str, seed: int = 0) -> PreTrainedModel:
-    """Return one of the tiny models with random weights, in evaluation mode."""
+def build_random_model(name: str, seed: int = 0, **fields: object) -> PreTrainedModel:
+    """Return one of the tiny models with random weights, in evaluation mode. ``fields`` change its configuration."""
+    configuration = configure(name)
+    for field, value in fields.items():
+        setattr(configuration, field, value)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(configure(name))
+        model = AutoModelForCausalLM.from_config(configuration)
     return model.eval()

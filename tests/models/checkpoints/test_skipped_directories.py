@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from tests.support.message_listener import Listener
 from tests.support.tiny_suite import make_template
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.sources.local import locate_checkpoints
@@ -23,19 +24,6 @@ models:
     planned_steps: 100
     context_length: 32
 """
-
-
-class Listener:
-    """Keeps the messages that a user would see."""
-
-    def __init__(self):
-        self.notes = []
-
-    def advance(self, name, done, total, detail=""):
-        pass
-
-    def note(self, message):
-        self.notes.append(message)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, Phi3Config
+from transformers import LlamaConfig, Phi3Config
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from tests.support.architectures import VOCABULARY_SIZE, build_random_model, configure
@@ -41,13 +41,6 @@ def score_one(model, tokens: np.ndarray) -> np.ndarray:
     return model(input_ids=ids[None, :-1]).logits[0].double().log_softmax(-1).gather(-1, ids[1:, None])[:, 0].numpy()
 
 
-LONGROPE = {
-    "rope_type": "longrope",
-    "rope_theta": 10_000.0,
-    "short_factor": [1.0] * 8,
-    "long_factor": [4.0] * 8,
-    "original_max_position_embeddings": 12,
-}
 # Every rope type of transformers, in two families of models
 ROPE_PARAMETERS = [
     {"rope_type": "default", "rope_theta": 1e4},
@@ -62,17 +55,8 @@ ROPE_PARAMETERS = [
         "high_freq_factor": 4.0,
         "original_max_position_embeddings": 12,
     },
-    LONGROPE,
+    configure("phi3").rope_parameters,
 ]
-
-
-def build_model(name: str, parameters: dict):
-    """Return a tiny random model with these parameters of its rotary embedding."""
-    config = configure(name)
-    config.rope_parameters = dict(parameters)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return AutoModelForCausalLM.from_config(config).eval()
 
 
 def test_every_rope_type_of_transformers_is_tried():
@@ -84,7 +68,7 @@ def test_every_rope_type_of_transformers_is_tried():
 @pytest.mark.parametrize("name", ["llama", "phi3"])
 @pytest.mark.parametrize("parameters", ROPE_PARAMETERS, ids=lambda parameters: parameters["rope_type"])
 def test_a_document_has_the_scores_it_has_alone_whatever_shares_its_batch(name, parameters):
-    model, documents = build_model(name, parameters), draw_documents()
+    model, documents = build_random_model(name, rope_parameters=dict(parameters)), draw_documents()
     together = score_documents(model, documents)
     for tokens, scores in zip(documents, together, strict=True):
         np.testing.assert_allclose(scores, score_one(model, tokens), atol=5e-5)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from tests.support.message_listener import Listener
 from trailhouse.errors import BadInputError
 from trailhouse.models.miniature.vocabulary import train_tokenizer
 from trailhouse.models.texts.corpus import Corpus, Document
@@ -253,19 +254,6 @@ def test_a_document_that_its_tokens_do_not_spell_is_named():
     cut = dataclasses.replace(whole, token_ids=(whole.token_ids[0], whole.token_ids[1][:-1]))
     with pytest.raises(BadInputError, match=r"corpus 'c', document '1': .* do not spell the whole document"):
         token_table(BYTE_LEVEL, corpus, cut)
-
-
-class Listener:
-    """Keeps the messages that a user would see."""
-
-    def __init__(self):
-        self.notes = []
-
-    def advance(self, name, done, total, detail=""):
-        pass
-
-    def note(self, message):
-        self.notes.append(message)
 
 
 def test_bytes_that_are_unknown_to_the_tokenizer_are_counted_per_document_and_the_user_is_told():
