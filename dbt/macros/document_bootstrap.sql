@@ -1,0 +1,62 @@
+{#
+    An interval that respects documents. Tokens of a document resemble each other, so the documents are drawn again, not
+    the tokens (Poisson bootstrap: a document enters replicate r with a weight that is Poisson distributed with mean 1).
+    A statistic that is a function of sums over documents is computed per replicate from weighted sums:
+
+        sums        weighted_document_sums(x)[r] = sum over documents of weight[r] * x
+        bounds      bootstrap_bound(replicates, 'low' | 'high', document_count)
+
+    The weights are those of int_document_weight. Equal documents have equal weights in every query, so a difference of
+    two checkpoints or models is computed within a replicate and its interval is that of paired documents.
+#}
+{% macro document_weights(corpus_id, document_id) -%}
+    arrayMap(
+        replicate -> toUInt8(
+            arrayCount(
+                bound
+                -> sipHash64({{ corpus_id }}, {{ document_id }}, replicate, {{ var("bootstrap_seed") }})
+                / exp2(64)
+                >= bound,
+                {{ poisson_cumulative_probabilities() }}
+            )
+        ),
+        range({{ var("bootstrap_replicates") }})
+    )
+{%- endmacro %}
+
+{# Return P(X <= k) for k = 0, 1, ... of a Poisson variable X with mean 1. The rest has a probability below 1e-9. #}
+{% macro poisson_cumulative_probabilities() -%}
+    arrayCumSum(arrayMap(k -> exp(-1) / tgamma(k + 1), range(12)))
+{%- endmacro %}
+
+{# Return the sums of `value` over documents, one for each replicate. `weights` is a column of int_document_weight. #}
+{% macro weighted_document_sums(value, weights="weights") -%}
+    sumForEach(arrayMap(weight -> weight * toFloat64({{ value }}), {{ weights }}))
+{%- endmacro %}
+
+{#
+    Return one bound of the 95% interval of a statistic from its replicates, or null for fewer than
+    `bootstrap_least_documents` documents. Percentiles of a bootstrap are too narrow for few documents n. They are
+    therefore taken further out (expanded percentile interval, Hesterberg 2015, The American Statistician 69(4)):
+
+        tail = normal CDF(-sqrt(n / (n - 1)) * t)    t = 97.5th percentile of Student's t with n - 1 degrees of freedom
+
+    t is given by its Cornish-Fisher expansion, exact to 1e-3 from 9 degrees of freedom.
+#}
+{% macro bootstrap_bound(replicates, bound, document_count) -%}
+    {%- set n = "toFloat64(" ~ document_count ~ ")" -%}
+    {%- set z = 1.959963984540054 -%}
+    {%- set first = (z**3 + z) / 4 -%}
+    {%- set second = (5 * z**5 + 16 * z**3 + 3 * z) / 96 -%}
+    {%- set t = "(" ~ z ~ " + " ~ first ~ " / (" ~ n ~ " - 1) + " ~ second ~ " / pow(" ~ n ~ " - 1, 2))" -%}
+    {%- set tail = "(1 + erf(-sqrt(" ~ n ~ " / (" ~ n ~ " - 1)) * " ~ t ~ " / sqrt(2))) / 2" -%}
+    {%- set rank = "1 + round(" ~ tail ~ " * (length(" ~ replicates ~ ") - 1))" -%}
+    if(
+        {{ document_count }} >= {{ var("bootstrap_least_documents") }},
+        arrayElementOrNull(
+            arraySort({{ replicates }}),
+            toInt64({{ rank if bound == "low" else "length(" ~ replicates ~ ") + 1 - (" ~ rank ~ ")" }})
+        ),
+        null
+    )
+{%- endmacro %}
