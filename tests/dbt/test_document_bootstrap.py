@@ -1,6 +1,5 @@
 """Intervals from the bootstrap over documents: their weights and their coverage, against scipy and simulation."""
 
-import os
 
 import numpy as np
 import pytest
