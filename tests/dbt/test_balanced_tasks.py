@@ -184,8 +184,8 @@ def test_caveats_name_the_unbalanced_model_with_its_missing_tasks(built):
 
 def test_caveats_say_where_last_checkpoints_are_not_at_the_same_progress(built):
     assert (
-        "large: 2-shot: the last evaluated checkpoint is at 80% of training, that of another model of the suite at 100%:"
-        " last checkpoints are not at the same progress"
+        "large: 2-shot: the last evaluated checkpoint is at 80% of training, that of another model of the suite at"
+        " 100%: last checkpoints are not at the same progress"
     ) in caveats(built)
 
 
