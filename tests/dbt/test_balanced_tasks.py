@@ -175,7 +175,8 @@ def test_caveats_name_the_unbalanced_model_with_its_missing_tasks(built):
     missing = {"small": "task01", "large": "task00"}
     for model, task in missing.items():
         assert (
-            f"{model}: 0-shot: 1 tasks that other checkpoints have are not evaluated at every checkpoint ({task});"
+            f"{model}: 0-shot: 1 tasks that other checkpoints have are not evaluated at every checkpoint"
+            f" ({task});"
             " means over groups leave them out for every model; no task of these sets is evaluated at every checkpoint, so"
             " they have no mean: all"
         ) in caveats(built)
