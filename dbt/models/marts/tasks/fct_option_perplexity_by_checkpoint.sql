@@ -42,6 +42,7 @@ with
             pooled.step as step,
             checkpoint.tokens_seen as tokens_seen,
             checkpoint.fraction_of_training as fraction_of_training,
+            checkpoint.train_flops_6n as train_flops_6n,
             checkpoint.train_flops_palm as train_flops_palm,
             task_set_kind,
             task_set,
