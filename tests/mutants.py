@@ -8,6 +8,7 @@ test notices is printed as a diff: either a test is missing, or the change is eq
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import os
 import random
@@ -93,9 +94,13 @@ def only_forbids(node: NodeOrLeaf) -> bool:
 
     - the ``*`` between the parameters of a function, which only forbids callers to leave out a name,
     - the True of ``frozen=True`` and ``slots=True``, which only forbid to set attributes,
-    - the True of ``zip(..., strict=True)``, which raises an error only if our own code made unequal lengths, and
-    - the condition of ``if TYPE_CHECKING``, whose imports serve mypy alone.
+    - the True of ``zip(..., strict=True)``, which raises an error only if our own code made unequal lengths,
+    - the condition of ``if TYPE_CHECKING``, whose imports serve mypy alone, and
+    - a number so large that adding 1 gives the same number.
     """
+    if node.type == "number":
+        number = ast.literal_eval(node.value)
+        return bool(number + 1 == number)
     if node.type == "operator":
         return node.parent.type in ("parameters", "lambdef")
     if node.type == "if_stmt":

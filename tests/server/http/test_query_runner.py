@@ -149,7 +149,6 @@ async def run(
     engine, responder, url: bytes, *, body=b"", role=Role.ADMIN, method="POST", tables=(), sessions=None, **headers
 ):
     """Run one request, whose statement is in the URL, and return the sessions."""
-
     pieces = [body[:5], body[5:]]
 
     async def receive() -> dict[str, object]:

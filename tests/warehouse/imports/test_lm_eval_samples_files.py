@@ -236,7 +236,7 @@ def test_the_seed_of_the_exemplars_counts_only_if_there_are_some(tmp_path, shots
 @pytest.mark.parametrize("stated", [2**31, -(2**31)])
 def test_a_seed_that_does_not_fit_its_column_is_refused(tmp_path, stated):
     content = {"n-shot": {"t": 1}, "config": {"fewshot_seed": stated}}
-    with pytest.raises(BadInputError, match="fewshot_seed: .* is not an integer from"):
+    with pytest.raises(BadInputError, match=r"fewshot_seed: .* is not an integer from"):
         read_sample_settings(write(tmp_path / "r.json", content), "t")
 
 
