@@ -211,7 +211,7 @@ def test_p_values_below_5_percent_are_as_rare_as_they_say_where_models_do_not_di
 
 
 def test_p_values_are_too_small_where_neighbouring_checkpoints_deviate_together(scores):
-    """With a correlation of 0.6 between neighbours, 5% become 6% to 25%. Permuted checkpoints would give 40% and more."""
+    """With a correlation of 0.6 between neighbours, 5% become 6% to 25%. Permuted checkpoints give over 40%."""
     p_values = np.array([scores[subject, "validation perplexity"][1] for subject in PERSISTENT])
     assert 0.06 <= np.mean(p_values <= 0.05) <= 0.25
 

@@ -25,7 +25,7 @@ SHARES = pa.Table.from_pylist(
             "start_percent": start,
             "category": category,
             "token_share": share,
-            "is_fitted": start == 0,
+            "has_few_points": start == 10,
         }
         for convention, scale in (("paper", 1.0), ("ours", 0.5))
         for start in (10, 0)
@@ -147,6 +147,12 @@ TASKS = pa.Table.from_pylist(
             "step": step,
             "train_flops_palm": 6.0 * parameter_count * step,
             "accuracy_ratio": 0.25 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_lower": 0.2 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_upper": 0.35 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_lower_over_tasks": 0.1,
+            "accuracy_upper_over_tasks": 0.6,
+            "task_count": 3,
+            "left_out_task_count": 1,
             "chance_accuracy_ratio": 0.25,
             "shot_count": 2,
         }
