@@ -1,4 +1,4 @@
-"""The list of all figures: those of Xia et al. 2023 by number, then what predicts accuracy, and the imported metrics."""
+"""All figures: those of Xia et al. 2023 by number, then what predicts accuracy, and the imported metrics."""
 
 from __future__ import annotations
 
