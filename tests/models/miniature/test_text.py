@@ -64,7 +64,7 @@ def test_topics_are_read_without_running_their_file(tmp_path):
 def test_modules_are_walked_in_order_and_docstrings_of_five_words_kept(tmp_path):
     files = {
         "b.py": '"""This one has five words."""\nasync def f():\n    "Only four words here"\n',
-        "a/c.py": 'class A:\n    def f(self):\n        "Second in the file, six words."\n    "No docstring at all, here."\n',
+        "a/c.py": 'def f():\n    "Second in the file, six words."\n    "Not a docstring, as it is late."\n',
         "a/empty.py": "",
         "a/wrong.py": "def (",
         "a/nul.py": "a = '\\0'\0",
