@@ -20,5 +20,35 @@
             {% else %} {% do run_query("drop table " ~ table) %}
             {% endif %}
         {% endfor %}
+        {% do drop_tables_derived_otherwise() %}
     {% endif %}
+{% endmacro %}
+
+{#
+    Drop the tables that an earlier version derived in another way, so that they are derived again: random token sets drawn
+    with replacement, and sums over token sets without those over documents. Such a table lacks the given column.
+#}
+{% macro drop_tables_derived_otherwise() %}
+    {% set new_columns = {
+        "int_random_token_set": "",
+        "int_token_bucket_log_prob": "squared_loss_sum",
+        "int_token_set_log_prob": "log_prob_sum_nats",
+    } %}
+    {% for table, column in new_columns.items() %}
+        {% set lacking %}
+            select name
+            from system.tables
+            where
+                database = '{{ target.schema }}'
+                and name = '{{ table }}'
+                and name not in (
+                    select table
+                    from system.columns
+                    where database = '{{ target.schema }}' and name = '{{ column }}'
+                )
+        {% endset %}
+        {% if run_query(lacking).rows | length > 0 %}
+            {% do run_query("drop table " ~ target.schema ~ "." ~ table ~ " " ~ on_every_node()) %}
+        {% endif %}
+    {% endfor %}
 {% endmacro %}

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 STEPS = {
     "s/small": [0, 100, 200, 300, 400, 500],
@@ -121,3 +122,49 @@ def test_a_double_descent_is_the_largest_rise_and_a_fall_below_where_it_began(wa
         assert row[10:12] == (pytest.approx(rise, abs=1e-12), pytest.approx(fall, abs=1e-12))
         assert row[12] == (rise > 0 and turns[2][1] < turns[0][1])
     assert {row[12] for row in rows} == {True, False}
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.9])
+def test_95_percent_of_random_sets_are_in_their_interval(warehouse, fraction):
+    """The losses are skewed, as those of tokens are, so an interval around the mean would leave unequal tails."""
+    generator = np.random.default_rng(5)
+    losses = generator.gamma(0.8, 3, size=2500)
+    size = round(fraction * len(losses))
+    drawn = np.array([generator.choice(losses, size, replace=False).mean() for _ in range(4000)])
+    moments = (losses.mean(), losses.var(), stats.skew(losses))
+    source = f"""
+        select {{{{ random_set_bound("-", "token_set", "loss_moment") }}}},
+               {{{{ random_set_bound("+", "token_set", "loss_moment") }}}}
+        from (select 1 as key, {size} as token_count) as token_set
+        inner join (
+            select 1 as key, {len(losses)} as token_count, {moments[0]} as mean_loss_nats,
+            {moments[1]} as loss_variance, {moments[2]} as loss_skewness
+        ) as loss_moment using (key)
+    """
+    ((lower, upper),) = warehouse.rows(compile_inline(warehouse, source))
+    below, above = (np.mean(drawn < math.log(lower)), np.mean(drawn > math.log(upper)))
+    assert 0.93 <= 1 - below - above <= 0.97
+    assert max(below, above) < 0.04
+
+
+def test_the_interval_beside_a_set_is_that_of_sets_of_its_size(warehouse, trajectories, series_by_model):
+    """Whatever the share of the set, three quarters included; a set of all tokens has an interval of width 0."""
+    rows = warehouse.rows(
+        "select distinct model_id, step, token_count, token_share, random_perplexity_lower, random_perplexity_upper"
+        " from fct_token_set_trajectory where token_share > 0.1"
+    )
+    assert {row[3] > 0.7 for row in rows} == {True, False}
+    for model_id, step, size, _, lower, upper in rows:
+        losses = -np.array([values[step] for values in series_by_model[model_id].values() if step in values])
+        spread = losses.std() * math.sqrt((len(losses) - size) / (size * (len(losses) - 1)))
+        assert math.log(upper / lower) == pytest.approx(2 * stats.norm.ppf(0.975) * spread, abs=1e-9)
+        shift = math.log(upper * lower) / 2 - losses.mean()
+        total = len(losses)
+        skewness = stats.skew(losses) * (total - 2 * size) / (total - 2)
+        expected = (stats.norm.ppf(0.975) ** 2 - 1) / 6 * losses.std() * skewness / size * (size < total)
+        assert shift == pytest.approx(expected, abs=1e-7)
+
+
+def compile_inline(warehouse, source: str) -> str:
+    """Return a query with the macros of the project filled in."""
+    return str(warehouse.dbt("compile", "--inline", source).results[0].node.compiled_code)

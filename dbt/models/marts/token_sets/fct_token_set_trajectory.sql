@@ -8,6 +8,8 @@
 with
     token_set as (select * from {{ ref("int_token_set_log_prob") }}),
 
+    loss_moment as (select * from {{ ref("int_loss_moment") }}),
+
     validation as (select * from {{ ref("fct_validation_perplexity_by_checkpoint") }}),
 
     trajectory as (
@@ -28,8 +30,15 @@ with
             validation.perplexity as validation_perplexity,
             token_set.token_count as token_count,
             token_set.token_count / validation.score_count as token_share,
-            exp(- token_set.log_prob_sum_nats / token_set.token_count) as perplexity
+            exp(- token_set.log_prob_sum_nats / token_set.token_count) as perplexity,
+            {{ random_set_bound("-", "token_set", "loss_moment") }} as random_perplexity_lower,
+            {{ random_set_bound("+", "token_set", "loss_moment") }} as random_perplexity_upper
         from token_set
+        inner join
+            loss_moment
+            on token_set.model_id = loss_moment.model_id
+            and token_set.corpus_id = loss_moment.corpus_id
+            and token_set.step = loss_moment.step
         inner join
             validation
             on token_set.model_id = validation.model_id
