@@ -1,54 +1,43 @@
 {#
     Take over the incremental tables of an earlier version, so that their rows need not be derived again. The macro
-    renames columns that had another name in that version, and drops tables that are now built under another name. In a
-    new warehouse there is nothing to rename or drop.
+    renames columns that had another name in that version. It drops tables that are now built under another name, and
+    tables that were derived in another way, which lack a column. In a new warehouse there is nothing to rename or drop.
 #}
 {% macro take_over_earlier_tables() %}
+    {% set renamed_columns = {
+        "int_token_series": ["grid_id", "step_set_id"],
+        "int_token_double_descent": ["is_double_descent", "falls_below_minimum"],
+    } %}
+    {% set needed_columns = {
+        "int_series_grid": none,
+        "int_random_token_set": none,
+        "int_token_bucket_log_prob": "squared_loss_sum",
+        "int_token_set_log_prob": "document_group_count",
+    } %}
     {% if execute %}
-        {% set earlier_tables %}
-            select table
-            from system.columns
-            where
-                database = '{{ target.schema }}'
-                and table in ('int_token_series', 'int_series_grid')
-                and name = 'grid_id'
-        {% endset %}
-        {% for row in run_query(earlier_tables).rows %}
-            {% set table = target.schema ~ "." ~ row[0] ~ " " ~ on_every_node() %}
-            {% if row[0] == "int_token_series" %}
-                {% do run_query("alter table " ~ table ~ " rename column grid_id to step_set_id") %}
-            {% else %} {% do run_query("drop table " ~ table) %}
+        {% for table, (earlier, now) in renamed_columns.items() %}
+            {% if earlier in list_columns(table) %}
+                {% do alter_earlier_table("alter table", table, "rename column " ~ earlier ~ " to " ~ now) %}
             {% endif %}
         {% endfor %}
-        {% do drop_tables_derived_otherwise() %}
+        {% for table, column in needed_columns.items() %}
+            {% set columns = list_columns(table) %}
+            {% if columns and column not in columns %}
+                {% do alter_earlier_table("drop table", table) %}
+            {% endif %}
+        {% endfor %}
     {% endif %}
 {% endmacro %}
 
-{#
-    Drop the tables that an earlier version derived in another way, so that they are derived again: random token sets drawn
-    with replacement, and sums over token sets without those over documents. Such a table lacks the given column.
-#}
-{% macro drop_tables_derived_otherwise() %}
-    {% set new_columns = {
-        "int_random_token_set": "",
-        "int_token_bucket_log_prob": "squared_loss_sum",
-        "int_token_set_log_prob": "log_prob_sum_nats",
-    } %}
-    {% for table, column in new_columns.items() %}
-        {% set lacking %}
-            select name
-            from system.tables
-            where
-                database = '{{ target.schema }}'
-                and name = '{{ table }}'
-                and name not in (
-                    select table
-                    from system.columns
-                    where database = '{{ target.schema }}' and name = '{{ column }}'
-                )
-        {% endset %}
-        {% if run_query(lacking).rows | length > 0 %}
-            {% do run_query("drop table " ~ target.schema ~ "." ~ table ~ " " ~ on_every_node()) %}
-        {% endif %}
-    {% endfor %}
+{# Return the names of the columns of a derived table. The list is empty if there is no such table. #}
+{% macro list_columns(table) %}
+    {% set columns %}
+        select name from system.columns where database = '{{ target.schema }}' and table = '{{ table }}'
+    {% endset %}
+    {{ return(run_query(columns).rows | map(attribute=0) | list) }}
+{% endmacro %}
+
+{# Run a statement on a table of an earlier version, on every node of a cluster. #}
+{% macro alter_earlier_table(statement, table, change="") %}
+    {% do run_query(statement ~ " " ~ target.schema ~ "." ~ table ~ " " ~ on_every_node() ~ " " ~ change) %}
 {% endmacro %}

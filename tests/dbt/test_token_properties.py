@@ -230,7 +230,7 @@ def find_double_descent(losses: list[float]) -> tuple[float, float, bool]:
 
 def test_double_descent_is_that_of_a_brute_force_search(built, series):
     rows = built.rows(
-        "select model_id, document_id, position, rise_nats, fall_nats, is_double_descent from int_token_double_descent"
+        "select model_id, document_id, position, rise_nats, fall_nats, falls_below_minimum from int_token_double_descent"
     )
     assert len(rows) == sum(map(len, series.values()))
     verdicts = Counter()

@@ -25,6 +25,10 @@ with
             toNullable(token_count) as token_count,
             toNullable(token_share) as token_share,
             perplexity,
+            perplexity_low,
+            perplexity_high,
+            toNullable(rest_token_count) as rest_token_count,
+            rest_perplexity,
             toNullable(random_perplexity_lower) as random_perplexity_lower,
             toNullable(random_perplexity_upper) as random_perplexity_upper,
             false as is_published
@@ -47,6 +51,10 @@ with
             null as token_count,
             null as token_share,
             perplexity,
+            null as perplexity_low,
+            null as perplexity_high,
+            null as rest_token_count,
+            null as rest_perplexity,
             null as random_perplexity_lower,
             null as random_perplexity_upper,
             true as is_published

@@ -3,7 +3,7 @@
 with
     token_double_descent as (select * from {{ ref("int_token_double_descent") }}),
 
-    rise_threshold as (select * from {{ ref("rise_threshold") }}),
+    rise_threshold as (select minimum_rise_nats from {{ ref("rise_threshold") }} where loss_of = 'token'),
 
     validation as (
         select model_id, corpus_id, step, perplexity from {{ ref("fct_validation_perplexity_by_checkpoint") }}
@@ -21,7 +21,7 @@ with
             minimum_rise_nats,
             count() as token_count,
             countIf(rise_nats >= minimum_rise_nats) as rise_count,
-            countIf(rise_nats >= minimum_rise_nats and is_double_descent) as double_descent_count
+            countIf(rise_nats >= minimum_rise_nats and falls_below_minimum) as double_descent_count
         from token_double_descent
         cross join rise_threshold
         group by model_id, corpus_id, peak_step, minimum_rise_nats
