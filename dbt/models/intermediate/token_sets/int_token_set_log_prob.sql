@@ -57,7 +57,7 @@ with
     -- of the trend fit. First, the log-probabilities of all tokens with the same code are summed at each
     -- step, so that the log-probabilities of a token are read only once. Then the sums of all codes with the
     -- same category at a start are added up. All sums are first those of groups of documents, because the
-    -- interval over documents needs their squares. Scores are summed as decimals because a sum of floats
+    -- interval over documents needs them. Scores are summed as decimals because a sum of floats
     -- would depend on the order of the rows.
     summed_by_code as (
         select
@@ -112,7 +112,7 @@ with
         group by set_model_id, model_id, corpus_id, document_group, start_percent, category, step
     ),
 
-    summed as (
+    gathered as (
         select
             set_model_id,
             model_id,
@@ -122,15 +122,20 @@ with
             step,
             sum(group_token_count) as token_count,
             toFloat64(sum(toDecimal128(group_log_prob_sum_nats, 9))) as log_prob_sum_nats,
-            toInt64(count()) as document_group_count,
-            toFloat64(sum(toDecimal128(pow(group_log_prob_sum_nats, 2), 6))) as squared_log_prob_sum,
-            toFloat64(
-                sum(toDecimal128(group_log_prob_sum_nats * group_token_count, 6))
-            ) as log_prob_token_product_sum,
-            sum(pow(group_token_count, 2)) as squared_token_count_sum,
+            {{ document_sums("group_log_prob_sum_nats", "group_token_count") }} as document_sums,
             any(group_fingerprint) as pair_fingerprint
         from summed_by_group
         group by set_model_id, model_id, corpus_id, start_percent, category, step
+    ),
+
+    summed as (
+        select
+            * except (document_sums, pair_fingerprint),
+            toInt64(length(document_sums)) as document_group_count,
+            {{ effective_document_count("document_sums") }} as effective_group_count,
+            {{ jackknife_standard_error("document_sums") }} as loss_standard_error_nats,
+            pair_fingerprint
+        from gathered
     )
 
 select *

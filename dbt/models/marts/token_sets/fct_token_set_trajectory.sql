@@ -7,20 +7,7 @@
 
 with
     token_set as (
-        select
-            *,
-            - log_prob_sum_nats / token_count as loss_nats,
-            {{
-                ratio_standard_error(
-                    "log_prob_sum_nats",
-                    "token_count",
-                    "squared_log_prob_sum",
-                    "log_prob_token_product_sum",
-                    "squared_token_count_sum",
-                    "document_group_count",
-                )
-            }} as standard_error
-        from {{ ref("int_token_set_and_rest") }}
+        select *, - log_prob_sum_nats / token_count as loss_nats from {{ ref("int_token_set_and_rest") }}
     ),
 
     loss_moment as (select * from {{ ref("int_loss_moment") }}),
@@ -46,8 +33,28 @@ with
             token_set.token_count as token_count,
             token_set.token_count / validation.score_count as token_share,
             exp(loss_nats) as perplexity,
-            exp({{ linearised_bound("loss_nats", "standard_error", "low", "document_group_count") }}) as perplexity_low,
-            exp({{ linearised_bound("loss_nats", "standard_error", "high", "document_group_count") }}) as perplexity_high,
+            exp(
+                {{
+                    jackknife_bound(
+                        "loss_nats",
+                        "loss_standard_error_nats",
+                        "document_group_count",
+                        "effective_group_count",
+                        "low",
+                    )
+                }}
+            ) as perplexity_low,
+            exp(
+                {{
+                    jackknife_bound(
+                        "loss_nats",
+                        "loss_standard_error_nats",
+                        "document_group_count",
+                        "effective_group_count",
+                        "high",
+                    )
+                }}
+            ) as perplexity_high,
             token_set.rest_token_count as rest_token_count,
             token_set.rest_perplexity as rest_perplexity,
             {{ random_set_bound("-", "token_set", "loss_moment") }} as random_perplexity_lower,
