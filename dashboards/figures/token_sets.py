@@ -24,6 +24,7 @@ from trailhouse.dashboards.figures.axes import (
 from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
 from trailhouse.dashboards.figures.panels import (
     add_legend,
+    draw_intervals,
     draw_models,
     draw_published,
     list_models,
@@ -34,6 +35,7 @@ from trailhouse.dashboards.figures.panels import (
 START_PERCENT = 10
 LATE_START_PERCENT = 40
 NAMES = {"stagnated": "stagnated tokens", "upward": "upward-trend tokens (forgetting)"}
+BANDS = "Bands are 95% intervals over documents; grey is the range of 95% of random sets of the same size."
 CATEGORIES_AT_EQUAL_PERPLEXITY = ("stagnated", "upward", "downward")
 
 
@@ -69,7 +71,7 @@ def find_start(rows: pa.Table, start_percent: int) -> int:
 
 
 def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COMPUTE) -> None:
-    """Draw the perplexity of a token set, one line per model, on two logarithmic axes.
+    """Draw the perplexity of a token set, one line per model with its interval, on two logarithmic axes.
 
     Only rows with a positive value on the horizontal axis are drawn, because other values have no logarithm. If no row
     is drawn, the panel states the reason.
@@ -81,6 +83,7 @@ def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COM
         panel.text(0.5, 0.5, reason, ha="center", va="center", transform=panel.transAxes)
         return
     draw_models(panel, drawn, x=axis.column, y="perplexity")
+    draw_intervals(panel, drawn, x=axis.column, lower="perplexity_low", upper="perplexity_high")
     scale_logarithmically(panel, "xy")
     if axis == VALIDATION:
         panel.invert_xaxis()
@@ -187,7 +190,8 @@ def draw_against_validation(rows: pa.Table) -> Canvas:
 
 
 def finish(canvas: Canvas, panels: list[Axes]) -> Canvas:
-    """Label the vertical axis of the first panel and add the legend."""
+    """Label the vertical axis of the first panel, say what the bands are, and add the legend."""
+    canvas.suptitle(f"{canvas.get_suptitle()}\n{BANDS}")
     panels[0].set_ylabel("Perplexity of the set")
     add_legend(canvas, panels)
     return canvas
@@ -203,6 +207,8 @@ COLUMNS = (
     "validation_perplexity",
     "token_share",
     "perplexity",
+    "perplexity_low",
+    "perplexity_high",
     "random_perplexity_lower",
     "random_perplexity_upper",
 )

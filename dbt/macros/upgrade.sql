@@ -1,7 +1,8 @@
 {#
     Take over the incremental tables of an earlier version, so that their rows need not be derived again. The macro
     renames columns that had another name in that version. It drops tables that are now built under another name, and
-    tables that were derived in another way, which lack a column. In a new warehouse there is nothing to rename or drop.
+    tables that lack a column which cannot be derived from their rows. In a new warehouse there is nothing to rename or
+    drop.
 #}
 {% macro take_over_earlier_tables() %}
     {% set renamed_columns = {
@@ -13,17 +14,20 @@
         "int_random_token_set": none,
         "int_token_bucket_log_prob": "squared_loss_sum",
         "int_token_set_log_prob": "document_group_count",
+        "int_item_outcome": "chosen_score",
     } %}
     {% if execute %}
         {% for table, (earlier, now) in renamed_columns.items() %}
             {% if earlier in list_columns(table) %}
-                {% do alter_earlier_table("alter table", table, "rename column " ~ earlier ~ " to " ~ now) %}
+                {% set name = target.schema ~ "." ~ table ~ " " ~ on_every_node() %}
+                {% do run_query("alter table " ~ name ~ " rename column " ~ earlier ~ " to " ~ now) %}
             {% endif %}
         {% endfor %}
         {% for table, column in needed_columns.items() %}
             {% set columns = list_columns(table) %}
             {% if columns and column not in columns %}
-                {% do alter_earlier_table("drop table", table) %}
+                {# The adapter also forgets the table. Otherwise, dbt would take it for an existing incremental table. #}
+                {% do adapter.drop_relation(adapter.get_relation(none, target.schema, table)) %}
             {% endif %}
         {% endfor %}
     {% endif %}
@@ -35,9 +39,4 @@
         select name from system.columns where database = '{{ target.schema }}' and table = '{{ table }}'
     {% endset %}
     {{ return(run_query(columns).rows | map(attribute=0) | list) }}
-{% endmacro %}
-
-{# Run a statement on a table of an earlier version, on every node of a cluster. #}
-{% macro alter_earlier_table(statement, table, change="") %}
-    {% do run_query(statement ~ " " ~ target.schema ~ "." ~ table ~ " " ~ on_every_node() ~ " " ~ change) %}
 {% endmacro %}

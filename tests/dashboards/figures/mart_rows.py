@@ -59,6 +59,8 @@ TOKEN_SETS = pa.Table.from_pylist(
             + START_OFFSETS[start]
             + CATEGORY_OFFSETS[category]
             + (0 if set_model_id == model_id else 1 + MODELS[set_model_id] / 100),
+            "perplexity_low": 45.0 - step,
+            "perplexity_high": 55.0 - step,
             "random_perplexity_lower": 36.0 - step,
             "random_perplexity_upper": 56.0 - step,
         }
@@ -133,6 +135,12 @@ TASKS = pa.Table.from_pylist(
             "step": step,
             "train_flops_palm": 6.0 * parameter_count * step,
             "accuracy_ratio": 0.25 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_lower": 0.2 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_upper": 0.35 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_lower_over_tasks": 0.1,
+            "accuracy_upper_over_tasks": 0.6,
+            "task_count": 3,
+            "left_out_task_count": 1,
             "chance_accuracy_ratio": 0.25,
             "shot_count": 2,
         }

@@ -19,6 +19,8 @@ from trailhouse.dashboards.figures.token_sets import (
     find_start,
 )
 
+BANDS = ("perplexity_low", "perplexity_high", "random_perplexity_lower", "random_perplexity_upper")
+
 
 @pytest.mark.parametrize(("draw", "category"), [(draw_stagnated, "stagnated"), (draw_upward, "upward")])
 def test_figures_3_and_4_follow_own_sets_and_those_of_the_smallest_and_largest_model(draw, category):
@@ -40,10 +42,17 @@ def test_figures_3_and_4_follow_own_sets_and_those_of_the_smallest_and_largest_m
 
 def test_random_sets_of_the_same_size_are_shaded_for_every_model():
     own, smallest, _, _ = draw_stagnated(TOKEN_SETS, PUBLISHED_SETS).axes
-    assert len(own.collections) == 0
-    assert len(smallest.collections) == 3
-    heights = np.asarray(smallest.collections[0].get_paths()[0].vertices)[:, 1]
+    assert len(own.collections) == 3  # the intervals of the models
+    assert len(smallest.collections) == 3 + 3
+    heights = np.asarray(smallest.collections[3].get_paths()[0].vertices)[:, 1]
     assert (heights.min(), heights.max()) == (36 - 20, 56 - 10)  # at steps 20 and 10; step 0 has no logarithm
+
+
+def test_intervals_over_documents_are_bands_and_the_title_says_so():
+    canvas = draw_stagnated(TOKEN_SETS, PUBLISHED_SETS)
+    heights = np.asarray(canvas.axes[0].collections[0].get_paths()[0].vertices)[:, 1]
+    assert (heights.min(), heights.max()) == (45 - 20, 55 - 10)
+    assert "95% intervals over documents" in canvas.get_suptitle()
 
 
 def test_figure_11_shows_the_sets_of_the_models_between_smallest_and_largest_after_two_starts():
@@ -83,7 +92,7 @@ def test_a_set_at_step_0_alone_is_told_from_one_without_tokens():
 def test_sets_of_one_model_at_another_start_are_drawn_as_a_published_suite_has_them():
     kept = pc.and_(pc.equal(TOKEN_SETS["set_model_id"], "s/middle"), pc.equal(TOKEN_SETS["start_percent"], 40))
     sets = TOKEN_SETS.filter(pc.and_(kept, pc.is_in(TOKEN_SETS["category"], pa.array(["stagnated", "upward"]))))
-    for name in ("token_share", "random_perplexity_lower", "random_perplexity_upper"):
+    for name in ("token_share", *BANDS):
         sets = sets.set_column(sets.column_names.index(name), name, pa.nulls(sets.num_rows, pa.float64()))
     (panel,) = draw_upward(sets, PUBLISHED_SETS.slice(0, 0)).axes
     assert (panel.get_title(), list(lines_of(panel))) == ("Set of middle", ["s/small", "s/middle", "s/large"])

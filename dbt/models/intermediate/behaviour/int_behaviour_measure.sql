@@ -5,18 +5,7 @@
 with
     token_set as (select * from {{ ref("int_token_set_and_rest") }}),
 
-    option_log_prob as (
-        select
-            model_id,
-            step,
-            task_set.task_set as task_set,
-            shot_count,
-            is_correct,
-            - sum(log_prob_sum_nats) / sum(token_count) as loss
-        from {{ ref("int_option_log_prob") }} as option_log_prob
-        inner join {{ ref("int_task_set") }} as task_set on option_log_prob.task_id = task_set.task_id
-        group by model_id, step, task_set, shot_count, is_correct
-    ),
+    option_loss as (select * from {{ ref("int_option_loss") }}),
 
     task_accuracy as (select * from {{ ref("int_task_accuracy") }} where normalisation = 'token'),
 
@@ -96,11 +85,11 @@ with
             '',
             toString(model_id),
             step,
-            loss,
+            loss_nats,
             null,
             null,
             null
-        from option_log_prob
+        from option_loss
         union all
         select
             '',
