@@ -10,8 +10,11 @@
             from system.columns
             where
                 database = '{{ target.schema }}'
-                and table in ('int_token_series', 'int_series_grid')
-                and name = 'grid_id'
+                and (table, name) in (
+                    ('int_token_series', 'grid_id'),
+                    ('int_series_grid', 'grid_id'),
+                    ('int_trend_count_by_token_property', 'token_count')
+                )
         {% endset %}
         {% for row in run_query(earlier_tables).rows %}
             {% set table = target.schema ~ "." ~ row[0] ~ " " ~ on_every_node() %}
