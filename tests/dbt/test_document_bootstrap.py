@@ -1,6 +1,5 @@
 """Intervals from the bootstrap over documents: their weights and their coverage, against scipy and simulation."""
 
-
 import numpy as np
 import pytest
 from scipy import stats

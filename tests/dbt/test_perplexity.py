@@ -108,3 +108,22 @@ def test_every_perplexity_carries_the_axes_of_its_checkpoint(built):
     )
     assert rows == axes
     assert {row[1] for row in rows} == {0.0, 0.25, 0.5}
+
+
+def test_a_corpus_with_a_document_whose_tokens_have_no_spans_has_no_bits_per_byte(built):
+    built.add_corpus("located", {0: 4, 1: 3})
+    built.add_corpus("unlocated", {0: 4, 1: 3})
+    built.client.command("delete from raw_token where corpus_id = 'unlocated' and document_id = 1")
+    scores = [(0, 1, -1.0), (0, 2, -2.0), (0, 3, -3.0), (1, 1, -4.0), (1, 2, -5.0)]
+    for corpus_id in ("located", "unlocated"):
+        built.score_checkpoint("opt/125m", corpus_id, STEPS[0], scores)
+    built.dbt("run", "--select", "+fct_validation_perplexity_by_checkpoint")
+    rows = built.rows(
+        "select corpus_id, score_count, perplexity, bits_per_byte from fct_validation_perplexity_by_checkpoint"
+        " where corpus_id like '%located' order by corpus_id"
+    )
+    perplexity = pytest.approx(math.exp(3), rel=1e-12)
+    assert rows == [
+        ("located", 5, perplexity, pytest.approx(15 / math.log(2) / 20, rel=1e-12)),
+        ("unlocated", 5, perplexity, None),
+    ]

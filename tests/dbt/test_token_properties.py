@@ -164,7 +164,7 @@ def read_properties(built) -> tuple[dict[str, np.ndarray], np.ndarray]:
     rows = built.rows(
         "select convention_id, model_id, start_percent, category, document_id, word_class, word_part, position_bucket,"
         " frequency_bucket from int_token_trend_by_start inner join dim_token using (corpus_id, document_id, position)"
-        " where fit_point_count >= 3"
+        " where category != 'undetermined'"
     )
     columns = np.array(rows, dtype=object).T
     names = ("word class", "word part", "position", "frequency")
@@ -233,7 +233,7 @@ def test_odds_ratios_and_shares_have_the_errors_of_a_regression_clustered_by_doc
 def test_trends_that_are_not_fitted_are_in_no_category(built):
     """The last start of the convention leaves two checkpoints."""
     fitted = built.rows(
-        "select distinct convention_id, start_percent from int_token_trend_by_start where fit_point_count >= 3"
+        "select distinct convention_id, start_percent from int_token_trend_by_start where category != 'undetermined'"
     )
     everything = built.rows("select distinct convention_id, start_percent from int_token_trend_by_start")
     shown = built.rows("select distinct convention_id, start_percent from fct_trend_share_by_token_property")

@@ -25,7 +25,7 @@ SHARES = pa.Table.from_pylist(
             "start_percent": start,
             "category": category,
             "token_share": share,
-            "is_fitted": start == 0,
+            "has_few_points": start == 10,
         }
         for convention, scale in (("paper", 1.0), ("ours", 0.5))
         for start in (10, 0)

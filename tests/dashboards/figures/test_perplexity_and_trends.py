@@ -1,9 +1,10 @@
 """Figures 1 and 2, numbered as in Xia et al. 2023: validation perplexity and trend shares."""
 
+import pyarrow.compute as pc
 from matplotlib.colors import to_rgba
 
 from tests.dashboards.figures.mart_rows import PERPLEXITIES, PUBLISHED_PERPLEXITIES, PUBLISHED_SHARES, SHARES, lines_of
-from trailhouse.dashboards.figures.trend_shares import UNFITTED, draw_trend_shares
+from trailhouse.dashboards.figures.trend_shares import FEW_POINTS, draw_trend_shares
 from trailhouse.dashboards.figures.validation_perplexity import draw_validation_perplexity
 
 
@@ -28,11 +29,11 @@ def test_figure_2_draws_the_papers_convention_in_percent():
     assert lines_of(downward)["s/small"] == ([0, 10], [40.0, 40.0])
 
 
-def test_starts_with_too_few_checkpoints_for_a_fit_are_ringed():
+def test_fits_of_few_checkpoints_are_ringed():
     stagnated, *_ = draw_trend_shares(SHARES).axes
-    assert lines_of(stagnated)[UNFITTED] == ([10], [20.0])
-    fitted = SHARES.filter(SHARES["is_fitted"])
-    assert UNFITTED not in lines_of(draw_trend_shares(fitted).axes[0])
+    assert lines_of(stagnated)[FEW_POINTS] == ([10], [20.0])
+    enough = SHARES.filter(pc.invert(SHARES["has_few_points"]))
+    assert FEW_POINTS not in lines_of(draw_trend_shares(enough).axes[0])
 
 
 def test_published_models_are_grey_and_dashed_beside_ones_own():
@@ -42,7 +43,7 @@ def test_published_models_are_grey_and_dashed_beside_ones_own():
     stagnated, upward, downward = draw_trend_shares(SHARES, PUBLISHED_SHARES).axes
     assert lines_of(stagnated)["o/small"] == ([10, 20], [10.0, 20.0])
     assert lines_of(upward)["o/small"] == ([10], [30.0])
-    assert set(lines_of(downward)) == {"s/small", UNFITTED}
+    assert set(lines_of(downward)) == {"s/small", FEW_POINTS}
     (line,) = [line for line in stagnated.get_lines() if line.get_label() == "o/small"]
     red, green, blue, _ = to_rgba(line.get_color())
     assert red == green == blue

@@ -19,7 +19,7 @@ with
     ),
 
     -- Model and corpus are replaced by one hash, because joins and groupings are faster with a hash than with
-    -- names. A trend on fewer than three checkpoints is in no category.
+    -- names. An undetermined trend is not counted.
     token_trend as (
         select
             convention_id,
@@ -30,7 +30,9 @@ with
             document_id,
             position
         from {{ ref("int_token_trend_by_start") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and fit_point_count >= 3
+        where
+            (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+            and category != 'undetermined'
     ),
 
     token as (
@@ -54,7 +56,7 @@ with
             {{ document_block("document_id") }} as document_block,
             category,
             toInt64(count()) as token_count,
-            min(token_trend.fit_point_count) as fit_point_count,
+            max(token_trend.fit_point_count) as fit_point_count,
             {{ count_by_token_property() }} as token_counts
         from token_trend
         inner join token using (pair_id, document_id, position)

@@ -23,7 +23,7 @@ with
             model_id,
             corpus_id,
             start_percent,
-            min(block_count.fit_point_count) as fit_point_count,
+            max(block_count.fit_point_count) as fit_point_count,
             any(block_count.property_fingerprint) as property_fingerprint,
             sum(block_count.token_count) as total_count,
             sumForEach(block_count.token_counts) as property_counts,
@@ -61,7 +61,7 @@ with
             corpus_id,
             start_percent,
             category,
-            min(cell.fit_point_count) as fit_point_count,
+            max(cell.fit_point_count) as fit_point_count,
             any(cell.property_fingerprint) as property_fingerprint,
             toInt64(count()) as total_document_count,
             {{ document_sums("cells") }}

@@ -29,7 +29,7 @@ with
             toInt64(sum(trend_count.token_count)) as property_token_count,
             any(trend_count.document_count) as document_count,
             any(trend_count.other_document_count) as other_document_count,
-            any(trend_count.fit_point_count) as fit_point_count,
+            max(trend_count.fit_point_count) as fit_point_count,
             arrayJoin({{ determined_categories() }}) as category
         from trend_count
         group by convention_id, model_id, corpus_id, start_percent, property, property_value
