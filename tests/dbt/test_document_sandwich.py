@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit
 
 CORPORA = 1000
-SCENARIOS = {"few documents": (12, -1.0), "many documents": (80, -1.0), "rare category": (80, -4.0)}
+SCENARIOS = {"few documents": (30, -1.0), "many documents": (80, -1.0), "rare category": (80, -4.0)}
 TOKENS = 60  # of a document on average, half of them word-initial
 INITIAL_EFFECT = 0.5
 
@@ -79,6 +79,7 @@ def test_intervals_hold_the_values_of_all_documents_in_95_percent_of_simulated_c
     ratio = initial / (1 - initial) / (other / (1 - other))
     found = bounds[scenario]
     assert found.shape == (CORPORA, 4)
+    assert np.isfinite(found).all()
     for value, (low, high) in ((ratio, found[:, :2].T), (initial, found[:, 2:].T)):
         assert 0.93 <= np.mean((low <= value) & (value <= high)) <= 0.97
 

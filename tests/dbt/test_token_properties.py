@@ -174,20 +174,26 @@ def read_properties(built) -> tuple[dict[str, np.ndarray], np.ndarray]:
 def fit_clustered(in_category, has_value, documents):
     """Fit the logistic regression of a category on a property, with errors clustered by document.
 
-    Return the odds ratio, the interval of its logarithm's standard error, and the same of the share's logit.
+    Return the logarithm of the odds ratio and the logit of the share, both with the half-width of their intervals.
     """
-    document_count = len(set(documents))
-    correction = math.sqrt(document_count / (document_count - 1))
+    own, other = count_effectively(documents[has_value]), count_effectively(documents[~has_value])
     fits = []
-    for regressors, chosen in (
-        (sm.add_constant(has_value.astype(float)), np.ones(len(documents), bool)),
-        (np.ones((has_value.sum(), 1)), has_value),
+    for regressors, chosen, count in (
+        (sm.add_constant(has_value.astype(float)), np.ones(len(documents), bool), min(own, other)),
+        (np.ones((has_value.sum(), 1)), has_value, own),
     ):
         groups = {"groups": documents[chosen].astype(int), "use_correction": False}
         family = sm.families.Binomial()
         fit = sm.GLM(in_category[chosen].astype(float), regressors, family).fit(cov_type="cluster", cov_kwds=groups)
-        fits.append((fit.params[-1], fit.bse[-1] * correction))
+        half_width = stats.t.ppf(0.975, count - 1) * fit.bse[-1] * math.sqrt(count / (count - 1))
+        fits.append((fit.params[-1], half_width))
     return fits
+
+
+def count_effectively(documents: np.ndarray) -> float:
+    """Return Kish's effective number of documents."""
+    counts = np.array(list(Counter(documents).values()))
+    return counts.sum() ** 2 / (counts**2).sum()
 
 
 def test_odds_ratios_and_shares_have_the_errors_of_a_regression_clustered_by_document(built):
@@ -217,12 +223,14 @@ def test_odds_ratios_and_shares_have_the_errors_of_a_regression_clustered_by_doc
             assert estimates[1:3] == [None, None]
             assert caveat == "a cell of the table is empty: no interval"
             continue
-        (log_ratio, error), (logit, share_error) = fit_clustered(in_category, has_value, documents[here])
-        t = stats.t.ppf(0.975, len(DOCUMENTS) - 1)
+        if min(map(count_effectively, (documents[here][has_value], documents[here][~has_value]))) < 10:
+            assert caveat == "fewer than 10 effective documents: no interval"
+            continue
+        (log_ratio, half_width), (logit, share_half_width) = fit_clustered(in_category, has_value, documents[here])
         expected = [
             math.exp(log_ratio),
-            *np.exp(log_ratio + t * error * np.array([-1, 1])),
-            *expit(logit + t * share_error * np.array([-1, 1])),
+            *np.exp(log_ratio + half_width * np.array([-1, 1])),
+            *expit(logit + share_half_width * np.array([-1, 1])),
         ]
         assert estimates == pytest.approx(expected, rel=5e-4)
         assert caveat == ""

@@ -63,7 +63,6 @@ with
             category,
             max(cell.fit_point_count) as fit_point_count,
             any(cell.property_fingerprint) as property_fingerprint,
-            toInt64(count()) as total_document_count,
             {{ document_sums("cells") }}
         from cell
         group by convention_id, model_id, corpus_id, start_percent, category
@@ -80,7 +79,6 @@ with
             category,
             toInt64(a) as token_count,
             document_count,
-            other_document_count,
             fit_point_count,
             a / n as p,
             c / m as q,
@@ -90,8 +88,7 @@ with
         array join
             {{ token_property_slots() }} as slot,
             {% for product in document_products() %} {{ product }}_sums as {{ product }}, {% endfor %}
-            document_counts as document_count,
-            other_document_counts as other_document_count
+            document_counts as document_count
         where a > 0
     )
 
@@ -105,7 +102,8 @@ select
     category,
     token_count,
     toInt64(document_count) as document_count,
-    toInt64(other_document_count) as other_document_count,
+    effective_document_count,
+    other_effective_document_count,
     fit_point_count,
     share_logit_variance,
     log_odds_ratio_variance,

@@ -28,7 +28,10 @@ with
             property_value,
             toInt64(sum(trend_count.token_count)) as property_token_count,
             any(trend_count.document_count) as document_count,
-            any(trend_count.other_document_count) as other_document_count,
+            any(trend_count.effective_document_count) as effective_document_count,
+            least(
+                effective_document_count, any(trend_count.other_effective_document_count)
+            ) as contrast_document_count,
             max(trend_count.fit_point_count) as fit_point_count,
             arrayJoin({{ determined_categories() }}) as category
         from trend_count
@@ -79,8 +82,8 @@ with
                 'all tokens are in the category',
                 continuity > 0,
                 'a cell of the table is empty: no interval',
-                least(document_count, other_document_count) < {{ var("bootstrap_least_documents") }},
-                'fewer than {{ var("bootstrap_least_documents") }} documents: no interval',
+                contrast_document_count < {{ var("bootstrap_least_documents") }},
+                'fewer than {{ var("bootstrap_least_documents") }} effective documents: no interval',
                 ''
             ) as odds_ratio_caveat
         from cell
@@ -93,14 +96,13 @@ with
             *,
             token_count / property_token_count as share,
             if(
-                document_count >= {{ var("bootstrap_least_documents") }},
-                {{ student_t_point("(document_count - 1)") }} * sqrt(share_logit_variance),
+                effective_document_count >= {{ var("bootstrap_least_documents") }},
+                {{ student_t_point("effective_document_count - 1") }} * sqrt(share_logit_variance),
                 null
             ) as logit_half_width,
             if(
                 odds_ratio_caveat = '',
-                {{ student_t_point("(least(document_count, other_document_count) - 1)") }}
-                * sqrt(log_odds_ratio_variance),
+                {{ student_t_point("contrast_document_count - 1") }} * sqrt(log_odds_ratio_variance),
                 null
             ) as log_half_width,
             property_token_count < total_token_count
@@ -125,6 +127,7 @@ with
             token_count,
             property_token_count,
             document_count,
+            effective_document_count,
             share as token_share,
             1 / (1 + (1 - share) / share * exp(logit_half_width)) as token_share_lower,
             1 / (1 + (1 - share) / share * exp(- logit_half_width)) as token_share_upper,
