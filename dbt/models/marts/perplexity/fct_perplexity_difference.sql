@@ -10,7 +10,7 @@
 }}
 
 with
-    comparison as (select * from {{ ref("int_perplexity_comparison") }}),
+    pair as (select * from {{ ref("int_perplexity_comparison") }}),
 
     series as (select model_id, corpus_id, tokenizer_id from {{ ref("int_series_fingerprint") }}),
 
@@ -39,7 +39,13 @@ with
 
     paired as (
         select
-            comparison.*,
+            pair.suite_id as suite_id,
+            pair.corpus_id as corpus_id,
+            pair.comparison as comparison,
+            pair.model_id as model_id,
+            pair.step as step,
+            pair.reference_model_id as reference_model_id,
+            pair.reference_step as reference_step,
             own.parameter_count as parameter_count,
             own.perplexity as perplexity,
             reference.perplexity as reference_perplexity,
@@ -56,17 +62,17 @@ with
                 if(bits_per_byte_difference is null, [], own.bits_per_byte_replicates),
                 if(bits_per_byte_difference is null, [], reference.bits_per_byte_replicates)
             ) as bits_per_byte_differences
-        from comparison
+        from pair
         inner join
             measured as own
-            on comparison.model_id = own.model_id
-            and comparison.corpus_id = own.corpus_id
-            and comparison.step = own.step
+            on pair.model_id = own.model_id
+            and pair.corpus_id = own.corpus_id
+            and pair.step = own.step
         inner join
             measured as reference
-            on comparison.reference_model_id = reference.model_id
-            and comparison.corpus_id = reference.corpus_id
-            and comparison.reference_step = reference.step
+            on pair.reference_model_id = reference.model_id
+            and pair.corpus_id = reference.corpus_id
+            and pair.reference_step = reference.step
     ),
 
     -- The logarithm of the ratio is a difference of mean losses. Each replicate draws the same documents for

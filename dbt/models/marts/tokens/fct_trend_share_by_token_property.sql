@@ -58,8 +58,7 @@ with
     ),
 
     -- The 2 x 2 table counts the tokens with and without this value of the property, in and outside the
-    -- category. If a cell is empty, half a token is added to each cell (Haldane and Anscombe). Such an odds
-    -- ratio has no interval. If a row or a column of the table is empty, there is no odds ratio.
+    -- category. If a cell is empty, there is no odds ratio: it would be 0 or infinite.
     contingency as (
         select
             *,
@@ -69,10 +68,8 @@ with
                 category_token_count - token_count,
                 total_token_count - property_token_count - category_token_count + token_count
             ) as cells,
-            if(least(cells .1, cells .2, cells .3, cells .4) = 0, 0.5, 0.) as continuity,
-            (cells .1 + continuity)
-            * (cells .4 + continuity)
-            / ((cells .2 + continuity) * (cells .3 + continuity)) as ratio,
+            cells .1 * cells .4 / (cells .2 * cells .3) as ratio,
+            least(cells .1, cells .2, cells .3, cells .4) = 0 as has_empty_cell,
             multiIf(
                 property_token_count = total_token_count,
                 'all tokens have this value',
@@ -80,8 +77,8 @@ with
                 'no token is in the category',
                 category_token_count = total_token_count,
                 'all tokens are in the category',
-                continuity > 0,
-                'a cell of the table is empty: no interval',
+                has_empty_cell,
+                'a cell of the 2 x 2 table is empty',
                 contrast_document_count < {{ var("bootstrap_least_documents") }},
                 'fewer than {{ var("bootstrap_least_documents") }} effective documents: no interval',
                 ''
@@ -104,10 +101,7 @@ with
                 odds_ratio_caveat = '',
                 {{ student_t_point("contrast_document_count - 1") }} * sqrt(log_odds_ratio_variance),
                 null
-            ) as log_half_width,
-            property_token_count < total_token_count
-            and category_token_count > 0
-            and category_token_count < total_token_count as has_contrast
+            ) as log_half_width
         from contingency
     ),
 
@@ -131,7 +125,7 @@ with
             share as token_share,
             1 / (1 + (1 - share) / share * exp(logit_half_width)) as token_share_lower,
             1 / (1 + (1 - share) / share * exp(- logit_half_width)) as token_share_upper,
-            if(has_contrast, ratio, null) as odds_ratio,
+            if(has_empty_cell, null, ratio) as odds_ratio,
             ratio * exp(- log_half_width) as odds_ratio_lower,
             ratio * exp(log_half_width) as odds_ratio_upper,
             toLowCardinality(odds_ratio_caveat) as odds_ratio_caveat
