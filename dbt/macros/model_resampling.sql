@@ -231,7 +231,7 @@
 
     For a correlation, z is Fisher's atanh r, and the bounds are transformed back. For a difference, z is the value.
 #}
-{% macro jackknife_bound(draws, model_count, bound, is_correlation=true) -%}
+{% macro model_jackknife_bound(draws, model_count, bound, is_correlation=true) -%}
     {%- set scale, unscale = ("atanh", "tanh") if is_correlation else ("", "") -%}
     {%- set values = (
         "arrayMap(value -> "

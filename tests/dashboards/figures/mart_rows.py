@@ -14,6 +14,8 @@ PERPLEXITIES = pa.table(
         "parameter_count": [20] * 3 + [10] * 3,
         "train_flops_palm": [0.0, 4e9, 3e9, 0.0, 1e9, 2e9],
         "perplexity": [1000.0, 20.0, 80.0, 1000.0, 100.0, 50.0],
+        "perplexity_low": [900.0, 18.0, 75.0, 900.0, 90.0, None],
+        "perplexity_high": [1100.0, 22.0, 85.0, 1100.0, 110.0, None],
     }
 )
 SHARES = pa.Table.from_pylist(
@@ -59,28 +61,16 @@ TOKEN_SETS = pa.Table.from_pylist(
             + START_OFFSETS[start]
             + CATEGORY_OFFSETS[category]
             + (0 if set_model_id == model_id else 1 + MODELS[set_model_id] / 100),
+            "perplexity_low": 45.0 - step,
+            "perplexity_high": 55.0 - step,
+            "random_perplexity_lower": 36.0 - step,
+            "random_perplexity_upper": 56.0 - step,
         }
         for set_model_id in MODELS
         for start in (0, 10, 40)
         for category in ("stagnated", "upward", "downward", "other")
         for model_id, parameter_count in MODELS.items()
         for step in (20, 0, 10)
-    ]
-)
-RANDOM_SETS = pa.Table.from_pylist(
-    [
-        {
-            "model_id": model_id,
-            "set_percent": percent,
-            "step": step,
-            "train_flops_palm": 6.0 * parameter_count * step,
-            "validation_perplexity": 50.0 - percent,
-            "perplexity_lower": 40.0 - percent,
-            "perplexity_upper": 60.0 - percent,
-        }
-        for model_id, parameter_count in MODELS.items()
-        for percent in (4, 5, 8)
-        for step in (0, 10, 20)
     ]
 )
 PUBLISHED_PERPLEXITIES = pa.table(
@@ -214,7 +204,6 @@ MARTS = {
     "fct_comparable_trend_share": SHARES,
     "fct_comparable_token_set_trajectory": TOKEN_SETS,
     "fct_token_set_trajectory": TOKEN_SETS,
-    "fct_random_token_set_trajectory": RANDOM_SETS,
     "fct_published_validation_perplexity": PUBLISHED_PERPLEXITIES,
     "fct_published_trend_share": PUBLISHED_SHARES,
 }

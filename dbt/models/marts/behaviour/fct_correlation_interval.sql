@@ -63,7 +63,8 @@ with
             axis,
             {% for kind in ("spearman", "pearson") %}
                 {% for bound in ("lower", "upper") %}
-                    {{ jackknife_bound(kind ~ "_draws", "model_count", bound) }} as {{ kind }}_{{ bound }},
+                    {{ model_jackknife_bound(kind ~ "_draws", "model_count", bound) }}
+                    as {{ kind }}_{{ bound }},
                     {{ resampled_bound(kind ~ "_draws", "model_count", bound) }}
                     as {{ kind }}_resampled_{{ bound }},
                 {% endfor %}
@@ -75,7 +76,7 @@ with
                 ,
                 if(
                     is_other_axis,
-                    {{ jackknife_bound("advantage_draws", "model_count", bound, is_correlation=false) }},
+                    {{ model_jackknife_bound("advantage_draws", "model_count", bound, is_correlation=false) }},
                     null
                 ) as perplexity_advantage_{{ bound }},
                 if(

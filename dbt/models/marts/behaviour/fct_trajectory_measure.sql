@@ -62,7 +62,10 @@ with
             behaviour.step as step,
             measure_value,
             chance_value,
-            nullIf(axis.perplexity, 0) as validation_perplexity,
+            -- the perplexity of a token set is compared with that of the other tokens
+            if(
+                behaviour.rest_token_count is null, nullIf(axis.perplexity, 0), behaviour.rest_perplexity
+            ) as validation_perplexity,
             if(
                 axis.suite_id != '',
                 axis.tokens_seen,
