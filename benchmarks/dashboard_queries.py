@@ -94,7 +94,7 @@ def list_fills(position_count: int) -> dict[str, str]:
         "int_trend_count_by_start": f"select {convention}, {pair}, {start}, {category}, {share}",
         "int_trend_robust_count": f"select {pair}, {start}, {category}, {share},"
         f" arrayJoin(arrayReverse({CATEGORIES})) as robust_category",
-        "int_trend_count_by_token_property": f"select {convention}, {pair}, {start}, {properties},"
+        "int_trend_odds_by_token_property": f"select {convention}, {pair}, {start}, {properties},"
         f" toString(arrayJoin(range(5))) as property_value, {category}, {share}",
         "int_token_set_log_prob": f"select concat('s/m', toString(arrayJoin(arrayReverse(range({MODELS}))))) as"
         f" set_model_id, {checkpoint}, {start}, {category}, {share}, -({loss} + start_percent / 50) * token_count as"

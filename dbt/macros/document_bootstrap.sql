@@ -6,7 +6,8 @@
         sums        weighted_document_sums(x)[r] = sum over documents of weight[r] * x
         bounds      bootstrap_bound(replicates, 'low' | 'high', document_count)
 
-    The weights are those of int_document_weight. Equal documents have equal weights in every query, so a difference of
+    The weights are those of int_document_weight. In a corpus of more than `document_blocks` documents, blocks of documents
+    are drawn instead of single documents. Equal documents have equal weights in every query, so a difference of
     two checkpoints or models is computed within a replicate and its interval is that of paired documents.
 #}
 {% macro document_weights(corpus_id, document_id) -%}
@@ -43,7 +44,7 @@
 #}
 {% macro bootstrap_bound(replicates, bound, document_count) -%}
     {%- set n = "toFloat64(" ~ document_count ~ ")" -%}
-    {%- set t = student_t_upper_point(document_count) -%}
+    {%- set t = student_t_quantile("(" ~ n ~ " - 1)") -%}
     {%- set tail = "(1 + erf(-sqrt(" ~ n ~ " / (" ~ n ~ " - 1)) * " ~ t ~ " / sqrt(2))) / 2" -%}
     {%- set rank = "1 + round(" ~ tail ~ " * (length(" ~ replicates ~ ") - 1))" -%}
     if(
@@ -57,18 +58,10 @@
 {%- endmacro %}
 
 {#
-    Return the 97.5th percentile of Student's t with `document_count` - 1 degrees of freedom, by its Cornish-Fisher
-    expansion (Abramowitz and Stegun 1964, equation 26.7.5). It is exact to 1e-2 from 3 degrees of freedom and to 1e-4 from
-    9 degrees.
+    Return the block to which a document belongs. The documents of a block are drawn together, so that the work of a
+    bootstrap does not grow with the corpus. In a corpus of at most `document_blocks` documents, every document is a
+    block of its own.
 #}
-{% macro student_t_upper_point(document_count) -%}
-    {%- set nu = "(toFloat64(" ~ document_count ~ ") - 1)" -%}
-    {%- set z = 1.959963984540054 -%}
-    (
-        {{ z }}
-        + {{ (z**3 + z) / 4 }} / {{ nu }}
-        + {{ (5 * z**5 + 16 * z**3 + 3 * z) / 96 }} / pow({{ nu }}, 2)
-        + {{ (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384 }} / pow({{ nu }}, 3)
-        + {{ (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160 }} / pow({{ nu }}, 4)
-    )
+{% macro document_block(document_id) -%}
+    toInt32({{ document_id }} % {{ var("document_blocks") }})
 {%- endmacro %}

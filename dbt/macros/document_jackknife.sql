@@ -12,16 +12,16 @@
     documents: D if all are equally long, less if a few hold most of the tokens. There are no bounds for fewer than
     `bootstrap_least_documents` documents.
 
-        sums            document_sums(x, n), aggregated over the documents
+        sums            sums_by_document(x, n), aggregated over the documents
         standard error  jackknife_standard_error(sums)
         E               effective_document_count(sums)
-        bounds          jackknife_bound(R, se, D, E, 'low' | 'high')
+        bounds          document_jackknife_bound(R, se, D, E, 'low' | 'high')
 
     Where a corpus has many documents, groups of whole documents may take their place: documents do not depend on each
     other, so neither do the groups.
 #}
 {# Documents come in no fixed order. They are sorted, because a sum of floats depends on the order. #}
-{% macro document_sums(value, count) -%}
+{% macro sums_by_document(value, count) -%}
     arraySort(groupArray((toFloat64({{ value }}), toFloat64({{ count }}))))
 {%- endmacro %}
 
@@ -42,11 +42,11 @@
     pow(arraySum(entry -> entry .2, {{ sums }}), 2) / arraySum(entry -> pow(entry .2, 2), {{ sums }})
 {%- endmacro %}
 
-{% macro jackknife_bound(estimate, standard_error, document_count, effective_count, bound) -%}
+{% macro document_jackknife_bound(estimate, standard_error, document_count, effective_count, bound) -%}
     if(
         {{ document_count }} >= {{ var("bootstrap_least_documents") }},
         {{ estimate }} {{ "-" if bound == "low" else "+" }}
-        {{ student_t_upper_point(effective_count) }} * {{ standard_error }},
+        {{ student_t_quantile("(" ~ effective_count ~ " - 1)") }} * {{ standard_error }},
         null
     )
 {%- endmacro %}

@@ -12,6 +12,7 @@
     {% set needed_columns = {
         "int_series_grid": none,
         "int_random_token_set": none,
+        "int_trend_count_by_token_property": none,
         "int_token_bucket_log_prob": "squared_loss_sum",
         "int_token_set_log_prob": "document_group_count",
         "int_item_outcome": "chosen_score",

@@ -28,9 +28,9 @@ def bounds_of(warehouse):
     """Return a function that inserts simulated rows and returns the two bounds of each corpus, by the macros."""
     arguments = "'mean', jackknife_standard_error('sums'), 'length(sums)', effective_document_count('sums')"
     source = f"""
-        select {{{{ jackknife_bound({arguments}, 'low') }}}}, {{{{ jackknife_bound({arguments}, 'high') }}}}
+        select {{{{ document_jackknife_bound({arguments}, 'low') }}}}, {{{{ document_jackknife_bound({arguments}, 'high') }}}}
         from (
-            select corpus, {{{{ document_sums("x", "n") }}}} as sums, sum(x) / sum(n) as mean
+            select corpus, {{{{ sums_by_document("x", "n") }}}} as sums, sum(x) / sum(n) as mean
             from (
                 select corpus, {{{{ document_group("document_id") }}}} as document_group, sum(value) as x,
                     sum(length) as n

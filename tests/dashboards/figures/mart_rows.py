@@ -14,6 +14,8 @@ PERPLEXITIES = pa.table(
         "parameter_count": [20] * 3 + [10] * 3,
         "train_flops_palm": [0.0, 4e9, 3e9, 0.0, 1e9, 2e9],
         "perplexity": [1000.0, 20.0, 80.0, 1000.0, 100.0, 50.0],
+        "perplexity_low": [900.0, 18.0, 75.0, 900.0, 90.0, None],
+        "perplexity_high": [1100.0, 22.0, 85.0, 1100.0, 110.0, None],
     }
 )
 SHARES = pa.Table.from_pylist(

@@ -122,7 +122,7 @@ with
             step,
             sum(group_token_count) as token_count,
             toFloat64(sum(toDecimal128(group_log_prob_sum_nats, 9))) as log_prob_sum_nats,
-            {{ document_sums("group_log_prob_sum_nats", "group_token_count") }} as document_sums,
+            {{ sums_by_document("group_log_prob_sum_nats", "group_token_count") }} as document_sums,
             any(group_fingerprint) as pair_fingerprint
         from summed_by_group
         group by set_model_id, model_id, corpus_id, start_percent, category, step

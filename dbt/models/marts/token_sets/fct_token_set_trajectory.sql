@@ -35,7 +35,7 @@ with
             exp(loss_nats) as perplexity,
             exp(
                 {{
-                    jackknife_bound(
+                    document_jackknife_bound(
                         "loss_nats",
                         "loss_standard_error_nats",
                         "document_group_count",
@@ -46,7 +46,7 @@ with
             ) as perplexity_low,
             exp(
                 {{
-                    jackknife_bound(
+                    document_jackknife_bound(
                         "loss_nats",
                         "loss_standard_error_nats",
                         "document_group_count",

@@ -80,7 +80,8 @@ with
                 exp(sum(peak_loss_sum_nats) / sum(observed_group.double_descent_count)),
                 null
             ) as peak_validation_perplexity,
-            {{ document_sums("observed_group.double_descent_count", "observed_group.token_count") }} as sums
+            {{ sums_by_document("observed_group.double_descent_count", "observed_group.token_count") }}
+            as sums
         from observed_group
         left join permuted_group using (model_id, corpus_id, document_group, minimum_rise_nats)
         group by model_id, corpus_id, minimum_rise_nats
@@ -92,12 +93,12 @@ with
             {{ jackknife_standard_error("sums") }} as standard_error,
             {{ effective_document_count("sums") }} as effective_count,
             {{
-                jackknife_bound(
+                document_jackknife_bound(
                     "double_descent_share", "standard_error", "length(sums)", "effective_count", "low"
                 )
             }} as share_low,
             {{
-                jackknife_bound(
+                document_jackknife_bound(
                     "double_descent_share", "standard_error", "length(sums)", "effective_count", "high"
                 )
             }} as share_high
