@@ -119,7 +119,7 @@ def list_large_fills(position_count: int) -> dict[str, str]:
         " where task_group = 'bigbench_74'",
         "int_token_series": f"select {pair}, {place}, {STEPS} as steps, {scores} as log_prob_nats {numbers}",
         "int_token_double_descent": f"select {pair}, {place}, (number % 97) / 40 as rise_nats, number % 3 = 0 as"
-        f" is_double_descent, toInt64(number % {CHECKPOINTS} * 1000) as peak_step {numbers}",
+        f" falls_below_minimum, toInt64(number % {CHECKPOINTS} * 1000) as peak_step {numbers}",
         "int_token_trend_by_start": f"select {pair}, {place}, arrayJoin({CONVENTIONS}) as convention_id,"
         " toUInt8(10 * arrayJoin(range(10))) as start_percent, toFloat32(sin(number)) as slope,"
         f" toFloat32(abs(cos(number))) as p_value,"

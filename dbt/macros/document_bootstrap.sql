@@ -44,7 +44,7 @@
 #}
 {% macro bootstrap_bound(replicates, bound, document_count) -%}
     {%- set n = "toFloat64(" ~ document_count ~ ")" -%}
-    {%- set t = student_t_point(n ~ " - 1") -%}
+    {%- set t = student_t_quantile("(" ~ n ~ " - 1)") -%}
     {%- set tail = "(1 + erf(-sqrt(" ~ n ~ " / (" ~ n ~ " - 1)) * " ~ t ~ " / sqrt(2))) / 2" -%}
     {%- set rank = "1 + round(" ~ tail ~ " * (length(" ~ replicates ~ ") - 1))" -%}
     if(
@@ -54,23 +54,6 @@
             toInt64({{ rank if bound == "low" else "length(" ~ replicates ~ ") + 1 - (" ~ rank ~ ")" }})
         ),
         null
-    )
-{%- endmacro %}
-
-{#
-    Return the 97.5th percentile of Student's t, which bounds a two-sided 95% interval. It is given by its Cornish-Fisher
-    expansion, exact to 3e-4 from 9 degrees of freedom.
-#}
-{% macro student_t_point(degrees_of_freedom) -%}
-    {%- set z = 1.959963984540054 -%}
-    {%- set first = (z**3 + z) / 4 -%}
-    {%- set second = (5 * z**5 + 16 * z**3 + 3 * z) / 96 -%}
-    {%- set third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384 -%}
-    (
-        {{ z }}
-        + {{ first }} / ({{ degrees_of_freedom }})
-        + {{ second }} / pow({{ degrees_of_freedom }}, 2)
-        + {{ third }} / pow({{ degrees_of_freedom }}, 3)
     )
 {%- endmacro %}
 

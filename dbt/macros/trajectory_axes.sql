@@ -7,7 +7,8 @@
         [
             ('step', toNullable(toFloat64(step))),
             ('tokens seen', toNullable(toFloat64(tokens_seen))),
-            ('training FLOPs', toNullable(toFloat64(train_flops_palm))),
+            ('training FLOPs (6N)', toNullable(toFloat64(train_flops_6n))),
+            ('training FLOPs (PaLM)', toNullable(toFloat64(train_flops_palm))),
             ('validation perplexity', toNullable(toFloat64({{ validation_perplexity }})))
         ],
         'Array(Tuple(String, Nullable(Float64)))'

@@ -55,7 +55,7 @@ class QueryRunner:
         self._body = body
         self._responder = responder
         self._tables: list[ExternalTable] = []
-        self._is_readonly = role is Role.READER or request.is_readonly_method
+        self._is_readonly = role is Role.READER or request.is_readonly
 
     async def run(self) -> None:
         """Read the statement of the request, run it and write the response."""

@@ -94,12 +94,12 @@ with
             token_count / property_token_count as share,
             if(
                 effective_document_count >= {{ var("bootstrap_least_documents") }},
-                {{ student_t_point("effective_document_count - 1") }} * sqrt(share_logit_variance),
+                {{ student_t_quantile("(effective_document_count - 1)") }} * sqrt(share_logit_variance),
                 null
             ) as logit_half_width,
             if(
                 odds_ratio_caveat = '',
-                {{ student_t_point("contrast_document_count - 1") }} * sqrt(log_odds_ratio_variance),
+                {{ student_t_quantile("(contrast_document_count - 1)") }} * sqrt(log_odds_ratio_variance),
                 null
             ) as log_half_width
         from contingency
