@@ -15,7 +15,7 @@ from trailhouse.dashboards.figures.passage_table import NAME, save_passage
 from trailhouse.dashboards.passages.passage_page import write_page
 from trailhouse.errors import BadInputError
 from trailhouse.flows.read_passage import read_passage
-from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.services.warehouse import resolve_reader_address
 from trailhouse.flows.settings import Settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
@@ -41,7 +41,7 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
     directory = settings.figures_directory / suite / corpus
     files: list[Path] = []
     caveats: dict[str, list[str]] = {}
-    with connect(resolve_address(settings)) as client:
+    with connect(resolve_reader_address(settings)) as client:
         for index, figure in enumerate(FIGURES):
             report_progress("Figures", index, len(FIGURES) + 1, figure.title)
             if figure.caveat_mart is not None and figure.caveat_mart not in caveats:

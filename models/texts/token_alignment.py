@@ -65,7 +65,9 @@ class TokenAligner:
             # vocabulary, the ids of added tokens would change.
             self._backend.model = Tokenizer.from_str(json.dumps({"version": "1.0", "model": model})).model
 
-    def align(self, text: str, pieces: Sequence[bytes], token_ids: npt.NDArray[np.int32], location: str) -> TokenSpans:
+    def align(
+        self, text: str, pieces: Sequence[bytes], token_ids: npt.NDArray[np.int32], location: str
+    ) -> TokenSpans | None:
         """Return the spans of a text's tokens. ``pieces`` are the bytes that the tokens stand for.
 
         If several tokens share a character, each token gets those bytes of the character that the token stands for.
@@ -73,8 +75,9 @@ class TokenAligner:
         also drop text between two tokens. The dropped text before its first white space belongs to the earlier token,
         and the rest of the dropped text belongs to the later token.
 
-        Raises BadInputError naming ``location`` if the tokens do not spell the whole text, or if their offsets are
-        not in the order of the text.
+        Returns None if the tokenizer's offsets are not in the order of the text.
+
+        Raises BadInputError naming ``location`` if the tokens do not spell the whole text.
         """
         encoding = self._backend.encode(text, add_special_tokens=False)
         if self._dropped_id in encoding.ids:
@@ -92,11 +95,7 @@ class TokenAligner:
             return TokenSpans(np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
         offsets = np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
         if (np.diff(offsets, axis=0) < 0).any():
-            raise BadInputError(
-                f"{location}: the tokenizer does not say where its tokens are in the text, so the document has no bits "
-                "per byte",
-                "leave the document out, or use a tokenizer that keeps the order of the text",
-            )
+            return None
         byte_of_character = np.concatenate(
             [np.zeros(1, np.int64), np.cumsum([len(character.encode()) for character in text], dtype=np.int64)]
         )
@@ -162,7 +161,7 @@ def _read_incomplete_character(piece: bytes) -> bytes:
     """Return the bytes of an incomplete character at the end of a token; empty if the last character is complete."""
     for length in range(1, min(4, len(piece) + 1)):
         first = piece[-length]
-        if first >= 0xC0:
+        if first >= 0xC2:  # the smallest first byte of a character of several bytes
             size = 2 + (first >= 0xE0) + (first >= 0xF0)
             return piece[-length:] if length < size else b""
         if first < 0x80:

@@ -52,12 +52,13 @@ class TokenLocator:
         self._speller = TokenSpeller(tokenizer)
         self._aligner: TokenAligner | None = None
 
-    def find_byte_spans(self, text: str, token_ids: npt.NDArray[np.int32], location: str) -> TokenSpans:
+    def find_byte_spans(self, text: str, token_ids: npt.NDArray[np.int32], location: str) -> TokenSpans | None:
         """Return the spans of all tokens in bytes of the UTF-8 text. They follow each other and cover the text.
 
         If the concatenated bytes of all tokens equal the text, the spans follow from the tokens' lengths. A leading
         space that the tokenizer adds is ignored in this comparison. The bytes are equal for byte-level BPE, and for
-        SentencePiece without normalisation. For all other texts, the spans come from the tokenizer's own offsets.
+        SentencePiece without normalisation. For all other texts, the spans come from the tokenizer's own offsets. If
+        these are not in the order of the text, the tokens have no spans, and None is returned.
 
         Raises BadInputError naming ``location`` if the tokens do not spell the whole text, or if the bytes do not equal
         the text and the tokenizer has no offsets.

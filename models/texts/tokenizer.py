@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.rule_comparison import load_with_file_rules, refuse_different_rules
+from trailhouse.models.texts.token_alignment import TokenSpans
 from trailhouse.models.texts.token_spans import TextIndex, TokenLocator
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, describe_unknown_text
 from trailhouse.models.texts.tokenizer_rules import TokenizerRules
@@ -148,17 +150,20 @@ def hash_tokenizer_files(directory: Path) -> str:
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
     """Return the token ids of every document, without special tokens. The tokens spell the whole document.
 
-    The user is warned if more than 0.1% of the corpus's bytes are unknown to the tokenizer.
+    The user is warned if more than 0.1% of the corpus's bytes are unknown to the tokenizer, and if the tokens of a
+    document have no spans in its text.
 
     Raises BadInputError if the tokenizer cannot process a text. Raises BadInputError naming the corpus and the document
-    if the tokens do not spell the document, or cannot be located in it.
+    if the tokens do not spell the document.
     """
     token_ids = encode_texts(tokenizer, [document.text for document in corpus.documents])
     locator = TokenLocator(tokenizer)
-    unknown_byte_counts = tuple(
-        locator.find_byte_spans(document.text, tokens, _name_document(corpus, document)).unknown_byte_count
+    spans = [
+        locator.find_byte_spans(document.text, tokens, _name_document(corpus, document))
         for document, tokens in zip(corpus.documents, token_ids, strict=True)
-    )
+    ]
+    _note_unlocated_documents(corpus, spans)
+    unknown_byte_counts = tuple(0 if found is None else found.unknown_byte_count for found in spans)
     tokenized = TokenizedCorpus(corpus.corpus_id, identify_tokenizer(tokenizer), tuple(token_ids), unknown_byte_counts)
     warning = describe_unknown_text(tokenized, corpus.byte_count)
     if warning is not None:
@@ -169,9 +174,10 @@ def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> Token
 def token_table(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, tokenized: TokenizedCorpus) -> pa.Table:
     """Return the rows of ``raw_token``, one for each token, in order of document and position.
 
-    The spans of a document's tokens follow each other, and together cover all bytes of the document.
+    The spans of a document's tokens follow each other, and together cover all bytes of the document. A document whose
+    tokens have no spans has no rows.
 
-    Raises BadInputError if the tokens do not spell the text, or cannot be located in it.
+    Raises BadInputError if the tokens do not spell the text.
     """
     locator = TokenLocator(tokenizer)
     tables = [
@@ -185,6 +191,8 @@ def _build_document_table(
 ) -> pa.Table:
     document, token_ids = corpus.documents[document_id], tokenized.token_ids[document_id]
     spans = locator.find_byte_spans(document.text, token_ids, _name_document(corpus, document))
+    if spans is None:
+        return TOKEN_SCHEMA.empty_table()
     starts, ends = spans.starts, spans.ends
     index = TextIndex(document.text)
     character_starts, character_ends = index.find_characters(starts, ends)
@@ -205,6 +213,17 @@ def _build_document_table(
         "is_word_initial": is_initial,
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in TOKEN_SCHEMA], schema=TOKEN_SCHEMA)
+
+
+def _note_unlocated_documents(corpus: Corpus, spans: Sequence[TokenSpans | None]) -> None:
+    """Tell the user for which documents the tokens have no spans."""
+    names = [document.document_name for document, found in zip(corpus.documents, spans, strict=True) if found is None]
+    if names:
+        report_note(
+            f"corpus {corpus.corpus_id!r}: the tokenizer does not say where its tokens are in {len(names)} of"
+            f" {len(spans)} documents, the first of which is {names[0]!r}. These documents are scored, but their tokens"
+            " have no texts, and the corpus has no bits per byte"
+        )
 
 
 def _name_document(corpus: Corpus, document: Document) -> str:

@@ -176,9 +176,8 @@ def test_caveats_name_the_unbalanced_model_with_its_missing_tasks(built):
     for model, task in missing.items():
         assert (
             f"{model}: 0-shot: 1 tasks that other checkpoints have are not evaluated at every checkpoint"
-            f" ({task});"
-            " means over groups leave them out for every model; no task of these sets is evaluated at every checkpoint, so"
-            " they have no mean: all"
+            f" ({task}); means over groups leave them out for every model; no task of these sets is evaluated at every"
+            " checkpoint, so they have no mean: all"
         ) in caveats(built)
     assert not any(line.startswith("small") and "2-shot: 9" in line for line in caveats(built))
 

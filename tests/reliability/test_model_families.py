@@ -14,7 +14,7 @@ from tests.models.families.outcomes import TRIED_COUNT, find_surprise, list_trie
 from tests.reliability.rows import Row
 
 
-@pytest.mark.reliability(table="Reliability", row="model families", ci=TRIED_COUNT // 3, release=TRIED_COUNT)
+@pytest.mark.reliability(table="Reliability", row="model families", ci=TRIED_COUNT, release=TRIED_COUNT)
 def test_no_type_is_scored_wrong(row: Row):
     outcomes = []
     for model_type in random.Random(row.seed).sample(list_tried_types(), row.asked):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from tests.support.message_listener import Listener
 from trailhouse.errors import BadInputError
 from trailhouse.models.miniature.vocabulary import train_tokenizer
+from trailhouse.models.texts import token_alignment
 from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.tokenizer import (
+    TOKEN_SCHEMA,
     identify_tokenizer,
     identify_tokenizer_of,
     load_tokenizer,
@@ -256,6 +259,44 @@ def test_a_document_that_its_tokens_do_not_spell_is_named():
         token_table(BYTE_LEVEL, corpus, cut)
 
 
+@pytest.fixture
+def offsets_out_of_order(monkeypatch):
+    """Make the tokenizer return the offsets of texts with an é from the last token to the first."""
+
+    class Backend:
+        def __init__(self, tokenizer: Tokenizer) -> None:
+            self._tokenizer = tokenizer
+            self.token_to_id = tokenizer.token_to_id
+
+        def encode(self, text: str, add_special_tokens: bool) -> SimpleNamespace:
+            encoding = self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
+            return SimpleNamespace(
+                ids=encoding.ids, offsets=encoding.offsets[::-1] if "é" in text else encoding.offsets
+            )
+
+    build = token_alignment.Tokenizer.from_str
+    monkeypatch.setattr(token_alignment, "Tokenizer", SimpleNamespace(from_str=lambda text: Backend(build(text))))
+
+
+def test_a_document_whose_tokens_have_no_spans_is_tokenized_without_rows_and_the_user_is_told(offsets_out_of_order):
+    tokenizer, listener = build_normalising_word_level(), Listener()
+    corpus = make_corpus("The cat", "the caf\u00e9 cat", "dogs the")
+    with listening(listener):
+        tokenized = tokenize_corpus(tokenizer, corpus)
+    assert [len(ids) for ids in tokenized.token_ids] == [2, 3, 2]
+    assert listener.notes[0] == (
+        "corpus 'c': the tokenizer does not say where its tokens are in 1 of 3 documents, the first of which is '1'."
+        " These documents are scored, but their tokens have no texts, and the corpus has no bits per byte"
+    )
+    rows = token_table(tokenizer, corpus, tokenized).to_pylist()
+    assert [(row["document_id"], row["token_text"]) for row in rows] == [
+        (0, "The"),
+        (0, " cat"),
+        (2, "dogs"),
+        (2, " the"),
+    ]
+
+
 def test_bytes_that_are_unknown_to_the_tokenizer_are_counted_per_document_and_the_user_is_told():
     tokenizer = build_normalising_word_level()
     listener = Listener()
@@ -268,6 +309,10 @@ def test_bytes_that_are_unknown_to_the_tokenizer_are_counted_per_document_and_th
         tokenize_corpus(tokenizer, make_corpus("the cat " * 1000 + "dog"))
         tokenize_corpus(BYTE_LEVEL, make_corpus("the 東京 cat"))
     assert listener.notes == [note]
+
+
+def test_no_column_of_the_tokens_may_be_null():
+    assert not any(field.nullable for field in TOKEN_SCHEMA)
 
 
 def test_a_directory_without_a_tokenizer_is_named(tmp_path):

@@ -3,7 +3,7 @@
 -- This dbt model collects every quantity that is followed over the training of the language models. To add a
 -- quantity, add a branch to the union.
 with
-    token_set as (select * from {{ ref("int_token_set_log_prob") }}),
+    token_set as (select * from {{ ref("int_token_set_and_rest") }}),
 
     option_loss as (select * from {{ ref("int_option_loss") }}),
 
@@ -54,7 +54,9 @@ with
             toString(model_id) as model_id,
             step,
             - log_prob_sum_nats / token_count as measure_value,
-            cast(null as Nullable(Float64)) as chance_value
+            cast(null as Nullable(Float64)) as chance_value,
+            toNullable(rest_token_count) as rest_token_count,
+            rest_perplexity
         from token_set
         union all
         select
@@ -68,6 +70,8 @@ with
             concat(suite_id, '/', model_name),
             step,
             log(perplexity),
+            null,
+            null,
             null
         from published_set
         union all
@@ -82,6 +86,8 @@ with
             toString(model_id),
             step,
             loss_nats,
+            null,
+            null,
             null
         from option_loss
         union all
@@ -96,7 +102,9 @@ with
             toString(model_id),
             step,
             accuracy_ratio,
-            chance_accuracy_ratio
+            chance_accuracy_ratio,
+            null,
+            null
         from task_accuracy
         union all
         select
@@ -110,6 +118,8 @@ with
             toString(model_id),
             step,
             accuracy_ratio,
+            null,
+            null,
             null
         from published_accuracy
         union all
@@ -124,6 +134,8 @@ with
             toString(model_id),
             step,
             - log_prob_sum_nats / score_count,
+            null,
+            null,
             null
         from generation
         union all
@@ -138,6 +150,8 @@ with
             toString(model_id),
             step,
             metric_value,
+            null,
+            null,
             null
         from eval_result
     )
@@ -153,5 +167,7 @@ select
     toLowCardinality(model_id) as model_id,
     step,
     measure_value,
-    chance_value
+    chance_value,
+    rest_token_count,
+    rest_perplexity
 from measured

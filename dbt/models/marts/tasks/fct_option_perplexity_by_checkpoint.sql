@@ -21,6 +21,7 @@ with
             option_loss.step as step,
             checkpoint.tokens_seen as tokens_seen,
             checkpoint.fraction_of_training as fraction_of_training,
+            checkpoint.train_flops_6n as train_flops_6n,
             checkpoint.train_flops_palm as train_flops_palm,
             task_set_kind,
             task_set,

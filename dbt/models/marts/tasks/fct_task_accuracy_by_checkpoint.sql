@@ -71,6 +71,7 @@ with
             interval.step as step,
             checkpoint.tokens_seen as tokens_seen,
             checkpoint.fraction_of_training as fraction_of_training,
+            checkpoint.train_flops_6n as train_flops_6n,
             checkpoint.train_flops_palm as train_flops_palm,
             interval.task_set_kind as task_set_kind,
             interval.task_set as task_set,
