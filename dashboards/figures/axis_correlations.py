@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE, choose_model_color
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_caveats
 from trailhouse.dashboards.figures.panels import add_legend, new_canvas
 from trailhouse.dashboards.figures.task_rows import ACCURACY, GROUPS, choose_shots
 
@@ -83,7 +83,7 @@ def draw_correlations(rows: pa.Table, published: pa.Table) -> Canvas:
     for panel in panels[1:]:
         panel.set_yticklabels([])
     notes = sorted({note for note in rows["interval_note"].to_pylist() if note})
-    panels[0].text(0, -0.35, "\n".join([BANDS, *notes]), transform=panels[0].transAxes, fontsize=8)
+    add_caveats(canvas, [BANDS, *notes])
     add_legend(canvas, panels, title="Correlation")
     return canvas
 

@@ -17,7 +17,7 @@ def test_an_axis_has_its_correlation_with_its_interval_as_a_band():
 
 
 def test_the_figure_says_what_the_bands_are_and_why_there_is_none():
-    (text,) = (text.get_text() for text in draw_correlations(CORRELATIONS, CORRELATIONS).axes[0].texts)
+    text = " ".join(draw_correlations(CORRELATIONS, CORRELATIONS).get_supxlabel().split())
     assert "95% intervals of a jackknife over models" in text
     assert "3 of the 6 models" in text
 
