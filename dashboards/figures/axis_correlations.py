@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
@@ -27,6 +29,7 @@ COLUMNS = (
     "interval_note",
 )
 AXES = ("validation perplexity", "training FLOPs (PaLM)", "training FLOPs (6N)", "tokens seen", "parameters")
+CHARACTERS_PER_LINE = 60
 BANDS = (
     "Bands: 95% intervals of a jackknife over models. Thin lines: 95% of suites that are drawn from these models with"
     " replacement, which is not a confidence interval."
@@ -83,7 +86,8 @@ def draw_correlations(rows: pa.Table, published: pa.Table) -> Canvas:
     for panel in panels[1:]:
         panel.set_yticklabels([])
     notes = sorted({note for note in rows["interval_note"].to_pylist() if note})
-    panels[0].text(0, -0.35, "\n".join([BANDS, *notes]), transform=panels[0].transAxes, fontsize=8)
+    lines = [line for note in (BANDS, *notes) for line in textwrap.wrap(note, CHARACTERS_PER_LINE)]
+    panels[0].text(-0.7, -0.25, "\n".join(lines), transform=panels[0].transAxes, fontsize=7, va="top")
     add_legend(canvas, panels, title="Correlation")
     return canvas
 

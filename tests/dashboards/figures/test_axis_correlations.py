@@ -1,5 +1,7 @@
 """The figure of the correlation of accuracy with each axis."""
 
+import itertools
+
 import pytest
 
 from tests.dashboards.figures.mart_rows import CORRELATIONS, lines_of
@@ -17,7 +19,8 @@ def test_an_axis_has_its_correlation_with_its_interval_as_a_band():
 
 
 def test_the_figure_says_what_the_bands_are_and_why_there_is_none():
-    (text,) = (text.get_text() for text in draw_correlations(CORRELATIONS, CORRELATIONS).axes[0].texts)
+    canvas = draw_correlations(CORRELATIONS, CORRELATIONS)
+    (text,) = (text.get_text().replace("\n", " ") for text in canvas.axes[0].texts)
     assert "95% intervals of a jackknife over models" in text
     assert "3 of the 6 models" in text
 
@@ -27,3 +30,11 @@ def test_published_groups_stand_beside_ones_own_tasks():
     titles = [panel.get_title() for panel in panels]
     assert titles[1:] == [f"Published: {group} tasks" for group in ("all", "linearity", "breakthroughness")]
     assert [len(panel.patches) for panel in panels] == [0, 2, 2, 0]
+
+
+def test_panels_stand_side_by_side_although_the_sentences_are_long():
+    canvas = draw_correlations(CORRELATIONS, CORRELATIONS)
+    canvas.draw_without_rendering()
+    places = [panel.get_position() for panel in canvas.axes]
+    assert min(place.width for place in places) > 0.1
+    assert all(left.x1 < right.x0 < left.x1 + 0.1 for left, right in itertools.pairwise(places))
