@@ -1,5 +1,7 @@
 """The figure of the correlation of accuracy with each axis."""
 
+import itertools
+
 import pytest
 
 from tests.dashboards.figures.mart_rows import CORRELATIONS, lines_of
@@ -27,3 +29,11 @@ def test_published_groups_stand_beside_ones_own_tasks():
     titles = [panel.get_title() for panel in panels]
     assert titles[1:] == [f"Published: {group} tasks" for group in ("all", "linearity", "breakthroughness")]
     assert [len(panel.patches) for panel in panels] == [0, 2, 2, 0]
+
+
+def test_panels_stand_side_by_side_although_the_sentences_are_long():
+    canvas = draw_correlations(CORRELATIONS, CORRELATIONS)
+    canvas.draw_without_rendering()
+    places = [panel.get_position() for panel in canvas.axes]
+    assert min(place.width for place in places) > 0.1
+    assert all(left.x1 < right.x0 < left.x1 + 0.1 for left, right in itertools.pairwise(places))
