@@ -79,9 +79,12 @@ class Connection:
 def begin(connection: Connection, text: bytes = b"INSERT INTO t FORMAT CSV\n", forced=None, **settings):
     """Start an INSERT; return it, the ids of the queries that it kills, and the statements of its handle."""
     killed, asked = [], []
-    handle = SimpleNamespace(
-        in_use=lambda: contextlib.nullcontext(connection), run=lambda sql: asked.append(sql) or (b"", Statistics())
-    )
+
+    def run(sql: bytes) -> tuple[bytes, Statistics]:
+        asked.append(sql)
+        return b"", Statistics()
+
+    handle = SimpleNamespace(in_use=lambda: contextlib.nullcontext(connection), run=run)
     execution = Execution(handle, {"p": "1"}, settings, "id", is_session=False)
     head = find_insert_head(text, is_complete=True)
     stream = InsertStream(SimpleNamespace(kill=killed.append), execution, head, forced or {})

@@ -172,6 +172,10 @@ def small_limit(monkeypatch) -> None:
     monkeypatch.setattr(query_runner, "_STREAM_AFTER_BYTES", 4)
 
 
+def test_results_of_more_than_a_mebibyte_are_streamed():
+    assert query_runner._STREAM_AFTER_BYTES == 1024**2
+
+
 @pytest.mark.usefixtures("small_limit")
 @pytest.mark.parametrize(
     ("pieces", "option", "length", "written"),
