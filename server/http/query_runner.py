@@ -18,7 +18,14 @@ from trailhouse.server.engine.sessions import Session, SessionTable
 from trailhouse.server.engine.statistics import Statistics
 from trailhouse.server.http.buffered_result import BufferedResult
 from trailhouse.server.http.client_watch import watching_client
-from trailhouse.server.http.external_tables import ExternalTable, drop_table, is_multipart, load_table, read_form
+from trailhouse.server.http.external_tables import (
+    ExternalTable,
+    create_table,
+    drop_table,
+    is_multipart,
+    load_rows,
+    read_form,
+)
 from trailhouse.server.http.readonly import refuse_writing, restrict_to_reading
 from trailhouse.server.http.request import QueryRequest
 from trailhouse.server.http.request_body import RequestBody
@@ -56,6 +63,7 @@ class QueryRunner:
         self._body = body
         self._responder = responder
         self._tables: list[ExternalTable] = []
+        self._created_tables: list[ExternalTable] = []  # a session drops them after the query
         self._is_readonly = role is Role.READER or request.is_readonly_method
 
     async def run(self) -> None:
@@ -110,7 +118,7 @@ class QueryRunner:
             await asyncio.shield(self._in_thread(handle.discard_leftovers))
             raise
         finally:
-            for table in self._tables:
+            for table in self._created_tables:
                 await self._in_thread(drop_table, handle, table)
             self._retire_handles(statement)
 
@@ -126,9 +134,7 @@ class QueryRunner:
         self, handle: Handle, statement: Statement | InsertHead, database: str, *, is_session: bool
     ) -> None:
         await self._use_database(handle, database)
-        for table in self._tables:
-            await self._reader.check(table.definition)
-            await self._in_thread(load_table, handle, table)
+        await self._load_tables(handle, is_session=is_session)
         settings = dict(self._request.settings)
         if handle.is_readonly and settings.get("readonly") in ("1", "2"):
             del settings["readonly"]  # a read-only handle refuses to set readonly again
@@ -141,6 +147,16 @@ class QueryRunner:
             await self._run_result(execution, statement)
         else:
             await self._run_direct(execution, statement)
+
+    async def _load_tables(self, handle: Handle, *, is_session: bool) -> None:
+        """Load the external tables with the settings of the request, but not in its readonly mode."""
+        settings = {name: value for name, value in self._request.settings.items() if name != "readonly"}
+        execution = Execution(handle, {}, settings, self._request.query_id, is_session)
+        for table in self._tables:
+            await self._reader.check(table.definition)
+            await self._in_thread(create_table, execution, table)
+            self._created_tables.append(table)
+            await self._in_thread(load_rows, self._engine, execution, table)
 
     async def _run_direct(self, execution: Execution, statement: Statement) -> None:
         output_format = self._choose_format(statement)
