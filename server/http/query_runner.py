@@ -64,7 +64,7 @@ class QueryRunner:
         self._responder = responder
         self._tables: list[ExternalTable] = []
         self._created_tables: list[ExternalTable] = []  # a session drops them after the query
-        self._is_readonly = role is Role.READER or request.is_readonly_method
+        self._is_readonly = role is Role.READER or request.is_readonly
 
     async def run(self) -> None:
         """Read the statement of the request, run it and write the response."""
