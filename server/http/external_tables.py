@@ -94,7 +94,7 @@ def load_rows(engine: Engine, execution: Execution, table: ExternalTable) -> Non
 
 def drop_table(handle: Handle, table: ExternalTable) -> None:
     """Drop an external table from the handle of a session, which stays open after the query. The call blocks."""
-    handle.run(f"DROP TEMPORARY TABLE {quote_identifier(table.name)}")
+    handle.run(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
 
 
 def _describe_table(name: str, file: IO[bytes], options: ExternalOptions) -> ExternalTable:

@@ -13,6 +13,7 @@ from trailhouse.server.engine.engine import Engine
 from trailhouse.server.engine.execution import Execution, run_direct
 from trailhouse.server.engine.handle import Handle
 from trailhouse.server.engine.insert_stream import InsertStream
+from trailhouse.server.engine.native_header import NativeHeader, may_lack_zones
 from trailhouse.server.engine.result_pipe import ResultPipe
 from trailhouse.server.engine.sessions import Session, SessionTable
 from trailhouse.server.engine.statistics import Statistics
@@ -179,11 +180,16 @@ class QueryRunner:
 
     async def _run_result(self, execution: Execution, statement: Statement) -> None:
         output_format = self._choose_format(statement)
+        header = None
+        if may_lack_zones(statement, output_format):
+            header = NativeHeader(self._engine, execution, statement)
+            if self._tables or execution.handle.has_own_state:
+                await self._in_thread(header.describe_on_own_handle)
         pipe = ResultPipe(self._engine, self._executor)
         pipe.start(execution, statement, output_format)
         async with watching_client(self._body):
             try:
-                await self._send_result(pipe, output_format)
+                await self._send_result(pipe, output_format, header)
             finally:
                 if not pipe.is_finished:
                     await asyncio.shield(pipe.cancel())
@@ -194,20 +200,29 @@ class QueryRunner:
             raise ServerError(73, "UNKNOWN_FORMAT", f"Unknown format {name}")
         return name
 
-    async def _send_result(self, pipe: ResultPipe, output_format: str) -> None:
+    async def _send_result(self, pipe: ResultPipe, output_format: str, header: NativeHeader | None) -> None:
         buffered = BufferedResult()
+        beginning = b""
         while data := await pipe.read():
             await buffered.append(data)
+            if header is not None and len(beginning) <= _STREAM_AFTER_BYTES:
+                beginning += data
             if buffered.size_bytes > _STREAM_AFTER_BYTES and not self._request.waits_for_end:
                 break
         if pipe.error is not None:
             raise pipe.error
+        block = b""
+        if header is not None and not header.is_needless(
+            beginning, is_whole=pipe.is_finished and len(beginning) == buffered.size_bytes
+        ):
+            block = await self._in_thread(header.read, beginning)
         if pipe.is_finished and buffered.is_in_memory:
-            await self._respond(buffered.join(), output_format, pipe.statistics)
+            await self._respond(block + buffered.join(), output_format, pipe.statistics)
             return
-        length = buffered.size_bytes if pipe.is_finished else None
+        length = len(block) + buffered.size_bytes if pipe.is_finished else None
         self._choose_compression()
         await self._responder.begin(output_format, pipe.statistics, length=length)
+        await self._responder.write(block)
         async for piece in buffered.stream():
             await self._responder.write(piece)
         while data := await pipe.read():
