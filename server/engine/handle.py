@@ -24,6 +24,7 @@ class Handle:
         self.is_readonly = is_readonly
         self.generation = generation  # the engine keeps only handles of its current generation
         self.database = DEFAULT_DATABASE
+        self.has_own_state = False  # whether it has settings or temporary tables that a new handle lacks
         self._is_busy = False
 
     @contextlib.contextmanager

@@ -76,6 +76,14 @@ def test_the_clauses_that_the_server_added_are_not_shown(quoted):
     assert quoted in parse_engine_error(message).text
 
 
+def test_the_pipe_of_the_rows_is_not_shown():
+    message = (
+        "Code: 62. DB::Exception: Cannot parse a: (in file/uri /dev/fd/7): While executing ValuesBlockInputFormat: "
+        "While executing File: data for INSERT was parsed from file. (SYNTAX_ERROR)"
+    )
+    assert parse_engine_error(message, hidden="other").text == "Cannot parse a: While executing ValuesBlockInputFormat."
+
+
 def test_an_error_is_worded_as_clickhouse_does():
     error = ServerError(62, "SYNTAX_ERROR", "Syntax error")
     assert error.format_body("26.9.2.1") == "Code: 62. DB::Exception: Syntax error (SYNTAX_ERROR) (version 26.9.2.1)\n"
