@@ -20,7 +20,7 @@ from trailhouse.server.clickhouse_errors import ServerError, parse_engine_error,
         (411, "HTTP_LENGTH_REQUIRED"),
         (413, "QUERY_IS_TOO_LARGE"),
         (501, "NOT_IMPLEMENTED"),
-        (503, "SOCKET_TIMEOUT CANNOT_OPEN_FILE CANNOT_SCHEDULE_TASK"),
+        (503, "SOCKET_TIMEOUT CANNOT_OPEN_FILE CANNOT_SCHEDULE_TASK TOO_MANY_SIMULTANEOUS_QUERIES"),
         (500, "MEMORY_LIMIT_EXCEEDED READONLY ACCESS_DENIED SESSION_IS_LOCKED SESSION_NOT_FOUND UNKNOWN_EXCEPTION"),
     ],
 )
@@ -52,6 +52,12 @@ def test_code_name_and_text_are_read_from_the_engines_message(message, code, nam
     error = parse_engine_error(message)
     assert (error.code, error.name, error.text) == (code, name, text)
     assert error.status == status_of_error(name)
+
+
+def test_an_error_that_quotes_other_bytes_than_utf_8_is_read():
+    message = b"Code: 62. DB::Exception: failed at \xb5 (SYNTAX_ERROR)"
+    error = parse_engine_error(UnicodeDecodeError("utf-8", message, 34, 35, "invalid start byte"))
+    assert (error.code, error.name, error.text) == (62, "SYNTAX_ERROR", "failed at \ufffd")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Figures 1 and 2, numbered as in Xia et al. 2023: validation perplexity and trend shares."""
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.colors import to_rgba
 
 from tests.dashboards.figures.mart_rows import PERPLEXITIES, PUBLISHED_PERPLEXITIES, PUBLISHED_SHARES, SHARES, lines_of
 from trailhouse.dashboards.figures.trend_shares import EXPLANATION, FEW_POINTS, PERMUTED, draw_trend_shares
-from trailhouse.dashboards.figures.validation_perplexity import draw_validation_perplexity
+from trailhouse.dashboards.figures.validation_perplexity import INTERVALS, draw_validation_perplexity
 
 
 def test_figure_1_draws_one_line_per_model_in_order_of_compute_without_step_0():
@@ -15,6 +16,25 @@ def test_figure_1_draws_one_line_per_model_in_order_of_compute_without_step_0():
         "s/large": ([3e9, 4e9], [80.0, 20.0]),
     }
     assert (panel.get_xscale(), panel.get_yscale()) == ("log", "log")
+
+
+def test_figure_1_shades_the_interval_of_every_checkpoint_that_has_one():
+    canvas = draw_validation_perplexity(PERPLEXITIES)
+    (panel,) = canvas.axes
+    corners = [{tuple(point) for point in band.get_paths()[0].vertices.tolist()} for band in panel.collections]
+    assert corners == [
+        {(1e9, 90.0), (1e9, 110.0)},
+        {(3e9, 75.0), (3e9, 85.0), (4e9, 18.0), (4e9, 22.0)},
+    ]
+    assert canvas.get_supxlabel().split() == INTERVALS.split()  # wrapped to the width of the figure
+
+
+def test_figure_1_without_intervals_has_no_band_and_does_not_speak_of_one():
+    nulls = pa.nulls(PERPLEXITIES.num_rows, pa.float64())
+    rows = PERPLEXITIES.set_column(PERPLEXITIES.column_names.index("perplexity_low"), "perplexity_low", nulls)
+    canvas = draw_validation_perplexity(rows)
+    assert not canvas.axes[0].collections
+    assert canvas.get_supxlabel() == ""
 
 
 def test_figure_1_lists_models_by_size():
