@@ -16,7 +16,9 @@
         "int_token_bucket_log_prob": "squared_loss_sum",
         "int_token_set_log_prob": "document_group_count",
         "int_item_outcome": "chosen_score",
+        "int_trend_count_by_start": "share_low",
         "rise_threshold": "loss_of",
+        "trend_convention": "is_kept_by_token",
     } %}
     {% if execute %}
         {% for table, (earlier, now) in renamed_columns.items() %}

@@ -27,6 +27,11 @@ SHARES = pa.Table.from_pylist(
             "start_percent": start,
             "category": category,
             "token_share": share,
+            "share_low": share / 2,
+            "share_high": 2 * share if start == 0 else None,
+            "null_share": 0.02 if convention == "paper" else None,
+            "null_share_low": 0.01 if convention == "paper" else None,
+            "null_share_high": 0.03 if convention == "paper" else None,
             "has_few_points": start == 10,
         }
         for convention, scale in (("paper", 1.0), ("ours", 0.5))
