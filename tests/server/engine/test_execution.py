@@ -51,6 +51,7 @@ def test_the_mark_is_the_query_id_and_the_clients_own_comment():
 def test_settings_are_written_as_sql():
     assert format_settings({}) == ""
     assert format_settings({"a": "1", "b": "it's \\ \0"}) == "a = '1', b = 'it\\'s \\\\ \\0'"
+    assert format_settings({"a": "$x$"}) == "a = '\\x24x\\x24'"
 
 
 def test_without_a_session_the_settings_are_set_and_the_handle_is_not_used_again():
