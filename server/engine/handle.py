@@ -19,9 +19,10 @@ from trailhouse.support.quoting import quote_identifier
 class Handle:
     """One chDB connection. Only one thread at a time may use it."""
 
-    def __init__(self, connection: Any, *, is_readonly: bool) -> None:  # noqa: ANN401  chDB has no types
+    def __init__(self, connection: Any, *, is_readonly: bool, generation: int = 0) -> None:  # noqa: ANN401  chDB has no types
         self.connection = connection
         self.is_readonly = is_readonly
+        self.generation = generation  # the engine keeps only handles of its current generation
         self.database = DEFAULT_DATABASE
         self._is_busy = False
 

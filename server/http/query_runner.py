@@ -31,6 +31,7 @@ from trailhouse.server.sql.statement import Kind, Statement
 
 _STREAM_AFTER_BYTES = 1 << 20
 _PYTHON_FORMATS = frozenset({"dataframe", "datastore", "arrowtable"})  # chDB has these formats, but ClickHouse does not
+_REMOVING_WORDS = frozenset({"DROP", "DETACH", "RENAME", "EXCHANGE"})  # such a statement may remove a database
 _Value = TypeVar("_Value")
 
 
@@ -84,29 +85,38 @@ class QueryRunner:
 
     async def _run_on_pooled_handle(self, statement: Statement | InsertHead) -> None:
         is_clean = False
-        handle = self._engine.acquire(is_readonly=self._is_readonly)
+        database = self._request.database or DEFAULT_DATABASE
+        handle = self._engine.acquire(is_readonly=self._is_readonly, database=database)
         try:
-            await self._execute(handle, statement, self._request.database or DEFAULT_DATABASE, is_session=False)
+            await self._execute(handle, statement, database, is_session=False)
             is_clean = isinstance(statement, Statement) and statement.kind is Kind.RESULT and not self._tables
         finally:
             # the engine closes the handle if the query failed, or if the statement may have changed the handle's state
             self._engine.release(handle, is_clean=is_clean)
+            self._retire_handles(statement)
 
     async def _run_in_session(self, session: Session, statement: Statement | InsertHead) -> None:
         handle = session.handle
-        database_before = handle.database
+        is_use = isinstance(statement, Statement) and statement.first_word == "USE"
         if self._is_readonly and not handle.is_readonly:
             refuse_writing(statement)
         try:
-            await self._execute(handle, statement, self._request.database or database_before, is_session=True)
+            # the session can leave a database that no longer exists
+            before = handle.database if is_use else session.database
+            await self._execute(handle, statement, self._request.database or before, is_session=True)
+            if is_use:
+                session.database = handle.database
         except BaseException:
             await asyncio.shield(self._in_thread(handle.discard_leftovers))
             raise
         finally:
             for table in self._tables:
                 await self._in_thread(drop_table, handle, table)
-            if self._request.database and not (isinstance(statement, Statement) and statement.first_word == "USE"):
-                await self._use_database(handle, database_before)
+            self._retire_handles(statement)
+
+    def _retire_handles(self, statement: Statement | InsertHead) -> None:
+        if isinstance(statement, Statement) and statement.first_word in _REMOVING_WORDS:
+            self._engine.retire_handles()
 
     async def _use_database(self, handle: Handle, database: str) -> None:
         if database != handle.database:

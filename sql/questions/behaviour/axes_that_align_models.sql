@@ -1,12 +1,27 @@
 -- On which horizontal axis (parameters, tokens seen, training FLOPs or validation perplexity) do the models
--- of a suite have the same loss on a token set? For every axis, the answer gives the share of the loss's
--- variance that lies between models with nearly the same value on the axis, lowest share first. A low share
--- means that the models agree.
+-- of a suite have the same loss on a token set? A smooth curve over the axis is fitted to all models where
+-- they
+-- overlap. For every axis, the answer gives the share of what the curve leaves unexplained that a constant
+-- for
+-- each model explains (collapse_score, lowest first), the p-value of permuting the models, and the error in
+-- nats
+-- of predicting a model from the curve of the others. A low share means that the models agree. Axes may
+-- overlap
+-- over different checkpoints, which are counted.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter category String = upward: trend category of the sets
-select set_model_id, start_percent, axis, collapse_score, unexplained_share, model_count, compared_point_count
+select
+    set_model_id,
+    start_percent,
+    axis,
+    collapse_score,
+    collapse_p_value,
+    left_out_error as left_out_error_nats,
+    unexplained_share,
+    compared_model_count,
+    compared_point_count
 from fct_collapse_score
 where
     startsWith(set_model_id, concat({suite_id:String}, '/'))

@@ -171,7 +171,30 @@ METRICS = pa.Table.from_pylist(
         for step in (8, 0, 2)
     ]
 )
+CORRELATIONS = pa.Table.from_pylist(
+    [
+        {
+            "subject": subject,
+            "variant": "2-shot",
+            "axis": axis,
+            "spearman_correlation": correlation,
+            "spearman_lower": lower,
+            "spearman_upper": upper,
+            "spearman_resampled_lower": lower,
+            "spearman_resampled_upper": upper,
+            "within_model_spearman": within,
+            "between_model_spearman": 1.0,
+            "interval_note": "" if lower else "No interval over models: 3 of the 6 models that one needs.",
+        }
+        for subject in ("all", "linearity", "own")
+        for axis, correlation, lower, upper, within in (
+            ("parameters", 0.8, None, None, None),
+            ("validation perplexity", 0.95, 0.75, 0.99, 0.5),
+        )
+    ]
+)
 MARTS = {
+    "fct_behaviour_alignment": CORRELATIONS,
     "fct_eval_metric_by_checkpoint": METRICS,
     "fct_trajectory_measure": MEASURES,
     "fct_task_accuracy_by_checkpoint": TASKS,
