@@ -45,6 +45,7 @@ DERIVED = (
     "int_outcome_count",
     "int_outcome_change",
     "int_task_accuracy",
+    "int_perplexity_comparison",
     "int_perplexity_excess_by_checkpoint",
     "int_behaviour_measure",
     "path:models/marts",
@@ -91,11 +92,16 @@ def list_fills(position_count: int) -> dict[str, str]:
         "int_series_fingerprint": f"select {pair}, 't' as tokenizer_id",
         "int_log_prob_by_checkpoint": f"select {checkpoint}, {position_count} as score_count,"
         f" -{loss} * score_count as log_prob_sum_nats, 4 * score_count as byte_count",
+        "int_loss_replicate_by_checkpoint": f"select {checkpoint}, 50 as document_count,"
+        f" arrayMap(i -> {loss} + i / 1e5, range(1000)) as loss_replicates_nats,"
+        " arrayMap(x -> x / 3, loss_replicates_nats) as bits_per_byte_replicates",
         "int_trend_count_by_start": f"select {convention}, {pair}, {start}, {category}, {share}",
         "int_trend_robust_count": f"select {pair}, {start}, {category}, {share},"
         f" arrayJoin(arrayReverse({CATEGORIES})) as robust_category",
-        "int_trend_count_by_token_property": f"select {convention}, {pair}, {start}, {properties},"
-        f" toString(arrayJoin(range(5))) as property_value, {category}, {share}",
+        "int_trend_odds_by_token_property": f"select {convention}, {pair}, {start}, {properties},"
+        f" toString(arrayJoin(range(5))) as property_value, {category}, {share}, 50 as document_count,"
+        " 50. as effective_document_count, 50. as other_effective_document_count, 9 as fit_point_count,"
+        " 0.01 as share_logit_variance, 0.01 as log_odds_ratio_variance",
         "int_token_set_log_prob": f"select concat('s/m', toString(arrayJoin(arrayReverse(range({MODELS}))))) as"
         f" set_model_id, {checkpoint}, {start}, {category}, {share}, -({loss} + start_percent / 50) * token_count as"
         " log_prob_sum_nats",
@@ -119,7 +125,7 @@ def list_large_fills(position_count: int) -> dict[str, str]:
         " where task_group = 'bigbench_74'",
         "int_token_series": f"select {pair}, {place}, {STEPS} as steps, {scores} as log_prob_nats {numbers}",
         "int_token_double_descent": f"select {pair}, {place}, (number % 97) / 40 as rise_nats, number % 3 = 0 as"
-        f" is_double_descent, toInt64(number % {CHECKPOINTS} * 1000) as peak_step {numbers}",
+        f" falls_below_minimum, toInt64(number % {CHECKPOINTS} * 1000) as peak_step {numbers}",
         "int_token_trend_by_start": f"select {pair}, {place}, arrayJoin({CONVENTIONS}) as convention_id,"
         " toUInt8(10 * arrayJoin(range(10))) as start_percent, toFloat32(sin(number)) as slope,"
         f" toFloat32(abs(cos(number))) as p_value,"

@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from trailhouse.errors import TrailhouseError
-from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.services.warehouse import resolve_reader_address
 from trailhouse.flows.settings import Settings
 from trailhouse.server.access.credentials import read_credentials
 from trailhouse.support.progress import report_progress
@@ -29,10 +29,9 @@ def examine(settings: Settings) -> list[HealthFinding]:
     """
     findings = [check_packages(), check_directory(settings.data_directory), check_superset(settings)]
     try:
-        address = resolve_address(settings)
         if settings.warehouse_url is None:
             findings.append(check_passwords(settings.warehouse_directory))
-        with connect(address) as client:
+        with connect(resolve_reader_address(settings)) as client:
             findings += examine_warehouse(client, read_migrations(packaged_migrations()))
     except TrailhouseError as error:
         findings.append(HealthFinding("warehouse", "problem", error.message, error.hint))
@@ -108,7 +107,7 @@ def compare_servers(settings: Settings, url: str, query_limit: int | None = None
     asked = choose_formats(generate_queries()[:query_limit])
     differences = []
     with (
-        connect(resolve_address(settings), needs_database=False) as client,
+        connect(resolve_reader_address(settings), needs_database=False) as client,
         connect(other, needs_database=False) as other_client,
     ):
         for index, difference in enumerate(compare_answers(client, other_client, asked)):

@@ -17,7 +17,7 @@ from trailhouse.flows.pipeline.claims import claim_work
 from trailhouse.flows.prefect.crashed_runs import guard_shared_server
 from trailhouse.flows.publish_dashboards import refresh_running_dashboards
 from trailhouse.flows.score_checkpoints import score_checkpoints
-from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.services.warehouse import resolve_reader_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.files import write_whole
 from trailhouse.warehouse.connection import connect
@@ -167,7 +167,7 @@ def describe_latest(settings: Settings) -> str | None:
     The marts must be derived again when this text changes. Returns None if there are no scores, no evaluations and no
     imported results.
     """
-    with connect(resolve_address(settings)) as client:
+    with connect(resolve_reader_address(settings)) as client:
         scored, evaluated = read_latest_scoring(client), read_latest_evaluation(client)
         imported, audited = read_latest_import(client), read_latest_audit(client)
     if scored is None and evaluated is None and imported is None:

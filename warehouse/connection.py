@@ -34,6 +34,8 @@ class WarehouseAddress:
     password: str = field(default="", repr=False)
     is_secure: bool = False
     cluster: str = ""
+    is_readonly: bool = False
+    """Whether every statement carries the setting readonly = 2, with which the server lets a user only read."""
 
     @classmethod
     def parse(cls, url: str, database: str, user: str = "", password: str = "", cluster: str = "") -> WarehouseAddress:
@@ -95,6 +97,7 @@ def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             send_receive_timeout=PROMPT_TIMEOUT_SECONDS,
             autogenerate_session_id=False,
+            settings={"readonly": 2} if address.is_readonly else {},
         )
     except (OperationalError, DatabaseError, ClickHouseError) as error:
         raise explain_refusal(address, error) from error

@@ -24,7 +24,7 @@ def ask(
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Run a named question with parameters. Without a name, list the questions."""
-    from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.services.warehouse import resolve_reader_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.questions import (
         ask_question,
@@ -52,7 +52,7 @@ def ask(
         raise UsageError(f"there is no question {name!r}", "see `trailhouse ask`")
     values = dict(parse_parameter(text) for text in param or ())
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    with connect(resolve_address(settings)) as client:
+    with connect(resolve_reader_address(settings)) as client:
         rows_found = ask_question(client, questions[name], values)
         caveats = read_answer_caveats(client, questions[name], values)
     for caveat in caveats:

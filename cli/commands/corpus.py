@@ -19,12 +19,12 @@ def list_corpora(
     as_json: JsonOption = False, data_directory: DataDirectoryOption = None, warehouse_url: WarehouseUrlOption = None
 ) -> None:
     """List the corpora of the warehouse."""
-    from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.services.warehouse import resolve_reader_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.query import read_columns
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    with connect(resolve_address(settings)) as client:
+    with connect(resolve_reader_address(settings)) as client:
         columns = ["corpus_id", "document_count", "byte_count", "description", "source"]
         print_rows(read_columns(client, "raw_corpus", columns, only_latest=True), as_json=as_json)
 

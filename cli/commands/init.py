@@ -21,7 +21,7 @@ def init(
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Create the database and bring its schema up to date. Running the command again changes nothing."""
-    from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.services.warehouse import resolve_address, resolve_reader_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.schema.migrations import (
         apply_migrations,
@@ -31,7 +31,7 @@ def init(
     )
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    address = resolve_address(settings)
+    address = resolve_reader_address(settings) if check else resolve_address(settings)
     migrations = read_migrations(packaged_migrations())
     if check:
         with connect(address) as client:

@@ -38,11 +38,11 @@ def show_passage(
     from trailhouse.dashboards.passages.passage_page import write_page
     from trailhouse.dashboards.passages.terminal import render_passage
     from trailhouse.flows.read_passage import read_passage
-    from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.services.warehouse import resolve_reader_address
     from trailhouse.warehouse.connection import connect
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    with connect(resolve_address(settings)) as client:
+    with connect(resolve_reader_address(settings)) as client:
         passage = read_passage(client, document, model, start, suite=suite, corpus=corpus, convention=convention)
     if as_json:
         print_json({**asdict(passage), "categories": passage.count_categories()})

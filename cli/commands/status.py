@@ -15,12 +15,12 @@ def status(
     as_json: JsonOption = False, data_directory: DataDirectoryOption = None, warehouse_url: WarehouseUrlOption = None
 ) -> None:
     """Show the models of the warehouse, how many of their checkpoints are scored, and the sizes of the tables."""
-    from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.services.warehouse import resolve_reader_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.query import read_scored_models, read_table_sizes
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    address = resolve_address(settings)
+    address = resolve_reader_address(settings)
     with connect(address) as client:
         models = [asdict(model) for model in read_scored_models(client)]
         tables = [asdict(table) for table in read_table_sizes(client)]

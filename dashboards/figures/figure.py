@@ -33,6 +33,8 @@ class Companion:
     columns: tuple[str, ...]
     suite_id: str | None = None
     equals: tuple[tuple[str, str], ...] = ()
+    is_of_corpus: bool = True
+    """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Figure:
     draw: Callable[..., Canvas]
     companions: tuple[Companion, ...] = ()
     caveat_mart: str | None = None
+    are_caveats_of_corpus: bool = True
+    """Whether ``caveat_mart`` has rows per suite and corpus. If false, it has rows per suite only."""
     equals: tuple[tuple[str, str], ...] = ()
     is_of_corpus: bool = True
     """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""
@@ -68,10 +72,12 @@ def save_figure(
 
 
 def add_caveats(canvas: Canvas, caveats: Sequence[str]) -> None:
-    """Write caveats below the panels, wrapped to the width of the figure."""
+    """Write caveats below the panels, wrapped to the width of the figure, and below what already stands there."""
     if caveats:
         width = int(CHARACTERS_PER_INCH * canvas.get_figwidth())
         lines = [line for caveat in caveats for line in textwrap.wrap(caveat, width)]
+        if canvas.get_supxlabel():
+            lines.insert(0, canvas.get_supxlabel())
         canvas.supxlabel("\n".join(lines), fontsize=8, x=0.01, ha="left", parse_math=False)
 
 

@@ -13,6 +13,7 @@ from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.configuration import write_configuration
 from trailhouse.server.engine.default_database import prepare_metadata, replace_overlay
 from trailhouse.server.engine.handle import Handle
+from trailhouse.server.sql.guard import DEFAULT_DATABASE
 from trailhouse.server.sql.statement import QUERY_ID_EXPRESSION
 from trailhouse.support.quoting import quote_literal
 
@@ -39,6 +40,7 @@ class Engine:
         self._address = f"{directory}?config-file={configuration}&implicit_select=0"
         self._lock = threading.Lock()
         self._idle: dict[bool, list[Handle]] = {False: [], True: []}  # the keys are values of is_readonly
+        self._generation = 0
         try:
             # this handle keeps the engine open while no other handle is open
             self._keeper = Handle(self._connect(self._address), is_readonly=False)  # type: ignore[no-untyped-call]
@@ -51,12 +53,19 @@ class Engine:
         self.version = self._keeper.run("SELECT version()")[0].decode().strip()
         self.timezone = self._keeper.run("SELECT timezone()")[0].decode().strip()
 
-    def acquire(self, *, is_readonly: bool) -> Handle:
-        """Return an idle or new handle. No statement on a read-only handle can write or end the read-only mode."""
+    def acquire(self, *, is_readonly: bool, database: str = DEFAULT_DATABASE) -> Handle:
+        """Return a handle that has nothing of its earlier users: no settings, no temporary tables, no time zone.
+
+        An idle handle is returned if its current database is ``database``, and otherwise a new handle, whose current
+        database is the default one. No statement on a read-only handle can write or end the read-only mode.
+        """
         with self._lock:
-            if self._idle[is_readonly]:
-                return self._idle[is_readonly].pop()
-        handle = Handle(self._connect(self._address), is_readonly=is_readonly)
+            generation = self._generation
+            idle = self._idle[is_readonly]
+            for index in reversed(range(len(idle))):
+                if idle[index].database == database:
+                    return idle.pop(index)
+        handle = Handle(self._connect(self._address), is_readonly=is_readonly, generation=generation)
         if is_readonly:
             handle.run("SET readonly = 2")
         return handle
@@ -65,15 +74,32 @@ class Engine:
         """Take back a handle from ``acquire``.
 
         ``is_clean`` is true if every statement on the handle succeeded and left the handle's state unchanged.
-        A clean handle is kept for later statements if the pool has room. Any other handle is closed.
+        A clean handle is kept for later statements, and the oldest one is closed if the pool has no room for it. Any
+        other handle is closed.
         """
-        if is_clean:
-            with self._lock:
+        surplus = [handle]
+        with self._lock:
+            if is_clean and handle.generation == self._generation:
                 idle = self._idle[handle.is_readonly]
-                if len(idle) < _POOL_SIZE:
-                    idle.append(handle)
-                    return
-        handle.close()
+                idle.append(handle)
+                surplus = idle[:-_POOL_SIZE]
+                del idle[:-_POOL_SIZE]
+        for each in surplus:
+            each.close()
+
+    def retire_handles(self) -> None:
+        """Close every idle handle, and every other handle when it is released.
+
+        Call this method after a statement that may have removed a database: the database may be the current one of a
+        handle, and the engine would not tell the handle's next user that it does not exist.
+        """
+        with self._lock:
+            self._generation += 1
+            retired = [*self._idle[False], *self._idle[True]]
+            for handles in self._idle.values():
+                handles.clear()
+        for handle in retired:
+            handle.close()
 
     def kill(self, query_id: str) -> None:
         """Ask the engine to stop the query to which a client gave this query id. The call does not wait for its end."""
@@ -105,12 +131,8 @@ class Engine:
         self._keeper.run("KILL QUERY WHERE 1 ASYNC", "Null")
 
     def close(self) -> None:
-        """Close every idle handle and then the engine."""
-        with self._lock:
-            for handles in self._idle.values():
-                for handle in handles:
-                    handle.close()
-                handles.clear()
+        """Close every idle handle, and then the engine."""
+        self.retire_handles()
         self._keeper.close()
 
 

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trailhouse.server.clickhouse_errors import parse_engine_error
+from trailhouse.server.clickhouse_errors import ENGINE_ERRORS, parse_engine_error
 from trailhouse.server.engine.statistics import Statistics, read_statistics
 from trailhouse.server.sql.guard import DEFAULT_DATABASE
 from trailhouse.support.quoting import quote_identifier
@@ -19,10 +19,12 @@ from trailhouse.support.quoting import quote_identifier
 class Handle:
     """One chDB connection. Only one thread at a time may use it."""
 
-    def __init__(self, connection: Any, *, is_readonly: bool) -> None:  # noqa: ANN401  chDB has no types
+    def __init__(self, connection: Any, *, is_readonly: bool, generation: int = 0) -> None:  # noqa: ANN401  chDB has no types
         self.connection = connection
         self.is_readonly = is_readonly
+        self.generation = generation  # the engine keeps only handles of its current generation
         self.database = DEFAULT_DATABASE
+        self.has_own_state = False  # whether it has settings or temporary tables that a new handle lacks
         self._is_busy = False
 
     @contextlib.contextmanager
@@ -42,8 +44,8 @@ class Handle:
             with self.in_use() as connection:
                 result = connection.query(sql, output_format, params=dict(parameters or {}))
                 return result.bytes() or b"", read_statistics(result)
-        except RuntimeError as error:
-            raise parse_engine_error(str(error)) from None
+        except ENGINE_ERRORS as error:
+            raise parse_engine_error(error) from None
 
     def use_database(self, database: str) -> None:
         """Make ``database`` the current database. Raises ServerError 81 if the database does not exist."""
@@ -56,7 +58,7 @@ class Handle:
         for _ in range(2):
             try:
                 self.connection.query("SELECT 1", "Null")
-            except RuntimeError:
+            except ENGINE_ERRORS:
                 continue
 
     def close(self) -> None:

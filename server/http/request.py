@@ -56,9 +56,9 @@ class QueryRequest:
         return self.options.get("default_format") or self.headers.get("x-clickhouse-format") or "TabSeparated"
 
     @property
-    def is_readonly_method(self) -> bool:
-        """Whether the HTTP method allows only reading. This is true for every method except POST."""
-        return self.method != "POST"
+    def is_readonly(self) -> bool:
+        """Whether the request may only read: its method is not POST, or it sends the setting readonly = 2."""
+        return self.method != "POST" or self.settings.get("readonly") == "2"
 
     @property
     def waits_for_end(self) -> bool:

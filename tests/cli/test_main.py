@@ -148,3 +148,55 @@ def test_the_installed_command_runs():
         [sys.executable, "-m", "trailhouse.cli.main", "--version"], capture_output=True, text=True, check=True
     )
     assert result.stdout.startswith("trailhouse ")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "drop table raw_suite",
+        "/* a */ (truncate table raw_suite",
+        " -- a comment\ninsert into raw_suite (suite_id) values ('b')",
+        "alter table raw_suite delete where 1",
+        "kill query where 1",
+        "with 1 as a insert into raw_suite (suite_id) select 'b'",
+        "select 1 settings readonly = 0",
+    ],
+)
+def test_sql_changes_nothing_unless_it_is_told_to_write(statement, trailhouse, client):
+    client.command("insert into raw_suite (suite_id) values ('a')")
+    code, out, err = trailhouse("sql", statement)
+    assert (code in (2, 3), out) == (True, ""), err
+    assert "--write" in err
+    assert client.query("select suite_id from raw_suite").result_rows == [("a",)]
+
+
+def test_sql_that_writes_says_what_it_changes(trailhouse, client):
+    client.command("insert into raw_suite (suite_id) values ('a'), ('b')")
+    code, _, err = trailhouse("sql", "--write", "truncate table raw_suite")
+    assert code == 0, err
+    assert "removes every row of table raw_suite with 2 rows, in database test_" in err
+    assert client.query("select count() from raw_suite").result_rows == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "--json"),
+        ("ask", "tasks_by_accuracy", "--param", "suite_id=s"),
+        ("corpus", "list", "--json"),
+        ("doctor", "--json"),
+        ("init", "--check"),
+        ("backup", "copy"),
+    ],
+)
+def test_a_command_that_only_reads_sends_no_statement_that_may_write(arguments, trailhouse, monkeypatch):
+    from trailhouse.warehouse import connection
+
+    opened = []
+    get_client = connection.clickhouse_connect.get_client
+    monkeypatch.setattr(
+        connection.clickhouse_connect, "get_client", lambda **options: opened.append(options) or get_client(**options)
+    )
+    trailhouse(*arguments)
+    assert opened
+    assert all(options["settings"] == {"readonly": 2} for options in opened)

@@ -13,6 +13,8 @@ PUBLISHED = {
     "int_behaviour_measure",
     "fct_trajectory_measure",
     "fct_collapse_score",
+    "fct_correlation_part",
+    "fct_correlation_interval",
     "fct_equal_perplexity_alignment",
     "fct_behaviour_alignment",
     "fct_task_scaling",

@@ -54,6 +54,12 @@ def test_code_name_and_text_are_read_from_the_engines_message(message, code, nam
     assert error.status == status_of_error(name)
 
 
+def test_an_error_that_quotes_other_bytes_than_utf_8_is_read():
+    message = b"Code: 62. DB::Exception: failed at \xb5 (SYNTAX_ERROR)"
+    error = parse_engine_error(UnicodeDecodeError("utf-8", message, 34, 35, "invalid start byte"))
+    assert (error.code, error.name, error.text) == (62, "SYNTAX_ERROR", "failed at \ufffd")
+
+
 @pytest.mark.parametrize(
     "quoted",
     [
@@ -68,6 +74,14 @@ def test_the_clauses_that_the_server_added_are_not_shown(quoted):
     assert parse_engine_error(message, hidden="other").text == "failed at position 9: end of query."
     assert parse_engine_error(message, hidden=quoted).text == "failed at position 9: "
     assert quoted in parse_engine_error(message).text
+
+
+def test_the_pipe_of_the_rows_is_not_shown():
+    message = (
+        "Code: 62. DB::Exception: Cannot parse a: (in file/uri /dev/fd/7): While executing ValuesBlockInputFormat: "
+        "While executing File: data for INSERT was parsed from file. (SYNTAX_ERROR)"
+    )
+    assert parse_engine_error(message, hidden="other").text == "Cannot parse a: While executing ValuesBlockInputFormat."
 
 
 def test_an_error_is_worded_as_clickhouse_does():

@@ -25,22 +25,52 @@ READING_WORDS = frozenset({"select", "with", "show", "describe", "desc", "explai
 COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
 
 
+# First words of statements that change something.
+WRITING_WORDS = frozenset(
+    {"alter", "attach", "create", "delete", "detach", "drop", "exchange", "grant", "insert", "kill", "optimize"}
+    | {"rename", "replace", "revoke", "system", "truncate", "undrop", "update"}
+)
+# The engine's errors about a statement that a user who only reads may not run
+WRITING_ERRORS = ("READONLY", "ACCESS_DENIED")
+
+
 def run_sql(client: Client, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
     """Run one SQL statement and return its rows. If the statement returns no rows, return a table without columns.
 
     Raises BadInputError with the engine's message if the engine refuses the statement.
     """
     text = sql.strip().rstrip(";")
-    first_word = COMMENTS.sub("", text).split(None, 1)[:1]
-    if not first_word:
-        raise BadInputError("the statement is empty", "give one SQL statement")
     try:
-        if first_word[0].lower() in READING_WORDS:
+        if read_first_word(text) in READING_WORDS:
             return client.query_arrow(text, parameters=dict(parameters or {}), settings=ARROW_SETTINGS)
         client.command(text, parameters=dict(parameters or {}))
     except DatabaseError as error:
-        raise BadInputError(f"the warehouse refused the statement: {first_line(error)}", "correct the SQL") from error
+        hint = "correct the SQL"
+        if any(name in str(error) for name in WRITING_ERRORS):
+            hint = "`trailhouse sql --write` runs it as the user who may write"
+        raise BadInputError(f"the warehouse refused the statement: {first_line(error)}", hint) from error
     return pa.table({})
+
+
+def is_writing(sql: str) -> bool:
+    """Return whether the first word of the statement says that it changes something.
+
+    Other statements may change something, too, for example ``with ... insert``. Raises BadInputError if it is empty.
+    """
+    return read_first_word(sql) in WRITING_WORDS
+
+
+def read_first_word(sql: str) -> str:
+    """Return the first word of the statement in lower case. Raises BadInputError if the statement is empty."""
+    first_word = strip_comments(sql).split(None, 1)[:1]
+    if not first_word:
+        raise BadInputError("the statement is empty", "give one SQL statement")
+    return first_word[0].lower()
+
+
+def strip_comments(sql: str) -> str:
+    """Return the statement without the spaces, comments and parentheses before its first word."""
+    return COMMENTS.sub("", sql)
 
 
 def first_line(error: Exception) -> str:

@@ -41,6 +41,18 @@ engine.release(writing, is_clean=True)
 engine.release(reading, is_clean=False)
 seen["is_kept"] = engine.acquire(is_readonly=False) is writing
 seen["is_dropped"] = engine.acquire(is_readonly=True) is not reading
+reading = engine.acquire(is_readonly=True)
+reading.use_database("system")
+engine.release(reading, is_clean=True)
+seen["is_kept_for_another_database"] = engine.acquire(is_readonly=True) is reading
+seen["is_kept_for_its_database"] = engine.acquire(is_readonly=True, database="system") is reading
+engine.retire_handles()
+engine.release(reading, is_clean=True)
+seen["is_kept_after_retirement"] = engine.acquire(is_readonly=True, database="system") is reading
+handles = [engine.acquire(is_readonly=True) for _ in range(20)]
+for handle in handles:
+    engine.release(handle, is_clean=True)
+seen["kept_count"] = sum(engine.acquire(is_readonly=True) in handles for _ in range(20))
 seen["normal"] = engine.normalize(b"select 1 -- one").decode()
 seen["not_normal"] = find_code(lambda: engine.normalize(b"select from from"))
 
@@ -86,6 +98,16 @@ def test_no_statement_on_a_readonly_handle_writes_or_ends_the_readonly_mode(seen
 def test_only_clean_handles_are_kept_for_later_statements(seen):
     assert seen["is_kept"]
     assert seen["is_dropped"]
+
+
+def test_a_handle_is_kept_for_requests_of_its_current_database_until_a_database_may_be_gone(seen):
+    assert seen["is_kept_for_its_database"]
+    assert not seen["is_kept_for_another_database"]
+    assert not seen["is_kept_after_retirement"]
+
+
+def test_a_bounded_number_of_handles_is_kept(seen):
+    assert seen["kept_count"] == 16
 
 
 def test_a_statement_is_written_as_the_parser_of_the_engine_reads_it(seen):

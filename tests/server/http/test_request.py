@@ -56,7 +56,8 @@ def test_urls_win_over_headers():
 
 def test_only_post_may_write():
     methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "post"]
-    assert [method for method in methods if not parse(b"", method).is_readonly_method] == ["POST"]
+    assert [method for method in methods if not parse(b"", method).is_readonly] == ["POST"]
+    assert [value for value in ("0", "1", "2") if parse(b"readonly=" + value.encode(), "POST").is_readonly] == ["2"]
 
 
 @pytest.mark.parametrize(
