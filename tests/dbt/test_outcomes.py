@@ -670,7 +670,7 @@ def test_questions_about_tasks_answer_from_the_marts(built):
     assert len(ask(built, "calibration_by_step", suite_id="s")) == sum(
         len(steps) for model_id, steps in STEPS.items() if model_id.startswith("s/")
     )
-    assert len(ask(built, "accuracy_by_normalisation", suite_id="s")) == 3 * 2 * len(NORMALISATIONS)
+    assert len(ask(built, "accuracy_by_normalisation", suite_id="s")) == 4 * 2 * len(NORMALISATIONS)
     for row in ask(built, "option_perplexity_by_step", suite_id="s"):
         ratio = row["incorrect_option_perplexity"] / row["correct_option_perplexity"]
         assert row["gap_nats"] == pytest.approx(np.log(ratio))

@@ -27,7 +27,7 @@ SHARES = pa.Table.from_pylist(
             "start_percent": start,
             "category": category,
             "token_share": share,
-            "share_low": share / 2,
+            "share_low": share / 2 if start == 0 else None,
             "share_high": 2 * share if start == 0 else None,
             "null_share": 0.02 if convention == "paper" else None,
             "null_share_low": 0.01 if convention == "paper" else None,

@@ -124,8 +124,8 @@ def test_one_query_is_stopped_by_its_id_and_all_queries_at_once(seen):
 class Handle:
     """A stand-in for a handle that records its statements. Statements that contain ``fails`` fail."""
 
-    def __init__(self, connection: object, *, is_readonly: bool) -> None:
-        self.is_readonly, self.is_closed = is_readonly, False
+    def __init__(self, connection: object, *, is_readonly: bool, generation: int = 0) -> None:
+        self.is_readonly, self.generation, self.database, self.is_closed = is_readonly, generation, "default", False
         self.asked: list[tuple[str, str]] = []
 
     def run(self, sql: bytes | str, output_format: str = "TabSeparated") -> tuple[bytes, Statistics]:
@@ -145,7 +145,7 @@ def engine(monkeypatch) -> Engine:
     monkeypatch.setattr(module, "Handle", Handle)
     engine = Engine.__new__(Engine)
     engine._connect, engine._address, engine._lock = (lambda address: address), "here", threading.Lock()
-    engine._idle, engine._keeper = {False: [], True: []}, Handle(None, is_readonly=False)
+    engine._idle, engine._generation, engine._keeper = {False: [], True: []}, 0, Handle(None, is_readonly=False)
     return engine
 
 
@@ -155,9 +155,9 @@ def test_idle_handles_are_kept_by_their_kind_up_to_a_number(engine, monkeypatch)
     assert [handle.asked for handle in handles] == [[("SET readonly = 2", "TabSeparated")]] * 3 + [[]]
     for handle in handles:
         engine.release(handle, is_clean=True)
-    assert [handle.is_closed for handle in handles] == [False, False, True, False]
+    assert [handle.is_closed for handle in handles] == [True, False, False, False]
     again = [engine.acquire(is_readonly=True) for _ in range(3)]
-    assert again[:2] == [handles[1], handles[0]]
+    assert again[:2] == [handles[2], handles[1]]
     assert again[2] not in handles
     assert engine.acquire(is_readonly=False) is handles[3]
     engine.release(again[0], is_clean=False)
