@@ -20,7 +20,7 @@ from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.reading.query import count_damaged_checkpoints
-from trailhouse.warehouse.schema.migrations import require_schema
+from trailhouse.warehouse.schema.initialisation import require_schema
 
 # Keys: the events that dbt sends when a node is finished. Values: the field of the event with the total node count.
 NODE_EVENTS = {"LogModelResult": "total", "LogSeedResult": "total", "LogTestResult": "num_models"}

@@ -33,7 +33,8 @@ from trailhouse.warehouse.imports.registered_models import (
     read_registered_models,
     register_imported_model,
 )
-from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.initialisation import initialise
+from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
 
 IMPORTED_SUITE = "imported"
 
@@ -103,7 +104,7 @@ def import_results(
     if not named:
         raise errors[0] if errors else BadInputError("no file holds results", "give files with a field `results`")
     address = resolve_address(settings)
-    apply_migrations(address, read_migrations(packaged_migrations()))
+    initialise(address, read_migrations(packaged_migrations()))
     with connect(address) as client:
         model_ids, new_models = resolve_models(client, named, naming, settings)
         located = [(entry.result, model_ids[entry.model_name], entry.step) for entry in named]

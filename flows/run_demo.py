@@ -19,7 +19,8 @@ from trailhouse.models.few_shot.tasks.discovery import PACKAGED_SET
 from trailhouse.models.miniature import miniature_corpus
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
-from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
+from trailhouse.warehouse.schema.initialisation import initialise
+from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
 
 SUITES = {"full": "miniature", "reduced": "miniature-reduced"}
 
@@ -42,7 +43,7 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
     """Run every step of the demonstration, from training to figures. Work that is done already is not repeated."""
     suite = SUITES[size]
     address = resolve_address(settings)
-    apply_migrations(address, read_migrations(packaged_migrations()))
+    initialise(address, read_migrations(packaged_migrations()))
     corpus = miniature_corpus()
     with connect(address) as client:
         register_corpus(client, corpus)

@@ -32,7 +32,7 @@ from trailhouse.models.texts.corpus import Corpus
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids, refuse_unscored_corpus
 from trailhouse.models.texts.tokenizer import token_table, tokenize_corpus
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.loading.catalogue import load_tokens
+from trailhouse.warehouse.loading.catalogue import find_lost_tokens, load_tokens
 from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_tables
 from trailhouse.warehouse.loading.score_ledger import ScoredPartition, read_score_keys
 
@@ -85,6 +85,7 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     to_score, copies = split_reusable(pending, ledger)
     to_score, tokenized, unreadable = tokenize_for(to_score, registered, vocabulary_sizes, address)
+    restore_tokens(planned, registered, vocabulary_sizes, address)
     kind = CorpusScoring(corpus, tokenized, scoring, contexts, settings.verified_position_count)
     pipeline = make_pipeline(kind, address, found.sources, settings, started_at)
     outcomes = run_pipeline([plan_work(checkpoint, [scored]) for checkpoint, scored in to_score], pipeline)
@@ -174,6 +175,17 @@ def tokenize_for(
         for name in used:
             load_tokens(client, name, corpus.corpus_id, token_table(tokenizers[name], corpus, tokenized[name]))
     return usable, {name: tokenized[name] for name in used}, unreadable
+
+
+def restore_tokens(
+    planned: Sequence[ScoringPlan], corpus: Corpus, vocabulary_sizes: Mapping[str, int], address: WarehouseAddress
+) -> None:
+    """Store the tokens of the corpus again under each tokenizer whose tokens are gone although scores are stored."""
+    with connect(address) as client:
+        lost = find_lost_tokens(client, corpus.corpus_id)
+    chosen = {plan[0].tokenizer_id: plan for plan in planned if plan[0].tokenizer_id in lost}
+    if chosen:
+        tokenize_for(list(chosen.values()), corpus, vocabulary_sizes, address)
 
 
 def summarise(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trailhouse.cli.console import print_json, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.errors import UsageError
 from trailhouse.flows.settings import load_settings
+
+if TYPE_CHECKING:
+    from trailhouse.warehouse.schema.migrations import Migration
 
 
 def init(
@@ -20,27 +23,36 @@ def init(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Create the database and bring its schema up to date. Running the command again changes nothing."""
+    """Create the database and bring its schema up to date. Running the command again changes nothing.
+
+    A raw table that is gone is created again without its rows. `trailhouse score` and the other commands then write
+    them again.
+    """
     from trailhouse.flows.services.warehouse import resolve_address, resolve_reader_address
     from trailhouse.warehouse.connection import connect
-    from trailhouse.warehouse.schema.migrations import (
-        apply_migrations,
-        packaged_migrations,
-        pending_migrations,
-        read_migrations,
-    )
+    from trailhouse.warehouse.schema.initialisation import initialise, require_schema
+    from trailhouse.warehouse.schema.migrations import packaged_migrations, pending_migrations, read_migrations
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     address = resolve_reader_address(settings) if check else resolve_address(settings)
     migrations = read_migrations(packaged_migrations())
     if check:
         with connect(address) as client:
-            pending = pending_migrations(client, migrations)
-    else:
-        pending = apply_migrations(address, migrations)
-    names = [f"{migration.version:04d}_{migration.name}" for migration in pending]
+            pending = name_all(pending_migrations(client, migrations))
+            if as_json:
+                print_json({"database": address.database, "pending": pending})
+            require_schema(client)
+        say(f"{address.database}: schema is up to date")
+        return
+    change = initialise(address, migrations)
+    applied = name_all(change.applied)
     if as_json:
-        print_json({"database": address.database, "pending" if check else "applied": names})
-    if check and names:
-        raise UsageError(f"{len(names)} migrations are missing, the first is {names[0]}", "run `trailhouse init`")
-    say(f"{address.database}: applied {', '.join(names)}" if names else f"{address.database}: schema is up to date")
+        print_json({"database": address.database, "applied": applied, "restored": change.restored})
+    say(f"{address.database}: applied {', '.join(applied)}" if applied else f"{address.database}: schema is up to date")
+    if change.restored:
+        say(f"{address.database}: created again, without rows: {', '.join(change.restored)}")
+
+
+def name_all(migrations: Sequence[Migration]) -> list[str]:
+    """Return the numbers and names of migrations, as in the names of their files."""
+    return [f"{migration.version:04d}_{migration.name}" for migration in migrations]

@@ -8,7 +8,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
 from trailhouse.warehouse.loading.catalogue import load_corpus
 from trailhouse.warehouse.reading.query import read_columns
-from trailhouse.warehouse.schema.migrations import require_schema
+from trailhouse.warehouse.schema.initialisation import require_schema
 
 DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance", "scored_from_position")
 
@@ -25,13 +25,19 @@ def register_corpus(client: Client, corpus: Corpus) -> bool:
 def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
     """Read a corpus from the warehouse, so that models score exactly the texts that are stored there.
 
-    Raises BadInputError if the warehouse has no corpus of this id.
+    Raises BadInputError if the warehouse has no corpus of this id, or not all of its documents.
     """
     chosen = {"corpus_id": corpus_id}
-    known = read_columns(client, "raw_corpus", ["corpus_id", "description", "source"], chosen, only_latest=True)
+    columns = ["corpus_id", "description", "source", "document_count"]
+    known = read_columns(client, "raw_corpus", columns, chosen, only_latest=True)
     if known.num_rows == 0:
         raise BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
     rows = read_columns(client, "raw_document", DOCUMENT_COLUMNS, chosen)
     documents = tuple(Document(**row) for row in rows.drop_columns("document_id").to_pylist())
     (record,) = known.to_pylist()
+    if len(documents) != record["document_count"]:
+        raise BadInputError(
+            f"the warehouse holds {len(documents)} of the {record['document_count']} documents of corpus {corpus_id!r}",
+            "run `trailhouse corpus add` with the same texts and name",
+        )
     return Corpus(corpus_id, record["description"], record["source"], documents)

@@ -25,7 +25,7 @@ from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite
 from trailhouse.models.checkpoints.trainer_run import find_origin
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.loading.catalogue import read_records, upsert, write_audit_statuses
-from trailhouse.warehouse.schema.migrations import require_schema
+from trailhouse.warehouse.schema.initialisation import require_schema
 
 SOUND = "ok"
 """The audit status of a checkpoint that is not damaged. For a damaged checkpoint, it describes the damage."""

@@ -194,9 +194,12 @@ def test_a_command_that_only_reads_sends_no_statement_that_may_write(arguments, 
 
     opened = []
     get_client = connection.clickhouse_connect.get_client
-    monkeypatch.setattr(
-        connection.clickhouse_connect, "get_client", lambda **options: opened.append(options) or get_client(**options)
-    )
+
+    def note_options(**options):
+        opened.append(options)
+        return get_client(**options)
+
+    monkeypatch.setattr(connection.clickhouse_connect, "get_client", note_options)
     trailhouse(*arguments)
     assert opened
     assert all(options["settings"] == {"readonly": 2} for options in opened)

@@ -104,6 +104,26 @@ def load_corpus(client: Client, record: Record, documents: pa.Table) -> bool:
     return True
 
 
+# The corpora and tokenizers whose tokens are gone: fewer tokens are stored than a checkpoint has scores.
+LOST_TOKENS = (
+    "select ledger.corpus_id as corpus_id, ledger.tokenizer_id as tokenizer_id from (select corpus_id, tokenizer_id,"
+    " max(score_count) as score_count from raw_score_ledger final where is_complete group by corpus_id, tokenizer_id)"
+    " as ledger left join (select tokenizer_id, corpus_id, count() as stored_count from raw_token"
+    " group by tokenizer_id, corpus_id) as stored using (corpus_id, tokenizer_id)"
+    " where stored.stored_count < ledger.score_count"
+)
+
+
+def find_lost_tokens(client: Client, corpus_id: str) -> set[str]:
+    """Return the tokenizers under which a corpus was scored and whose tokens are gone."""
+    with answering_promptly(client):
+        rows = client.query(
+            f"select tokenizer_id from ({LOST_TOKENS}) where corpus_id = {{corpus_id:String}}",
+            parameters={"corpus_id": corpus_id},
+        ).result_rows
+    return {str(tokenizer_id) for (tokenizer_id,) in rows}
+
+
 SPAN_COLUMNS = ("token_id", "byte_start", "byte_end")
 
 

@@ -78,12 +78,25 @@ class LedgerEntry:
     is_complete: bool = False
 
 
+# The number of stored scores of each partition. The engine answers it from the metadata of the parts, without reading
+# rows: 0.03 s for 4,620 partitions.
+STORED_COUNTS = (
+    "select model_id, corpus_id, step, count() as stored_count from raw_token_score group by model_id, corpus_id, step"
+)
+
+
 def read_score_keys(client: Client, corpus_id: str) -> dict[tuple[str, int], str]:
-    """Return the score keys of the complete partitions of a corpus, by (model_id, step)."""
+    """Return the score keys of the complete partitions of a corpus, by (model_id, step).
+
+    A partition is complete if its ledger row is marked as complete and as many scores are stored as the row states.
+    The scores may be gone, for example because somebody dropped the table. They are then computed again.
+    """
     with answering_promptly(client):
         rows = client.query(
-            "select model_id, step, score_key from raw_score_ledger final"
-            " where corpus_id = {corpus_id:String} and is_complete",
+            "select ledger.model_id, ledger.step, ledger.score_key from"
+            " (select * from raw_score_ledger final where corpus_id = {corpus_id:String} and is_complete) as ledger"
+            f" inner join ({STORED_COUNTS}) as stored using (model_id, corpus_id, step)"
+            " where stored.stored_count = ledger.score_count",
             parameters={"corpus_id": corpus_id},
         ).result_rows
     return {(model_id, step): as_text(score_key) for model_id, step, score_key in rows}
@@ -175,9 +188,15 @@ def commit_scores(
 
 
 def invalidate_other_key(client: Client, scored: ScoredPartition, scoring_run_id: UUID) -> None:
-    """Mark the ledger row of a partition as incomplete, unless the row has the score key of ``scored``."""
-    present = read_score_keys(client, scored.corpus_id).get((scored.model_id, scored.step))
-    if present is not None and present != scored.score_key:
+    """Mark the ledger row of a partition as incomplete, unless the row has the score key of ``scored``.
+
+    The row is marked even if its scores are gone. Otherwise it would vouch for as many scores of another key.
+    """
+    with answering_promptly(client):
+        rows = client.query(
+            f"select score_key from raw_score_ledger final where {scored.partition.condition} and is_complete"
+        ).result_rows
+    if any(as_text(score_key) != scored.score_key for (score_key,) in rows):
         write_entry(client, LedgerEntry(scored, scoring_run_id))
 
 

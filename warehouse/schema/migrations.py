@@ -112,33 +112,31 @@ def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migr
 def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> list[Migration]:
     """Create the database and apply the missing migrations; return the migrations that this call applied.
 
-    The number of finished statements is stored after each statement, so that an interrupted migration continues where
-    it stopped. If the address names a cluster, the tables are created on this cluster; see
-    :mod:`trailhouse.warehouse.schema.cluster`.
+    Commands call ``initialise``, which also makes tables again that are gone. The number of finished statements is
+    stored after each statement, so that an interrupted migration continues where it stopped. If the address names a
+    cluster, the tables are created on this cluster; see :mod:`trailhouse.warehouse.schema.cluster`.
     """
     schema = read_schema(address, migrations)
-    with connect(address, needs_database=False) as client:
-        on_cluster = f" {schema.on_cluster}" if schema is not None else ""
-        client.command(f"create database if not exists {quote_identifier(address.database)}{on_cluster}")
+    make_database(address, schema)
     with connect(address) as client:
-        for translated in translate(CREATE_LEDGER.strip(), schema):
-            client.command(translated)
+        make_ledger(client, schema)
         pending = pending_migrations(client, migrations)
         for migration in pending:
             apply_migration(client, migration, schema)
     return pending
 
 
-def require_schema(client: Client) -> None:
-    """Raise UsageError if the warehouse lacks a migration. Also raises the errors of ``pending_migrations``."""
-    migrations = read_migrations(packaged_migrations())
-    pending = pending_migrations(client, migrations)
-    if pending:
-        raise UsageError(
-            f"the warehouse lacks {len(pending)} of {len(migrations)} migrations,"
-            f" the first is {pending[0].version:04d}_{pending[0].name}",
-            "run `trailhouse init`",
-        )
+def make_database(address: WarehouseAddress, schema: ClusterSchema | None) -> None:
+    """Create the database, unless it exists."""
+    on_cluster = f" {schema.on_cluster}" if schema is not None else ""
+    with connect(address, needs_database=False) as client:
+        client.command(f"create database if not exists {quote_identifier(address.database)}{on_cluster}")
+
+
+def make_ledger(client: Client, schema: ClusterSchema | None) -> None:
+    """Create the table ``schema_migration``, unless it exists."""
+    for translated in translate(CREATE_LEDGER.strip(), schema):
+        client.command(translated)
 
 
 def read_schema(address: WarehouseAddress, migrations: list[Migration]) -> ClusterSchema | None:
@@ -187,6 +185,11 @@ def write_progress(client: Client, migration: Migration, statement_count: int) -
           statement_count == len(migration.statements)]],
         column_names=["version", "name", "migration_sha256", "statement_count", "is_complete"],
     )  # fmt: skip
+
+
+def list_applied_versions(client: Client) -> set[int]:
+    """Return the numbers of the migrations that were applied completely."""
+    return {version for version, applied in read_applied(client).items() if applied.is_complete}
 
 
 def read_applied(client: Client) -> dict[int, AppliedMigration]:

@@ -13,6 +13,8 @@ from trailhouse.errors import TrailhouseError
 from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
 from trailhouse.warehouse.schema.migrations import Migration, pending_migrations
+from trailhouse.warehouse.schema.missing_tables import find_missing_tables
+from trailhouse.warehouse.upkeep.lost_rows import find_lost_rows
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -40,6 +42,7 @@ def examine_warehouse(client: Client, migrations: list[Migration]) -> list[Healt
         ("migrations", lambda: check_migrations(client, migrations)),
         ("disk", lambda: check_disk(client)),
         ("ledger and scores", lambda: check_ledger(client)),
+        ("rows that are stated", lambda: check_lost_rows(client)),
         ("scores without ledger", lambda: check_scores_without_ledger(client)),
         ("abandoned staging tables", lambda: check_staging_tables(client)),
         ("abandoned restores", lambda: check_restores(client)),
@@ -66,12 +69,14 @@ def check_engine(client: Client) -> HealthFinding:
 
 
 def check_migrations(client: Client, migrations: list[Migration]) -> HealthFinding:
-    """Check that all migrations of this version of Trailhouse are applied."""
+    """Check that all migrations of this version of Trailhouse are applied, and that their tables are there."""
     pending = pending_migrations(client, migrations)
     if pending:
         return HealthFinding(
             "migrations", "problem", f"{len(pending)} of {len(migrations)} missing", "run `trailhouse init`"
         )
+    if missing := find_missing_tables(client, migrations):
+        return HealthFinding("migrations", "problem", f"no table {', '.join(missing)}", "run `trailhouse init`")
     return HealthFinding("migrations", "ok", f"{len(migrations)} applied")
 
 
@@ -106,13 +111,27 @@ def check_ledger(client: Client) -> HealthFinding:
         "ledger and scores",
         "problem",
         f"{len(rows)} of {entry_count} checkpoints do not hold the scores the ledger says: {examples}",
-        "restore a backup, or delete their rows from raw_score_ledger and run `trailhouse score` again",
+        "run `trailhouse score` again, which scores those whose number of scores differs; for the others, restore a"
+        " backup, or delete their rows from raw_score_ledger first",
     )
 
 
 def name_examples(partitions: Iterable[tuple[str, str, int]]) -> str:
     """Return the first few partitions as text, for a message. A partition is given as (model_id, corpus_id, step)."""
     return ", ".join(f"{model} step {step} on {corpus}" for model, corpus, step in islice(partitions, _EXAMPLES))
+
+
+def check_lost_rows(client: Client) -> HealthFinding:
+    """Check that the rows are stored which the ledgers and the catalogue state."""
+    lost = find_lost_rows(client)
+    if not lost:
+        return HealthFinding("rows that are stated", "ok", "all are stored")
+    return HealthFinding(
+        "rows that are stated",
+        "problem",
+        "; ".join(f"{one.table}: {one.found}" for one in lost),
+        "; ".join(dict.fromkeys(one.hint for one in lost)),
+    )
 
 
 def check_scores_without_ledger(client: Client) -> HealthFinding:

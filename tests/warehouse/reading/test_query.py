@@ -79,11 +79,14 @@ def test_each_model_is_listed_with_its_checkpoints_and_scores_on_each_corpus(cli
     found = read_scored_models(client)
     assert all(bool(one.last_scored_at) == bool(one.corpus_id) for one in found)
     assert [replace(one, last_scored_at="") for one in found] == [
-        ScoredModel("a", "a/none", "", 0, 0, 0, 0, ""),
-        ScoredModel("suite", "suite/other", "", 1, 0, 0, 0, ""),
-        ScoredModel("suite", "suite/model", "corpus", 3, 1, 2, 5, ""),
-        ScoredModel("suite", "suite/model", "second", 3, 1, 1, 7, ""),
+        ScoredModel("a", "a/none", "", 0, 0, 0, 0, 0, ""),
+        ScoredModel("suite", "suite/other", "", 1, 0, 0, 0, 0, ""),
+        ScoredModel("suite", "suite/model", "corpus", 3, 1, 2, 0, 5, ""),
+        ScoredModel("suite", "suite/model", "second", 3, 1, 1, 0, 7, ""),
     ]
+    client.command("alter table raw_token_score drop partition tuple('suite/model', 'corpus', 2)")
+    lost = [one for one in read_scored_models(client) if one.corpus_id == "corpus"]
+    assert [(one.scored_count, one.lost_count, one.score_count) for one in lost] == [(1, 1, 2)]
 
 
 def test_checkpoints_with_a_status_other_than_ok_are_damaged(client):

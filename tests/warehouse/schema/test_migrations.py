@@ -13,7 +13,6 @@ from trailhouse.warehouse.schema.migrations import (
     packaged_migrations,
     pending_migrations,
     read_migrations,
-    require_schema,
 )
 
 CREATE_ONE = Migration(1, "one", "create table one (x Int32) engine = MergeTree order by x;\n")
@@ -102,19 +101,6 @@ def test_a_warehouse_with_a_newer_migration_is_refused(empty_address):
     apply_migrations(empty_address, [CREATE_ONE, CREATE_TWO])
     with pytest.raises(UsageError, match="0002, which is newer"):
         apply_migrations(empty_address, [CREATE_ONE])
-
-
-def test_a_warehouse_that_lacks_a_migration_is_refused_with_the_command_that_helps(empty_address):
-    migrations = read_migrations(packaged_migrations())
-    apply_migrations(empty_address, migrations[:-1])
-    with connect(empty_address) as client:
-        with pytest.raises(
-            UsageError, match=rf"lacks 1 of {len(migrations)} migrations, .*{migrations[-1].name}"
-        ) as raised:
-            require_schema(client)
-        assert "trailhouse init" in raised.value.hint
-        apply_migrations(empty_address, migrations)
-        require_schema(client)
 
 
 def test_a_file_without_a_number_is_refused(tmp_path):

@@ -25,10 +25,22 @@ def client(embedded_server):
     apply_migrations(address, MIGRATIONS)
     load_everything(address)
     with connect(address) as opened:
+        register(opened)
         opened.command("create table fct_validation_perplexity_by_checkpoint (x Int32) engine = Memory")
         opened.command("drop table fct_validation_perplexity_by_checkpoint")
         yield opened
         opened.command(f"drop database {address.database} sync")
+
+
+def register(client):
+    """Write what the ledger names: the model, its checkpoints, the runs, and a token for each score."""
+    client.command("insert into raw_model (model_id, suite_id) values ('s/m', 's')")
+    client.command("insert into raw_checkpoint (model_id, step) select model_id, step from raw_score_ledger")
+    client.command("insert into raw_scoring_run (scoring_run_id) select scoring_run_id from raw_score_ledger")
+    client.command(
+        "insert into raw_token (tokenizer_id, corpus_id, document_id, position)"
+        " select 'tokenizer', corpus_id, document_id, position from raw_token_score where step = 1"
+    )
 
 
 def examine(client, migrations=MIGRATIONS):
