@@ -43,6 +43,8 @@ with
             fit_point_count,
             regressor_sum,
             regressor_variation,
+            fit_point_count - 2 as freedom,
+            {{ critical_residual_share("freedom", "significance_level") }} as critical_share,
             arrayMap(
                 replicate -> arraySort(
                     ordinal -> sipHash64(
@@ -89,7 +91,6 @@ window
             ) as responses,
             arraySum(responses) as sum_y,
             arraySum(y -> y * y, responses) - sum_y * sum_y / fit_point_count as variation,
-            fit_point_count - 2 as freedom,
             freedom
             * pow(rounding_nats, 2)
             / 12
@@ -134,15 +135,9 @@ window
                 explained_variations
             ) as residual_shares,
             arrayMap(
-                share -> {{ student_t_p_value("sqrt(1 - share)", "share", "freedom") }} < significance_level,
-                residual_shares
-            ) as significances,
-            arrayMap(
-                (is_significant, covariation, start_to_average, end_to_average) -> indexOf(
-                    {{ var("trend_categories") }},
-                    {{ trend_category("covariation * rising_perplexity_slope_sign") }}
-                ),
-                significances,
+                (is_significant, covariation, start_to_average, end_to_average)
+                -> toUInt8({{ trend_category("covariation * rising_perplexity_slope_sign", as_index=true) }}),
+                arrayMap(share -> share < critical_share, residual_shares),
                 covariations,
                 arrayMap(ordinal -> exp(least(600., losses[ordinal] - mean_loss)), permuted_starts),
                 arrayMap(ordinal -> exp(least(600., losses[ordinal] - mean_loss)), permuted_ends)
