@@ -66,8 +66,8 @@ def built(warehouse, series):
 def shares(built):
     """By convention, start and category: the columns of the mart that say how certain a share is."""
     rows = built.rows(
-        "select convention_id, start_percent, category, token_count, token_share, share_low, share_high, null_share,"
-        " null_share_low, null_share_high from fct_trend_share_by_start"
+        "select convention_id, start_percent, category, token_count, token_share, share_lower, share_upper, null_share,"
+        " null_share_lower, null_share_upper from fct_trend_share_by_start"
     )
     return {row[:3]: row[3:] for row in rows}
 

@@ -18,17 +18,17 @@ select
     perplexity,
     reference_perplexity,
     perplexity_ratio,
-    perplexity_ratio_low,
-    perplexity_ratio_high,
+    perplexity_ratio_lower,
+    perplexity_ratio_upper,
     bits_per_byte_difference,
-    bits_per_byte_difference_low,
-    bits_per_byte_difference_high,
+    bits_per_byte_difference_lower,
+    bits_per_byte_difference_upper,
     multiIf(
         perplexity_ratio is null,
         'different tokens are scored: compare bits per byte',
-        perplexity_ratio_low is null,
+        perplexity_ratio_lower is null,
         'too few documents for an interval',
-        perplexity_ratio_low > 1 or perplexity_ratio_high < 1,
+        perplexity_ratio_lower > 1 or perplexity_ratio_upper < 1,
         'significant',
         'not significant'
     ) as verdict

@@ -11,8 +11,8 @@ select
     token_count,
     100 * rise_share as rise_percent,
     100 * double_descent_share as double_descent_percent,
-    100 * double_descent_share_low as double_descent_percent_low,
-    100 * double_descent_share_high as double_descent_percent_high,
+    100 * double_descent_share_lower as double_descent_percent_lower,
+    100 * double_descent_share_upper as double_descent_percent_upper,
     100 * null_share as null_percent,
     100 * excess_share as excess_percent,
     peak_validation_perplexity

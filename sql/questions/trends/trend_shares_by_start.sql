@@ -11,8 +11,8 @@ select
     category,
     start_percent,
     100 * token_share as token_percent,
-    100 * share_low as percent_low,
-    100 * share_high as percent_high,
+    100 * share_lower as percent_lower,
+    100 * share_upper as percent_upper,
     100 * null_share as percent_after_permutation,
     has_few_points
 from fct_comparable_trend_share

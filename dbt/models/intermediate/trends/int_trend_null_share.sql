@@ -171,8 +171,8 @@ window
             toLowCardinality(category) as category,
             arrayMap(count -> count / sampled_count, counts) as shares,
             arrayAvg(shares) as null_share,
-            arrayReduce('quantileExactInclusive(0.025)', shares) as null_share_low,
-            arrayReduce('quantileExactInclusive(0.975)', shares) as null_share_high
+            arrayReduce('quantileExactInclusive(0.025)', shares) as null_share_lower,
+            arrayReduce('quantileExactInclusive(0.975)', shares) as null_share_upper
         from counted
         array join {{ determined_categories() }} as category, counts_by_category as counts
     )
@@ -185,8 +185,8 @@ select
     start_percent,
     category,
     toNullable(null_share.null_share) as null_share,
-    toNullable(null_share.null_share_low) as null_share_low,
-    toNullable(null_share.null_share_high) as null_share_high,
+    toNullable(null_share.null_share_lower) as null_share_lower,
+    toNullable(null_share.null_share_upper) as null_share_upper,
     trend_fingerprint
 from null_share
 inner join stale_pair using (model_id, corpus_id)
