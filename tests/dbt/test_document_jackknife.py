@@ -33,8 +33,8 @@ def bounds_of(warehouse):
         from (
             select corpus, {{{{ sums_by_document("x", "n") }}}} as sums, sum(x) / sum(n) as mean
             from (
-                select corpus, {{{{ document_block("document_id", var("jackknife_blocks")) }}}} as document_block, sum(value) as x,
-                    sum(length) as n
+                select corpus, {{{{ document_block("document_id", var("jackknife_blocks")) }}}} as document_block,
+                    sum(value) as x, sum(length) as n
                 from simulated
                 group by corpus, document_block
             )

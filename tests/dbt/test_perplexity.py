@@ -192,7 +192,8 @@ def find_bounds(replicates: np.ndarray) -> tuple[float, float]:
 
 def test_perplexity_and_bits_per_byte_have_intervals_over_documents(built, essays):
     rows = built.rows(
-        "select model_id, step, document_count, perplexity_lower, perplexity_upper, bits_per_byte_lower, bits_per_byte_upper"
+        "select model_id, step, document_count, perplexity_lower, perplexity_upper, bits_per_byte_lower,"
+        " bits_per_byte_upper"
         " from fct_validation_perplexity_by_checkpoint where corpus_id = 'essays'"
     )
     assert len(rows) == 2 * len(STEPS)
@@ -207,7 +208,8 @@ def test_perplexity_and_bits_per_byte_have_intervals_over_documents(built, essay
 
 def test_two_documents_give_no_interval(built):
     rows = built.rows(
-        "select distinct document_count, perplexity_lower, perplexity_upper, bits_per_byte_lower, bits_per_byte_upper"
+        "select distinct document_count, perplexity_lower, perplexity_upper, bits_per_byte_lower,"
+        " bits_per_byte_upper"
         " from fct_validation_perplexity_by_checkpoint where corpus_id = 'books'"
     )
     assert rows == [(2, None, None, None, None)]
@@ -215,8 +217,9 @@ def test_two_documents_give_no_interval(built):
 
 def test_perplexities_are_compared_on_paired_documents(built, essays):
     rows = built.rows(
-        "select comparison, model_id, step, reference_model_id, reference_step, perplexity_ratio, perplexity_ratio_lower,"
-        " perplexity_ratio_upper, bits_per_byte_difference, bits_per_byte_difference_lower, bits_per_byte_difference_upper"
+        "select comparison, model_id, step, reference_model_id, reference_step, perplexity_ratio,"
+        " perplexity_ratio_lower, perplexity_ratio_upper, bits_per_byte_difference, bits_per_byte_difference_lower,"
+        " bits_per_byte_difference_upper"
         " from fct_perplexity_difference where corpus_id = 'essays'"
     )
     small, large = essays
