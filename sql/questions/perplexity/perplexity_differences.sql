@@ -1,11 +1,8 @@
 -- How much do the perplexities of two checkpoints differ, and is it more than the choice of documents
--- explains?
--- The answer compares every checkpoint with a reference: the last checkpoints of two models, two models at
--- the
--- same step, or a checkpoint and the one before it. The 95% interval of the ratio of the perplexities is
--- that of a
--- bootstrap over documents, in which both checkpoints have the same documents. Where it contains 1, the
--- difference is not significant.
+-- explains? The answer compares every checkpoint with a reference: the last checkpoints of two models,
+-- two models at the same step, or a checkpoint and the one before it. The 95% interval of the ratio of
+-- the perplexities is that of a bootstrap over documents; where it contains 1, the difference is not
+-- significant.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter comparison String = last checkpoints: last checkpoints, same step or previous checkpoint
