@@ -1,7 +1,7 @@
 -- Percentage of tokens whose loss has a double descent under each model, with its 95% interval over
 -- documents, beside the percentage that chance alone makes. In a double descent, the loss rises above an
--- earlier minimum by at least a threshold, and then falls below this minimum. null_percent is found after
--- permuting the noise of the tokens around a curve that never rises.
+-- earlier minimum by at least a threshold, and then falls below this minimum. The latter (null_percent)
+-- is found after permuting the noise of the tokens around a curve that never rises.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
