@@ -95,10 +95,14 @@
                     exp(start_log_ratio - scale) - last_ratio,
                     - start_log_ratio
                 ) as start_y,
-                sum_xy - sum_x * sum_y / fit_point_count as covariation,
                 greatest(0., sum_yy - sum_y * sum_y / fit_point_count) as variation,
                 greatest(fit_point_count - 2, 1) as degrees_of_freedom,
                 variation * regressor_variation as product,
+                sum_xy - sum_x * sum_y / fit_point_count as difference_of_sums,
+                -- A correlation below 1e-12 is what rounding leaves of a sum that cancels.
+                if(
+                    difference_of_sums * difference_of_sums < 1e-24 * product, 0., difference_of_sums
+                ) as covariation,
                 covariation * covariation as explained_product,
                 constant_tolerance * greatest(1., abs(last_log_prob_nats)) * last_ratio as noise,
                 -- The responses in a fit are constant if the root mean square of their deviations from
