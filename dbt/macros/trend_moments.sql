@@ -99,9 +99,11 @@
                 greatest(fit_point_count - 2, 1) as degrees_of_freedom,
                 variation * regressor_variation as product,
                 sum_xy - sum_x * sum_y / fit_point_count as difference_of_sums,
-                -- A correlation below 1e-12 is what rounding leaves of a sum that cancels.
+                -- A slope below 1e-9 of its standard error is what rounding leaves of a sum that cancels.
                 if(
-                    difference_of_sums * difference_of_sums < 1e-24 * product, 0., difference_of_sums
+                    difference_of_sums * difference_of_sums * degrees_of_freedom < 1e-18 * product,
+                    0.,
+                    difference_of_sums
                 ) as covariation,
                 covariation * covariation as explained_product,
                 constant_tolerance * greatest(1., abs(last_log_prob_nats)) * last_ratio as noise,
