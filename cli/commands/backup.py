@@ -23,13 +23,13 @@ def backup(
 
     The directory appears when the copy is complete. Do not run a backup while scores are loaded or marts are derived.
     """
-    from trailhouse.flows.services.warehouse import resolve_reader_address
-    from trailhouse.warehouse.connection import connect
+    from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.upkeep.backup import back_up
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    with connect(resolve_reader_address(settings)) as client, progress_bars():
-        manifest = back_up(client, directory, report_progress)
+    address = resolve_address(settings)
+    with progress_bars():
+        manifest = back_up(address, directory, since=since, progress=report_progress)
     if as_json:
         print_json({"directory": str(directory), "rows": manifest.row_count, "bytes": manifest.size_bytes})
     say(f"{len(manifest.tables)} tables with {manifest.row_count} rows are in {directory}")

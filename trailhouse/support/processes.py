@@ -118,6 +118,21 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def identify_process(pid: int) -> str:
+    """Return a text that only this process has; empty if no process has the number ``pid``.
+
+    The number of a process is given again after the process ended. The text also has the time at which it started.
+    """
+    if not is_alive(pid):
+        return ""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:  # not Linux
+        return f"{pid}:"
+    has_ended = fields[0] == "Z"  # its parent has not taken notice yet
+    return "" if has_ended else f"{pid}:{fields[19]}"
+
+
 def find_free_port() -> int:
     """Return a port of the loopback interface on which no process listens."""
     with socket.socket() as probe:

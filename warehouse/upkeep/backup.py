@@ -3,9 +3,10 @@
     .copy.1a2b3c4d.partial/   data files first, manifest last
     copy/                     the same directory, renamed once it is complete
 
-A directory without a manifest is not a backup. Rows are read by queries, so that the embedded warehouse and a
-ClickHouse server are backed up in the same way. The manifest has the SHA-256 of every file, and the digest of every
-table, which the warehouse computes.
+A directory without a manifest is not a backup. The rows are read from a snapshot of the tables, so that checkpoints may
+be scored meanwhile. Rows are read by queries, so that the embedded warehouse and a ClickHouse server are backed up in
+the same way. The manifest has the SHA-256 of every file, and the digest of every partition, which the warehouse
+computes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import UsageError
 from trailhouse.support.quoting import quote_identifier
-from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
+from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.cluster import refuse_cluster
+from trailhouse.warehouse.upkeep.backup_chain import Earlier, describe_bytes
 from trailhouse.warehouse.upkeep.backup_manifest import (
     MANIFEST,
     BackupFile,
@@ -34,29 +36,37 @@ from trailhouse.warehouse.upkeep.backup_manifest import (
     Progress,
     format_manifest,
 )
-from trailhouse.warehouse.upkeep.table_digest import (
-    final_clause,
-    list_stored_columns,
-    list_stored_tables,
-    read_digest,
-)
+from trailhouse.warehouse.upkeep.backup_plan import WHOLE_TABLE, StoredPartition, TablePlan, name_file, plan_table
+from trailhouse.warehouse.upkeep.parallel_clients import run_parallel
+from trailhouse.warehouse.upkeep.snapshot import Snapshot, open_snapshot
+from trailhouse.warehouse.upkeep.table_digest import add_digests, final_clause, list_stored_columns
 
 _PIECE_BYTES = 1 << 20
 
 
-def back_up(client: Client, directory: Path, progress: Progress = lambda *_: None) -> Manifest:
-    """Copy the database of the client into the new directory ``directory``, which appears when the copy is complete.
+def back_up(
+    address: WarehouseAddress, directory: Path, *, since: Path | None = None, progress: Progress = lambda *_: None
+) -> Manifest:
+    """Copy the database of ``address`` into the new directory ``directory``, which appears when the copy is complete.
 
-    Raises UsageError if the directory exists or cannot be written, if a table changed during the copy, or if the
-    warehouse is on a cluster, because one node of a cluster has only a part of the rows.
+    If ``since`` is the directory of an earlier backup, only the partitions that changed since then are copied.
+
+    Raises UsageError if the directory exists or cannot be written, if the warehouse is on a cluster, because one node
+    of a cluster has only a part of the rows, or if corpora, tasks or the schema change during the first seconds.
+    Raises BadInputError if the earlier backup, or one that it needs, is missing or altered.
     """
     if directory.exists():
         raise UsageError(f"{directory} exists", "name a new directory")
-    refuse_cluster(client, str(client.database))
+    earlier = Earlier.read(since) if since is not None else None
+    with connect(address) as client:
+        refuse_cluster(client, address.database, address.cluster)
     partial = directory.with_name(f".{directory.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         (partial / "data").mkdir(parents=True)
-        manifest = copy_tables(client, partial, progress)
+        with open_snapshot(address, progress) as snapshot:
+            manifest = copy_tables(snapshot, address.database, partial, earlier, progress)
+        if earlier is not None:
+            manifest = earlier.keep_used(manifest, directory)
         write_manifest(partial, manifest)
         partial.rename(directory)
         _sync_directory(directory.parent)
@@ -67,61 +77,79 @@ def back_up(client: Client, directory: Path, progress: Progress = lambda *_: Non
     return manifest
 
 
-def copy_tables(client: Client, directory: Path, progress: Progress) -> Manifest:
-    """Write the files of all tables and return the manifest that describes them.
-
-    Raises UsageError if a table changed while the files were written.
-    """
-    engines = list_stored_tables(client)
-    before = {name: read_digest(client, name, engine) for name, engine in engines.items()}
-    files: list[BackupFile] = []
-    for index, (name, engine) in enumerate(engines.items()):
-        progress("Backing up", index, len(engines), name)
-        files += [
-            copy_partition(client, name, engine, partition_id, directory)
-            for partition_id in list_partitions(client, name)
-        ]
-    progress("Backing up", len(engines), len(engines), "")
-    changed = [name for name, engine in engines.items() if read_digest(client, name, engine) != before[name]]
-    if changed or list_stored_tables(client) != engines:
-        raise UsageError(
-            f"the warehouse changed during the backup: {', '.join(changed) or 'tables were created or dropped'}",
-            "run it again when nothing is loaded or transformed",
+def copy_tables(
+    snapshot: Snapshot, database: str, directory: Path, earlier: Earlier | None, progress: Progress
+) -> Manifest:
+    """Write the files of all tables and return the manifest that describes them."""
+    with connect(snapshot.address) as client:
+        engine_version = str(client.server_version)
+        plans = []
+        for index, (table, engine) in enumerate(snapshot.engines.items()):
+            progress("Comparing", index, len(snapshot.engines), table)
+            plans.append(plan_table(client, table, engine, earlier))
+        progress("Comparing", len(plans), len(plans), "")
+    files = write_files(snapshot.address, plans, directory, progress)
+    tables = []
+    for plan in plans:
+        digest = add_digests(partition.digest for partition in plan.partitions)
+        definition = snapshot.definitions[plan.table]
+        tables.append(
+            BackupTable(
+                plan.table,
+                plan.engine,
+                definition,
+                digest.row_count,
+                digest.content_hash,
+                plan.columns_hash,
+                plan.partitions,
+            )
         )
-    definitions = read_definitions(client)
     return Manifest(
-        database=str(client.command("select currentDatabase()")),
+        database=database,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        engine_version=str(client.server_version),
-        tables=tuple(
-            BackupTable(name, engine, definitions[name], before[name].row_count, before[name].content_hash)
-            for name, engine in engines.items()
-        ),
-        views={name: text for name, text in definitions.items() if name not in engines},
+        engine_version=engine_version,
+        tables=tuple(tables),
+        views={name: text for name, text in snapshot.definitions.items() if "VIEW" in text.split(maxsplit=3)[:3]},
         files=tuple(files),
+        left_out_count=snapshot.left_out_count,
     )
 
 
-def list_partitions(client: Client, table: str) -> list[str]:
-    """Return the ids of a table's partitions. Partitions without rows are left out."""
-    rows = client.query(
-        "select distinct partition_id from system.parts where active and database = currentDatabase()"
-        " and table = {table:String} and rows > 0 order by partition_id",
-        parameters={"table": table},
-    ).result_rows
-    return [str(partition_id) for (partition_id,) in rows]
+def write_files(
+    address: WarehouseAddress, plans: Iterable[TablePlan], directory: Path, progress: Progress
+) -> list[BackupFile]:
+    """Write the files of the plans, several at a time, and return their descriptions in the order of the plans."""
+    jobs = [(plan, pack) for plan in plans for pack in plan.packs]
+    total = sum(len(pack) for _, pack in jobs)
+    done, size_bytes = 0, 0
+
+    def copy(client: Client, job: tuple[TablePlan, tuple[StoredPartition, ...]]) -> BackupFile:
+        return copy_pack(client, *job, directory)
+
+    files: dict[int, BackupFile] = {}
+    progress("Backing up", done, total, "")
+    for number, file in run_parallel(address, copy, jobs):
+        files[number] = file
+        done, size_bytes = done + len(jobs[number][1]), size_bytes + file.size_bytes
+        progress("Backing up", done, total, f"partitions, {describe_bytes(size_bytes)}, {file.table}")
+    return [files[number] for number in range(len(jobs))]
 
 
-def copy_partition(client: Client, table: str, engine: str, partition_id: str, directory: Path) -> BackupFile:
-    """Write the rows of one partition to a new file below ``directory`` and return its description."""
-    columns = ", ".join(quote_identifier(name) for name in list_stored_columns(client, table))
+def copy_pack(client: Client, plan: TablePlan, pack: tuple[StoredPartition, ...], directory: Path) -> BackupFile:
+    """Write the rows of some partitions to a new file below ``directory`` and return its description.
+
+    One thread of the server reads them, part after part, so that a restore finds the rows of a partition together.
+    """
+    columns = ", ".join(quote_identifier(name) for name in list_stored_columns(client, plan.table))
+    partition_ids = tuple(partition.partition_id for partition in pack)
+    condition = "" if partition_ids == (WHOLE_TABLE,) else " where _partition_id in {partition_ids:Array(String)}"
     stream: Any = client.raw_stream(
-        f"select {columns} from {quote_identifier(table)}{final_clause(engine)}"
-        " where _partition_id = {partition_id:String}",
-        parameters={"partition_id": partition_id},
+        f"select {columns} from {quote_identifier(plan.table)}{final_clause(plan.engine)}{condition}",
+        parameters={"partition_ids": list(partition_ids)},
+        settings={"max_threads": 1},
         fmt="Native",
     )
-    path = f"data/{hashlib.sha256(f'{table}/{partition_id}'.encode()).hexdigest()[:32]}.native.zst"
+    path = name_file(plan.table, pack)
     file_hash = hashlib.sha256()
     size_bytes = 0
     compressor = zstd.ZstdCompressor()
@@ -131,24 +159,13 @@ def copy_partition(client: Client, table: str, engine: str, partition_id: str, d
             size_bytes += file.write(piece)
         file.flush()
         os.fsync(file.fileno())
-    return BackupFile(path, table, size_bytes, file_hash.hexdigest())
+    return BackupFile(path, plan.table, size_bytes, file_hash.hexdigest(), partition_ids)
 
 
 def _compress(read: Callable[[int], bytes], compressor: zstd.ZstdCompressor) -> Iterator[bytes]:
     while data := read(_PIECE_BYTES):
         yield compressor.compress(data)
     yield compressor.flush()
-
-
-def read_definitions(client: Client) -> dict[str, str]:
-    """Return the CREATE statements of the tables and views of the database, by name. Staging tables are left out."""
-    rows = client.query(
-        "select name, create_table_query from system.tables where database = currentDatabase()"
-        " and (engine like '%MergeTree' or engine like '%View') and not startsWith(name, {prefix:String})"
-        " order by name",
-        parameters={"prefix": STAGING_PREFIX},
-    ).result_rows
-    return {str(name): str(text) for name, text in rows}
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:

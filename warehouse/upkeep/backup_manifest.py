@@ -1,4 +1,7 @@
-"""The manifest of a backup lists the tables and files of the backup with hashes. A restore checks these hashes."""
+"""The manifest of a backup lists the tables, partitions and files of the backup with hashes.
+
+A backup may take partitions from files of earlier backups, which the manifest then names. A restore checks all hashes.
+"""
 
 from __future__ import annotations
 
@@ -11,37 +14,77 @@ from pathlib import Path
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.upkeep.table_digest import TableDigest
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# The first format has one file for each partition, and does not list the partitions.
+FORMAT_WITHOUT_PARTITIONS = 1
 MANIFEST = "manifest.json"
 
 Progress = Callable[[str, int, int, str], None]
-"""Callback that receives the name of the work, the number of finished parts, of all parts, and the part's name."""
+"""Callback that receives the name of the work, the number of finished parts, of all parts, and a detail."""
 
 
 @dataclass(frozen=True)
 class BackupFile:
-    """One file of a backup: the rows of one partition of a table in ClickHouse's Native format, zstd-compressed."""
+    """One file of a backup: rows of one or more partitions of a table in ClickHouse's Native format, zstd-compressed.
+
+    The file has all rows of these partitions. A backup of the first format does not say which partitions they are.
+    """
 
     path: str
     table: str
     size_bytes: int
     sha256: str
+    partition_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BackupPartition:
+    """One partition of a table, or a whole table if the engine merges rows across partitions: the id is then empty."""
+
+    partition_id: str
+    row_count: int
+    content_hash: int
+    parts_hash: str
+    """Hash of the files in which the warehouse stored the rows. Equal files hold equal rows."""
+    path: str
+    """File of the backup that has the rows."""
+    backup: int = 0
+    """Which backup has the file: 0 is the backup itself, n is the n-th of its earlier backups."""
+
+    @property
+    def digest(self) -> TableDigest:
+        """Number and hash of the rows."""
+        return TableDigest(self.row_count, self.content_hash)
 
 
 @dataclass(frozen=True)
 class BackupTable:
-    """One table of a backup: its CREATE statement and its digest."""
+    """One table of a backup: its CREATE statement, its digest and its partitions."""
 
     name: str
     engine: str
     definition: str
     row_count: int
     content_hash: int
+    columns_hash: str = ""
+    """Hash of names, types and default expressions of the columns. Rows of tables with other columns are not shared."""
+    partitions: tuple[BackupPartition, ...] = ()
 
     @property
     def digest(self) -> TableDigest:
         """The digest that the restored table must have."""
         return TableDigest(self.row_count, self.content_hash)
+
+
+@dataclass(frozen=True)
+class EarlierBackup:
+    """A backup from which a later backup takes partitions.
+
+    ``path`` is relative to the directory that contains the later backup, so that both can be moved together.
+    """
+
+    path: str
+    manifest_sha256: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +98,11 @@ class Manifest:
     views: Mapping[str, str]
     """CREATE statement of each view, by name."""
     files: tuple[BackupFile, ...]
+    earlier: tuple[EarlierBackup, ...] = ()
+    """The backups that have to be there to restore this one."""
+    left_out_count: int = 0
+    """Number of checkpoints and evaluations whose scores the ledgers did not state, so that they were not copied."""
+    format: int = FORMAT_VERSION
 
     @property
     def row_count(self) -> int:
@@ -63,14 +111,29 @@ class Manifest:
 
     @property
     def size_bytes(self) -> int:
-        """Total size of all files in bytes."""
+        """Total size of the backup's own files in bytes."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def partition_count(self) -> int:
+        """Total number of partitions of all tables."""
+        return sum(len(table.partitions) for table in self.tables)
+
+    @property
+    def copied_count(self) -> int:
+        """Number of the partitions whose rows are in the backup's own files."""
+        return sum(partition.backup == 0 for table in self.tables for partition in table.partitions)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the manifest's content."""
+        return hash_content(asdict(self))
 
 
 def format_manifest(manifest: Manifest) -> str:
     """Return the manifest as JSON, with a SHA-256 of its own content."""
-    content = {"format": FORMAT_VERSION, **asdict(manifest)}
-    return json.dumps({**content, "manifest_sha256": hash_content(content)}, indent=1, ensure_ascii=False)
+    content = {**asdict(manifest), "manifest_sha256": manifest.sha256}
+    return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -86,25 +149,30 @@ def read_manifest(directory: Path) -> Manifest:
         raise BadInputError(f"{directory} holds no backup: {path} cannot be read", "name a complete backup") from error
     if hash_content(content) != written_hash:
         raise BadInputError(f"{path} was altered or damaged", "use another backup")
-    if content.pop("format") != FORMAT_VERSION:
+    if content["format"] > FORMAT_VERSION:
         raise BadInputError(f"{path} was written by a newer Trailhouse", "install that version")
-    tables = tuple(BackupTable(**table) for table in content.pop("tables"))
-    return Manifest(tables=tables, files=tuple(BackupFile(**file) for file in content.pop("files")), **content)
+    tables = tuple(
+        BackupTable(
+            **table | {"partitions": tuple(BackupPartition(**partition) for partition in table.get("partitions", ()))}
+        )
+        for table in content.pop("tables")
+    )
+    files = tuple(
+        BackupFile(**file | {"partition_ids": tuple(file.get("partition_ids", ()))}) for file in content.pop("files")
+    )
+    earlier = tuple(EarlierBackup(**one) for one in content.pop("earlier", ()))
+    return Manifest(tables=tables, files=files, earlier=earlier, **content)
 
 
-def verify_files(directory: Path, manifest: Manifest, progress: Progress = lambda *_: None) -> None:
-    """Compare the SHA-256 of every file with the manifest; raises BadInputError naming the first wrong file."""
-    for index, file in enumerate(manifest.files):
-        progress("Verifying", index, len(manifest.files), file.table)
-        path = directory / file.path
-        try:
-            with path.open("rb") as opened:
-                found = hashlib.file_digest(opened, "sha256").hexdigest()
-        except OSError as error:
-            raise BadInputError(f"{path}, rows of {file.table}, cannot be read", "use another backup") from error
-        if found != file.sha256:
-            raise BadInputError(f"{path}, rows of {file.table}, was altered or damaged", "use another backup")
-    progress("Verifying", len(manifest.files), len(manifest.files), "")
+def verify_file(path: Path, file: BackupFile) -> None:
+    """Compare the SHA-256 of a file with the manifest; raises BadInputError that names the file if it is wrong."""
+    try:
+        with path.open("rb") as opened:
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInputError(f"{path}, rows of {file.table}, cannot be read", "use another backup") from error
+    if found != file.sha256:
+        raise BadInputError(f"{path}, rows of {file.table}, was altered or damaged", "use another backup")
 
 
 def hash_content(content: Mapping[str, object]) -> str:

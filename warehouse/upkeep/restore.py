@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.support.quoting import quote_identifier
+from trailhouse.support.quoting import quote_identifier, quote_literal
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.cluster import refuse_cluster
-from trailhouse.warehouse.upkeep.backup_manifest import BackupTable, Manifest, Progress, read_manifest, verify_files
+from trailhouse.warehouse.upkeep.backup_chain import SourceFile, list_sources, verify_sources
+from trailhouse.warehouse.upkeep.backup_manifest import BackupTable, Manifest, Progress, read_manifest
+from trailhouse.warehouse.upkeep.parallel_clients import run_parallel
 from trailhouse.warehouse.upkeep.table_digest import read_digest
 
 _INSERT_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
 _PIECE_BYTES = 1 << 20
+# Prefix of the tables that hold the rows of a file from which only some partitions are restored.
+_LOADED_PREFIX = "loaded_"
 
 
 def restore(
@@ -26,13 +30,15 @@ def restore(
 ) -> Manifest:
     """Replace the database of ``address`` by the content of a backup.
 
-    First the files are compared with the manifest. Then the tables are restored into a new database and compared with
+    If the backup takes partitions from earlier backups, their files are read, too. First the files are compared with the
+    manifests. Then the tables are restored into a new database and compared with
     the manifest. Only then does the new database replace the old database.
 
-    Raises BadInputError if the backup is damaged. Raises UsageError if the database is on a cluster, or if it has rows
+    Raises BadInputError if the backup, or an earlier backup that it needs, is missing or damaged. Raises UsageError if the database is on a cluster, or if it has rows
     and ``replaces`` is False.
     """
     manifest = read_manifest(directory)
+    sources = list_sources(directory, manifest)
     with connect(address, needs_database=False) as client:
         refuse_cluster(client, address.database, address.cluster)
         if not replaces and (table := find_filled_table(client, address.database)):
@@ -40,12 +46,11 @@ def restore(
                 f"the database {address.database} is not empty: {table} holds rows",
                 "add --force to replace it, or restore into another database",
             )
-        verify_files(directory, manifest, progress)
+        verify_sources(sources, progress)
         restored = f"restored_{address.database}_{uuid.uuid4().hex[:8]}"
         client.command(f"create database {quote_identifier(restored)}")
         try:
-            with connect(replace(address, database=restored)) as restored_client:
-                fill_database(restored_client, directory, manifest, progress)
+            fill_database(replace(address, database=restored), manifest, sources, progress)
             for name, definition in manifest.views.items():
                 text = rename_references(definition, manifest.database, address.database)
                 client.command(move_definition(text, name, restored))
@@ -65,25 +70,44 @@ def find_filled_table(client: Client, database: str) -> str:
     return str(rows[0][0]) if rows else ""
 
 
-def fill_database(client: Client, directory: Path, manifest: Manifest, progress: Progress) -> None:
+def fill_database(
+    address: WarehouseAddress, manifest: Manifest, sources: Sequence[SourceFile], progress: Progress
+) -> None:
     """Create the tables of a backup, insert the rows of its files, and compare the digests of the tables.
 
     Raises BadInputError, which names the first table whose digest differs from the manifest.
     """
-    for table in manifest.tables:
-        client.command(move_definition(table.definition, table.name, str(client.database)))
-    for index, file in enumerate(manifest.files):
-        progress("Restoring", index, len(manifest.files), file.table)
-        client.raw_insert(
-            quote_identifier(file.table),
-            insert_block=_read_pieces(directory / file.path),
-            fmt="Native",
-            compression="zstd",
-            settings=_INSERT_SETTINGS,
-        )
-    progress("Restoring", len(manifest.files), len(manifest.files), "")
-    for table in manifest.tables:
-        compare_table(client, table)
+    with connect(address) as client:
+        for table in manifest.tables:
+            client.command(move_definition(table.definition, table.name, address.database))
+        done = 0
+        progress("Restoring", done, len(sources), "")
+        for number, _ in run_parallel(address, insert_file, sources):
+            done += 1
+            progress("Restoring", done, len(sources), f"files, {sources[number].file.table}")
+        for table in manifest.tables:
+            compare_table(client, table)
+
+
+def insert_file(client: Client, source: SourceFile) -> None:
+    """Insert the rows of a file. If it has partitions that changed later, these are left out."""
+    table = quote_identifier(source.file.table)
+    if not source.unwanted_ids:
+        _insert_rows(client, table, source.path)
+        return
+    loaded = quote_identifier(f"{_LOADED_PREFIX}{uuid.uuid4().hex}")
+    client.command(f"create table {loaded} as {table}")
+    _insert_rows(client, loaded, source.path)
+    drops = ", ".join(f"drop partition id {quote_literal(partition_id)}" for partition_id in source.unwanted_ids)
+    client.command(f"alter table {loaded} {drops}")
+    client.command(f"alter table {table} attach partition all from {loaded}")
+    client.command(f"drop table {loaded} sync")
+
+
+def _insert_rows(client: Client, table: str, path: Path) -> None:
+    client.raw_insert(
+        table, insert_block=_read_pieces(path), fmt="Native", compression="zstd", settings=_INSERT_SETTINGS
+    )
 
 
 def compare_table(client: Client, table: BackupTable) -> None:

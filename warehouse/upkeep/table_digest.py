@@ -5,7 +5,7 @@ The hash does not depend on the order of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
@@ -13,6 +13,8 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
+
+_MODULUS = 1 << 64
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,33 @@ def final_clause(engine: str) -> str:
 
 def read_digest(client: Client, table: str, engine: str, ignored: Collection[str] = ()) -> TableDigest:
     """Return the digest of a table over all stored columns that are not in ``ignored``."""
-    columns = [name for name in list_stored_columns(client, table) if name not in ignored]
-    # The tuple is needed because cityHash64 of several arguments is null if one of them is null.
-    hashed = f"cityHash64(tuple({', '.join(quote_identifier(name) for name in columns)}))"
+    hashed = _hash_columns([name for name in list_stored_columns(client, table) if name not in ignored])
     row = read_row(client, f"select count(), sum({hashed}) from {quote_identifier(table)}{final_clause(engine)}")
     return TableDigest(int(row[0]), int(row[1]))
+
+
+def read_partition_digests(client: Client, table: str, partition_ids: Collection[str]) -> dict[str, TableDigest]:
+    """Return the digests of partitions of a table over all stored columns, by the id of the partition.
+
+    The table is not a ReplacingMergeTree table, whose partitions may share keys.
+    """
+    rows = client.query(
+        f"select _partition_id, count(), sum({_hash_columns(list_stored_columns(client, table))})"
+        f" from {quote_identifier(table)} where _partition_id in {{partition_ids:Array(String)}} group by 1",
+        parameters={"partition_ids": list(partition_ids)},
+    ).result_rows
+    return {str(partition_id): TableDigest(int(count), int(content_hash)) for partition_id, count, content_hash in rows}
+
+
+def add_digests(digests: Iterable[TableDigest]) -> TableDigest:
+    """Return the digest of a table from the digests of its partitions."""
+    row_count, content_hash = 0, 0
+    for digest in digests:
+        row_count += digest.row_count
+        content_hash += digest.content_hash
+    return TableDigest(row_count, content_hash % _MODULUS)
+
+
+def _hash_columns(columns: Collection[str]) -> str:
+    # The tuple is needed because cityHash64 of several arguments is null if one of them is null.
+    return f"cityHash64(tuple({', '.join(quote_identifier(name) for name in columns)}))"

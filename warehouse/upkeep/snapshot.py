@@ -1,0 +1,210 @@
+"""This module freezes the tables of a warehouse, so that a backup reads them while checkpoints are scored.
+
+A snapshot is a database ``snapshot_<database>_<hex>`` with a copy of every table. The parts of a MergeTree table never
+change, so the server copies them as hard links, without reading rows. The tables are copied one after the other:
+
+    marts -> ledgers -> catalogue and other raw tables -> scores -> ledgers again
+
+A checkpoint is in the snapshot if both copies of the ledger state it alike; see ``snapshot_ledgers``. What a checkpoint
+needs in the catalogue is written before its scores, and therefore is in the snapshot, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from trailhouse.errors import TrailhouseError, UsageError
+from trailhouse.support.processes import identify_process
+from trailhouse.support.quoting import quote_identifier, quote_literal
+from trailhouse.warehouse.connection import WarehouseAddress, connect, read_row
+from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
+from trailhouse.warehouse.upkeep.backup_manifest import Progress
+from trailhouse.warehouse.upkeep.snapshot_ledgers import LEDGERS, SCORE_TABLES, keep_stated_scores, second_copy
+from trailhouse.warehouse.upkeep.table_digest import list_stored_tables, read_digest
+
+# The name of a mart that dbt is just building contains this text.
+_UNFINISHED_MART = "__dbt_"
+# A corpus or task is written in two steps: first its documents or items, then its row in one of these tables.
+_CATALOGUE_ROWS = ("raw_corpus", "raw_task")
+_ATTEMPTS = 10
+_SECONDS_BETWEEN_ATTEMPTS = 0.5
+# A snapshot of a backup on another machine counts as abandoned after this time.
+_LIFETIME_SECONDS = 48 * 3600
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Frozen tables of a warehouse. ``address`` names the database that holds them."""
+
+    address: WarehouseAddress
+    engines: Mapping[str, str]
+    """The engine of each frozen table, by table name."""
+    definitions: Mapping[str, str]
+    """The CREATE statements of the tables and views of the warehouse, by name."""
+    left_out_count: int
+    """Number of checkpoints and evaluations whose rows are not in the snapshot, because the ledgers do not state them.
+
+    They were being stored, replaced or removed while the tables were frozen, or a killed load left them.
+    """
+
+
+@contextlib.contextmanager
+def open_snapshot(address: WarehouseAddress, progress: Progress = lambda *_: None) -> Iterator[Snapshot]:
+    """Freeze the tables of ``address`` for the time of the block. Snapshots that killed backups left are dropped first.
+
+    Raises UsageError if corpora, tasks or the schema change again and again while the tables are frozen.
+    """
+    database = f"{_prefix(address)}{uuid.uuid4().hex[:8]}"
+    with connect(address) as client:
+        drop_abandoned_snapshots(client, address)
+        owner = json.dumps({"host": socket.gethostname(), "process": identify_process(os.getpid()), "at": time.time()})
+        client.command(f"create database {quote_identifier(database)} comment {quote_literal(owner)}")
+    frozen = replace(address, database=database)
+    try:
+        with connect(address) as client, connect(frozen) as frozen_client:
+            freeze_tables(client, frozen_client, progress)
+            left_out_count = keep_stated_scores(frozen_client)
+            engines, definitions = list_stored_tables(frozen_client), read_definitions(client)
+            check_columns(client, database, engines)
+        yield Snapshot(frozen, engines, definitions, left_out_count)
+    finally:
+        # If the server cannot be reached any more, the next backup drops the snapshot.
+        with contextlib.suppress(ClickHouseError, TrailhouseError), connect(address) as client:
+            client.command(f"drop database if exists {quote_identifier(database)} sync")
+
+
+def freeze_tables(client: Client, frozen: Client, progress: Progress) -> None:
+    """Copy the tables of ``client`` to the database of ``frozen``, in the order that the module describes."""
+    source = str(client.database)
+    names = [name for name in list_stored_tables(client) if _UNFINISHED_MART not in name]
+    raw = [name for name in names if name.startswith("raw_")]
+    scores = [name for name in raw if name in SCORE_TABLES]
+    ledgers = [name for name in raw if name in LEDGERS]
+    catalogue = [name for name in raw if name not in (*scores, *ledgers)]
+    marts = [name for name in names if name not in raw]
+    done = 0
+
+    def freeze(tables: Iterable[str]) -> None:
+        nonlocal done
+        for table in tables:
+            progress("Freezing", done, len(names), table)
+            freeze_table(frozen, source, table)
+            done += 1
+
+    for mart in marts:
+        with contextlib.suppress(_TableVanished):
+            freeze([mart])
+    freeze(ledgers)
+    freeze_catalogue(client, frozen, catalogue)
+    done += len(catalogue)
+    freeze(scores)
+    for ledger in ledgers:
+        freeze_table(frozen, source, ledger, second_copy(ledger))
+    progress("Freezing", len(names), len(names), "")
+
+
+class _TableVanished(Exception):
+    pass
+
+
+def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> None:
+    """Copy the table of the database ``source`` to the database of ``frozen``, as ``copy`` or under its own name.
+
+    A mart may be replaced between the two statements; they are then repeated.
+    """
+    original, target = quote_identifier(source, table), quote_identifier(copy or table)
+    for attempt in range(_ATTEMPTS):
+        try:
+            frozen.command(f"drop table if exists {target} sync")
+            frozen.command(f"create table {target} as {original}")
+            # Copies need not survive a power failure, and flushing each part takes four times as long as linking it.
+            frozen.command(f"alter table {target} modify setting fsync_after_insert = 0, fsync_part_directory = 0")
+            frozen.command(f"alter table {target} attach partition all from {original}")
+        except DatabaseError as error:
+            if not read_row(frozen, f"exists table {original}")[0]:
+                frozen.command(f"drop table if exists {target} sync")
+                raise _TableVanished from error
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return
+
+
+def freeze_catalogue(client: Client, frozen: Client, tables: list[str]) -> None:
+    """Copy the catalogue, again if a corpus or a task was replaced meanwhile.
+
+    Raises UsageError if corpora or tasks are replaced in every attempt.
+    """
+    engines = list_stored_tables(client)
+    rows = [name for name in _CATALOGUE_ROWS if name in tables]
+    for _ in range(_ATTEMPTS):
+        for table in (*rows, *(name for name in tables if name not in rows)):
+            freeze_table(frozen, str(client.database), table)
+        if all(read_digest(client, name, engines[name]) == read_digest(frozen, name, engines[name]) for name in rows):
+            return
+        time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+    raise UsageError("corpora or tasks changed during the backup", "run it again when no corpus or task is added")
+
+
+def check_columns(client: Client, database: str, engines: Mapping[str, str]) -> None:
+    """Raise UsageError if a table has got other columns since it was copied to ``database``."""
+    rows = client.query(
+        "select table from (select database, table, groupArray((name, type, default_kind)) as columns"
+        " from (select * from system.columns where database in (currentDatabase(), {frozen:String})"
+        " and table in {tables:Array(String)} order by position) group by database, table)"
+        " group by table having uniqExact(columns) > 1",
+        parameters={"frozen": database, "tables": list(engines)},
+    ).result_rows
+    if rows:
+        raise UsageError(f"the columns of {rows[0][0]} changed during the backup", "run it again")
+
+
+def read_definitions(client: Client) -> dict[str, str]:
+    """Return the CREATE statements of the tables and views of the database, by name. Staging tables are left out."""
+    rows = client.query(
+        "select name, create_table_query from system.tables where database = currentDatabase()"
+        " and (engine like '%MergeTree' or engine like '%View') and not startsWith(name, {prefix:String})"
+        " and position(name, {unfinished:String}) = 0 order by name",
+        parameters={"prefix": STAGING_PREFIX, "unfinished": _UNFINISHED_MART},
+    ).result_rows
+    return {str(name): str(text) for name, text in rows}
+
+
+def drop_abandoned_snapshots(client: Client, address: WarehouseAddress) -> None:
+    """Drop the snapshots of this warehouse whose backup was killed."""
+    rows = client.query(
+        "select name, comment from system.databases where match(name, {pattern:String})",
+        parameters={"pattern": f"^{_prefix(address)}[0-9a-f]{{8}}$"},
+    ).result_rows
+    for name, comment in rows:
+        if is_abandoned(str(comment)):
+            client.command(f"drop database if exists {quote_identifier(str(name))} sync")
+
+
+def is_abandoned(comment: str) -> bool:
+    """Return whether the backup that wrote the comment of a snapshot has ended.
+
+    This is known of a backup on this machine. A backup on another machine counts as ended after two days.
+    """
+    try:
+        owner = json.loads(comment)
+        host, process, created_at = owner["host"], str(owner["process"]), float(owner["at"])
+    except (ValueError, KeyError, TypeError):
+        return True
+    if host == socket.gethostname():
+        return identify_process(int(process.partition(":")[0])) != process
+    return time.time() - created_at > _LIFETIME_SECONDS
+
+
+def _prefix(address: WarehouseAddress) -> str:
+    return f"snapshot_{address.database}_"
