@@ -12,16 +12,38 @@ from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrl
 from trailhouse.flows.settings import load_settings
 from trailhouse.support.progress import report_progress
 
+SinceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--since",
+        metavar="EARLIER",
+        exists=True,
+        file_okay=False,
+        help="Directory of an earlier backup. Only what changed since then is copied; a restore needs both directories.",
+    ),
+]
+
 
 def backup(
     directory: Annotated[Path, typer.Argument(help="New directory for the backup.")],
+    since: SinceOption = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Copy the warehouse to a new directory, and write a manifest with row counts and hashes.
 
-    The directory appears when the copy is complete. Do not run a backup while scores are loaded or marts are derived.
+    The directory appears when the copy is complete. Checkpoints may be scored and evaluated meanwhile: the backup has
+    the checkpoints that the ledgers stated as done when it began. After a restore of a backup that was made during
+    `trailhouse transform`, run `trailhouse transform`.
+
+    A full backup and then what changed each day:
+
+        trailhouse backup backups/monday
+
+        trailhouse backup backups/tuesday --since backups/monday
+
+        trailhouse restore backups/tuesday
     """
     from trailhouse.flows.services.warehouse import resolve_address
     from trailhouse.warehouse.upkeep.backup import back_up
@@ -31,5 +53,24 @@ def backup(
     with progress_bars():
         manifest = back_up(address, directory, since=since, progress=report_progress)
     if as_json:
-        print_json({"directory": str(directory), "rows": manifest.row_count, "bytes": manifest.size_bytes})
+        print_json(
+            {
+                "directory": str(directory),
+                "rows": manifest.row_count,
+                "bytes": manifest.size_bytes,
+                "files": len(manifest.files),
+                "partitions": manifest.partition_count,
+                "copied_partitions": manifest.copied_count,
+                "left_out": manifest.left_out_count,
+                "needs": [earlier.path for earlier in manifest.earlier],
+            }
+        )
     say(f"{len(manifest.tables)} tables with {manifest.row_count} rows are in {directory}")
+    if since is not None:
+        needed = ", ".join(earlier.path for earlier in manifest.earlier) or "no earlier backup"
+        say(f"{manifest.copied_count} of {manifest.partition_count} partitions were copied; a restore needs {needed}")
+    if manifest.left_out_count:
+        say(
+            f"the scores of {manifest.left_out_count} checkpoints or evaluations were left out, because the ledgers do not"
+            " state them as complete: they are being stored, or a killed load left them"
+        )

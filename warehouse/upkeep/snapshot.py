@@ -29,13 +29,14 @@ from trailhouse.support.quoting import quote_identifier, quote_literal
 from trailhouse.warehouse.connection import WarehouseAddress, connect, read_row
 from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
 from trailhouse.warehouse.upkeep.backup_manifest import Progress
+from trailhouse.warehouse.upkeep.lost_rows import find_lost_rows
 from trailhouse.warehouse.upkeep.snapshot_ledgers import LEDGERS, SCORE_TABLES, keep_stated_scores, second_copy
 from trailhouse.warehouse.upkeep.table_digest import list_stored_tables, read_digest
 
 # The name of a mart that dbt is just building contains this text.
 _UNFINISHED_MART = "__dbt_"
-# A corpus or task is written in two steps: first its documents or items, then its row in one of these tables.
-_CATALOGUE_ROWS = ("raw_corpus", "raw_task")
+# A corpus, a task and an audit are written in two steps: first the rows of one table, then a row that states them.
+_STATEMENTS = {"raw_corpus": "raw_document", "raw_task": "raw_task_item", "raw_audit_run": "raw_checkpoint_audit"}
 _ATTEMPTS = 10
 _SECONDS_BETWEEN_ATTEMPTS = 0.5
 # A snapshot of a backup on another machine counts as abandoned after this time.
@@ -74,7 +75,8 @@ def open_snapshot(address: WarehouseAddress, progress: Progress = lambda *_: Non
         with connect(address) as client, connect(frozen) as frozen_client:
             freeze_tables(client, frozen_client, progress)
             left_out_count = keep_stated_scores(frozen_client)
-            engines, definitions = list_stored_tables(frozen_client), read_definitions(client)
+            definitions = read_definitions(client)
+            engines = {name: one for name, one in list_stored_tables(frozen_client).items() if name in definitions}
             check_columns(client, database, engines)
         yield Snapshot(frozen, engines, definitions, left_out_count)
     finally:
@@ -125,8 +127,7 @@ def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> Non
     original, target = quote_identifier(source, table), quote_identifier(copy or table)
     for attempt in range(_ATTEMPTS):
         try:
-            frozen.command(f"drop table if exists {target} sync")
-            frozen.command(f"create table {target} as {original}")
+            frozen.command(f"create or replace table {target} as {original}")
             # Copies need not survive a power failure, and flushing each part takes four times as long as linking it.
             frozen.command(f"alter table {target} modify setting fsync_after_insert = 0, fsync_part_directory = 0")
             frozen.command(f"alter table {target} attach partition all from {original}")
@@ -141,19 +142,24 @@ def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> Non
 
 
 def freeze_catalogue(client: Client, frozen: Client, tables: list[str]) -> None:
-    """Copy the catalogue, again if a corpus or a task was replaced meanwhile.
+    """Copy the catalogue, again if a corpus, a task or an audit was being written meanwhile.
 
-    Raises UsageError if corpora or tasks are replaced in every attempt.
+    If rows are lost in the warehouse itself, the last copy lacks them, too. Raises UsageError if corpora, tasks or audits
+    are written in every attempt.
     """
     engines = list_stored_tables(client)
-    rows = [name for name in _CATALOGUE_ROWS if name in tables]
-    for _ in range(_ATTEMPTS):
-        for table in (*rows, *(name for name in tables if name not in rows)):
+    stating = [name for name in _STATEMENTS if name in tables]
+    for attempt in range(_ATTEMPTS):
+        time.sleep(_SECONDS_BETWEEN_ATTEMPTS if attempt else 0)
+        for table in (*stating, *(name for name in tables if name not in stating)):
             freeze_table(frozen, str(client.database), table)
-        if all(read_digest(client, name, engines[name]) == read_digest(frozen, name, engines[name]) for name in rows):
+        is_unchanged = all(
+            read_digest(client, name, engines[name]) == read_digest(frozen, name, engines[name]) for name in stating
+        )
+        if is_unchanged and not {one.table for one in find_lost_rows(frozen)} & set(_STATEMENTS.values()):
             return
-        time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
-    raise UsageError("corpora or tasks changed during the backup", "run it again when no corpus or task is added")
+    if not is_unchanged:
+        raise UsageError("corpora or tasks changed during the backup", "run it again when no corpus or task is added")
 
 
 def check_columns(client: Client, database: str, engines: Mapping[str, str]) -> None:

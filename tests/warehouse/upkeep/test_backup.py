@@ -209,4 +209,6 @@ def test_the_manifest_says_what_is_in_the_backup(copy):
     rows = {table["name"]: table["row_count"] for table in content["tables"]}
     assert len({file["path"] for file in content["files"]}) == len(content["files"])
     assert (rows["raw_token_score"], rows["odd"], rows["raw_suite"]) == (12000, 7, 1)
-    assert len([file for file in content["files"] if file["table"] == "raw_token_score"]) == 2
+    (scores,) = [file for file in content["files"] if file["table"] == "raw_token_score"]
+    assert len(scores["partition_ids"]) == 2
+    assert (content["earlier"], content["left_out_count"], content["format"]) == ([], 0, 2)
