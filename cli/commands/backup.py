@@ -19,7 +19,7 @@ SinceOption = Annotated[
         metavar="EARLIER",
         exists=True,
         file_okay=False,
-        help="Directory of an earlier backup. Only what changed since then is copied; a restore needs both directories.",
+        help="Directory of an earlier backup. Only what changed since then is copied; a restore needs both.",
     ),
 ]
 
@@ -71,6 +71,6 @@ def backup(
         say(f"{manifest.copied_count} of {manifest.partition_count} partitions were copied; a restore needs {needed}")
     if manifest.left_out_count:
         say(
-            f"the scores of {manifest.left_out_count} checkpoints or evaluations were left out, because the ledgers do not"
-            " state them as complete: they are being stored, or a killed load left them"
+            f"the scores of {manifest.left_out_count} checkpoints or evaluations were left out, because the ledgers"
+            " do not state them as complete: they are being stored, or a killed load left them"
         )

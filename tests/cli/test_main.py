@@ -10,26 +10,6 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from trailhouse.cli import main as cli
-
-
-@pytest.fixture
-def trailhouse(address, tmp_path, monkeypatch, capfd):
-    """Run a command in this process against the test database; returns (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_URL", address.url)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_USER", address.user)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_PASSWORD", address.password)
-    monkeypatch.setenv("TRAILHOUSE_DATABASE", address.database)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        exit_code = cli.run(list(arguments))
-        captured = capfd.readouterr()
-        return exit_code, captured.out, captured.err
-
-    return run
-
 
 def test_help_names_every_command(trailhouse):
     exit_code, out, _ = trailhouse("--help")
@@ -186,7 +166,6 @@ def test_sql_that_writes_says_what_it_changes(trailhouse, client):
         ("corpus", "list", "--json"),
         ("doctor", "--json"),
         ("init", "--check"),
-        ("backup", "copy"),
     ],
 )
 def test_a_command_that_only_reads_sends_no_statement_that_may_write(arguments, trailhouse, monkeypatch):

@@ -23,7 +23,8 @@ from tests.support.sample_load import WRITTEN_TABLES, find_partial_checkpoints, 
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.upkeep.backup import back_up
-from trailhouse.warehouse.upkeep.backup_manifest import read_manifest, verify_files
+from trailhouse.warehouse.upkeep.backup_chain import list_sources, verify_sources
+from trailhouse.warehouse.upkeep.backup_manifest import read_manifest
 from trailhouse.warehouse.upkeep.table_digest import TableDigest
 
 FAULTS = ("lose_reply", "unavailable", "reset", "cut_reply")
@@ -58,7 +59,7 @@ def test_a_load_survives_the_failure_of_any_call(row: Row, shared_server, loaded
 def test_migrations_and_backups_survive_the_failure_of_any_call(row: Row, shared_server, loaded, tmp_path):
     with connect(loaded) as client:
         definitions = read_definitions(client)
-        expected_count = back_up(client, tmp_path / "clean").row_count
+    expected_count = back_up(loaded, tmp_path / "clean").row_count
 
     def migrate(fault: str, number: int) -> bool:
         return fail_call_of_migration(shared_server, loaded, fault, number, definitions, row)
@@ -141,15 +142,10 @@ def fail_call_of_backup(
     row: Row,
 ) -> bool:
     """Back up with one failing call; the backup has all rows or does not exist, and no temporary file stays."""
-
-    def make_copy(disturbed: WarehouseAddress) -> None:
-        with connect(disturbed) as client:
-            back_up(client, directory)
-
-    has_met = meet_fault(server, address, fault, number, make_copy, row)
+    has_met = meet_fault(server, address, fault, number, lambda disturbed: back_up(disturbed, directory), row)
     if directory.exists():
         manifest = read_manifest(directory)
-        verify_files(directory, manifest)
+        verify_sources(list_sources(directory, manifest))
         row.require(manifest.row_count == expected_count, f"{fault} at call {number}: {manifest.row_count} rows")
     left = list(directory.parent.glob(".*"))
     row.require(not left, f"{fault} at call {number}: {left} are left")

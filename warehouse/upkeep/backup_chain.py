@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,7 +52,7 @@ class Earlier:
         return {}
 
     def keep_used(self, manifest: Manifest, directory: Path) -> Manifest:
-        """Return the manifest of the new backup ``directory`` with the earlier backups that it takes partitions from."""
+        """Return the manifest of the new backup ``directory``, with the earlier backups that it takes rows from."""
         used = sorted({part.backup for table in manifest.tables for part in table.partitions} - {0})
         numbers = {old: new for new, old in enumerate([0, *used])}
         tables = tuple(
@@ -138,5 +137,3 @@ def verify_sources(sources: list[SourceFile], progress: Progress = lambda *_: No
 def describe_bytes(count: int) -> str:
     """Return a number of bytes in MB, for a message."""
     return f"{count / 1e6:.1f} MB"
-
-

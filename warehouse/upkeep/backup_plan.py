@@ -18,7 +18,7 @@ PACK_BYTES = 128 << 20
 # A statement names at most so many partitions.
 PACK_PARTITIONS = 1000
 WHOLE_TABLE = ""
-"""The partition id of a ReplacingMergeTree table, which is copied as a whole: rows of a key may be in two partitions."""
+"""The partition id of a ReplacingMergeTree table. It is copied as a whole: a key may have rows in two partitions."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def list_partitions(client: Client, table: str, engine: str) -> list[StoredParti
     rows = client.query(
         f"select {partition_id} as id, sum(bytes_on_disk),"
         " lower(hex(SHA256(arrayStringConcat(arraySort(groupArray(hash_of_all_files)))))) from system.parts"
-        " where active and database = currentDatabase() and table = {table:String} and rows > 0 group by id order by id",
+        " where active and database = currentDatabase() and table = {table:String} and rows > 0"
+        " group by id order by id",
         parameters={"table": table},
     ).result_rows
     return [StoredPartition(str(name), int(size), str(parts_hash)) for name, size, parts_hash in rows]

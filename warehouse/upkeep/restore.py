@@ -16,6 +16,7 @@ from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.cluster import refuse_cluster
 from trailhouse.warehouse.upkeep.backup_chain import SourceFile, list_sources, verify_sources
 from trailhouse.warehouse.upkeep.backup_manifest import BackupTable, Manifest, Progress, read_manifest
+from trailhouse.warehouse.upkeep.large_tables import ANY_SIZE, drop_database
 from trailhouse.warehouse.upkeep.parallel_clients import run_parallel
 from trailhouse.warehouse.upkeep.table_digest import read_digest
 
@@ -30,12 +31,12 @@ def restore(
 ) -> Manifest:
     """Replace the database of ``address`` by the content of a backup.
 
-    If the backup takes partitions from earlier backups, their files are read, too. First the files are compared with the
-    manifests. Then the tables are restored into a new database and compared with
-    the manifest. Only then does the new database replace the old database.
+    If the backup takes partitions from earlier backups, their files are read, too. First the files are compared with
+    the manifests. Then the tables are restored into a new database and compared with the manifest. Only then does the
+    new database replace the old database.
 
-    Raises BadInputError if the backup, or an earlier backup that it needs, is missing or damaged. Raises UsageError if the database is on a cluster, or if it has rows
-    and ``replaces`` is False.
+    Raises BadInputError if the backup, or an earlier backup that it needs, is missing or damaged. Raises UsageError if
+    the database is on a cluster, or if it has rows and ``replaces`` is False.
     """
     manifest = read_manifest(directory)
     sources = list_sources(directory, manifest)
@@ -56,7 +57,7 @@ def restore(
                 client.command(move_definition(text, name, restored))
             exchange_databases(client, restored, address.database)
         finally:
-            client.command(f"drop database if exists {quote_identifier(restored)} sync")
+            drop_database(client, restored)
     return manifest
 
 
@@ -99,9 +100,9 @@ def insert_file(client: Client, source: SourceFile) -> None:
     client.command(f"create table {loaded} as {table}")
     _insert_rows(client, loaded, source.path)
     drops = ", ".join(f"drop partition id {quote_literal(partition_id)}" for partition_id in source.unwanted_ids)
-    client.command(f"alter table {loaded} {drops}")
+    client.command(f"alter table {loaded} {drops}", settings=ANY_SIZE)
     client.command(f"alter table {table} attach partition all from {loaded}")
-    client.command(f"drop table {loaded} sync")
+    client.command(f"drop table {loaded} sync", settings=ANY_SIZE)
 
 
 def _insert_rows(client: Client, table: str, path: Path) -> None:
@@ -143,7 +144,7 @@ def exchange_databases(client: Client, new: str, name: str) -> None:
     if client.query("exists database " + quote_identifier(name)).result_rows[0][0]:
         client.command(f"rename database {quote_identifier(name)} to {quote_identifier(replaced)}")
     client.command(f"rename database {quote_identifier(new)} to {quote_identifier(name)}")
-    client.command(f"drop database if exists {quote_identifier(replaced)} sync")
+    drop_database(client, replaced)
 
 
 def _read_pieces(path: Path) -> Generator[bytes, None, None]:

@@ -29,6 +29,7 @@ from trailhouse.support.quoting import quote_identifier, quote_literal
 from trailhouse.warehouse.connection import WarehouseAddress, connect, read_row
 from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
 from trailhouse.warehouse.upkeep.backup_manifest import Progress
+from trailhouse.warehouse.upkeep.large_tables import drop_database
 from trailhouse.warehouse.upkeep.lost_rows import find_lost_rows
 from trailhouse.warehouse.upkeep.snapshot_ledgers import LEDGERS, SCORE_TABLES, keep_stated_scores, second_copy
 from trailhouse.warehouse.upkeep.table_digest import list_stored_tables, read_digest
@@ -66,12 +67,12 @@ def open_snapshot(address: WarehouseAddress, progress: Progress = lambda *_: Non
     Raises UsageError if corpora, tasks or the schema change again and again while the tables are frozen.
     """
     database = f"{_prefix(address)}{uuid.uuid4().hex[:8]}"
-    with connect(address) as client:
-        drop_abandoned_snapshots(client, address)
-        owner = json.dumps({"host": socket.gethostname(), "process": identify_process(os.getpid()), "at": time.time()})
-        client.command(f"create database {quote_identifier(database)} comment {quote_literal(owner)}")
+    owner = json.dumps({"host": socket.gethostname(), "process": identify_process(os.getpid()), "at": time.time()})
     frozen = replace(address, database=database)
     try:
+        with connect(address) as client:
+            drop_abandoned_snapshots(client, address)
+            client.command(f"create database {quote_identifier(database)} comment {quote_literal(owner)}")
         with connect(address) as client, connect(frozen) as frozen_client:
             freeze_tables(client, frozen_client, progress)
             left_out_count = keep_stated_scores(frozen_client)
@@ -82,7 +83,7 @@ def open_snapshot(address: WarehouseAddress, progress: Progress = lambda *_: Non
     finally:
         # If the server cannot be reached any more, the next backup drops the snapshot.
         with contextlib.suppress(ClickHouseError, TrailhouseError), connect(address) as client:
-            client.command(f"drop database if exists {quote_identifier(database)} sync")
+            drop_database(client, database)
 
 
 def freeze_tables(client: Client, frozen: Client, progress: Progress) -> None:
@@ -103,9 +104,7 @@ def freeze_tables(client: Client, frozen: Client, progress: Progress) -> None:
             freeze_table(frozen, source, table)
             done += 1
 
-    for mart in marts:
-        with contextlib.suppress(_TableVanished):
-            freeze([mart])
+    freeze(marts)
     freeze(ledgers)
     freeze_catalogue(client, frozen, catalogue)
     done += len(catalogue)
@@ -115,14 +114,10 @@ def freeze_tables(client: Client, frozen: Client, progress: Progress) -> None:
     progress("Freezing", len(names), len(names), "")
 
 
-class _TableVanished(Exception):
-    pass
-
-
 def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> None:
     """Copy the table of the database ``source`` to the database of ``frozen``, as ``copy`` or under its own name.
 
-    A mart may be replaced between the two statements; they are then repeated.
+    dbt may replace a mart between the statements, which are then repeated. A table that was dropped is left out.
     """
     original, target = quote_identifier(source, table), quote_identifier(copy or table)
     for attempt in range(_ATTEMPTS):
@@ -131,10 +126,10 @@ def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> Non
             # Copies need not survive a power failure, and flushing each part takes four times as long as linking it.
             frozen.command(f"alter table {target} modify setting fsync_after_insert = 0, fsync_part_directory = 0")
             frozen.command(f"alter table {target} attach partition all from {original}")
-        except DatabaseError as error:
+        except DatabaseError:
             if not read_row(frozen, f"exists table {original}")[0]:
                 frozen.command(f"drop table if exists {target} sync")
-                raise _TableVanished from error
+                return
             if attempt == _ATTEMPTS - 1:
                 raise
         else:
@@ -144,8 +139,8 @@ def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> Non
 def freeze_catalogue(client: Client, frozen: Client, tables: list[str]) -> None:
     """Copy the catalogue, again if a corpus, a task or an audit was being written meanwhile.
 
-    If rows are lost in the warehouse itself, the last copy lacks them, too. Raises UsageError if corpora, tasks or audits
-    are written in every attempt.
+    If rows are lost in the warehouse itself, the last copy lacks them, too. Raises UsageError if corpora, tasks or
+    audits are written in every attempt.
     """
     engines = list_stored_tables(client)
     stating = [name for name in _STATEMENTS if name in tables]
@@ -194,7 +189,7 @@ def drop_abandoned_snapshots(client: Client, address: WarehouseAddress) -> None:
     ).result_rows
     for name, comment in rows:
         if is_abandoned(str(comment)):
-            client.command(f"drop database if exists {quote_identifier(str(name))} sync")
+            drop_database(client, str(name))
 
 
 def is_abandoned(comment: str) -> bool:

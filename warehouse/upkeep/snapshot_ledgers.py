@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.support.quoting import quote_literal
 from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.loading.score_ledger import STORED_COUNTS
+from trailhouse.warehouse.upkeep.large_tables import ANY_SIZE
 from trailhouse.warehouse.upkeep.table_digest import list_stored_tables
 
 _PARTITIONS_PER_STATEMENT = 500
@@ -101,7 +102,7 @@ def remove_scores_without_entry(client: Client, ledger: _Ledger) -> int:
         partitions = [f"drop partition id {quote_literal(str(partition_id))}" for (partition_id,) in rows]
         for first in range(0, count, _PARTITIONS_PER_STATEMENT):
             actions = ", ".join(partitions[first : first + _PARTITIONS_PER_STATEMENT])
-            client.command(f"alter table {ledger.scores} {actions}")
+            client.command(f"alter table {ledger.scores} {actions}", settings=ANY_SIZE)
     elif count:
         client.command(
             f"alter table {ledger.scores} delete where ({ledger.key}) not in (select {ledger.key}"

@@ -13,7 +13,8 @@ from tests.support.paths import ROOT
 from tests.support.sample_load import load_everything, make_batches, scored_partition
 from tests.support.score_batches import load
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.warehouse.connection import connect
+from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 from trailhouse.warehouse.upkeep import backup_plan
 from trailhouse.warehouse.upkeep.backup import back_up
 from trailhouse.warehouse.upkeep.backup_chain import list_sources
@@ -41,22 +42,38 @@ def restored(address):
         client.command(f"drop database if exists {other.database} sync")
 
 
-@pytest.fixture
-def chain(address, tmp_path):
-    """Three backups, each since the one before: checkpoints are added, scored again and removed between them."""
+@pytest.fixture(scope="module")
+def made(embedded_server, tmp_path_factory):
+    """A database, and three backups of it, each since the one before.
+
+    Checkpoints are added, scored again and removed between them.
+    """
+    address = WarehouseAddress.parse(
+        embedded_server.url, f"chain_{uuid.uuid4().hex}", user=embedded_server.user, password=embedded_server.password
+    )
+    directory = tmp_path_factory.mktemp("chain")
+    apply_migrations(address, read_migrations(packaged_migrations()))
     load_everything(address)
     load_step(address, 3)
-    back_up(address, tmp_path / "1")
+    back_up(address, directory / "1")
     load_step(address, 2, "b")
     load_step(address, 4)
     remove_step(address, 3)
-    back_up(address, tmp_path / "2", since=tmp_path / "1")
+    back_up(address, directory / "2", since=directory / "1")
     load_step(address, 5)
     load_step(address, 4, "b")
     with connect(address) as client:
         client.command("insert into raw_suite (suite_id, updated_at) values ('added', now())")
-    back_up(address, tmp_path / "3", since=tmp_path / "2")
-    return tmp_path
+    back_up(address, directory / "3", since=directory / "2")
+    yield address, directory
+    with connect(address) as client:
+        client.command(f"drop database {address.database} sync")
+
+
+@pytest.fixture
+def chain(made, tmp_path):
+    """A copy of the three backups that a test may damage."""
+    return Path(shutil.copytree(made[1], tmp_path / "chain"))
 
 
 def count_copied(manifest) -> int:
@@ -65,7 +82,8 @@ def count_copied(manifest) -> int:
     return sum(partition.backup == 0 for partition in table.partitions)
 
 
-def test_a_chain_of_backups_restores_to_the_same_rows_as_a_full_backup(address, chain, restored):
+def test_a_chain_of_backups_restores_to_the_same_rows_as_a_full_backup(made, chain, restored):
+    address = made[0]
     full = back_up(address, chain / "full")
     last = read_manifest(chain / "3")
     assert [table.digest for table in last.tables] == [table.digest for table in full.tables]
@@ -92,11 +110,10 @@ def test_every_backup_of_a_chain_restores_to_its_own_time(chain, restored):
     ]
 
 
-def test_a_chain_may_be_moved_as_a_whole(address, chain, restored):
-    moved = chain.with_name(f"{chain.name}-moved")
-    chain.rename(moved)
+def test_a_chain_may_be_moved_as_a_whole(made, chain, restored):
+    moved = chain.rename(chain.with_name("moved"))
     restore(restored, moved / "3")
-    assert read_content(restored) == read_content(address)
+    assert read_content(restored) == read_content(made[0])
 
 
 def test_nothing_is_copied_if_nothing_changed(address, tmp_path, monkeypatch):
@@ -155,7 +172,7 @@ def alter_file(directory: Path) -> None:
     [
         (lambda chain: shutil.rmtree(chain / "1"), "1, which is missing"),
         (lambda chain: shutil.rmtree(chain / "2"), "2, which is missing"),
-        (lambda chain: [shutil.rmtree(chain / "1"), shutil.copytree(chain / "2", chain / "1")], "another backup now"),
+        (lambda chain: shutil.copy(chain / "2" / "manifest.json", chain / "1"), "another backup now"),
         (lambda chain: alter_file(chain / "1"), "was altered or damaged"),
         (lambda chain: (chain / "2" / "manifest.json").write_text("{}"), "holds no backup"),
     ],

@@ -7,16 +7,18 @@ from dataclasses import replace
 import pytest
 
 from trailhouse.errors import BadInputError
+from trailhouse.warehouse.upkeep.backup_chain import SourceFile, list_sources, verify_sources
 from trailhouse.warehouse.upkeep.backup_manifest import (
     FORMAT_VERSION,
     MANIFEST,
     BackupFile,
+    BackupPartition,
     BackupTable,
     Manifest,
     format_manifest,
     hash_content,
     read_manifest,
-    verify_files,
+    verify_file,
 )
 from trailhouse.warehouse.upkeep.table_digest import TableDigest
 
@@ -71,17 +73,45 @@ def test_a_manifest_that_was_changed_or_is_of_another_version_is_refused(backup)
 
 def test_the_files_are_verified_in_order_and_progress_is_reported_before_each(backup):
     seen = []
-    verify_files(backup, WHOLE, lambda *event: seen.append(event))
+    sources = [SourceFile(backup / file.path, file) for file in FILES]
+    verify_sources(sources, lambda *event: seen.append(event))
     assert seen == [("Verifying", 0, 2, "a"), ("Verifying", 1, 2, "b"), ("Verifying", 2, 2, "")]
-    verify_files(backup, WHOLE)
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"other"), lambda path: path.unlink()])
 def test_the_first_wrong_file_is_named(backup, damage):
     damage(backup / "data/b")
     with pytest.raises(BadInputError, match="data/b, rows of b, "):
-        verify_files(backup, WHOLE)
-    verify_files(backup, replace(WHOLE, files=FILES[:1]))
+        verify_sources([SourceFile(backup / file.path, file) for file in FILES])
+    verify_file(backup / "data/a", FILES[0])
+
+
+def test_a_manifest_without_partitions_is_read(backup):
+    """The first format had no partitions, no earlier backups and nothing left out."""
+    content = json.loads((backup / MANIFEST).read_text()) | {"format": 1}
+    for field in ("earlier", "left_out_count", "manifest_sha256"):
+        del content[field]
+    for table in content["tables"]:
+        del table["partitions"], table["columns_hash"]
+    for file in content["files"]:
+        del file["partition_ids"]
+    (backup / MANIFEST).write_text(json.dumps({**content, "manifest_sha256": hash_content(content)}))
+    manifest = read_manifest(backup)
+    assert manifest == replace(WHOLE, format=1)
+    assert [source.path for source in list_sources(backup, manifest)] == [backup / "data/a", backup / "data/b"]
+
+
+@pytest.mark.parametrize("harm", [
+    lambda partition: replace(partition, path="data/b"),
+    lambda partition: replace(partition, partition_id="other"),
+])  # fmt: skip
+def test_a_manifest_whose_partitions_are_in_no_listed_file_is_refused(backup, harm):
+    partition = BackupPartition("p", 3, 1, "", "data/a")
+    table = replace(TABLES[0], partitions=(partition,))
+    manifest = replace(WHOLE, tables=(table,), files=(replace(FILES[0], partition_ids=("p",)), FILES[1]))
+    assert len(list_sources(backup, manifest)) == 1
+    with pytest.raises(BadInputError, match="names no file with rows of a"):
+        list_sources(backup, replace(manifest, tables=(replace(table, partitions=(harm(partition),)),)))
 
 
 def test_the_hash_does_not_depend_on_the_order_of_the_fields():

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.support.database_content import read_content
 from tests.support.stepped_work import SteppedWork
 from trailhouse.errors import UsageError
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
@@ -219,10 +220,12 @@ def test_scores_that_the_ledger_does_not_state_are_left_out_and_counted(address)
     with connect(address) as client:
         client.command("insert into raw_token_score (model_id, corpus_id, step) values ('s/m', 'few', 8)")
         client.command("insert into raw_option_score (model_id, step, task_id) values ('s/m', 0, 'half')")
+    before = read_content(address)
     with open_snapshot(address) as snapshot, connect(snapshot.address) as frozen:
         assert snapshot.left_out_count == 2
         assert find_disagreements(frozen) == []
         assert frozen.query("select distinct step from raw_token_score order by step").result_rows == [(0,), (1,)]
+    assert read_content(address) == before, "the warehouse itself keeps them"
 
 
 def test_corpora_that_always_change_end_the_backup(address, monkeypatch):
