@@ -102,7 +102,7 @@ def save_formats(canvas: Canvas, directory: Path, name: str) -> list[Path]:
 
 
 def save_canvas(canvas: Canvas, box: Bbox, file: Path, file_format: str) -> Path:
-    """Write the part of a canvas in a box (in inches), and return the file. An interrupted call leaves no part of it."""
+    """Write the part of a canvas in ``box`` (inches), and return the file. An interrupted call leaves no part."""
     with replacing(file) as temporary:
         canvas.savefig(temporary, format=file_format, bbox_inches=box, metadata=METADATA[file_format])
     return file
