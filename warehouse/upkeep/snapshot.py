@@ -31,7 +31,13 @@ from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
 from trailhouse.warehouse.upkeep.backup_manifest import Progress
 from trailhouse.warehouse.upkeep.large_tables import drop_database
 from trailhouse.warehouse.upkeep.lost_rows import find_lost_rows
-from trailhouse.warehouse.upkeep.snapshot_ledgers import LEDGERS, SCORE_TABLES, keep_stated_scores, second_copy
+from trailhouse.warehouse.upkeep.snapshot_ledgers import (
+    LEDGERS,
+    PARTITIONS_PER_STATEMENT,
+    SCORE_TABLES,
+    keep_stated_scores,
+    second_copy,
+)
 from trailhouse.warehouse.upkeep.table_digest import list_stored_tables, read_digest
 
 # The name of a mart that dbt is just building contains this text.
@@ -117,7 +123,8 @@ def freeze_tables(client: Client, frozen: Client, progress: Progress) -> None:
 def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> None:
     """Copy the table of the database ``source`` to the database of ``frozen``, as ``copy`` or under its own name.
 
-    dbt may replace a mart between the statements, which are then repeated. A table that was dropped is left out.
+    dbt may replace a mart between the statements, and a partition may be dropped. The statements are then repeated. A
+    table that was dropped is left out.
     """
     original, target = quote_identifier(source, table), quote_identifier(copy or table)
     for attempt in range(_ATTEMPTS):
@@ -125,7 +132,8 @@ def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> Non
             frozen.command(f"create or replace table {target} as {original}")
             # Copies need not survive a power failure, and flushing each part takes four times as long as linking it.
             frozen.command(f"alter table {target} modify setting fsync_after_insert = 0, fsync_part_directory = 0")
-            frozen.command(f"alter table {target} attach partition all from {original}")
+            for statement in write_links(frozen, source, table, target):
+                frozen.command(statement)
         except DatabaseError:
             if not read_row(frozen, f"exists table {original}")[0]:
                 frozen.command(f"drop table if exists {target} sync")
@@ -134,6 +142,22 @@ def freeze_table(frozen: Client, source: str, table: str, copy: str = "") -> Non
                 raise
         else:
             return
+
+
+def write_links(frozen: Client, source: str, table: str, target: str) -> Iterator[str]:
+    """Yield the statements that link the partitions of the table of the database ``source`` to the table ``target``.
+
+    A statement has the same effect if it is sent twice, because the answer to the first was lost.
+    """
+    rows = frozen.query(
+        "select distinct partition_id from system.parts where active and database = {source:String}"
+        " and table = {table:String} order by partition_id",
+        parameters={"source": source, "table": table},
+    ).result_rows
+    original = quote_identifier(source, table)
+    links = [f"replace partition id {quote_literal(str(name))} from {original}" for (name,) in rows]
+    for first in range(0, len(links), PARTITIONS_PER_STATEMENT):
+        yield f"alter table {target} {', '.join(links[first : first + PARTITIONS_PER_STATEMENT])}"
 
 
 def freeze_catalogue(client: Client, frozen: Client, tables: list[str]) -> None:

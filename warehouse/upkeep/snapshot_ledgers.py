@@ -17,7 +17,7 @@ from trailhouse.warehouse.loading.score_ledger import STORED_COUNTS
 from trailhouse.warehouse.upkeep.large_tables import ANY_SIZE
 from trailhouse.warehouse.upkeep.table_digest import list_stored_tables
 
-_PARTITIONS_PER_STATEMENT = 500
+PARTITIONS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def remove_scores_without_entry(client: Client, ledger: _Ledger) -> int:
     if count and ledger.name == "raw_score_ledger":  # each entry of this ledger is a partition of the scores
         rows = client.query(f"select partitionId({ledger.key}) {unstated}").result_rows
         partitions = [f"drop partition id {quote_literal(str(partition_id))}" for (partition_id,) in rows]
-        for first in range(0, count, _PARTITIONS_PER_STATEMENT):
-            actions = ", ".join(partitions[first : first + _PARTITIONS_PER_STATEMENT])
+        for first in range(0, count, PARTITIONS_PER_STATEMENT):
+            actions = ", ".join(partitions[first : first + PARTITIONS_PER_STATEMENT])
             client.command(f"alter table {ledger.scores} {actions}", settings=ANY_SIZE)
     elif count:
         client.command(

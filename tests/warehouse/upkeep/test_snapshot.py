@@ -1,5 +1,6 @@
 """A snapshot is consistent, whatever is scored, evaluated, added or removed while its tables are frozen."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -14,8 +15,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tests.support.database_content import read_content
+from tests.support.faulty_proxy import FaultyProxy
 from tests.support.stepped_work import SteppedWork
 from trailhouse.errors import UsageError
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
@@ -291,6 +294,22 @@ def test_a_mart_that_vanishes_or_is_being_built_is_not_in_the_snapshot(address, 
     with open_snapshot(address) as snapshot:
         assert [name for name in snapshot.engines if name.startswith("fct_")] == ["fct_b"]
         assert [name for name in snapshot.definitions if name.startswith("fct_")] == ["fct_b"]
+
+
+@pytest.mark.parametrize("fault", ["lose_reply", "duplicate"])
+@pytest.mark.parametrize("word", [b"replace partition", b"create or replace", b"insert into"])
+def test_a_statement_that_is_sent_twice_leaves_the_rows_as_they_are(address, fault, word):
+    fill(address)
+    with connect(address) as client:
+        client.command("create table fct_a (a Int64) engine = MergeTree order by a as select 1")
+    expected = read_content(address)
+    with FaultyProxy((address.host, address.port), lambda _, body: fault * (word in body)) as proxy:
+        disturbed = replace(address, port=proxy.port)
+        with contextlib.suppress(ClickHouseError), open_snapshot(disturbed) as snapshot:
+            assert read_content(snapshot.address) == expected
+        assert proxy.fault_count > 0
+    with open_snapshot(address) as snapshot:
+        assert read_content(snapshot.address) == expected
 
 
 def list_snapshots(address) -> list[str]:
