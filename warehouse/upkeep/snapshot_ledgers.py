@@ -68,7 +68,7 @@ def keep_stated_scores(client: Client) -> int:
         if ledger.scores in tables:
             keep_unchanged_rows(client, ledger)
             left_out_count += remove_scores_without_entry(client, ledger)
-        client.command(f"drop table {second_copy(ledger.name)} sync")
+        client.command(f"drop table if exists {second_copy(ledger.name)} sync")
     return left_out_count
 
 
@@ -78,7 +78,7 @@ def keep_unchanged_rows(client: Client, ledger: _Ledger) -> None:
     Rows that are marked as incomplete state no scores, and are kept.
     """
     kept = f"{ledger.name}_kept"
-    client.command(f"create table {kept} as {ledger.name}")
+    client.command(f"create or replace table {kept} as {ledger.name}")
     client.command(
         f"insert into {kept} select * from {second_copy(ledger.name)} final where not is_complete"
         f" or (({ledger.key}, {ledger.written_at}) in"
@@ -86,8 +86,9 @@ def keep_unchanged_rows(client: Client, ledger: _Ledger) -> None:
         f" and ({ledger.key}, {ledger.count}) in"
         f" (select {ledger.key}, toInt64(stored_count) from ({ledger.stored_counts})))"
     )
-    client.command(f"drop table {ledger.name} sync")
-    client.command(f"rename table {kept} to {ledger.name}")
+    client.command(f"truncate table {ledger.name}")
+    client.command(f"insert into {ledger.name} select * from {kept}")
+    client.command(f"drop table if exists {kept} sync")
 
 
 def remove_scores_without_entry(client: Client, ledger: _Ledger) -> int:
