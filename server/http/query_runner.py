@@ -25,8 +25,10 @@ from trailhouse.server.http.request_body import RequestBody
 from trailhouse.server.http.response import Responder
 from trailhouse.server.http.response_compression import choose_encoding, make_compressor
 from trailhouse.server.http.statement_reader import StatementReader
+from trailhouse.server.sql.dashboard_rules import refuse_dashboard_settings, refuse_for_dashboards
 from trailhouse.server.sql.guard import DEFAULT_DATABASE, ONLY_LITERALS
 from trailhouse.server.sql.insert_head import InsertHead
+from trailhouse.server.sql.lexer import scan_tokens
 from trailhouse.server.sql.statement import Kind, Statement
 
 _STREAM_AFTER_BYTES = 1 << 20
@@ -55,7 +57,7 @@ class QueryRunner:
         self._body = body
         self._responder = responder
         self._tables: list[ExternalTable] = []
-        self._is_readonly = role is Role.READER or request.is_readonly
+        self._is_readonly = role is not Role.ADMIN or request.is_readonly
 
     async def run(self) -> None:
         """Read the statement of the request, run it and write the response."""
@@ -66,6 +68,8 @@ class QueryRunner:
             self._tables = await read_form(self._request, self._body)
         self._reader = StatementReader(self._engine, self._executor, self._request.query, self._body.stream())
         statement = await self._reader.read()
+        if self._role is Role.DASHBOARDS:
+            await self._refuse_for_dashboards(statement)
         session_id = self._request.options.get("session_id")
         if session_id is None:
             await self._run_on_pooled_handle(statement)
@@ -82,9 +86,17 @@ class QueryRunner:
         finally:
             self._sessions.release(self._role, session_id)
 
+    async def _refuse_for_dashboards(self, statement: Statement | InsertHead) -> None:
+        """Apply the rules for the user for dashboards to the statement as the engine's own parser writes it."""
+        refuse_dashboard_settings(list(self._request.settings))
+        if isinstance(statement, InsertHead) or self._tables:
+            raise ServerError(164, "READONLY", "Cannot execute query in readonly mode: the user only reads tables")
+        written = await self._in_thread(self._engine.normalize, statement.text)
+        refuse_for_dashboards(written, list(scan_tokens(written)))
+
     async def _run_on_pooled_handle(self, statement: Statement | InsertHead) -> None:
         is_clean = False
-        handle = self._engine.acquire(is_readonly=self._is_readonly)
+        handle = self._engine.acquire(self._role, is_readonly=self._is_readonly)
         try:
             await self._execute(handle, statement, self._request.database or DEFAULT_DATABASE, is_session=False)
             is_clean = isinstance(statement, Statement) and statement.kind is Kind.RESULT and not self._tables

@@ -33,6 +33,33 @@ _COLUMN_EXPRESSION = re.compile(rb"default|alias|materialized|ephemeral|\\[^'\"`
 _FORBIDDEN_STATEMENTS = frozenset(
     {"BACKUP", "COPY", "EXECUTE", "GRANT", "MOVE", "RESTORE", "REVOKE", "SNAPSHOT", "SYSTEM"}
 )
+_FIXED_USERS = "the users of this server and their rights are fixed"
+# Why each statement is refused, as the second half of a sentence. docs/server.md has the same sentences.
+_REASONS = {
+    "BACKUP": "it writes files; `trailhouse backup` writes a backup",
+    "COPY": "it writes files",
+    "EXECUTE": _FIXED_USERS,
+    "GRANT": _FIXED_USERS,
+    "MOVE": _FIXED_USERS,
+    "RESTORE": "it reads files; `trailhouse restore` reads a backup",
+    "REVOKE": _FIXED_USERS,
+    "SET ROLE": _FIXED_USERS,
+    "SET DEFAULT": _FIXED_USERS,
+    "SNAPSHOT": "it writes files",
+    "SYSTEM": "it manages the server, which manages itself and writes no logs",
+    "CREATE DICTIONARY": "its source would be a file or another host; join a table instead",
+    "CREATE FUNCTION": "its SQL would run without being checked; write the expression out, or create a view",
+    "CREATE NAMED": "it is for files and other hosts",
+    "CREATE POLICY": _FIXED_USERS,
+    "CREATE PROFILE": _FIXED_USERS,
+    "CREATE QUOTA": _FIXED_USERS,
+    "CREATE RESOURCE": "it schedules disks, and this server has one disk",
+    "CREATE ROLE": _FIXED_USERS,
+    "CREATE ROW": _FIXED_USERS,
+    "CREATE SETTINGS": _FIXED_USERS,
+    "CREATE USER": _FIXED_USERS,
+    "CREATE WORKLOAD": "it schedules disks, and this server has one disk",
+}
 _CREATED_KINDS = frozenset({"DATABASE", "INDEX", "MATERIALIZED", "OR", "TABLE", "TEMPORARY", "VIEW"})
 _TABLE_ENGINE_NAMES = frozenset(engine.upper() for engine in TABLE_ENGINES)
 _DATABASE_ENGINE_NAMES = frozenset(engine.upper() for engine in DATABASE_ENGINES)
@@ -105,7 +132,13 @@ def _refuse_kind_of_statement(text: bytes, tokens: Sequence[Token]) -> None:
     first = tokens[0].word if tokens else ""
     second = tokens[1].word if len(tokens) > 1 else ""
     if first in _FORBIDDEN_STATEMENTS or (first == "CREATE" and second not in _CREATED_KINDS):
-        raise _forbid(f"{first} {second}".strip())
+        raise _forbid(f"{first} {second}".strip(), _REASONS.get(f"{first} {second}") or _REASONS.get(first, ""))
+    if first == "CREATE" and second == "OR" and (kind := _find_created_kind(tokens)) not in _CREATED_KINDS:
+        raise _forbid(f"CREATE {kind}", _REASONS.get(f"CREATE {kind}", ""))
+    if first == "SET" and second in ("ROLE", "DEFAULT"):  # the role of a handle decides what its user may do
+        raise _forbid(f"SET {second}", _REASONS[f"SET {second}"])
+    if first in ("ALTER", "DROP") and (reason := _REASONS.get(f"CREATE {second}")):
+        raise _forbid(f"{first} {second}", reason)
     removes_database = first in ("DROP", "DETACH", "RENAME") and second == "DATABASE"
     if removes_database and DEFAULT_DATABASE.upper() in [read_identifier(text, token) for token in tokens]:
         raise _forbid(f"{first} DATABASE {DEFAULT_DATABASE}, which every connection starts in,")
@@ -113,6 +146,11 @@ def _refuse_kind_of_statement(text: bytes, tokens: Sequence[Token]) -> None:
         raise _forbid("ATTACH ... FROM")
     if first in ("CREATE", "ATTACH", "REPLACE"):
         _refuse_engines(text, tokens)
+
+
+def _find_created_kind(tokens: Sequence[Token]) -> str:
+    """Return the kind of object that CREATE OR REPLACE creates, such as TABLE."""
+    return next((token.word for token in tokens[3:] if token.word != "TEMPORARY"), "")
 
 
 def _refuse_clause(tokens: Sequence[Token], index: int) -> None:
@@ -202,5 +240,6 @@ def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
     return before in (b"(", b",") and after != b"="
 
 
-def _forbid(what: str) -> ServerError:
-    return ServerError(497, "ACCESS_DENIED", f"Not enough privileges: {what} cannot be used over HTTP")
+def _forbid(what: str, reason: str = "") -> ServerError:
+    because = f", because {reason}" if reason else ""
+    return ServerError(497, "ACCESS_DENIED", f"Not enough privileges: {what} cannot be used over HTTP{because}")

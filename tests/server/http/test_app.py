@@ -15,7 +15,7 @@ from trailhouse.server.http.app import MAX_URL_BYTES, Application
 @pytest.fixture
 def application() -> Application:
     engine = SimpleNamespace(timezone="UTC", version="26.9")
-    return Application(engine, Credentials("secret", "public"), allowed_hosts=None)
+    return Application(engine, Credentials("secret", "public", "charting"), allowed_hosts=None)
 
 
 async def send_request(
