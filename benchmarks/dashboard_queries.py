@@ -94,7 +94,7 @@ def list_fills(position_count: int) -> dict[str, str]:
         "int_trend_count_by_start": f"select {convention}, {pair}, {start}, {category}, {share}",
         "int_trend_robust_count": f"select {pair}, {start}, {category}, {share},"
         f" arrayJoin(arrayReverse({CATEGORIES})) as robust_category",
-        "int_trend_count_by_token_property": f"select {convention}, {pair}, {start}, {properties},"
+        "int_trend_odds_by_token_property": f"select {convention}, {pair}, {start}, {properties},"
         f" toString(arrayJoin(range(5))) as property_value, {category}, {share}",
         "int_token_set_log_prob": f"select concat('s/m', toString(arrayJoin(arrayReverse(range({MODELS}))))) as"
         f" set_model_id, {checkpoint}, {start}, {category}, {share}, -({loss} + start_percent / 50) * token_count as"
@@ -119,7 +119,7 @@ def list_large_fills(position_count: int) -> dict[str, str]:
         " where task_group = 'bigbench_74'",
         "int_token_series": f"select {pair}, {place}, {STEPS} as steps, {scores} as log_prob_nats {numbers}",
         "int_token_double_descent": f"select {pair}, {place}, (number % 97) / 40 as rise_nats, number % 3 = 0 as"
-        f" is_double_descent, toInt64(number % {CHECKPOINTS} * 1000) as peak_step {numbers}",
+        f" falls_below_minimum, toInt64(number % {CHECKPOINTS} * 1000) as peak_step {numbers}",
         "int_token_trend_by_start": f"select {pair}, {place}, arrayJoin({CONVENTIONS}) as convention_id,"
         " toUInt8(10 * arrayJoin(range(10))) as start_percent, toFloat32(sin(number)) as slope,"
         f" toFloat32(abs(cos(number))) as p_value,"

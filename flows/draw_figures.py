@@ -45,7 +45,8 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
         for index, figure in enumerate(FIGURES):
             report_progress("Figures", index, len(FIGURES) + 1, figure.title)
             if figure.caveat_mart is not None and figure.caveat_mart not in caveats:
-                caveats[figure.caveat_mart] = read_caveats(client, figure.caveat_mart, suite, corpus)
+                about = corpus if figure.are_caveats_of_corpus else None
+                caveats[figure.caveat_mart] = read_caveats(client, figure.caveat_mart, suite, about)
             notes = caveats[figure.caveat_mart] if figure.caveat_mart is not None else []
             files += draw_figure(client, figure, suite, corpus, directory, notes)
         if not files:
@@ -82,7 +83,7 @@ def read_companion(client: Client, companion: Companion, suite: str, corpus: str
     If the companion names a published suite, the rows of the published suite are read. Otherwise the rows of ``suite``
     and ``corpus`` are read. If ``suite`` is the published suite itself, no rows are returned.
     """
-    own = {"suite_id": suite, "corpus_id": corpus}
+    own = {"suite_id": suite, "corpus_id": corpus} if companion.is_of_corpus else {"suite_id": suite}
     chosen = own if companion.suite_id is None else {"suite_id": companion.suite_id}
     rows = read_columns(client, companion.mart, companion.columns, {**chosen, **dict(companion.equals)})
     return rows.slice(0, 0) if companion.suite_id == suite else rows

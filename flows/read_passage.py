@@ -98,14 +98,13 @@ def find_model(client: Client, model: str, suite: str | None) -> tuple[str, str]
 
 
 def find_corpus(client: Client, model_id: str) -> str:
-    """Return the only corpus on which the model has trends."""
-    columns = ["corpus_id"]
-    rows = read_columns(client, "fct_trend_share_by_start", columns, {"model_id": model_id})["corpus_id"].to_pylist()
-    found = sorted(set(rows))
+    """Return the only corpus on which the model is scored."""
+    rows = read_columns(client, "fct_validation_perplexity_by_checkpoint", ["corpus_id"], {"model_id": model_id})
+    found = sorted(set(rows["corpus_id"].to_pylist()))
     if not found:
-        raise BadInputError(f"there are no trends of model {model_id}", TRANSFORM_HINT)
+        raise BadInputError(f"model {model_id} has no scores in the marts", TRANSFORM_HINT)
     if len(found) > 1:
-        raise UsageError(f"model {model_id} has trends on {len(found)} corpora", f"add --corpus: {', '.join(found)}")
+        raise UsageError(f"model {model_id} is scored on {len(found)} corpora", f"add --corpus: {', '.join(found)}")
     return str(found[0])
 
 

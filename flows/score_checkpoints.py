@@ -149,13 +149,15 @@ def tokenize_for(
     tokenizer_id, and the outcomes of the checkpoints that cannot be scored.
     """
     tokenized: dict[str, TokenizedCorpus] = {}
+    tokenizers = {}
     usable: list[ScoringPlan] = []
     unreadable: list[CheckpointOutcome] = []
     for checkpoint, scored in reversed(pending):
         name = checkpoint.tokenizer_id
         try:
             if name not in tokenized:
-                tokenized[name] = tokenize_corpus(checkpoint.tokenizer.load(), corpus)
+                tokenizers[name] = checkpoint.tokenizer.load()
+                tokenized[name] = tokenize_corpus(tokenizers[name], corpus)
             refuse_large_token_ids(tokenized[name], vocabulary_sizes[checkpoint.model_id])
         except BadInputError as error:
             named = BadInputError(f"{checkpoint.directory}: {error.message}", error.hint)
@@ -168,11 +170,10 @@ def tokenize_for(
             unreadable.insert(0, fail_at_once(checkpoint.model_id, checkpoint.step, error))
         else:
             usable.insert(0, (checkpoint, scored))
-    used = {checkpoint.tokenizer_id: checkpoint.tokenizer for checkpoint, _ in usable}
+    used = dict.fromkeys(checkpoint.tokenizer_id for checkpoint, _ in usable)
     with connect(address) as client:
-        for name, files in used.items():
-            tokens = token_table(files.load(), corpus, tokenized[name])
-            load_tokens(client, name, corpus.corpus_id, tokens)
+        for name in used:
+            load_tokens(client, name, corpus.corpus_id, token_table(tokenizers[name], corpus, tokenized[name]))
     return usable, {name: tokenized[name] for name in used}, unreadable
 
 

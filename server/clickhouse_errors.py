@@ -68,6 +68,10 @@ _VERSION = re.compile(r"\s*\(version [\d.]+(?: \([^)]*\))?\)\.?")
 _HIDDEN_FILE = re.compile(r"(?:(?:into\s+)?outfile|(?:from\s+)?infile)\s+'/dev/fd/\d+'.*", re.IGNORECASE | re.DOTALL)
 
 
+# what chDB raises if a query fails; the second if the message quotes bytes that are not UTF-8
+ENGINE_ERRORS = (RuntimeError, UnicodeDecodeError)
+
+
 class ServerError(Exception):
     """An error that is sent to the client, with ClickHouse's code and name.
 
@@ -93,13 +97,14 @@ def status_of_error(name: str) -> int:
     return _STATUS_OF_NAME.get(name, 500)
 
 
-def parse_engine_error(message: str, *, hidden: str = "") -> ServerError:
-    """Return the ServerError that an error message of the engine describes.
+def parse_engine_error(error: str | Exception, *, hidden: str = "") -> ServerError:
+    """Return the ServerError that an error of the engine, or its message, describes.
 
     ``hidden`` is text that the server added to the query. This text is removed from the error, because the client did
     not write it. Some messages begin with "Code: N. DB::Exception:" twice. The second code is then returned, because
     the second error is the cause of the failure.
     """
+    message = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
     starts = list(_CODE.finditer(message))
     if not starts:
         return ServerError(1001, "STD_EXCEPTION", message.strip())

@@ -8,9 +8,11 @@ test notices is printed as a diff: either a test is missing, or the change is eq
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -86,13 +88,33 @@ class PositionFinder(Visitor):
 
 
 def only_forbids(node: NodeOrLeaf) -> bool:
-    """Return whether a node only forbids callers something, so that code which obeys does the same without it.
+    """Return whether a change of a node leaves code that obeys as it is, so that no test can notice the change.
 
-    Such nodes are the ``*`` between the parameters of a function, and the True of ``frozen=True``.
+    Such nodes are
+
+    - the ``*`` between the parameters of a function, which only forbids callers to leave out a name,
+    - the True of ``frozen=True`` and ``slots=True``, which only forbid to set attributes,
+    - the True of ``zip(..., strict=True)``, which raises an error only if our own code made unequal lengths,
+    - the condition of ``if TYPE_CHECKING``, whose imports serve mypy alone, and
+    - a number so large that adding 1 gives the same number.
     """
+    if node.type == "number":
+        number = ast.literal_eval(node.value)
+        return bool(number + 1 == number)
     if node.type == "operator":
         return node.parent.type in ("parameters", "lambdef")
-    return node.type == "keyword" and node.parent.type == "argument" and node.parent.children[0].value == "frozen"
+    if node.type == "if_stmt":
+        return bool(node.children[1].get_code().strip() == "TYPE_CHECKING")
+    if node.type != "keyword" or node.parent.type != "argument":
+        return False
+    name = node.parent.children[0].value
+    return name in ("frozen", "slots") or (name == "strict" and find_called_name(node.parent) == "zip")
+
+
+def find_called_name(argument: NodeOrLeaf) -> str:
+    """Return the name of the function that is called with a keyword argument; for a method, the whole expression."""
+    trailer = argument.parent if argument.parent.type == "trailer" else argument.parent.parent
+    return str(trailer.get_previous_sibling().get_code()).strip()
 
 
 def draw_mutants(tree: Path, generator: random.Random) -> Iterator[Mutant]:
@@ -120,21 +142,42 @@ def find_occurrences(file: Path, operator: str) -> tuple[int, ...]:
 def find_tests(path: Path, tree: Path) -> tuple[str, ...]:
     """Return the narrowest test files of a module: the one of its name, then those of its room that import it.
 
-    If there are none, return the test files in the folder that is named as the module's folder.
+    A file that imports fewer modules is narrower. If there are none, return the test files of the modules that import
+    the module, or of those that import these, and so on. Nothing imports a program; its tests lie in the folder of
+    the same name.
     """
-    tests = sorted((tree / "tests" / path.parts[0]).rglob("test_*.py"))
-    module = ".".join(("trailhouse", *path.with_suffix("").parts))
-    parent, _, name = module.rpartition(".")
-    own = [file for file in tests if file.stem == f"test_{path.stem}"]
-    importing = [
-        file
-        for file in tests
-        if file not in own
-        and (f"{module} import" in (text := file.read_text(encoding="utf-8")) or f"from {parent} import {name}" in text)
-    ]
-    neighbours = [file for file in tests if file.parent.name == path.parent.name]
-    chosen = [*own, *sorted(importing, key=lambda file: file.stat().st_size)] or neighbours
-    return tuple(str(file.relative_to(tree)) for file in chosen[:MAXIMUM_TEST_FILES])
+    tests = sorted((tree / "tests" / path.parts[0]).rglob("test_*.py"), key=lambda file: (count_imports(file), file))
+    modules = sorted((tree / path.parts[0]).rglob("*.py"))
+    subjects, seen = [tree / path], {tree / path}
+    while subjects:
+        names = [name_module(subject, tree) for subject in subjects]
+        own = [file for file in tests if file.stem in {f"test_{subject.stem}" for subject in subjects}]
+        importing = [file for file in tests if file not in own and imports_any(file, names)]
+        if own or importing:
+            return tuple(str(file.relative_to(tree)) for file in (own + importing)[:MAXIMUM_TEST_FILES])
+        subjects = [file for file in modules if file not in seen and imports_any(file, names)]
+        seen.update(subjects)
+    neighbours = (file for file in tests if file.parent == tree / "tests" / path.parent)
+    return tuple(str(file.relative_to(tree)) for file in neighbours)[:MAXIMUM_TEST_FILES]
+
+
+def name_module(file: Path, tree: Path) -> str:
+    """Return the name under which the module of a file is imported."""
+    path = file.relative_to(tree)
+    return ".".join(("trailhouse", *(path.parent if path.name == "__init__.py" else path.with_suffix("")).parts))
+
+
+@cache
+def count_imports(file: Path) -> int:
+    """Return how many modules of ours a file imports."""
+    return len(re.findall(r"^\s*(?:from|import) trailhouse\b", file.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def imports_any(file: Path, modules: list[str]) -> bool:
+    """Return whether a file imports one of the modules, or something of it."""
+    text = file.read_text(encoding="utf-8")
+    packages = (module.rpartition(".") for module in modules)
+    return any(re.search(rf"{package}(\.{name} import\b| import .*\b{name}\b)", text) for package, _, name in packages)
 
 
 def run_tests(tree: Path, tests: tuple[str, ...]) -> bool:

@@ -73,8 +73,8 @@ class WarehouseAddress:
 
 
 def redact_url(url: str) -> str:
-    """Return the URL without its user and password, so that it can be printed."""
-    scheme, separator, rest = url.partition("://")
+    """Return the URL without its user and password, so that it can be printed. The URL may lack its scheme."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 

@@ -33,6 +33,8 @@ class Companion:
     columns: tuple[str, ...]
     suite_id: str | None = None
     equals: tuple[tuple[str, str], ...] = ()
+    is_of_corpus: bool = True
+    """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Figure:
     draw: Callable[..., Canvas]
     companions: tuple[Companion, ...] = ()
     caveat_mart: str | None = None
+    are_caveats_of_corpus: bool = True
+    """Whether ``caveat_mart`` has rows per suite and corpus. If false, it has rows per suite only."""
     equals: tuple[tuple[str, str], ...] = ()
     is_of_corpus: bool = True
     """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""

@@ -61,6 +61,18 @@ def draw_models(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
         )
 
 
+def draw_intervals(panel: Axes, rows: pa.Table, x: str, lower: str, upper: str) -> None:
+    """Shade the interval from column ``lower`` to ``upper`` against column ``x``, in the colour of each model's line.
+
+    The lines are those that ``draw_models`` draws of the same rows. Rows without an interval are left out.
+    """
+    for model_id, line in assign_styles(list_models(rows)).items():
+        series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by(x)
+        series = series.filter(pc.is_valid(series[lower]))
+        ends = [series[end].to_pylist() for end in (lower, upper)]
+        panel.fill_between(series[x].to_pylist(), *ends, color=line.color, alpha=0.15, linewidth=0)
+
+
 def draw_published(panel: Axes, rows: pa.Table, x: str, y: str) -> None:
     """Draw column ``y`` against column ``x``, one grey dashed line per model of a published suite.
 

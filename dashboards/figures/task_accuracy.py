@@ -11,15 +11,24 @@ from trailhouse.dashboards.colours import REFERENCE
 from trailhouse.dashboards.figures.axes import COMPUTE, VALIDATION, HorizontalAxis, finish_axis, keep_positive
 from trailhouse.dashboards.figures.figure import Figure
 from trailhouse.dashboards.figures.option_perplexity import draw_options
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+from trailhouse.dashboards.figures.panels import (
+    add_legend,
+    draw_intervals,
+    draw_models,
+    draw_published,
+    new_canvas,
+)
 from trailhouse.dashboards.figures.task_rows import (
     ACCURACY,
     CORRECT_OPTIONS,
     GROUPS,
     INCORRECT_OPTIONS,
+    MEAN_INTERVALS,
     MEASURE_COLUMNS,
     MEASURES,
     PUBLISHED_ACCURACY,
+    TASK_CAVEATS,
+    add_intervals,
     choose_shots,
     express_percent,
     select_subject,
@@ -27,9 +36,14 @@ from trailhouse.dashboards.figures.task_rows import (
 
 
 def draw_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, title: str) -> None:
-    """Draw accuracy in percent with one line per model, and a dotted line at the accuracy of random choices."""
+    """Draw accuracy in percent with one line per model, and a dotted line at the accuracy of random choices.
+
+    If the rows have the columns ``lower`` and ``upper`` (percent), the interval between them is shaded.
+    """
     rows = keep_positive(express_percent(rows, "measure_value"), axis.column)
     draw_models(panel, rows, x=axis.column, y="percent")
+    if "lower" in rows.column_names:
+        draw_intervals(panel, rows, x=axis.column, lower="lower", upper="upper")
     if rows.num_rows and rows["chance_value"].null_count < rows.num_rows:
         chance = 100 * pc.mean(rows["chance_value"]).as_py()
         panel.axhline(chance, color=REFERENCE, linestyle=":", label="chance")
@@ -43,19 +57,37 @@ def draw_published_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, t
     finish_axis(panel, axis, title)
 
 
-def draw_mean_accuracy(rows: pa.Table, published: pa.Table) -> Canvas:
+def describe_intervals(intervals: pa.Table) -> str:
+    """Return a sentence that says what the bands of figure 8 are, and how far the mean is from that over other tasks.
+
+    The text is empty if ``intervals`` is empty.
+    """
+    last = max(intervals.to_pylist(), key=lambda row: row["step"], default=None)
+    if last is None:
+        return ""
+    sentence = f"Bands: 95% intervals over the items of the {last['task_count']} tasks that every checkpoint has."
+    if last["accuracy_lower_over_tasks"] is None:
+        return sentence
+    ends = (100 * last[f"accuracy_{end}_over_tasks"] for end in ("lower", "upper"))
+    return f"{sentence} Over other tasks of the kind, the last mean is {' to '.join(f'{end:.0f}' for end in ends)}%."
+
+
+def draw_mean_accuracy(rows: pa.Table, published: pa.Table, intervals: pa.Table) -> Canvas:
     """Draw figure 8: mean accuracy over all tasks against compute and validation perplexity.
 
     The first two panels show the tasks on which the suite was evaluated. The last two panels show the accuracies that
-    Xia et al. published.
+    Xia et al. published. ``intervals`` holds the intervals of the suite's accuracies.
     """
     canvas, panels = new_canvas(4, "Few-shot accuracy, mean over all tasks")
     own, others = (select_subject(choose_shots(table), "all") for table in (rows, published))
+    intervals = choose_shots(intervals)
+    own = add_intervals(own, intervals)
     for panel, axis in zip(panels[:2], (COMPUTE, VALIDATION), strict=True):
         draw_accuracy(panel, own, axis, "One's own tasks")
     for panel, axis in zip(panels[2:], (COMPUTE, VALIDATION), strict=True):
         draw_published_accuracy(panel, others, axis, "Published: 74 BIG-Bench tasks")
     panels[0].set_ylabel("Accuracy (%)")
+    panels[0].text(0, -0.35, describe_intervals(intervals), transform=panels[0].transAxes, fontsize=8)
     add_legend(canvas, panels)
     return canvas
 
@@ -63,12 +95,12 @@ def draw_mean_accuracy(rows: pa.Table, published: pa.Table) -> Canvas:
 def draw_groups(rows: pa.Table, correct: pa.Table, incorrect: pa.Table, published: pa.Table) -> Canvas:
     """Draw figure 9: accuracy and option perplexity against validation perplexity, by group of tasks.
 
-    The groups are called linearity and breakthroughness. If none of the suite's tasks is in a group, the suite's panels
-    show all tasks of the suite.
+    The suite's panels show all of its tasks, and the groups of Xia et al. (linearity and breakthroughness) that hold at
+    least one of them.
     """
     rows, correct, incorrect = (choose_shots(table) for table in (rows, correct, incorrect))
     present = set(rows["subject"].to_pylist())
-    groups = [group for group in GROUPS if group in present] or ["all"]
+    groups = ["all", *(group for group in GROUPS if group in present)]
     canvas, panels = new_canvas(2 * len(groups) + len(GROUPS), "Accuracy and option perplexity by group of tasks")
     for index, group in enumerate(groups):
         name = f"{group} tasks"
@@ -90,7 +122,9 @@ FIGURES = (
         mart=MEASURES,
         columns=MEASURE_COLUMNS,
         draw=draw_mean_accuracy,
-        companions=(PUBLISHED_ACCURACY,),
+        companions=(PUBLISHED_ACCURACY, MEAN_INTERVALS),
+        caveat_mart=TASK_CAVEATS,
+        are_caveats_of_corpus=False,
         equals=ACCURACY,
     ),
     Figure(
@@ -101,6 +135,8 @@ FIGURES = (
         columns=MEASURE_COLUMNS,
         draw=draw_groups,
         companions=(CORRECT_OPTIONS, INCORRECT_OPTIONS, PUBLISHED_ACCURACY),
+        caveat_mart=TASK_CAVEATS,
+        are_caveats_of_corpus=False,
         equals=ACCURACY,
     ),
 )

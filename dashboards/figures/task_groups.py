@@ -13,10 +13,25 @@ from matplotlib.figure import Figure as Canvas
 from trailhouse.dashboards.colours import REFERENCE, choose_grey
 from trailhouse.dashboards.figures.axes import COMPUTE, finish_axis, finish_size_axis, keep_positive
 from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas, order_by_size
-from trailhouse.dashboards.figures.task_rows import choose_shots, express_percent, keep_last, select_group
+from trailhouse.dashboards.figures.panels import (
+    add_legend,
+    draw_intervals,
+    draw_models,
+    draw_published,
+    new_canvas,
+    order_by_size,
+)
+from trailhouse.dashboards.figures.task_rows import (
+    TASK_CAVEATS,
+    add_intervals,
+    choose_shots,
+    express_percent,
+    keep_last,
+    select_group,
+)
 
 COLUMN_COUNT = 5
+BANDS = "Bands: 95% intervals over the items of a task."
 DARKEST_TASK, LIGHTEST_TASK = 0.15, 0.7
 
 
@@ -32,9 +47,14 @@ def draw_scaling(panel: Axes, rows: pa.Table, title: str) -> None:
 
 
 def draw_own_task(panel: Axes, rows: pa.Table, task: str) -> None:
-    """Draw the accuracy of a suite's models on one task during training, and a dotted line at chance accuracy."""
+    """Draw the accuracy of a suite's models on one task during training, and a dotted line at chance accuracy.
+
+    The 95% interval of the accuracy over items is shaded.
+    """
     shown = rows.filter(pc.equal(rows["task_set"], task))
-    draw_models(panel, keep_positive(shown, COMPUTE.column), x=COMPUTE.column, y="percent")
+    drawn = keep_positive(shown, COMPUTE.column)
+    draw_models(panel, drawn, x=COMPUTE.column, y="percent")
+    draw_intervals(panel, drawn, x=COMPUTE.column, lower="lower", upper="upper")
     panel.axhline(100 * pc.mean(shown["chance_accuracy_ratio"]).as_py(), color=REFERENCE, linestyle=":")
     finish_axis(panel, COMPUTE, task)
 
@@ -49,11 +69,12 @@ def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
     """Draw the accuracy of the tasks of a group, for the suite's models and then for published models.
 
     In both parts, the first panel shows the accuracy of the last checkpoints against model size. One further panel per
-    task shows the accuracy during training. If the suite has no task of any group of Xia et al., the figure of the
-    group "linearity" shows all tasks of the suite.
+    task shows the accuracy during training. If the suite has no task of the group, the figure shows the published
+    models only.
     """
-    own = select_group(choose_shots(rows), group, has_fallback=group == "linearity")
-    others = select_group(published, group, has_fallback=False)
+    own = select_group(choose_shots(rows), group)
+    own = add_intervals(own, own)
+    others = select_group(published, group)
     own, others = (express_percent(order_by_size(table), "accuracy_ratio") for table in (own, others))
     own_tasks, published_tasks = (sorted(set(table["task_set"].to_pylist())) for table in (own, others))
     panel_count = sum(1 + len(tasks) for tasks in (own_tasks, published_tasks) if tasks)
@@ -63,6 +84,7 @@ def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
     remaining = iter(panels)
     if own_tasks:
         draw_scaling(next(remaining), own, "One's own: last checkpoints")
+        panels[0].text(0, -0.35, BANDS, transform=panels[0].transAxes, fontsize=8)
     for task in own_tasks:
         draw_own_task(next(remaining), own, task)
     if published_tasks:
@@ -92,9 +114,17 @@ def define_figure(number: int, group: str) -> Figure:
         title=f"Scaling curves and trajectories of {group} tasks",
         source=f"Xia et al. 2023, Figure {number}",
         mart="fct_task_accuracy_by_checkpoint",
-        columns=(*PUBLISHED_TASKS.columns, "shot_count", "chance_accuracy_ratio"),
+        columns=(
+            *PUBLISHED_TASKS.columns,
+            "shot_count",
+            "chance_accuracy_ratio",
+            "accuracy_lower",
+            "accuracy_upper",
+        ),
         draw=partial(draw_task_group, group=group),
         companions=(PUBLISHED_TASKS,),
+        caveat_mart=TASK_CAVEATS,
+        are_caveats_of_corpus=False,
         equals=(("task_set_kind", "task"), ("normalisation", "token")),
         is_of_corpus=False,
     )

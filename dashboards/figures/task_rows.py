@@ -27,11 +27,29 @@ MEASURE_COLUMNS = (
     "train_flops_palm",
     "validation_perplexity",
 )
+TASK_CAVEATS = "fct_task_caveat"
 ACCURACY = (("measure", "task accuracy"),)
 CORRECT = (("measure", "correct option loss"),)
 INCORRECT = (("measure", "incorrect option loss"),)
 PUBLISHED_ACCURACY = Companion(MEASURES, MEASURE_COLUMNS, suite_id=PUBLISHED_SUITE, equals=ACCURACY)
 CORRECT_OPTIONS = Companion(MEASURES, MEASURE_COLUMNS, equals=CORRECT)
+MEAN_INTERVALS = Companion(
+    "fct_task_accuracy_by_checkpoint",
+    (
+        "task_set",
+        "model_id",
+        "step",
+        "shot_count",
+        "accuracy_lower",
+        "accuracy_upper",
+        "accuracy_lower_over_tasks",
+        "accuracy_upper_over_tasks",
+        "task_count",
+        "left_out_task_count",
+    ),
+    equals=(("task_set_kind", "group"), ("task_set", "all"), ("normalisation", "token")),
+    is_of_corpus=False,
+)
 INCORRECT_OPTIONS = Companion(MEASURES, MEASURE_COLUMNS, equals=INCORRECT)
 
 
@@ -51,14 +69,26 @@ def select_subject(rows: pa.Table, subject: str) -> pa.Table:
     return order_by_size(rows.filter(pc.equal(rows["subject"], subject)))
 
 
-def select_group(rows: pa.Table, group: str, *, has_fallback: bool) -> pa.Table:
-    """Return the rows of the tasks that Xia et al. assign to a group.
+def select_group(rows: pa.Table, group: str) -> pa.Table:
+    """Return the rows of the tasks that Xia et al. assign to a group."""
+    return rows.filter(pc.match_substring(rows["published_groups"], group))
 
-    If ``has_fallback`` is true and no task is in any group of GROUPS, all rows are returned.
+
+def add_intervals(rows: pa.Table, intervals: pa.Table) -> pa.Table:
+    """Return the rows with the columns ``lower`` and ``upper`` (percent), the interval of the accuracy at a checkpoint.
+
+    A checkpoint that has no row in ``intervals`` gets nulls.
     """
-    in_group = rows.filter(pc.match_substring(rows["published_groups"], group))
-    grouped = [pc.any(pc.match_substring(rows["published_groups"], name)).as_py() for name in GROUPS]
-    return rows if has_fallback and not any(grouped) else in_group
+    found = {
+        (row["model_id"], row["step"]): (100 * row["accuracy_lower"], 100 * row["accuracy_upper"])
+        for row in intervals.to_pylist()
+    }
+    ends = [
+        found.get(key, (None, None)) for key in zip(*(rows[n].to_pylist() for n in ("model_id", "step")), strict=True)
+    ]
+    for index, name in enumerate(("lower", "upper")):
+        rows = rows.append_column(name, pa.array([end[index] for end in ends], pa.float64()))
+    return rows
 
 
 def keep_last(rows: pa.Table) -> pa.Table:

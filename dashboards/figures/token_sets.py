@@ -5,7 +5,6 @@ A token set holds the tokens that have one trend category in the model ``set_mod
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 
@@ -25,6 +24,7 @@ from trailhouse.dashboards.figures.axes import (
 from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
 from trailhouse.dashboards.figures.panels import (
     add_legend,
+    draw_intervals,
     draw_models,
     draw_published,
     list_models,
@@ -35,6 +35,7 @@ from trailhouse.dashboards.figures.panels import (
 START_PERCENT = 10
 LATE_START_PERCENT = 40
 NAMES = {"stagnated": "stagnated tokens", "upward": "upward-trend tokens (forgetting)"}
+BANDS = "Bands are 95% intervals over documents; grey is the range of 95% of random sets of the same size."
 CATEGORIES_AT_EQUAL_PERPLEXITY = ("stagnated", "upward", "downward")
 
 
@@ -70,7 +71,7 @@ def find_start(rows: pa.Table, start_percent: int) -> int:
 
 
 def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COMPUTE) -> None:
-    """Draw the perplexity of a token set, one line per model, on two logarithmic axes.
+    """Draw the perplexity of a token set, one line per model with its interval, on two logarithmic axes.
 
     Only rows with a positive value on the horizontal axis are drawn, because other values have no logarithm. If no row
     is drawn, the panel states the reason.
@@ -82,6 +83,7 @@ def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COM
         panel.text(0.5, 0.5, reason, ha="center", va="center", transform=panel.transAxes)
         return
     draw_models(panel, drawn, x=axis.column, y="perplexity")
+    draw_intervals(panel, drawn, x=axis.column, lower="perplexity_low", upper="perplexity_high")
     scale_logarithmically(panel, "xy")
     if axis == VALIDATION:
         panel.invert_xaxis()
@@ -94,35 +96,20 @@ def describe_set(rows: pa.Table, set_model_id: str) -> str:
     return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}%)"
 
 
-def draw_random_sets(panel: Axes, rows: pa.Table, random_rows: pa.Table) -> None:
+def draw_random_sets(panel: Axes, rows: pa.Table) -> None:
     """For every model, shade the range of the perplexities of 95% of random token sets as large as the set in ``rows``.
 
-    The token set in ``rows`` holds the share s of the tokens of the corpus. ``random_rows`` has the lower and the upper
-    limit of the range only for random sets of p percent of the corpus, where p is a positive integer. On a logarithmic
-    scale, the distance between a limit and the perplexity of the corpus is proportional to 1 / sqrt(size of the set).
-    So the limit for the share s is computed from the limit for the p that is nearest to 100s:
-
-        corpus perplexity * (limit for p / corpus perplexity) ** sqrt(p / 100s).
+    The range is unknown for published sets, whose sizes are unknown.
     """
-    if rows.num_rows == 0 or random_rows.num_rows == 0:
-        return
-    share = pc.max(rows["token_share"]).as_py()
-    percent = max(1, round(100 * share))
-    width_ratio = math.sqrt(percent / (100 * share))
-    same_size = random_rows.filter(pc.equal(random_rows["set_percent"], percent))
-    sized = keep_positive(same_size, COMPUTE.column).sort_by(COMPUTE.column)
-    for model_id in list_models(rows):
-        band = sized.filter(pc.equal(sized["model_id"], model_id))
-        corpus = band["validation_perplexity"]
-        ends = [
-            pc.multiply(corpus, pc.power(pc.divide(band[end], corpus), width_ratio)).to_pylist()
-            for end in ("perplexity_lower", "perplexity_upper")
-        ]
+    sized = keep_positive(rows.filter(pc.is_valid(rows["random_perplexity_lower"])), COMPUTE.column)
+    for model_id in list_models(sized):
+        band = sized.filter(pc.equal(sized["model_id"], model_id)).sort_by(COMPUTE.column)
+        ends = [band[f"random_perplexity_{end}"].to_pylist() for end in ("lower", "upper")]
         compute = band[COMPUTE.column].to_pylist()
         panel.fill_between(compute, *ends, color=REFERENCE, alpha=0.25, linewidth=0, label="random sets (95%)")
 
 
-def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, category: str) -> Canvas:
+def draw_transfer(rows: pa.Table, published: pa.Table, category: str) -> Canvas:
     """Draw figure 3 or 4: perplexity during training on the token sets of one trend category.
 
     The first panel shows each model on its own set. The second panel shows all models on the set of the smallest model,
@@ -142,7 +129,7 @@ def draw_transfer(rows: pa.Table, random_rows: pa.Table, published: pa.Table, ca
     for panel, set_model_id in zip(panels[own_count:], followed, strict=False):
         chosen = select_set(rows, category, start, set_model_id)
         draw_set(panel, chosen, describe_set(chosen, set_model_id))
-        draw_random_sets(panel, chosen, random_rows)
+        draw_random_sets(panel, chosen)
     if published.num_rows:
         draw_published_set(panels[-1], published)
     return finish(canvas, panels)
@@ -203,7 +190,8 @@ def draw_against_validation(rows: pa.Table) -> Canvas:
 
 
 def finish(canvas: Canvas, panels: list[Axes]) -> Canvas:
-    """Label the vertical axis of the first panel and add the legend."""
+    """Label the vertical axis of the first panel, say what the bands are, and add the legend."""
+    canvas.suptitle(f"{canvas.get_suptitle()}\n{BANDS}")
     panels[0].set_ylabel("Perplexity of the set")
     add_legend(canvas, panels)
     return canvas
@@ -219,17 +207,16 @@ COLUMNS = (
     "validation_perplexity",
     "token_share",
     "perplexity",
-)
-RANDOM_SETS = Companion(
-    "fct_random_token_set_trajectory",
-    ("model_id", "set_percent", "train_flops_palm", "validation_perplexity", "perplexity_lower", "perplexity_upper"),
+    "perplexity_low",
+    "perplexity_high",
+    "random_perplexity_lower",
+    "random_perplexity_upper",
 )
 PUBLISHED_SETS = Companion(
     "fct_published_token_set_trajectory",
     ("set_model_id", "start_percent", "category", "model_id", "parameter_count", "train_flops_palm", "perplexity"),
     suite_id=PUBLISHED_SUITE,
 )
-RANDOM_AND_PUBLISHED = (RANDOM_SETS, PUBLISHED_SETS)
 OWN_SETS = "fct_token_set_trajectory"
 COMPARABLE_SETS = "fct_comparable_token_set_trajectory"
 
@@ -253,10 +240,10 @@ draw_upward = partial(draw_transfer, category="upward")
 
 FIGURES = (
     define_figure(
-        3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, COMPARABLE_SETS, RANDOM_AND_PUBLISHED
+        3, "stagnated_tokens", "Perplexity of stagnated tokens", draw_stagnated, COMPARABLE_SETS, (PUBLISHED_SETS,)
     ),
     define_figure(
-        4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, COMPARABLE_SETS, RANDOM_AND_PUBLISHED
+        4, "upward_tokens", "Perplexity of upward-trend tokens", draw_upward, COMPARABLE_SETS, (PUBLISHED_SETS,)
     ),
     define_figure(10, "other_tokens", "Perplexity of tokens without a clear trend", draw_others),
     define_figure(11, "upward_tokens_by_model", "Perplexity of other models' upward-trend tokens", draw_upward_sets),

@@ -12,7 +12,7 @@ from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_p
 # The conventions of the trend fit in Xia et al. 2023. ``paper`` is used for suites that Trailhouse scored, and
 # ``published`` for the trends that Xia et al. published.
 CONVENTIONS = ("paper", "published")
-UNFITTED = "no trend can be fitted"
+FEW_POINTS = "fewer than five checkpoints"
 PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downward", "Downward (still learning)"))
 
 
@@ -24,8 +24,8 @@ def express_percent(rows: pa.Table) -> pa.Table:
 def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
     """Draw a panel per trend category with a line per model, under the convention of the trend fit of Xia et al. 2023.
 
-    The lines of the published suite are grey. Each point of a line is a start of the trend fit. It is a circle if the
-    model has too few checkpoints after this start to fit a trend.
+    The lines of the published suite are grey. Each point of a line is a start of the trend fit. A ring marks a fit of
+    fewer than five checkpoints.
     """
     paper = rows.filter(pc.is_in(rows["convention_id"], pa.array(CONVENTIONS))).sort_by("parameter_count")
     paper = express_percent(paper)
@@ -33,8 +33,8 @@ def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canv
     for panel, (category, title) in zip(panels, PANELS, strict=True):
         drawn = paper.filter(pc.equal(paper["category"], category))
         draw_models(panel, drawn, x="start_percent", y="token_percent")
-        unfitted = drawn.filter(pc.invert(drawn["is_fitted"]))
-        ring_points(panel, unfitted, x="start_percent", y="token_percent", label=UNFITTED)
+        few = drawn.filter(drawn["has_few_points"])
+        ring_points(panel, few, x="start_percent", y="token_percent", label=FEW_POINTS)
         if published is not None:
             shown = published.filter(pc.equal(published["category"], category)).sort_by("parameter_count")
             draw_published(panel, express_percent(shown), x="start_percent", y="token_percent")
@@ -49,7 +49,15 @@ FIGURE = Figure(
     title="Share of tokens by trend category and start",
     source="Xia et al. 2023, Figure 2",
     mart="fct_comparable_trend_share",
-    columns=("convention_id", "model_id", "parameter_count", "start_percent", "category", "token_share", "is_fitted"),
+    columns=(
+        "convention_id",
+        "model_id",
+        "parameter_count",
+        "start_percent",
+        "category",
+        "token_share",
+        "has_few_points",
+    ),
     draw=draw_trend_shares,
     companions=(
         Companion(

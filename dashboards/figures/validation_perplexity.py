@@ -6,14 +6,22 @@ import pyarrow as pa
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.axes import COMPUTE, keep_positive, scale_logarithmically
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, draw_published, new_canvas
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_caveats
+from trailhouse.dashboards.figures.panels import (
+    add_legend,
+    draw_intervals,
+    draw_models,
+    draw_published,
+    new_canvas,
+)
 
-COLUMNS = ("model_id", "parameter_count", "train_flops_palm", "perplexity")
+PUBLISHED_COLUMNS = ("model_id", "parameter_count", "train_flops_palm", "perplexity")
+COLUMNS = (*PUBLISHED_COLUMNS, "perplexity_low", "perplexity_high")
+INTERVALS = "Bands: 95% intervals of the perplexity over documents, by a bootstrap that draws documents, not tokens."
 
 
 def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None) -> Canvas:
-    """Draw validation perplexity against compute on two logarithmic axes, with one line per model.
+    """Draw validation perplexity against compute on two logarithmic axes, with one line per model and its interval.
 
     Step 0 is left out, because compute 0 has no logarithm. The models of the published suite have a separate panel,
     because their compute may be a million times as large.
@@ -22,6 +30,9 @@ def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None
     panel_count = 1 if published is None else 2
     canvas, panels = new_canvas(panel_count, "Validation perplexity along training")
     draw_models(panels[0], trained, x=COMPUTE.column, y="perplexity")
+    if trained["perplexity_low"].null_count < trained.num_rows:
+        draw_intervals(panels[0], trained, x=COMPUTE.column, lower="perplexity_low", upper="perplexity_high")
+        add_caveats(canvas, [INTERVALS])
     if published is not None:
         draw_published(panels[1], published.sort_by("parameter_count"), x=COMPUTE.column, y="perplexity")
         panels[1].set_title("Published")
@@ -40,5 +51,5 @@ FIGURE = Figure(
     mart="fct_comparable_validation_perplexity",
     columns=COLUMNS,
     draw=draw_validation_perplexity,
-    companions=(Companion("fct_published_validation_perplexity", COLUMNS, suite_id=PUBLISHED_SUITE),),
+    companions=(Companion("fct_published_validation_perplexity", PUBLISHED_COLUMNS, suite_id=PUBLISHED_SUITE),),
 )

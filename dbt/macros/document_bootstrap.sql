@@ -6,7 +6,8 @@
         sums        weighted_document_sums(x)[r] = sum over documents of weight[r] * x
         bounds      bootstrap_bound(replicates, 'low' | 'high', document_count)
 
-    The weights are those of int_document_weight. Equal documents have equal weights in every query, so a difference of
+    The weights are those of int_document_weight. In a corpus of more than `document_blocks` documents, blocks of documents
+    are drawn instead of single documents. Equal documents have equal weights in every query, so a difference of
     two checkpoints or models is computed within a replicate and its interval is that of paired documents.
 #}
 {% macro document_weights(corpus_id, document_id) -%}
@@ -40,15 +41,10 @@
     therefore taken further out (expanded percentile interval, Hesterberg 2015, The American Statistician 69(4)):
 
         tail = normal CDF(-sqrt(n / (n - 1)) * t)    t = 97.5th percentile of Student's t with n - 1 degrees of freedom
-
-    t is given by its Cornish-Fisher expansion, exact to 1e-3 from 9 degrees of freedom.
 #}
 {% macro bootstrap_bound(replicates, bound, document_count) -%}
     {%- set n = "toFloat64(" ~ document_count ~ ")" -%}
-    {%- set z = 1.959963984540054 -%}
-    {%- set first = (z**3 + z) / 4 -%}
-    {%- set second = (5 * z**5 + 16 * z**3 + 3 * z) / 96 -%}
-    {%- set t = "(" ~ z ~ " + " ~ first ~ " / (" ~ n ~ " - 1) + " ~ second ~ " / pow(" ~ n ~ " - 1, 2))" -%}
+    {%- set t = student_t_quantile("(" ~ n ~ " - 1)") -%}
     {%- set tail = "(1 + erf(-sqrt(" ~ n ~ " / (" ~ n ~ " - 1)) * " ~ t ~ " / sqrt(2))) / 2" -%}
     {%- set rank = "1 + round(" ~ tail ~ " * (length(" ~ replicates ~ ") - 1))" -%}
     if(
@@ -59,4 +55,13 @@
         ),
         null
     )
+{%- endmacro %}
+
+{#
+    Return the block to which a document belongs. The documents of a block are drawn together, so that the work of a
+    bootstrap does not grow with the corpus. In a corpus of at most `document_blocks` documents, every document is a
+    block of its own.
+#}
+{% macro document_block(document_id) -%}
+    toInt32({{ document_id }} % {{ var("document_blocks") }})
 {%- endmacro %}

@@ -6,7 +6,8 @@
         early = first i with l_i = m_peak                      (the minimum before the rise)
         late  = first i >= peak with the smallest l_i
 
-    The series has a double descent if l_peak > l_early and l_late < l_early.
+    The series has a double descent if l_peak - l_early >= r and l_late < l_early. The least rise r is a row of the seed
+    `rise_threshold`, because noise alone makes every loss rise a little.
 #}
 {% macro double_descent_turning_points(losses) -%}
     arrayReduceInRanges(

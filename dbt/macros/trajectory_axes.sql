@@ -7,7 +7,8 @@
         [
             ('step', toNullable(toFloat64(step))),
             ('tokens seen', toNullable(toFloat64(tokens_seen))),
-            ('training FLOPs', toNullable(toFloat64(train_flops_palm))),
+            ('training FLOPs (6N)', toNullable(toFloat64(train_flops_6n))),
+            ('training FLOPs (PaLM)', toNullable(toFloat64(train_flops_palm))),
             ('validation perplexity', toNullable(toFloat64({{ validation_perplexity }})))
         ],
         'Array(Tuple(String, Nullable(Float64)))'
@@ -57,9 +58,10 @@
     the last checkpoint of the model.
 
     `keys` are the columns that distinguish the trajectories of one model and corpus. `measures` are the columns to
-    draw. `are_perplexities` is true if all measures are perplexities. If it is false, no measure may be a perplexity.
+    draw, and `bounds` those of their intervals, which may be null. `are_perplexities` is true if all of them are
+    perplexities. If it is false, none may be a perplexity.
 #}
-{% macro values_on_axes(relation, keys, measures, are_perplexities=false) -%}
+{% macro values_on_axes(relation, keys, measures, bounds=[], are_perplexities=false) -%}
     {%- set keys = (["suite_id", "model_id", "corpus_id"] + keys) | join(", ") -%}
     point as ({{ points_on_axes(relation) }}),
 
@@ -68,7 +70,7 @@
             {{ keys }},
             any(parameter_count) as parameter_count,
             axis,
-            {% for measure in measures %}
+            {% for measure in measures + bounds %}
                 arrayMap(
                     entry -> (entry .2, entry .3),
                     arraySort(groupArray((step, axis_value, toFloat64({{ measure }}))))
@@ -100,7 +102,7 @@
     valued as (
         select
             *
-            {%- for measure in measures %}
+            {%- for measure in measures + bounds %}
                 ,
                 {{
                     value_at_equal_perplexity(
@@ -118,6 +120,7 @@
             axis,
             axis_value,
             {% for measure in measures %} assumeNotNull({{ measure }}_there) as {{ measure }}, {% endfor %}
+            {% for bound in bounds %} toNullable({{ bound }}_there) as {{ bound }}, {% endfor %}
             toBool(measured_index > 0) as is_measured
         from valued
         where {{ measures[0] }}_there is not null

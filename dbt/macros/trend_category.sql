@@ -2,12 +2,13 @@
     Return the trend category of a token (Xia et al. 2023, section 3.1). The category depends on what the perplexity of
     the token does:
 
-        upward:     rises significantly              (forgetting)
-        downward:   falls significantly              (still learning)
-        stagnated:  does neither, and
-                    lower <= PPL_start / PPL_average <= upper and
-                    lower <= PPL_last / PPL_average <= upper        (already learned)
-        other:      anything else
+        upward:        rises significantly              (forgetting)
+        downward:      falls significantly              (still learning)
+        stagnated:     does neither, and
+                       lower <= PPL_start / PPL_average <= upper and
+                       lower <= PPL_last / PPL_average <= upper        (already learned)
+        other:         anything else
+        undetermined:  fewer than three checkpoints, so nothing can be tested
 
     `direction` is positive where the perplexity rises. Significance is tested first, so a significant trend inside the
     band is upward or downward, not stagnated. The list of categories is the variable `trend_categories` in
@@ -15,6 +16,8 @@
 #}
 {% macro trend_category(direction) -%}
     multiIf(
+        fit_point_count < 3,
+        'undetermined',
         is_significant and {{ direction }} > 0,
         'upward',
         is_significant and {{ direction }} < 0,
@@ -24,6 +27,14 @@
         'stagnated',
         'other'
     )
+{%- endmacro %}
+
+{#
+    Return the list of the trend categories without `undetermined`. An undetermined trend says nothing about the token.
+    Marts leave such trends out: they are not counted, compared or drawn.
+#}
+{% macro determined_categories() -%}
+    {{ return(var("trend_categories") | reject("equalto", "undetermined") | list) }}
 {%- endmacro %}
 
 {#

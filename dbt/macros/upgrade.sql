@@ -1,24 +1,43 @@
 {#
     Take over the incremental tables of an earlier version, so that their rows need not be derived again. The macro
-    renames columns that had another name in that version, and drops tables that are now built under another name. In a
-    new warehouse there is nothing to rename or drop.
+    renames columns that had another name in that version. It drops tables that are now built under another name, and
+    tables that lack a column which cannot be derived from their rows. In a new warehouse there is nothing to rename or
+    drop.
 #}
 {% macro take_over_earlier_tables() %}
+    {% set renamed_columns = {
+        "int_token_series": ["grid_id", "step_set_id"],
+        "int_token_double_descent": ["is_double_descent", "falls_below_minimum"],
+    } %}
+    {% set needed_columns = {
+        "int_series_grid": none,
+        "int_random_token_set": none,
+        "int_trend_count_by_token_property": none,
+        "int_token_bucket_log_prob": "squared_loss_sum",
+        "int_token_set_log_prob": "document_group_count",
+        "int_item_outcome": "chosen_score",
+    } %}
     {% if execute %}
-        {% set earlier_tables %}
-            select table
-            from system.columns
-            where
-                database = '{{ target.schema }}'
-                and table in ('int_token_series', 'int_series_grid')
-                and name = 'grid_id'
-        {% endset %}
-        {% for row in run_query(earlier_tables).rows %}
-            {% set table = target.schema ~ "." ~ row[0] ~ " " ~ on_every_node() %}
-            {% if row[0] == "int_token_series" %}
-                {% do run_query("alter table " ~ table ~ " rename column grid_id to step_set_id") %}
-            {% else %} {% do run_query("drop table " ~ table) %}
+        {% for table, (earlier, now) in renamed_columns.items() %}
+            {% if earlier in list_columns(table) %}
+                {% set name = target.schema ~ "." ~ table ~ " " ~ on_every_node() %}
+                {% do run_query("alter table " ~ name ~ " rename column " ~ earlier ~ " to " ~ now) %}
+            {% endif %}
+        {% endfor %}
+        {% for table, column in needed_columns.items() %}
+            {% set columns = list_columns(table) %}
+            {% if columns and column not in columns %}
+                {# The adapter also forgets the table. Otherwise, dbt would take it for an existing incremental table. #}
+                {% do adapter.drop_relation(adapter.get_relation(none, target.schema, table)) %}
             {% endif %}
         {% endfor %}
     {% endif %}
+{% endmacro %}
+
+{# Return the names of the columns of a derived table. The list is empty if there is no such table. #}
+{% macro list_columns(table) %}
+    {% set columns %}
+        select name from system.columns where database = '{{ target.schema }}' and table = '{{ table }}'
+    {% endset %}
+    {{ return(run_query(columns).rows | map(attribute=0) | list) }}
 {% endmacro %}

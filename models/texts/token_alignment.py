@@ -161,7 +161,7 @@ def _read_incomplete_character(piece: bytes) -> bytes:
     """Return the bytes of an incomplete character at the end of a token; empty if the last character is complete."""
     for length in range(1, min(4, len(piece) + 1)):
         first = piece[-length]
-        if first >= 0xC0:
+        if first >= 0xC2:  # the smallest first byte of a character of several bytes
             size = 2 + (first >= 0xE0) + (first >= 0xF0)
             return piece[-length:] if length < size else b""
         if first < 0x80:

@@ -64,6 +64,7 @@ _FROZEN_SETTINGS = (
     "parallel_replicas_custom_key",
     "dialect",
     "implicit_select",
+    "allow_settings_after_format_in_insert",  # it would change the byte at which the rows of an INSERT begin
     "default_table_engine",
     "default_temporary_table_engine",
     "merge_tree_disk",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trailhouse.server.access.credentials import Role
-from trailhouse.server.clickhouse_errors import parse_engine_error
+from trailhouse.server.clickhouse_errors import ENGINE_ERRORS, parse_engine_error
 from trailhouse.server.engine.statistics import Statistics, read_statistics
 from trailhouse.server.sql.guard import DEFAULT_DATABASE
 from trailhouse.support.quoting import quote_identifier
@@ -44,8 +44,8 @@ class Handle:
             with self.in_use() as connection:
                 result = connection.query(sql, output_format, params=dict(parameters or {}))
                 return result.bytes() or b"", read_statistics(result)
-        except RuntimeError as error:
-            raise parse_engine_error(str(error)) from None
+        except ENGINE_ERRORS as error:
+            raise parse_engine_error(error) from None
 
     def use_database(self, database: str) -> None:
         """Make ``database`` the current database. Raises ServerError 81 if the database does not exist."""
@@ -58,7 +58,7 @@ class Handle:
         for _ in range(2):
             try:
                 self.connection.query("SELECT 1", "Null")
-            except RuntimeError:
+            except ENGINE_ERRORS:
                 continue
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Mapping
 
-from trailhouse.server.clickhouse_errors import ServerError, parse_engine_error
+from trailhouse.server.clickhouse_errors import ENGINE_ERRORS, ServerError, parse_engine_error
 from trailhouse.server.engine.engine import Engine
 from trailhouse.server.engine.execution import Execution, apply_settings, widen_pipe
 from trailhouse.server.engine.statistics import Statistics, read_insert_statistics
@@ -33,7 +33,7 @@ class InsertStream:
         self._head = head
         self._forced_settings = forced_settings
         self._applied_settings = contextlib.ExitStack()
-        self._statistics = Statistics()
+        self._statistics: Statistics | None = None  # None until the rows are stored
         self._error: ServerError | None = None
         self._read_end, self._write_end = -1, -1
         self._thread: threading.Thread | None = None
@@ -62,8 +62,8 @@ class InsertStream:
         Raises ServerError if the rows do not parse or could not be stored.
         """
         self._join()
-        if self._error is not None:
-            raise self._error
+        if self._statistics is None:
+            raise self._error or ServerError(1001, "STD_EXCEPTION", "The engine did not store the rows")
         return self._statistics
 
     def cancel(self) -> None:
@@ -92,7 +92,7 @@ class InsertStream:
                 parameters = dict(self._execution.parameters)
                 result = connection.query(self._head.text + clause, "Null", params=parameters)
                 self._statistics = read_insert_statistics(result)
-        except RuntimeError as error:
-            self._error = parse_engine_error(str(error), hidden=source)
+        except ENGINE_ERRORS as error:
+            self._error = parse_engine_error(error, hidden=source)
         finally:
             os.close(self._read_end)

@@ -11,7 +11,7 @@ import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from trailhouse.server.clickhouse_errors import ServerError, parse_engine_error
+from trailhouse.server.clickhouse_errors import ENGINE_ERRORS, ServerError, parse_engine_error
 from trailhouse.server.engine.engine import Engine
 from trailhouse.server.engine.execution import PIPE_BYTES, Execution, widen_pipe
 from trailhouse.server.engine.statistics import Statistics, read_statistics
@@ -119,8 +119,8 @@ class ResultPipe:
             with execution.handle.in_use() as connection:
                 result = connection.query(sql, output_format, params=dict(execution.parameters))
                 self.statistics = read_statistics(result)
-        except RuntimeError as error:
-            self.error = parse_engine_error(str(error), hidden=clause)
+        except ENGINE_ERRORS as error:
+            self.error = parse_engine_error(error, hidden=clause)
         finally:
             os.close(write_end)
 

@@ -19,6 +19,7 @@ from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 QUERY_ID_EXPRESSION = "splitByChar('\\n', Settings['log_comment'])[1]"
 
 _PIPED_WORDS = frozenset({"SELECT", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS", "CHECK", "KILL"})
+_INSERTING_WORDS = frozenset({"INSERT", "WITH", "EXPLAIN"})  # first words of statements that may hold an INSERT
 _TABLE_OUTPUT_WORDS = frozenset({"EXPLAIN", "VALUES", "TABLE"})
 _SET_OPERATIONS = frozenset({"UNION", "INTERSECT", "EXCEPT"})
 
@@ -63,11 +64,14 @@ def parse_statement(text: bytes) -> Statement:
     refuse_forbidden_clauses(text, tokens)
     first = _find_first_word(tokens)
     end = tokens[-1].end
-    if first == "INSERT" and any(token.word == "INPUT" for token in tokens):
+    is_insert = first in _INSERTING_WORDS and any(_begins_insert(tokens, index) for index, _ in _walk_top_level(tokens))
+    if is_insert and any(_calls_input(text, tokens, index) for index in range(len(tokens) - 1)):
         raise ServerError(48, "NOT_IMPLEMENTED", "The table function input is not supported: insert, then transform")
-    if not _has_piped_result(tokens, first):
+    if is_insert or not (first == "WITH" or first in _PIPED_WORDS):
         _refuse_log_comment(text, tokens, first)
-        return Statement(Kind.DIRECT, first, text[:end], text[:end], _read_final_format(tokens, text), b"")
+        # the FORMAT clause of an INSERT names the format of its rows
+        format_name = None if is_insert else _read_final_format(tokens, text)
+        return Statement(Kind.DIRECT, first, text[:end], text[:end], format_name, b"")
     body_end, format_name, settings = _split_final_clauses(tokens, text)
     body = _rewrite_query_ids(text[:body_end], tokens) if first == "KILL" else text[:body_end]
     return Statement(Kind.RESULT, first, text[:end], body, format_name, settings)
@@ -113,10 +117,13 @@ def _walk_top_level(tokens: list[Token]) -> Iterator[tuple[int, Token]]:
             yield index, token
 
 
-def _has_piped_result(tokens: list[Token], first: str) -> bool:
-    if first == "WITH":  # WITH may begin a SELECT or an INSERT
-        return all(token.word != "INSERT" for _, token in _walk_top_level(tokens))
-    return first in _PIPED_WORDS
+def _begins_insert(tokens: list[Token], index: int) -> bool:
+    """Return whether the words INSERT INTO are at ``index``. INSERT alone may be a name, as in SELECT 1 AS insert."""
+    return tokens[index].word == "INSERT" and index + 1 < len(tokens) and tokens[index + 1].word == "INTO"
+
+
+def _calls_input(text: bytes, tokens: list[Token], index: int) -> bool:
+    return tokens[index].word == "INPUT" and tokens[index + 1].written_in(text) == b"("
 
 
 def _refuse_log_comment(text: bytes, tokens: list[Token], first: str) -> None:

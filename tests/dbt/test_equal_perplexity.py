@@ -1,4 +1,4 @@
-"""Interpolation at equal validation perplexity and the collapse score, compared with numpy."""
+"""Interpolation at equal validation perplexity, compared with numpy."""
 
 import numpy as np
 import pytest
@@ -14,12 +14,12 @@ MARTS = (
     "fct_token_set_trajectory",
     "fct_token_set_trajectory_by_axis",
     "fct_equal_perplexity_alignment",
-    "fct_collapse_score",
 )
 AXES = {
     "parameters": "parameter_count",
     "tokens seen": "tokens_seen",
-    "training FLOPs": "train_flops_palm",
+    "training FLOPs (6N)": "train_flops_6n",
+    "training FLOPs (PaLM)": "train_flops_palm",
     "validation perplexity": "validation_perplexity",
 }
 
@@ -130,55 +130,3 @@ def test_a_line_is_measured_or_read_where_the_model_first_reaches_the_value(buil
     for row in rows:
         assert row[5:] == (pytest.approx(expected[row[:5]][0], rel=1e-9), expected[row[:5]][1])
     assert {row[6] for row in rows} == {True, False}
-
-
-def collapse(models: np.ndarray, coordinates: np.ndarray, values: np.ndarray) -> tuple[float | None, float | None, int]:
-    """Return collapse score, unexplained share, and the number of points in bins that at least two models reach.
-
-    The collapse score is the share of the variance of these points that lies between models within bins. The
-    unexplained share is the share of the variance of all points that lies within bins.
-    """
-    edges = np.linspace(coordinates.min(), coordinates.max(), 11)
-    bins = np.clip(np.searchsorted(edges, coordinates, side="right") - 1, 0, 9)
-    if coordinates.min() == coordinates.max():
-        bins = np.zeros(len(values), dtype=int)
-    between, within = 0.0, 0.0
-    is_compared = np.zeros(len(values), dtype=bool)
-    for members in (bins == number for number in np.unique(bins)):
-        within += np.sum((values[members] - values[members].mean()) ** 2)
-        names = np.unique(models[members])
-        if len(names) >= 2:
-            is_compared |= members
-            for name in names:
-                own = values[members & (models == name)]
-                between += len(own) * (own.mean() - values[members].mean()) ** 2
-    compared = values[is_compared]
-    shares = [
-        float(part / np.sum((whole - whole.mean()) ** 2)) if len(whole) and np.std(whole) > 1e-9 else None
-        for part, whole in ((between, compared), (within, values))
-    ]
-    return shares[0], shares[1], len(compared)
-
-
-def test_the_collapse_score_is_the_share_of_the_variance_left_between_models(built, trajectories):
-    panels = {}
-    for (*chosen, model_id), curve in trajectories.items():
-        trained = curve["step"] > 0
-        for axis, column in AXES.items():
-            points = panels.setdefault((*chosen, axis), ([], [], []))
-            points[0].extend([model_id] * trained.sum())
-            points[1].extend(np.log(curve[column][trained]))
-            points[2].extend(np.log(curve["perplexity"][trained]))
-    rows = built.rows(
-        "select set_model_id, start_percent, category, axis, point_count, collapse_score, unexplained_share,"
-        " compared_point_count from fct_collapse_score where corpus_id = 'books'"
-    )
-    assert {row[:4] for row in rows} == set(panels)
-    for row in rows:
-        models, coordinates, values = map(np.array, panels[row[:4]])
-        score, unexplained, compared_count = collapse(models, coordinates, values)
-        assert row[4] == len(values)
-        assert row[5] == (None if score is None else pytest.approx(score, abs=1e-9)), row
-        assert row[6] == (None if unexplained is None else pytest.approx(unexplained, abs=1e-9)), row
-        assert row[7] == compared_count
-    assert {row[5] is None for row in rows} == {True, False}

@@ -134,6 +134,8 @@ def test_tables_of_an_earlier_version_are_taken_over_without_recomputation(built
     content, blocks = built.digest(), written_blocks(built)
     built.client.command("alter table int_token_series rename column step_set_id to grid_id")
     built.client.command("create table int_series_grid engine = MergeTree order by () as select 1 as grid_id")
+    built.client.command("alter table int_token_double_descent rename column falls_below_minimum to is_double_descent")
+    built.client.command("create table int_random_token_set engine = MergeTree order by () as select 1 as set_percent")
     built.dbt("run", "--select", *TRAJECTORIES)
     assert built.digest() == content
     assert rewritten_pairs(built, blocks) == {table: set() for table in INCREMENTAL}

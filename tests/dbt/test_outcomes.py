@@ -1,6 +1,5 @@
 """Outcomes of tasks derived from random option scores, compared with plain loops, statsmodels and scipy."""
 
-import csv
 import itertools
 import uuid
 
@@ -8,14 +7,19 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from tests.support.paths import ROOT
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
-SEEDS = ROOT / "dbt" / "seeds"
-STEPS = {"s/small": [0, 10, 20, 40, 80], "s/middle": [0, 10, 30, 80, 90], "s/large": [0, 10, 20, 90], "r/alone": [5]}
-PARAMETERS = {"s/small": 100, "s/middle": 100, "s/large": 900, "r/alone": 7}
+STEPS = {
+    "s/small": [0, 10, 20, 40, 80],
+    "s/middle": [0, 10, 30, 80, 90],
+    "s/large": [0, 10, 20, 90],
+    "s/odd": [5, 85],
+    "r/alone": [5],
+}
+PARAMETERS = {"s/small": 100, "s/middle": 100, "s/large": 900, "s/odd": 300, "r/alone": 7}
 # By task: its parent, and its number of items. The parent `own` is in no published group of tasks, `date_understanding`
 # is in the group `linearity`, and `implicatures` in the group `breakthroughness`.
 TASKS = {
@@ -27,6 +31,7 @@ TASKS = {
 DRAWS = [(0, 0), (2, 0), (2, 1)]  # shots and seed
 NORMALISATIONS = ("sum", "token", "character", "byte", "pmi")
 SCORE_COLUMNS = ("log_prob_nats", "unconditional_log_prob_nats", "token_count", "character_count", "byte_count")
+MCNEMAR_FAMILY = ("suite_id", "comparison", "task_set_kind", "shot_count", "normalisation")
 
 
 def make_items(task_id: str) -> list[list[bool]]:
@@ -38,6 +43,18 @@ def make_items(task_id: str) -> list[list[bool]]:
         right = {int(random.integers(option_count))} | ({0} if random.random() < 0.1 else set())
         items.append([option in right for option in range(option_count)])
     return items
+
+
+def make_target_scores(task_id: str, item: int) -> list[float]:
+    """Target scores of the options of an item: 0.75 or 1 for a right option, 0.25 or 0 for a wrong one."""
+    is_graded = item % 4 == 0
+    grades = {True: 0.75 if is_graded else 1.0, False: 0.25 if is_graded else 0.0}
+    return [grades[is_right] for is_right in make_items(task_id)[item]]
+
+
+def count_exemplars(task_id: str, shots: int, item: int) -> int:
+    """Number of exemplars in the prompt of an item: one is missing from every third prompt of the task `own`."""
+    return max(0, shots - (task_id == "own" and item % 3 == 0))
 
 
 def make_scores(model_id: str, step: int, task_id: str, shots: int, seed: int) -> list[list[tuple]]:
@@ -77,11 +94,11 @@ def add_tasks(warehouse) -> None:
     for task_id, (parent, item_count) in TASKS.items():
         items = make_items(task_id)
         rows = [
-            [task_id, item, option, is_right, "a" * 64]
+            [task_id, item, option, is_right, make_target_scores(task_id, item)[option], "a" * 64]
             for item, options in enumerate(items)
             for option, is_right in enumerate(options)
         ]
-        columns = ["task_id", "item_id", "option_index", "is_correct", "task_sha256"]
+        columns = ["task_id", "item_id", "option_index", "is_correct", "target_score", "task_sha256"]
         warehouse.client.insert("raw_task_item", rows, column_names=columns)
         warehouse.insert(
             "raw_task", task_id=task_id, parent_task_id=parent, item_count=item_count, task_sha256="a" * 64
@@ -91,8 +108,9 @@ def add_tasks(warehouse) -> None:
 def evaluate(warehouse, chosen: list[tuple[str, int, str, int, int]]) -> None:
     """Write the scores of evaluations, and then their ledger rows."""
     columns = ["model_id", "step", "task_id", "shot_count", "seed", "item_id", "option_index", *SCORE_COLUMNS]
+    columns.append("exemplar_count")
     rows = [
-        [*evaluation, item, option, *scores]
+        [*evaluation, item, option, *scores, count_exemplars(*evaluation[2:4], item)]
         for evaluation in chosen
         for item, options in enumerate(make_scores(*evaluation))
         for option, scores in enumerate(options)
@@ -154,6 +172,8 @@ MARTS = (
     "fct_task_scaling",
     "fct_accuracy_comparison",
     "fct_task_calibration_by_checkpoint",
+    "fct_calibration_bin_by_checkpoint",
+    "fct_task_caveat",
     "fct_eval_metric_by_checkpoint",
     "fct_option_perplexity_by_checkpoint",
     "fct_option_perplexity_by_axis",
@@ -175,7 +195,10 @@ def built(warehouse):
 
 @pytest.fixture(scope="module")
 def outcomes():
-    """By evaluation, normalisation and item: (is right, confidence, chance), if the scores of the item are finite."""
+    """By evaluation, normalisation and item: (is right, confidence, chance, target score, target score by chance).
+
+    An item whose scores are not finite has no entry.
+    """
     found = {}
     for evaluation in evaluations():
         items, scores = make_items(evaluation[2]), make_scores(*evaluation)
@@ -192,7 +215,14 @@ def outcomes():
                     ]
                 if np.all(np.isfinite(values)):
                     exponentials = np.exp(np.array(values) - max(values))
-                    choices[item] = (truth[int(np.argmax(values))], 1 / exponentials.sum(), np.mean(truth))
+                    chosen = int(np.argmax(values))
+                    choices[item] = (
+                        truth[chosen],
+                        1 / exponentials.sum(),
+                        np.mean(truth),
+                        make_target_scores(evaluation[2], item)[chosen],
+                        np.mean(make_target_scores(evaluation[2], item)),
+                    )
             if choices:
                 found[*evaluation, normalisation] = choices
     return found
@@ -213,38 +243,55 @@ def close(expected: float | None):
 def test_every_item_has_the_outcome_of_the_definition(built, outcomes):
     rows = built.rows(
         "select model_id, step, task_id, shot_count, seed, normalisation, item_id, is_correct, confidence_ratio,"
-        " chance_ratio from int_item_outcome"
+        " chance_ratio, chosen_score, chance_score from int_item_outcome"
     )
     assert len(rows) == sum(map(len, outcomes.values()))
     assert len({row[5] for row in rows}) == len(NORMALISATIONS)
-    for *evaluation, item, is_right, confidence, chance in rows:
-        assert (is_right, close(confidence), close(chance)) == outcomes[tuple(evaluation)][item]
+    for row in rows:
+        evaluation, item, is_right, measures = row[:6], row[6], row[7], row[8:]
+        assert (is_right, *(close(value) for value in measures)) == outcomes[evaluation][item]
 
 
 def test_accuracy_with_one_draw_has_wilsons_interval(built, outcomes):
     rows = built.rows(
         "select model_id, step, task_id, shot_count, seed, normalisation, item_count, correct_count, accuracy_lower,"
-        " accuracy_upper, chance_accuracy_ratio from fct_task_accuracy_by_seed"
+        " accuracy_upper, chance_accuracy_ratio, chance_corrected_accuracy, expected_score, chance_score,"
+        " mean_exemplar_count, shortened_item_ratio from fct_task_accuracy_by_seed"
     )
     assert len(rows) == len(outcomes)
-    for *evaluation, item_count, correct_count, lower, upper, chance in rows:
+    for *evaluation, item_count, correct_count, lower, upper, chance, kappa, score, chance_score, mean, short in rows:
         choices = list(outcomes[tuple(evaluation)].values())
-        assert (item_count, correct_count) == (len(choices), sum(right for right, _, _ in choices))
+        task_id, shots = evaluation[2:4]
+        exemplars = [count_exemplars(task_id, shots, item) for item in range(TASKS[task_id][1])]
+        assert (mean, short) == (close(np.mean(exemplars)), close(np.mean([kept < shots for kept in exemplars])))
+        assert (item_count, correct_count) == (len(choices), sum(choice[0] for choice in choices))
+        assert (score, chance_score) == (
+            close(np.mean([c[3] for c in choices])),
+            close(np.mean([c[4] for c in choices])),
+        )
+        assert kappa == close((correct_count / item_count - chance) / (1 - chance))
         expected = proportion_confint(correct_count, item_count, method="wilson")
         assert (lower, upper) == (close(expected[0]), close(expected[1]))
-        assert chance == close(np.mean([each for _, _, each in choices]))
+        assert chance == close(np.mean([choice[2] for choice in choices]))
 
 
 def accuracies(outcomes) -> dict[tuple, tuple[float, float, float]]:
-    """Accuracy, squared standard error and items by (model, step, task, shots, normalisation)."""
+    """Accuracy, squared standard error and effective items by (model, step, task, shots, normalisation).
+
+    An item enters with its mean over the seeds. Several seeds count at least as much as one, and at most as much as
+    independent draws.
+    """
     pooled: dict[tuple, list] = {}
     for (model_id, step, task_id, shots, _, normalisation), choices in outcomes.items():
         pooled.setdefault((model_id, step, task_id, shots, normalisation), []).append(choices)
     found = {}
     for key, draws in pooled.items():
-        mean = np.mean([right for choices in draws for right, _, _ in choices.values()])
-        items = max(map(len, draws))
-        found[key] = (mean, mean * (1 - mean) / items, items)
+        items = sorted({item for choices in draws for item in choices})
+        means = [np.mean([choices[item][0] for choices in draws if item in choices]) for item in items]
+        mean, spread = np.mean(means), np.mean(means) * (1 - np.mean(means))
+        independent = np.var(means, ddof=1)
+        worth = np.clip(spread / independent if independent else np.inf, 1, len(draws)) if spread else 1
+        found[key] = (mean, spread / len(items) / worth, len(items) * worth)
     return found
 
 
@@ -271,23 +318,35 @@ def test_a_group_is_the_mean_of_its_tasks_and_series_are_smoothed(built, outcome
     expected = by_task_set(accuracies(outcomes))
     rows = built.rows(
         "select model_id, step, task_set_kind, task_set, shot_count, normalisation, accuracy_ratio, standard_error,"
-        " accuracy_lower, accuracy_upper, smoothed_accuracy_ratio, task_count from fct_task_accuracy_by_checkpoint"
-        " where task_set != 'bigbench_74' order by step"
+        " accuracy_lower, accuracy_upper, smoothed_accuracy_ratio, task_count, task_standard_error,"
+        " accuracy_lower_over_tasks, accuracy_upper_over_tasks, left_out_task_count"
+        " from fct_task_accuracy_by_checkpoint where task_set != 'bigbench_74' order by step"
     )
     assert {row[:6] for row in rows} == set(expected)
     smoothed: dict[tuple, float] = {}
-    for *key, accuracy, error, lower, upper, smooth, task_count in rows:
+    several = 0
+    for *key, accuracy, error, lower, upper, smooth, task_count, task_error, low, high, left_out in rows:
         tasks = expected[tuple(key)]
         mean, deviation = np.mean([task[0] for task in tasks]), np.sqrt(sum(task[1] for task in tasks)) / len(tasks)
         assert (accuracy, error, task_count) == (close(mean), close(deviation), len(tasks))
+        assert left_out == 0
         if key[2] == "task" and len(tasks) == 1:
             ends = proportion_confint(mean * tasks[0][2], tasks[0][2], method="wilson")
         else:
             ends = (max(0, mean - 1.959963984540054 * deviation), min(1, mean + 1.959963984540054 * deviation))
         assert (lower, upper) == (close(ends[0]), close(ends[1]))
+        if len(tasks) == 1:
+            assert (task_error, low, high) == (None, None, None)
+        else:
+            several += 1
+            values = [task[0] for task in tasks]
+            assert task_error == close(stats.sem(values))
+            interval = stats.t.interval(0.95, len(values) - 1, mean, stats.sem(values)) if task_error else (mean, mean)
+            assert (low, high) == (close(max(0, interval[0])), close(min(1, interval[1])))
         series = (key[0], *key[2:])
         smoothed[series] = mean if series not in smoothed else 0.4 * mean + 0.6 * smoothed[series]
         assert smooth == close(smoothed[series])
+    assert several > 100
 
 
 def test_option_perplexity_weighs_every_token_the_same(built):
@@ -345,7 +404,7 @@ def test_lines_have_a_value_wherever_any_model_has_a_checkpoint(built, mart, mea
     assert len(drawn) == len(expected)
 
 
-def test_linearity_and_breakthroughness_follow_equation_4(built, outcomes):
+def test_linearity_and_breakthroughness_follow_equation_4_from_four_models_on(built, outcomes):
     last = {}
     combined = by_task_set(accuracies(outcomes))
     for model_id, step, *rest in sorted(combined, key=lambda key: key[1]):
@@ -354,40 +413,59 @@ def test_linearity_and_breakthroughness_follow_equation_4(built, outcomes):
     for (model_id, *rest), accuracy in last.items():
         panels.setdefault((model_id[0], *rest), []).append((PARAMETERS[model_id], model_id, accuracy))
     rows = built.rows(
-        "select suite_id, task_set_kind, task_set, shot_count, normalisation, linearity, breakthroughness"
+        "select suite_id, task_set_kind, task_set, shot_count, normalisation, linearity, breakthroughness,"
+        " reason_for_null, model_count, least_fraction_of_training, greatest_fraction_of_training"
         " from fct_task_scaling where suite_id != 'opt-published' and task_set != 'bigbench_74'"
     )
     assert {row[:5] for row in rows} == set(panels)
-    for *key, linearity, breakthroughness in rows:
+    for *key, linearity, breakthroughness, reason, model_count, least, greatest in rows:
         y = np.array([accuracy for _, _, accuracy in sorted(panels[tuple(key)])])
+        assert model_count == len(y)
+        assert (least, greatest) == ((0.8, 0.9) if key[0] == "s" else (0.05, 0.05))
         z = np.diff(y)
         change = np.sign(int(np.argmax(y)) - int(np.argmin(y))) * (y.max() - y.min())
-        spreads = [part(z**2) if len(z) else 0 for part in (np.mean, np.median)]
+        spreads = [part(z**2) if len(y) >= 4 else 0 for part in (np.mean, np.median)]
         expected = [change / np.sqrt(spread) if spread > 1e-24 else None for spread in spreads]
         assert (linearity, breakthroughness) == (close(expected[0]), close(expected[1])), key
+        if len(y) < 4:
+            assert reason == "fewer than four models"
+        else:
+            assert (reason == "") == (None not in expected)
+    assert {row[8] for row in rows} == {1, 4}
     assert {row[5] is None for row in rows} == {True, False}
 
 
-def pairs_of_checkpoints() -> set[tuple[str, str, int, str, int]]:
-    """Return the pairs of checkpoints that are compared: kind, first and second checkpoint."""
-    pairs = set()
+def pairs_of_checkpoints() -> dict[tuple[str, str, int, str, int], bool | None]:
+    """Return the pairs of checkpoints that are compared, and whether they are at the same progress.
+
+    A pair is its kind, the first and the second checkpoint. All models plan as many steps. Two models are compared at
+    the last step that both have, but for step 0, or else at their last steps.
+    """
+    pairs: dict[tuple[str, str, int, str, int], bool | None] = {}
     for model_id, steps in STEPS.items():
         if len(steps) > 1:
-            pairs.add(("first and last checkpoint", model_id, steps[0], model_id, steps[-1]))
-        pairs |= {("consecutive checkpoints", model_id, a, model_id, b) for a, b in itertools.pairwise(steps)}
+            pairs["first and last checkpoint", model_id, steps[0], model_id, steps[-1]] = None
+        for a, b in itertools.pairwise(steps):
+            pairs["consecutive checkpoints", model_id, a, model_id, b] = None
     by_size = sorted((PARAMETERS[model_id], model_id) for model_id in STEPS if model_id.startswith("s/"))
     for (_, first), (_, second) in itertools.combinations(by_size, 2):
-        pairs.add(("last checkpoints of two models", first, STEPS[first][-1], second, STEPS[second][-1]))
+        common = set(STEPS[first]) & set(STEPS[second]) - {0}
+        ends = (max(common), max(common)) if common else (STEPS[first][-1], STEPS[second][-1])
+        pairs["last checkpoints of two models", first, ends[0], second, ends[1]] = bool(common)
     return pairs
 
 
-def test_two_checkpoints_are_compared_by_mcnemars_exact_test(built, outcomes):
+def test_two_checkpoints_are_compared_by_mcnemars_test(built, outcomes):
     rows = built.rows(
         "select comparison, first_model_id, first_step, second_model_id, second_step, task_set_kind, task_set,"
         " shot_count, seed, normalisation, item_count, only_first_correct_count, only_second_correct_count, p_value,"
-        " second_accuracy_ratio from fct_accuracy_comparison where task_set != 'bigbench_74'"
+        " second_accuracy_ratio, is_at_same_progress, first_fraction_of_training, second_fraction_of_training,"
+        " mid_p_value, holm_p_value, benjamini_hochberg_p_value, family_test_count, suite_id"
+        " from fct_accuracy_comparison where task_set != 'bigbench_74'"
     )
-    assert {row[:5] for row in rows} == pairs_of_checkpoints()
+    pairs = pairs_of_checkpoints()
+    assert {row[:5] for row in rows} == set(pairs)
+    assert set(pairs.values()) == {True, False, None}
     members = {}
     for task_id in TASKS:
         for task_set in groups_of(task_id):
@@ -401,33 +479,67 @@ def test_two_checkpoints_are_compared_by_mcnemars_exact_test(built, outcomes):
             for item in left.keys() & right.keys():
                 table[int(left[item][0]), int(right[item][0])] += 1
         assert row[10:13] == (table.sum(), table[1, 0], table[0, 1]), row
-        assert row[13] == close(min(1, mcnemar(table, exact=True).pvalue))
+        differing = int(table[1, 0] + table[0, 1])
+        exact = min(1, float(mcnemar(table, exact=True).pvalue))
+        assert row[13] == close(exact)
+        is_even = table[1, 0] == table[0, 1]
+        observed = float(stats.binom.pmf(min(table[1, 0], table[0, 1]), differing, 0.5))
+        assert row[18] == close(1.0 if is_even else exact - observed)
         assert row[14] == close(table[:, 1].sum() / table.sum())
+        assert row[15:18] == (pairs[row[:5]], first_step / 100, second_step / 100)
     assert min(row[13] for row in rows) < 0.05
     assert any(row[11] == row[12] == 0 for row in rows)
 
 
+def test_p_values_are_adjusted_within_their_family(built):
+    columns = ", ".join(MCNEMAR_FAMILY)
+    families: dict[tuple, list] = {}
+    for *family, p_value, holm, hochberg, count in built.rows(
+        f"select {columns}, mid_p_value, holm_p_value, benjamini_hochberg_p_value, family_test_count"
+        " from fct_accuracy_comparison"
+    ):
+        families.setdefault(tuple(family), []).append((p_value, holm, hochberg, count))
+    for tests in families.values():
+        p_values, holm, hochberg, counts = (list(column) for column in zip(*tests, strict=True))
+        assert set(counts) == {len(tests)}
+        assert holm == pytest.approx(multipletests(p_values, method="holm")[1].tolist(), rel=1e-9)
+        assert hochberg == pytest.approx(multipletests(p_values, method="fdr_bh")[1].tolist(), rel=1e-9)
+    assert max(map(len, families.values())) > 50
+
+
 def test_calibration_compares_confidence_with_accuracy_bin_by_bin(built, outcomes):
-    panels: dict[tuple, list] = {}
-    for (model_id, step, task_id, shots, _, normalisation), choices in outcomes.items():
+    panels: dict[tuple, dict[int, list]] = {}
+    for (model_id, step, task_id, shots, seed, normalisation), choices in outcomes.items():
         for kind, name in groups_of(task_id):
-            panels.setdefault((model_id, step, kind, name, shots, normalisation), []).extend(choices.values())
+            seeds = panels.setdefault((model_id, step, kind, name, shots, normalisation), {})
+            seeds.setdefault(seed, []).extend(choices.values())
     rows = built.rows(
         "select model_id, step, task_set_kind, task_set, shot_count, normalisation, choice_count,"
-        " calibration_error_ratio, mean_confidence_ratio from fct_task_calibration_by_checkpoint"
-        " where task_set != 'bigbench_74'"
+        " calibration_error_ratio, mean_confidence_ratio, calibrated_error_ratio, excess_calibration_error_ratio"
+        " from fct_task_calibration_by_checkpoint where task_set != 'bigbench_74'"
     )
     assert {row[:6] for row in rows} == set(panels)
-    edges = np.arange(1, 11) / 10
-    for *key, choice_count, error, mean_confidence in rows:
-        right, confidence, _ = np.array(panels[tuple(key)], dtype=float).T
-        bins = np.minimum(9, np.searchsorted(edges, confidence - 1e-12, side="left"))
-        expected = sum(
-            abs(right[bins == number].mean() - confidence[bins == number].mean()) * (bins == number).mean()
-            for number in np.unique(bins)
-        )
-        assert (choice_count, error) == (len(right), pytest.approx(expected, abs=1e-9))
-        assert mean_confidence == pytest.approx(confidence.mean(), abs=1e-9)
+    for *key, choice_count, error, mean_confidence, calibrated, excess in rows:
+        seeds = [np.array(choices, dtype=float)[:, :2].T for choices in panels[tuple(key)].values()]
+        errors = [measure_calibration(right, confidence) for right, confidence in seeds]
+        expected, by_chance = np.mean(errors, axis=0)
+        assert (choice_count, error) == (sum(right.size for right, _ in seeds), pytest.approx(expected, abs=1e-9))
+        assert calibrated == pytest.approx(by_chance, abs=1e-9)
+        assert excess == pytest.approx(expected - by_chance, abs=1e-9)
+        assert mean_confidence == pytest.approx(np.concatenate([each for _, each in seeds]).mean(), abs=1e-9)
+
+
+def measure_calibration(right: np.ndarray, confidence: np.ndarray) -> tuple[float, float]:
+    """Return the calibration error, and the one that is expected if every bin is right as often as its confidence."""
+    bins = np.minimum(9, np.searchsorted(np.arange(1, 11) / 10, confidence - 1e-12, side="left"))
+    error = by_chance = 0.0
+    for number in np.unique(bins):
+        inside = bins == number
+        count, level = int(inside.sum()), float(confidence[inside].mean())
+        counts = np.arange(count + 1)
+        error += abs(right[inside].sum() - count * level)
+        by_chance += float(stats.binom.pmf(counts, count, level) @ np.abs(counts - count * level))
+    return error / right.size, by_chance / right.size
 
 
 def test_imported_metrics_are_trajectories_beside_registered_checkpoints(built):
@@ -449,7 +561,8 @@ def test_imported_metrics_are_trajectories_beside_registered_checkpoints(built):
 AXES = {
     "parameters": ("parameter_count", 1),
     "tokens seen": ("tokens_seen", 1),
-    "training FLOPs": ("train_flops_palm", 1),
+    "training FLOPs (6N)": ("train_flops_6n", 1),
+    "training FLOPs (PaLM)": ("train_flops_palm", 1),
     "validation perplexity": ("validation_perplexity", -1),
 }
 
@@ -515,108 +628,11 @@ def test_alignment_agrees_with_scipy_on_published_and_own_behaviours(built):
         if axis == "validation perplexity":
             curves: dict[str, list[tuple]] = {}
             for point in points:
-                curves.setdefault(point[0], []).append((point[1], point[7], point[2], point[3]))
+                curves.setdefault(point[0], []).append((point[1], point[8], point[2], point[3]))
             assert (level_count, close(deviation), close(slope)) == equal_perplexity(curves), key
         else:
             assert (level_count, deviation, slope) == (None, None, None)
     assert checked > 100
-
-
-def read_seed(name: str) -> list[dict[str, str]]:
-    """Return the rows of the CSV file of a seed."""
-    with (SEEDS / f"{name}.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def read_published_points() -> dict[tuple[str, str, str], list[dict]]:
-    """Read the published series of the seeds: for each behaviour, its value at every checkpoint of every model.
-
-    Each value comes with the axes of the checkpoint, such as its validation perplexity.
-    """
-    models = {row["model_name"]: row for row in read_seed("published_model")}
-    perplexities = {
-        (row["model_name"], int(row["step"])): float(row["perplexity"])
-        for row in read_seed("published_validation_perplexity")
-    }
-    measured = [
-        (
-            ("task accuracy", row["task_id"].split(": ")[1].removeprefix("mean of "), "2-shot"),
-            row,
-            float(row["accuracy_percent"]) / 100,
-        )
-        for row in read_seed("published_task_accuracy")
-    ]
-    for row in read_seed("published_token_set_perplexity"):
-        variant = f"{row['category']} from {row['start_percent']}%"
-        subject = ("token set loss", f"opt-published/{row['set_model_name']}", variant)
-        measured.append((subject, row, np.log(float(row["perplexity"]))))
-    points: dict[tuple[str, str, str], list[dict]] = {}
-    for subject, row, value in measured:
-        name, step = row["model_name"], int(row["step"])
-        if (name, step) in perplexities and step > 0:
-            size, layers, width, context, batch = (
-                int(models[name][column])
-                for column in ("parameter_count", "layer_count", "hidden_size", "context_length", "batch_tokens")
-            )
-            place = {
-                "parameters": np.log(size),
-                "tokens seen": np.log(step * batch),
-                "training FLOPs": np.log(float(step * batch) * (6 * size + 12 * layers * width * context)),
-                "validation perplexity": -np.log(perplexities[name, step]),
-            }
-            points.setdefault(subject, []).append({"model": name, "value": value, **place})
-    return points
-
-
-def score_collapse(x: np.ndarray, values: np.ndarray, models: np.ndarray) -> float | None:
-    """Return the share of the variance that lies between models, in ten bins of the axis.
-
-    Only bins with points of at least two models count.
-    """
-    edges = np.linspace(x.min(), x.max(), 11)
-    bins = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, 9) if np.ptp(x) else np.zeros(len(x))
-    shared = [number for number in np.unique(bins) if len(set(models[bins == number])) > 1]
-    if not shared:
-        return None
-    inside = np.isin(bins, shared)
-    between = sum(
-        ((models == model) & (bins == number)).sum()
-        * (values[(models == model) & (bins == number)].mean() - values[bins == number].mean()) ** 2
-        for number in shared
-        for model in set(models[bins == number])
-    )
-    return float(between / (np.var(values[inside]) * inside.sum()))
-
-
-def test_alignment_of_the_published_suite_is_what_scipy_makes_of_the_files(built):
-    points = read_published_points()
-    rows = built.rows(
-        "select measure, subject, variant, axis, point_count, model_count, pearson_correlation, spearman_correlation,"
-        " collapse_score from fct_behaviour_alignment where suite_id = 'opt-published'"
-    )
-    assert {row[:4] for row in rows} == {(*subject, axis) for subject in points for axis in AXES}
-    collapsed = 0
-    for *subject, axis, point_count, model_count, pearson, spearman, collapse in rows:
-        places = points[tuple(subject)]
-        x, values = (np.array([place[key] for place in places]) for key in (axis, "value"))
-        models = np.array([place["model"] for place in places])
-        assert (point_count, model_count) == (len(places), len(set(models)))
-        assert pearson == pytest.approx(stats.pearsonr(x, values).statistic, abs=1e-9)
-        assert spearman == pytest.approx(stats.spearmanr(x, values).statistic, abs=1e-9)
-        assert collapse == close(score_collapse(x, values, models)), (subject, axis)
-        collapsed += collapse is not None
-    assert collapsed > 60
-
-
-def test_perplexity_predicts_the_published_accuracy_better_than_compute_does(built):
-    rows = dict(
-        built.rows(
-            "select axis, spearman_correlation from fct_behaviour_alignment"
-            " where suite_id = 'opt-published' and measure = 'task accuracy' and subject = 'all'"
-        )
-    )
-    assert rows["validation perplexity"] > rows["training FLOPs"] > 0
-    assert rows["validation perplexity"] > 0.9
 
 
 def ask(warehouse, name: str, **values: str) -> list[dict]:
@@ -690,7 +706,7 @@ def test_questions_about_published_and_imported_results_answer_from_the_marts(bu
 
 
 def test_a_new_checkpoint_of_one_model_recomputes_its_own_outcomes_alone(built):
-    tables = ("int_item_outcome", "int_option_log_prob", "int_outcome_change")
+    tables = ("int_item_outcome", "int_option_log_prob", "int_outcome_change", "int_prompt")
 
     def blocks() -> dict[tuple[str, str], tuple[int, int]]:
         rows = built.rows(

@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import pytest
+from scipy import stats
 
 MODELS = {
     "opt/125m": {
@@ -32,6 +34,8 @@ MODELS = {
 }
 STEPS = [0, 500, 1000]
 PROMPT_LENGTH = 3
+TOKEN_BYTES = 3
+ESSAYS = {document_id: 5 + 7 * document_id % 26 for document_id in range(30)}  # number of tokens by document
 
 
 def log_prob(model_id: str, document_id: int, position: int, step: int) -> float:
@@ -40,9 +44,37 @@ def log_prob(model_id: str, document_id: int, position: int, step: int) -> float
 
 
 @pytest.fixture(scope="module")
-def built(warehouse):
-    """Three models on a corpus whose first document begins with a prompt; the last model lacks step 500."""
-    warehouse.add_corpus("books", {0: 9, 1: 5}, token_bytes=3, prompt=PROMPT_LENGTH)
+def essays() -> dict[str, dict[tuple[int, int], dict[int, float]]]:
+    """Scores of two models on a corpus of 30 documents, each of which has a difficulty of its own."""
+    generator = np.random.default_rng(0)
+    tokens = [(document_id, position) for document_id, length in ESSAYS.items() for position in range(1, length)]
+    difficulty = generator.normal(0, 0.5, len(ESSAYS))
+    losses = {}
+    for model_id in ("opt/125m", "opt/175b"):
+        gains = generator.normal(0.3, 0.1, (len(ESSAYS), len(STEPS))).cumsum(axis=1)
+        losses[model_id] = {
+            (document_id, position): dict(
+                zip(
+                    STEPS,
+                    np.float32(
+                        -np.abs(4 + difficulty[document_id] - gains[document_id] + generator.normal(0, 0.5, len(STEPS)))
+                    ).tolist(),
+                    strict=True,
+                )
+            )
+            for document_id, position in tokens
+        }
+    return losses
+
+
+@pytest.fixture(scope="module")
+def built(warehouse, essays):
+    """Three models on a corpus whose first document begins with a prompt; the last model lacks step 500.
+
+    The OPT models are also scored on the corpus of 30 documents.
+    """
+    warehouse.add_corpus("books", {0: 9, 1: 5}, token_bytes=TOKEN_BYTES, prompt=PROMPT_LENGTH)
+    warehouse.add_corpus("essays", ESSAYS, token_bytes=TOKEN_BYTES)
     tokens = [(0, position) for position in range(1, 9)] + [(1, position) for position in range(1, 5)]
     for model_id, columns in MODELS.items():
         warehouse.add_model(model_id, STEPS, planned_steps=2000, **columns)
@@ -52,7 +84,9 @@ def built(warehouse):
             "books",
             {token: {step: log_prob(model_id, *token, step) for step in steps} for token in tokens},
         )
-    selection = ["+fct_validation_perplexity_by_checkpoint", "+dim_corpus"]
+    for model_id, series in essays.items():
+        warehouse.score(model_id, "essays", series)
+    selection = ["+fct_perplexity_difference", "fct_validation_perplexity_by_axis", "+dim_corpus"]
     warehouse.dbt("build", "--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select", *selection)
     return warehouse
 
@@ -81,7 +115,7 @@ def test_attention_adds_30_percent_at_125m_and_3_percent_at_175b(built):
 def test_perplexity_is_the_geometric_mean_over_the_positions_after_the_prompt(built):
     rows = built.rows(
         "select model_id, step, score_count, mean_log_prob_nats, perplexity, bits_per_byte"
-        " from fct_validation_perplexity_by_checkpoint"
+        " from fct_validation_perplexity_by_checkpoint where corpus_id = 'books'"
     )
     counted = [(0, position) for position in range(PROMPT_LENGTH, 9)] + [(1, position) for position in range(1, 5)]
     assert {row[:2] for row in rows} == {
@@ -94,13 +128,15 @@ def test_perplexity_is_the_geometric_mean_over_the_positions_after_the_prompt(bu
         assert perplexity == pytest.approx(
             math.prod(math.exp(-score) for score in scores) ** (1 / len(scores)), rel=1e-12
         )
-        assert bits_per_byte == pytest.approx(-math.fsum(scores) / math.log(2) / (3 * len(counted)), rel=1e-14)
+        assert bits_per_byte == pytest.approx(
+            -math.fsum(scores) / math.log(2) / (TOKEN_BYTES * len(counted)), rel=1e-14
+        )
 
 
 def test_every_perplexity_carries_the_axes_of_its_checkpoint(built):
     rows = built.rows(
         "select tokens_seen, fraction_of_training, train_flops_6n, train_flops_palm, checkpoint_id"
-        " from fct_validation_perplexity_by_checkpoint order by checkpoint_id"
+        " from fct_validation_perplexity_by_checkpoint where corpus_id = 'books' order by checkpoint_id"
     )
     axes = built.rows(
         "select tokens_seen, fraction_of_training, train_flops_6n, train_flops_palm, checkpoint_id"
@@ -127,3 +163,94 @@ def test_a_corpus_with_a_document_whose_tokens_have_no_spans_has_no_bits_per_byt
         ("located", 5, perplexity, pytest.approx(15 / math.log(2) / 20, rel=1e-12)),
         ("unlocated", 5, perplexity, None),
     ]
+
+
+def sum_over_documents(series: dict[tuple[int, int], dict[int, float]], step: int) -> np.ndarray:
+    """Return the summed loss of each document at one step."""
+    losses = np.zeros(len(ESSAYS))
+    for (document_id, _), values in series.items():
+        losses[document_id] -= values[step]
+    return losses
+
+
+def replicate_losses(warehouse, series, step: int) -> np.ndarray:
+    """Return the mean loss in each replicate, with the weights that the warehouse gives the documents."""
+    rows = warehouse.rows("select weights from int_document_weight where corpus_id = 'essays' order by document_id")
+    weights = np.array([row[0] for row in rows], dtype=float)
+    token_counts = np.array(list(ESSAYS.values())) - 1.0
+    return sum_over_documents(series, step) @ weights / (token_counts @ weights)
+
+
+def find_bounds(replicates: np.ndarray) -> tuple[float, float]:
+    """Return the expanded percentile interval of Hesterberg (2015) for the 30 documents."""
+    count = len(ESSAYS)
+    tail = stats.norm.cdf(-math.sqrt(count / (count - 1)) * stats.t.ppf(0.975, count - 1))
+    rank = round(tail * (len(replicates) - 1))
+    ordered = np.sort(replicates)
+    return ordered[rank], ordered[-1 - rank]
+
+
+def test_perplexity_and_bits_per_byte_have_intervals_over_documents(built, essays):
+    rows = built.rows(
+        "select model_id, step, document_count, perplexity_low, perplexity_high, bits_per_byte_low, bits_per_byte_high"
+        " from fct_validation_perplexity_by_checkpoint where corpus_id = 'essays'"
+    )
+    assert len(rows) == 2 * len(STEPS)
+    for model_id, step, document_count, *bounds in rows:
+        low, high = find_bounds(replicate_losses(built, essays[model_id], step))
+        bits = 1 / math.log(2) / TOKEN_BYTES
+        assert document_count == len(ESSAYS)
+        assert bounds == pytest.approx([math.exp(low), math.exp(high), low * bits, high * bits], rel=1e-6)
+        losses = [-values[step] for values in essays[model_id].values()]
+        assert high - low > 2 * 1.96 * 2 * np.std(losses) / math.sqrt(len(losses))  # tokens are not independent
+
+
+def test_two_documents_give_no_interval(built):
+    rows = built.rows(
+        "select distinct document_count, perplexity_low, perplexity_high, bits_per_byte_low, bits_per_byte_high"
+        " from fct_validation_perplexity_by_checkpoint where corpus_id = 'books'"
+    )
+    assert rows == [(2, None, None, None, None)]
+
+
+def test_perplexities_are_compared_on_paired_documents(built, essays):
+    rows = built.rows(
+        "select comparison, model_id, step, reference_model_id, reference_step, perplexity_ratio, perplexity_ratio_low,"
+        " perplexity_ratio_high, bits_per_byte_difference, bits_per_byte_difference_low, bits_per_byte_difference_high"
+        " from fct_perplexity_difference where corpus_id = 'essays'"
+    )
+    small, large = essays
+    expected = {("previous checkpoint", model, STEPS[i + 1], model, STEPS[i]) for model in essays for i in range(2)}
+    expected |= {("same step", large, step, small, step) for step in STEPS}
+    assert {row[:5] for row in rows} == expected | {("last checkpoints", large, STEPS[-1], small, STEPS[-1])}
+    token_count = sum(ESSAYS.values()) - len(ESSAYS)
+    for _, model, step, other, other_step, *found in rows:
+        sums = sum_over_documents(essays[model], step) - sum_over_documents(essays[other], other_step)
+        replicates = replicate_losses(built, essays[model], step) - replicate_losses(built, essays[other], other_step)
+        values = np.array([sums.sum() / token_count, *find_bounds(replicates)])
+        assert found == pytest.approx([*np.exp(values), *values / math.log(2) / TOKEN_BYTES], rel=1e-5)
+
+
+def test_paired_documents_make_a_difference_more_precise_than_two_intervals(built):
+    ((ratio, low, high),) = built.rows(
+        "select perplexity_ratio, perplexity_ratio_low, perplexity_ratio_high from fct_perplexity_difference"
+        " where corpus_id = 'essays' and comparison = 'last checkpoints'"
+    )
+    rows = built.rows(
+        "select perplexity_low, perplexity_high from fct_validation_perplexity_by_checkpoint"
+        f" where corpus_id = 'essays' and step = {STEPS[-1]}"
+    )
+    separate = math.hypot(*(math.log(upper / lower) for lower, upper in rows))
+    assert low < ratio < high
+    assert math.log(high / low) < 0.6 * separate
+
+
+def test_the_curve_on_every_axis_has_the_interval_of_its_checkpoints(built):
+    rows = built.rows(
+        "select perplexity, perplexity_low, perplexity_high from fct_validation_perplexity_by_axis"
+        " where corpus_id = 'essays' and axis = 'tokens seen' and is_measured order by perplexity"
+    )
+    assert rows == built.rows(
+        "select perplexity, perplexity_low, perplexity_high from fct_validation_perplexity_by_checkpoint"
+        " where corpus_id = 'essays' order by perplexity"
+    )

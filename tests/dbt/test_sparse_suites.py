@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ PLANNED_STEPS = 2000
 QUESTIONS = read_questions(packaged_questions())
 TOKENS = [(document_id, position) for document_id in range(3) for position in range(1, 22)]
 CONVENTIONS = ("paper", "paper_index", "log_step", "ours")
-FEW = "only one checkpoint is scored: no trend can be fitted, every token counts as stagnated"
+FEW = "only one checkpoint is scored: all trends are undetermined"
 HARD_SERIES = [
     [-1.0] * 8,  # constant
     [-80.0, -75.0, -70.0, -60.0, -50.0, -40.0, -30.0, -20.0],  # perplexities of 1e34 at first
@@ -162,30 +163,48 @@ def test_no_mart_holds_what_is_not_a_number(built):
         assert built.rows(f"select {' + '.join(counts)} from {table}") == [(0,)], table
 
 
-def test_one_checkpoint_leaves_every_token_stagnated_and_says_that_nothing_was_fitted(built):
-    rows = built.rows(
-        "select start_percent, category, token_share, fit_point_count, is_fitted from fct_trend_share_by_start"
-        " where model_id = 'few/one' and convention_id = 'paper'"
-    )
-    assert {row[:3] for row in rows} == {
-        (percent, category, float(category == "stagnated"))
-        for percent in range(0, 100, 10)
-        for category in ("upward", "downward", "stagnated", "other")
-    }
-    assert {row[3:] for row in rows} == {(1, False)}
+def test_below_three_checkpoints_trends_are_undetermined_and_no_mart_counts_them(built, trends):
+    for model_id, point_counts in {"few/one": {1}, "few/two": {1, 2}}.items():
+        assert {trend[0] for trend in trends[model_id].values()} == point_counts
+        assert {trend[1:] for trend in trends[model_id].values()} == {(None, "undetermined")}
+        assert built.rows(
+            f"select distinct category from int_token_trend_robust_by_start where model_id = '{model_id}'"
+        ) == [("undetermined",)]
+        for mart in ("fct_trend_share_by_start", "fct_trend_sensitivity", "fct_trend_robustness"):
+            assert built.rows(f"select count() from {mart} where model_id = '{model_id}'") == [(0,)], mart
+    colours = "select distinct category from fct_passage_token where suite_id = 'few' and position > 0"
+    assert built.rows(colours) == [(None,)]
     turns = built.rows("select distinct rise_nats, fall_nats, is_double_descent from fct_double_descent"
                        " where model_id = 'few/one'")  # fmt: skip
     assert turns == [(0.0, 0.0, False)]
     assert built.rows("select count() from fct_equal_perplexity_alignment where model_id = 'few/one'") == [(0,)]
 
 
-def test_a_start_is_fitted_where_three_checkpoints_are_left(built):
+def test_a_start_has_shares_where_three_checkpoints_are_left_and_few_points_below_five(built):
     rows = built.rows(
-        "select distinct start_percent, fit_point_count, is_fitted from fct_trend_share_by_start"
+        "select distinct start_percent, fit_point_count, has_few_points from fct_trend_share_by_start"
         " where model_id = 'whole/plain' and convention_id = 'paper' order by start_percent"
     )
-    left = [sum(step * 100 >= percent * PLANNED_STEPS for step in STEPS) for percent in range(0, 70, 10)]
-    assert rows == [(10 * index, count, count >= 3) for index, count in enumerate(left)]
+    left = [sum(step * 100 >= percent * PLANNED_STEPS for step in STEPS) for percent in range(0, 100, 10)]
+    assert rows == [(10 * index, count, count < 5) for index, count in enumerate(left) if count >= 3]
+    assert {row[2] for row in rows} == {True, False}
+
+
+def test_shares_are_over_the_tokens_whose_trend_is_determined(built, trends):
+    counts = {}
+    for (convention, percent, *_), (*_, category) in trends["gaps/tokens"].items():
+        counts.setdefault((convention, percent), Counter())[category] += 1
+    rows = built.rows(
+        "select convention_id, start_percent, category, token_count, token_share from fct_trend_share_by_start"
+        " where model_id = 'gaps/tokens'"
+    )
+    undetermined = 0
+    for *start, category, token_count, token_share in rows:
+        count = counts[tuple(start)]
+        assert token_count == count[category]
+        assert token_share == pytest.approx(token_count / (count.total() - count["undetermined"]))
+        undetermined += count["undetermined"] > 0
+    assert undetermined > 0
 
 
 def test_caveats_say_in_words_what_is_missing(built):
@@ -198,6 +217,8 @@ def test_caveats_say_in_words_what_is_missing(built):
         "no checkpoint is scored at 70% of training or later: there are no trends from there on"
         in caveats["whole/plain"]
     )
+    few = "from 30% of training on a trend has fewer than five checkpoints: few are significant"
+    assert few in caveats["whole/plain"]
     assert any("3 of 8 registered" in caveat for caveat in caveats["gaps/plain"])
     assert any(re.match("21 of 63 tokens lack scores", caveat) for caveat in caveats["gaps/tokens"])
 
@@ -226,13 +247,20 @@ def settings(built, tmp_path):
     )
 
 
-def test_every_figure_of_a_sparse_suite_is_drawn_and_says_why_it_looks_so(settings):
+def test_undetermined_trends_are_not_drawn_and_the_report_says_why(settings):
     report = draw_figures(settings, "few", "books")
     names = {file.stem[:9] for file in report.files if file.suffix != ".html"}
-    assert names >= {f"figure_{number:02d}" for number in (1, 2, 3, 4, 10, 11, 12)} | {"table_03_"}
+    assert "figure_01" in names
+    assert not names & {"figure_02", "table_03_"}
     assert f"one: {FEW}" in report.caveats
+
+
+def test_every_figure_of_a_suite_with_gaps_is_drawn_and_says_why_it_looks_so(settings):
+    report = draw_figures(settings, "gaps", "books")
+    names = {file.stem[:9] for file in report.files if file.suffix != ".html"}
+    assert names >= {f"figure_{number:02d}" for number in (1, 2, 3, 4, 10, 11, 12)} | {"table_03_"}
     (shares,) = [file for file in report.files if file.name == "figure_02_trend_shares.svg"]
-    assert "one: only one checkpoint is scored" in shares.read_text()
+    assert "plain: from 10% of training on a trend has fewer than five checkpoints" in shares.read_text()
 
 
 def test_the_published_suite_has_figures_of_its_own(settings):

@@ -5,6 +5,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
+from scipy import stats
+from scipy.special import expit
 from statsmodels.stats.contingency_tables import Table2x2
 
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
@@ -156,45 +159,97 @@ def test_frequency_counts_the_token_in_the_corpus(built, texts):
     )
 
 
-def test_odds_ratios_and_intervals_equal_those_of_statsmodels(built):
-    cells = Counter()
+def read_properties(built) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the properties of the tokens of each trend, and the trends' places, categories and documents."""
     rows = built.rows(
-        "select convention_id, model_id, start_percent, category, word_class, word_part, position_bucket,"
+        "select convention_id, model_id, start_percent, category, document_id, word_class, word_part, position_bucket,"
         " frequency_bucket from int_token_trend_by_start inner join dim_token using (corpus_id, document_id, position)"
+        " where category != 'undetermined'"
     )
-    for *place, category, word_class, word_part, position, frequency in rows:
-        for value in (
-            ("word class", word_class),
-            ("word part", word_part),
-            ("position", position),
-            ("frequency", frequency),
-        ):
-            cells[(*place, *value, category)] += 1
-    totals = Counter()
-    for (*place, name, _, category), count in cells.items():
-        totals[(*place, name, category)] += count
+    columns = np.array(rows, dtype=object).T
+    names = ("word class", "word part", "position", "frequency")
+    return dict(zip(names, columns[5:], strict=True)), columns[:5]
+
+
+def fit_clustered(in_category, has_value, documents):
+    """Fit the logistic regression of a category on a property, with errors clustered by document.
+
+    Return the logarithm of the odds ratio and the logit of the share, both with the half-width of their intervals.
+    """
+    own, other = count_effectively(documents[has_value]), count_effectively(documents[~has_value])
+    fits = []
+    for regressors, chosen, count in (
+        (sm.add_constant(has_value.astype(float)), np.ones(len(documents), bool), min(own, other)),
+        (np.ones((has_value.sum(), 1)), has_value, own),
+    ):
+        groups = {"groups": documents[chosen].astype(int), "use_correction": False}
+        family = sm.families.Binomial()
+        fit = sm.GLM(in_category[chosen].astype(float), regressors, family).fit(cov_type="cluster", cov_kwds=groups)
+        half_width = stats.t.ppf(0.975, count - 1) * fit.bse[-1] * math.sqrt(count / (count - 1))
+        fits.append((fit.params[-1], half_width))
+    return fits
+
+
+def count_effectively(documents: np.ndarray) -> float:
+    """Return Kish's effective number of documents."""
+    counts = np.array(list(Counter(documents).values()))
+    return counts.sum() ** 2 / (counts**2).sum()
+
+
+def test_odds_ratios_and_shares_have_the_errors_of_a_regression_clustered_by_document(built):
+    properties, (conventions, models, starts, categories, documents) = read_properties(built)
     compared = 0
     for row in built.rows(
         "select convention_id, model_id, start_percent, property, property_value, category, token_count,"
-        " property_token_count, odds_ratio, odds_ratio_lower, odds_ratio_upper from fct_trend_share_by_token_property"
+        " property_token_count, document_count, token_share, odds_ratio, odds_ratio_lower, odds_ratio_upper,"
+        " token_share_lower, token_share_upper, odds_ratio_caveat from fct_trend_share_by_token_property"
+        " where convention_id = 'paper' and start_percent in (0, 40)"
     ):
-        *place, name, value, category, token_count, property_count, ratio, lower, upper = row
-        in_both = cells[(*place, name, value, category)]
-        in_value = sum(cells[(*place, name, value, other)] for other in ("upward", "downward", "stagnated", "other"))
-        in_all = sum(totals[(*place, name, other)] for other in ("upward", "downward", "stagnated", "other"))
-        in_category = totals[(*place, name, category)]
-        assert (token_count, property_count) == (in_both, in_value)
-        if in_value == in_all:
-            assert (ratio, lower, upper) == (None, None, None)
+        convention, model, start, name, value, category, count, total, document_count, share, *estimates, caveat = row
+        here = (conventions == convention) & (models == model) & (starts == start)
+        has_value, in_category = properties[name][here] == value, categories[here] == category
+        assert count == (has_value & in_category).sum()
+        assert total == has_value.sum()
+        assert document_count == len(set(documents[here][has_value])) == len(DOCUMENTS)
+        assert share == count / total
+        if has_value.all() or not in_category.any() or in_category.all():
+            assert estimates[:3] == [None] * 3
+            assert caveat.startswith(("all tokens", "no token"))
             continue
-        counts = np.array(
-            [[in_both, in_value - in_both], [in_category - in_both, in_all - in_value - in_category + in_both]], float
-        )
-        table = Table2x2(counts + 0.5 * (counts.min() == 0), shift_zeros=False)  # Haldane-Anscombe correction
-        expected = (table.oddsratio, *table.oddsratio_confint(0.05))
-        assert (ratio, lower, upper) == pytest.approx(expected, rel=1e-9)
+        table = np.array([[(has_value == v) & (in_category == c) for c in (1, 0)] for v in (1, 0)]).sum(axis=2)
+        if table.min() == 0:
+            assert estimates[:3] == [None] * 3
+            assert caveat == "a cell of the 2 x 2 table is empty"
+            continue
+        assert estimates[0] == pytest.approx(Table2x2(table, shift_zeros=False).oddsratio, rel=1e-9)
+        if min(map(count_effectively, (documents[here][has_value], documents[here][~has_value]))) < 10:
+            assert caveat == "fewer than 10 effective documents: no interval"
+            continue
+        (log_ratio, half_width), (logit, share_half_width) = fit_clustered(in_category, has_value, documents[here])
+        expected = [
+            math.exp(log_ratio),
+            *np.exp(log_ratio + half_width * np.array([-1, 1])),
+            *expit(logit + share_half_width * np.array([-1, 1])),
+        ]
+        assert estimates == pytest.approx(expected, rel=5e-4)
+        assert caveat == ""
         compared += 1
-    assert compared > 2000
+    assert compared > 100
+
+
+def test_trends_that_are_not_fitted_are_in_no_category(built):
+    """The last start of the convention leaves two checkpoints."""
+    fitted = built.rows(
+        "select distinct convention_id, start_percent from int_token_trend_by_start where category != 'undetermined'"
+    )
+    everything = built.rows("select distinct convention_id, start_percent from int_token_trend_by_start")
+    shown = built.rows("select distinct convention_id, start_percent from fct_trend_share_by_token_property")
+    assert set(shown) == set(fitted) < set(everything)
+    few = built.rows(
+        "select distinct has_few_points, fit_point_count < 5, category from fct_trend_share_by_token_property"
+    )
+    assert {row[:2] for row in few} == {(True, True), (False, False)}
+    assert {row[2] for row in few} == {"upward", "downward", "stagnated", "other"}
 
 
 def test_the_overlap_of_sets_is_that_of_python(built):
@@ -212,7 +267,8 @@ def test_the_overlap_of_sets_is_that_of_python(built):
     token_count = len(DOCUMENTS) * 149
     for set_model_id, model_id, start, category, jaccard, contained, expected in rows:
         ours, theirs = (sets.get((name, start, category), set()) for name in (set_model_id, model_id))
-        assert jaccard == (pytest.approx(len(ours & theirs) / len(ours | theirs)) if ours | theirs else None)
+        either = ours | theirs if ours and theirs else set()
+        assert jaccard == (pytest.approx(len(ours & theirs) / len(either)) if either else None)
         assert contained == (pytest.approx(len(ours & theirs) / len(ours)) if ours else None)
         assert expected == pytest.approx(len(theirs) / token_count)
 
@@ -230,7 +286,8 @@ def find_double_descent(losses: list[float]) -> tuple[float, float, bool]:
 
 def test_double_descent_is_that_of_a_brute_force_search(built, series):
     rows = built.rows(
-        "select model_id, document_id, position, rise_nats, fall_nats, is_double_descent from int_token_double_descent"
+        "select model_id, document_id, position, rise_nats, fall_nats, falls_below_minimum"
+        " from int_token_double_descent"
     )
     assert len(rows) == sum(map(len, series.values()))
     verdicts = Counter()
@@ -261,43 +318,6 @@ def test_a_random_set_of_all_tokens_is_the_corpus(built):
     assert len(rows) == len(MODELS) * len(STEPS)
     for perplexity, validation in rows:
         assert perplexity == pytest.approx(validation, rel=1e-9)
-
-
-def test_the_interval_of_a_random_set_is_that_of_a_bootstrap_over_tokens(built, series):
-    random = np.random.default_rng(1)
-    for model_id in MODELS:
-        for percent in (10, 40):
-            scores = np.array([values[STEPS[-1]] for values in series[model_id].values()])
-            size = round(len(scores) * percent / 100)
-            means = random.choice(scores, (2000, size)).mean(axis=1)
-            expected = np.quantile(-means, [0.025, 0.975])
-            ((lower, upper),) = built.rows(
-                "select perplexity_lower, perplexity_upper from fct_random_token_set_trajectory"
-                f" where model_id = '{model_id}' and set_percent = {percent} and step = {STEPS[-1]}"
-            )
-            width = expected[1] - expected[0]
-            assert math.log(lower) == pytest.approx(expected[0], abs=0.25 * width)
-            assert math.log(upper) == pytest.approx(expected[1], abs=0.25 * width)
-
-
-def test_the_interval_beside_a_small_set_is_that_of_bootstraps_of_its_size(built, series):
-    """The sets hold 0.4% and 1.4% of the tokens. The random sets of 1% are the nearest ones to both."""
-    random = np.random.default_rng(2)
-    sizes = {"7 tokens": 7, "25 tokens": 25}
-    for name, size in sizes.items():
-        built.client.command(
-            f"insert into fct_token_set_trajectory select * replace ({size / len(series['s/small'])} as token_share,"
-            f" 55 as start_percent, '{name}' as category) from (select * from fct_token_set_trajectory"
-            " where start_percent = 10 and category = 'upward' and set_model_id = 's/small')"
-        )
-    rows = ask(built, "token_sets_unlike_random", start_percent=55)
-    assert {(row["category"], row["model_id"]) for row in rows} == {(n, m) for n in sizes for m in MODELS}
-    for row in rows:
-        losses = -np.array([values[STEPS[-1]] for values in series[row["model_id"]].values()])
-        means = random.choice(losses, (20_000, sizes[row["category"]])).mean(axis=1)
-        expected = np.subtract(*np.quantile(means, [0.975, 0.025]))
-        width = math.log(row["random_perplexity_upper"] / row["random_perplexity_lower"])
-        assert width == pytest.approx(expected, rel=0.12)
 
 
 def test_a_passage_is_its_document_in_order(built, texts):

@@ -54,6 +54,12 @@ def test_code_name_and_text_are_read_from_the_engines_message(message, code, nam
     assert error.status == status_of_error(name)
 
 
+def test_an_error_that_quotes_other_bytes_than_utf_8_is_read():
+    message = b"Code: 62. DB::Exception: failed at \xb5 (SYNTAX_ERROR)"
+    error = parse_engine_error(UnicodeDecodeError("utf-8", message, 34, 35, "invalid start byte"))
+    assert (error.code, error.name, error.text) == (62, "SYNTAX_ERROR", "failed at \ufffd")
+
+
 @pytest.mark.parametrize(
     "quoted",
     [

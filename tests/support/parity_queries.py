@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
-_IN_PROCESS = """
-import json, sys, chdb
-connection = chdb.connect(sys.argv[1])
-for line in sys.stdin:
-    query, output_format = json.loads(line)
-    try:
-        output = connection.query(query, output_format).bytes().hex()
-    except RuntimeError:
-        output = "error"
-    sys.stdout.write(output + "\\n")
-"""
-
+from tests.support.engine_process import EngineError, EngineProcess
 
 # formats that cannot represent NULL, an empty array or an interval
 _NARROW_FORMATS = frozenset({"Parquet", "MsgPack"})
@@ -37,10 +23,12 @@ def answer_in_process(directory: Path, asked: list[tuple[str, str]]) -> list[tup
 
     The engine runs in a new process, with its data in ``directory``.
     """
-    lines = "".join(json.dumps(pair) + "\n" for pair in asked)
-    run = subprocess.run(
-        [sys.executable, "-c", _IN_PROCESS, str(directory)], input=lines, capture_output=True, text=True, timeout=1800
-    )
-    outputs = run.stdout.split("\n")[:-1]
-    assert len(outputs) == len(asked), run.stderr[-2000:]
-    return [(*pair, output) for pair, output in zip(asked, outputs, strict=True)]
+    with EngineProcess(directory) as engine:
+        return [(query, output_format, _answer(engine, query, output_format)) for query, output_format in asked]
+
+
+def _answer(engine: EngineProcess, query: str, output_format: str) -> str:
+    try:
+        return engine.run(query, output_format).hex()
+    except EngineError:
+        return "error"

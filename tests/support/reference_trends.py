@@ -61,9 +61,12 @@ def fit_windows(convention: str, steps: tuple[int, ...], windows: np.ndarray) ->
 def categorise(convention: str, trend: Trend, decisive_p_value: float | None) -> str:
     """Return the category of a trend.
 
-    A significant slope decides between upward and downward. Otherwise the trend is stagnated if its first and last
-    perplexity are within 5 % of the geometric mean of its perplexities, and other if not.
+    A trend over fewer than three checkpoints is undetermined. A significant slope decides between upward and downward.
+    Otherwise the trend is stagnated if its first and last perplexity are within 5 % of the geometric mean of its
+    perplexities, and other if not.
     """
+    if trend.fit_point_count < 3:
+        return "undetermined"
     rising = -1 if convention == "ours" else 1
     if decisive_p_value is not None and decisive_p_value < 0.05 and trend.slope:
         return "upward" if trend.slope * rising > 0 else "downward"

@@ -34,6 +34,22 @@ def test_the_end_of_the_message_of_the_engine_is_shown_without_its_version():
         assert explained.message == f"the disk of the warehouse is full: {message[-300:]}"
 
 
+def test_the_beginning_of_the_error_of_a_lost_connection_is_shown_on_one_line():
+    explained = explain_failure(OperationalError("a\n" + "x" * 400))
+    assert explained.message == f"the warehouse stopped answering: a {'x' * 298}"
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning"),
+    [("errno: 28", "is full"), ("CANNOT_ALLOCATE_MEMORY", "too little memory"), ("READONLY", "cannot write"),
+     ("QUERY_WAS_CANCELLED", "too busy"), ("NOT_ENOUGH_SPACE while READONLY", "is full")],
+)  # fmt: skip
+def test_the_words_of_the_engine_have_a_meaning_and_the_first_that_occurs_counts(words, meaning):
+    for error in (DatabaseError(words), StreamFailureError(words)):
+        assert meaning in explain_failure(error).message
+    assert explain_failure(ConnectionError(words)).message == f"the warehouse stopped answering: {words}"
+
+
 @pytest.mark.parametrize("error", [DatabaseError("Code: 62. (SYNTAX_ERROR)"), ValueError("NOT_ENOUGH_SPACE")])
 def test_an_error_that_is_not_of_the_warehouse_is_not_explained(error):
     assert explain_failure(error) is None

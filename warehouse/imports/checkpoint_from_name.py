@@ -7,10 +7,10 @@ from pathlib import PurePath
 
 from trailhouse.errors import UsageError
 
-STEP = re.compile(r"(?:checkpoint|global_step|iter|step)[-_]?(\d{1,18})", re.IGNORECASE)
+# A step has at most 18 digits, so that it fits an Int64.
+STEP = re.compile(r"(?:checkpoint|global_step|iter|step)[-_]?(\d{1,18})(?!\d)", re.IGNORECASE)
 # Names of directories and files that are never the name of a model.
 NO_MODEL = re.compile(r"(?:hf|main|model|checkpoints?|final|latest|\.|)", re.IGNORECASE)
-MAXIMUM_STEP = 2**63 - 1
 
 
 def parse_step(text: str) -> int | None:

@@ -7,7 +7,8 @@ A question is a file ``sql/questions/<subject>/<name>.sql``. The file begins wit
     -- parameter corpus_id String = python-docs-validation: what the parameter means
 
 The rest of the file is one SELECT, in which this parameter is written {corpus_id:String}. The line ``caveats`` is
-optional and names a mart. The mart's caveats about the suite and corpus of the question are printed with the answer.
+optional and names a mart. The mart's caveats about the suite of the question are printed with the answer. If the
+question has a parameter ``corpus_id``, only those about this corpus are printed.
 """
 
 from __future__ import annotations
@@ -119,12 +120,13 @@ def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, 
     return {name: values.get(name, parameter.default) for name, parameter in known.items()}
 
 
-def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str) -> list[str]:
+def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str | None) -> list[str]:
     """Return the caveats that a mart holds about a suite on a corpus, one line per caveat.
 
+    If ``corpus_id`` is None, the caveats of the mart are not about a corpus.
     A line lists the models that the caveat concerns, the smallest model first, followed by the caveat.
     """
-    about = {"suite_id": suite_id, "corpus_id": corpus_id}
+    about = {"suite_id": suite_id} if corpus_id is None else {"suite_id": suite_id, "corpus_id": corpus_id}
     rows = read_columns(client, mart, ["parameter_count", "model_id", "caveat"], about).to_pylist()
     models: dict[str, list[str]] = {}
     for row in rows:
@@ -140,4 +142,4 @@ def read_answer_caveats(client: Client, question: Question, values: Mapping[str,
     if question.caveat_mart is None:
         return []
     filled = fill_parameters(question, values)
-    return read_caveats(client, question.caveat_mart, str(filled["suite_id"]), str(filled["corpus_id"]))
+    return read_caveats(client, question.caveat_mart, str(filled["suite_id"]), filled.get("corpus_id"))

@@ -82,7 +82,7 @@ def read_manifest(directory: Path) -> Manifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         written_hash = content.pop("manifest_sha256")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInputError(f"{directory} holds no backup: {path} cannot be read", "name a complete backup") from error
     if hash_content(content) != written_hash:
         raise BadInputError(f"{path} was altered or damaged", "use another backup")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from trailhouse.support.declarations import (
     read_declaration,
     read_declaration_text,
 )
+
+WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")  # MAXIMUM_INTEGER has 19 digits
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,6 @@ def _read_csv_row(record: dict[str, str], where: str, key: str) -> Row:
 
 def _read_number(text: str, where: str) -> int:
     digits = text.strip().replace("_", "")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= MAXIMUM_INTEGER):
+    if not WHOLE_NUMBER.fullmatch(digits) or int(digits) > MAXIMUM_INTEGER:
         raise BadInputError(f"{where}: {text!r} is no whole number", "write it in digits")
     return int(digits)

@@ -1,5 +1,6 @@
 -- How much accuracy did each model gain on each task from its first to its last checkpoint? The answer
--- includes the p-value of McNemar's exact test.
+-- includes the mid-p-value of McNemar's test, also adjusted for all such tests of the suite.
+-- caveats fct_task_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter shot_count Int16 = 2: number of exemplars
 -- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
@@ -13,7 +14,9 @@ select
     first_accuracy_ratio,
     second_accuracy_ratio as last_accuracy_ratio,
     last_accuracy_ratio - first_accuracy_ratio as gained_ratio,
-    p_value
+    mid_p_value,
+    holm_p_value,
+    benjamini_hochberg_p_value
 from fct_accuracy_comparison
 where
     suite_id = {suite_id:String}

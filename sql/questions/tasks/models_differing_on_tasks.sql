@@ -1,5 +1,7 @@
--- On which tasks do the last checkpoints of two models differ? The answer is McNemar's exact test on the
--- items that both models were evaluated on, smallest p-value first.
+-- On which tasks do the last checkpoints of two models at the same progress differ? The answer is McNemar's
+-- test on the items that both models were evaluated on, smallest p-value first. The p-values are adjusted for
+-- all such tests of the suite.
+-- caveats fct_task_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter first_model_id String = : smaller model; empty is every pair
 -- parameter second_model_id String = : larger model; empty is every pair
@@ -15,8 +17,12 @@ select
     second_accuracy_ratio,
     only_first_correct_count,
     only_second_correct_count,
-    p_value,
-    least(1, p_value * count() over ()) as bonferroni_p_value
+    mid_p_value,
+    holm_p_value,
+    benjamini_hochberg_p_value,
+    is_at_same_progress,
+    first_fraction_of_training,
+    second_fraction_of_training
 from fct_accuracy_comparison
 where
     suite_id = {suite_id:String}
@@ -25,4 +31,4 @@ where
     and {second_model_id:String} in ('', second_model_id)
     and shot_count = {shot_count:Int16}
     and normalisation = {normalisation:String}
-order by p_value, task_set, first_model_id, second_model_id, seed
+order by mid_p_value, task_set, first_model_id, second_model_id, seed

@@ -1,5 +1,6 @@
 -- When does each model begin to solve a task better than chance? The answer gives the first step from which
 -- the 95% interval of the accuracy stays above chance, latest step first.
+-- caveats fct_task_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter shot_count Int16 = 2: number of exemplars
 -- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi

@@ -1,5 +1,6 @@
 -- At which steps does the perplexity of a token set first rise and then fall again under each model of a
--- suite? The set holds the tokens that are in one trend category under one model, called the set model.
+-- suite? The set holds the tokens that are in one trend category under one model, called the set model. A
+-- double descent is a rise by at least minimum_rise_nats and a later fall below the minimum before the rise.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
@@ -16,6 +17,7 @@ select
     rise_nats,
     fall_nats,
     peak_validation_perplexity,
+    minimum_rise_nats,
     is_double_descent
 from fct_double_descent
 where

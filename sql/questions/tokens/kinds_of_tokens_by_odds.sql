@@ -1,5 +1,6 @@
 -- Which kinds of tokens are most likely to be in a trend category? A kind is one value of a token property,
 -- for example one word class. The answer gives the odds ratio of every kind under every model, highest first.
+-- Intervals are 95% intervals that respect that the tokens of a document are not independent.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
@@ -13,9 +14,17 @@ select
     property_value,
     property_token_count,
     100 * token_share as token_percent,
+    100 * token_share_lower as token_percent_lower,
+    100 * token_share_upper as token_percent_upper,
     odds_ratio,
     odds_ratio_lower,
-    odds_ratio_upper
+    odds_ratio_upper,
+    arrayStringConcat(
+        arrayFilter(
+            caveat -> notEmpty(caveat), [odds_ratio_caveat, if(has_few_points, 'few checkpoints', '')]
+        ),
+        ', '
+    ) as caveat
 from fct_trend_share_by_token_property
 where
     suite_id = {suite_id:String}

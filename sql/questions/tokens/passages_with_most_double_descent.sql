@@ -18,7 +18,7 @@ with
             document_id,
             count() as token_count,
             100
-            * countIf(is_double_descent and rise_nats >= {minimum_rise_nats:Float64})
+            * countIf(falls_below_minimum and rise_nats >= {minimum_rise_nats:Float64})
             / token_count as double_descent_percent
         from int_token_double_descent
         where model_id in (select model_id from chosen) and corpus_id = {corpus_id:String}

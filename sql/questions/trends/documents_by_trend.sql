@@ -28,6 +28,7 @@ with
             and corpus_id = {corpus_id:String}
             and convention_id = {convention_id:String}
             and start_percent = {start_percent:UInt8}
+            and category != 'undetermined'
         group by document_id
         having token_count >= {minimum_token_count:UInt32}
     )

@@ -13,6 +13,8 @@ with
             and startsWith(model_id, concat({suite_id:String}, '/'))
             and corpus_id = {corpus_id:String}
             and start_percent = {start_percent:UInt8}
+            and set_category != 'undetermined'
+            and category != 'undetermined'
     )
 
 select

@@ -14,6 +14,8 @@ PERPLEXITIES = pa.table(
         "parameter_count": [20] * 3 + [10] * 3,
         "train_flops_palm": [0.0, 4e9, 3e9, 0.0, 1e9, 2e9],
         "perplexity": [1000.0, 20.0, 80.0, 1000.0, 100.0, 50.0],
+        "perplexity_low": [900.0, 18.0, 75.0, 900.0, 90.0, None],
+        "perplexity_high": [1100.0, 22.0, 85.0, 1100.0, 110.0, None],
     }
 )
 SHARES = pa.Table.from_pylist(
@@ -25,7 +27,7 @@ SHARES = pa.Table.from_pylist(
             "start_percent": start,
             "category": category,
             "token_share": share,
-            "is_fitted": start == 0,
+            "has_few_points": start == 10,
         }
         for convention, scale in (("paper", 1.0), ("ours", 0.5))
         for start in (10, 0)
@@ -59,28 +61,16 @@ TOKEN_SETS = pa.Table.from_pylist(
             + START_OFFSETS[start]
             + CATEGORY_OFFSETS[category]
             + (0 if set_model_id == model_id else 1 + MODELS[set_model_id] / 100),
+            "perplexity_low": 45.0 - step,
+            "perplexity_high": 55.0 - step,
+            "random_perplexity_lower": 36.0 - step,
+            "random_perplexity_upper": 56.0 - step,
         }
         for set_model_id in MODELS
         for start in (0, 10, 40)
         for category in ("stagnated", "upward", "downward", "other")
         for model_id, parameter_count in MODELS.items()
         for step in (20, 0, 10)
-    ]
-)
-RANDOM_SETS = pa.Table.from_pylist(
-    [
-        {
-            "model_id": model_id,
-            "set_percent": percent,
-            "step": step,
-            "train_flops_palm": 6.0 * parameter_count * step,
-            "validation_perplexity": 50.0 - percent,
-            "perplexity_lower": 40.0 - percent,
-            "perplexity_upper": 60.0 - percent,
-        }
-        for model_id, parameter_count in MODELS.items()
-        for percent in (4, 5, 8)
-        for step in (0, 10, 20)
     ]
 )
 PUBLISHED_PERPLEXITIES = pa.table(
@@ -147,6 +137,12 @@ TASKS = pa.Table.from_pylist(
             "step": step,
             "train_flops_palm": 6.0 * parameter_count * step,
             "accuracy_ratio": 0.25 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_lower": 0.2 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_upper": 0.35 + step / 100 + TASK_OFFSETS[task],
+            "accuracy_lower_over_tasks": 0.1,
+            "accuracy_upper_over_tasks": 0.6,
+            "task_count": 3,
+            "left_out_task_count": 1,
             "chance_accuracy_ratio": 0.25,
             "shot_count": 2,
         }
@@ -185,7 +181,6 @@ MARTS = {
     "fct_comparable_trend_share": SHARES,
     "fct_comparable_token_set_trajectory": TOKEN_SETS,
     "fct_token_set_trajectory": TOKEN_SETS,
-    "fct_random_token_set_trajectory": RANDOM_SETS,
     "fct_published_validation_perplexity": PUBLISHED_PERPLEXITIES,
     "fct_published_trend_share": PUBLISHED_SHARES,
 }

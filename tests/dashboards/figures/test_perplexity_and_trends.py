@@ -1,10 +1,12 @@
 """Figures 1 and 2, numbered as in Xia et al. 2023: validation perplexity and trend shares."""
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.colors import to_rgba
 
 from tests.dashboards.figures.mart_rows import PERPLEXITIES, PUBLISHED_PERPLEXITIES, PUBLISHED_SHARES, SHARES, lines_of
-from trailhouse.dashboards.figures.trend_shares import UNFITTED, draw_trend_shares
-from trailhouse.dashboards.figures.validation_perplexity import draw_validation_perplexity
+from trailhouse.dashboards.figures.trend_shares import FEW_POINTS, draw_trend_shares
+from trailhouse.dashboards.figures.validation_perplexity import INTERVALS, draw_validation_perplexity
 
 
 def test_figure_1_draws_one_line_per_model_in_order_of_compute_without_step_0():
@@ -14,6 +16,25 @@ def test_figure_1_draws_one_line_per_model_in_order_of_compute_without_step_0():
         "s/large": ([3e9, 4e9], [80.0, 20.0]),
     }
     assert (panel.get_xscale(), panel.get_yscale()) == ("log", "log")
+
+
+def test_figure_1_shades_the_interval_of_every_checkpoint_that_has_one():
+    canvas = draw_validation_perplexity(PERPLEXITIES)
+    (panel,) = canvas.axes
+    corners = [{tuple(point) for point in band.get_paths()[0].vertices.tolist()} for band in panel.collections]
+    assert corners == [
+        {(1e9, 90.0), (1e9, 110.0)},
+        {(3e9, 75.0), (3e9, 85.0), (4e9, 18.0), (4e9, 22.0)},
+    ]
+    assert canvas.get_supxlabel().split() == INTERVALS.split()  # wrapped to the width of the figure
+
+
+def test_figure_1_without_intervals_has_no_band_and_does_not_speak_of_one():
+    nulls = pa.nulls(PERPLEXITIES.num_rows, pa.float64())
+    rows = PERPLEXITIES.set_column(PERPLEXITIES.column_names.index("perplexity_low"), "perplexity_low", nulls)
+    canvas = draw_validation_perplexity(rows)
+    assert not canvas.axes[0].collections
+    assert canvas.get_supxlabel() == ""
 
 
 def test_figure_1_lists_models_by_size():
@@ -28,11 +49,11 @@ def test_figure_2_draws_the_papers_convention_in_percent():
     assert lines_of(downward)["s/small"] == ([0, 10], [40.0, 40.0])
 
 
-def test_starts_with_too_few_checkpoints_for_a_fit_are_ringed():
+def test_fits_of_few_checkpoints_are_ringed():
     stagnated, *_ = draw_trend_shares(SHARES).axes
-    assert lines_of(stagnated)[UNFITTED] == ([10], [20.0])
-    fitted = SHARES.filter(SHARES["is_fitted"])
-    assert UNFITTED not in lines_of(draw_trend_shares(fitted).axes[0])
+    assert lines_of(stagnated)[FEW_POINTS] == ([10], [20.0])
+    enough = SHARES.filter(pc.invert(SHARES["has_few_points"]))
+    assert FEW_POINTS not in lines_of(draw_trend_shares(enough).axes[0])
 
 
 def test_published_models_are_grey_and_dashed_beside_ones_own():
@@ -42,7 +63,7 @@ def test_published_models_are_grey_and_dashed_beside_ones_own():
     stagnated, upward, downward = draw_trend_shares(SHARES, PUBLISHED_SHARES).axes
     assert lines_of(stagnated)["o/small"] == ([10, 20], [10.0, 20.0])
     assert lines_of(upward)["o/small"] == ([10], [30.0])
-    assert set(lines_of(downward)) == {"s/small", UNFITTED}
+    assert set(lines_of(downward)) == {"s/small", FEW_POINTS}
     (line,) = [line for line in stagnated.get_lines() if line.get_label() == "o/small"]
     red, green, blue, _ = to_rgba(line.get_color())
     assert red == green == blue

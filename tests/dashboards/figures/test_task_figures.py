@@ -30,7 +30,9 @@ def test_figure_5_draws_correct_and_incorrect_options_of_the_last_checkpoints_by
 
 
 def test_figure_8_draws_accuracy_over_chance_against_compute_and_perplexity_beside_published():
-    compute, validation, published_compute, published_validation = draw_mean_accuracy(MEASURES, MEASURES).axes
+    intervals = TASKS.filter(pc.equal(TASKS["task_set"], "even"))
+    canvas = draw_mean_accuracy(MEASURES, MEASURES, intervals)
+    compute, validation, published_compute, published_validation = canvas.axes
     assert lines_of(compute)["s/small"] == ([600.0, 1200.0], pytest.approx([35.01, 45.01]))
     assert lines_of(compute)["chance"][1] == [25.0, 25.0]
     assert lines_of(validation)["s/small"] == ([80.0, 90.0, 100.0], pytest.approx([45.01, 35.01, 25.01]))
@@ -38,12 +40,22 @@ def test_figure_8_draws_accuracy_over_chance_against_compute_and_perplexity_besi
         left, right = panel.get_xlim()
         assert left > right
     assert set(lines_of(published_compute)) == set(MODELS)
+    band = np.asarray(compute.collections[0].get_paths()[0].vertices)
+    assert {(float(x), round(float(y), 6)) for x, y in band} == {
+        (600.0 * step / 10, round(100 * (edge + step / 100), 6)) for step in (10, 20) for edge in (0.2, 0.35)
+    }
+    assert [len(panel.collections) for panel in canvas.axes] == [3, 3, 0, 0]
+    (note,) = (text.get_text() for text in compute.texts)
+    assert note == (
+        "Bands: 95% intervals over the items of the 3 tasks that every checkpoint has."
+        " Over other tasks of the kind, the last mean is 10 to 60%."
+    )
 
 
-def test_figure_9_shows_the_groups_there_are_and_all_tasks_where_there_is_none():
+def test_figure_9_shows_all_tasks_and_the_groups_that_hold_some():
     titles = [panel.get_title() for panel in draw_groups(MEASURES, MEASURES, MEASURES, MEASURES).axes]
     published = ["Published: linearity tasks", "Published: breakthroughness tasks"]
-    assert titles == ["linearity tasks", "linearity tasks: options", *published]
+    assert titles == ["all tasks", "linearity tasks", "all tasks: options", "linearity tasks: options", *published]
     own = MEASURES.filter(pc.not_equal(MEASURES["subject"], "linearity"))
     canvas = draw_groups(own, own, own, MEASURES)
     assert [panel.get_title() for panel in canvas.axes] == ["all tasks", "all tasks: options", *published]
@@ -59,7 +71,7 @@ def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve()
     assert titles(TASKS, draw_linearity_tasks) == ["One's own: last checkpoints", "even", *published]
     assert titles(TASKS, draw_breakthroughness_tasks)[:2] == ["One's own: last checkpoints", "sudden"]
     ungrouped = TASKS.filter(pc.equal(TASKS["published_groups"], ""))
-    assert titles(ungrouped, draw_linearity_tasks) == ["One's own: last checkpoints", "own", *published]
+    assert titles(ungrouped, draw_linearity_tasks) == published
     assert titles(ungrouped, draw_breakthroughness_tasks) == ["Published: last checkpoints", "Published: sudden"]
     scaling = draw_linearity_tasks(TASKS, TASKS).axes[0].get_lines()[0]
     assert (list(np.asarray(scaling.get_xdata())), list(np.asarray(scaling.get_ydata()))) == (
@@ -80,7 +92,7 @@ def test_imported_accuracies_that_changed_most_are_drawn_from_step_0_on():
 
 def test_figure_9_draws_each_group_with_its_own_values():
     incorrect = MEASURES.set_column(5, "measure_value", pc.add(MEASURES["measure_value"], 1.0))
-    accuracy, options, published, _ = draw_groups(MEASURES, MEASURES, incorrect, MEASURES).axes
+    _, accuracy, _, options, published, _ = draw_groups(MEASURES, MEASURES, incorrect, MEASURES).axes
     ratios = [0.25 + offset + 0.0001 + SUBJECT_OFFSETS["linearity"] for offset in (0.2, 0.1, 0.0)]
     assert lines_of(accuracy)["s/small"] == ([80.0, 90.0, 100.0], pytest.approx([100 * ratio for ratio in ratios]))
     assert lines_of(options)["s/small"][1] == pytest.approx([math.exp(ratio) for ratio in ratios])
@@ -104,6 +116,8 @@ def test_the_tasks_of_a_group_are_drawn_with_their_own_accuracies():
     panels = TASK_GROUP_FIGURES[1].draw(TASKS, TASKS).axes
     assert lines_of(panels[1])["s/middle"] == ([12000.0, 24000.0], pytest.approx([45.0, 55.0]))
     assert [np.asarray(line.get_ydata())[0] for line in panels[1].get_lines()][-1] == 25.0  # chance
+    band = np.asarray(panels[1].collections[1].get_paths()[0].vertices)
+    assert sorted({round(float(y), 6) for _, y in band}) == [40.0, 50.0, 55.0, 65.0]
     assert lines_of(panels[3])["s/middle"][1] == pytest.approx([35.0, 45.0, 55.0])
 
 
@@ -125,7 +139,7 @@ def test_every_figure_of_measures_selects_its_measure():
     }
     assert selected == {
         "figure_05_option_perplexity": ["correct option loss", "incorrect option loss"],
-        "figure_08_task_accuracy": ["task accuracy", "task accuracy"],
+        "figure_08_task_accuracy": ["task accuracy", "task accuracy", None],
         "figure_09_task_groups": [
             "task accuracy",
             "correct option loss",

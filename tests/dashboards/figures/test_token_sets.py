@@ -1,7 +1,5 @@
 """Figures 3, 4 and 10 to 12, numbered as in Xia et al. 2023: token sets."""
 
-import math
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,26 +8,23 @@ import pytest
 from tests.dashboards.figures.mart_rows import (
     CATEGORY_OFFSETS,
     PUBLISHED_SETS,
-    RANDOM_SETS,
-    SHARES_OF_SETS,
     TOKEN_SETS,
     lines_of,
 )
-from trailhouse.dashboards.figures.panels import new_canvas
 from trailhouse.dashboards.figures.token_sets import (
     draw_against_validation,
-    draw_random_sets,
     draw_stagnated,
     draw_upward,
     draw_upward_sets,
     find_start,
-    select_set,
 )
+
+BANDS = ("perplexity_low", "perplexity_high", "random_perplexity_lower", "random_perplexity_upper")
 
 
 @pytest.mark.parametrize(("draw", "category"), [(draw_stagnated, "stagnated"), (draw_upward, "upward")])
 def test_figures_3_and_4_follow_own_sets_and_those_of_the_smallest_and_largest_model(draw, category):
-    canvas = draw(TOKEN_SETS, RANDOM_SETS, PUBLISHED_SETS)
+    canvas = draw(TOKEN_SETS, PUBLISHED_SETS)
     own, smallest, largest, published = canvas.axes
     for panel in (own, smallest, largest):
         assert list(lines_of(panel)) == ["s/small", "s/middle", "s/large"]
@@ -46,16 +41,18 @@ def test_figures_3_and_4_follow_own_sets_and_those_of_the_smallest_and_largest_m
 
 
 def test_random_sets_of_the_same_size_are_shaded_for_every_model():
-    own, smallest, _, _ = draw_stagnated(TOKEN_SETS, RANDOM_SETS, PUBLISHED_SETS).axes
-    assert len(own.collections) == 0
-    assert len(smallest.collections) == 3
-    heights = np.asarray(smallest.collections[0].get_paths()[0].vertices)[:, 1]
-    # random sets of 4% have perplexities from 36 to 56 around 46; for sets of 4.1%, the interval is narrower
-    share = SHARES_OF_SETS["s/small"]
-    nearer = math.sqrt(0.04 / share)
-    assert nearer < 1
-    expected = [46 * math.exp(nearer * math.log(end / 46)) for end in (36, 56)]
-    assert (heights.min(), heights.max()) == pytest.approx(expected)
+    own, smallest, _, _ = draw_stagnated(TOKEN_SETS, PUBLISHED_SETS).axes
+    assert len(own.collections) == 3  # the intervals of the models
+    assert len(smallest.collections) == 3 + 3
+    heights = np.asarray(smallest.collections[3].get_paths()[0].vertices)[:, 1]
+    assert (heights.min(), heights.max()) == (36 - 20, 56 - 10)  # at steps 20 and 10; step 0 has no logarithm
+
+
+def test_intervals_over_documents_are_bands_and_the_title_says_so():
+    canvas = draw_stagnated(TOKEN_SETS, PUBLISHED_SETS)
+    heights = np.asarray(canvas.axes[0].collections[0].get_paths()[0].vertices)[:, 1]
+    assert (heights.min(), heights.max()) == (45 - 20, 55 - 10)
+    assert "95% intervals over documents" in canvas.get_suptitle()
 
 
 def test_figure_11_shows_the_sets_of_the_models_between_smallest_and_largest_after_two_starts():
@@ -80,7 +77,7 @@ def test_a_set_without_tokens_says_so_and_a_single_model_is_drawn():
         pc.and_(pc.equal(TOKEN_SETS["model_id"], "s/small"), pc.equal(TOKEN_SETS["set_model_id"], "s/small"))
     )
     lacking = single.filter(pc.not_equal(single["category"], "stagnated"))
-    panels = draw_stagnated(lacking, RANDOM_SETS, PUBLISHED_SETS).axes
+    panels = draw_stagnated(lacking, PUBLISHED_SETS).axes
     assert [panel.texts[0].get_text() for panel in panels[:1]] == ["no such tokens"]
     assert len(panels) == 2
     assert len(draw_upward_sets(single).axes) == 2
@@ -88,16 +85,16 @@ def test_a_set_without_tokens_says_so_and_a_single_model_is_drawn():
 
 def test_a_set_at_step_0_alone_is_told_from_one_without_tokens():
     untrained = TOKEN_SETS.filter(pc.equal(TOKEN_SETS["step"], 0))
-    panels = draw_stagnated(untrained, RANDOM_SETS.slice(0, 0), PUBLISHED_SETS).axes
+    panels = draw_stagnated(untrained, PUBLISHED_SETS).axes
     assert [panel.texts[0].get_text() for panel in panels[:3]] == ["only step 0, or no known compute"] * 3
 
 
 def test_sets_of_one_model_at_another_start_are_drawn_as_a_published_suite_has_them():
     kept = pc.and_(pc.equal(TOKEN_SETS["set_model_id"], "s/middle"), pc.equal(TOKEN_SETS["start_percent"], 40))
     sets = TOKEN_SETS.filter(pc.and_(kept, pc.is_in(TOKEN_SETS["category"], pa.array(["stagnated", "upward"]))))
-    place = sets.column_names.index("token_share")
-    sets = sets.set_column(place, "token_share", pa.nulls(sets.num_rows, pa.float64()))
-    (panel,) = draw_upward(sets, RANDOM_SETS.slice(0, 0), PUBLISHED_SETS.slice(0, 0)).axes
+    for name in ("token_share", *BANDS):
+        sets = sets.set_column(sets.column_names.index(name), name, pa.nulls(sets.num_rows, pa.float64()))
+    (panel,) = draw_upward(sets, PUBLISHED_SETS.slice(0, 0)).axes
     assert (panel.get_title(), list(lines_of(panel))) == ("Set of middle", ["s/small", "s/middle", "s/large"])
     titles = [panel.get_title() for panel in draw_against_validation(sets).axes]
     assert titles == ["Set of middle: stagnated", "Set of middle: upward"]
@@ -106,22 +103,3 @@ def test_sets_of_one_model_at_another_start_are_drawn_as_a_published_suite_has_t
 @pytest.mark.parametrize(("starts", "wanted", "found"), [([0, 10, 40], 10, 10), ([20, 40], 10, 20), ([0, 5], 10, 10)])
 def test_a_start_without_sets_is_replaced_by_the_next_later_one(starts, wanted, found):
     assert find_start(pa.table({"start_percent": starts}), wanted) == found
-
-
-def test_random_sets_have_the_size_of_the_set_and_at_least_one_percent():
-    def ends(share):
-        rows = select_set(TOKEN_SETS, "stagnated", 10, "s/small")
-        place = rows.column_names.index("token_share")
-        panel = new_canvas(1, "")[1][0]
-        draw_random_sets(panel, rows.set_column(place, "token_share", pa.array([share] * rows.num_rows)), sized)
-        return np.asarray(panel.collections[0].get_paths()[0].vertices)[:, 1]
-
-    smallest = [
-        {**row, "set_percent": 1, "perplexity_lower": 30.0}
-        for row in RANDOM_SETS.to_pylist()
-        if (row["model_id"], row["set_percent"]) == ("s/small", 4)
-    ]
-    sized = pa.concat_tables([RANDOM_SETS, pa.Table.from_pylist(smallest)])
-    assert ends(0.05).min() == pytest.approx(35.0)
-    assert ends(0.01).min() == pytest.approx(30.0)
-    assert ends(0.0025).min() == pytest.approx(46 * (30 / 46) ** 2)

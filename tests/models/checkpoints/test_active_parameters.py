@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from transformers import (
@@ -18,6 +20,7 @@ from transformers import (
 )
 
 from tests.support.architectures import TRANSFORMER
+from trailhouse.models.checkpoints import active_parameters
 from trailhouse.models.checkpoints.active_parameters import count_active_parameters
 
 HEADS = {**TRANSFORMER, "num_key_value_heads": 2}
@@ -83,3 +86,42 @@ def test_a_published_size_is_reproduced():
 def test_of_a_dense_model_all_parameters_work_on_a_token():
     model = build(GPTNeoXConfig(**TRANSFORMER))
     assert count_active_parameters(model) == count_parameters(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "expert_count", "expected"),
+    [
+        ("layers.0.mlp.experts.gate_up_proj", (6, 4, 8), 6, 6),
+        ("layers.0.mlp.experts.gate_up_proj", (6, 4, 8), None, 6),
+        ("layers.0.mlp.experts.w1", (12, 8), 6, 6),
+        ("layers.0.mlp.experts.w1", (13, 8), 6, 1),
+        ("layers.0.mlp.experts.w1", (12, 8), None, 1),
+        ("layers.0.mlp.experts.bias", (6,), 6, 1),
+        ("layers.0.mlp.shared_experts.w1", (6, 4, 8), 6, 1),
+        ("layers.0.mlp.router.weight", (6, 32), 6, 1),
+        ("layers.0.mlp.input_linear.weight", (6, 4, 8), 6, 6),
+        ("layers.0.mlp.input_linear.weight", (5, 4, 8), 6, 1),
+        ("layers.0.mlp.input_linear.weight", (6, 4), 6, 1),
+        ("layers.0.conv.weight", (6, 1, 4), 6, 1),
+        ("layers.0.conv.weight", (6, 2, 4), 6, 6),
+    ],
+)
+def test_the_experts_of_one_parameter_are_known_by_its_name_and_shape(name, shape, expert_count, expected):
+    assert active_parameters._count_experts(name, shape, expert_count) == expected
+
+
+def test_a_count_is_the_first_positive_integer_also_of_the_feed_forward_configuration():
+    read = active_parameters._read_count
+    assert read(SimpleNamespace(a=0, b=3), ("a", "b")) == 3
+    assert read(SimpleNamespace(a=[2], b=None), ("a", "b")) is None
+    assert read(SimpleNamespace(a=-1, ffn_config=SimpleNamespace(b=1)), ("a", "b")) == 1
+    assert read(SimpleNamespace(b=5, ffn_config=SimpleNamespace(a=1)), ("a", "b")) == 5
+
+
+@pytest.mark.parametrize(("choices", "expected"), [((0, 2), 2), ((1, 2), 1), ((None, "4"), None)])
+def test_the_choice_of_the_first_router_counts_and_not_that_of_the_model_itself(choices, expected):
+    model = torch.nn.Sequential(*(torch.nn.Identity() for _ in choices))
+    model.top_k = 50  # transformers may keep a setting of text generation here
+    for module, choice in zip(model, choices, strict=True):
+        module.top_k = choice
+    assert active_parameters._find_router_choice(model) == expected

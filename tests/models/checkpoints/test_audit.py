@@ -21,6 +21,7 @@ from trailhouse.models.checkpoints.audit.comparison import (
     find_duplicates,
     find_foreign_shards,
 )
+from trailhouse.models.checkpoints.audit.finding import CHECKS
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.sources.source import FailedCheckpoint, Listing
 from trailhouse.models.checkpoints.step_pattern import TrainingPosition
@@ -210,6 +211,27 @@ def test_the_more_severe_of_two_findings_of_one_step_is_kept():
     assert findings[1, "writing"].status == "wrong"
     assert findings[1, "completeness"].status == "ok"
     assert findings[1, "values"].status == "unchecked"  # the weights of a remote checkpoint are not read
+
+
+def test_of_two_equally_severe_findings_the_first_is_kept():
+    findings = audit(Listing([], [fail(1, is_unfinished=True)], [fail(1)]))
+    assert findings[1, "writing"].message == "was modified less than a minute ago and is not complete"
+
+
+@pytest.mark.parametrize(
+    ("options", "is_pickled", "status"), [({}, False, "wrong"), ({"are_values_read": False}, False, "unchecked"),
+                                          ({}, True, "unchecked")],
+)  # fmt: skip
+def test_values_are_read_unless_the_audit_or_pickles_forbid_it(saved_checkpoints, options, is_pickled, status):
+    path = saved_checkpoints[0].directory / "model.safetensors"
+    tensors = load_file(path)
+    tensors["embed_out.weight"][3] = torch.nan
+    save_file(tensors, path, metadata={"format": "pt"})
+    listing = Listing([replace(saved_checkpoints[0], is_pickled=is_pickled)])
+    model = ModelDeclaration("m", "here", r"step(\d+)", 1, 10, 8, None)
+    findings = audit_suite(AuditInput(Suite("s", "", "folder", (model,), ""), {MODEL: listing}, **options))
+    assert [finding.status for finding in findings if finding.check_name == "values"] == [status]
+    assert [finding.check_name for finding in findings] == list(CHECKS)
 
 
 def test_a_checkpoint_that_cannot_be_read_is_incomplete_and_its_other_checks_are_open():

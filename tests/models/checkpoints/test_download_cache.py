@@ -42,6 +42,23 @@ def test_the_least_recently_used_makes_way(cache, tmp_path):
     assert kept(tmp_path) == {"a", "c", "d"}
 
 
+@pytest.mark.parametrize(("needed", "expected"), [(SIZE, {"a", "b"}), (SIZE + 1, {"b"}), (2 * SIZE + 1, set())])
+def test_no_more_is_removed_than_is_needed(cache, tmp_path, needed, expected):
+    for moment, letter in enumerate("ab"):
+        fetch(cache, tmp_path, letter, moment)
+    with cache.reserve(checkpoint_of(tmp_path, "e", needed)):
+        assert kept(tmp_path) == expected
+
+
+def test_a_checkpoint_that_is_there_needs_no_space_and_counts_as_used_now(cache, tmp_path):
+    for moment, letter in enumerate("abc"):
+        fetch(cache, tmp_path, letter, moment)
+    with cache.reserve(checkpoint_of(tmp_path, "a", 9 * SIZE)) as directory:
+        assert kept(tmp_path) == {"a", "b", "c"}
+        assert directory.stat().st_mtime == 0
+    assert directory.stat().st_mtime > 1_000_000_000
+
+
 def test_what_is_in_use_stays_even_where_the_limit_is_too_small(cache, tmp_path):
     for moment, letter in enumerate("abc"):
         fetch(cache, tmp_path, letter, moment)

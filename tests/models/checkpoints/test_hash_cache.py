@@ -80,3 +80,31 @@ def test_nothing_is_written_where_nothing_is_new(tmp_path):
     cache = HashCache(tmp_path / "hashes.json")
     cache.save()
     assert not (tmp_path / "hashes.json").exists()
+    (tmp_path / "weights").write_bytes(b"a")
+    cache.hash_file(tmp_path / "weights")
+    cache.save()
+    (tmp_path / "hashes.json").unlink()
+    cache.hash_file(tmp_path / "weights")
+    cache.save()
+    assert not (tmp_path / "hashes.json").exists()
+    HashCache().save()
+
+
+def test_content_is_read_in_blocks_and_a_known_hash_counts_its_size_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "HASH_BLOCK_BYTES", 4)
+    path = tmp_path / "weights"
+    path.write_bytes(b"123456789")
+    cache = HashCache()
+    blocks = []
+    for _ in range(2):
+        cache.hash_file(path, blocks.append)
+    assert blocks == [4, 4, 1, 9]
+    assert module.sign_file(path)[1] == 9
+
+
+def test_a_link_and_its_target_are_one_file(tmp_path, reads):
+    (tmp_path / "weights").write_bytes(b"a")
+    (tmp_path / "link").symlink_to("weights")
+    cache = HashCache()
+    assert cache.hash_file(tmp_path / "link") == cache.hash_file(tmp_path / "weights")
+    assert reads == ["link"]

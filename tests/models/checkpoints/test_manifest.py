@@ -22,6 +22,26 @@ def test_both_forms_say_the_same(tmp_path, name, text):
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [("m.csv", "step,revision\n7, r1 \n0,r0"),
+     ("m.yml", "checkpoints: [{revision: r1, step: 7}, {revision: r0, step: 0}]")],
+)  # fmt: skip
+def test_revisions_are_read_in_order_of_their_steps(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    entries = read_manifest(tmp_path / name, 10, has_revisions=True)
+    assert [(entry.location, entry.position.step, entry.position.tokens_seen) for entry in entries] == [
+        ("r0", 0, 0),
+        ("r1", 7, 70),
+    ]
+
+
+def test_the_largest_integer_is_read(tmp_path):
+    (tmp_path / "m.csv").write_text(f"path,step,tokens\na,{2**63 - 1},0\n")
+    (entry,) = read_manifest(tmp_path / "m.csv", 10, has_revisions=False)
+    assert (entry.position.step, entry.position.tokens_seen) == (2**63 - 1, 0)
+
+
+@pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
         ("m.csv", "step\n3\n", "line 1: has no column 'path'"),
@@ -35,6 +55,15 @@ def test_both_forms_say_the_same(tmp_path, name, text):
         ("m.csv", 'path,step\n"a,3\n', "line 2: not CSV"),
         ("m.csv", "path,step\n", "lists no checkpoints"),
         ("m.csv", "path,step\na,99999999999999999999\n", "line 2, step"),
+        ("m.csv", f"path,step\na,{2**63}\n", "line 2, step"),
+        ("m.csv", f"path,step\na,{'1' * 5000}\n", "line 2, step"),
+        ("m.csv", "path,step\na,\u0663\n", "line 2, step"),
+        ("m.csv", "path,step,tokens\na,3,x\n", "line 2, tokens: 'x' is no whole number"),
+        ("m.csv", "path,step\na,3\nb,4\nc,3\n", "line 4, step: 3 occurs twice"),
+        ("m.csv", "", "line 1: has no column 'path'"),
+        ("m.csv", 'path,step\na,3\n"b"c,4\n', "line 3: not CSV"),
+        ("m.yaml", "checkpoints: []\n", "checkpoints"),
+        ("m.yaml", "checkpoints:\n  - {path: a, step: 1}\n  - {path: b, step: 1}\n", "1 occurs twice"),
         ("m.yaml", "checkpoints:\n  - {path: a}\n", r"line 2, checkpoints\[0\].step: this field is missing"),
         ("m.yaml", "checkpoints:\n  - {revision: a, step: 1}\n", r"revision: this field is not known"),
         ("m.txt", "a", "a manifest is a .csv or .yaml file"),

@@ -3,16 +3,22 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from transformers import Gemma4Config, Gemma4TextConfig
+from transformers import AutoConfig, Gemma4Config, Gemma4TextConfig, PretrainedConfig
 
 from tests.support.architectures import build_random_model
 from tests.support.paths import MIGRATIONS
 from tests.support.tiny_configurations import configure_tiny
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
-from trailhouse.models.checkpoints.model_config import read_model_record
+from trailhouse.models.checkpoints.model_config import (
+    CONFIGURATION_LIMITS,
+    read_config_of,
+    read_count,
+    read_model_record,
+)
 from trailhouse.models.checkpoints.suite import ModelDeclaration
 
 DECLARATION = ModelDeclaration("base", "run", r"(\d+)", 512, 100, 32, None)
@@ -110,6 +116,60 @@ def test_an_absurd_size_in_a_list_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**configuration, "intermediate_size": [64, 64, 64, 1 << 40]}))
     with pytest.raises(BadInputError, match="intermediate_size is"):
         describe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"num_hidden_layers": 0}, "num_hidden_layers is 0"),
+        ({"hidden_size": 32.5}, "hidden_size is 32.5"),
+        ({"vocab_size": (1 << 26) + 1}, "vocab_size is 67108865"),
+        ({"max_position_embeddings": -2}, "max_position_embeddings is -2"),
+        ({"n_positions": -1}, "n_positions is -1"),
+        ({"max_position_embeddings": -1}, None),
+        ({"max_position_embeddings": 1 << 26}, None),
+        ({"vocab_size": 1}, None),
+    ],
+)
+def test_a_size_is_refused_outside_its_limits(tmp_path, changes, problem):
+    content = {**json.loads(configure_tiny("gpt_neox").to_json_string()), **changes}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    if problem is None:
+        assert read_config_of(tmp_path).model_type == "gpt_neox"
+    else:
+        with pytest.raises(BadInputError, match=problem):
+            read_config_of(tmp_path)
+
+
+def test_no_limit_is_below_the_size_of_the_largest_known_models():
+    """Sizes of Llama 3.1 405B, of Gemma 3 and of GPT-3; the limits are powers of two but for the number of layers."""
+    known = {"hidden_size": 16_384, "num_hidden_layers": 126, "vocab_size": 262_208, "intermediate_size": 53_248}
+    known |= {"num_attention_heads": 128, "n_embd": 12_288, "n_layer": 96, "n_head": 96, "num_experts": 512}
+    assert all(CONFIGURATION_LIMITS[name] > 10 * size for name, size in known.items())
+    assert all(limit.bit_count() == 1 for limit in CONFIGURATION_LIMITS.values())
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"), [(7, 7), (1, 1), (0, None), (-1, None), (None, None), ("7", None), (7.0, None)]
+)
+def test_a_count_is_a_positive_whole_number(entry, expected):
+    assert read_count(PretrainedConfig(own_count=entry), "own_count") == expected
+    assert read_count(PretrainedConfig(), "own_count") is None
+
+
+def test_a_count_that_differs_between_layers_is_the_mean_of_those_that_state_one():
+    layers = [SimpleNamespace(width=width) for width in (4, 9, 0, None)]
+    config = SimpleNamespace(per_layer_attributes=("width",), per_layer_config=layers, width=99, depth=5)
+    assert (read_count(config, "width"), read_count(config, "depth")) == (6, 5)
+
+
+def test_a_configuration_is_read_without_the_network(tmp_path, monkeypatch):
+    configure_tiny("gpt_neox").save_pretrained(tmp_path)
+    seen = []
+    read = AutoConfig.from_pretrained
+    monkeypatch.setattr(AutoConfig, "from_pretrained", lambda *path, **options: seen.append(options) or read(*path))
+    assert read_config_of(tmp_path).hidden_size == 32
+    assert seen == [{"local_files_only": True, "trust_remote_code": False}]
 
 
 def test_a_model_without_one_width_is_refused(tmp_path):

@@ -23,6 +23,8 @@ STEP_AND_TOKENS = r"step(?P<step>\d+)-(?P<tokens_millions>\d+)M"
         (STEP_AND_TOKENS, "step7-5M", (7, 5_000_000)),
         (STEP_AND_TOKENS, "step7-9M", (7, 9_000_000)),
         (r"(?P<tokens>\d+)", "2600000", (3, 2_600_000)),
+        (r"(\d+)", "1" * 18, (int("1" * 18), int("1" * 18) * 1_000_000)),
+        (r"(?P<step>\d+)(?P<tokens_millions>x)?", "7", (7, 7_000_000)),
         (r"(?P<tokens_thousands>\d+)k", "2400k", (2, 2_400_000)),
         (r"(?P<tokens_billions>\d+)B", "2B", (2000, 2_000_000_000)),
         (r"(?P<tokens_trillions>\d+)T", "1T", (1_000_000, 10**12)),
@@ -37,7 +39,9 @@ def test_a_name_that_does_not_match_as_a_whole_states_nothing(name):
     assert read_training_position(r"step(\d+)", name, 1) is None
 
 
-@pytest.mark.parametrize(("pattern", "name"), [(r"step(\w+)", "stepx"), (r"step(\d*)", "step"), (r"s(\d+)?", "s")])
+@pytest.mark.parametrize(
+    ("pattern", "name"), [(r"(\d+)", "1" * 19), (r"s(\w+)", "sx"), (r"s(\d*)", "s"), (r"s(\d+)?", "s")]
+)
 def test_a_match_without_a_number_is_named(pattern, name):
     with pytest.raises(BadInputError, match=f"{name}: step_pattern captures"):
         read_training_position(pattern, name, 1)

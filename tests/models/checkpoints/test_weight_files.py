@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints import weight_files
 from trailhouse.models.checkpoints.weight_files import (
     WeightFile,
     check_weight_file,
@@ -101,6 +103,67 @@ def test_a_safetensors_file_is_checked_and_a_pickle_is_not_opened(tmp_path):
         check_weight_file(empty)
     (tmp_path / "pytorch_model.bin").write_bytes(b"no weights")
     check_weight_file(tmp_path / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize(
+    ("index", "problem"),
+    [
+        ("{", "not an index of weight files"),
+        ("[]", "not an index of weight files"),
+        ({}, "not an index of weight files"),
+        ({"weight_map": []}, "not an index of weight files"),
+        ({"weight_map": {}}, "names no files"),
+        ({"weight_map": {"a": 7}}, "7 is no file name of safetensors"),
+        ({"weight_map": {"a": "../a.safetensors"}}, "is no file name of safetensors"),
+        ({"weight_map": {"a": "a.bin"}}, "is no file name of safetensors"),
+        ({"weight_map": {"a": "\0a.safetensors"}}, "is no file name of safetensors"),
+        ({"weight_map": {"a": "gone.safetensors"}}, "names gone.safetensors, which is not there"),
+        ({"weight_map": {"a": "one.safetensors"}}, "has no metadata"),
+        ({"weight_map": {"a": "one.safetensors"}, "metadata": 3}, "has no metadata"),
+        ({"weight_map": {"a": "one.safetensors", "b": "one.safetensors"}, "metadata": {}}, None),
+    ],
+)
+def test_an_index_names_files_beside_it(tmp_path, index, problem):
+    (tmp_path / "one.safetensors").write_bytes(b"")
+    (tmp_path / INDEX).write_text(index if isinstance(index, str) else json.dumps(index))
+    if problem is None:
+        assert list_weight_files(tmp_path) == [tmp_path / "one.safetensors"]
+    else:
+        with pytest.raises(BadInputError, match=problem):
+            list_weight_files(tmp_path)
+
+
+def test_an_index_of_64_mib_is_read_and_no_larger_one(tmp_path, monkeypatch):
+    assert weight_files.MAXIMUM_INDEX_BYTES == 64 * 1024**2
+    (tmp_path / "one.safetensors").write_bytes(b"")
+    text = json.dumps({"weight_map": {"a": "one.safetensors"}, "metadata": {}})
+    (tmp_path / INDEX).write_text(text)
+    monkeypatch.setattr(weight_files, "MAXIMUM_INDEX_BYTES", len(text))
+    assert len(list_weight_files(tmp_path)) == 1
+    (tmp_path / INDEX).write_text(text + " ")
+    with pytest.raises(BadInputError, match="not an index"):
+        list_weight_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "allow_pickle", "expected"),
+    [
+        (["model.safetensors", "pytorch_model.bin"], True, "model.safetensors"),
+        (["pytorch_model.bin"], True, "pytorch_model.bin"),
+        (["pytorch_model.bin"], False, BadInputError),
+        (["model-00001-of-00002.safetensors"], False, BadInputError),
+        ([], True, BadInputError),
+        (["model.safetensors", "adapter_config.json"], False, BadInputError),
+    ],
+)
+def test_pickles_are_listed_only_if_allowed_and_without_safetensors(tmp_path, files, allow_pickle, expected):
+    for name in files:
+        (tmp_path / name).write_bytes(b"{}")
+    if isinstance(expected, str):
+        assert list_weight_files(tmp_path, allow_pickle=allow_pickle) == [tmp_path / expected]
+    else:
+        with pytest.raises(expected):
+            list_weight_files(tmp_path, allow_pickle=allow_pickle)
 
 
 def test_the_combined_hash_is_of_the_hashes_in_name_order():

@@ -12,7 +12,12 @@ from transformers import AutoModelForCausalLM, DeepseekV3Config, Glm4MoeConfig, 
 
 from tests.support.architectures import ATTENTION, SHARED, TRANSFORMER, build_random_model
 from trailhouse.errors import BadInputError
-from trailhouse.models.scoring.load_model import load_model
+from trailhouse.models.scoring.load_model import (
+    attention_implementation,
+    library_versions,
+    load_model,
+    refuse_non_finite_weights,
+)
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 
 INPUT_IDS = torch.arange(1, 20)[None]
@@ -201,6 +206,43 @@ def test_a_tensor_of_another_shape_is_named_with_both_shapes(tmp_path):
     refuse(
         tmp_path, r"gpt_neox\.final_layer_norm\.bias has the shape \(16,\), and config\.json says \(32,\) \(1 in all\)"
     )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_the_first_tensor_with_a_value_that_is_not_finite_is_named(value):
+    model = build_random_model("gpt_neox")
+    refuse_non_finite_weights(Path("here"), model)
+    names = [name for name, _ in model.named_parameters()]
+    with torch.no_grad():
+        for name in (names[5], names[3]):
+            model.get_parameter(name).view(-1)[-1] = value
+    with pytest.raises(BadInputError, match=rf"^here: the tensor {names[3]} holds NaN or infinity"):
+        refuse_non_finite_weights(Path("here"), model)
+
+
+def test_finite_values_whose_sum_overflows_and_values_stored_elsewhere_are_not_refused():
+    model = build_random_model("gpt_neox")
+    with torch.no_grad():
+        model.gpt_neox.final_layer_norm.bias.fill_(3e38)
+    model.gpt_neox.final_layer_norm.weight = torch.nn.Parameter(torch.ones(32, device="meta"))
+    refuse_non_finite_weights(Path("here"), model)
+
+
+def test_the_libraries_and_the_attention_that_can_change_a_score_are_named():
+    assert {"python", "torch", "transformers", "numpy"} <= library_versions().keys()
+    assert library_versions()["torch"] == torch.__version__
+    model = build_random_model("gpt_neox")
+    assert attention_implementation(model) == "sdpa"
+    model.config._attn_implementation = None
+    assert attention_implementation(model) == ""
+
+
+def test_a_loaded_model_drops_nothing_out_and_has_the_type_of_the_settings(tmp_path):
+    model = build_random_model("gpt_neox")
+    model.config.hidden_dropout = 0.5
+    save(model, tmp_path)
+    loaded = load_model(tmp_path, ScoringSettings(dtype="bfloat16"))
+    assert (loaded.training, loaded.dtype) == (False, torch.bfloat16)
 
 
 def test_experts_that_cannot_be_joined_are_named(tmp_path):

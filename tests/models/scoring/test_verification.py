@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -104,6 +106,8 @@ def test_the_tolerance_grows_with_the_log_probability_and_with_fewer_digits():
     assert find_tolerance(0.0, torch.float32) == 2e-3
     assert find_tolerance(-8.0, torch.float32) == 4e-3
     assert find_tolerance(-8.0, torch.bfloat16) == 0.5
+    assert find_tolerance(0.0, torch.float16) == 0.05
+    assert find_tolerance(8.0, torch.float64) == 0.5  # a type that is not listed has the tolerance of bfloat16
 
 
 def test_a_score_that_is_not_finite_never_agrees():
@@ -162,6 +166,43 @@ def test_a_score_alone_is_the_plain_sum_in_float64(name, first_target, end, monk
     assert score_alone(model, tokens.astype(np.int32), first_target, end).log_prob_nats == pytest.approx(
         expected, abs=1e-4
     )
+
+
+class FixedLogits(torch.nn.Module):
+    """A model of float32 that returns the same logits for every token."""
+
+    dtype = torch.float32
+
+    def __init__(self, logits: list[float]) -> None:
+        super().__init__()
+        self.logits = torch.tensor(logits)
+        self.embedding = torch.nn.Embedding(len(logits), 1)
+
+    def get_input_embeddings(self) -> torch.nn.Embedding:
+        return self.embedding
+
+    def forward(self, input_ids, use_cache):
+        return SimpleNamespace(logits=self.logits.expand(*input_ids.shape, -1))
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets", "magnitude"),
+    [([1.0, 3.0, -9.0], [1], 3.0), ([1.0, 3.0, -9.0], [2], 9.0), ([1.0, 3.0, -9.0], [0, 2, 2], 3.0 + 9.0 + 9.0)],
+)
+def test_the_rounding_of_a_score_is_that_of_the_larger_of_two_logits_for_each_target(logits, targets, magnitude):
+    tokens = np.asarray([0, *targets], np.int32)
+    alone = score_alone(FixedLogits(logits), tokens, 1)
+    assert alone.rounding_nats == pytest.approx(2.0**-23 * magnitude)
+    normaliser = np.log(np.exp(logits).sum())
+    assert alone.log_prob_nats == pytest.approx(sum(logits[target] - normaliser for target in targets))
+
+
+def test_the_largest_difference_of_all_targets_is_kept():
+    verification = Verification()
+    assert (verification.target_count, verification.largest_difference_nats) == (0, None)
+    for difference, agrees in ((0.0, True), (0.3, False), (0.2, True)):
+        verification.add(difference, agrees=agrees)
+    assert (verification.target_count, verification.largest_difference_nats) == (2, 0.3)
 
 
 def test_only_the_logits_of_the_targets_are_computed():

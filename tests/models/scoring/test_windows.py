@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trailhouse.models.scoring.windows import Window, group_documents, group_windows, plan_windows
+from trailhouse.models.scoring.windows import Window, are_separated, group_documents, group_windows, plan_windows
 
 
 @st.composite
@@ -47,7 +48,10 @@ def test_appended_tokens_change_no_earlier_context(plan, appended):
 
 
 def test_the_example_of_the_docstring():
-    assert [window[:4] for window in plan_windows(7, 9, 4, 2)] == [(7, 0, 1, 5), (7, 2, 5, 7), (7, 4, 7, 9)]
+    windows = list(plan_windows(7, 9, 4, 2))
+    assert [window[:4] for window in windows] == [(7, 0, 1, 5), (7, 2, 5, 7), (7, 4, 7, 9)]
+    assert [window.target_count for window in windows] == [4, 2, 2]
+    assert [window.input_length for window in windows] == [4, 4, 4]
 
 
 def test_the_context_length_includes_the_beginning_after_which_position_0_is_predicted():
@@ -87,6 +91,39 @@ def test_sections_are_consecutive_and_bounded(token_counts, max_positions):
     assert [index for section in sections for index in section] == list(range(len(token_counts)))
     for section in sections:
         assert len(section) == 1 or np.sum([token_counts[index] for index in section]) <= max_positions
+
+
+@pytest.mark.parametrize(
+    ("token_counts", "expected"),
+    [
+        ([], []),
+        ([0], [[0]]),
+        ([3, 3], [[0, 1]]),
+        ([3, 4], [[0], [1]]),
+        ([3, 4, 2], [[0], [1, 2]]),
+        ([3, 4, 3], [[0], [1], [2]]),
+        ([7, 1, 5], [[0], [1, 2]]),
+        ([1, 7, 6, 0], [[0], [1], [2, 3]]),
+    ],
+)
+def test_a_section_is_filled_up_to_six_tokens_and_not_beyond(token_counts, expected):
+    assert [list(section) for section in group_documents(token_counts, 6)] == expected
+
+
+@pytest.mark.parametrize(
+    ("longest", "length", "switch_length", "expected"),
+    [(11, 10, 10, True), (10, 9, 10, False), (12, 11, 10, False), (11, 10, None, False), (10, 10, 10, False)],
+)
+def test_only_texts_on_both_sides_of_the_switch_length_are_separated(longest, length, switch_length, expected):
+    assert are_separated(longest, length, switch_length) is expected
+
+
+@pytest.mark.parametrize(
+    ("shorter", "enough_tokens", "batch_count"), [(95, 100, 1), (94, 100, 2), (94, 101, 1), (94, None, 1)]
+)
+def test_padding_of_a_twentieth_is_no_reason_to_end_a_batch(shorter, enough_tokens, batch_count):
+    windows = [Window(0, 0, 1, 101), Window(1, 0, 1, shorter + 1)]
+    assert len(list(group_windows(windows, 1_000, enough_tokens))) == batch_count
 
 
 def test_a_batch_that_is_enough_ends_before_padding_begins():

@@ -38,6 +38,13 @@ def test_jsonl_rows_are_named_by_their_id_or_their_row(tmp_path):
     assert read_names_and_texts(path) == [("x", "one"), ("d.jsonl:3", "two\u2028"), ("7", "three")]
 
 
+def test_endings_of_files_are_read_in_any_case(tmp_path):
+    (tmp_path / "A.TXT").write_text("one")
+    (tmp_path / "b.Jsonl").write_bytes(b'\xef\xbb\xbf{"text": "two", "id": null}')
+    assert read_names_and_texts(tmp_path) == [("A.TXT", "one"), ("b.Jsonl:1", "two")]
+    assert not any(field.nullable for field in document_table(read_corpus("c", [tmp_path])).schema)
+
+
 def test_parquet_rows_are_named_by_their_id_or_their_row(tmp_path):
     pq.write_table(pa.table({"text": ["one", "two"], "other": [1, 2]}), tmp_path / "d.parquet")
     pq.write_table(pa.table({"id": [5, None], "text": pa.array(["a", "b"], pa.large_string())}), tmp_path / "e.parquet")
@@ -62,6 +69,11 @@ def test_parquet_rows_are_named_by_their_id_or_their_row(tmp_path):
         ("d.jsonl", b'{"text": ""}', "row 1, text: the document is empty"),
         ("d.jsonl", b'{"text": "\\ud83d"}', "row 1, text: holds half a surrogate pair"),
         ("d.jsonl", b'{"text": "a", "id": [1]}', "row 1, id: is neither text nor a number"),
+        ("d.jsonl", b'{"text": "a", "id": true}', "row 1, id: is neither text nor a number"),
+        ("d.jsonl", b'{"text": "a", "id": 1.5}', "row 1, id: is neither text nor a number"),
+        ("d.jsonl", b'{"text": "a", "id": " "}', "row 1, id: the document is empty"),
+        ("d.jsonl", b"  \n\n", "holds no documents"),
+        ("d.txt", b"\xff", "line 1: not UTF-8"),
         ("d.jsonl", b'{"text": "a"}\n\xff', "row 2: not UTF-8"),
         ("d.jsonl", b"[" * 100_000, "row 1: not a JSON object"),
         ("d.parquet", b"PAR1 no", "cannot be read as Parquet"),

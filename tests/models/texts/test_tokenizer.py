@@ -17,6 +17,7 @@ from trailhouse.models.miniature.vocabulary import train_tokenizer
 from trailhouse.models.texts import token_alignment
 from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.tokenizer import (
+    TOKEN_SCHEMA,
     identify_tokenizer,
     identify_tokenizer_of,
     load_tokenizer,
@@ -308,6 +309,10 @@ def test_bytes_that_are_unknown_to_the_tokenizer_are_counted_per_document_and_th
         tokenize_corpus(tokenizer, make_corpus("the cat " * 1000 + "dog"))
         tokenize_corpus(BYTE_LEVEL, make_corpus("the 東京 cat"))
     assert listener.notes == [note]
+
+
+def test_no_column_of_the_tokens_may_be_null():
+    assert not any(field.nullable for field in TOKEN_SCHEMA)
 
 
 def test_a_directory_without_a_tokenizer_is_named(tmp_path):

@@ -48,6 +48,7 @@ def test_a_tokenizer_may_make_a_text_1024_times_longer(tmp_path, content):
     ("content", "growth"),
     [
         ({"normalizer": replace_with(1025)}, 1025),
+        ({"normalizer": sequence(replace_with(0), replace_with(1025))}, 1025),
         ({"normalizer": sequence(replace_with(32), sequence(replace_with(33)))}, 1056),
         ({"normalizer": replace_with(32), "pre_tokenizer": {"pretokenizers": [replace_with(33)]}}, 1056),
         ({"normalizer": {"type": "Prepend", "prepend": "a" * 1025}}, 1025),

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 
-def ask(client: httpx.Client, query: str, **params) -> httpx.Response:
+def ask(client: httpx.Client, query: str | bytes, **params) -> httpx.Response:
     return client.post("/", params=params, content=query)
 
 
@@ -17,6 +17,8 @@ def ask(client: httpx.Client, query: str, **params) -> httpx.Response:
     [
         ("SELEC 1", 400, "62"),
         ("", 400, "62"),
+        (b"SELECT \xb5 FROM", 400, "62"),
+        (b"EXPLAIN \xb5", 400, "62"),
         ("SELECT * FROM nowhere", 404, "60"),
         ("SELECT nothing", 404, "47"),
         ("SELECT no_function()", 404, "46"),

@@ -64,12 +64,25 @@ def test_a_statement_is_the_url_a_line_end_and_the_body():
         (b"INSERT INTO t", [b"FORMAT CSV\n1\n"], b"1\n"),
         (b"INSERT INTO t FORMAT CSV", [], b""),
         (b"", [b"INS", b"ERT INTO t VALUES (1)", b", (2)"], b" (1), (2)"),
+        (b"", [b"INSERT INTO t FORMAT CSV\n", b"1\n" * 50, b"2\n" * 100], b"1\n" * 50 + b"2\n" * 100),
     ],
 )
 def test_the_rows_of_an_insert_are_read_wherever_the_pieces_end(query, pieces, rows):
     head, seen = read(query, *pieces)
     assert isinstance(head, InsertHead)
     assert (head.text, seen) == (b"INSERT INTO t", rows)
+
+
+def test_rows_after_an_explained_insert_are_read_to_their_end_and_left_out():
+    statement, rows = read(b"", b"EXPLAIN SYNTAX INSERT INTO t FORMAT CSV\n1;", b"'\n" * 100)
+    assert (statement.text, rows) == (b"EXPLAIN SYNTAX INSERT INTO t FORMAT CSV", b"")
+
+
+def test_an_insert_of_an_unknown_form_is_refused_even_if_the_engine_can_parse_it():
+    parser = Parser()
+    with pytest.raises(ServerError, match="cannot tell where the rows"):
+        read(b"INSERT INTO t WATCH v", parser=parser)
+    assert parser.asked == [b"INSERT INTO t WATCH v\n"]
 
 
 def test_rows_are_passed_on_in_large_pieces(monkeypatch):

@@ -69,6 +69,7 @@ def test_clauses_before_a_set_operation_stay_with_their_operand(operation):
         ("FROM t SELECT 1", Kind.RESULT, True),
         ("WITH 1 AS x SELECT x", Kind.RESULT, True),
         ("WITH x AS (SELECT 1 AS insert) SELECT (insert)", Kind.RESULT, True),
+        ("WITH 1 AS insert SELECT insert", Kind.RESULT, True),
         ("WITH 1 AS x INSERT INTO t SELECT x", Kind.DIRECT, False),
         ("SHOW TABLES", Kind.RESULT, True),
         ("DESCRIBE t", Kind.RESULT, True),
@@ -95,6 +96,7 @@ def test_a_statement_that_is_run_as_it_is_written_keeps_its_clauses():
     assert statement.text == statement.body == b"EXPLAIN SELECT 1 SETTINGS a = 1 FORMAT CSV"
     assert (statement.first_word, statement.format, statement.settings) == ("EXPLAIN", "CSV", b"")
     assert parse_statement(b"EXPLAIN SELECT 1 FORMAT 'CSV'").format is None
+    assert parse_statement(b"EXPLAIN SYNTAX INSERT INTO t FORMAT CSV").format is None  # the format of the rows
     assert parse_statement(b"EXPLAIN SELECT format CSV2 x").format is None
     assert parse_statement(b"TABLE FORMAT").format is None
     assert parse_statement(b"FORMAT CSV").format is None
@@ -108,6 +110,8 @@ def test_exactly_one_statement_is_read():
 
 def test_what_the_server_cannot_do_is_refused():
     assert code_of("INSERT INTO t SELECT * FROM input('a Int8') FORMAT CSV") == 48
+    assert code_of("WITH 1 AS x INSERT INTO t SELECT * FROM input('a Int8') FORMAT CSV") == 48
+    assert parse_statement(b"INSERT INTO t SELECT input FROM s").kind is Kind.DIRECT
     assert code_of("SELECT file('x')") == 497
     assert parse_statement(b"SELECT input FROM t").kind is Kind.RESULT
 

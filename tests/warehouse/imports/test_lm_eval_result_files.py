@@ -14,7 +14,13 @@ from tests.support.paths import SHARED
 from trailhouse.errors import BadInputError, TrailhouseError, UsageError
 from trailhouse.warehouse.imports.checkpoint_from_name import compile_path_pattern, parse_model_name, parse_step
 from trailhouse.warehouse.imports.eval_results import load_results, read_latest_import
-from trailhouse.warehouse.imports.lm_eval.result_files import Metric, list_result_files, read_result_file
+from trailhouse.warehouse.imports.json_files import JsonField
+from trailhouse.warehouse.imports.lm_eval.result_files import (
+    Metric,
+    is_result_file,
+    list_result_files,
+    read_result_file,
+)
 from trailhouse.warehouse.imports.registered_models import (
     RegisteredModel,
     match_model,
@@ -122,6 +128,43 @@ def test_a_metric_that_is_not_finite_is_counted_and_left_out(tmp_path, value):
     assert result.not_finite_count == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"model_num_parameters": 2**63 - 1}, (2**63 - 1, "step2000", 2000)),
+        ({"model_num_parameters": 0, "model_args": {}}, (0, "step2000", 2000)),
+        ({"model_num_parameters": "7B", "model_revision": 5, "model_args": {"pretrained": "m"}}, (None, "", None)),
+        ({"model_args": "pretrained=a/step3,revision= ,dtype=x"}, (70426624, "step2000", 2000)),
+        ({"model_args": "pretrained=a/step3", "model_revision": "main"}, (70426624, "main", 3)),
+    ],
+)
+def test_parameters_and_revision_are_read_from_the_configuration(tmp_path, changes, expected):
+    result = read_result_file(write(tmp_path, "a.json", {**NEW, "config": {**NEW["config"], **changes}}))
+    assert (result.parameter_count, result.revision, result.step) == expected
+
+
+def test_what_is_no_metric_is_skipped_and_a_task_needs_a_name(tmp_path):
+    blank = {"alias": "x", "name": "x", "sample_len": 3, "sample_count": 4, "acc": None, "f1": " N/A ", "em": 0}
+    result = read_result_file(write(tmp_path, "a.json", {"results": {" t ": blank}, "date": "today"}))
+    assert result.metrics == (Metric("t", "", 0, "em", 0.0, None, None, None),)
+    assert (result.evaluated_at_seconds, result.not_finite_count, result.parameter_count) == (0.0, 0, None)
+    with pytest.raises(BadInputError, match="field results: a task has no name"):
+        read_result_file(write(tmp_path, "a.json", {"results": {" ": blank}}))
+
+
+@pytest.mark.parametrize(("stated", "version"), [(2.0, "2"), (2, "2"), (0.5, "0.5"), ("1.0", "1.0"), (10.0, "10")])
+def test_a_version_is_text_without_a_point_if_it_is_whole(tmp_path, stated, version):
+    result = read_result_file(write(tmp_path, "a.json", change(OLD, ("versions", "piqa"), stated)))
+    assert result.metrics[0].task_version == version
+
+
+@pytest.mark.parametrize(
+    ("top", "expected"), [({"results": {}}, True), ({"result": {}}, False), (["results"], False), ("results", False)]
+)
+def test_a_file_with_results_is_a_result_file(top, expected):
+    assert is_result_file(JsonField(Path("a.json"), "", top)) is expected
+
+
 def test_shots_are_those_of_the_task_then_of_its_configuration_then_of_the_run(tmp_path):
     content = {
         "results": {name: {"acc,none": 0.5} for name in ("task", "configured", "run")},
@@ -170,11 +213,22 @@ def test_model_step_and_tokenizer_are_read_from_the_model_arguments(tmp_path, ar
         ("runs/410m/step10/step20", "410m", 20),
         ("OLMo-7B/stage1_step5000", "stage1", 5000),
         ("checkpoints/global_step7", None, 7),
+        ("STEP_3/Main/x", "x", 3),
+        (f"m/step{10**18 - 1}", "m", 10**18 - 1),
+        (f"m/step{10**18}", f"step{10**18}", None),
+        ("a\\run-b\\iter-5", "run-b", 5),
+        ("final/model/hf/.", None, None),
+        ("org/-step9_", "org", 9),
         ("", None, None),
     ],
 )
 def test_model_and_step_are_recognised_in_names(text, model, step):
     assert (parse_model_name(text), parse_step(text)) == (model, step)
+
+
+@pytest.mark.parametrize("pattern", [r"(?P<model>\w+)", r"(?P<step>\d+)", r"(?P<model>\w+)/(?P<step>\d+)"])
+def test_a_pattern_needs_one_of_its_groups(pattern):
+    assert compile_path_pattern(pattern).pattern == pattern
 
 
 @pytest.mark.parametrize("pattern", ["[", "no groups", r"(\d+)"])

@@ -115,6 +115,17 @@ def change(line: dict, name: str, value: object) -> dict:
         (change(NEW, "doc_id", 9), "field doc_id: document 9 is there twice"),
         (change(OLD, "target", "2"), "field target: '2' is neither the index nor the text of one of 2 options"),
         (change(OLD, "target", {}), "field target: "),
+        (change(OLD, "target", []), "field target: "),
+        (change(OLD, "target", [0, 2]), "field target: "),
+        (change(OLD, "target", -1), "field target: "),
+        (change(OLD, "target", "0.5"), "field target: "),
+        (change(OLD, "doc_id", 2**31), "is not an integer from 0 to 2147483647"),
+        (change(OLD, "arguments", [[PROMPT, " 3"]]) | {"resps": [[[-1, 0]]]}, "there are fewer than two options"),
+        (change(OLD, "arguments", [[PROMPT, " 3"], ["", " 3"]]), "there are fewer than two options"),
+        (change(OLD, "arguments", [["\ud800", " 3"], [PROMPT, " 2"]]), "field arguments[0][0]: contains half"),
+        (change(OLD, "resps", [[], [[-1, False]]]), "field resps[0]: is empty"),
+        (change(OLD, "resps", [[[]], [[-1, False]]]), "field resps[0][0]: is empty"),
+        (change(OLD, "resps", [[["-inf", "False"]], [[-1, False]]]), "field resps[0][0][0]: is not finite"),
         (change(OLD, "arguments", 3), "field arguments: an array is expected"),
         (change(OLD, "arguments", [[PROMPT, " 3"]]), "field resps: 2 answers to 1 requests"),
         (change(OLD, "arguments", [[PROMPT], [PROMPT]]), "field arguments[0]: a prompt and an option are expected"),
@@ -132,6 +143,39 @@ def test_a_mistake_is_reported_with_its_file_line_and_field(tmp_path, line, mess
         read_samples(file, SETTINGS)
     assert refusal.value.message.startswith(f"{file}, line 2")
     assert message in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("shots", "prompt", "description", "delimiter", "question"),
+    [
+        (1, "D\n\nfirst\n\nlast", "D", "\n\n", "last"),
+        (1, "D last", "D ", "", "last"),
+        (0, "D first\n\nlast", "D ", "\n\n", "first\n\nlast"),
+        (0, "first D", "D", "\n\n", "first D"),
+    ],
+)
+def test_a_question_is_a_prompt_without_exemplars_and_description(
+    tmp_path, shots, prompt, description, delimiter, question
+):
+    settings = SampleSettings("t", "1", shots, 0, "multiple_choice", description, " ", delimiter)
+    line = {**OLD, "arguments": [[prompt, " 3"], [prompt, "drei"]]}
+    (item,) = read_samples(write(tmp_path / "s.jsonl", line), settings)
+    assert (item.question, [option.text for option in item.options]) == (question, ["3", "drei"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [([["p", " a"], ["p", " b"]], 1), ([["p", " a"]], 0), ([["p", " a"], ["p", {}]], 0), ([["p"], ["p", " b"]], 0)],
+)
+def test_without_an_output_type_a_task_whose_requests_have_options_is_multiple_choice(tmp_path, arguments, count):
+    settings = SampleSettings("t", "1", 0, 0, None, "", " ", "\n\n")
+    assert len(read_samples(write(tmp_path / "s.jsonl", {**OLD, "arguments": arguments}), settings)) == count
+
+
+def test_the_largest_item_id_is_read_and_items_come_in_order(tmp_path):
+    lines = [{**OLD, "doc_id": number} for number in (2**31 - 1, 0, 7)]
+    items = read_samples(write(tmp_path / "s.jsonl", *lines), SETTINGS)
+    assert [(item.item_id, item.line.line) for item in items] == [(0, 2), (7, 3), (2**31 - 1, 1)]
 
 
 @pytest.mark.parametrize(
@@ -172,8 +216,28 @@ def test_samples_belong_to_the_results_of_the_same_run(tmp_path):
     assert list_samples_files(results[1], ["arc_easy", "easy"]) == {samples[0]: "arc_easy", samples[1]: "easy"}
     assert list_samples_files(undated, ["piqa"]) == {old_style: "piqa"}
     assert [find_result_file(file) for file in (samples[0], old_style)] == [results[1], undated]
+    aside = write(tmp_path / "undated" / "a.json", {})
+    assert find_result_file(old_style) == undated
+    undated.unlink()
+    assert find_result_file(old_style) == aside
     results[1].unlink()
     assert find_result_file(samples[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("shots", "stated", "seed"),
+    [(1, 5, 5), (1, -(2**31) + 1, -(2**31) + 1), (1, 2**31 - 1, 2**31 - 1), (0, 5, 0), (1, None, 0), (1, "none", 0)],
+)
+def test_the_seed_of_the_exemplars_counts_only_if_there_are_some(tmp_path, shots, stated, seed):
+    content = {"n-shot": {"t": shots}, "config": {"fewshot_seed": stated}}
+    assert read_sample_settings(write(tmp_path / "r.json", content), "t").seed == seed
+
+
+@pytest.mark.parametrize("stated", [2**31, -(2**31)])
+def test_a_seed_that_does_not_fit_its_column_is_refused(tmp_path, stated):
+    content = {"n-shot": {"t": 1}, "config": {"fewshot_seed": stated}}
+    with pytest.raises(BadInputError, match=r"fewshot_seed: .* is not an integer from"):
+        read_sample_settings(write(tmp_path / "r.json", content), "t")
 
 
 def test_the_result_file_says_how_a_task_was_asked(tmp_path):

@@ -8,7 +8,15 @@ import pytest
 from tests.support.score_batches import load, score_batch, scored_partition
 from trailhouse.errors import BadInputError
 from trailhouse.warehouse.loading.score_ledger import invalidate_other_key
-from trailhouse.warehouse.reading.query import ScoredModel, read_columns, read_scored_models, read_table_sizes, run_sql
+from trailhouse.warehouse.reading.query import (
+    ScoredModel,
+    count_damaged_checkpoints,
+    first_line,
+    read_columns,
+    read_scored_models,
+    read_table_sizes,
+    run_sql,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +87,24 @@ def test_each_model_is_listed_with_its_checkpoints_and_scores_on_each_corpus(cli
     client.command("alter table raw_token_score drop partition tuple('suite/model', 'corpus', 2)")
     lost = [one for one in read_scored_models(client) if one.corpus_id == "corpus"]
     assert [(one.scored_count, one.lost_count, one.score_count) for one in lost] == [(1, 1, 2)]
+
+
+def test_checkpoints_with_a_status_other_than_ok_are_damaged(client):
+    statuses = ["ok", "", "lost", "mixed", "ok"]
+    rows = ", ".join(f"('s/m', {step}, '{status}')" for step, status in enumerate(statuses))
+    client.command(f"insert into raw_checkpoint (model_id, step, audit_status) values {rows}")
+    assert count_damaged_checkpoints(client) == 2
+
+
+def test_an_error_is_shown_without_what_the_driver_and_the_engine_put_around_it():
+    text = "HTTPDriver returned code 404, server response: Code: 60. No table\n here. (version 26.9) stack"
+    assert first_line(ValueError(text)) == "Code: 60. No table here."
+    assert first_line(ValueError("plain")) == "plain"
+
+
+@pytest.mark.parametrize("statement", ["SHOW TABLES", "((select 1))", "describe table system.one", "exists table x"])
+def test_every_reading_word_returns_rows_in_any_case(client, statement):
+    assert run_sql(client, statement).num_columns > 0
 
 
 def test_the_rows_and_bytes_of_each_table_are_listed(client):

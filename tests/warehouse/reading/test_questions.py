@@ -97,6 +97,10 @@ def test_the_caveats_of_a_question_are_one_line_each_with_the_models_they_concer
     assert question.caveat_mart == "fct_caveat"
     assert read_answer_caveats(client, question, {"corpus_id": "c"}) == ["small, large: few steps", "small: no seed"]
     assert read_answer_caveats(client, parse_question("numbers", "count_up", TEXT), {"greeting": "x"}) == []
+    without_corpus = parse_question(
+        "numbers", "count_up", "-- Counts.\n-- caveats fct_caveat\n-- parameter suite_id String = s: suite\nselect 1"
+    )
+    assert len(read_answer_caveats(client, without_corpus, {})) == 3
 
 
 def test_every_packaged_question_uses_each_of_its_parameters():

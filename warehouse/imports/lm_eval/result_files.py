@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
-from trailhouse.warehouse.imports.checkpoint_from_name import MAXIMUM_STEP, parse_model_name, parse_step
+from trailhouse.warehouse.imports.checkpoint_from_name import parse_model_name, parse_step
 from trailhouse.warehouse.imports.json_files import AS_WRITTEN, JsonField, read_json
 
 HARNESS = "lm-evaluation-harness"
 MAXIMUM_SHOTS = 2**15 - 1
+MAXIMUM_COUNT = 2**63 - 1
 MODEL_ARGUMENTS = ("pretrained", "model", "path", "engine")
 # Fields of a task in `results` that are not metrics.
 TEXT_FIELDS = {"alias", "name", "sample_len", "sample_count"}
@@ -95,8 +96,6 @@ def parse_result_file(top: JsonField) -> ResultFile:
     revision = arguments.get("revision") or read_revision(config)
     step = parse_step(revision) if revision else None
     step = parse_step(model) if step is None and model else step
-    if step is not None and step > MAXIMUM_STEP:
-        raise top.fail(f"step {step} is too large", "give --step")
     parameters = config.find("model_num_parameters") if config else None
     date = top.find("date")
     return ResultFile(
@@ -104,7 +103,7 @@ def parse_result_file(top: JsonField) -> ResultFile:
         model_name=parse_model_name(model) if model else None,
         revision=revision,
         step=step,
-        parameter_count=parameters.read_integer(0, MAXIMUM_STEP) if parameters and parameters.is_number else None,
+        parameter_count=parameters.read_integer(0, MAXIMUM_COUNT) if parameters and parameters.is_number else None,
         tokenizer=arguments.get("tokenizer") or model,
         evaluated_at_seconds=date.read_number() if date and date.is_number else 0.0,
         metrics=finite,
@@ -165,7 +164,7 @@ def read_task_metrics(top: JsonField, task: JsonField) -> Iterator[Metric]:
             value=field.read_number(),
             standard_error=read_standard_error(task, metric, answer_filter),
             is_higher_better=direction.read_boolean() if direction is not None else None,
-            item_count=item_count.read_integer(0, MAXIMUM_STEP) if item_count is not None else None,
+            item_count=item_count.read_integer(0, MAXIMUM_COUNT) if item_count is not None else None,
         )
 
 

@@ -3,20 +3,9 @@
 -- This dbt model collects every quantity that is followed over the training of the language models. To add a
 -- quantity, add a branch to the union.
 with
-    token_set as (select * from {{ ref("int_token_set_log_prob") }}),
+    token_set as (select * from {{ ref("int_token_set_and_rest") }}),
 
-    option_log_prob as (
-        select
-            model_id,
-            step,
-            task_set.task_set as task_set,
-            shot_count,
-            is_correct,
-            - sum(log_prob_sum_nats) / sum(token_count) as loss
-        from {{ ref("int_option_log_prob") }} as option_log_prob
-        inner join {{ ref("int_task_set") }} as task_set on option_log_prob.task_id = task_set.task_id
-        group by model_id, step, task_set, shot_count, is_correct
-    ),
+    option_loss as (select * from {{ ref("int_option_loss") }}),
 
     task_accuracy as (select * from {{ ref("int_task_accuracy") }} where normalisation = 'token'),
 
@@ -65,7 +54,9 @@ with
             toString(model_id) as model_id,
             step,
             - log_prob_sum_nats / token_count as measure_value,
-            cast(null as Nullable(Float64)) as chance_value
+            cast(null as Nullable(Float64)) as chance_value,
+            toNullable(rest_token_count) as rest_token_count,
+            rest_perplexity
         from token_set
         union all
         select
@@ -79,6 +70,8 @@ with
             concat(suite_id, '/', model_name),
             step,
             log(perplexity),
+            null,
+            null,
             null
         from published_set
         union all
@@ -92,9 +85,11 @@ with
             '',
             toString(model_id),
             step,
-            loss,
+            loss_nats,
+            null,
+            null,
             null
-        from option_log_prob
+        from option_loss
         union all
         select
             '',
@@ -107,7 +102,9 @@ with
             toString(model_id),
             step,
             accuracy_ratio,
-            chance_accuracy_ratio
+            chance_accuracy_ratio,
+            null,
+            null
         from task_accuracy
         union all
         select
@@ -121,6 +118,8 @@ with
             toString(model_id),
             step,
             accuracy_ratio,
+            null,
+            null,
             null
         from published_accuracy
         union all
@@ -135,6 +134,8 @@ with
             toString(model_id),
             step,
             - log_prob_sum_nats / score_count,
+            null,
+            null,
             null
         from generation
         union all
@@ -149,6 +150,8 @@ with
             toString(model_id),
             step,
             metric_value,
+            null,
+            null,
             null
         from eval_result
     )
@@ -164,5 +167,7 @@ select
     toLowCardinality(model_id) as model_id,
     step,
     measure_value,
-    chance_value
+    chance_value,
+    rest_token_count,
+    rest_perplexity
 from measured

@@ -12,7 +12,9 @@ with
         {{ select_stale_pairs(ref("int_evaluation_fingerprint"), "evaluation_fingerprint", "model_id") }}
     ),
 
-    task_item as (select task_id, item_id, option_index, is_correct from {{ ref("stg_tasks__task_item") }}),
+    task_item as (
+        select task_id, item_id, option_index, is_correct, target_score from {{ ref("stg_tasks__task_item") }}
+    ),
 
     option_score as (
         select *
@@ -37,7 +39,8 @@ with
                         toFloat64(ifNull(unconditional_log_prob_nats, nan)),
                         toFloat64(token_count),
                         toFloat64(character_count),
-                        toFloat64(byte_count)
+                        toFloat64(byte_count),
+                        toFloat64(target_score)
                     )
                 )
             ) as options
@@ -79,8 +82,10 @@ with
             item_id,
             toInt16(indexOf(scores, arrayMax(scores)) - 1) as chosen_option_ordinal,
             options[chosen_option_ordinal + 1] .2 as is_correct,
+            options[chosen_option_ordinal + 1] .8 as chosen_score,
             1 / arraySum(score -> exp(score - arrayMax(scores)), scores) as confidence_ratio,
-            arrayCount(option -> option .2, options) / length(options) as chance_ratio
+            arrayCount(option -> option .2, options) / length(options) as chance_ratio,
+            arrayAvg(option -> option .8, options) as chance_score
         from scored
     )
 
@@ -96,6 +101,8 @@ select
     is_correct,
     confidence_ratio,
     chance_ratio,
+    chosen_score,
+    chance_score,
     evaluation_fingerprint
 from chosen
 inner join stale_model on chosen.model_id = stale_model.model_id

@@ -10,8 +10,8 @@
 with
     {{ stale_token_series() }},
 
-    -- The bucket is a hash of document and position, so it is the same under every model. Scores are
-    -- summed as decimals because a sum of floats would depend on the order of the rows.
+    -- The bucket is a hash of document and position, so it is the same under every model. Scores and their
+    -- powers are summed as decimals because a sum of floats would depend on the order of the rows.
     summed as (
         select
             model_id,
@@ -20,6 +20,8 @@ with
             toUInt8(cityHash64('random token set', document_id, position) % 100) as bucket,
             toInt64(count()) as token_count,
             toFloat64(sum(toDecimal64(toFloat64(score_nats), 9))) as log_prob_sum_nats,
+            toFloat64(sum(toDecimal128(pow(toFloat64(score_nats), 2), 9))) as squared_loss_sum,
+            toFloat64(sum(toDecimal128(- pow(toFloat64(score_nats), 3), 6))) as cubed_loss_sum,
             any(token_series.series_fingerprint) as series_fingerprint
         from token_series
         array join steps as step, log_prob_nats as score_nats

@@ -34,6 +34,7 @@ with
             stale_pair.set_model_id as set_model_id,
             token_series.model_id as model_id,
             token_series.corpus_id as corpus_id,
+            {{ document_group("token_series.document_id") }} as document_group,
             step_set_id,
             steps,
             arrayMap(score -> toDecimal64(toFloat64(score), 9), log_prob_nats) as scores,
@@ -55,40 +56,86 @@ with
     -- A category code is one number that holds the trend categories of a token, one category for each start
     -- of the trend fit. First, the log-probabilities of all tokens with the same code are summed at each
     -- step, so that the log-probabilities of a token are read only once. Then the sums of all codes with the
-    -- same category at a start are added up. Scores are summed as decimals because a sum of floats would
-    -- depend on the order of the rows.
+    -- same category at a start are added up. All sums are first those of groups of documents, because the
+    -- interval over documents needs them. Scores are summed as decimals because a sum of floats
+    -- would depend on the order of the rows.
     summed_by_code as (
         select
             set_model_id,
             model_id,
             corpus_id,
+            document_group,
             category_code,
+            step_set_id,
             any(paired_series.steps) as scored_steps,
             sumForEach(scores) as score_sums,
             count() as token_count,
             any(paired_series.pair_fingerprint) as fingerprint
         from paired_series
-        group by set_model_id, model_id, corpus_id, category_code, step_set_id
+        group by set_model_id, model_id, corpus_id, document_group, category_code, step_set_id
     ),
 
-    summed as (
+    summed_by_category as (
         select
             set_model_id,
             model_id,
             corpus_id,
+            document_group,
             toUInt8(start) as start_percent,
             toLowCardinality({{ decode_category("category_code", "start_ordinal") }}) as category,
-            step,
-            toInt64(sum(summed_by_code.token_count)) as token_count,
-            toFloat64(sum(score_sum)) as log_prob_sum_nats,
-            any(fingerprint) as pair_fingerprint
+            any(summed_by_code.scored_steps) as scored_steps,
+            sumForEach(score_sums) as category_sums,
+            sum(summed_by_code.token_count) as category_token_count,
+            any(summed_by_code.fingerprint) as fingerprint
         from summed_by_code
         array join
             {{ var("trend_start_percents") }} as start,
             arrayEnumerate({{ var("trend_start_percents") }}) as start_ordinal
-        array join scored_steps as step, score_sums as score_sum
-        where category != ''
+        where category not in ('', 'undetermined')
+        group by set_model_id, model_id, corpus_id, document_group, start_percent, category, step_set_id
+    ),
+
+    summed_by_group as (
+        select
+            set_model_id,
+            model_id,
+            corpus_id,
+            document_group,
+            start_percent,
+            category,
+            step,
+            toInt64(sum(category_token_count)) as group_token_count,
+            toFloat64(sum(category_sum)) as group_log_prob_sum_nats,
+            any(fingerprint) as group_fingerprint
+        from summed_by_category
+        array join scored_steps as step, category_sums as category_sum
+        group by set_model_id, model_id, corpus_id, document_group, start_percent, category, step
+    ),
+
+    gathered as (
+        select
+            set_model_id,
+            model_id,
+            corpus_id,
+            start_percent,
+            category,
+            step,
+            sum(group_token_count) as token_count,
+            toFloat64(sum(toDecimal128(group_log_prob_sum_nats, 9))) as log_prob_sum_nats,
+            {{ sums_by_document("group_log_prob_sum_nats", "group_token_count") }} as document_sums,
+            any(group_fingerprint) as pair_fingerprint
+        from summed_by_group
         group by set_model_id, model_id, corpus_id, start_percent, category, step
+    ),
+
+    summed as (
+        select
+            * except (document_sums, pair_fingerprint),
+            toInt64(length(document_sums)) as document_group_count,
+            {{ effective_document_count("document_sums") }} as effective_group_count,
+            {{ jackknife_standard_error("document_sums") }} as loss_standard_error_nats,
+            pair_fingerprint
+        from gathered
     )
 
 select *

@@ -69,7 +69,7 @@ with
         array join
             {{ var("trend_start_percents") }} as start,
             arrayEnumerate({{ var("trend_start_percents") }}) as start_ordinal
-        where set_category != '' and category != ''
+        where set_category not in ('', 'undetermined') and category not in ('', 'undetermined')
         group by set_model_id, model_id, corpus_id, start_percent, set_category, category
     )
 

@@ -31,7 +31,7 @@ with
             toFloat32(losses[early]) as minimum_loss_nats,
             toFloat32(rises[peak]) as rise_nats,
             toFloat32(losses[peak] - losses[late]) as fall_nats,
-            toBool(rises[peak] > 0 and losses[late] < losses[early]) as is_double_descent,
+            toBool(rises[peak] > 0 and losses[late] < losses[early]) as falls_below_minimum,
             series_fingerprint
         from turning_point
     )

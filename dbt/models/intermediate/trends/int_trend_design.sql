@@ -68,10 +68,11 @@ with
     )
 
 -- The trend fingerprint is a hash of everything that the trend fits of a model on a corpus depend on: the
--- scores, every set of scored steps and every convention.
+-- scores, every set of scored steps, every convention and the definition of a trend.
 select
     *,
     cityHash64(
+        {{ var("trend_definition") }},
         arraySort(groupArray(cityHash64(tuple(fit_design.*))) over (partition by model_id, corpus_id))
     ) as trend_fingerprint
 from fit_design

@@ -7,7 +7,7 @@
     )
 }}
 
-{%- set categories = var("trend_categories") %}
+{%- set categories = determined_categories() %}
 
 with
     stale_pair as ({{ select_stale_pairs(ref("int_trend_fingerprint"), "trend_fingerprint") }}),
@@ -15,8 +15,9 @@ with
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
     -- Each row holds an array of all tokens of one document, so that the join has one row per document and
-    -- not one row per token. Both joined tables hold the same tokens in the order of their positions. Equal
-    -- indices in the two arrays therefore mean the same token. Each element packs the position and the trend
+    -- not one row per token. Both joined tables hold the same tokens in the order of their positions, because
+    -- a trend is undetermined in both or in neither. Equal indices in the two arrays therefore mean the same
+    -- token. Each element packs the position and the trend
     -- category of a token into one number, because numbers are sorted quickly.
     least_squares as (
         select
@@ -29,6 +30,7 @@ with
         where
             convention_id in (select convention_id from default_convention)
             and (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+            and category != 'undetermined'
         group by model_id, corpus_id, start_percent, document_id
     ),
 
@@ -40,7 +42,9 @@ with
             document_id,
             arraySort(groupArray(position * 4 + indexOf({{ categories }}, category) - 1)) as robust_tokens
         from {{ ref("int_token_trend_robust_by_start") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+        where
+            (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+            and category != 'undetermined'
         group by model_id, corpus_id, start_percent, document_id
     ),
 

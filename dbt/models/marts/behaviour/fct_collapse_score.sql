@@ -1,51 +1,20 @@
 {{
     config(
         order_by=["suite_id", "corpus_id", "measure", "subject", "variant", "axis"],
+        query_settings={"join_use_nulls": 1},
     )
 }}
 
-{%- set bin_count = var("collapse_bin_count", 10) %}
+{%- set knot_count = var("collapse_knot_count") -%}
+{#- the columns of the regression are 1, the columns of the spline and the measure -#}
+{%- set width = knot_count + 1 -%}
 
 with
     trajectory as (select * from {{ ref("fct_trajectory_measure") }}),
 
-    -- Step 0 is left out because 0 tokens and 0 FLOPs have no logarithm.
     point as ({{ trajectory_points("trajectory") }}),
 
-    binned as (
-        select
-            *,
-            min(coordinate) over panel as lowest,
-            max(coordinate) over panel as highest,
-            if(
-                highest > lowest,
-                least(
-                    floor((coordinate - lowest) / (highest - lowest) * {{ bin_count }}), {{ bin_count - 1 }}
-                ),
-                0
-            ) as bin
-        from point
-        window panel as (partition by panel_id)
-    ),
-
-    averaged as (
-        select
-            *,
-            avg(measure_value) over (partition by panel_id, bin, model_id) as model_mean,
-            avg(measure_value) over (partition by panel_id, bin) as bin_mean,
-            uniqExact(model_id) over (partition by panel_id, bin) >= 2 as is_compared
-        from binned
-    ),
-
-    deviating as (
-        select
-            *,
-            avg(measure_value) over (partition by panel_id) as overall_mean,
-            avg(measure_value) over (partition by panel_id, is_compared) as compared_mean
-        from averaged
-    ),
-
-    scored as (
+    panel as (
         select
             suite_id,
             corpus_id,
@@ -56,22 +25,93 @@ with
             start_percent,
             category,
             axis,
+            panel_id,
             toInt64(uniqExact(model_id)) as model_count,
-            toInt64(count()) as point_count,
-            toInt64(countIf(is_compared)) as compared_point_count,
-            sumIf(pow(measure_value - compared_mean, 2), is_compared) as compared_variation,
-            sum(pow(measure_value - overall_mean, 2)) as variation,
+            toInt64(count()) as point_count
+        from point
+        group by
+            suite_id,
+            corpus_id,
+            measure,
+            subject,
+            variant,
+            set_model_id,
+            start_percent,
+            category,
+            axis,
+            panel_id
+    ),
+
+    {{ moments_about_spline("point", knot_count) }},
+
+    {{ permuted_models("stretch_moment", width) }},
+
+    -- Curves of which the spline explains all but 1e-9 of the variance leave nothing to the models.
+    scored as (
+        select
+            panel_id,
+            replicate,
+            {{ swept("inner_moments", width - 1) }} [-1] as spline_residual,
+            {{ array_difference("inner_moments", "between_moments") }} as within_moments,
             if(
-                compared_variation > compared_point_count * 1e-18,
-                sumIf(pow(model_mean - bin_mean, 2), is_compared) / compared_variation,
+                spline_residual > 1e-9, 1 - {{ swept("within_moments", width - 1) }} [-1] / spline_residual, 0
+            ) as score
+        from permuted
+    ),
+
+    tested as (
+        select
+            panel_id,
+            any(spline_residual) as unexplained_share,
+            anyIf(score, replicate = 0) as collapse_score,
+            arrayCount(permuted_score -> permuted_score >= collapse_score - 1e-9, groupArray(score))
+            / count() as collapse_p_value
+        from scored
+        group by panel_id
+    ),
+
+    -- Each model is predicted from the curve of the others. With the coefficients of this curve and -1 as
+    -- weights of the columns, the moments of the model give its squared error.
+    predicted as (
+        select
+            panel_id,
+            model_id,
+            sumForEach(stretch_moment.moments) as own_moments,
+            {{ array_difference("any(all_moments)", "own_moments") }} as other_moments,
+            arrayPushBack(
+                arraySlice({{ swept("other_moments", width) }}, - {{ width }}, {{ knot_count }}), -1
+            ) as weights,
+            arraySum(
+                (moment, product) -> moment * product, own_moments, {{ outer_product("weights", "weights") }}
+            ) as squared_error,
+            other_moments[1] > any(knot_number) as is_predicted,
+            any(variation) as variation
+        from stretch_moment
+        group by panel_id, model_id
+    ),
+
+    compared as (
+        select
+            panel_id,
+            toInt64(count()) as compared_model_count,
+            toInt64(round(sum(own_moments[1]))) as compared_point_count,
+            if(
+                min(is_predicted) = 1,
+                sqrt(greatest(sum(squared_error), 0) * any(variation) / compared_point_count),
                 null
-            ) as collapse_score,
-            if(
-                variation > point_count * 1e-18, sum(pow(measure_value - bin_mean, 2)) / variation, null
-            ) as unexplained_share
-        from deviating
-        group by suite_id, corpus_id, measure, subject, variant, set_model_id, start_percent, category, axis
+            ) as left_out_error
+        from predicted
+        group by panel_id
     )
 
-select * except (compared_variation, variation)
-from scored
+select
+    panel.* except (panel_id),
+    coalesce(compared_model_count, 0) as compared_model_count,
+    coalesce(compared_point_count, 0) as compared_point_count,
+    collapse_score,
+    collapse_p_value,
+    left_out_error,
+    unexplained_share
+from panel
+left join compared using (panel_id)
+left join tested using (panel_id)

@@ -8,7 +8,13 @@ with
     behaviour as (select * from {{ ref("int_behaviour_measure") }}),
 
     model as (
-        select model_id, suite_id, parameter_count, batch_tokens, train_flops_per_token_palm
+        select
+            model_id,
+            suite_id,
+            parameter_count,
+            batch_tokens,
+            train_flops_per_token_6n,
+            train_flops_per_token_palm
         from {{ ref("dim_model") }}
     ),
 
@@ -20,6 +26,7 @@ with
             toString(suite_id) as suite_id,
             parameter_count,
             tokens_seen,
+            train_flops_6n,
             train_flops_palm,
             perplexity
         from {{ ref("fct_validation_perplexity_by_checkpoint") }}
@@ -31,6 +38,7 @@ with
             toString(suite_id),
             parameter_count,
             tokens_seen,
+            train_flops_6n,
             train_flops_palm,
             perplexity
         from {{ ref("fct_published_validation_perplexity") }}
@@ -54,12 +62,20 @@ with
             behaviour.step as step,
             measure_value,
             chance_value,
-            nullIf(axis.perplexity, 0) as validation_perplexity,
+            -- the perplexity of a token set is compared with that of the other tokens
+            if(
+                behaviour.rest_token_count is null, nullIf(axis.perplexity, 0), behaviour.rest_perplexity
+            ) as validation_perplexity,
             if(
                 axis.suite_id != '',
                 axis.tokens_seen,
                 if(model.batch_tokens > 0, behaviour.step * model.batch_tokens, null)
             ) as tokens_seen,
+            if(
+                axis.suite_id != '',
+                axis.train_flops_6n,
+                if(model.parameter_count > 0, toFloat64(tokens_seen) * model.train_flops_per_token_6n, null)
+            ) as train_flops_6n,
             if(
                 axis.suite_id != '',
                 axis.train_flops_palm,
@@ -90,6 +106,7 @@ select
     measure_value,
     chance_value,
     validation_perplexity,
+    train_flops_6n,
     train_flops_palm,
     tokens_seen
 from described

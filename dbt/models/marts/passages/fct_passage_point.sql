@@ -20,7 +20,8 @@ with
     ),
 
     -- This relation has one row per model, corpus and horizontal axis of the charts (step, tokens seen,
-    -- training FLOPs or validation perplexity). Arrays hold the steps and axis values of all checkpoints, so
+    -- training FLOPs, of two kinds, or validation perplexity). Arrays hold the steps and axis values of all
+    -- checkpoints, so
     -- a token is joined to one row per axis instead of one row per checkpoint and axis.
     axis_curve as (
         select

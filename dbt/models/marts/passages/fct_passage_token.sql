@@ -21,7 +21,7 @@ with
 
     token_trend as (select * from {{ ref("int_token_trend_by_start") }}),
 
-    -- A token without a trend is kept, because it still belongs to the text.
+    -- A token without a determined trend is kept, because it still belongs to the text.
     passage as (
         select
             scope.convention_id as convention_id,
@@ -36,7 +36,11 @@ with
             cast(match(token_text, '[\\n\\r]') as Bool) as has_line_break,
             concat(leftPad(toString(position), 4, '0'), ' · ', visible_text) as token_label,
             token.word_index as word_index,
-            cast(nullIf(token_trend.category, '') as Nullable(String)) as category,
+            cast(
+                if(token_trend.category in ('', 'undetermined'), null, token_trend.category) as Nullable(
+                    String
+                )
+            ) as category,
             cast(token_trend.slope as Nullable(Float32)) as slope,
             cast(token_trend.p_value as Nullable(Float32)) as p_value
         from token

@@ -17,6 +17,8 @@ with
             train_flops_6n,
             train_flops_palm,
             perplexity,
+            perplexity_low,
+            perplexity_high,
             false as is_published
         from own
         union all
@@ -31,6 +33,8 @@ with
             train_flops_6n,
             train_flops_palm,
             perplexity,
+            cast(null as Nullable(Float64)) as perplexity_low,
+            cast(null as Nullable(Float64)) as perplexity_high,
             true as is_published
         from published
     )

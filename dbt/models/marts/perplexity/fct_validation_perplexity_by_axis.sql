@@ -6,7 +6,15 @@ with
         from {{ ref("fct_validation_perplexity_by_checkpoint") }}
     ),
 
-    {{ values_on_axes("trajectory", keys=[], measures=["perplexity"], are_perplexities=true) }}
+    {{
+        values_on_axes(
+            "trajectory",
+            keys=[],
+            measures=["perplexity"],
+            bounds=["perplexity_low", "perplexity_high"],
+            are_perplexities=true,
+        )
+    }}
 
 select *
 from value_on_axis

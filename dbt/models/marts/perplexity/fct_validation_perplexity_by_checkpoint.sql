@@ -1,7 +1,7 @@
 {{
     config(
         order_by=["corpus_id", "model_id", "step"],
-        query_settings={"join_use_nulls": 1},
+        query_settings={"join_use_nulls": 1, "max_block_size": 1024},
     )
 }}
 
@@ -11,6 +11,21 @@ with
     checkpoint as (select * from {{ ref("dim_checkpoint") }}),
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
+
+    replicate as (select * from {{ ref("int_loss_replicate_by_checkpoint") }}),
+
+    document_interval as (
+        select
+            model_id,
+            corpus_id,
+            step,
+            document_count,
+            exp({{ bootstrap_bound("loss_replicates_nats", "low", "document_count") }}) as perplexity_low,
+            exp({{ bootstrap_bound("loss_replicates_nats", "high", "document_count") }}) as perplexity_high,
+            {{ bootstrap_bound("bits_per_byte_replicates", "low", "document_count") }} as bits_per_byte_low,
+            {{ bootstrap_bound("bits_per_byte_replicates", "high", "document_count") }} as bits_per_byte_high
+        from replicate
+    ),
 
     -- The perplexity of a checkpoint is the geometric mean of the perplexities of its tokens, not their
     -- arithmetic mean.
@@ -29,8 +44,18 @@ with
             score_count,
             log_prob_sum_nats / score_count as mean_log_prob_nats,
             exp(- mean_log_prob_nats) as perplexity,
-            if(byte_count > 0, - log_prob_sum_nats / (log(2) * byte_count), null) as bits_per_byte
+            if(byte_count > 0, - log_prob_sum_nats / (log(2) * byte_count), null) as bits_per_byte,
+            coalesce(document_interval.document_count, 0) as document_count,
+            perplexity_low,
+            perplexity_high,
+            bits_per_byte_low,
+            bits_per_byte_high
         from log_prob
+        left join
+            document_interval
+            on log_prob.model_id = document_interval.model_id
+            and log_prob.corpus_id = document_interval.corpus_id
+            and log_prob.step = document_interval.step
         left join checkpoint on log_prob.model_id = checkpoint.model_id and log_prob.step = checkpoint.step
         left join model on log_prob.model_id = model.model_id
     )

@@ -51,12 +51,12 @@ with
             *,
             if(
                 task_set_kind = 'task' and task_count = 1,
-                {{ wilson_bound("accuracy_ratio", "item_count", "-") }},
+                {{ wilson_bound("accuracy_ratio", "effective_item_count", "-") }},
                 accuracy_ratio - 1.959963984540054 * standard_error
             ) as lower,
             if(
                 task_set_kind = 'task' and task_count = 1,
-                {{ wilson_bound("accuracy_ratio", "item_count", "+") }},
+                {{ wilson_bound("accuracy_ratio", "effective_item_count", "+") }},
                 accuracy_ratio + 1.959963984540054 * standard_error
             ) as upper
         from task_accuracy
@@ -71,6 +71,7 @@ with
             interval.step as step,
             checkpoint.tokens_seen as tokens_seen,
             checkpoint.fraction_of_training as fraction_of_training,
+            checkpoint.train_flops_6n as train_flops_6n,
             checkpoint.train_flops_palm as train_flops_palm,
             interval.task_set_kind as task_set_kind,
             interval.task_set as task_set,
@@ -78,13 +79,22 @@ with
             interval.shot_count as shot_count,
             interval.normalisation as normalisation,
             task_count,
+            left_out_task_count,
             seed_count,
             item_count,
+            mean_exemplar_count,
+            shortened_item_ratio,
             accuracy_ratio,
             standard_error,
             greatest(0, lower) as accuracy_lower,
             least(1, upper) as accuracy_upper,
+            task_standard_error,
+            accuracy_lower_over_tasks,
+            accuracy_upper_over_tasks,
             chance_accuracy_ratio,
+            chance_corrected_accuracy,
+            expected_score,
+            chance_score,
             smoothed.smoothed_point .2 as smoothed_accuracy_ratio
         from interval
         inner join

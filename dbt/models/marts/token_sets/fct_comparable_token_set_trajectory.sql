@@ -5,8 +5,8 @@ with
 
     published as (select * from {{ ref("fct_published_token_set_trajectory") }}),
 
-    -- token_count and token_share are null for published token sets, because the sizes of these sets are
-    -- unknown.
+    -- The sizes of the published token sets are unknown. Columns that follow from the size are therefore
+    -- null.
     combined as (
         select
             set_model_id,
@@ -25,6 +25,12 @@ with
             toNullable(token_count) as token_count,
             toNullable(token_share) as token_share,
             perplexity,
+            perplexity_low,
+            perplexity_high,
+            toNullable(rest_token_count) as rest_token_count,
+            rest_perplexity,
+            toNullable(random_perplexity_lower) as random_perplexity_lower,
+            toNullable(random_perplexity_upper) as random_perplexity_upper,
             false as is_published
         from own
         union all
@@ -45,6 +51,12 @@ with
             null as token_count,
             null as token_share,
             perplexity,
+            null as perplexity_low,
+            null as perplexity_high,
+            null as rest_token_count,
+            null as rest_perplexity,
+            null as random_perplexity_lower,
+            null as random_perplexity_upper,
             true as is_published
         from published
     )

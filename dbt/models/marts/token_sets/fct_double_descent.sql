@@ -7,6 +7,12 @@
 with
     token_set_trajectory as (select * from {{ ref("fct_comparable_token_set_trajectory") }}),
 
+    rise_threshold as (
+        select min(minimum_rise_nats) as minimum_rise_nats
+        from {{ ref("rise_threshold") }}
+        where loss_of = 'token set'
+    ),
+
     curve as (
         select
             set_model_id,
@@ -51,8 +57,12 @@ with
             validations[late] as later_minimum_validation_perplexity,
             log(peak_perplexity / minimum_perplexity) as rise_nats,
             log(peak_perplexity / later_minimum_perplexity) as fall_nats,
-            toBool(rise_nats > 0 and later_minimum_perplexity < minimum_perplexity) as is_double_descent
+            minimum_rise_nats,
+            toBool(
+                rise_nats >= minimum_rise_nats and later_minimum_perplexity < minimum_perplexity
+            ) as is_double_descent
         from turning_point
+        cross join rise_threshold
     )
 
 select *

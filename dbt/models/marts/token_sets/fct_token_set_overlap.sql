@@ -30,7 +30,7 @@ with
             model_id,
             corpus_id,
             start_percent,
-            arrayJoin({{ var("trend_categories") }}) as trend,
+            arrayJoin({{ determined_categories() }}) as trend,
             toInt64(sumIf(token_count, set_category = trend)) as set_token_count,
             toInt64(sumIf(token_count, category = trend)) as model_token_count,
             toInt64(sumIf(token_count, set_category = trend and category = trend)) as shared_token_count,
@@ -56,7 +56,7 @@ with
             model_token_count,
             shared_token_count,
             if(
-                set_token_count + model_token_count > 0,
+                set_token_count > 0 and model_token_count > 0,
                 shared_token_count / (set_token_count + model_token_count - shared_token_count),
                 null
             ) as jaccard_ratio,

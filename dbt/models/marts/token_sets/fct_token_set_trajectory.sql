@@ -6,7 +6,11 @@
 }}
 
 with
-    token_set as (select * from {{ ref("int_token_set_log_prob") }}),
+    token_set as (
+        select *, - log_prob_sum_nats / token_count as loss_nats from {{ ref("int_token_set_and_rest") }}
+    ),
+
+    loss_moment as (select * from {{ ref("int_loss_moment") }}),
 
     validation as (select * from {{ ref("fct_validation_perplexity_by_checkpoint") }}),
 
@@ -28,8 +32,39 @@ with
             validation.perplexity as validation_perplexity,
             token_set.token_count as token_count,
             token_set.token_count / validation.score_count as token_share,
-            exp(- token_set.log_prob_sum_nats / token_set.token_count) as perplexity
+            exp(loss_nats) as perplexity,
+            exp(
+                {{
+                    document_jackknife_bound(
+                        "loss_nats",
+                        "loss_standard_error_nats",
+                        "document_group_count",
+                        "effective_group_count",
+                        "low",
+                    )
+                }}
+            ) as perplexity_low,
+            exp(
+                {{
+                    document_jackknife_bound(
+                        "loss_nats",
+                        "loss_standard_error_nats",
+                        "document_group_count",
+                        "effective_group_count",
+                        "high",
+                    )
+                }}
+            ) as perplexity_high,
+            token_set.rest_token_count as rest_token_count,
+            token_set.rest_perplexity as rest_perplexity,
+            {{ random_set_bound("-", "token_set", "loss_moment") }} as random_perplexity_lower,
+            {{ random_set_bound("+", "token_set", "loss_moment") }} as random_perplexity_upper
         from token_set
+        inner join
+            loss_moment
+            on token_set.model_id = loss_moment.model_id
+            and token_set.corpus_id = loss_moment.corpus_id
+            and token_set.step = loss_moment.step
         inner join
             validation
             on token_set.model_id = validation.model_id

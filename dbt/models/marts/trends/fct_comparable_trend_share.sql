@@ -5,8 +5,8 @@ with
 
     published as (select * from {{ ref("fct_published_trend_share") }}),
 
-    -- The number of checkpoints in the published trend fits is unknown, so is_fitted is set to true for
-    -- published shares.
+    -- The number of checkpoints in the published trend fits is unknown, so has_few_points is false
+    -- for published shares.
     combined as (
         select
             convention_id,
@@ -17,7 +17,7 @@ with
             start_percent,
             category,
             token_share,
-            is_fitted,
+            has_few_points,
             false as is_published
         from own
         union all
@@ -30,7 +30,7 @@ with
             start_percent,
             category,
             token_share,
-            true as is_fitted,
+            false as has_few_points,
             true as is_published
         from published
     )

@@ -50,6 +50,7 @@ with
         select
             model_id,
             corpus_id,
+            minIf(toNullable(start_percent), fit_point_count in (3, 4)) as few_percent,
             minIf(toNullable(start_percent), fit_point_count in (1, 2)) as unfitted_percent,
             minIf(toNullable(start_percent), fit_point_count = 0) as unreached_percent
         from start_fit
@@ -66,15 +67,22 @@ with
                 [
                     multiIf(
                         series.checkpoint_count = 1,
-                        'only one checkpoint is scored: no trend can be fitted, every token counts as stagnated',
+                        'only one checkpoint is scored: all trends are undetermined',
                         series.checkpoint_count = 2,
-                        'only two checkpoints are scored: no trend can be fitted, a token is stagnated or other',
+                        'only two checkpoints are scored: all trends are undetermined',
                         unfitted_percent is not null,
                         concat(
                             'from ',
                             toString(coalesce(unfitted_percent, 0)),
-                            '% of training on fewer than three checkpoints are left: no trend can be fitted there, ',
-                            'a token is stagnated or other'
+                            '% of training on fewer than three checkpoints are left: the trends are undetermined'
+                        ),
+                        ''
+                    ),
+                    if(
+                        few_percent is not null,
+                        format(
+                            'from {}% of training on a trend has fewer than five checkpoints: few are significant',
+                            toString(coalesce(few_percent, 0))
                         ),
                         ''
                     ),

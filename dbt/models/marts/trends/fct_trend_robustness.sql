@@ -22,9 +22,9 @@ with
 
     -- A pair of categories without tokens gets a row with a share of 0.
     cell as (
-        select *, category, arrayJoin({{ var("trend_categories") }}) as robust_category
+        select *, category, arrayJoin({{ determined_categories() }}) as robust_category
         from start_total
-        array join {{ var("trend_categories") }} as category
+        array join {{ determined_categories() }} as category
     ),
 
     shared as (

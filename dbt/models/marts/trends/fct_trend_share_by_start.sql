@@ -5,7 +5,7 @@
 }}
 
 with
-    trend_count as (select * from {{ ref("int_trend_count_by_start") }}),
+    trend_count as (select * from {{ ref("int_trend_count_by_start") }} where category != 'undetermined'),
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
@@ -27,7 +27,7 @@ with
     ),
 
     -- A category without tokens gets a row with a share of 0.
-    start_category as (select *, arrayJoin({{ var("trend_categories") }}) as category from start_total),
+    start_category as (select *, arrayJoin({{ determined_categories() }}) as category from start_total),
 
     shared as (
         select
@@ -41,7 +41,7 @@ with
             trend_count.token_count as token_count,
             trend_count.token_count / start_token_count as token_share,
             start_fit.fit_point_count as fit_point_count,
-            toBool(start_fit.fit_point_count >= 3) as is_fitted
+            toBool(start_fit.fit_point_count < 5) as has_few_points
         from start_category
         left join
             trend_count
