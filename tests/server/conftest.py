@@ -14,7 +14,6 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.server.access.credentials import read_credentials
 from trailhouse.server.process import Endpoint, ensure_running, stop
 
-
 PUBLISHED = ("published.fct_*", "published.dim_*")
 
 

@@ -25,7 +25,7 @@ def find_code(action):
     return 0
 
 seen = {"version": engine.version, "timezone": engine.timezone}
-writing, reading = engine.acquire(Role.ADMIN, is_readonly=False), engine.acquire(Role.READER, is_readonly=True)
+writing, reading = engine.acquire(Role.ADMIN, is_readonly=False), engine.acquire(Role.ADMIN, is_readonly=True)
 writing.run("CREATE TABLE t (a Int8) ENGINE = Memory")
 seen["writing"] = find_code(lambda: writing.run("INSERT INTO t VALUES (1)"))
 seen["reading"] = find_code(lambda: reading.run("INSERT INTO t VALUES (2)"))
@@ -33,12 +33,12 @@ seen["unlocking"] = find_code(lambda: reading.run("SET readonly = 0"))
 engine.release(writing, is_clean=True)
 engine.release(reading, is_clean=False)
 seen["is_kept"] = engine.acquire(Role.ADMIN, is_readonly=False) is writing
-seen["is_dropped"] = engine.acquire(Role.READER, is_readonly=True) is not reading
+seen["is_dropped"] = engine.acquire(Role.ADMIN, is_readonly=True) is not reading
 seen["normal"] = engine.normalize(b"select 1 -- one").decode()
 seen["not_normal"] = find_code(lambda: engine.normalize(b"select from from"))
 
 def run_slow(query_id, codes):
-    handle = engine.acquire(Role.READER, is_readonly=True)
+    handle = engine.acquire(Role.ADMIN, is_readonly=True)
     query = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sleep(0.01))"
     codes[query_id] = find_code(lambda: handle.run(f"{query} SETTINGS log_comment = '{query_id}'"))
 
