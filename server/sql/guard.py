@@ -34,8 +34,9 @@ _FORBIDDEN_STATEMENTS = frozenset(
     {"BACKUP", "COPY", "EXECUTE", "GRANT", "MOVE", "RESTORE", "REVOKE", "SNAPSHOT", "SYSTEM"}
 )
 _FIXED_USERS = "the users of this server and their rights are fixed"
-# Why each statement is refused, as the second half of a sentence. docs/server.md has the same sentences.
-_REASONS = {
+_HIDDEN_SQL = "it would run SQL that is hidden in a text and not checked"
+# Why each statement or clause is refused, as the second half of a sentence. docs/server.md has the same sentences.
+REASONS = {
     "BACKUP": "it writes files; `trailhouse backup` writes a backup",
     "COPY": "it writes files",
     "EXECUTE": _FIXED_USERS,
@@ -59,6 +60,14 @@ _REASONS = {
     "CREATE SETTINGS": _FIXED_USERS,
     "CREATE USER": _FIXED_USERS,
     "CREATE WORKLOAD": "it schedules disks, and this server has one disk",
+    "ATTACH ... FROM": "it reads files",
+    "INTO OUTFILE and FROM INFILE": "a result belongs in the answer, and rows belong in the request",
+    "PARALLEL WITH": "a request runs one statement",
+    "a function": "it reaches files, processes or other hosts, or runs hidden SQL",
+    "format": _HIDDEN_SQL,
+    "a structure": _HIDDEN_SQL,
+    "an engine": "it reaches files or other hosts, or is not known to be safe",
+    "escapes": "the name could not be compared with forbidden names",
 }
 _CREATED_KINDS = frozenset({"DATABASE", "INDEX", "MATERIALIZED", "OR", "TABLE", "TEMPORARY", "VIEW"})
 _TABLE_ENGINE_NAMES = frozenset(engine.upper() for engine in TABLE_ENGINES)
@@ -121,7 +130,7 @@ def read_identifier(text: bytes, token: Token) -> str:
     quoted = token.written_in(text)
     if quoted[:1] in (b'"', b"`"):
         if _UNUSUAL_ESCAPE.search(quoted):
-            raise _forbid("escape sequences in quoted names")
+            raise _forbid("escape sequences in quoted names", REASONS["escapes"])
         return quoted[1:-1].decode(errors="replace").upper()
     if quoted.startswith(b"\xe2\x80\x9c"):
         return quoted[3:-3].decode(errors="replace").upper()
@@ -132,18 +141,18 @@ def _refuse_kind_of_statement(text: bytes, tokens: Sequence[Token]) -> None:
     first = tokens[0].word if tokens else ""
     second = tokens[1].word if len(tokens) > 1 else ""
     if first in _FORBIDDEN_STATEMENTS or (first == "CREATE" and second not in _CREATED_KINDS):
-        raise _forbid(f"{first} {second}".strip(), _REASONS.get(f"{first} {second}") or _REASONS.get(first, ""))
+        raise _forbid(f"{first} {second}".strip(), REASONS.get(f"{first} {second}") or REASONS.get(first, ""))
     if first == "CREATE" and second == "OR" and (kind := _find_created_kind(tokens)) not in _CREATED_KINDS:
-        raise _forbid(f"CREATE {kind}", _REASONS.get(f"CREATE {kind}", ""))
+        raise _forbid(f"CREATE {kind}", REASONS.get(f"CREATE {kind}", ""))
     if first == "SET" and second in ("ROLE", "DEFAULT"):  # the role of a handle decides what its user may do
-        raise _forbid(f"SET {second}", _REASONS[f"SET {second}"])
-    if first in ("ALTER", "DROP") and (reason := _REASONS.get(f"CREATE {second}")):
+        raise _forbid(f"SET {second}", REASONS[f"SET {second}"])
+    if first in ("ALTER", "DROP") and (reason := REASONS.get(f"CREATE {second}")):
         raise _forbid(f"{first} {second}", reason)
     removes_database = first in ("DROP", "DETACH", "RENAME") and second == "DATABASE"
     if removes_database and DEFAULT_DATABASE.upper() in [read_identifier(text, token) for token in tokens]:
         raise _forbid(f"{first} DATABASE {DEFAULT_DATABASE}, which every connection starts in,")
     if first == "ATTACH" and any(token.word == "FROM" for token in tokens):
-        raise _forbid("ATTACH ... FROM")
+        raise _forbid("ATTACH ... FROM", REASONS["ATTACH ... FROM"])
     if first in ("CREATE", "ATTACH", "REPLACE"):
         _refuse_engines(text, tokens)
 
@@ -156,9 +165,9 @@ def _find_created_kind(tokens: Sequence[Token]) -> str:
 def _refuse_clause(tokens: Sequence[Token], index: int) -> None:
     word = tokens[index].word
     if word in ("OUTFILE", "INFILE"):
-        raise _forbid("INTO OUTFILE and FROM INFILE")
+        raise _forbid("INTO OUTFILE and FROM INFILE", REASONS["INTO OUTFILE and FROM INFILE"])
     if word == "PARALLEL" and index + 1 < len(tokens) and tokens[index + 1].word == "WITH":
-        raise _forbid("PARALLEL WITH")
+        raise _forbid("PARALLEL WITH", REASONS["PARALLEL WITH"])
 
 
 def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str) -> None:
@@ -168,9 +177,12 @@ def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str
     if index + 1 >= len(tokens) or tokens[index + 1].written_in(text) != b"(":
         return
     if name in _FORBIDDEN_FUNCTIONS:
-        raise _forbid(f"the function {name.lower()}")
+        raise _forbid(f"the function {name.lower()}", REASONS["a function"])
     if name == "FORMAT" and not _begins_with_pattern(text, tokens[index + 2 : index + 4]):
-        raise _forbid("the table function format (and the scalar function format, unless its pattern is a literal)")
+        raise _forbid(
+            "the table function format (and the scalar function format, unless its pattern is a literal)",
+            REASONS["format"],
+        )
     if name in _STRUCTURE_FUNCTIONS:
         _refuse_computed_structure(text, tokens, index)
 
@@ -195,10 +207,10 @@ def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int)
     for token in _read_first_argument(text, tokens, index + 2):
         written = token.written_in(text)
         if _COLUMN_EXPRESSION.search(written) is not None:
-            raise _forbid(f"a structure with expressions in the table function {name}")
+            raise _forbid(f"a structure with expressions in the table function {name}", REASONS["a structure"])
         is_literal = (token.kind is TokenKind.QUOTED and written[:1] in (b"'", b"$")) or written[:1].isdigit()
         if is_table and not is_literal and written.upper() not in _STRUCTURE_TOKENS:
-            raise _forbid(f"a computed structure in the table function {name}")
+            raise _forbid(f"a computed structure in the table function {name}", REASONS["a structure"])
 
 
 def _read_first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[Token]:
@@ -228,7 +240,8 @@ def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
         elif tokens[name].kind is not TokenKind.WORD:
             continue  # engine is the name of a column here
         if read_identifier(text, tokens[name]) not in allowed and not _is_column(text, tokens, index):
-            raise _forbid(f"the engine {tokens[name].written_in(text).decode(errors='replace')}")
+            engine = tokens[name].written_in(text).decode(errors="replace")
+            raise _forbid(f"the engine {engine}", REASONS["an engine"])
 
 
 def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:

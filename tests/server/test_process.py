@@ -97,8 +97,8 @@ def test_a_directory_that_cannot_be_made_or_an_address_that_is_not_ours_is_named
         serve(tmp_path / "a?b")
     with pytest.raises(UsageError, match="there is no port 99999"):
         serve(tmp_path, "127.0.0.1", 99999)
-    (tmp_path / "admin.password").write_text("x")
-    (tmp_path / "reader.password").write_text("x")
+    for user in ("admin", "reader", "dashboards"):
+        (tmp_path / f"{user}.password").write_text("x")
     with pytest.raises(UsageError, match="cannot listen on"):
         serve(tmp_path, "192.0.2.1")
 

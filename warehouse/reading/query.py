@@ -13,7 +13,6 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from trailhouse.errors import BadInputError
 from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import read_row
-from trailhouse.warehouse.loading.score_ledger import STORED_COUNTS
 
 # With these settings, text columns arrive as Arrow strings, not as binary or dictionary columns.
 ARROW_SETTINGS = {
@@ -125,26 +124,6 @@ class TableSize:
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class ScoredModel:
-    """A model, a corpus, and the number of the model's checkpoints that are scored on the corpus.
-
-    A model without scores has an empty corpus_id.
-    """
-
-    suite_id: str
-    model_id: str
-    corpus_id: str
-    checkpoint_count: int
-    damaged_count: int
-    """Number of the checkpoints that are damaged. The marts leave them out."""
-    scored_count: int
-    lost_count: int
-    """Number of the checkpoints that the ledger states as scored, and whose scores are gone."""
-    score_count: int
-    last_scored_at: str
-
-
 def read_table_sizes(client: Client) -> list[TableSize]:
     """Return the sizes of all tables of the database, ordered by name."""
     rows = client.query(
@@ -157,26 +136,3 @@ def read_table_sizes(client: Client) -> list[TableSize]:
 def count_damaged_checkpoints(client: Client) -> int:
     """Return the number of registered checkpoints that are damaged."""
     return int(read_row(client, "select count() from raw_checkpoint final where audit_status not in ('', 'ok')")[0])
-
-
-def read_scored_models(client: Client) -> list[ScoredModel]:
-    """Return one ScoredModel per (model, corpus), ordered by suite, parameter count and corpus."""
-    rows = client.query(
-        "select model.suite_id, model.model_id, ledger.corpus_id, toInt64(checkpoint.known_count),"
-        " toInt64(checkpoint.damaged_count), toInt64(ledger.scored_count), toInt64(ledger.lost_count),"
-        " toInt64(ledger.score_count),"
-        " if(ledger.corpus_id = '', '', toString(toDateTime(ledger.last_scored_at, 'UTC')))"
-        " from raw_model as model final"
-        " left join (select model_id, count() as known_count,"
-        " countIf(audit_status not in ('', 'ok')) as damaged_count"
-        " from raw_checkpoint final group by model_id) as checkpoint on checkpoint.model_id = model.model_id"
-        " left join (select model_id, corpus_id, countIf(stated_count = stored_count) as scored_count,"
-        " countIf(stated_count != stored_count) as lost_count, sum(stored_count) as score_count,"
-        " max(scored_at) as last_scored_at from"
-        " (select model_id, corpus_id, step, score_count as stated_count, scored_at"
-        " from raw_score_ledger final where is_complete) as ledger"
-        f" left join ({STORED_COUNTS}) as stored using (model_id, corpus_id, step)"
-        " group by model_id, corpus_id) as ledger on ledger.model_id = model.model_id"
-        " order by model.suite_id, model.parameter_count, ledger.corpus_id"
-    ).result_rows
-    return [ScoredModel(*row) for row in rows]

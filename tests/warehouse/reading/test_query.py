@@ -1,19 +1,13 @@
 """Ad-hoc SQL, columns of a table, sizes of tables, and which models are scored."""
 
-import uuid
-from dataclasses import replace
-
 import pytest
 
 from tests.support.score_batches import load, score_batch, scored_partition
 from trailhouse.errors import BadInputError
-from trailhouse.warehouse.loading.score_ledger import invalidate_other_key
 from trailhouse.warehouse.reading.query import (
-    ScoredModel,
     count_damaged_checkpoints,
     first_line,
     read_columns,
-    read_scored_models,
     read_table_sizes,
     run_sql,
 )
@@ -61,32 +55,6 @@ def test_of_several_rows_with_one_key_only_the_latest_is_read_where_that_is_aske
     client.command("insert into t values (1, 'new', 2)")
     assert read_columns(client, "t", ["value"]).to_pydict() == {"value": ["new", "old", "only"]}
     assert read_columns(client, "t", ["value"], only_latest=True).to_pydict() == {"value": ["new", "only"]}
-
-
-def test_each_model_is_listed_with_its_checkpoints_and_scores_on_each_corpus(client):
-    client.command(
-        "insert into raw_model (model_id, suite_id, model_name, parameter_count) values"
-        " ('suite/model', 'suite', 'model', 20), ('suite/other', 'suite', 'other', 10), ('a/none', 'a', 'none', 5)"
-    )
-    client.command(
-        "insert into raw_checkpoint (model_id, step, audit_status) values ('suite/model', 1, 'ok'),"
-        " ('suite/model', 2, ''), ('suite/model', 3, 'the same weights as step 4'), ('suite/other', 1, 'ok')"
-    )
-    for step, count in ((1, 2), (2, 3), (3, 5)):
-        load(client, scored_partition(step), [score_batch(0, count)])
-    load(client, replace(scored_partition(1), corpus_id="second"), [score_batch(0, 7)])
-    invalidate_other_key(client, scored_partition(3, weights="b"), uuid.uuid4())
-    found = read_scored_models(client)
-    assert all(bool(one.last_scored_at) == bool(one.corpus_id) for one in found)
-    assert [replace(one, last_scored_at="") for one in found] == [
-        ScoredModel("a", "a/none", "", 0, 0, 0, 0, 0, ""),
-        ScoredModel("suite", "suite/other", "", 1, 0, 0, 0, 0, ""),
-        ScoredModel("suite", "suite/model", "corpus", 3, 1, 2, 0, 5, ""),
-        ScoredModel("suite", "suite/model", "second", 3, 1, 1, 0, 7, ""),
-    ]
-    client.command("alter table raw_token_score drop partition tuple('suite/model', 'corpus', 2)")
-    lost = [one for one in read_scored_models(client) if one.corpus_id == "corpus"]
-    assert [(one.scored_count, one.lost_count, one.score_count) for one in lost] == [(1, 1, 2)]
 
 
 def test_checkpoints_with_a_status_other_than_ok_are_damaged(client):
