@@ -45,6 +45,7 @@ DERIVED = (
     "int_outcome_count",
     "int_outcome_change",
     "int_task_accuracy",
+    "int_perplexity_comparison",
     "int_perplexity_excess_by_checkpoint",
     "int_behaviour_measure",
     "path:models/marts",
@@ -91,11 +92,16 @@ def list_fills(position_count: int) -> dict[str, str]:
         "int_series_fingerprint": f"select {pair}, 't' as tokenizer_id",
         "int_log_prob_by_checkpoint": f"select {checkpoint}, {position_count} as score_count,"
         f" -{loss} * score_count as log_prob_sum_nats, 4 * score_count as byte_count",
+        "int_loss_replicate_by_checkpoint": f"select {checkpoint}, 50 as document_count,"
+        f" arrayMap(i -> {loss} + i / 1e5, range(1000)) as loss_replicates_nats,"
+        " arrayMap(x -> x / 3, loss_replicates_nats) as bits_per_byte_replicates",
         "int_trend_count_by_start": f"select {convention}, {pair}, {start}, {category}, {share}",
         "int_trend_robust_count": f"select {pair}, {start}, {category}, {share},"
         f" arrayJoin(arrayReverse({CATEGORIES})) as robust_category",
         "int_trend_odds_by_token_property": f"select {convention}, {pair}, {start}, {properties},"
-        f" toString(arrayJoin(range(5))) as property_value, {category}, {share}",
+        f" toString(arrayJoin(range(5))) as property_value, {category}, {share}, 50 as document_count,"
+        " 50. as effective_document_count, 50. as other_effective_document_count, 9 as fit_point_count,"
+        " 0.01 as share_logit_variance, 0.01 as log_odds_ratio_variance",
         "int_token_set_log_prob": f"select concat('s/m', toString(arrayJoin(arrayReverse(range({MODELS}))))) as"
         f" set_model_id, {checkpoint}, {start}, {category}, {share}, -({loss} + start_percent / 50) * token_count as"
         " log_prob_sum_nats",

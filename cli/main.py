@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import traceback
 from typing import Annotated
@@ -107,7 +108,8 @@ app.add_typer(config.config_app, name="config")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the exit code of the error, or with 0."""
+    """Run the command line and exit with the exit code of the error, or with 0. SIGTERM interrupts it like Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -116,23 +118,58 @@ def run(arguments: list[str]) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # prevents a library of dbt from printing to the terminal
     try:
         result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
-    except TrailhouseError as error:
+    except BaseException as error:
+        if was_interrupted(error):
+            return report_interruption(arguments)
+        if not isinstance(error, Exception):
+            raise
+        return explain_error(error, arguments)
+    if result == EXIT_INTERRUPTED:  # typer turns a KeyboardInterrupt into this
+        return report_interruption([])
+    return result if isinstance(result, int) else 0
+
+
+def report_interruption(arguments: list[str]) -> int:
+    """Print on stderr that the command was interrupted. Returns the exit code of an interruption."""
+    return report_error("interrupted", "  hint: run it again: it resumes where it stopped", EXIT_INTERRUPTED, arguments)
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Return whether Ctrl-C or SIGTERM led to an error.
+
+    A signal also reaches the servers that a command started. While the command handles the signal, it may then fail for
+    another reason, such as a server that is gone. Such an error has the interruption in its chain.
+    """
+    prefect = sys.modules.get("prefect.exceptions")  # importing it here would be slow
+    signals = (KeyboardInterrupt, Abort, *((prefect.TerminationSignal,) if prefect else ()))
+    waiting, seen = [error], set()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, signals):
+            return True
+        seen.add(id(one))
+        parts = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        linked = (one.__cause__, one.__context__, *parts)
+        waiting += [other for other in linked if other is not None and id(other) not in seen]
+    return False
+
+
+def explain_error(error: Exception, arguments: list[str]) -> int:
+    """Print on stderr what was wrong and what to do next. Returns the exit code of the error."""
+    if isinstance(error, TrailhouseError):
         for line in error.failures if isinstance(error, PartialError) else ():
             say(f"failed: {line}")
         return report_error(f"error: {error.message}", f"  hint: {error.hint}", error.exit_code, arguments)
-    except (Abort, KeyboardInterrupt):
-        return report_error("interrupted", "  hint: run it again: it resumes where it stopped", EXIT_INTERRUPTED, [])
-    except TyperException as error:
+    if isinstance(error, TyperException):
         return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
-    except Exception as error:  # either the warehouse failed, or Trailhouse has a defect
-        from trailhouse.warehouse.failures import explain_failure  # imported only here, because the import is slow
+    # Either the warehouse failed, or Trailhouse has a defect.
+    from trailhouse.warehouse.failures import explain_failure  # imported only here, because the import is slow
 
-        if (failure := explain_failure(error)) is not None:
-            return report_error(f"error: {failure.message}", f"  hint: {failure.hint}", failure.exit_code, arguments)
-        text = " ".join(str(error).split()) or "no message"
-        hint = "  hint: run it again with `trailhouse --debug ...` and report the traceback"
-        return report_error(f"internal error: {type(error).__name__}: {text}", hint, EXIT_INTERNAL, arguments)
-    return result if isinstance(result, int) else 0
+    if (failure := explain_failure(error)) is not None:
+        return report_error(f"error: {failure.message}", f"  hint: {failure.hint}", failure.exit_code, arguments)
+    text = " ".join(str(error).split()) or "no message"
+    hint = "  hint: run it again with `trailhouse --debug ...` and report the traceback"
+    return report_error(f"internal error: {type(error).__name__}: {text}", hint, EXIT_INTERNAL, arguments)
 
 
 def report_error(message: str, hint: str, exit_code: int, arguments: list[str]) -> int:

@@ -114,10 +114,11 @@ def refuse_impossible_shots(tasks: Sequence[Task], shot_counts: Sequence[int]) -
     """Raise UsageError if a task has too few items to draw the requested number of exemplars from."""
     for one in tasks:
         for shot_count in shot_counts:
-            if not 0 <= shot_count < len(one.items):
+            if not 0 <= shot_count <= one.maximum_shots:
                 raise UsageError(
-                    f"--shots {shot_count}: task {one.task_id!r} has {len(one.items)} items",
-                    f"ask for 0 to {len(one.items) - 1} shots, or leave the task out",
+                    f"--shots {shot_count}: task {one.task_id!r} has {len(one.items)} items; for one of them,"
+                    f" {one.maximum_shots} have another question",
+                    f"ask for 0 to {one.maximum_shots} shots, or leave the task out",
                 )
 
 
@@ -146,6 +147,7 @@ def plan_evaluations(
             settings={
                 **evaluation_record(context.evaluation_key_settings),
                 **context.rotary_record,
+                **one.exemplar_record(shot_count),
                 "config_sha256": checkpoint.config_sha256,
             },
             text_beginning=context.beginning.as_record(),

@@ -66,7 +66,10 @@ _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[\s.]*(?:\(version [^)]*(?:\([^)]*\))?
 _VERSION = re.compile(r"\s*\(version [\d.]+(?: \([^)]*\))?\)\.?")
 # Matches the OUTFILE or INFILE clause that the server adds to a statement, and all text after this clause.
 _HIDDEN_FILE = re.compile(r"(?:(?:into\s+)?outfile|(?:from\s+)?infile)\s+'/dev/fd/\d+'.*", re.IGNORECASE | re.DOTALL)
-
+# Matches the words about the file that the engine takes the server's pipe for.
+_PIPE_AS_FILE = re.compile(
+    r":? ?\(in file/uri /dev/fd/\d+\)|: While executing File|: data for INSERT was parsed from file"
+)
 
 # what chDB raises if a query fails; the second if the message quotes bytes that are not UTF-8
 ENGINE_ERRORS = (RuntimeError, UnicodeDecodeError)
@@ -129,4 +132,4 @@ def _remove_hidden_text(text: str, hidden: str) -> str:
     text = text.replace(hidden, "")
     # A syntax error quotes the query from the offending token to the end. If this token is in the hidden text, the
     # error holds only the end of the hidden text, which is removed here.
-    return _HIDDEN_FILE.sub("end of query.", text)
+    return _PIPE_AS_FILE.sub("", _HIDDEN_FILE.sub("end of query.", text))

@@ -15,7 +15,7 @@ from trailhouse.cli.options import (
     RepeatPrefixOption,
     TasksOption,
 )
-from trailhouse.errors import UsageError
+from trailhouse.errors import PartialError, UsageError
 
 task_app = typer.Typer(
     no_args_is_help=True, help="Multiple-choice tasks: list them, and show the prompts that models see."
@@ -24,10 +24,13 @@ task_app = typer.Typer(
 
 @task_app.command("list")
 def list_tasks(tasks: TasksOption = None, as_json: JsonOption = False) -> None:
-    """List the tasks, with the number of items and the accuracy of a random choice for each task."""
-    from trailhouse.models.few_shot.tasks.discovery import find_tasks
+    """List the tasks, with the number of items and the accuracy of a random choice for each task.
 
-    found = find_tasks(tasks or DEFAULT_TASKS)
+    A file that holds no valid task is reported and left out; the exit code is then 4.
+    """
+    from trailhouse.models.few_shot.tasks.discovery import survey_tasks
+
+    found = survey_tasks(tasks or DEFAULT_TASKS)
     rows = [
         {
             "task": task.task_id,
@@ -42,6 +45,12 @@ def list_tasks(tasks: TasksOption = None, as_json: JsonOption = False) -> None:
     print_rows(pa.Table.from_pylist(rows), as_json=as_json)
     for file in found.skipped:
         say(f"skipped {file}: it is not a multiple-choice task")
+    if found.broken:
+        raise PartialError(
+            f"{len(found.broken)} of {len(found.tasks) + len(found.broken)} tasks cannot be read",
+            "correct their files",
+            tuple(f"{error.message}; {error.hint}" for error in found.broken),
+        )
 
 
 @task_app.command("show")
@@ -56,11 +65,12 @@ def show_prompt(
 ) -> None:
     """Print the prompt of an item as a model sees it, and the options of the item with their target scores."""
     from trailhouse.models.few_shot.prompt import draw_exemplars, write_prompt
-    from trailhouse.models.few_shot.tasks.discovery import find_tasks
+    from trailhouse.models.few_shot.tasks.discovery import survey_tasks
 
-    known = {
-        task.task_id: task for task in find_tasks(tasks or DEFAULT_TASKS, repeat_task_prefix=repeat_task_prefix).tasks
-    }
+    found = survey_tasks(tasks or DEFAULT_TASKS, repeat_task_prefix=repeat_task_prefix)
+    known = {task.task_id: task for task in found.tasks}
+    if name not in known and found.broken:
+        raise found.broken[0]
     if name not in known:
         raise UsageError(f"there is no task {name!r}", f"known are: {', '.join(known)}")
     task = known[name]

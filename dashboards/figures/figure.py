@@ -72,10 +72,12 @@ def save_figure(
 
 
 def add_caveats(canvas: Canvas, caveats: Sequence[str]) -> None:
-    """Write caveats below the panels, wrapped to the width of the figure."""
+    """Write caveats below the panels, wrapped to the width of the figure, and below what already stands there."""
     if caveats:
         width = int(CHARACTERS_PER_INCH * canvas.get_figwidth())
         lines = [line for caveat in caveats for line in textwrap.wrap(caveat, width)]
+        if canvas.get_supxlabel():
+            lines.insert(0, canvas.get_supxlabel())
         canvas.supxlabel("\n".join(lines), fontsize=8, x=0.01, ha="left", parse_math=False)
 
 

@@ -1,8 +1,9 @@
-"""The list of all figures: the figures of Xia et al. 2023 in order of their number, then the imported metrics."""
+"""All figures: those of Xia et al. 2023 by number, then what predicts accuracy, and the imported metrics."""
 
 from __future__ import annotations
 
 from trailhouse.dashboards.figures import (
+    axis_correlations,
     imported_metrics,
     option_perplexity,
     task_accuracy,
@@ -20,5 +21,6 @@ FIGURES: tuple[Figure, ...] = (
     option_perplexity.FIGURE,
     *task_accuracy.FIGURES,
     *task_groups.FIGURES,
+    axis_correlations.FIGURE,
     imported_metrics.FIGURE,
 )

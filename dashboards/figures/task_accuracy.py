@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE
 from trailhouse.dashboards.figures.axes import COMPUTE, VALIDATION, HorizontalAxis, finish_axis, keep_positive
-from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.figure import Figure, add_caveats
 from trailhouse.dashboards.figures.option_perplexity import draw_options
 from trailhouse.dashboards.figures.panels import (
     add_legend,
@@ -57,19 +57,20 @@ def draw_published_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, t
     finish_axis(panel, axis, title)
 
 
-def describe_intervals(intervals: pa.Table) -> str:
-    """Return a sentence that says what the bands of figure 8 are, and how far the mean is from that over other tasks.
+def describe_intervals(intervals: pa.Table) -> list[str]:
+    """Return what the bands of figure 8 are, and the interval of the mean over other tasks.
 
-    The text is empty if ``intervals`` is empty.
+    The list is empty if ``intervals`` is empty.
     """
-    last = max(intervals.to_pylist(), key=lambda row: row["step"], default=None)
+    last = max(intervals.to_pylist(), key=lambda row: (row["step"], row["model_id"]), default=None)
     if last is None:
-        return ""
+        return []
     sentence = f"Bands: 95% intervals over the items of the {last['task_count']} tasks that every checkpoint has."
     if last["accuracy_lower_over_tasks"] is None:
-        return sentence
-    ends = (100 * last[f"accuracy_{end}_over_tasks"] for end in ("lower", "upper"))
-    return f"{sentence} Over other tasks of the kind, the last mean is {' to '.join(f'{end:.0f}' for end in ends)}%."
+        return [sentence]
+    lower, upper = (100 * last[f"accuracy_{end}_over_tasks"] for end in ("lower", "upper"))
+    over_tasks = f"Over other tasks of the kind, the last mean of {last['model_id']} is {lower:.0f} to {upper:.0f}%."
+    return [f"{sentence} {over_tasks}"]
 
 
 def draw_mean_accuracy(rows: pa.Table, published: pa.Table, intervals: pa.Table) -> Canvas:
@@ -87,7 +88,7 @@ def draw_mean_accuracy(rows: pa.Table, published: pa.Table, intervals: pa.Table)
     for panel, axis in zip(panels[2:], (COMPUTE, VALIDATION), strict=True):
         draw_published_accuracy(panel, others, axis, "Published: 74 BIG-Bench tasks")
     panels[0].set_ylabel("Accuracy (%)")
-    panels[0].text(0, -0.35, describe_intervals(intervals), transform=panels[0].transAxes, fontsize=8)
+    add_caveats(canvas, describe_intervals(intervals))
     add_legend(canvas, panels)
     return canvas
 

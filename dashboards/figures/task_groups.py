@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE, choose_grey
 from trailhouse.dashboards.figures.axes import COMPUTE, finish_axis, finish_size_axis, keep_positive
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_caveats
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_intervals,
@@ -84,7 +84,7 @@ def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
     remaining = iter(panels)
     if own_tasks:
         draw_scaling(next(remaining), own, "One's own: last checkpoints")
-        panels[0].text(0, -0.35, BANDS, transform=panels[0].transAxes, fontsize=8)
+        add_caveats(canvas, [BANDS])
     for task in own_tasks:
         draw_own_task(next(remaining), own, task)
     if published_tasks:

@@ -10,11 +10,14 @@
         other:         anything else
         undetermined:  fewer than three checkpoints, so nothing can be tested
 
+    Under the stagnation test `equivalence`, `is_flat` takes the place of the band: the trend is stagnated if it is shown
+    to be nearly constant.
+
     `direction` is positive where the perplexity rises. Significance is tested first, so a significant trend inside the
     band is upward or downward, not stagnated. The list of categories is the variable `trend_categories` in
     dbt_project.yml.
 #}
-{% macro trend_category(direction) -%}
+{% macro trend_category(direction, is_flat=none) -%}
     multiIf(
         fit_point_count < 3,
         'undetermined',
@@ -22,10 +25,41 @@
         'upward',
         is_significant and {{ direction }} < 0,
         'downward',
-        start_to_average between stagnation_lower and stagnation_upper
-        and end_to_average between stagnation_lower and stagnation_upper,
+        {{ is_flat or is_within_band() }},
         'stagnated',
         'other'
+    )
+{%- endmacro %}
+
+{# Return whether the perplexities at the start and the end of a fit are within the stagnation band. #}
+{% macro is_within_band() -%}
+    (
+        start_to_average between stagnation_lower and stagnation_upper
+        and end_to_average between stagnation_lower and stagnation_upper
+    )
+{%- endmacro %}
+
+{#
+    Return whether two one-sided tests show that the fitted loss changes by less than d = ln(stagnation_upper) from the
+    start to the last checkpoint (Schuirmann 1987). b is the slope, s its standard error, x the regressor:
+
+        t = (d / (x_last - x_start) - |b|) / s > quantile of Student's t at 1 - level
+
+    With a level of 0.05, this means that the 90% interval of the change is within +-d. The response is a log-probability.
+#}
+{% macro is_equivalent_to_constant() -%}
+    {%- set margin = "(log(stagnation_upper) / greatest(regressor_span, 1e-300) - abs(scaled_slope))" -%}
+    {%- set variance = "(residual / greatest(regressor_variation, 1e-300))" -%}
+    {%- set total = "greatest(" ~ margin ~ " * " ~ margin ~ " + " ~ variance ~ ", 1e-300)" -%}
+    (
+        {{ margin }} > 0
+        and {{
+            student_t_p_value(
+                "(" ~ margin ~ " / sqrt(" ~ total ~ "))",
+                "(" ~ variance ~ " / " ~ total ~ ")",
+                "toFloat64(degrees_of_freedom)",
+            )
+        }} < 2 * significance_level
     )
 {%- endmacro %}
 

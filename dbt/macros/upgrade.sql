@@ -1,8 +1,8 @@
 {#
-    Take over the incremental tables of an earlier version, so that their rows need not be derived again. The macro
-    renames columns that had another name in that version. It drops tables that are now built under another name, and
-    tables that lack a column which cannot be derived from their rows. In a new warehouse there is nothing to rename or
-    drop.
+    Take over the incremental tables and seeds of an earlier version, so that their rows need not be derived again. The
+    macro renames columns that had another name in that version. It drops tables that are now built under another name,
+    and tables that lack a column which cannot be derived from their rows. In a new warehouse there is nothing to rename
+    or drop.
 #}
 {% macro take_over_earlier_tables() %}
     {% set renamed_columns = {
@@ -16,6 +16,9 @@
         "int_token_bucket_log_prob": "squared_loss_sum",
         "int_token_set_log_prob": "document_group_count",
         "int_item_outcome": "chosen_score",
+        "int_trend_count_by_start": "share_low",
+        "rise_threshold": "loss_of",
+        "trend_convention": "is_kept_by_token",
     } %}
     {% if execute %}
         {% for table, (earlier, now) in renamed_columns.items() %}

@@ -19,21 +19,23 @@ from trailhouse.models.few_shot.tasks.task import Task
 def draw_exemplars(task: Task, item_id: int, shot_count: int, seed: int) -> tuple[int, ...]:
     """Return the item ids of an item's exemplars, drawn without replacement from the other items of the task.
 
-    The exemplars depend only on the task's name, the item and the seed. A larger ``shot_count``
+    An item with the same question and other options is never an exemplar, see ``Task.count_exemplars``. The exemplars
+    depend only on the task's name, the item and the seed. A larger ``shot_count``
     gives the exemplars of a smaller ``shot_count`` first, and then further exemplars.
 
     Raises UsageError if the task has too few items.
     """
-    if not 0 <= shot_count < len(task.items):
+    if not 0 <= shot_count <= task.count_exemplars(item_id):
         raise UsageError(
-            f"{shot_count} exemplars are asked for, and task {task.task_id!r} has {len(task.items)} items",
-            f"ask for 0 to {len(task.items) - 1} shots",
+            f"{shot_count} exemplars are asked for, and item {item_id} of task {task.task_id!r} has"
+            f" {task.count_exemplars(item_id)} with another question",
+            f"ask for 0 to {task.maximum_shots} shots",
         )
     generator = random.Random(f"{task.task_id}\n{item_id}\n{seed}")  # noqa: S311  # reproducible, not secret
     drawn: dict[int, None] = {}
     while len(drawn) < shot_count:
         candidate = generator.randrange(len(task.items))
-        if candidate != item_id:
+        if task.is_exemplar(candidate, item_id):
             drawn[candidate] = None
     return tuple(drawn)
 

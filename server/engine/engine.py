@@ -15,6 +15,7 @@ from trailhouse.server.engine.configuration import write_configuration
 from trailhouse.server.engine.default_database import prepare_metadata, replace_overlay
 from trailhouse.server.engine.handle import Handle
 from trailhouse.server.sql.dashboard_rules import limit_settings
+from trailhouse.server.sql.guard import DEFAULT_DATABASE
 from trailhouse.server.sql.settings_clause import format_settings
 from trailhouse.server.sql.statement import QUERY_ID_EXPRESSION
 from trailhouse.support.quoting import quote_literal
@@ -45,7 +46,10 @@ class Engine:
         # with implicit_select=0, the engine refuses a query without the word SELECT, as a ClickHouse server does
         self._address = f"{shown}?config-file={shown / configuration.relative_to(directory)}&implicit_select=0"
         self._lock = threading.Lock()
-        self._idle: dict[tuple[Role, bool], list[Handle]] = {}  # the keys are a role and a value of is_readonly
+        # idle handles by their user and by whether they only read
+        kinds = [(role, is_readonly) for role in Role for is_readonly in (False, True)]
+        self._idle: dict[tuple[Role, bool], list[Handle]] = {kind: [] for kind in kinds}
+        self._generation = 0
         try:
             # this handle keeps the engine open while no other handle is open
             self._keeper = self._open(Role.ADMIN, is_readonly=False)
@@ -58,18 +62,23 @@ class Engine:
         self.version = self._keeper.run("SELECT version()")[0].decode().strip()
         self.timezone = self._keeper.run("SELECT timezone()")[0].decode().strip()
 
-    def acquire(self, role: Role, *, is_readonly: bool) -> Handle:
-        """Return an idle or new handle of a user.
+    def acquire(self, role: Role, *, is_readonly: bool, database: str = DEFAULT_DATABASE) -> Handle:
+        """Return a handle of a user that has nothing of earlier requests: no settings, temporary tables or time zone.
 
-        No statement on a read-only handle can write or end the read-only mode.
+        An idle handle is returned if its current database is ``database``, and otherwise a new handle, whose current
+        database is the default one. No statement on a read-only handle can write or end the read-only mode.
         """
         with self._lock:
-            if idle := self._idle.get((role, is_readonly)):
-                return idle.pop()
-        return self._open(role, is_readonly=is_readonly)
+            generation = self._generation
+            idle = self._idle[role, is_readonly]
+            for index in reversed(range(len(idle))):
+                if idle[index].database == database:
+                    return idle.pop(index)
+        return self._open(role, is_readonly=is_readonly, generation=generation)
 
-    def _open(self, role: Role, *, is_readonly: bool) -> Handle:
-        handle = Handle(self._connect(self._address), role=role, is_readonly=is_readonly)
+    def _open(self, role: Role, *, is_readonly: bool, generation: int = 0) -> Handle:
+        connection = self._connect(self._address)
+        handle = Handle(connection, role=role, is_readonly=is_readonly, generation=generation)
         handle.run(f"SET ROLE {role}")
         if role is Role.DASHBOARDS:
             handle.run(f"SET {format_settings(limit_settings(self._memory_limit_bytes))}")
@@ -81,15 +90,32 @@ class Engine:
         """Take back a handle from ``acquire``.
 
         ``is_clean`` is true if every statement on the handle succeeded and left the handle's state unchanged.
-        A clean handle is kept for later statements of its user if the pool has room. Any other handle is closed.
+        A clean handle is kept for later statements of its user, and the oldest one is closed if the pool has no room
+        for it. Any other handle is closed.
         """
-        if is_clean:
-            with self._lock:
-                idle = self._idle.setdefault((handle.role, handle.is_readonly), [])
-                if len(idle) < _POOL_SIZE:
-                    idle.append(handle)
-                    return
-        handle.close()
+        surplus = [handle]
+        with self._lock:
+            if is_clean and handle.generation == self._generation:
+                idle = self._idle[handle.role, handle.is_readonly]
+                idle.append(handle)
+                surplus = idle[:-_POOL_SIZE]
+                del idle[:-_POOL_SIZE]
+        for each in surplus:
+            each.close()
+
+    def retire_handles(self) -> None:
+        """Close every idle handle, and every other handle when it is released.
+
+        Call this method after a statement that may have removed a database: the database may be the current one of a
+        handle, and the engine would not tell the handle's next user that it does not exist.
+        """
+        with self._lock:
+            self._generation += 1
+            retired = [handle for handles in self._idle.values() for handle in handles]
+            for handles in self._idle.values():
+                handles.clear()
+        for handle in retired:
+            handle.close()
 
     def kill(self, query_id: str) -> None:
         """Ask the engine to stop the query to which a client gave this query id. The call does not wait for its end."""
@@ -121,12 +147,8 @@ class Engine:
         self._keeper.run("KILL QUERY WHERE 1 ASYNC", "Null")
 
     def close(self) -> None:
-        """Close every idle handle and then the engine."""
-        with self._lock:
-            for handles in self._idle.values():
-                for handle in handles:
-                    handle.close()
-                handles.clear()
+        """Close every idle handle, and then the engine."""
+        self.retire_handles()
         self._keeper.close()
         if self._descriptor is not None:
             os.close(self._descriptor)

@@ -55,6 +55,7 @@ def run_direct(execution: Execution, statement: Statement, output_format: str) -
     The call blocks until the statement has ended. Raises ServerError if the statement fails.
     """
     handle = execution.handle
+    handle.has_own_state |= statement.first_word == "SET" or b"TEMPORARY" in statement.text.upper()
     if statement.first_word in ("SET", "USE"):
         output = handle.run(statement.text, output_format, execution.parameters)
         if statement.first_word == "USE" and execution.is_session:

@@ -20,11 +20,20 @@ from trailhouse.support.quoting import quote_identifier
 class Handle:
     """One chDB connection. Only one thread at a time may use it."""
 
-    def __init__(self, connection: Any, *, role: Role, is_readonly: bool) -> None:  # noqa: ANN401  chDB has no types
+    def __init__(
+        self,
+        connection: Any,  # noqa: ANN401  chDB has no types
+        *,
+        role: Role,
+        is_readonly: bool,
+        generation: int = 0,
+    ) -> None:
         self.connection = connection
         self.role = role
         self.is_readonly = is_readonly
+        self.generation = generation  # the engine keeps only handles of its current generation
         self.database = DEFAULT_DATABASE
+        self.has_own_state = False  # whether it has settings or temporary tables that a new handle lacks
         self._is_busy = False
 
     @contextlib.contextmanager

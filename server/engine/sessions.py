@@ -11,15 +11,20 @@ from trailhouse.server.access.credentials import Role
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.engine import Engine
 from trailhouse.server.engine.handle import Handle
+from trailhouse.server.sql.guard import DEFAULT_DATABASE
 
 MAX_SESSIONS = 1000
 
 
 @dataclass
 class Session:
-    """A user's named session. A session in which no query runs expires at ``expires_at`` on the monotonic clock."""
+    """A user's named session. A session in which no query runs expires at ``expires_at`` on the monotonic clock.
+
+    ``database`` is the current database of the session. A request may choose another one for its own query.
+    """
 
     handle: Handle
+    database: str = DEFAULT_DATABASE
     is_busy: bool = False
     has_answered: Callable[[], bool] = bool
     released: asyncio.Event = field(default_factory=asyncio.Event)

@@ -8,13 +8,16 @@ from typing import IO
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException
 
-from trailhouse.server.clickhouse_errors import ServerError, parse_engine_error
+from trailhouse.server.clickhouse_errors import ServerError
+from trailhouse.server.engine.engine import Engine
+from trailhouse.server.engine.execution import Execution, apply_settings
 from trailhouse.server.engine.handle import Handle
+from trailhouse.server.engine.insert_stream import InsertStream
 from trailhouse.server.http.multipart_form import BoundedFormParser
 from trailhouse.server.http.request import ExternalOptions, QueryRequest
 from trailhouse.server.http.request_body import RequestBody
 from trailhouse.server.sql.guard import ONLY_LITERALS
-from trailhouse.server.sql.settings_clause import format_settings
+from trailhouse.server.sql.insert_head import InsertHead
 from trailhouse.support.quoting import quote_identifier
 
 _PIECE_BYTES = 1 << 20
@@ -60,23 +63,33 @@ async def read_form(request: QueryRequest, body: RequestBody) -> list[ExternalTa
     return [_describe_table(name, file, request.take_external_options(name)) for name, file in files.items()]
 
 
-def load_table(handle: Handle, table: ExternalTable) -> None:
-    """Create the external table as a temporary table on this handle, and insert its rows.
+def create_table(execution: Execution, table: ExternalTable) -> None:
+    """Create the external table as a temporary table on the handle of ``execution``.
 
     The table exists until it is dropped or the handle is closed. Call this function only after the guard
-    (``server/sql/guard.py``) has accepted the table's definition. Rows in the Values format may hold literals, but no
-    SQL expressions. The call blocks until all rows are inserted. Raises ServerError if the engine refuses the
-    definition or the rows.
+    (``server/sql/guard.py``) has accepted the table's definition. The call blocks. Raises ServerError if the engine
+    refuses the definition.
     """
-    handle.run(table.definition)
-    sql = f"INSERT INTO {quote_identifier(table.name)} SETTINGS {format_settings(ONLY_LITERALS)}"
+    with apply_settings(execution):
+        execution.handle.run(table.definition)
+
+
+def load_rows(engine: Engine, execution: Execution, table: ExternalTable) -> None:
+    """Insert the rows of the external table into the temporary table of its name.
+
+    The settings of ``execution`` say how the rows are read. Rows in the Values format may hold literals, but no SQL
+    expressions. The call blocks until all rows are inserted. Raises ServerError if the engine refuses the rows.
+    """
+    head = InsertHead(f"INSERT INTO {quote_identifier(table.name)}".encode(), b"", table.format, 0)
+    stream = InsertStream(engine, execution, head, ONLY_LITERALS)
     try:
-        insert = handle.connection.send_insert(sql, table.format)
+        stream.start()
         while data := table.file.read(_PIECE_BYTES):
-            insert.append(data)
-        insert.finish()
-    except RuntimeError as error:
-        raise parse_engine_error(str(error)) from None
+            stream.append(data)
+        stream.finish()
+    except BaseException:
+        stream.cancel()
+        raise
 
 
 def drop_table(handle: Handle, table: ExternalTable) -> None:

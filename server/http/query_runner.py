@@ -13,12 +13,20 @@ from trailhouse.server.engine.engine import Engine
 from trailhouse.server.engine.execution import Execution, run_direct
 from trailhouse.server.engine.handle import Handle
 from trailhouse.server.engine.insert_stream import InsertStream
+from trailhouse.server.engine.native_header import NativeHeader, may_lack_zones
 from trailhouse.server.engine.result_pipe import ResultPipe
 from trailhouse.server.engine.sessions import Session, SessionTable
 from trailhouse.server.engine.statistics import Statistics
 from trailhouse.server.http.buffered_result import BufferedResult
 from trailhouse.server.http.client_watch import watching_client
-from trailhouse.server.http.external_tables import ExternalTable, drop_table, is_multipart, load_table, read_form
+from trailhouse.server.http.external_tables import (
+    ExternalTable,
+    create_table,
+    drop_table,
+    is_multipart,
+    load_rows,
+    read_form,
+)
 from trailhouse.server.http.readonly import refuse_writing, restrict_to_reading
 from trailhouse.server.http.request import QueryRequest
 from trailhouse.server.http.request_body import RequestBody
@@ -33,6 +41,7 @@ from trailhouse.server.sql.statement import Kind, Statement
 
 _STREAM_AFTER_BYTES = 1 << 20
 _PYTHON_FORMATS = frozenset({"dataframe", "datastore", "arrowtable"})  # chDB has these formats, but ClickHouse does not
+_REMOVING_WORDS = frozenset({"DROP", "DETACH", "RENAME", "EXCHANGE"})  # such a statement may remove a database
 _Value = TypeVar("_Value")
 
 
@@ -57,6 +66,7 @@ class QueryRunner:
         self._body = body
         self._responder = responder
         self._tables: list[ExternalTable] = []
+        self._created_tables: list[ExternalTable] = []  # a session drops them after the query
         self._is_readonly = role is not Role.ADMIN or request.is_readonly
 
     async def run(self) -> None:
@@ -96,29 +106,38 @@ class QueryRunner:
 
     async def _run_on_pooled_handle(self, statement: Statement | InsertHead) -> None:
         is_clean = False
-        handle = self._engine.acquire(self._role, is_readonly=self._is_readonly)
+        database = self._request.database or DEFAULT_DATABASE
+        handle = self._engine.acquire(self._role, is_readonly=self._is_readonly, database=database)
         try:
-            await self._execute(handle, statement, self._request.database or DEFAULT_DATABASE, is_session=False)
+            await self._execute(handle, statement, database, is_session=False)
             is_clean = isinstance(statement, Statement) and statement.kind is Kind.RESULT and not self._tables
         finally:
             # the engine closes the handle if the query failed, or if the statement may have changed the handle's state
             self._engine.release(handle, is_clean=is_clean)
+            self._retire_handles(statement)
 
     async def _run_in_session(self, session: Session, statement: Statement | InsertHead) -> None:
         handle = session.handle
-        database_before = handle.database
+        is_use = isinstance(statement, Statement) and statement.first_word == "USE"
         if self._is_readonly and not handle.is_readonly:
             refuse_writing(statement)
         try:
-            await self._execute(handle, statement, self._request.database or database_before, is_session=True)
+            # the session can leave a database that no longer exists
+            before = handle.database if is_use else session.database
+            await self._execute(handle, statement, self._request.database or before, is_session=True)
+            if is_use:
+                session.database = handle.database
         except BaseException:
             await asyncio.shield(self._in_thread(handle.discard_leftovers))
             raise
         finally:
-            for table in self._tables:
+            for table in self._created_tables:
                 await self._in_thread(drop_table, handle, table)
-            if self._request.database and not (isinstance(statement, Statement) and statement.first_word == "USE"):
-                await self._use_database(handle, database_before)
+            self._retire_handles(statement)
+
+    def _retire_handles(self, statement: Statement | InsertHead) -> None:
+        if isinstance(statement, Statement) and statement.first_word in _REMOVING_WORDS:
+            self._engine.retire_handles()
 
     async def _use_database(self, handle: Handle, database: str) -> None:
         if database != handle.database:
@@ -128,9 +147,7 @@ class QueryRunner:
         self, handle: Handle, statement: Statement | InsertHead, database: str, *, is_session: bool
     ) -> None:
         await self._use_database(handle, database)
-        for table in self._tables:
-            await self._reader.check(table.definition)
-            await self._in_thread(load_table, handle, table)
+        await self._load_tables(handle, is_session=is_session)
         settings = dict(self._request.settings)
         if handle.is_readonly and settings.get("readonly") in ("1", "2"):
             del settings["readonly"]  # a read-only handle refuses to set readonly again
@@ -143,6 +160,16 @@ class QueryRunner:
             await self._run_result(execution, statement)
         else:
             await self._run_direct(execution, statement)
+
+    async def _load_tables(self, handle: Handle, *, is_session: bool) -> None:
+        """Load the external tables with the settings of the request, but not in its readonly mode."""
+        settings = {name: value for name, value in self._request.settings.items() if name != "readonly"}
+        execution = Execution(handle, {}, settings, self._request.query_id, is_session)
+        for table in self._tables:
+            await self._reader.check(table.definition)
+            await self._in_thread(create_table, execution, table)
+            self._created_tables.append(table)
+            await self._in_thread(load_rows, self._engine, execution, table)
 
     async def _run_direct(self, execution: Execution, statement: Statement) -> None:
         output_format = self._choose_format(statement)
@@ -165,11 +192,16 @@ class QueryRunner:
 
     async def _run_result(self, execution: Execution, statement: Statement) -> None:
         output_format = self._choose_format(statement)
+        header = None
+        if may_lack_zones(statement, output_format):
+            header = NativeHeader(self._engine, execution, statement)
+            if self._tables or execution.handle.has_own_state:
+                await self._in_thread(header.describe_on_own_handle)
         pipe = ResultPipe(self._engine, self._executor)
         pipe.start(execution, statement, output_format)
         async with watching_client(self._body):
             try:
-                await self._send_result(pipe, output_format)
+                await self._send_result(pipe, output_format, header)
             finally:
                 if not pipe.is_finished:
                     await asyncio.shield(pipe.cancel())
@@ -180,20 +212,29 @@ class QueryRunner:
             raise ServerError(73, "UNKNOWN_FORMAT", f"Unknown format {name}")
         return name
 
-    async def _send_result(self, pipe: ResultPipe, output_format: str) -> None:
+    async def _send_result(self, pipe: ResultPipe, output_format: str, header: NativeHeader | None) -> None:
         buffered = BufferedResult()
+        beginning = b""
         while data := await pipe.read():
             await buffered.append(data)
+            if header is not None and len(beginning) <= _STREAM_AFTER_BYTES:
+                beginning += data
             if buffered.size_bytes > _STREAM_AFTER_BYTES and not self._request.waits_for_end:
                 break
         if pipe.error is not None:
             raise pipe.error
+        block = b""
+        if header is not None and not header.is_needless(
+            beginning, is_whole=pipe.is_finished and len(beginning) == buffered.size_bytes
+        ):
+            block = await self._in_thread(header.read, beginning)
         if pipe.is_finished and buffered.is_in_memory:
-            await self._respond(buffered.join(), output_format, pipe.statistics)
+            await self._respond(block + buffered.join(), output_format, pipe.statistics)
             return
-        length = buffered.size_bytes if pipe.is_finished else None
+        length = len(block) + buffered.size_bytes if pipe.is_finished else None
         self._choose_compression()
         await self._responder.begin(output_format, pipe.statistics, length=length)
+        await self._responder.write(block)
         async for piece in buffered.stream():
             await self._responder.write(piece)
         while data := await pipe.read():

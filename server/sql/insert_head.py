@@ -19,6 +19,7 @@ _QUERY_WORDS = frozenset({"SELECT", "WITH", "FROM"})
 _WORDS_AFTER_TARGET = _QUERY_WORDS | {"SETTINGS", "VALUES", "FORMAT"}
 _STRING = re.compile(rb"'(?:[^'\\]++|\\.)*+'", re.DOTALL)
 _UNPLAIN = re.compile(rb"--|//|/\*|[#\"`$]|\xe2\x80")  # the beginnings of comments and of quotes other than '...'
+_HEREDOC_TAG = re.compile(rb"\$[A-Za-z_0-9]*\$")
 _NAMES = frozenset({TokenKind.WORD, TokenKind.QUOTED})
 
 
@@ -111,6 +112,9 @@ class _Cursor:
                 raise _EndOfTextError
             if token.end == len(self.buffer) and not self.is_complete:
                 raise _EndOfTextError  # the next piece of the body may continue the token
+            is_word = token.kind is TokenKind.WORD
+            if is_word and not self.is_complete and _HEREDOC_TAG.match(self.buffer, token.start):
+                raise _EndOfTextError  # the same tag may still arrive, and make the word a here-document
             self._ahead.append(token)
         return self._ahead[distance]
 

@@ -44,7 +44,7 @@ _PATTERN = re.compile(
     | (?P<double> " (?: [^"\\]++ | \\. | "" )* (?P<double_end> " )? )
     | (?P<back> ` (?: [^`\\]++ | \\. | `` )* (?P<back_end> ` )? )
     | (?P<curly> \xe2\x80[\x98\x9c] )
-    | (?P<word> [A-Za-z_$] [A-Za-z_0-9$]* )
+    | (?P<word> (?: [A-Za-z_] | \$ [A-Za-z_0-9] ) [A-Za-z_0-9$]* )
     | (?P<number> [0-9] [A-Za-z_0-9]* )
     | (?P<opening> [(\[{] )
     | (?P<closing> [)\]}] )
@@ -53,6 +53,8 @@ _PATTERN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_HEREDOC_TAG = re.compile(rb"(?=(\$[A-Za-z_0-9]*\$))")
+_DOLLAR_WORD = re.compile(rb"\$(?:[A-Za-z_0-9][A-Za-z_0-9$]*)?")  # a word, or a single dollar sign
 _QUOTES = frozenset({"heredoc", "curly", "single", "double", "back"})
 _KINDS = {
     "word": TokenKind.WORD,
@@ -67,22 +69,29 @@ def scan_tokens(text: bytes) -> Iterator[Token]:
     """Yield the tokens of ``text``, without white space and comments.
 
     Quotes may contain backslash escapes and doubled quotation marks. Here-documents and text in typographic quotation
-    marks are quotes too. A comment extends from ``--``, ``//``, ``# `` or ``#!`` to the end of the line, or from ``/*``
-    to ``*/``. Comments in ``/* */`` may be nested. If a quote or comment is not closed, it becomes the last token, and
-    the kind of this token is UNTERMINATED.
+    marks are quotes too. A tag such as ``$a$`` begins a here-document only if the same tag follows; otherwise it is a
+    word, as in the query parameter ``{$a$:Int32}``. A comment extends from ``--``, ``//``, ``# `` or ``#!`` to the end
+    of the line, or from ``/*`` to ``*/``. Comments in ``/* */`` may be nested. If a quote or comment is not closed, it
+    becomes the last token, and the kind of this token is UNTERMINATED.
     """
     position = 0
+    last_tags: dict[bytes, int] | None = None
     while position < len(text):
         match = _PATTERN.match(text, position)
         assert match is not None  # the last alternative of _PATTERN matches any byte
         group = match.lastgroup or ""
+        if group == "heredoc":
+            if last_tags is None:  # one search for all tags, so that many of them do not take quadratic time
+                last_tags = {tag[1]: tag.start() for tag in _HEREDOC_TAG.finditer(text)}
+            if last_tags[match[0]] < match.end():
+                match = _DOLLAR_WORD.match(text, position)
+                assert match is not None
+                group = "word" if len(match[0]) > 1 else "other"
         start, position = position, match.end()
         if group in ("space", "line_comment"):
             continue
-        if group == "block_comment":
-            position = _find_comment_end(text, start)
-        elif group in _QUOTES:
-            position = _find_quote_end(text, match, group)
+        if group == "block_comment" or group in _QUOTES:
+            position = _find_end(text, match, group)
         if position < 0:
             yield Token(TokenKind.UNTERMINATED, start, len(text), "")
             return
@@ -103,8 +112,10 @@ def _find_comment_end(text: bytes, start: int) -> int:
     return -1
 
 
-def _find_quote_end(text: bytes, match: re.Match[bytes], group: str) -> int:
-    """Return the position after the quote that begins with ``match``, or -1 if it is not closed."""
+def _find_end(text: bytes, match: re.Match[bytes], group: str) -> int:
+    """Return the position after the quote or comment that begins with ``match``, or -1 if it is not closed."""
+    if group == "block_comment":
+        return _find_comment_end(text, match.start())
     if group == "heredoc":
         closing = match[0]
     elif group == "curly":

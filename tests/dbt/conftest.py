@@ -15,6 +15,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from tests.support.paths import ROOT
+from trailhouse.models.scoring.quantisation import quantise_log_probs
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
@@ -94,6 +95,7 @@ class DbtWarehouse:
         *,
         steps: list[int] | None = None,
         tokenizer_id: str = "tok",
+        quanta_per_nat: int = 0,
     ) -> None:
         """Write the scores and then the ledger row of every checkpoint in ``series``, or only of ``steps``."""
         by_step: dict[int, list[tuple[int, int, float]]] = {}
@@ -101,7 +103,10 @@ class DbtWarehouse:
             for step, value in values.items():
                 by_step.setdefault(step, []).append((document_id, position, value))
         for step in steps or by_step:
-            self.score_checkpoint(model_id, corpus_id, step, by_step[step], tokenizer_id=tokenizer_id)
+            rows = by_step[step]
+            self.score_checkpoint(
+                model_id, corpus_id, step, rows, tokenizer_id=tokenizer_id, quanta_per_nat=quanta_per_nat
+            )
 
     def score_checkpoint(
         self,
@@ -112,11 +117,16 @@ class DbtWarehouse:
         *,
         is_complete: bool = True,
         tokenizer_id: str = "tok",
+        quanta_per_nat: int = 0,
         **ledger_columns: Any,
     ) -> None:
-        """Replace the scores of one checkpoint, without rounding, and then write its ledger row."""
+        """Replace the scores of one checkpoint, and then write its ledger row.
+
+        Scores are rounded to ``1 / quanta_per_nat`` nats. By default they are not rounded.
+        """
         self.drop_scores(model_id, corpus_id, step)
         scores = np.array([row[2] for row in rows], dtype=np.float32)
+        quanta = quantise_log_probs(scores, quanta_per_nat)
         self.client.insert(
             "raw_token_score",
             [
@@ -125,8 +135,8 @@ class DbtWarehouse:
                 [step] * len(rows),
                 [row[0] for row in rows],
                 [row[1] for row in rows],
-                scores.view(np.int32).tolist(),
-                [0] * len(rows),
+                quanta.tolist(),
+                [quanta_per_nat] * len(rows),
             ],
             column_names=[
                 "model_id",

@@ -662,14 +662,15 @@ def test_questions_about_tasks_answer_from_the_marts(built):
 
     tests = ask(built, "models_differing_on_tasks", suite_id="s", first_model_id="s/small", second_model_id="s/large")
     assert {(row["task_set"], row["seed"]) for row in tests} >= {(task, seed) for task in TASKS for seed in (0, 1)}
-    assert tests[0]["bonferroni_p_value"] == pytest.approx(min(1, tests[0]["p_value"] * len(tests)))
+    assert all(row["mid_p_value"] <= row["benjamini_hochberg_p_value"] <= row["holm_p_value"] for row in tests)
+    assert {row["is_at_same_progress"] for row in tests} == {True}
     assert {row["model_id"] for row in ask(built, "accuracy_gained_by_training", suite_id="s")} == {
         model_id for model_id in STEPS if model_id.startswith("s/")
     }
     assert len(ask(built, "calibration_by_step", suite_id="s")) == sum(
         len(steps) for model_id, steps in STEPS.items() if model_id.startswith("s/")
     )
-    assert len(ask(built, "accuracy_by_normalisation", suite_id="s")) == 3 * 2 * len(NORMALISATIONS)
+    assert len(ask(built, "accuracy_by_normalisation", suite_id="s")) == 4 * 2 * len(NORMALISATIONS)
     for row in ask(built, "option_perplexity_by_step", suite_id="s"):
         ratio = row["incorrect_option_perplexity"] / row["correct_option_perplexity"]
         assert row["gap_nats"] == pytest.approx(np.log(ratio))
@@ -693,8 +694,13 @@ def test_any_two_checkpoints_are_compared_by_mcnemars_exact_test(built, outcomes
         assert row["item_count"] == table.sum()
         assert (row["only_first_correct_count"], row["only_second_correct_count"]) == (table[1, 0], table[0, 1])
         assert row["p_value"] == close(min(1, mcnemar(table, exact=True).pvalue))
-        assert row["bonferroni_p_value"] == close(min(1, row["p_value"] * len(rows)))
+        observed = stats.binom.pmf(min(table[1, 0], table[0, 1]), table[1, 0] + table[0, 1], 0.5)
+        assert row["mid_p_value"] == close(1.0 if table[1, 0] == table[0, 1] else row["p_value"] - observed)
         assert row["first_accuracy_ratio"] == close(table[1].sum() / table.sum())
+    p_values = [row["mid_p_value"] for row in rows]
+    for column, method in (("holm_p_value", "holm"), ("benjamini_hochberg_p_value", "fdr_bh")):
+        adjusted = multipletests(p_values, method=method)[1]
+        assert [row[column] for row in rows] == pytest.approx(adjusted.tolist(), rel=1e-9)
 
 
 def test_questions_about_published_and_imported_results_answer_from_the_marts(built):

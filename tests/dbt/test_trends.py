@@ -1,5 +1,6 @@
 """Every trend that dbt derives, compared with scipy and statsmodels: 2,100 series, four conventions, ten starts."""
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -15,7 +16,9 @@ GRIDS = {
     "s/small": ([0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *range(1000, 20001, 1000)], 20000),
     "s/large": ([*range(2000, 38001, 4000), *range(40000, 140001, 20000)], 143000),
     "s/young": ([0, 100, 200, 300, 400, 500], 2000),
+    "s/rounded": ([100, 200, 300, 400, 500, 600, 700, 800], 800),
 }
+QUANTA_PER_NAT = {"s/rounded": 10_000}
 
 
 def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int], dict[int, float]]:
@@ -50,16 +53,39 @@ def make_series(steps: list[int], count: int, seed: int) -> dict[tuple[int, int]
     return {key: values for key, values in series.items() if values}
 
 
+def make_rounded_series(steps: list[int], count: int) -> dict[tuple[int, int], dict[int, float]]:
+    """Return series of one model, rounded to 1e-4 nats: wide ones, and ones that change by a few units of rounding."""
+    random = np.random.default_rng(3)
+    n = len(steps)
+    series = {}
+    for token in range(count):
+        spike = np.zeros(n)
+        spike[random.integers(n, size=2)] = random.uniform(250, 2000, 2)
+        values = [
+            -1 - spike,  # one or two perplexities up to exp(2000)
+            -np.sort(random.uniform(0, 1000, n)),  # a rise by up to exp(1000)
+            -np.sort(random.uniform(0, 1000, n))[::-1],  # a fall
+            -2 + np.arange(n) * 1e-4,  # a line by rounding alone
+            -2 - 1e-4 * random.integers(0, 4, n),  # noise of a few units
+            -random.uniform(0, 600, n),  # up and down
+        ][token % 6]
+        scores = np.float32(np.round(np.float32(values), 4))
+        series[0, 1 + token] = {step: float(score) for step, score in zip(steps, scores, strict=True)}
+    return series
+
+
 @pytest.fixture(scope="module")
 def series_by_model(warehouse):
     """Synthetic series of three models on one corpus, from which dbt has derived the trends."""
-    counts = {"s/small": 1100, "s/large": 700, "s/young": 300}
+    counts = {"s/small": 1100, "s/large": 700, "s/young": 300, "s/rounded": 96}
     warehouse.add_corpus("books", dict.fromkeys(range(11), 101))
     made = {}
     for seed, (model_id, (steps, planned_steps)) in enumerate(GRIDS.items()):
         warehouse.add_model(model_id, steps, planned_steps=planned_steps, batch_tokens=BATCH_TOKENS)
-        made[model_id] = make_series(steps, counts[model_id], seed)
-        warehouse.score(model_id, "books", made[model_id])
+        quanta_per_nat = QUANTA_PER_NAT.get(model_id, 0)
+        count = counts[model_id]
+        made[model_id] = make_rounded_series(steps, count) if quanta_per_nat else make_series(steps, count, seed)
+        warehouse.score(model_id, "books", made[model_id], quanta_per_nat=quanta_per_nat)
     selection = ["+int_token_trend_by_start", "+fct_trend_sensitivity"]
     warehouse.dbt(
         "build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select", *selection
@@ -79,11 +105,13 @@ def expected(series_by_model):
                 for percent in STARTS:
                     start = find_start(convention, steps, percent, GRIDS[model_id][1])
                     if start is not None:
-                        group = windows.setdefault((convention, tuple(steps[start:].tolist())), {})
+                        rounding_nats = 1 / QUANTA_PER_NAT.get(model_id, math.inf)
+                        fit = (convention, tuple(steps[start:].tolist()), rounding_nats)
+                        group = windows.setdefault(fit, {})
                         group[convention, model_id, percent, *token] = log_probs[start:]
     trends = {}
-    for (convention, steps), group in windows.items():
-        fits = fit_windows(convention, steps, np.array(list(group.values())))
+    for (convention, steps, rounding_nats), group in windows.items():
+        fits = fit_windows(convention, steps, np.array(list(group.values())), rounding_nats)
         trends.update(zip(group, fits, strict=True))
     return trends
 
@@ -131,7 +159,9 @@ def test_slopes_and_standard_errors_equal_those_of_scipy(expected, derived):
     for column, name in ((2, "slope"), (3, "standard_error")):
         got = np.array([derived[key][column] for key in fitted])
         want = np.array([getattr(expected[key], name) for key in fitted])
-        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-12)
+        # A slope of 0 is a sum that cancels: its error is relative to the standard error.
+        error = np.array([expected[key].standard_error for key in fitted])
+        assert np.all(np.abs(got - want) <= 1e-6 * np.abs(want) + 1e-9 * error + 1e-12)
     assert all(derived[key][2] is None for key in set(expected) - set(fitted))
 
 
@@ -140,6 +170,15 @@ def test_p_values_equal_those_of_scipy(expected, derived):
     got = np.array([derived[key][4] for key in fitted])
     np.testing.assert_allclose(got, [expected[key].p_value for key in fitted], rtol=2e-7, atol=1e-8)
     assert all(derived[key][4] is None for key in set(expected) - set(fitted))
+
+
+def test_a_line_of_three_rounded_points_is_no_trend(expected, derived):
+    """Slope 1e-4, rounding error 1e-4 / sqrt(12) / sqrt(2): t = sqrt(24) with one degree of freedom, p = .128."""
+    lines = [key for key in derived if key[:3] == ("paper", "s/rounded", 70) and (key[4] - 1) % 6 == 3]
+    assert len(lines) == 16
+    for key in lines:
+        assert derived[key][4] == pytest.approx(2 * stats.t.sf(math.sqrt(24), 1), rel=1e-3)
+        assert derived[key][6] == "stagnated"
 
 
 def test_q_values_equal_those_of_statsmodels(expected_q_values, derived):
@@ -196,4 +235,4 @@ def test_the_p_value_is_exact_for_hundreds_of_degrees_of_freedom(warehouse):
     )
     freedom, correlation, p_value = np.array(rows).T
     want = 2 * stats.t.sf(correlation * np.sqrt(freedom / (1 - correlation**2).clip(1e-300)), freedom)
-    np.testing.assert_allclose(p_value, want, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(p_value, want, rtol=0, atol=1e-10)

@@ -89,7 +89,7 @@ def test_a_malformed_task_names_its_file_and_field_before_anything_is_written(ev
 def test_too_many_shots_name_the_task(evaluate):
     code, _, err = evaluate("--shots", "2")
     assert code == 2
-    assert "'files' has 2 items" in err
+    assert "task 'cats' has 3 items; for one of them, 1 have another question" in err
 
 
 def test_a_prompt_is_shown_as_a_model_sees_it(trailhouse, tmp_path):
@@ -99,3 +99,18 @@ def test_a_prompt_is_shown_as_a_model_sees_it(trailhouse, tmp_path):
     assert err.splitlines() == ["option '3': 0", "option '2': 1"]
     rows = json.loads(trailhouse("task", "list", "--tasks", "own.jsonl", "--json")[1])
     assert [(row["task"], row["items"], row["chance"]) for row in rows] == [("own", 1, 0.5)]
+
+
+def test_a_broken_task_is_reported_beside_the_others_and_does_not_hide_them(trailhouse, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    (folder / "own.jsonl").write_text('{"input": "1 + 1?", "options": ["3", "2"], "answer": 1}\n')
+    (folder / "wrong.jsonl").write_text('{"input": "1 + 1?"}\n')
+    code, out, err = trailhouse("task", "list", "--tasks", "mixed", "--json")
+    assert (code, [row["task"] for row in json.loads(out)]) == (4, ["own"])
+    first, error, _ = err.splitlines()
+    assert first.startswith("failed: mixed/wrong.jsonl, row 1")
+    assert error == "error: 1 of 2 tasks cannot be read"
+    assert trailhouse("task", "show", "own", "--tasks", "mixed", "--shots", "0")[0] == 0
+    code, _, err = trailhouse("task", "show", "wrong", "--tasks", "mixed", "--shots", "0")
+    assert (code, err.startswith("error: mixed/wrong.jsonl, row 1")) == (3, True)

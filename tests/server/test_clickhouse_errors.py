@@ -20,7 +20,7 @@ from trailhouse.server.clickhouse_errors import ServerError, parse_engine_error,
         (411, "HTTP_LENGTH_REQUIRED"),
         (413, "QUERY_IS_TOO_LARGE"),
         (501, "NOT_IMPLEMENTED"),
-        (503, "SOCKET_TIMEOUT CANNOT_OPEN_FILE CANNOT_SCHEDULE_TASK"),
+        (503, "SOCKET_TIMEOUT CANNOT_OPEN_FILE CANNOT_SCHEDULE_TASK TOO_MANY_SIMULTANEOUS_QUERIES"),
         (500, "MEMORY_LIMIT_EXCEEDED READONLY ACCESS_DENIED SESSION_IS_LOCKED SESSION_NOT_FOUND UNKNOWN_EXCEPTION"),
     ],
 )
@@ -74,6 +74,14 @@ def test_the_clauses_that_the_server_added_are_not_shown(quoted):
     assert parse_engine_error(message, hidden="other").text == "failed at position 9: end of query."
     assert parse_engine_error(message, hidden=quoted).text == "failed at position 9: "
     assert quoted in parse_engine_error(message).text
+
+
+def test_the_pipe_of_the_rows_is_not_shown():
+    message = (
+        "Code: 62. DB::Exception: Cannot parse a: (in file/uri /dev/fd/7): While executing ValuesBlockInputFormat: "
+        "While executing File: data for INSERT was parsed from file. (SYNTAX_ERROR)"
+    )
+    assert parse_engine_error(message, hidden="other").text == "Cannot parse a: While executing ValuesBlockInputFormat."
 
 
 def test_an_error_is_worded_as_clickhouse_does():

@@ -10,19 +10,25 @@ from typing import Self
 
 _PROGRAM = """
 import json, sys, chdb
-connection = chdb.connect(sys.argv[1])
-for line in sys.stdin:
-    query, output_format, parameters = json.loads(line)
+
+connections = {}
+
+def answer(query, output_format, parameters, name):
+    if name not in connections:
+        connections[name] = chdb.connect(sys.argv[1] + "?implicit_select=0")
     try:
-        output = connection.query(bytes.fromhex(query), output_format, params=parameters).bytes().hex()
+        return connections[name].query(query, output_format, params=parameters).bytes().hex()
     except (RuntimeError, UnicodeDecodeError) as error:  # the second if the message quotes bytes that are not UTF-8
-        output = "error " + json.dumps(str(getattr(error, "object", error)))
-        for _ in range(2):
+        for _ in range(2):  # they take the rows that the failed query has left
             try:
-                connection.query("SELECT 1", "Null")  # it takes the rows that the failed query has left
+                connections[name].query("SELECT 1", "Null")
             except (RuntimeError, UnicodeDecodeError):
                 pass
-    print(output, flush=True)
+        return "error " + json.dumps(str(getattr(error, "object", error)))
+
+for line in sys.stdin:
+    query, output_format, parameters, name = json.loads(line)
+    print(answer(bytes.fromhex(query), output_format, parameters, name), flush=True)
 """
 
 
@@ -31,7 +37,7 @@ class EngineError(Exception):
 
 
 class EngineProcess:
-    """The engine, with its data in ``directory``. It runs one query at a time, on one connection."""
+    """The engine, with its data in ``directory``. It runs one query at a time."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -44,13 +50,18 @@ class EngineProcess:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def run(self, query: bytes | str, output_format: str = "TabSeparated", **parameters: str) -> bytes:
-        """Return the answer to a query. Raises EngineError if the query fails."""
+    def run(
+        self, query: bytes | str, output_format: str = "TabSeparated", *, connection: str = "", **parameters: str
+    ) -> bytes:
+        """Return the answer to a query. Raises EngineError if the query fails.
+
+        A connection is opened when its name is used for the first time. Connections share tables, but no settings.
+        """
         text = query.encode() if isinstance(query, str) else query
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(json.dumps([text.hex(), output_format, parameters]) + "\n")
+        stdin.write(json.dumps([text.hex(), output_format, parameters, connection]) + "\n")
         stdin.flush()
         line = stdout.readline().rstrip("\n")
         if line.startswith("error "):

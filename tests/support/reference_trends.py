@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 BATCH_TOKENS = 1024
+FLOAT32_MAXIMUM = 3.4e38
 
 
 @dataclass(frozen=True)
@@ -36,22 +37,39 @@ def find_start(convention: str, steps: np.ndarray, percent: int, planned_steps: 
     return start
 
 
-def fit_windows(convention: str, steps: tuple[int, ...], windows: np.ndarray) -> list[Trend]:
-    """Fit series of log-probabilities by scipy.stats.linregress: each row of ``windows`` is a series over ``steps``."""
+def fit_windows(
+    convention: str, steps: tuple[int, ...], windows: np.ndarray, rounding_nats: float = 0.0
+) -> list[Trend]:
+    """Fit series of log-probabilities by scipy.stats.linregress: each row of ``windows`` is a series over ``steps``.
+
+    The standard error is at least that of a slope through exact values whose logarithms are rounded. Perplexities are
+    divided by the largest of their series, so that series that span more than the range of a float have a fit.
+    """
     regressors = np.arange(len(steps))
     if convention in ("log_step", "ours"):
         regressors = np.log(np.array(steps) * (1.0 if convention == "log_step" else BATCH_TOKENS))
-    responses = windows if convention == "ours" else np.exp(windows[:, :1] - windows)
+    lowest = windows.min(axis=1, keepdims=True)
+    responses = windows if convention == "ours" else np.exp(lowest - windows)
     last = windows[:, -1:]
-    deviations = windows - last if convention == "ours" else np.exp(last - windows) - 1
+    deviations = windows - last if convention == "ours" else np.exp(np.minimum(last - windows, 300)) - 1
     is_constant = np.sqrt(np.mean(deviations**2, axis=1)) <= 1e-7 * np.maximum(1, np.abs(last[:, 0]))
     if len(steps) < 3:
         return [Trend(steps[0], len(steps), None, None, None, window) for window in windows]
-    fits = np.tile([0.0, 0.0, 1.0], (len(windows), 1))
+    squares = np.ones_like(responses) if convention == "ours" else responses**2
+    rounding = rounding_nats / math.sqrt(12) * np.sqrt(squares.mean(axis=1))
+    rounding /= math.sqrt(((regressors - regressors.mean()) ** 2).sum())
+    fits = np.stack([np.zeros(len(windows)), rounding, np.ones(len(windows))], axis=1)
     if not is_constant.all():
         varying = responses[~is_constant]
         fit = stats.linregress(np.broadcast_to(regressors, varying.shape), varying, axis=-1)
-        fits[~is_constant] = np.stack([fit.slope, fit.stderr, fit.pvalue], axis=1)
+        floor = np.maximum(rounding[~is_constant], 1e-300)
+        p_value = 2 * stats.t.sf(np.abs(fit.slope) / floor, len(steps) - 2)
+        p_value = np.where(fit.stderr >= floor, fit.pvalue, p_value)
+        slope = np.where(np.abs(fit.slope) < 1e-9 * fit.stderr, 0, fit.slope)
+        fits[~is_constant] = np.stack([slope, np.maximum(fit.stderr, rounding[~is_constant]), p_value], axis=1)
+    if convention != "ours":
+        fits[:, :2] *= np.exp(np.minimum(windows[:, :1] - lowest, 600))
+    fits[:, :2] = np.clip(fits[:, :2], -FLOAT32_MAXIMUM, FLOAT32_MAXIMUM)
     return [
         Trend(steps[0], len(steps), float(slope), float(standard_error), float(p_value), window)
         for (slope, standard_error, p_value), window in zip(fits, windows, strict=True)
@@ -70,7 +88,6 @@ def categorise(convention: str, trend: Trend, decisive_p_value: float | None) ->
     rising = -1 if convention == "ours" else 1
     if decisive_p_value is not None and decisive_p_value < 0.05 and trend.slope:
         return "upward" if trend.slope * rising > 0 else "downward"
-    perplexities = np.exp(-trend.log_probs)
-    average = math.exp(np.mean(np.log(perplexities)))
-    ends = perplexities[[0, -1]] / average
+    logarithms = -trend.log_probs
+    ends = np.exp(np.clip(logarithms[[0, -1]] - logarithms.mean(), -600, 600))
     return "stagnated" if np.all((ends >= 0.95) & (ends <= 1.05)) else "other"

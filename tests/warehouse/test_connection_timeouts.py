@@ -65,9 +65,12 @@ def test_the_time_limits_of_a_block_end_with_it_even_after_an_error(opened):
 @pytest.mark.parametrize("rows", [[], [(1,), (2,)]])
 def test_a_query_for_one_row_returns_just_one(rows):
     asked = []
-    client = SimpleNamespace(
-        query=lambda query, parameters: asked.append((query, parameters)) or SimpleNamespace(result_rows=rows)
-    )
+
+    def query(text: str, parameters: dict) -> SimpleNamespace:
+        asked.append((text, parameters))
+        return SimpleNamespace(result_rows=rows)
+
+    client = SimpleNamespace(query=query)
     with pytest.raises(RuntimeError, match=f"expected one row, got {len(rows)}: select 1"):
         read_row(client, "select 1")
     rows[:] = [[3, "x"]]

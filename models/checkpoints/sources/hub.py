@@ -186,7 +186,7 @@ class HubSource:
             revision=revision.name,
             commit_hash=revision.commit_hash,
             weight_files=weights,
-            is_pickled=weights[0].name.endswith(".bin"),
+            is_pickled=all(file.name.endswith(".bin") for file in weights),
             tokenizer_files=tokenizer,
         )
 

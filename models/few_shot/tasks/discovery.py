@@ -24,6 +24,8 @@ class FoundTasks:
     """The tasks that were found, sorted by name."""
     skipped: list[Path]
     """Files that were skipped because their tasks ask for free text."""
+    broken: list[BadInputError] = dataclasses.field(default_factory=list)
+    """What is wrong with files that hold no valid task. Each error names the file and the field."""
 
 
 def find_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) -> FoundTasks:
@@ -36,22 +38,40 @@ def find_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) -> F
     Raises BadInputError naming the file and field if a task is wrong, if a source has no tasks, or if two tasks have
     the same name. Raises UsageError if no source is given.
     """
+    found = survey_tasks(sources, repeat_task_prefix=repeat_task_prefix)
+    if found.broken:
+        raise found.broken[0]
+    return found
+
+
+def survey_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) -> FoundTasks:
+    """Return the tasks of all sources, as ``find_tasks`` does, and the errors of the files that hold no valid task.
+
+    Raises the other errors of ``find_tasks``. If every file is wrong, raises the error of the first one.
+    """
     if not sources:
         raise UsageError("no tasks are given", "name a directory or file of tasks")
     found: list[Task] = []
     skipped: list[Path] = []
+    broken: list[BadInputError] = []
     for source in sources:
         for task_id, reference in _list_references(source):
-            tasks = _read_tasks(task_id, reference)
+            try:
+                tasks = _read_tasks(task_id, reference)
+            except BadInputError as error:
+                broken.append(error)
+                continue
             found.extend(tasks)
             if not tasks and isinstance(reference, Path):
                 skipped.append(reference)
+    if broken and not found:
+        raise broken[0]
     if not found:
         raise BadInputError(f"{', '.join(sources)}: holds no multiple-choice task", "give a directory that holds some")
     _refuse_repeated_names(found)
     if repeat_task_prefix:
         found = [_repeat_prefix(task) for task in found]
-    return FoundTasks(sorted(found, key=lambda task: task.task_id), skipped)
+    return FoundTasks(sorted(found, key=lambda task: task.task_id), skipped, broken)
 
 
 def _list_references(source: str) -> Iterator[tuple[str, Path | Task | None]]:

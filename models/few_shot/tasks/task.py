@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +30,7 @@ TASK_ITEM_SCHEMA = pa.schema(
 )
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 MAXIMUM_OPTIONS = 1 << 15
+EXEMPLAR_RULE = 2  # version 1 drew exemplars from all other items, also from those with the item's own question
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,45 @@ class Task:
         """The expected accuracy of random choices: the mean of (correct options / options) over all items."""
         shares = [item.target_scores.count(max(item.target_scores)) / len(item.target_scores) for item in self.items]
         return sum(shares) / len(shares)
+
+    @cached_property
+    def question_counts(self) -> Counter[str]:
+        """The number of items with each question, by the question without surrounding white space."""
+        return Counter(item.input.strip() for item in self.items)
+
+    def repeats_one_question(self) -> bool:
+        """Return whether every item has the same question, which is then an instruction rather than a question."""
+        return len(self.question_counts) == 1
+
+    def count_exemplars(self, item_id: int) -> int:
+        """Return the number of items that can be exemplars of an item.
+
+        The item itself is none, nor is an item with the same question and other options, because its answer would tell
+        the model about the item. If every item has the same question, it is an instruction and tells nothing.
+        """
+        if self.repeats_one_question():
+            return len(self.items) - 1
+        return len(self.items) - self.question_counts[self.items[item_id].input.strip()]
+
+    def is_exemplar(self, candidate_id: int, item_id: int) -> bool:
+        """Return whether an item can be an exemplar of another item, see ``count_exemplars``."""
+        if self.repeats_one_question():
+            return candidate_id != item_id
+        return self.items[candidate_id].input.strip() != self.items[item_id].input.strip()
+
+    def exemplar_record(self, shot_count: int) -> dict[str, int]:
+        """Return what the exemplars add to the key of an evaluation: nothing, unless questions of the task repeat.
+
+        An earlier version drew exemplars with the item's own question. Its scores must not be taken for those of
+        prompts without them.
+        """
+        can_differ = shot_count > 0 and 1 < len(self.question_counts) < len(self.items)
+        return {"exemplar_rule": EXEMPLAR_RULE} if can_differ else {}
+
+    @property
+    def maximum_shots(self) -> int:
+        """The largest number of exemplars that can be drawn for every item."""
+        return min(self.count_exemplars(item_id) for item_id in range(len(self.items)))
 
     @cached_property
     def task_sha256(self) -> str:

@@ -1,11 +1,19 @@
 -- Which axis (parameters, tokens seen, training FLOPs or validation perplexity) predicts each measure of
--- behaviour best? The answer gives the best axis, the rank correlation of the measure with every axis, and
--- how much the measure differs between models at equal validation perplexity.
+-- behaviour best? The answer gives the axis with the largest rank correlation, the correlation with every
+-- axis,
+-- and how much the measure differs between models at equal validation perplexity. Training FLOPs count
+-- attention
+-- (PaLM) unless the column says 6N. Checkpoints of one model resemble each other. The intervals are therefore
+-- those of a jackknife over models; interval_note says why there is none. The range over resampled models
+-- is not a
+-- confidence interval. perplexity_advantage is the correlation with perplexity minus that with FLOPs, in
+-- absolute
+-- values. within_models is the mean correlation of single models, between_models that of the models' means.
 -- parameter suite_id String = opt-published: suite to show; opt-published for the published models
 -- parameter measure String = : measure, for example task accuracy or token set loss; empty is all
 with
     alignment as (
-        select *
+        select *, axis = 'validation perplexity' as is_perplexity, axis = 'training FLOPs (PaLM)' as is_flops
         from fct_behaviour_alignment
         where suite_id = {suite_id:String} and {measure:String} in ('', measure)
     )
@@ -16,15 +24,27 @@ select
     variant,
     corpus_id,
     argMax(toString(axis), abs(ifNull(spearman_correlation, 0))) as best_axis,
-    anyIf(spearman_correlation, axis = 'validation perplexity') as spearman_with_perplexity,
-    anyIf(spearman_correlation, axis = 'training FLOPs') as spearman_with_flops,
+    anyIf(spearman_correlation, is_perplexity) as spearman_with_perplexity,
+    anyIf(spearman_lower, is_perplexity) as perplexity_lower,
+    anyIf(spearman_upper, is_perplexity) as perplexity_upper,
+    anyIf(spearman_resampled_lower, is_perplexity) as perplexity_resampled_lower,
+    anyIf(spearman_resampled_upper, is_perplexity) as perplexity_resampled_upper,
+    anyIf(within_model_spearman, is_perplexity) as within_models,
+    anyIf(between_model_spearman, is_perplexity) as between_models,
+    anyIf(spearman_correlation, is_flops) as spearman_with_flops_palm,
+    anyIf(spearman_correlation, axis = 'training FLOPs (6N)') as spearman_with_flops_6n,
+    anyIf(perplexity_advantage, is_flops) as perplexity_advantage,
+    anyIf(perplexity_advantage_lower, is_flops) as advantage_lower,
+    anyIf(perplexity_advantage_upper, is_flops) as advantage_upper,
     anyIf(spearman_correlation, axis = 'tokens seen') as spearman_with_tokens,
     anyIf(spearman_correlation, axis = 'parameters') as spearman_with_parameters,
-    anyIf(collapse_score, axis = 'validation perplexity') as collapse_on_perplexity,
-    anyIf(collapse_score, axis = 'training FLOPs') as collapse_on_flops,
+    anyIf(collapse_score, is_perplexity) as collapse_on_perplexity,
+    anyIf(collapse_score, is_flops) as collapse_on_flops,
     max(equal_perplexity_deviation) as deviation_at_equal_perplexity,
     max(equal_perplexity_size_slope) as size_slope_at_equal_perplexity,
-    max(point_count) as checkpoint_count
+    max(model_count) as model_count,
+    max(point_count) as checkpoint_count,
+    anyIf(interval_note, is_perplexity) as interval_note
 from alignment
 group by measure, subject, variant, corpus_id
 order by abs(ifNull(spearman_with_perplexity, 0)) desc, measure, subject, variant

@@ -27,6 +27,11 @@ SHARES = pa.Table.from_pylist(
             "start_percent": start,
             "category": category,
             "token_share": share,
+            "share_low": share / 2 if start == 0 else None,
+            "share_high": 2 * share if start == 0 else None,
+            "null_share": 0.02 if convention == "paper" else None,
+            "null_share_low": 0.01 if convention == "paper" else None,
+            "null_share_high": 0.03 if convention == "paper" else None,
             "has_few_points": start == 10,
         }
         for convention, scale in (("paper", 1.0), ("ours", 0.5))
@@ -171,7 +176,30 @@ METRICS = pa.Table.from_pylist(
         for step in (8, 0, 2)
     ]
 )
+CORRELATIONS = pa.Table.from_pylist(
+    [
+        {
+            "subject": subject,
+            "variant": "2-shot",
+            "axis": axis,
+            "spearman_correlation": correlation,
+            "spearman_lower": lower,
+            "spearman_upper": upper,
+            "spearman_resampled_lower": lower,
+            "spearman_resampled_upper": upper,
+            "within_model_spearman": within,
+            "between_model_spearman": 1.0,
+            "interval_note": "" if lower else "No interval over models: 3 of the 6 models that one needs.",
+        }
+        for subject in ("all", "linearity", "own")
+        for axis, correlation, lower, upper, within in (
+            ("parameters", 0.8, None, None, None),
+            ("validation perplexity", 0.95, 0.75, 0.99, 0.5),
+        )
+    ]
+)
 MARTS = {
+    "fct_behaviour_alignment": CORRELATIONS,
     "fct_eval_metric_by_checkpoint": METRICS,
     "fct_trajectory_measure": MEASURES,
     "fct_task_accuracy_by_checkpoint": TASKS,

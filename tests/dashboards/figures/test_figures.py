@@ -7,10 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from matplotlib import style
+from matplotlib.figure import Figure as Canvas
 from pyarrow import csv
 
 from tests.dashboards.figures.mart_rows import MARTS, PERPLEXITIES
-from trailhouse.dashboards.figures.figure import FORMATS, Figure, save_canvas, save_figure
+from trailhouse.dashboards.figures.figure import FORMATS, Figure, add_caveats, save_canvas, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.line_styles import STYLE
@@ -21,6 +22,14 @@ def test_caveats_are_written_below_a_figure(tmp_path):
         companions = [MARTS[companion.mart] for companion in figure.companions]
         (_, svg, _) = save_figure(figure, MARTS[figure.mart], tmp_path, *companions, caveats=["small: only $one$ left"])
         assert "small: only $one$ left" in svg.read_text()
+
+
+def test_caveats_follow_what_a_figure_says_about_its_bands():
+    canvas = Canvas()
+    add_caveats(canvas, ["Bands: 95% intervals."])
+    add_caveats(canvas, [])
+    add_caveats(canvas, ["small: few steps"])
+    assert canvas.get_supxlabel() == "Bands: 95% intervals.\nsmall: few steps"
 
 
 @pytest.mark.slow

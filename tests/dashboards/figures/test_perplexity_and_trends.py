@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 from matplotlib.colors import to_rgba
 
 from tests.dashboards.figures.mart_rows import PERPLEXITIES, PUBLISHED_PERPLEXITIES, PUBLISHED_SHARES, SHARES, lines_of
-from trailhouse.dashboards.figures.trend_shares import FEW_POINTS, draw_trend_shares
+from trailhouse.dashboards.figures.trend_shares import EXPLANATION, FEW_POINTS, PERMUTED, draw_trend_shares
 from trailhouse.dashboards.figures.validation_perplexity import INTERVALS, draw_validation_perplexity
 
 
@@ -49,6 +49,18 @@ def test_figure_2_draws_the_papers_convention_in_percent():
     assert lines_of(downward)["s/small"] == ([0, 10], [40.0, 40.0])
 
 
+def test_figure_2_shades_the_interval_of_a_share_and_draws_the_share_of_permuted_checkpoints():
+    canvas = draw_trend_shares(SHARES)
+    stagnated, *_ = canvas.axes
+    assert lines_of(stagnated)[PERMUTED] == ([0, 10], [2.0, 2.0])
+    interval, chance = (band.get_paths() for band in stagnated.collections)
+    (path,) = interval  # the bound is missing at 10%
+    assert set(map(tuple, path.vertices.tolist())) == {(0.0, 10.0), (0.0, 40.0)}
+    (path,) = chance
+    assert {(0.0, 1.0), (0.0, 3.0), (10.0, 1.0), (10.0, 3.0)} <= {tuple(map(round, point)) for point in path.vertices}
+    assert canvas.get_supxlabel() == EXPLANATION
+
+
 def test_fits_of_few_checkpoints_are_ringed():
     stagnated, *_ = draw_trend_shares(SHARES).axes
     assert lines_of(stagnated)[FEW_POINTS] == ([10], [20.0])
@@ -63,7 +75,7 @@ def test_published_models_are_grey_and_dashed_beside_ones_own():
     stagnated, upward, downward = draw_trend_shares(SHARES, PUBLISHED_SHARES).axes
     assert lines_of(stagnated)["o/small"] == ([10, 20], [10.0, 20.0])
     assert lines_of(upward)["o/small"] == ([10], [30.0])
-    assert set(lines_of(downward)) == {"s/small", FEW_POINTS}
+    assert set(lines_of(downward)) == {"s/small", FEW_POINTS, PERMUTED}
     (line,) = [line for line in stagnated.get_lines() if line.get_label() == "o/small"]
     red, green, blue, _ = to_rgba(line.get_color())
     assert red == green == blue

@@ -45,10 +45,9 @@ def test_figure_8_draws_accuracy_over_chance_against_compute_and_perplexity_besi
         (600.0 * step / 10, round(100 * (edge + step / 100), 6)) for step in (10, 20) for edge in (0.2, 0.35)
     }
     assert [len(panel.collections) for panel in canvas.axes] == [3, 3, 0, 0]
-    (note,) = (text.get_text() for text in compute.texts)
-    assert note == (
+    assert " ".join(canvas.get_supxlabel().split()) == (
         "Bands: 95% intervals over the items of the 3 tasks that every checkpoint has."
-        " Over other tasks of the kind, the last mean is 10 to 60%."
+        " Over other tasks of the kind, the last mean of s/small is 10 to 60%."
     )
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from tests.support.architectures import build_random_model
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
+from trailhouse.models.checkpoints.checkpoint import check_config_file
 from trailhouse.models.checkpoints.sources.local import locate_checkpoints
 from trailhouse.models.checkpoints.suite import load_suite
 from trailhouse.models.miniature.vocabulary import train_tokenizer
@@ -259,3 +260,19 @@ def test_a_configuration_asking_for_remote_code_runs_none_where_the_model_is_kno
     (run / "step100" / "evil.py").write_text("raise SystemExit('remote code ran')")
     edit_config(run / "step100", auto_map={"AutoModelForCausalLM": "evil.Model", "AutoConfig": "evil.Config"})
     load_model(run / "step100", ScoringSettings())
+
+
+def test_a_configuration_of_4_mib_is_read_and_no_larger_one(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_bytes(b"{}".ljust(4 * 1024**2))
+    check_config_file(path)
+    path.write_bytes(b"{}".ljust(4 * 1024**2 + 1))
+    with pytest.raises(BadInputError, match="larger than 4 MiB"):
+        check_config_file(path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "3", "[" * 100_000])
+def test_a_configuration_is_a_json_object(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(BadInputError, match="it is no JSON object"):
+        check_config_file(tmp_path / "config.json")

@@ -132,3 +132,15 @@ def test_only_files_of_the_top_directory_are_listed(monkeypatch):
 def test_a_file_that_is_gone_is_named():
     error = EntryNotFoundError("gone")
     assert isinstance(hub_repository._explain("o/n", error), UnreachableError)
+
+
+def test_the_hash_of_git_is_computed_also_where_sha1_is_forbidden_for_security(tmp_path, monkeypatch):
+    sha1 = hashlib.sha1
+
+    def refuse_security(content: bytes, *, usedforsecurity: bool = True):
+        assert not usedforsecurity
+        return sha1(content, usedforsecurity=False)
+
+    (tmp_path / "a").write_bytes(CONTENT)
+    monkeypatch.setattr(hub_repository.hashlib, "sha1", refuse_security)
+    assert hub_repository._has_expected_hash(tmp_path / "a", HubFile("a", 8, GIT_HASH, ""))

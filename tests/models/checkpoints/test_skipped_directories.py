@@ -118,5 +118,7 @@ def test_a_folder_in_which_all_are_skipped_says_so(run):
 
 def test_directories_without_weights_are_no_matter(tmp_path, template):
     shutil.copytree(template, tmp_path / "run" / "checkpoint-1")
-    (tmp_path / "run" / "logs").mkdir()
+    for name in ("logs/events", "only_config/config.json", "no_config/pytorch_model.bin"):
+        (tmp_path / "run" / name).parent.mkdir()
+        (tmp_path / "run" / name).write_text("{}")
     assert list_run(tmp_path / "run")[1] == []

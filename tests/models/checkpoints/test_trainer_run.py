@@ -11,6 +11,7 @@ import pytest
 from tests.support.architectures import build_random_model
 from tests.support.trainer_runs import BATCH_TOKENS, train
 from trailhouse.errors import BadInputError
+from trailhouse.models.checkpoints import trainer_run
 from trailhouse.models.checkpoints.sources.local import locate_checkpoints
 from trailhouse.models.checkpoints.trainer_run import declare_trainer_run, find_origin, read_trainer_run
 from trailhouse.models.miniature.vocabulary import train_tokenizer
@@ -135,3 +136,23 @@ def test_a_directory_whose_name_is_no_name_is_refused(run):
     nameless = run.rename(run.parent / "___")
     with pytest.raises(BadInputError, match="its name has no letter or digit"):
         declare_trainer_run(read_trainer_run(nameless), 32)
+
+
+def test_a_state_of_256_mib_is_read_and_no_larger_one(run, monkeypatch):
+    assert trainer_run.MAXIMUM_STATE_BYTES == 256 * 1024**2
+    size = (run / "checkpoint-4" / "trainer_state.json").stat().st_size
+    monkeypatch.setattr(trainer_run, "MAXIMUM_STATE_BYTES", size)
+    assert read_trainer_run(run).batch_tokens == BATCH_TOKENS
+    monkeypatch.setattr(trainer_run, "MAXIMUM_STATE_BYTES", size - 1)
+    with pytest.raises(BadInputError, match="is no state of the Trainer"):
+        read_trainer_run(run)
+
+
+def test_tokens_that_the_trainer_counted_go_before_those_of_the_flops(run):
+    edit_state(run, num_input_tokens_seen=10, total_flos=0)
+    assert read_trainer_run(run).batch_tokens == 2  # 10 tokens in 4 steps, rounded
+    edit_state(run, num_input_tokens_seen=1, total_flos=0)
+    assert read_trainer_run(run).batch_tokens == 1
+    edit_state(run, num_input_tokens_seen=-1)
+    with pytest.raises(BadInputError, match="is no state of the Trainer"):
+        read_trainer_run(run)

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from trailhouse.errors import BadInputError
+from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.few_shot import option_encoding
 from trailhouse.models.few_shot.option_encoding import EncodedItem, EncodedOption
+from trailhouse.models.few_shot.prompt import draw_exemplars
 
 
 def tokens(*token_ids: int) -> np.ndarray:
@@ -70,3 +71,12 @@ def test_the_first_tokens_of_a_prompt_are_cut_off_but_for_the_beginning_or_one_t
 def test_a_text_begins_with_the_bos_token_or_else_the_eos_token(bos, eos, expected):
     tokenizer = SimpleNamespace(bos_token_id=bos, eos_token_id=eos)
     assert option_encoding.find_start_token(tokenizer) == expected
+
+
+@pytest.mark.parametrize("shot_count", [-1, 3])
+def test_there_are_fewer_exemplars_than_items(shot_count):
+    task = SimpleNamespace(task_id="t", items=[None] * 3)
+    with pytest.raises(UsageError) as caught:
+        draw_exemplars(task, 0, shot_count, 1)
+    assert caught.value.hint == "ask for 0 to 2 shots"
+    assert sorted(draw_exemplars(task, 0, 2, 1)) == [1, 2]

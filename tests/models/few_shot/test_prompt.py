@@ -168,3 +168,31 @@ def test_exemplars_are_spread_over_the_task_and_change_with_the_seed():
     task = build_task([(str(index), ("a", "b"), "a") for index in range(10)])
     drawn = [draw_exemplars(task, 0, 1, seed)[0] for seed in range(500)]
     assert all(25 < drawn.count(other) < 90 for other in range(1, 10))
+
+
+@pytest.mark.parametrize("own", ["what is odd?", " what is odd?\n"])
+def test_an_exemplar_never_repeats_the_question_of_the_item_with_other_options(own):
+    same = [(own if index == 7 else "what is odd?", (f"a{index}", f"b{index}"), f"a{index}") for index in range(8)]
+    task = build_task([*same, *((f"other {index}", ("a", "b"), "a") for index in range(4))])
+    for item in range(8):
+        for seed in range(20):
+            assert set(draw_exemplars(task, item, 4, seed)) == {8, 9, 10, 11}
+    assert all(set(draw_exemplars(task, 8, 11, seed)) == set(range(12)) - {8} for seed in range(5))
+    assert task.maximum_shots == 4
+    with pytest.raises(
+        UsageError, match=r"5 exemplars are asked for, and item 0 of task .* has 4 with another question"
+    ):
+        draw_exemplars(task, 0, 5, 0)
+
+
+def test_a_question_that_all_items_share_is_an_instruction():
+    task = build_task([("pick the odd word", (f"a{index}", f"b{index}"), f"a{index}") for index in range(4)])
+    assert set(draw_exemplars(task, 1, 3, 0)) == {0, 2, 3}
+    assert (task.maximum_shots, task.exemplar_record(2)) == (3, {})
+
+
+def test_only_tasks_with_repeated_questions_get_another_evaluation_key():
+    distinct = build_task([(str(index), ("a", "b"), "a") for index in range(3)])
+    repeated = build_task([(question, ("a", "b"), "a") for question in "xxy"])
+    assert (distinct.exemplar_record(2), repeated.exemplar_record(0)) == ({}, {})
+    assert repeated.exemplar_record(1) == {"exemplar_rule": 2}

@@ -10,7 +10,7 @@ import pytest
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.few_shot.prompt import write_prompt
-from trailhouse.models.few_shot.tasks.discovery import find_tasks
+from trailhouse.models.few_shot.tasks.discovery import find_tasks, survey_tasks
 from trailhouse.models.few_shot.tasks.miniature_tasks import miniature_tasks
 
 EXAMPLE = {"input": "Is it?", "target_scores": {"yes": 1, "no": 0}}
@@ -158,3 +158,21 @@ def test_the_miniature_tasks_are_of_one_size_from_held_out_text_and_have_one_rig
         assert len({item.input for item in task.items}) > 50
     miniature_tasks.cache_clear()
     assert [task.task_sha256 for task in miniature_tasks()] == [task.task_sha256 for task in tasks]
+
+
+def test_a_broken_file_does_not_hide_the_tasks_beside_it(tmp_path):
+    (tmp_path / "good.jsonl").write_text('{"input": "a", "options": ["x", "y"], "answer": 0}\n')
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "task.json").write_text('{"examples": [')
+    (tmp_path / "worse.jsonl").write_text('{"input": "a", "options": ["x", "y"], "answer": 2}\n')
+    found = survey_tasks([str(tmp_path)])
+    assert [task.task_id for task in found.tasks] == ["good"]
+    assert [error.message.split(":")[0] for error in found.broken] == [
+        f"{tmp_path / 'bad' / 'task.json'}",
+        f"{tmp_path / 'worse.jsonl'}, row 1, answer",
+    ]
+    with pytest.raises(BadInputError, match=r"bad/task\.json"):
+        find_tasks([str(tmp_path)])
+    (tmp_path / "good.jsonl").unlink()
+    with pytest.raises(BadInputError, match=r"bad/task\.json"):
+        survey_tasks([str(tmp_path)])

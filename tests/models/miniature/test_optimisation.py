@@ -128,7 +128,7 @@ def test_training_is_adamw_on_the_mean_loss_with_clipped_gradients():
 def test_training_stops_before_its_next_step_and_keeps_only_declared_steps():
     stop = threading.Event()
     stop.set()
-    model = declare(recipe=dataclasses.replace(declare().recipe, checkpoint_steps=(1, 3)))
+    model = declare(recipe=TrainingRecipe(8, 2, 2, (1, 3)))
     token_ids = torch.arange(99) % 250
     assert train(build_model(model, TOKENIZER), model, token_ids, stop) == (False, [], [])
     is_complete, kept, _ = train(build_model(model, TOKENIZER), model, token_ids)

@@ -212,3 +212,17 @@ def test_a_key_states_the_switch_of_rotary_frequencies_only_if_the_context_is_lo
 def test_the_keys_of_other_models_state_no_switch(monkeypatch):
     monkeypatch.setattr(context_window, "read_config", lambda _: configure("llama"))
     assert choose_context(SimpleNamespace(model_id="m"), 32, DEFAULTS).rotary_record == {}
+
+
+@pytest.mark.parametrize(
+    ("context_length", "stride", "hint"),
+    [(2, None, "use a context length of at least 3"), (5, 4, "use a stride of at most 3"), (3, 1, None), (5, 3, None)],
+)
+def test_a_context_has_room_for_a_token_after_a_beginning_and_for_the_stride(context_length, stride, hint):
+    settings = ScoringSettings(context_length=context_length, stride=stride, text_beginning_token_ids=(7, 8))
+    if hint is None:
+        assert find_stride(context_length, settings) == stride
+    else:
+        with pytest.raises(UsageError) as caught:
+            find_stride(context_length, settings)
+        assert caught.value.hint == hint

@@ -126,8 +126,14 @@ def test_the_scores_of_an_undivided_model_do_not_depend_on_the_blocks(monkeypatc
     input_ids = torch.arange(1, 13).reshape(2, 6)
     outputs, targets = torch.tensor([0, 3, 4, 6, 10]), torch.tensor([2, 5, 6, 8, 12])
     options = {"with_entropy": True, "with_target_rank": True}
+    calls = []
+    hook = model.register_forward_hook(lambda *_: calls.append("the whole model"))
     with torch.inference_mode():
-        one, two = (each.score_positions(input_ids, outputs, targets, **options) for each in (whole, undivided))
+        one = whole.score_positions(input_ids, outputs, targets, **options)
+        assert calls == []
+        two = undivided.score_positions(input_ids, outputs, targets, **options)
+        assert calls == ["the whole model"]
+        hook.remove()
         expected = model(input_ids).logits.flatten(0, 1)[outputs].log_softmax(-1).gather(-1, targets[:, None])[:, 0]
     torch.testing.assert_close(two.log_prob_nats, expected)
     torch.testing.assert_close(one.log_prob_nats, expected)

@@ -11,6 +11,7 @@ import torch
 
 from tests.support.architectures import CONTEXT_LENGTH, VOCABULARY_SIZE, build_random_model
 from trailhouse.errors import BadInputError, UsageError
+from trailhouse.models.scoring import score_corpus as score_corpus_module
 from trailhouse.models.scoring.forward import inspect_forward_pass
 from trailhouse.models.scoring.quantisation import restore_log_probs
 from trailhouse.models.scoring.score_corpus import score_corpus
@@ -311,3 +312,9 @@ def test_the_score_key_leaves_out_what_only_changes_the_speed():
 def test_compilation_enters_the_score_key_only_if_it_is_on():
     assert "is_compiled" not in ScoringSettings().as_record()
     assert ScoringSettings(is_compiled=True).as_record() == {**ScoringSettings().as_record(), "is_compiled": True}
+
+
+def test_a_section_has_about_a_million_positions_and_batches_a_size_that_suits_the_device():
+    assert score_corpus_module.MAX_SECTION_POSITIONS == 1024**2
+    assert score_corpus_module.ENOUGH_TOKENS == {"cpu": 512}
+    assert score_corpus_module.ACCELERATOR_ENOUGH_TOKENS == 8_192

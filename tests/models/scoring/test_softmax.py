@@ -57,6 +57,17 @@ def test_nearly_excluded_tokens_cost_no_digits_of_the_others(offset):
     np.testing.assert_allclose(scores.log_prob_nats.numpy(), expected, atol=2e-4 if offset > 0 else 1e-5)
 
 
+def test_the_sum_of_a_chunk_is_taken_from_one_of_its_larger_logits():
+    """From the first column alone, whose log-probability is about -40 nats, the error would be above 1e-6 nats."""
+    generator = torch.Generator().manual_seed(17)
+    logits = torch.rand(400, 64, generator=generator)
+    logits[:, 0] = -35 - logits[:, 0]
+    expected = -logits.double().logsumexp(-1)
+    softmax = OnlineSoftmax(torch.zeros(400), with_entropy=False, with_target_rank=False)
+    softmax.add_chunk_in_one_pass(logits, torch.full((400,), -1))
+    np.testing.assert_allclose(softmax.finish().log_prob_nats, expected, atol=1e-6)
+
+
 def test_excluded_tokens_have_no_part_in_the_entropy():
     softmax = OnlineSoftmax(torch.tensor([0.0]), with_entropy=True, with_target_rank=True)
     softmax.add_chunk(torch.tensor([[0.0, -torch.inf, 0.0]]), torch.tensor([0]))

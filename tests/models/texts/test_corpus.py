@@ -124,6 +124,7 @@ def test_no_jsonl_file_gives_anything_but_documents_or_a_named_mistake(tmp_path_
 def test_the_document_table_holds_the_rows_of_raw_document():
     corpus = Corpus("c", "", "", (Document("a", "naïve"), Document("b", "x", "generated", '{"seed": 1}', 5)))
     rows = document_table(corpus).to_pylist()
+    assert [row["scored_from_position"] for row in rows] == [0, 5]
     assert rows[1] == {
         "corpus_id": "c",
         "document_id": 1,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
+from types import SimpleNamespace
 
 import pytest
 
+from trailhouse.server.access import confinement
+from trailhouse.server.access.confinement import confine
 from trailhouse.server.access.credentials import Role, password_path
 
 # Opens chDB without our guard and configuration, so that only the kernel can refuse access to files.
@@ -87,3 +92,33 @@ def test_a_confined_engine_does_all_of_its_own_work(ask_confined_engine):
     )
     assert answers[9:11] == ["50000\n", "1000000\n"]
     assert [answer for answer in answers if answer.startswith("refused")] == []
+
+
+@pytest.mark.parametrize(("version", "is_confined"), [(0, False), (2, False), (3, True), (6, True), (None, False)])
+def test_only_a_landlock_that_forbids_truncating_is_used(tmp_path, monkeypatch, version, is_confined):
+    def find_version() -> int:
+        if version is None:
+            raise OSError("no Landlock")
+        return version
+
+    applied, variables = [], {}
+    ruleset = SimpleNamespace(apply=lambda: applied.append(1))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(confinement, "landlock_abi_version", find_version)
+    monkeypatch.setattr(confinement, "_make_ruleset", lambda directory: ruleset)
+    monkeypatch.setattr(confinement.os, "putenv", variables.__setitem__)
+    left = tmp_path / ".server" / "temporary" / "left"
+    left.parent.mkdir(parents=True)
+    left.write_text("by a killed server")
+    assert confine(tmp_path) is is_confined
+    assert len(applied) == is_confined
+    temporary = str(tmp_path / ".server" / "temporary")
+    assert left.exists() is not is_confined
+    assert variables == ({"TMPDIR": temporary} if is_confined else {})
+    assert tempfile.tempdir == (temporary if is_confined else None)
+    if is_confined:
+        folders = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name != ".server"}
+        assert folders == {"data": 0o700, "metadata": 0o700, "metadata_dropped": 0o700, "status": 0o600,
+                           "store": 0o700, "tmp": 0o700}  # fmt: skip
+        assert os.stat(temporary).st_mode & 0o777 == 0o700
+        assert confine(tmp_path)

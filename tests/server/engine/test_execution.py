@@ -22,6 +22,7 @@ class Handle:
         self.asked: list[str] = []
         self.changed = changed
         self.database = "before"
+        self.has_own_state = False
         self.fails_at: str | None = None
 
     def run(self, sql, output_format="TabSeparated", parameters=None):
@@ -50,6 +51,7 @@ def test_the_mark_is_the_query_id_and_the_clients_own_comment():
 def test_settings_are_written_as_sql():
     assert format_settings({}) == ""
     assert format_settings({"a": "1", "b": "it's \\ \0"}) == "a = '1', b = 'it\\'s \\\\ \\0'"
+    assert format_settings({"a": "$x$"}) == "a = '\\x24x\\x24'"
 
 
 def test_without_a_session_the_settings_are_set_and_the_handle_is_not_used_again():
@@ -107,3 +109,21 @@ def test_set_and_use_change_the_session_itself(statement, is_session, asked, dat
     assert output[0] == b"rows"
     assert handle.asked == [statement, *asked]
     assert handle.database == database
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("SET b = 1", True),
+        ("create temporary table t (a Int8)", True),
+        ("DROP TABLE t", False),
+        ("USE d", False),
+        ("EXPLAIN SELECT 1", False),
+    ],
+)
+def test_settings_and_temporary_tables_are_the_handles_own_state(statement, expected):
+    handle = Handle()
+    run_direct(make(handle, is_session=True), parse_statement(statement.encode()), "CSV")
+    assert handle.has_own_state is expected
+    run_direct(make(handle, is_session=True), parse_statement(b"DROP TABLE t"), "CSV")
+    assert handle.has_own_state is expected

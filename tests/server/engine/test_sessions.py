@@ -181,3 +181,9 @@ def test_the_parameters_of_an_insert_do_not_stay_in_the_session(http, table, sta
     for parameter in ("table", "number"):
         later = ask(http, f"SELECT {{{parameter}:String}}", **session)
         assert later.headers["X-ClickHouse-Exception-Code"] == "456", later.text
+
+
+def test_a_thousand_sessions_may_be_open_and_each_lasts_a_minute_by_default():
+    assert sessions.MAX_SESSIONS == 1000
+    assert sessions.Session(SimpleNamespace()).timeout_seconds == 60
+    assert sessions.Session(SimpleNamespace()).expires_at == 0

@@ -86,3 +86,14 @@ def test_every_other_way_is_refused(headers, url, code):
         find_role(headers, url)
     assert caught.value.code == code
     assert "secret" not in caught.value.text
+
+
+def test_an_unknown_name_is_shown_in_part_and_without_control_characters():
+    with pytest.raises(ServerError) as caught:
+        find_role({"X-ClickHouse-User": "a\x1b" + "b" * 70, "X-ClickHouse-Key": "secret"})
+    assert caught.value.text.startswith(f"a{'b' * 63}: Authentication failed")
+
+
+def test_a_password_without_a_user_in_the_url_is_that_of_the_user_default():
+    with pytest.raises(ServerError, match=r"^default: Authentication failed"):
+        find_role(url=b"password=secret")

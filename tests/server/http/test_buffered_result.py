@@ -40,3 +40,8 @@ def test_a_large_result_is_written_to_a_file_and_comes_back_in_order(monkeypatch
     streamed = asyncio.run(pass_through())
     assert b"".join(streamed) == b"".join(pieces)
     assert max(map(len, streamed)) <= 7
+
+
+def test_a_result_of_up_to_64_mib_is_held_in_memory():
+    assert buffered_result._MEMORY_BYTES == 64 * 1024**2
+    assert buffered_result._PIECE_BYTES == 1024**2

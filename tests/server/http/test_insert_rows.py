@@ -15,7 +15,8 @@ _SQL_FRAGMENTS = [
     b";", b"--", b"-- ", b"#", b"# ", b"#!", b"//", b"/*", b"*/", b"'", b'"', b"`", b"$$", b"$a$", b"\\", b"(", b")",
     b"{", b"}", b"SELECT 1",
     b"INSERT INTO t VALUES", b"FORMAT CSV", b"SETTINGS a = 1", b"INTO OUTFILE 'x'",
-    b"file('x')", b"input('a')", b"\xe2\x80\x98", b"\xe2\x80\x9c", b"\n", b"\r", b"\t", b" ", b",", b"\x00", b"\xff", b"\\N", b"NULL",
+    b"file('x')", b"input('a')", b"\xe2\x80\x98", b"\xe2\x80\x9c", b"\n", b"\r", b"\t", b" ", b",", b"\x00", b"\xff",
+    b"\\N", b"NULL",
     b"[1]", b'{"a":"b"}',
 ]  # fmt: skip
 _ROWS = st.lists(st.sampled_from(_SQL_FRAGMENTS) | st.binary(max_size=4), min_size=1, max_size=12).map(b"".join)

@@ -61,7 +61,7 @@ class Engine:
         self.handles: list[Handle] = []
         self.is_clean: list[bool] = []
 
-    def acquire(self, role: Role, *, is_readonly: bool) -> Handle:
+    def acquire(self, role: Role, *, is_readonly: bool, database: str = "default") -> Handle:
         self.handles.append(Handle(is_readonly=is_readonly))
         return self.handles[-1]
 
@@ -170,6 +170,10 @@ def answer(*arguments, **options):
 @pytest.fixture
 def small_limit(monkeypatch) -> None:
     monkeypatch.setattr(query_runner, "_STREAM_AFTER_BYTES", 4)
+
+
+def test_results_of_more_than_a_mebibyte_are_streamed():
+    assert query_runner._STREAM_AFTER_BYTES == 1024**2
 
 
 @pytest.mark.usefixtures("small_limit")

@@ -85,6 +85,45 @@ def test_parameters_are_in_escaped_form(http):
     assert ask(http, "SELECT {x:String}").headers["X-ClickHouse-Exception-Code"] == "456"
 
 
+@pytest.mark.parametrize(
+    "name", ["x", "_1", "1a", "$x$", "$1", "a$", "a$$b", "a$b$c", "select", "FORMAT", "settings", "X"]
+)
+def test_every_parameter_name_that_the_engine_accepts_is_accepted(http, table, name):
+    session = {"session_id": "parameter names"}
+    query = f"SELECT {{{name}:String}} AS a SETTINGS log_comment = 'one'"
+    for options in ({}, session):
+        answer = ask(http, query, **options, **{f"param_{name}": "it's"}, log_comment="$x$ $a$ $1$")
+        assert answer.text == "it\\'s\n", answer.text
+    assert ask(http, f"SET param_{name} = '7'", **session).status_code == 200
+    assert ask(http, f"SELECT {{{name}:Int32}} FORMAT CSV", **session).text == "7\n"
+    insert = f"INSERT INTO {table} (a, b) VALUES ({{{name}:Int64}}, 'b')"
+    assert ask(http, insert, **{f"param_{name}": "5"}).status_code == 200
+    assert ask(http, f"SELECT a FROM {table} WHERE a = {{{name}:Int64}}", **{f"param_{name}": "5"}).text == "5\n"
+    into = f"INSERT INTO {{{name}:Identifier}} FORMAT CSV\n6,c\n"
+    assert ask(http, into, **{f"param_{name}": table}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["1", "$", "$$", "x y", "a.b", "`x`", "é"])
+def test_other_parameter_names_are_a_syntax_error(http, name):
+    answer = ask(http, f"SELECT {{{name}:Int32}}", **{f"param_{name}": "1"})
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "62")
+
+
+@pytest.mark.parametrize("option", ["log_comment", "query_id", "format_csv_null_representation"])
+def test_a_value_of_the_url_never_closes_a_tag_of_the_statement(http, option):
+    value = "$x$ , file('/etc/passwd') --"
+    for statement in (
+        "SELECT 1 AS a, $x$",
+        "SELECT {$x$:Int32}",
+        "EXPLAIN SELECT $x$",
+        "INSERT INTO nowhere SELECT $x$",
+    ):
+        for session in ({}, {"session_id": "tags"}):
+            answer = ask(http, statement, **{option: value}, **session)
+            assert answer.headers["X-ClickHouse-Exception-Code"] in ("47", "60", "456"), answer.text
+    assert ask(http, "SELECT {$x$:Int32}", **{"param_$x$": "5", option: "$x$"}).text == "5\n"
+
+
 def test_parameters_reach_inserts_and_definitions(http):
     assert (
         ask(http, "CREATE OR REPLACE TABLE {t:Identifier} (a Int) ENGINE = Memory", param_t="named").status_code == 200

@@ -8,6 +8,7 @@ import gzip
 import pytest
 
 from trailhouse.server.clickhouse_errors import ServerError
+from trailhouse.server.http import request_body
 from trailhouse.server.http.request import parse_request
 from trailhouse.server.http.request_body import ClientGoneError, RequestBody, choose_decompressor
 
@@ -89,3 +90,23 @@ def test_plain_bodies_need_no_decompressor_and_unknown_encodings_are_refused(url
         with pytest.raises(ServerError) as caught:
             choose_decompressor(request)
         assert caught.value.code == code
+
+
+async def never_send() -> dict:
+    await asyncio.Event().wait()
+    return {}
+
+
+def test_a_client_that_sends_nothing_counts_as_gone(monkeypatch):
+    assert request_body._RECEIVE_SECONDS == 120
+    monkeypatch.setattr(request_body, "_RECEIVE_SECONDS", 0.01)
+    with pytest.raises(ClientGoneError):
+        asyncio.run(asyncio.wait_for(collect(RequestBody(never_send)), 10))
+
+
+def test_the_rest_of_a_body_is_waited_for_a_limited_time(monkeypatch):
+    assert request_body._DRAIN_SECONDS == 30
+    monkeypatch.setattr(request_body, "_DRAIN_SECONDS", 0.01)
+    body = RequestBody(never_send)
+    asyncio.run(asyncio.wait_for(body.drain(), 10))
+    assert not body.is_complete

@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import socket
+import threading
 import zlib
 
 import pytest
@@ -186,3 +187,21 @@ def test_a_client_that_does_not_take_the_last_piece_is_given_up(held_back, monke
 
     with pytest.raises(ClientGoneError):
         asyncio.run(answer_stalled())
+
+
+def test_a_client_has_two_minutes_to_take_a_piece_and_is_told_how_long_its_connection_is_kept():
+    assert response._SEND_SECONDS == 120
+    client = Client()
+    asyncio.run(answer(client, [b"a"]))
+    assert client.headers["keep-alive"] == "timeout=30"
+
+
+def test_large_pieces_are_compressed_in_another_thread():
+    responder = Client().responder
+    main = threading.get_ident()
+
+    async def find_thread(size: int) -> int:
+        return await responder._run_compression(lambda _: threading.get_ident(), bytes(size))
+
+    assert asyncio.run(find_thread((1 << 16) - 1)) == main
+    assert asyncio.run(find_thread(1 << 16)) != main

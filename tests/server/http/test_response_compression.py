@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import random
 import zlib
 
 import brotli
@@ -83,6 +84,16 @@ def test_the_pieces_of_a_body_are_one_encoded_body(encoding, pieces):
     body = b"".join([*(compressor.compress(piece) for piece in pieces), compressor.finish()])
     assert bytes(_DECODE[encoding](body)) == b"".join(pieces)
     assert len(body) < max(100, len(b"".join(pieces)) / 100)
+
+
+@pytest.mark.parametrize(("encoding", "window_bits"), [("gzip", 31), ("deflate", 15)])
+def test_bodies_are_compressed_at_level_3_with_the_largest_window(encoding, window_bits):
+    block = random.Random(1).randbytes(20_000)
+    reference = zlib.compressobj(3, zlib.DEFLATED, window_bits)
+    compressor = make_compressor(encoding)
+    body = compressor.compress(2 * block) + compressor.finish()
+    assert body == reference.compress(2 * block) + reference.flush()
+    assert len(body) < 21_000  # a smaller window does not reach the first copy of the block
 
 
 def test_a_compressed_late_error_can_be_read(server):

@@ -6,6 +6,7 @@ The checks read the text as it was sent, and the text as the engine's parser wri
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -144,3 +145,22 @@ def test_rows_of_values_are_checked_up_to_a_size(monkeypatch, limit, expected):
     if expected:
         with pytest.raises(ServerError, match="`file`"):
             asyncio.run(run(b"(file('/x/y/zz'))"))
+
+
+def test_the_limits_are_those_of_the_documentation():
+    assert MAX_STATEMENT_BYTES == statement_reader._INSERT_PIECE_BYTES == 1024**2
+    assert statement_reader._MAX_CHECKED_VALUES_BYTES == 4 * 1024**2
+
+
+@pytest.mark.parametrize(("size", "is_inline"), [((1 << 13) - 1, True), (1 << 13, False)])
+def test_a_long_statement_is_parsed_in_another_thread(monkeypatch, size, is_inline):
+    seen = []
+    parse = statement_reader.parse_statement
+
+    def note_thread(text: bytes) -> Statement:
+        seen.append(threading.get_ident() == threading.main_thread().ident)
+        return parse(text)
+
+    monkeypatch.setattr(statement_reader, "parse_statement", note_thread)
+    read(b"SELECT 1".ljust(size - 1))  # the reader adds a line end
+    assert seen == [is_inline]

@@ -77,8 +77,6 @@ def test_comments_are_skipped_and_nest(comment):
         (r"'a\'", ["UNTERMINATED"]),
         ('"a', ["UNTERMINATED"]),
         ("`a", ["UNTERMINATED"]),
-        ("$$a$", ["UNTERMINATED"]),
-        ("$a$b$$", ["UNTERMINATED"]),
         ("\u2018a'", ["UNTERMINATED"]),
         ("\u201ca\u2019", ["UNTERMINATED"]),
     ],
@@ -87,6 +85,25 @@ def test_what_is_not_closed_takes_the_rest_of_the_text(text, expected):
     tokens = list(scan_tokens(text.encode()))
     assert [token.kind.name for token in tokens] == expected
     assert tokens[-1].end == len(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{$x$:Int32}", [(O, "{"), (W, "$x$"), (TokenKind.OTHER, ":"), (W, "Int32"), (C, "}")]),
+        ("$x$y$z", [(W, "$x$y$z")]),
+        ("$a$b$$", [(W, "$a$b$$")]),
+        ("$$a$", [(TokenKind.OTHER, "$"), (W, "$a$")]),
+        ("$$$", [(TokenKind.OTHER, "$")] * 3),
+        ("$ ", [(TokenKind.OTHER, "$")]),
+        ("$1 $+", [(W, "$1"), (TokenKind.OTHER, "$"), (TokenKind.OTHER, "+")]),
+        ("$x$ '$x$' $y$", [(Q, "$x$ '$x$"), (TokenKind.UNTERMINATED, "' $y$")]),
+        ("$x$ + $y$ + $x$ + $y$", [(Q, "$x$ + $y$ + $x$"), (TokenKind.OTHER, "+"), (W, "$y$")]),
+        ("a$x$ $x$", [(W, "a$x$"), (W, "$x$")]),
+    ],
+)
+def test_a_tag_that_does_not_occur_again_is_a_word_or_a_dollar_sign(text, expected):
+    assert scan(text) == expected
 
 
 def test_a_line_comment_ends_at_the_line_and_a_hash_without_a_space_is_none():

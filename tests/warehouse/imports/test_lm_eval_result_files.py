@@ -139,7 +139,9 @@ def test_a_metric_that_is_not_finite_is_counted_and_left_out(tmp_path, value):
     ],
 )
 def test_parameters_and_revision_are_read_from_the_configuration(tmp_path, changes, expected):
-    result = read_result_file(write(tmp_path, "a.json", {**NEW, "config": {**NEW["config"], **changes}}))
+    content = copy.deepcopy(NEW)
+    content["config"] |= changes
+    result = read_result_file(write(tmp_path, "a.json", content))
     assert (result.parameter_count, result.revision, result.step) == expected
 
 

@@ -43,6 +43,7 @@ def test_an_engine_must_add_up_the_numbers_from_0_to_9(answer, verdict):
         (10_000_000_000, 100_000_000_000, "ok", "10.0 GB free"),
         (9_990_000_000, 100_000_000_000, "warning", "10.0 GB free of 100.0 GB"),
         (0, 0, "ok", "0.0 GB free"),
+        (10**18, 10**20, "warning", "1000000000.0 GB free of 100000000000.0 GB"),
         (0, 1, "warning", "0.0 GB free of 0.0 GB"),
         (5_500_000_000, 6_000_000_000, "ok", "5.5 GB free"),
     ],

@@ -1,4 +1,4 @@
-{{ config(order_by=["corpus_id", "document_id"]) }}
+{{ config(order_by=["corpus_id", "document_id"], query_settings={"max_block_size": 4096}) }}
 
 with
     document as (

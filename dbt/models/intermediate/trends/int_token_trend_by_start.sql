@@ -17,11 +17,7 @@ with
     stale_pair as ({{ select_stale_pairs(ref("int_trend_fingerprint"), "trend_fingerprint") }}),
 
     moment as (
-        select
-            *,
-            variation * regressor_variation as product,
-            covariation * covariation as explained,
-            greatest(fit_point_count - 2, 1) as degrees_of_freedom
+        select *
         from {{ ref("int_trend_moment") }}
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
@@ -33,14 +29,10 @@ with
     fit as (
         select
             *,
-            if(is_constant, 0., least(1., sqrt(explained / product))) as correlation,
-            if(is_constant, 1., greatest(0., (product - explained) / product)) as residual_share,
-            if(is_constant, 0., covariation / regressor_variation / response_scale) as slope,
-            if(
-                is_constant,
-                0.,
-                sqrt(residual_share * variation / regressor_variation / degrees_of_freedom) / response_scale
-            ) as standard_error,
+            {{ fit_correlation() }},
+            scaled_slope / response_scale as slope,
+            sqrt(residual / degrees_of_freedom / greatest(regressor_variation, 1e-300))
+            / response_scale as standard_error,
             {{ student_t_p_value("correlation", "residual_share", "degrees_of_freedom") }} as p_value
         from moment
     ),

@@ -34,9 +34,7 @@ with
             *,
             toFloat64(log_prob_nats[-1]) as last_log_prob_nats,
             arrayReverse(log_prob_nats) as newest_first,
-            arrayMap(
-                score -> greatest(-300., least(300., last_log_prob_nats - score)), newest_first
-            ) as log_ratios,
+            arrayMap(score -> last_log_prob_nats - score, newest_first) as log_ratios,
             -- Each checkpoint gets the number of later checkpoints with a higher perplexity, minus the number
             -- of later checkpoints with a lower perplexity.
             arrayMap(
@@ -92,8 +90,8 @@ with
                 1.,
                 erfc((abs(kendall_score) - 1) / sqrt(2 * greatest(score_variance, 1e-300)))
             ) as normal_p_value,
-            exp(start_log_ratio - log_ratio_sum / points) as start_to_average,
-            exp(- log_ratio_sum / points) as end_to_average,
+            exp(least(600., start_log_ratio - log_ratio_sum / points)) as start_to_average,
+            exp(least(600., - log_ratio_sum / points)) as end_to_average,
             fit_point_count >= 4 and normal_p_value < significance_level as is_significant
         from suffix_sum
         array join

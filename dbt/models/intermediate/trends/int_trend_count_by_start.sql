@@ -3,6 +3,8 @@
         materialized="incremental",
         partition_by=["model_id", "corpus_id"],
         order_by=["convention_id", "start_percent", "category"],
+        query_settings={"join_use_nulls": 0, "max_block_size": 8192},
+        contract={"enforced": true},
         pre_hook="{{ drop_vanished_pairs(ref('int_trend_fingerprint')) }}",
     )
 }}
@@ -10,24 +12,80 @@
 with
     stale_pair as ({{ select_stale_pairs(ref("int_trend_fingerprint"), "trend_fingerprint") }}),
 
-    token_trend as (
+    document_count as (
         select *
-        from {{ ref("int_token_trend_by_start") }}
+        from {{ ref("int_trend_document_count") }}
+        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
+        union all
+        select *
+        from {{ ref("int_trend_variant_count") }}
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
 
-    counted as (
+    document_weight as (select corpus_id, document_id, weights from {{ ref("int_document_weight") }}),
+
+    category_total as (
         select
             convention_id,
             model_id,
             corpus_id,
             start_percent,
             category,
-            toInt64(count()) as token_count,
-            any(token_trend.trend_fingerprint) as trend_fingerprint
-        from token_trend
+            toInt64(sum(document_count.token_count)) as token_count,
+            {{ weighted_document_sums("document_count.token_count") }} as weighted_counts,
+            any(document_count.trend_fingerprint) as trend_fingerprint
+        from document_count
+        inner join document_weight using (corpus_id, document_id)
         group by convention_id, model_id, corpus_id, start_percent, category
+    ),
+
+    start_total as (
+        select
+            convention_id,
+            model_id,
+            corpus_id,
+            start_percent,
+            sumForEach(weighted_counts) as start_weighted_counts
+        from category_total
+        where category != 'undetermined'
+        group by convention_id, model_id, corpus_id, start_percent
+    ),
+
+    start_document as (
+        select convention_id, model_id, corpus_id, start_percent, uniqExact(document_id) as document_count
+        from document_count
+        where category != 'undetermined'
+        group by convention_id, model_id, corpus_id, start_percent
+    ),
+
+    bounded as (
+        select
+            convention_id,
+            model_id,
+            corpus_id,
+            start_percent,
+            category,
+            category_total.token_count as token_count,
+            category_total.trend_fingerprint as trend_fingerprint,
+            arrayMap(
+                (part, whole) -> part / greatest(whole, 1), weighted_counts, start_weighted_counts
+            ) as shares,
+            {{ bootstrap_bound("shares", "low", "start_document.document_count") }} as share_low,
+            {{ bootstrap_bound("shares", "high", "start_document.document_count") }} as share_high
+        from category_total
+        left join start_total using (convention_id, model_id, corpus_id, start_percent)
+        left join start_document using (convention_id, model_id, corpus_id, start_percent)
     )
 
-select *
-from counted
+-- An undetermined trend has no share.
+select
+    convention_id,
+    model_id,
+    corpus_id,
+    start_percent,
+    category,
+    token_count,
+    cast(if(category = 'undetermined', null, share_low) as Nullable(Float64)) as share_low,
+    cast(if(category = 'undetermined', null, share_high) as Nullable(Float64)) as share_high,
+    trend_fingerprint
+from bounded

@@ -37,7 +37,12 @@ with
             ) as fit_point_counts,
             arrayMap(value -> value - regressors[-1], arrayReverse(regressors)) as regressors_from_last,
             arrayCumSum(regressors_from_last) as cumulated,
-            arrayCumSum(value -> value * value, regressors_from_last) as cumulated_squares
+            arrayCumSum(value -> value * value, regressors_from_last) as cumulated_squares,
+            arrayCumSum(
+                (value, later) -> 2 * value * later,
+                regressors_from_last,
+                {{ shift_later("regressors_from_last") }}
+            ) as cumulated_neighbours
         from mapped_start
     ),
 
@@ -48,18 +53,26 @@ with
             corpus_id,
             step_set_id,
             series_fingerprint,
+            fit_id,
+            represents_fit,
+            is_kept_by_token,
             response,
             rising_perplexity_slope_sign,
             multiple_testing,
+            autocorrelation,
+            stagnation_test,
             significance_level,
             stagnation_lower,
             stagnation_upper,
             constant_tolerance,
+            rounding_nats,
             start_percents,
             arrayMap(start -> steps[start], start_indices) as start_steps,
             fit_point_counts,
             regressors_from_last,
+            arrayMap(points -> regressors_from_last[points], fit_point_counts) as start_regressors,
             arrayMap(points -> cumulated[points], fit_point_counts) as regressor_sums,
+            arrayMap(points -> cumulated_neighbours[points], fit_point_counts) as regressor_lag_sums,
             arrayMap(
                 points -> cumulated_squares[points] - pow(cumulated[points], 2) / greatest(points, 1),
                 fit_point_counts

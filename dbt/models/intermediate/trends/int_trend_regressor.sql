@@ -1,13 +1,26 @@
 {{ config(materialized="view") }}
 
 with
-    trend_convention as (select * from {{ ref("trend_convention") }}),
+    -- Conventions with the same start, regressor and response share their fits. One of them represents the
+    -- others: one that counts the autocorrelation, if there is one, because it needs further sums.
+    trend_convention as (
+        select
+            *,
+            {{ fit_id() }} as fit_id,
+            row_number() over (
+                partition by is_kept_by_token, fit_id order by autocorrelation = 'none', convention_id
+            )
+            = 1 as represents_fit
+        from {{ ref("trend_convention") }}
+    ),
 
     scored_step_set as (select * from {{ ref("int_scored_step_set") }}),
 
     model as (select model_id, planned_steps, batch_tokens from {{ ref("stg_registry__model") }}),
 
     checkpoint as (select model_id, step, tokens_seen from {{ ref("stg_registry__checkpoint") }}),
+
+    score_rounding as (select model_id, corpus_id, rounding_nats from {{ ref("int_score_rounding") }}),
 
     scored_checkpoint as (
         select model_id, corpus_id, step_set_id, series_fingerprint, step
@@ -22,6 +35,7 @@ with
             scored_checkpoint.corpus_id as corpus_id,
             scored_checkpoint.step_set_id as step_set_id,
             any(scored_checkpoint.series_fingerprint) as series_fingerprint,
+            any(score_rounding.rounding_nats) as rounding_nats,
             any(model.planned_steps) as declared_steps,
             arraySort(groupArray(scored_checkpoint.step)) as steps,
             arraySort(
@@ -35,6 +49,10 @@ with
             checkpoint
             on scored_checkpoint.model_id = checkpoint.model_id
             and scored_checkpoint.step = checkpoint.step
+        left join
+            score_rounding
+            on scored_checkpoint.model_id = score_rounding.model_id
+            and scored_checkpoint.corpus_id = score_rounding.corpus_id
         group by model_id, corpus_id, step_set_id
     ),
 

@@ -7,9 +7,12 @@ with
 
     model as (select model_id, suite_id from {{ ref("dim_model") }}),
 
+    kept_convention as (select convention_id from {{ ref("trend_convention") }} where is_kept_by_token),
+
     start as (
         select distinct convention_id, model_id, corpus_id, start_percent
         from {{ ref("int_trend_count_by_start") }}
+        where convention_id in (select convention_id from kept_convention)
     ),
 
     scope as (

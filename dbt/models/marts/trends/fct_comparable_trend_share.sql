@@ -5,8 +5,9 @@ with
 
     published as (select * from {{ ref("fct_published_trend_share") }}),
 
-    -- The number of checkpoints in the published trend fits is unknown, so has_few_points is false
-    -- for published shares.
+    -- The number of checkpoints in the published trend fits is unknown, so has_few_points is false for
+    -- published shares. Single tokens were not published, so these shares have no interval and no
+    -- permutations.
     combined as (
         select
             convention_id,
@@ -17,6 +18,11 @@ with
             start_percent,
             category,
             token_share,
+            share_low,
+            share_high,
+            null_share,
+            null_share_low,
+            null_share_high,
             has_few_points,
             false as is_published
         from own
@@ -30,6 +36,11 @@ with
             start_percent,
             category,
             token_share,
+            cast(null as Nullable(Float64)) as share_low,
+            cast(null as Nullable(Float64)) as share_high,
+            cast(null as Nullable(Float64)) as null_share,
+            cast(null as Nullable(Float64)) as null_share_low,
+            cast(null as Nullable(Float64)) as null_share_high,
             false as has_few_points,
             true as is_published
         from published

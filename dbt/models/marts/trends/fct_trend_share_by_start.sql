@@ -7,6 +7,8 @@
 with
     trend_count as (select * from {{ ref("int_trend_count_by_start") }} where category != 'undetermined'),
 
+    null_share as (select * from {{ ref("int_trend_null_share") }}),
+
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
     trend_design as (select * from {{ ref("int_trend_design") }}),
@@ -40,6 +42,11 @@ with
             toLowCardinality(start_category.category) as category,
             trend_count.token_count as token_count,
             trend_count.token_count / start_token_count as token_share,
+            trend_count.share_low as share_low,
+            trend_count.share_high as share_high,
+            null_share.null_share as null_share,
+            null_share.null_share_low as null_share_low,
+            null_share.null_share_high as null_share_high,
             start_fit.fit_point_count as fit_point_count,
             toBool(start_fit.fit_point_count < 5) as has_few_points
         from start_category
@@ -56,6 +63,13 @@ with
             and start_category.model_id = start_fit.model_id
             and start_category.corpus_id = start_fit.corpus_id
             and start_category.start_percent = start_fit.start_percent
+        left join
+            null_share
+            on start_category.convention_id = null_share.convention_id
+            and start_category.model_id = null_share.model_id
+            and start_category.corpus_id = null_share.corpus_id
+            and start_category.start_percent = null_share.start_percent
+            and start_category.category = null_share.category
         left join model on start_category.model_id = model.model_id
     )
 

@@ -11,7 +11,16 @@ with
     -- this id therefore reads or skips whole parts. A filter on model, corpus and step would compare every
     -- row and take ten times as long.
     token_score as (
-        select model_id, corpus_id, step, document_id, position, log_prob_nats, entropy_nats, target_rank
+        select
+            model_id,
+            corpus_id,
+            step,
+            document_id,
+            position,
+            log_prob_nats,
+            if(quanta_per_nat = 0, 0., 1 / quanta_per_nat) as rounding_nats,
+            entropy_nats,
+            target_rank
         from {{ source("scoring", "raw_token_score") }}
         where _partition_id in (select partition_id from current_partition)
     )

@@ -1,0 +1,1 @@
+{{ config(materialized="view") }} {{ trend_moments("not is_kept_by_token and represents_fit") }}
