@@ -53,8 +53,8 @@ def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canv
     """Draw a panel per trend category with a line per model, under the convention of the trend fit of Xia et al. 2023.
 
     Bands show the 95% intervals of the shares. Dotted lines and hatched bands show the shares after the checkpoints are
-    permuted. The lines of the published suite are grey. Each point of a line is a start of the trend fit. A ring marks a fit
-    of fewer than five checkpoints.
+    permuted. The lines of the published suite are grey. Each point of a line is a start of the trend fit. A ring marks
+    a fit of fewer than five checkpoints.
     """
     paper = rows.filter(pc.is_in(rows["convention_id"], pa.array(CONVENTIONS))).sort_by("parameter_count")
     paper = express_percent(paper)

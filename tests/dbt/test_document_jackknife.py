@@ -28,7 +28,8 @@ def bounds_of(warehouse):
     """Return a function that inserts simulated rows and returns the two bounds of each corpus, by the macros."""
     arguments = "'mean', jackknife_standard_error('sums'), 'length(sums)', effective_document_count('sums')"
     source = f"""
-        select {{{{ document_jackknife_bound({arguments}, 'low') }}}}, {{{{ document_jackknife_bound({arguments}, 'high') }}}}
+        select {{{{ document_jackknife_bound({arguments}, 'low') }}}},
+            {{{{ document_jackknife_bound({arguments}, 'high') }}}}
         from (
             select corpus, {{{{ sums_by_document("x", "n") }}}} as sums, sum(x) / sum(n) as mean
             from (

@@ -520,13 +520,13 @@ def test_calibration_compares_confidence_with_accuracy_bin_by_bin(built, outcome
     )
     assert {row[:6] for row in rows} == set(panels)
     for *key, choice_count, error, mean_confidence, calibrated, excess in rows:
-        seeds = [np.array(choices, dtype=float)[:, :2].T for choices in panels[tuple(key)].values()]
-        errors = [measure_calibration(right, confidence) for right, confidence in seeds]
+        of_seeds = [np.array(choices, dtype=float)[:, :2].T for choices in panels[tuple(key)].values()]
+        errors = [measure_calibration(right, confidence) for right, confidence in of_seeds]
         expected, by_chance = np.mean(errors, axis=0)
-        assert (choice_count, error) == (sum(right.size for right, _ in seeds), pytest.approx(expected, abs=1e-9))
+        assert (choice_count, error) == (sum(right.size for right, _ in of_seeds), pytest.approx(expected, abs=1e-9))
         assert calibrated == pytest.approx(by_chance, abs=1e-9)
         assert excess == pytest.approx(expected - by_chance, abs=1e-9)
-        assert mean_confidence == pytest.approx(np.concatenate([each for _, each in seeds]).mean(), abs=1e-9)
+        assert mean_confidence == pytest.approx(np.concatenate([each for _, each in of_seeds]).mean(), abs=1e-9)
 
 
 def measure_calibration(right: np.ndarray, confidence: np.ndarray) -> tuple[float, float]:

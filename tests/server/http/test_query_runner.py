@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +12,7 @@ from trailhouse.server.access.credentials import Role
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.sessions import SessionTable
 from trailhouse.server.engine.statistics import Statistics
-from trailhouse.server.http import buffered_result, query_runner, statement_reader
+from trailhouse.server.http import buffered_result, external_tables, query_runner, statement_reader
 from trailhouse.server.http.external_tables import ExternalTable
 from trailhouse.server.http.query_runner import QueryRunner
 from trailhouse.server.http.request import parse_request
@@ -29,12 +28,8 @@ class Handle:
     def __init__(self, *, is_readonly: bool) -> None:
         self.is_readonly = is_readonly
         self.database = "default"
+        self.has_own_state = False
         self.asked: list[str] = []
-        self.connection = SimpleNamespace(send_insert=self._begin_insert)
-
-    def _begin_insert(self, sql: str, output_format: str) -> SimpleNamespace:
-        self.asked.append(sql)
-        return SimpleNamespace(append=lambda data: self.asked.append(data.decode()), finish=lambda: None)
 
     def run(self, sql, output_format="TabSeparated", parameters=None) -> tuple[bytes, Statistics]:
         text = sql.decode() if isinstance(sql, bytes) else sql
@@ -60,6 +55,7 @@ class Engine:
     def __init__(self) -> None:
         self.handles: list[Handle] = []
         self.is_clean: list[bool] = []
+        self.retired_count = 0
 
     def acquire(self, role: Role, *, is_readonly: bool, database: str = "default") -> Handle:
         self.handles.append(Handle(is_readonly=is_readonly))
@@ -68,6 +64,9 @@ class Engine:
     def release(self, handle: Handle, *, is_clean: bool) -> None:
         assert handle is self.handles[-1]
         self.is_clean.append(is_clean)
+
+    def retire_handles(self) -> None:
+        self.retired_count += 1
 
     def normalize(self, text: bytes) -> bytes:
         return text
@@ -120,7 +119,7 @@ class Responder:
     async def write(self, data: bytes) -> None:
         if not self.can_write:
             raise FAILURE
-        self.written.append(data)
+        self.written += [data] if data else []
 
     async def finish(self, data: bytes = b"") -> None:
         self.written += [data] if data else []
@@ -285,8 +284,9 @@ def test_a_readonly_handle_is_not_asked_to_set_readonly_again(engine, responder,
     answer(engine, responder, b"query=SELECT+1&readonly=" + value, role=Role.READER)
     assert pipe.opened[-1].execution.settings == kept
     answer(engine, responder, b"query=SELECT+1&readonly=" + value)
-    assert engine.handles[-1].is_readonly is (value == b"2")  # such a request gets a handle that only reads
-    assert pipe.opened[-1].execution.settings == ({} if value == b"2" else {"readonly": value.decode()})
+    is_readonly = value == b"2"  # such a request gets a read-only handle, as if the reader had sent it
+    assert pipe.opened[-1].execution.settings == ({} if is_readonly else {"readonly": value.decode()})
+    assert engine.handles[-1].is_readonly is is_readonly
 
 
 @pytest.mark.parametrize("name", ["DataFrame", "arrowtable", "C-V"])
@@ -332,33 +332,13 @@ def test_a_session_is_free_again_after_a_statement_that_failed(engine, responder
     assert engine.handles[0].asked[-1:] == ["discard"]
 
 
-@pytest.mark.parametrize(
-    ("option", "dropped"), [(b"", []), (b"&session_id=s", ["DROP TEMPORARY TABLE IF EXISTS `one`"])]
-)
-def test_an_external_table_is_loaded_before_its_query_and_does_not_stay(engine, responder, pipe, option, dropped):
-    table = ExternalTable("one", "a Int8", "CSV", io.BytesIO(b"1\n2\n"))
-    answer(engine, responder, b"query=SELECT+1" + option, tables=[table])
-    create, insert, *rest = engine.handles[0].asked
-    assert create == "CREATE TEMPORARY TABLE `one` (a Int8) ENGINE = Memory"
-    assert insert.startswith("INSERT INTO `one` SETTINGS ")
-    assert rest == ["1\n2\n", *dropped]
-    assert engine.is_clean == ([] if option else [False])
-
-
-def test_the_definition_of_an_external_table_is_checked(engine, responder, pipe):
-    table = ExternalTable("one", "a Int8 DEFAULT file('/etc/passwd')", "CSV", io.BytesIO(b""))
-    with pytest.raises(ServerError, match="`file`"):
-        answer(engine, responder, b"query=SELECT+1", tables=[table])
-    assert engine.handles[0].asked == []
-
-
 class Insert:
     """A stand-in for an INSERT that runs. It fails at rows that contain ``fails``."""
 
     opened: list[Insert]
 
     def __init__(self, engine, execution, head, forced_settings) -> None:
-        self.forced_settings = dict(forced_settings)
+        self.text, self.forced_settings = head.text, dict(forced_settings)
         self.rows, self.is_cancelled = b"", False
         self.opened.append(self)
 
@@ -381,7 +361,51 @@ class Insert:
 def insert(monkeypatch) -> type[Insert]:
     kind = type("TestInsert", (Insert,), {"opened": []})
     monkeypatch.setattr(query_runner, "InsertStream", kind)
+    monkeypatch.setattr(external_tables, "InsertStream", kind)
     return kind
+
+
+@pytest.mark.parametrize(
+    ("option", "dropped"), [(b"", []), (b"&session_id=s", ["DROP TEMPORARY TABLE IF EXISTS `one`"])]
+)
+def test_an_external_table_is_loaded_before_its_query_and_does_not_stay(
+    engine, responder, pipe, insert, option, dropped
+):
+    table = ExternalTable("one", "a Int8", "CSV", io.BytesIO(b"1\n2\n"))
+    answer(engine, responder, b"query=SELECT+1" + option, tables=[table])
+    asked = [text for text in engine.handles[0].asked if "TABLE" in text]
+    assert asked == ["CREATE TEMPORARY TABLE `one` (a Int8) ENGINE = Memory", *dropped]
+    (opened,) = insert.opened
+    assert (opened.text, opened.rows, opened.forced_settings) == (b"INSERT INTO `one`", b"1\n2\n", ONLY_LITERALS)
+    assert engine.is_clean == ([] if option else [False])
+
+
+def test_a_table_whose_rows_are_refused_is_dropped_from_its_session(engine, responder, pipe, insert):
+    table = ExternalTable("one", "a Int8", "CSV", io.BytesIO(b"fails"))
+    with pytest.raises(ServerError, match="failed"):
+        answer(engine, responder, b"query=SELECT+1&session_id=s", tables=[table])
+    assert insert.opened[0].is_cancelled
+    assert engine.handles[0].asked[-2:] == ["discard", "DROP TEMPORARY TABLE IF EXISTS `one`"]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [(b"DROP+DATABASE+d", 1), (b"DETACH+TABLE+t", 1), (b"RENAME+TABLE+a+TO+b", 1), (b"EXCHANGE+TABLES+a+AND+b", 1),
+     (b"SELECT+1", 0), (b"USE+d", 0)],
+)  # fmt: skip
+@pytest.mark.parametrize("option", [b"", b"&session_id=s"])
+def test_handles_are_retired_after_a_statement_that_may_have_removed_a_database(
+    engine, responder, pipe, query, count, option
+):
+    answer(engine, responder, b"query=" + query + option)
+    assert engine.retired_count == count
+
+
+def test_the_definition_of_an_external_table_is_checked(engine, responder, pipe):
+    table = ExternalTable("one", "a Int8 DEFAULT file('/etc/passwd')", "CSV", io.BytesIO(b""))
+    with pytest.raises(ServerError, match="`file`"):
+        answer(engine, responder, b"query=SELECT+1", tables=[table])
+    assert engine.handles[0].asked == []
 
 
 @pytest.mark.parametrize(

@@ -35,20 +35,23 @@ with
             step_set_id,
             steps,
             arrayMap(score -> toDecimal64(toFloat64(score), 9), log_prob_nats) as scores,
-            trend_design.* except (model_id, corpus_id, step_set_id),
+            trend_design.* except (model_id, corpus_id, step_set_id, fit_point_counts),
+            arrayMap(
+                points -> toInt32(intDiv(points + length(steps) % 2, 2)), trend_design.fit_point_counts
+            ) as fit_point_counts,
             arrayFilter(
-                ordinal -> (length(steps) + 1 - ordinal) % 2 = 1, arrayEnumerate(steps)
-            ) as odd_ordinals,
-            arrayMap(
-                points -> arrayCount(ordinal -> ordinal <= points, odd_ordinals), fit_point_counts
-            ) as odd_point_counts,
-            arrayMap(
-                ordinal -> regressors_from_last[ordinal] - regressors_from_last[odd_ordinals[1]], odd_ordinals
-            ) as xs,
-            arrayMap(
-                ordinal -> toFloat64(- arrayReverse(log_prob_nats)[ordinal]), odd_ordinals
-            ) as odd_losses,
-            arrayMap(loss -> loss - odd_losses[1], odd_losses) as log_ratios,
+                (x, ordinal) -> (length(steps) + 1 - ordinal) % 2 = 1,
+                regressors_from_last,
+                arrayEnumerate(regressors_from_last)
+            ) as odd_regressors,
+            arrayMap(x -> x - odd_regressors[1], odd_regressors) as xs,
+            arrayFilter(
+                (score, ordinal) -> (length(steps) + 1 - ordinal) % 2 = 1,
+                arrayReverse(log_prob_nats),
+                arrayEnumerate(log_prob_nats)
+            ) as odd_scores,
+            toFloat64(odd_scores[1]) as last_score,
+            arrayMap(score -> last_score - score, odd_scores) as log_ratios,
             arrayMax(log_ratios) as largest_log_ratio,
             if(
                 response = 'perplexity_ratio',
@@ -56,41 +59,74 @@ with
                 arrayMap(ratio -> - ratio, log_ratios)
             ) as ys,
             constant_tolerance
-            * greatest(1., abs(odd_losses[1]))
+            * greatest(1., abs(last_score))
             * if(response = 'perplexity_ratio', exp(- largest_log_ratio), 1.) as noise
         from token_series
         inner join trend_design using (model_id, corpus_id, step_set_id)
     ),
 
-    -- One array element per start of the trend fit.
-    fitted as (
+    -- From here on, an array has one element per start of the trend fit.
+    fit_sum as (
+        select
+            model_id,
+            corpus_id,
+            step_set_id,
+            steps,
+            scores,
+            rising_perplexity_slope_sign,
+            significance_level,
+            stagnation_lower,
+            stagnation_upper,
+            trend_fingerprint,
+            noise,
+            fit_point_counts,
+            arrayCumSum(xs) as cumulated_x,
+            arrayCumSum(ys) as cumulated_y,
+            arrayCumSum((x, y) -> x * y, xs, ys) as cumulated_xy,
+            arrayCumSum(x -> x * x, xs) as cumulated_xx,
+            arrayCumSum(y -> y * y, ys) as cumulated_yy,
+            arrayCumSum(log_ratios) as cumulated_log_ratio,
+            {{ at_starts("cumulated_x") }} as sums_x,
+            {{ at_starts("cumulated_y") }} as sums_y,
+            {{ at_starts("cumulated_xy") }} as sums_xy,
+            {{ at_starts("cumulated_xx") }} as sums_xx,
+            {{ at_starts("cumulated_yy") }} as sums_yy,
+            {{ at_starts("cumulated_log_ratio") }} as log_ratio_sums,
+            {{ at_starts("log_ratios") }} as start_log_ratios
+        from halved
+    ),
+
+    tested as (
         select
             *,
-            arrayCumSum(xs) as sums_x,
-            arrayCumSum(ys) as sums_y,
-            arrayCumSum((x, y) -> x * y, xs, ys) as sums_xy,
-            arrayCumSum(x -> x * x, xs) as sums_xx,
-            arrayCumSum(y -> y * y, ys) as sums_yy,
-            arrayCumSum(log_ratios) as log_ratio_sums,
             arrayMap(
-                points -> sums_xy[points] - sums_x[points] * sums_y[points] / greatest(1, points),
-                odd_point_counts
+                (points, sum_xy, sum_x, sum_y) -> sum_xy - sum_x * sum_y / greatest(1, points),
+                fit_point_counts,
+                sums_xy,
+                sums_x,
+                sums_y
             ) as covariations,
             arrayMap(
-                points
-                -> (sums_xx[points] - pow(sums_x[points], 2) / greatest(1, points))
-                * greatest(0., sums_yy[points] - pow(sums_y[points], 2) / greatest(1, points)),
-                odd_point_counts
-            ) as products,
-            arrayMap(
-                (points, covariation, product) -> if(
-                    sums_yy[points] <= points * noise * noise or product <= 0,
+                (points, covariation, sum_x, sum_y, sum_xx, sum_yy) -> if(
+                    sum_yy <= points * noise * noise,
                     0.,
-                    least(1., abs(covariation) / sqrt(product))
+                    least(
+                        1.,
+                        abs(covariation) / sqrt(
+                            greatest(
+                                1e-300,
+                                (sum_xx - sum_x * sum_x / greatest(1, points))
+                                * (sum_yy - sum_y * sum_y / greatest(1, points))
+                            )
+                        )
+                    )
                 ),
-                odd_point_counts,
+                fit_point_counts,
                 covariations,
-                products
+                sums_x,
+                sums_y,
+                sums_xx,
+                sums_yy
             ) as correlations,
             arrayMap(
                 (points, correlation)
@@ -100,27 +136,37 @@ with
                         "(1 - correlation * correlation)",
                         "toInt64(greatest(1, points - 2))",
                     )
-                }},
-                odd_point_counts,
+                }}
+                < significance_level,
+                fit_point_counts,
                 correlations
-            ) as p_values
-        from halved
+            ) as are_significant
+        from fit_sum
     ),
 
     categorised as (
         select
-            *,
+            model_id,
+            corpus_id,
+            step_set_id,
+            steps,
+            scores,
+            trend_fingerprint,
             arrayMap(
                 (fit_point_count, is_significant, slope, start_to_average, end_to_average)
                 -> {{ trend_category("slope * rising_perplexity_slope_sign") }},
-                odd_point_counts,
-                arrayMap(p_value -> p_value < significance_level, p_values),
+                fit_point_counts,
+                are_significant,
                 covariations,
                 arrayMap(
-                    points -> exp(log_ratios[points] - log_ratio_sums[points] / greatest(1, points)),
-                    odd_point_counts
+                    (points, start, total) -> exp(start - total / greatest(1, points)),
+                    fit_point_counts,
+                    start_log_ratios,
+                    log_ratio_sums
                 ),
-                arrayMap(points -> exp(- log_ratio_sums[points] / greatest(1, points)), odd_point_counts)
+                arrayMap(
+                    (points, total) -> exp(- total / greatest(1, points)), fit_point_counts, log_ratio_sums
+                )
             ) as categories,
             arraySum(
                 (category, ordinal) -> bitShiftLeft(
@@ -129,7 +175,7 @@ with
                 categories,
                 arrayEnumerate(categories)
             ) as category_code
-        from fitted
+        from tested
     ),
 
     summed_by_code as (
