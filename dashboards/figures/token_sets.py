@@ -83,7 +83,7 @@ def draw_set(panel: Axes, rows: pa.Table, title: str, axis: HorizontalAxis = COM
         panel.text(0.5, 0.5, reason, ha="center", va="center", transform=panel.transAxes)
         return
     draw_models(panel, drawn, x=axis.column, y="perplexity")
-    draw_intervals(panel, drawn, x=axis.column, lower="perplexity_low", upper="perplexity_high")
+    draw_intervals(panel, drawn, x=axis.column, lower="perplexity_lower", upper="perplexity_upper")
     scale_logarithmically(panel, "xy")
     if axis == VALIDATION:
         panel.invert_xaxis()
@@ -207,8 +207,8 @@ COLUMNS = (
     "validation_perplexity",
     "token_share",
     "perplexity",
-    "perplexity_low",
-    "perplexity_high",
+    "perplexity_lower",
+    "perplexity_upper",
     "random_perplexity_lower",
     "random_perplexity_upper",
 )

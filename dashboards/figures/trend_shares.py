@@ -29,10 +29,10 @@ PANELS = (("stagnated", "Stagnated"), ("upward", "Upward (forgetting)"), ("downw
 
 PERCENTAGES = {
     "token_percent": "token_share",
-    "percent_low": "share_low",
-    "percent_high": "share_high",
-    "null_percent_low": "null_share_low",
-    "null_percent_high": "null_share_high",
+    "percent_lower": "share_lower",
+    "percent_upper": "share_upper",
+    "null_percent_lower": "null_share_lower",
+    "null_percent_upper": "null_share_upper",
     "null_percent": "null_share",
 }
 EXPLANATION = (
@@ -62,7 +62,7 @@ def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canv
     for panel, (category, title) in zip(panels, PANELS, strict=True):
         drawn = paper.filter(pc.equal(paper["category"], category))
         draw_models(panel, drawn, x="start_percent", y="token_percent")
-        draw_intervals(panel, drawn, x="start_percent", lower="percent_low", upper="percent_high")
+        draw_intervals(panel, drawn, x="start_percent", lower="percent_lower", upper="percent_upper")
         draw_chance(panel, drawn)
         few = drawn.filter(drawn["has_few_points"])
         ring_points(panel, few, x="start_percent", y="token_percent", label=FEW_POINTS)
@@ -83,7 +83,7 @@ def draw_chance(panel: Axes, rows: pa.Table) -> None:
         series = permuted.filter(pc.equal(permuted["model_id"], model_id)).sort_by("start_percent")
         starts = series["start_percent"].to_pylist()
         panel.plot(starts, series["null_percent"].to_pylist(), color=line.color, linestyle=":", label=PERMUTED)
-        bounds = (series[name].to_pylist() for name in ("null_percent_low", "null_percent_high"))
+        bounds = (series[name].to_pylist() for name in ("null_percent_lower", "null_percent_upper"))
         panel.fill_between(
             starts, *bounds, facecolor="none", edgecolor=line.color, hatch="////", alpha=0.25, linewidth=0
         )
@@ -101,11 +101,11 @@ FIGURE = Figure(
         "start_percent",
         "category",
         "token_share",
-        "share_low",
-        "share_high",
+        "share_lower",
+        "share_upper",
         "null_share",
-        "null_share_low",
-        "null_share_high",
+        "null_share_lower",
+        "null_share_upper",
         "has_few_points",
     ),
     draw=draw_trend_shares,

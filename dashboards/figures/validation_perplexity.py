@@ -16,7 +16,7 @@ from trailhouse.dashboards.figures.panels import (
 )
 
 PUBLISHED_COLUMNS = ("model_id", "parameter_count", "train_flops_palm", "perplexity")
-COLUMNS = (*PUBLISHED_COLUMNS, "perplexity_low", "perplexity_high")
+COLUMNS = (*PUBLISHED_COLUMNS, "perplexity_lower", "perplexity_upper")
 INTERVALS = "Bands: 95% intervals of the perplexity over documents, by a bootstrap that draws documents, not tokens."
 
 
@@ -30,8 +30,8 @@ def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None
     panel_count = 1 if published is None else 2
     canvas, panels = new_canvas(panel_count, "Validation perplexity along training")
     draw_models(panels[0], trained, x=COMPUTE.column, y="perplexity")
-    if trained["perplexity_low"].null_count < trained.num_rows:
-        draw_intervals(panels[0], trained, x=COMPUTE.column, lower="perplexity_low", upper="perplexity_high")
+    if trained["perplexity_lower"].null_count < trained.num_rows:
+        draw_intervals(panels[0], trained, x=COMPUTE.column, lower="perplexity_lower", upper="perplexity_upper")
         add_caveats(canvas, [INTERVALS])
     if published is not None:
         draw_published(panels[1], published.sort_by("parameter_count"), x=COMPUTE.column, y="perplexity")

@@ -4,7 +4,7 @@
     A statistic that is a function of sums over documents is computed per replicate from weighted sums:
 
         sums        weighted_document_sums(x)[r] = sum over documents of weight[r] * x
-        bounds      bootstrap_bound(replicates, 'low' | 'high', document_count)
+        bounds      bootstrap_bound(replicates, 'lower' | 'upper', document_count)
 
     The weights are those of int_document_weight. In a corpus of more than `document_blocks` documents, blocks of documents
     are drawn instead of single documents. Equal documents have equal weights in every query, so a difference of
@@ -51,17 +51,16 @@
         {{ document_count }} >= {{ var("bootstrap_least_documents") }},
         arrayElementOrNull(
             arraySort({{ replicates }}),
-            toInt64({{ rank if bound == "low" else "length(" ~ replicates ~ ") + 1 - (" ~ rank ~ ")" }})
+            toInt64({{ rank if bound == "lower" else "length(" ~ replicates ~ ") + 1 - (" ~ rank ~ ")" }})
         ),
         null
     )
 {%- endmacro %}
 
 {#
-    Return the block to which a document belongs. The documents of a block are drawn together, so that the work of a
-    bootstrap does not grow with the corpus. In a corpus of at most `document_blocks` documents, every document is a
-    block of its own.
+    Return the block to which a document belongs. The documents of a block are drawn together, so that the work does not
+    grow with the corpus. In a corpus of at most `block_count` documents, every document is a block of its own.
 #}
-{% macro document_block(document_id) -%}
-    toInt32({{ document_id }} % {{ var("document_blocks") }})
+{% macro document_block(document_id, block_count=var("document_blocks")) -%}
+    toInt32({{ document_id }} % {{ block_count }})
 {%- endmacro %}

@@ -15,10 +15,10 @@
         sums            sums_by_document(x, n), aggregated over the documents
         standard error  jackknife_standard_error(sums)
         E               effective_document_count(sums)
-        bounds          document_jackknife_bound(R, se, D, E, 'low' | 'high')
+        bounds          document_jackknife_bound(R, se, D, E, 'lower' | 'upper')
 
-    Where a corpus has many documents, groups of whole documents may take their place: documents do not depend on each
-    other, so neither do the groups.
+    Where a corpus has many documents, blocks of whole documents may take their place (`document_block` with
+    `jackknife_blocks`): documents do not depend on each other, so neither do the blocks.
 #}
 {# Documents come in no fixed order. They are sorted, because a sum of floats depends on the order. #}
 {% macro sums_by_document(value, count) -%}
@@ -45,11 +45,8 @@
 {% macro document_jackknife_bound(estimate, standard_error, document_count, effective_count, bound) -%}
     if(
         {{ document_count }} >= {{ var("bootstrap_least_documents") }},
-        {{ estimate }} {{ "-" if bound == "low" else "+" }}
+        {{ estimate }} {{ "-" if bound == "lower" else "+" }}
         {{ student_t_quantile("(" ~ effective_count ~ " - 1)") }} * {{ standard_error }},
         null
     )
 {%- endmacro %}
-
-{# Return the group of a document, one of `document_group_count`. Documents with consecutive ids are in other groups. #}
-{% macro document_group(document_id) -%} {{ document_id }} % {{ var("document_group_count") }} {%- endmacro %}

@@ -46,3 +46,26 @@
         )
     )
 {%- endmacro %}
+
+{#
+    Return the share u of the variation that the residuals have where the p-value equals `significance_level`, by 50
+    bisections. A fit is significant if its share is smaller. Where many fits have the same degrees of freedom, comparing
+    shares costs less than computing p-values.
+#}
+{% macro critical_residual_share(degrees_of_freedom, significance_level) -%}
+    arrayFold(
+        (bounds, ordinal) -> if(
+            {{
+                student_t_p_value(
+                    "sqrt(1 - (bounds.1 + bounds.2) / 2)",
+                    "((bounds.1 + bounds.2) / 2)",
+                    "toFloat64(" ~ degrees_of_freedom ~ ")",
+                )
+            }} < {{ significance_level }},
+            ((bounds .1 + bounds .2) / 2, bounds .2),
+            (bounds .1, (bounds .1 + bounds .2) / 2)
+        ),
+        range(50),
+        (0., 1.)
+    ) .1
+{%- endmacro %}

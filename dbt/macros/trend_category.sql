@@ -15,20 +15,26 @@
 
     `direction` is positive where the perplexity rises. Significance is tested first, so a significant trend inside the
     band is upward or downward, not stagnated. The list of categories is the variable `trend_categories` in
-    dbt_project.yml.
+    dbt_project.yml. If `as_index`, the macro returns the index of the category in this list instead of its name, because
+    numbers are counted quickly.
 #}
-{% macro trend_category(direction, is_flat=none) -%}
+{% macro trend_category(direction, is_flat=none, as_index=false) -%}
     multiIf(
         fit_point_count < 3,
-        'undetermined',
+        {{ trend_category_value("undetermined", as_index) }},
         is_significant and {{ direction }} > 0,
-        'upward',
+        {{ trend_category_value("upward", as_index) }},
         is_significant and {{ direction }} < 0,
-        'downward',
+        {{ trend_category_value("downward", as_index) }},
         {{ is_flat or is_within_band() }},
-        'stagnated',
-        'other'
+        {{ trend_category_value("stagnated", as_index) }},
+        {{ trend_category_value("other", as_index) }}
     )
+{%- endmacro %}
+
+{# Return the name of a category as an SQL literal, or its index in the list of categories, from 1. #}
+{% macro trend_category_value(category, as_index) -%}
+    {{ var("trend_categories").index(category) + 1 if as_index else "'" ~ category ~ "'" }}
 {%- endmacro %}
 
 {# Return whether the perplexities at the start and the end of a fit are within the stagnation band. #}

@@ -9,9 +9,9 @@
         token_series as (select * from {{ ref("int_token_series") }} where not is_prompt),
 
         -- log_ratios holds ln(PPL_i / PPL_last) for every checkpoint i, newest first. Every trend fit
-        -- includes
-        -- the last checkpoint, so all perplexities are divided by the perplexity at the last checkpoint. The
-        -- logarithms of a constant series are then exactly 0, and sums lose no digits by cancellation.
+        -- includes the last checkpoint, so all perplexities are divided by the perplexity at the last
+        -- checkpoint. The logarithms of a constant series are then exactly 0, and sums lose no digits by
+        -- cancellation.
         anchored as (
             select
                 *,
@@ -23,9 +23,8 @@
                     arrayMap(log_ratio -> - log_ratio, log_ratios)
                 ) as responses,
                 -- The squares of these ratios would not be finite. Each fit of such a series is scaled by
-                -- its own
-                -- largest ratio, exp(scale). Other series have the scale 0 and empty arrays here, which
-                -- cost little.
+                -- its own largest ratio, exp(scale). Other series have the scale 0 and empty arrays here,
+                -- which cost little.
                 response = 'perplexity_ratio' and arrayMax(log_ratios) > 300 as is_wide,
                 if(is_wide, fit_point_counts, []) as wide_point_counts,
                 arrayMap(
@@ -102,16 +101,13 @@
                 variation * regressor_variation as product,
                 covariation * covariation as explained_product,
                 constant_tolerance * greatest(1., abs(last_log_prob_nats)) * last_ratio as noise,
-                -- The responses in a fit are constant if the root mean square of their deviations from the
-                -- last
-                -- response is at most `noise`, so that Float32 rounding does not count as a trend. The fit
-                -- of a
-                -- single checkpoint is also constant.
+                -- The responses in a fit are constant if the root mean square of their deviations from
+                -- the last response is at most `noise`, so that Float32 rounding does not count as a
+                -- trend. The fit of a single checkpoint is also constant.
                 sum_yy <= fit_point_count * noise * noise or product <= 0 as is_constant,
-                -- A rounded log-probability has an error with the variance rounding_nats^2 / 12. The error
-                -- of a
-                -- perplexity ratio is the ratio times this error. The sum of squared ratios is the sum of
-                -- (y + last_ratio)^2.
+                -- A rounded log-probability has an error with the variance rounding_nats^2 / 12. The
+                -- error of a perplexity ratio is the ratio times this error. The sum of squared ratios is
+                -- the sum of (y + last_ratio)^2.
                 pow(rounding_nats, 2)
                 / 12
                 * if(

@@ -14,9 +14,9 @@
         "int_random_token_set": none,
         "int_trend_count_by_token_property": none,
         "int_token_bucket_log_prob": "squared_loss_sum",
-        "int_token_set_log_prob": "document_group_count",
+        "int_token_set_log_prob": "document_block_count",
         "int_item_outcome": "chosen_score",
-        "int_trend_count_by_start": "share_low",
+        "int_trend_count_by_start": "share_lower",
         "rise_threshold": "loss_of",
         "trend_convention": "is_kept_by_token",
     } %}

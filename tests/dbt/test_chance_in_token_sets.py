@@ -149,7 +149,7 @@ def test_noise_explains_the_double_descents_of_a_falling_loss_and_not_a_true_one
 
 def test_the_interval_of_a_share_is_over_documents(built, series):
     rows = built.rows(
-        "select double_descent_share, double_descent_share_low, double_descent_share_high"
+        "select double_descent_share, double_descent_share_lower, double_descent_share_upper"
         " from fct_token_double_descent_share where model_id = 'n/falling' and minimum_rise_nats = 0.5"
     )
     by_document = np.zeros(DOCUMENTS)

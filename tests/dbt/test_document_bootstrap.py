@@ -53,8 +53,8 @@ def test_intervals_of_a_mean_over_tokens_cover_it_in_95_percent_of_simulated_cor
 def compile_bounds(warehouse) -> str:
     """Return the query of both bounds for each simulated corpus, with the macros of the project filled in."""
     source = """
-        select {{ bootstrap_bound("replicates", "low", "document_count") }},
-               {{ bootstrap_bound("replicates", "high", "document_count") }}
+        select {{ bootstrap_bound("replicates", "lower", "document_count") }},
+               {{ bootstrap_bound("replicates", "upper", "document_count") }}
         from (
             select
                 count() as document_count,

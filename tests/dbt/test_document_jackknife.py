@@ -28,15 +28,15 @@ def bounds_of(warehouse):
     """Return a function that inserts simulated rows and returns the two bounds of each corpus, by the macros."""
     arguments = "'mean', jackknife_standard_error('sums'), 'length(sums)', effective_document_count('sums')"
     source = f"""
-        select {{{{ document_jackknife_bound({arguments}, 'low') }}}},
-            {{{{ document_jackknife_bound({arguments}, 'high') }}}}
+        select {{{{ document_jackknife_bound({arguments}, 'lower') }}}},
+            {{{{ document_jackknife_bound({arguments}, 'upper') }}}}
         from (
             select corpus, {{{{ sums_by_document("x", "n") }}}} as sums, sum(x) / sum(n) as mean
             from (
-                select corpus, {{{{ document_group("document_id") }}}} as document_group, sum(value) as x,
-                    sum(length) as n
+                select corpus, {{{{ document_block("document_id", var("jackknife_blocks")) }}}} as document_block,
+                    sum(value) as x, sum(length) as n
                 from simulated
-                group by corpus, document_group
+                group by corpus, document_block
             )
             group by corpus
             order by corpus

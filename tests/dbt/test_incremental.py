@@ -9,6 +9,7 @@ INCREMENTAL = (
     "int_token_series",
     "int_scored_step_set",
     "int_log_prob_by_checkpoint",
+    "int_loss_replicate_by_checkpoint",
     "int_token_trend_by_start",
     "int_trend_count_by_start",
     "int_token_category",
@@ -59,10 +60,10 @@ def built(warehouse):
 
 
 def rows_of(warehouse, *model_ids: str) -> dict[str, list]:
-    """Return all rows of the incremental tables about the models."""
+    """Return all rows of the incremental tables about the models, as text, because NaN does not equal itself."""
     names = ", ".join(f"'{model_id}'" for model_id in model_ids)
     return {
-        table: warehouse.rows(f"select * from {table} where model_id in ({names}) order by all")
+        table: warehouse.rows(f"select toString(tuple(*)) from {table} where model_id in ({names}) order by all")
         for table in INCREMENTAL
     }
 

@@ -192,7 +192,8 @@ def find_bounds(replicates: np.ndarray) -> tuple[float, float]:
 
 def test_perplexity_and_bits_per_byte_have_intervals_over_documents(built, essays):
     rows = built.rows(
-        "select model_id, step, document_count, perplexity_low, perplexity_high, bits_per_byte_low, bits_per_byte_high"
+        "select model_id, step, document_count, perplexity_lower, perplexity_upper, bits_per_byte_lower,"
+        " bits_per_byte_upper"
         " from fct_validation_perplexity_by_checkpoint where corpus_id = 'essays'"
     )
     assert len(rows) == 2 * len(STEPS)
@@ -207,7 +208,8 @@ def test_perplexity_and_bits_per_byte_have_intervals_over_documents(built, essay
 
 def test_two_documents_give_no_interval(built):
     rows = built.rows(
-        "select distinct document_count, perplexity_low, perplexity_high, bits_per_byte_low, bits_per_byte_high"
+        "select distinct document_count, perplexity_lower, perplexity_upper, bits_per_byte_lower,"
+        " bits_per_byte_upper"
         " from fct_validation_perplexity_by_checkpoint where corpus_id = 'books'"
     )
     assert rows == [(2, None, None, None, None)]
@@ -215,8 +217,9 @@ def test_two_documents_give_no_interval(built):
 
 def test_perplexities_are_compared_on_paired_documents(built, essays):
     rows = built.rows(
-        "select comparison, model_id, step, reference_model_id, reference_step, perplexity_ratio, perplexity_ratio_low,"
-        " perplexity_ratio_high, bits_per_byte_difference, bits_per_byte_difference_low, bits_per_byte_difference_high"
+        "select comparison, model_id, step, reference_model_id, reference_step, perplexity_ratio,"
+        " perplexity_ratio_lower, perplexity_ratio_upper, bits_per_byte_difference, bits_per_byte_difference_lower,"
+        " bits_per_byte_difference_upper"
         " from fct_perplexity_difference where corpus_id = 'essays'"
     )
     small, large = essays
@@ -233,11 +236,11 @@ def test_perplexities_are_compared_on_paired_documents(built, essays):
 
 def test_paired_documents_make_a_difference_more_precise_than_two_intervals(built):
     ((ratio, low, high),) = built.rows(
-        "select perplexity_ratio, perplexity_ratio_low, perplexity_ratio_high from fct_perplexity_difference"
+        "select perplexity_ratio, perplexity_ratio_lower, perplexity_ratio_upper from fct_perplexity_difference"
         " where corpus_id = 'essays' and comparison = 'last checkpoints'"
     )
     rows = built.rows(
-        "select perplexity_low, perplexity_high from fct_validation_perplexity_by_checkpoint"
+        "select perplexity_lower, perplexity_upper from fct_validation_perplexity_by_checkpoint"
         f" where corpus_id = 'essays' and step = {STEPS[-1]}"
     )
     separate = math.hypot(*(math.log(upper / lower) for lower, upper in rows))
@@ -247,10 +250,10 @@ def test_paired_documents_make_a_difference_more_precise_than_two_intervals(buil
 
 def test_the_curve_on_every_axis_has_the_interval_of_its_checkpoints(built):
     rows = built.rows(
-        "select perplexity, perplexity_low, perplexity_high from fct_validation_perplexity_by_axis"
+        "select perplexity, perplexity_lower, perplexity_upper from fct_validation_perplexity_by_axis"
         " where corpus_id = 'essays' and axis = 'tokens seen' and is_measured order by perplexity"
     )
     assert rows == built.rows(
-        "select perplexity, perplexity_low, perplexity_high from fct_validation_perplexity_by_checkpoint"
+        "select perplexity, perplexity_lower, perplexity_upper from fct_validation_perplexity_by_checkpoint"
         " where corpus_id = 'essays' order by perplexity"
     )

@@ -92,7 +92,7 @@ def test_the_trend_categories_are_listed_once_and_defined_once():
     listed = re.search(r"trend_categories: \[(.*)\]", (project / "dbt_project.yml").read_text()).group(1).split(", ")
     definition = (project / "macros" / "trend_category.sql").read_text()
     macro = definition.split("macro trend_category(")[1].split("endmacro")[0]
-    assert set(re.findall(r"'(\w+)'", macro)) == set(listed)
+    assert set(re.findall(r'trend_category_value\("(\w+)"', macro)) == set(listed)
     assert len(set(listed)) == len(listed) < 8  # a category has three bits of a code
     for file in [*(project / "models").rglob("*.sql"), *(project / "models").rglob("*.yml")]:
         assert not re.search(r"\['?(downward|upward|stagnated|other)'?,", file.read_text()), file

@@ -100,7 +100,7 @@ def test_the_perplexity_of_a_set_is_the_geometric_mean_over_its_tokens(categorie
 
 def test_the_interval_over_documents_is_that_of_a_plain_loop_or_null(warehouse, categories, series_by_model):
     rows = warehouse.rows(
-        "select set_model_id, start_percent, category, model_id, step, perplexity, perplexity_low, perplexity_high"
+        "select set_model_id, start_percent, category, model_id, step, perplexity, perplexity_lower, perplexity_upper"
         " from fct_token_set_trajectory"
     )
     for *chosen, model_id, step, perplexity, low, high in rows:

@@ -1,14 +1,9 @@
 -- On which horizontal axis (parameters, tokens seen, training FLOPs or validation perplexity) do the models
--- of a suite have the same loss on a token set? A smooth curve over the axis is fitted to all models where
--- they
--- overlap. For every axis, the answer gives the error in nats of predicting a model from the curve of the
--- others
+-- of a suite have the same loss on a token set? For every axis, a smooth curve is fitted to all models where
+-- they overlap: the answer gives the error in nats of predicting a model from the curve of the others
 -- (smallest first), the share of the loss's variance that the curve leaves unexplained, the part of this
--- share that
--- a constant for each model explains (collapse_score), and its p-value from permuting the models. A high
--- p-value
--- means that the models do not differ on this axis. Axes may overlap over different checkpoints, which are
--- counted.
+-- share that a constant for each model explains (collapse_score), and its p-value from permuting the models.
+-- A high p-value means that the models do not differ on this axis.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,14 +1,9 @@
 -- Which axis (parameters, tokens seen, training FLOPs or validation perplexity) predicts each measure of
--- behaviour best? The answer gives the axis with the largest rank correlation, the correlation with every
--- axis,
--- and how much the measure differs between models at equal validation perplexity. Training FLOPs count
--- attention
--- (PaLM) unless the column says 6N. Checkpoints of one model resemble each other. The intervals are therefore
--- those of a jackknife over models; interval_note says why there is none. The range over resampled models
--- is not a
--- confidence interval. perplexity_advantage is the correlation with perplexity minus that with FLOPs, in
--- absolute
--- values. within_models is the mean correlation of single models, between_models that of the models' means.
+-- behaviour best? The answer gives the rank correlation with every axis, within models and between them,
+-- its lead for perplexity over FLOPs (perplexity_advantage), and how much the measure differs between
+-- models at equal validation perplexity. Intervals are 95% intervals of a jackknife over models
+-- (interval_note says why there is none), the range over resampled models is not a confidence interval,
+-- and FLOPs count attention (PaLM) unless the column says 6N.
 -- parameter suite_id String = opt-published: suite to show; opt-published for the published models
 -- parameter measure String = : measure, for example task accuracy or token set loss; empty is all
 with

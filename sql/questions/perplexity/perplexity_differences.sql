@@ -1,11 +1,8 @@
 -- How much do the perplexities of two checkpoints differ, and is it more than the choice of documents
--- explains?
--- The answer compares every checkpoint with a reference: the last checkpoints of two models, two models at
--- the
--- same step, or a checkpoint and the one before it. The 95% interval of the ratio of the perplexities is
--- that of a
--- bootstrap over documents, in which both checkpoints have the same documents. Where it contains 1, the
--- difference is not significant.
+-- explains? The answer compares every checkpoint with a reference: the last checkpoints of two models,
+-- two models at the same step, or a checkpoint and the one before it. The 95% interval of the ratio of
+-- the perplexities is that of a bootstrap over documents; where it contains 1, the difference is not
+-- significant.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter comparison String = last checkpoints: last checkpoints, same step or previous checkpoint
@@ -18,17 +15,17 @@ select
     perplexity,
     reference_perplexity,
     perplexity_ratio,
-    perplexity_ratio_low,
-    perplexity_ratio_high,
+    perplexity_ratio_lower,
+    perplexity_ratio_upper,
     bits_per_byte_difference,
-    bits_per_byte_difference_low,
-    bits_per_byte_difference_high,
+    bits_per_byte_difference_lower,
+    bits_per_byte_difference_upper,
     multiIf(
         perplexity_ratio is null,
         'different tokens are scored: compare bits per byte',
-        perplexity_ratio_low is null,
+        perplexity_ratio_lower is null,
         'too few documents for an interval',
-        perplexity_ratio_low > 1 or perplexity_ratio_high < 1,
+        perplexity_ratio_lower > 1 or perplexity_ratio_upper < 1,
         'significant',
         'not significant'
     ) as verdict

@@ -1,7 +1,7 @@
--- By how much do token sets exaggerate their trend, because they are chosen and measured on the same noise?
--- The answer gives the rise of each set's loss from the start of the trend to the end of training, in nats,
--- on
--- the checkpoints by which its tokens were chosen and on those that had no part in the choice.
+-- By how much do token sets exaggerate their trend, because they are chosen and measured on the same
+-- noise? The answer gives the rise of each set's loss from the start of the trend to the end of training,
+-- in nats, on the checkpoints by which its tokens were chosen and on those that had no part in the
+-- choice.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

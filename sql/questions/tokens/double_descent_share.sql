@@ -1,7 +1,7 @@
--- Percentage of tokens whose loss has a double descent under each model, beside the percentage that chance
--- alone makes. In a double descent, the loss rises above an earlier minimum by at least a threshold, and then
--- falls below this minimum. null_percent is found after permuting the noise of the tokens around a curve that
--- never rises. The bounds are those of the 95% interval over documents.
+-- Percentage of tokens whose loss has a double descent under each model, with its 95% interval over
+-- documents, beside the percentage that chance alone makes. In a double descent, the loss rises above an
+-- earlier minimum by at least a threshold, and then falls below this minimum. The latter (null_percent)
+-- is found after permuting the noise of the tokens around a curve that never rises.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
@@ -11,8 +11,8 @@ select
     token_count,
     100 * rise_share as rise_percent,
     100 * double_descent_share as double_descent_percent,
-    100 * double_descent_share_low as double_descent_percent_low,
-    100 * double_descent_share_high as double_descent_percent_high,
+    100 * double_descent_share_lower as double_descent_percent_lower,
+    100 * double_descent_share_upper as double_descent_percent_upper,
     100 * null_share as null_percent,
     100 * excess_share as excess_percent,
     peak_validation_perplexity

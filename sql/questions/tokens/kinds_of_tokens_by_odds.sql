@@ -1,6 +1,6 @@
--- Which kinds of tokens are most likely to be in a trend category? A kind is one value of a token property,
--- for example one word class. The answer gives the odds ratio of every kind under every model, highest first.
--- Intervals are 95% intervals that respect that the tokens of a document are not independent.
+-- Which kinds of tokens are most likely to be in a trend category? A kind is one value of a token
+-- property, for example one word class. The answer gives the odds ratio of every kind under every model,
+-- highest first, with its 95% interval over documents.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show

@@ -1,7 +1,7 @@
--- Percentage of tokens in each trend category, such as rising, falling or stagnating perplexity. A trend is
--- fitted from a start, for example from 10% of training, to the last checkpoint. The answer gives the
--- percentages for each start, with their 95% interval over documents, and the mean percentage that is found
--- after the checkpoints are permuted. Starts that fewer than three checkpoints follow are left out.
+-- Percentage of tokens in each trend category, such as rising, falling or stagnating perplexity. A trend
+-- is fitted from a start, for example from 10% of training, to the last checkpoint, of which at least
+-- three must follow the start. The answer gives the percentages for each start, with their 95% interval
+-- over documents, and the mean percentage that is found after the checkpoints are permuted.
 -- caveats fct_trend_caveat
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
@@ -11,8 +11,8 @@ select
     category,
     start_percent,
     100 * token_share as token_percent,
-    100 * share_low as percent_low,
-    100 * share_high as percent_high,
+    100 * share_lower as percent_lower,
+    100 * share_upper as percent_upper,
     100 * null_share as percent_after_permutation,
     has_few_points
 from fct_comparable_trend_share

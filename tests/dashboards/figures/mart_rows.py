@@ -14,8 +14,8 @@ PERPLEXITIES = pa.table(
         "parameter_count": [20] * 3 + [10] * 3,
         "train_flops_palm": [0.0, 4e9, 3e9, 0.0, 1e9, 2e9],
         "perplexity": [1000.0, 20.0, 80.0, 1000.0, 100.0, 50.0],
-        "perplexity_low": [900.0, 18.0, 75.0, 900.0, 90.0, None],
-        "perplexity_high": [1100.0, 22.0, 85.0, 1100.0, 110.0, None],
+        "perplexity_lower": [900.0, 18.0, 75.0, 900.0, 90.0, None],
+        "perplexity_upper": [1100.0, 22.0, 85.0, 1100.0, 110.0, None],
     }
 )
 SHARES = pa.Table.from_pylist(
@@ -27,11 +27,11 @@ SHARES = pa.Table.from_pylist(
             "start_percent": start,
             "category": category,
             "token_share": share,
-            "share_low": share / 2 if start == 0 else None,
-            "share_high": 2 * share if start == 0 else None,
+            "share_lower": share / 2 if start == 0 else None,
+            "share_upper": 2 * share if start == 0 else None,
             "null_share": 0.02 if convention == "paper" else None,
-            "null_share_low": 0.01 if convention == "paper" else None,
-            "null_share_high": 0.03 if convention == "paper" else None,
+            "null_share_lower": 0.01 if convention == "paper" else None,
+            "null_share_upper": 0.03 if convention == "paper" else None,
             "has_few_points": start == 10,
         }
         for convention, scale in (("paper", 1.0), ("ours", 0.5))
@@ -66,8 +66,8 @@ TOKEN_SETS = pa.Table.from_pylist(
             + START_OFFSETS[start]
             + CATEGORY_OFFSETS[category]
             + (0 if set_model_id == model_id else 1 + MODELS[set_model_id] / 100),
-            "perplexity_low": 45.0 - step,
-            "perplexity_high": 55.0 - step,
+            "perplexity_lower": 45.0 - step,
+            "perplexity_upper": 55.0 - step,
             "random_perplexity_lower": 36.0 - step,
             "random_perplexity_upper": 56.0 - step,
         }

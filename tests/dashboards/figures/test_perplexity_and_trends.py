@@ -31,7 +31,7 @@ def test_figure_1_shades_the_interval_of_every_checkpoint_that_has_one():
 
 def test_figure_1_without_intervals_has_no_band_and_does_not_speak_of_one():
     nulls = pa.nulls(PERPLEXITIES.num_rows, pa.float64())
-    rows = PERPLEXITIES.set_column(PERPLEXITIES.column_names.index("perplexity_low"), "perplexity_low", nulls)
+    rows = PERPLEXITIES.set_column(PERPLEXITIES.column_names.index("perplexity_lower"), "perplexity_lower", nulls)
     canvas = draw_validation_perplexity(rows)
     assert not canvas.axes[0].collections
     assert canvas.get_supxlabel() == ""

@@ -19,7 +19,7 @@ from trailhouse.dashboards.figures.token_sets import (
     find_start,
 )
 
-BANDS = ("perplexity_low", "perplexity_high", "random_perplexity_lower", "random_perplexity_upper")
+BANDS = ("perplexity_lower", "perplexity_upper", "random_perplexity_lower", "random_perplexity_upper")
 
 
 @pytest.mark.parametrize(("draw", "category"), [(draw_stagnated, "stagnated"), (draw_upward, "upward")])

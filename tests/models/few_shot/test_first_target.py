@@ -11,6 +11,7 @@ from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.few_shot import option_encoding
 from trailhouse.models.few_shot.option_encoding import EncodedItem, EncodedOption
 from trailhouse.models.few_shot.prompt import draw_exemplars
+from trailhouse.models.few_shot.tasks.task import PromptFormat, Task, TaskItem
 
 
 def tokens(*token_ids: int) -> np.ndarray:
@@ -75,7 +76,8 @@ def test_a_text_begins_with_the_bos_token_or_else_the_eos_token(bos, eos, expect
 
 @pytest.mark.parametrize("shot_count", [-1, 3])
 def test_there_are_fewer_exemplars_than_items(shot_count):
-    task = SimpleNamespace(task_id="t", items=[None] * 3)
+    items = tuple(TaskItem(f"question {index}", ("a", "b"), (1.0, 0.0)) for index in range(3))
+    task = Task("t", "", (), "", "bigbench", "", PromptFormat(), items)
     with pytest.raises(UsageError) as caught:
         draw_exemplars(task, 0, shot_count, 1)
     assert caught.value.hint == "ask for 0 to 2 shots"

@@ -110,8 +110,8 @@ def test_a_check_that_fails_is_a_problem_and_the_others_still_run(monkeypatch):
     monkeypatch.setattr(health, "check_disk", lambda _: health.HealthFinding("disk", "ok", "free"))
     findings = examine_warehouse(Client(), [])
     assert [finding.check for finding in findings] == [
-        "engine", "migrations", "disk", "ledger and scores", "scores without ledger", "abandoned staging tables",
-        "abandoned restores", "marts",
+        "engine", "migrations", "disk", "ledger and scores", "rows that are stated", "scores without ledger",
+        "abandoned staging tables", "abandoned restores", "marts",
     ]  # fmt: skip
     assert (findings[0].verdict, findings[0].found, findings[0].hint) == ("problem", "no rights", "ask for them")
     assert (findings[1].verdict, findings[1].found) == ("problem", "the check failed: division by zero")

@@ -11,9 +11,8 @@ with
         select * from {{ ref("int_balanced_task") }} where is_balanced and normalisation = 'none'
     ),
 
-    -- Every token has the same weight. The perplexity is the geometric mean over all tokens of the options,
-    -- not
-    -- a mean of one perplexity per option.
+    -- Every token has the same weight. The perplexity is the geometric mean over all tokens of the
+    -- options, not a mean of one perplexity per option.
     pooled as (
         select
             model_id,

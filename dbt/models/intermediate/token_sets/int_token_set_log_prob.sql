@@ -34,7 +34,7 @@ with
             stale_pair.set_model_id as set_model_id,
             token_series.model_id as model_id,
             token_series.corpus_id as corpus_id,
-            {{ document_group("token_series.document_id") }} as document_group,
+            {{ document_block("token_series.document_id", var("jackknife_blocks")) }} as document_block,
             step_set_id,
             steps,
             arrayMap(score -> toDecimal64(toFloat64(score), 9), log_prob_nats) as scores,
@@ -56,7 +56,7 @@ with
     -- A category code is one number that holds the trend categories of a token, one category for each start
     -- of the trend fit. First, the log-probabilities of all tokens with the same code are summed at each
     -- step, so that the log-probabilities of a token are read only once. Then the sums of all codes with the
-    -- same category at a start are added up. All sums are first those of groups of documents, because the
+    -- same category at a start are added up. All sums are first those of blocks of documents, because the
     -- interval over documents needs them. Scores are summed as decimals because a sum of floats
     -- would depend on the order of the rows.
     summed_by_code as (
@@ -64,7 +64,7 @@ with
             set_model_id,
             model_id,
             corpus_id,
-            document_group,
+            document_block,
             category_code,
             step_set_id,
             any(paired_series.steps) as scored_steps,
@@ -72,7 +72,7 @@ with
             count() as token_count,
             any(paired_series.pair_fingerprint) as fingerprint
         from paired_series
-        group by set_model_id, model_id, corpus_id, document_group, category_code, step_set_id
+        group by set_model_id, model_id, corpus_id, document_block, category_code, step_set_id
     ),
 
     summed_by_category as (
@@ -80,7 +80,7 @@ with
             set_model_id,
             model_id,
             corpus_id,
-            document_group,
+            document_block,
             toUInt8(start) as start_percent,
             toLowCardinality({{ decode_category("category_code", "start_ordinal") }}) as category,
             any(summed_by_code.scored_steps) as scored_steps,
@@ -92,24 +92,24 @@ with
             {{ var("trend_start_percents") }} as start,
             arrayEnumerate({{ var("trend_start_percents") }}) as start_ordinal
         where category not in ('', 'undetermined')
-        group by set_model_id, model_id, corpus_id, document_group, start_percent, category, step_set_id
+        group by set_model_id, model_id, corpus_id, document_block, start_percent, category, step_set_id
     ),
 
-    summed_by_group as (
+    summed_by_block as (
         select
             set_model_id,
             model_id,
             corpus_id,
-            document_group,
+            document_block,
             start_percent,
             category,
             step,
-            toInt64(sum(category_token_count)) as group_token_count,
-            toFloat64(sum(category_sum)) as group_log_prob_sum_nats,
-            any(fingerprint) as group_fingerprint
+            toInt64(sum(category_token_count)) as block_token_count,
+            toFloat64(sum(category_sum)) as block_log_prob_sum_nats,
+            any(fingerprint) as block_fingerprint
         from summed_by_category
         array join scored_steps as step, category_sums as category_sum
-        group by set_model_id, model_id, corpus_id, document_group, start_percent, category, step
+        group by set_model_id, model_id, corpus_id, document_block, start_percent, category, step
     ),
 
     gathered as (
@@ -120,19 +120,19 @@ with
             start_percent,
             category,
             step,
-            sum(group_token_count) as token_count,
-            toFloat64(sum(toDecimal128(group_log_prob_sum_nats, 9))) as log_prob_sum_nats,
-            {{ sums_by_document("group_log_prob_sum_nats", "group_token_count") }} as document_sums,
-            any(group_fingerprint) as pair_fingerprint
-        from summed_by_group
+            sum(block_token_count) as token_count,
+            toFloat64(sum(toDecimal128(block_log_prob_sum_nats, 9))) as log_prob_sum_nats,
+            {{ sums_by_document("block_log_prob_sum_nats", "block_token_count") }} as document_sums,
+            any(block_fingerprint) as pair_fingerprint
+        from summed_by_block
         group by set_model_id, model_id, corpus_id, start_percent, category, step
     ),
 
     summed as (
         select
             * except (document_sums, pair_fingerprint),
-            toInt64(length(document_sums)) as document_group_count,
-            {{ effective_document_count("document_sums") }} as effective_group_count,
+            toInt64(length(document_sums)) as document_block_count,
+            {{ effective_document_count("document_sums") }} as effective_block_count,
             {{ jackknife_standard_error("document_sums") }} as loss_standard_error_nats,
             pair_fingerprint
         from gathered

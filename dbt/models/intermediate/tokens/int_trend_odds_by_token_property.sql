@@ -34,8 +34,7 @@ with
     ),
 
     -- The counts of one block, as in dbt/macros/document_sandwich.sql: a, n with the property and c, m
-    -- without
-    -- it, where a and c are in the category.
+    -- without it, where a and c are in the category.
     cell as (
         select
             * except (category_totals, category_counts),

@@ -70,8 +70,8 @@ with
             arrayMap(
                 (part, whole) -> part / greatest(whole, 1), weighted_counts, start_weighted_counts
             ) as shares,
-            {{ bootstrap_bound("shares", "low", "start_document.document_count") }} as share_low,
-            {{ bootstrap_bound("shares", "high", "start_document.document_count") }} as share_high
+            {{ bootstrap_bound("shares", "lower", "start_document.document_count") }} as share_lower,
+            {{ bootstrap_bound("shares", "upper", "start_document.document_count") }} as share_upper
         from category_total
         left join start_total using (convention_id, model_id, corpus_id, start_percent)
         left join start_document using (convention_id, model_id, corpus_id, start_percent)
@@ -85,7 +85,7 @@ select
     start_percent,
     category,
     token_count,
-    cast(if(category = 'undetermined', null, share_low) as Nullable(Float64)) as share_low,
-    cast(if(category = 'undetermined', null, share_high) as Nullable(Float64)) as share_high,
+    cast(if(category = 'undetermined', null, share_lower) as Nullable(Float64)) as share_lower,
+    cast(if(category = 'undetermined', null, share_upper) as Nullable(Float64)) as share_upper,
     trend_fingerprint
 from bounded

@@ -43,6 +43,8 @@ with
             fit_point_count,
             regressor_sum,
             regressor_variation,
+            fit_point_count - 2 as freedom,
+            {{ critical_residual_share("freedom", "significance_level") }} as critical_share,
             arrayMap(
                 replicate -> arraySort(
                     ordinal -> sipHash64(
@@ -89,7 +91,6 @@ window
             ) as responses,
             arraySum(responses) as sum_y,
             arraySum(y -> y * y, responses) - sum_y * sum_y / fit_point_count as variation,
-            fit_point_count - 2 as freedom,
             freedom
             * pow(rounding_nats, 2)
             / 12
@@ -134,15 +135,9 @@ window
                 explained_variations
             ) as residual_shares,
             arrayMap(
-                share -> {{ student_t_p_value("sqrt(1 - share)", "share", "freedom") }} < significance_level,
-                residual_shares
-            ) as significances,
-            arrayMap(
-                (is_significant, covariation, start_to_average, end_to_average) -> indexOf(
-                    {{ var("trend_categories") }},
-                    {{ trend_category("covariation * rising_perplexity_slope_sign") }}
-                ),
-                significances,
+                (is_significant, covariation, start_to_average, end_to_average)
+                -> toUInt8({{ trend_category("covariation * rising_perplexity_slope_sign", as_index=true) }}),
+                arrayMap(share -> share < critical_share, residual_shares),
                 covariations,
                 arrayMap(ordinal -> exp(least(600., losses[ordinal] - mean_loss)), permuted_starts),
                 arrayMap(ordinal -> exp(least(600., losses[ordinal] - mean_loss)), permuted_ends)
@@ -176,8 +171,8 @@ window
             toLowCardinality(category) as category,
             arrayMap(count -> count / sampled_count, counts) as shares,
             arrayAvg(shares) as null_share,
-            arrayReduce('quantileExactInclusive(0.025)', shares) as null_share_low,
-            arrayReduce('quantileExactInclusive(0.975)', shares) as null_share_high
+            arrayReduce('quantileExactInclusive(0.025)', shares) as null_share_lower,
+            arrayReduce('quantileExactInclusive(0.975)', shares) as null_share_upper
         from counted
         array join {{ determined_categories() }} as category, counts_by_category as counts
     )
@@ -190,8 +185,8 @@ select
     start_percent,
     category,
     toNullable(null_share.null_share) as null_share,
-    toNullable(null_share.null_share_low) as null_share_low,
-    toNullable(null_share.null_share_high) as null_share_high,
+    toNullable(null_share.null_share_lower) as null_share_lower,
+    toNullable(null_share.null_share_upper) as null_share_upper,
     trend_fingerprint
 from null_share
 inner join stale_pair using (model_id, corpus_id)

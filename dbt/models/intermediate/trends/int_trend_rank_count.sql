@@ -43,7 +43,7 @@ with
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
     ),
 
-    -- The tokens are the sample whose checkpoints are permuted. Arrays are in ascending order of steps.
+    -- The tokens are a sample that a hash draws. Arrays are in ascending order of steps.
     ordered as (
         select
             *,
@@ -72,7 +72,7 @@ with
         inner join fit_window using (model_id, corpus_id, step_set_id)
         where
             sipHash64(document_id, position, {{ var("bootstrap_seed") }}) % corpus_token_count
-            < {{ var("trend_permutation_tokens") }}
+            < {{ var("trend_rank_tokens") }}
     ),
 
     -- Ranks of the losses around the line with Sen's slope; equal losses have the mean of their ranks.

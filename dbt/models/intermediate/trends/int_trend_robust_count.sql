@@ -14,11 +14,11 @@ with
 
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
-    -- Each row holds an array of all tokens of one document, so that the join has one row per document and
-    -- not one row per token. Both joined tables hold the same tokens in the order of their positions, because
-    -- a trend is undetermined in both or in neither. Equal indices in the two arrays therefore mean the same
-    -- token. Each element packs the position and the trend
-    -- category of a token into one number, because numbers are sorted quickly.
+    -- Each row holds an array of all tokens of one document, so that the join has one row per document
+    -- and not one row per token. Both joined tables hold the same tokens in the order of their positions,
+    -- because a trend is undetermined in both or in neither. Equal indices in the two arrays therefore
+    -- mean the same token. Each element packs the position and the trend category of a token into one
+    -- number, because numbers are sorted quickly.
     least_squares as (
         select
             model_id,

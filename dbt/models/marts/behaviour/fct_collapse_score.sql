@@ -104,14 +104,15 @@ with
         group by panel_id
     )
 
+-- The last digits of a sum of floats depend on the order of the rows. Rounded values do not.
 select
     panel.* except (panel_id),
     coalesce(compared_model_count, 0) as compared_model_count,
     coalesce(compared_point_count, 0) as compared_point_count,
-    collapse_score,
+    round(tested.collapse_score, 9) as collapse_score,
     collapse_p_value,
-    left_out_error,
-    unexplained_share
+    round(compared.left_out_error, 9) as left_out_error,
+    round(tested.unexplained_share, 9) as unexplained_share
 from panel
 left join compared using (panel_id)
 left join tested using (panel_id)

@@ -20,9 +20,9 @@ with
     ),
 
     -- This relation has one row per model, corpus and horizontal axis of the charts (step, tokens seen,
-    -- training FLOPs, of two kinds, or validation perplexity). Arrays hold the steps and axis values of all
-    -- checkpoints, so
-    -- a token is joined to one row per axis instead of one row per checkpoint and axis.
+    -- training FLOPs, of two kinds, or validation perplexity). Arrays hold the steps and axis values of
+    -- all checkpoints, so a token is joined to one row per axis instead of one row per checkpoint and
+    -- axis.
     axis_curve as (
         select
             model_id, corpus_id, axis, groupArray(step) as axis_steps, groupArray(axis_value) as axis_values

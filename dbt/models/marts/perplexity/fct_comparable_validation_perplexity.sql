@@ -17,8 +17,8 @@ with
             train_flops_6n,
             train_flops_palm,
             perplexity,
-            perplexity_low,
-            perplexity_high,
+            perplexity_lower,
+            perplexity_upper,
             false as is_published
         from own
         union all
@@ -33,8 +33,8 @@ with
             train_flops_6n,
             train_flops_palm,
             perplexity,
-            cast(null as Nullable(Float64)) as perplexity_low,
-            cast(null as Nullable(Float64)) as perplexity_high,
+            cast(null as Nullable(Float64)) as perplexity_lower,
+            cast(null as Nullable(Float64)) as perplexity_upper,
             true as is_published
         from published
     )

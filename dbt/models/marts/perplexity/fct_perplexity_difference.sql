@@ -92,16 +92,16 @@ with
             reference_perplexity,
             if(has_same_tokens, perplexity / reference_perplexity, null) as perplexity_ratio,
             if(
-                has_same_tokens, exp({{ bootstrap_bound("log_ratios", "low", "document_count") }}), null
-            ) as perplexity_ratio_low,
+                has_same_tokens, exp({{ bootstrap_bound("log_ratios", "lower", "document_count") }}), null
+            ) as perplexity_ratio_lower,
             if(
-                has_same_tokens, exp({{ bootstrap_bound("log_ratios", "high", "document_count") }}), null
-            ) as perplexity_ratio_high,
+                has_same_tokens, exp({{ bootstrap_bound("log_ratios", "upper", "document_count") }}), null
+            ) as perplexity_ratio_upper,
             bits_per_byte_difference,
-            {{ bootstrap_bound("bits_per_byte_differences", "low", "document_count") }}
-            as bits_per_byte_difference_low,
-            {{ bootstrap_bound("bits_per_byte_differences", "high", "document_count") }}
-            as bits_per_byte_difference_high
+            {{ bootstrap_bound("bits_per_byte_differences", "lower", "document_count") }}
+            as bits_per_byte_difference_lower,
+            {{ bootstrap_bound("bits_per_byte_differences", "upper", "document_count") }}
+            as bits_per_byte_difference_upper
         from paired
     )
 

@@ -11,7 +11,7 @@ with
             "trajectory",
             keys=[],
             measures=["perplexity"],
-            bounds=["perplexity_low", "perplexity_high"],
+            bounds=["perplexity_lower", "perplexity_upper"],
             are_perplexities=true,
         )
     }}

@@ -20,10 +20,12 @@ with
             corpus_id,
             step,
             document_count,
-            exp({{ bootstrap_bound("loss_replicates_nats", "low", "document_count") }}) as perplexity_low,
-            exp({{ bootstrap_bound("loss_replicates_nats", "high", "document_count") }}) as perplexity_high,
-            {{ bootstrap_bound("bits_per_byte_replicates", "low", "document_count") }} as bits_per_byte_low,
-            {{ bootstrap_bound("bits_per_byte_replicates", "high", "document_count") }} as bits_per_byte_high
+            exp({{ bootstrap_bound("loss_replicates_nats", "lower", "document_count") }}) as perplexity_lower,
+            exp({{ bootstrap_bound("loss_replicates_nats", "upper", "document_count") }}) as perplexity_upper,
+            {{ bootstrap_bound("bits_per_byte_replicates", "lower", "document_count") }}
+            as bits_per_byte_lower,
+            {{ bootstrap_bound("bits_per_byte_replicates", "upper", "document_count") }}
+            as bits_per_byte_upper
         from replicate
     ),
 
@@ -46,10 +48,10 @@ with
             exp(- mean_log_prob_nats) as perplexity,
             if(byte_count > 0, - log_prob_sum_nats / (log(2) * byte_count), null) as bits_per_byte,
             coalesce(document_interval.document_count, 0) as document_count,
-            perplexity_low,
-            perplexity_high,
-            bits_per_byte_low,
-            bits_per_byte_high
+            perplexity_lower,
+            perplexity_upper,
+            bits_per_byte_lower,
+            bits_per_byte_upper
         from log_prob
         left join
             document_interval

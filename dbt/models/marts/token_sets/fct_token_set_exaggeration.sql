@@ -8,8 +8,7 @@ with
     trajectory as (select * from {{ ref("fct_token_set_by_selection") }}),
 
     -- Only checkpoints from the start of the trend fit on are used. If the planned end of training is
-    -- unknown,
-    -- it is the last checkpoint.
+    -- unknown, it is the last checkpoint.
     numbered as (
         select
             *,

@@ -38,23 +38,23 @@ with
                     document_jackknife_bound(
                         "loss_nats",
                         "loss_standard_error_nats",
-                        "document_group_count",
-                        "effective_group_count",
-                        "low",
+                        "document_block_count",
+                        "effective_block_count",
+                        "lower",
                     )
                 }}
-            ) as perplexity_low,
+            ) as perplexity_lower,
             exp(
                 {{
                     document_jackknife_bound(
                         "loss_nats",
                         "loss_standard_error_nats",
-                        "document_group_count",
-                        "effective_group_count",
-                        "high",
+                        "document_block_count",
+                        "effective_block_count",
+                        "upper",
                     )
                 }}
-            ) as perplexity_high,
+            ) as perplexity_upper,
             token_set.rest_token_count as rest_token_count,
             token_set.rest_perplexity as rest_perplexity,
             {{ random_set_bound("-", "token_set", "loss_moment") }} as random_perplexity_lower,

@@ -19,7 +19,7 @@ with
         select
             model_id,
             corpus_id,
-            {{ document_group("document_id") }} as document_group,
+            {{ document_block("document_id", var("jackknife_blocks")) }} as document_block,
             peak_step,
             minimum_rise_nats,
             count() as token_count,
@@ -27,14 +27,14 @@ with
             countIf(rise_nats >= minimum_rise_nats and falls_below_minimum) as double_descent_count
         from token_double_descent
         cross join rise_threshold
-        group by model_id, corpus_id, document_group, peak_step, minimum_rise_nats
+        group by model_id, corpus_id, document_block, peak_step, minimum_rise_nats
     ),
 
     observed_group as (
         select
             model_id,
             corpus_id,
-            document_group,
+            document_block,
             minimum_rise_nats,
             sum(peak_count.token_count) as token_count,
             sum(peak_count.rise_count) as rise_count,
@@ -46,20 +46,20 @@ with
             on peak_count.model_id = validation.model_id
             and peak_count.corpus_id = validation.corpus_id
             and peak_count.peak_step = validation.step
-        group by model_id, corpus_id, document_group, minimum_rise_nats
+        group by model_id, corpus_id, document_block, minimum_rise_nats
     ),
 
     permuted_group as (
         select
             model_id,
             corpus_id,
-            {{ document_group("document_id") }} as document_group,
+            {{ document_block("document_id", var("jackknife_blocks")) }} as document_block,
             minimum_rise_nats,
             count() as permuted_token_count,
             countIf(rise_nats >= minimum_rise_nats and falls_below_minimum) as permuted_count
         from permuted_double_descent
         cross join rise_threshold
-        group by model_id, corpus_id, document_group, minimum_rise_nats
+        group by model_id, corpus_id, document_block, minimum_rise_nats
     ),
 
     shared as (
@@ -83,7 +83,7 @@ with
             {{ sums_by_document("observed_group.double_descent_count", "observed_group.token_count") }}
             as sums
         from observed_group
-        left join permuted_group using (model_id, corpus_id, document_group, minimum_rise_nats)
+        left join permuted_group using (model_id, corpus_id, document_block, minimum_rise_nats)
         group by model_id, corpus_id, minimum_rise_nats
     ),
 
@@ -94,14 +94,14 @@ with
             {{ effective_document_count("sums") }} as effective_count,
             {{
                 document_jackknife_bound(
-                    "double_descent_share", "standard_error", "length(sums)", "effective_count", "low"
+                    "double_descent_share", "standard_error", "length(sums)", "effective_count", "lower"
                 )
-            }} as share_low,
+            }} as share_lower,
             {{
                 document_jackknife_bound(
-                    "double_descent_share", "standard_error", "length(sums)", "effective_count", "high"
+                    "double_descent_share", "standard_error", "length(sums)", "effective_count", "upper"
                 )
-            }} as share_high
+            }} as share_upper
         from shared
     )
 
@@ -114,8 +114,8 @@ select
     token_count,
     rise_share,
     double_descent_share,
-    if(share_low is null, null, greatest(0., share_low)) as double_descent_share_low,
-    if(share_high is null, null, least(1., share_high)) as double_descent_share_high,
+    if(share_lower is null, null, greatest(0., share_lower)) as double_descent_share_lower,
+    if(share_upper is null, null, least(1., share_upper)) as double_descent_share_upper,
     null_share,
     double_descent_share - null_share as excess_share,
     peak_validation_perplexity

@@ -18,11 +18,11 @@ with
             start_percent,
             category,
             token_share,
-            share_low,
-            share_high,
+            share_lower,
+            share_upper,
             null_share,
-            null_share_low,
-            null_share_high,
+            null_share_lower,
+            null_share_upper,
             has_few_points,
             false as is_published
         from own
@@ -36,11 +36,11 @@ with
             start_percent,
             category,
             token_share,
-            cast(null as Nullable(Float64)) as share_low,
-            cast(null as Nullable(Float64)) as share_high,
+            cast(null as Nullable(Float64)) as share_lower,
+            cast(null as Nullable(Float64)) as share_upper,
             cast(null as Nullable(Float64)) as null_share,
-            cast(null as Nullable(Float64)) as null_share_low,
-            cast(null as Nullable(Float64)) as null_share_high,
+            cast(null as Nullable(Float64)) as null_share_lower,
+            cast(null as Nullable(Float64)) as null_share_upper,
             false as has_few_points,
             true as is_published
         from published

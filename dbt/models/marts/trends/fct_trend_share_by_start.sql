@@ -42,11 +42,11 @@ with
             toLowCardinality(start_category.category) as category,
             trend_count.token_count as token_count,
             trend_count.token_count / start_token_count as token_share,
-            trend_count.share_low as share_low,
-            trend_count.share_high as share_high,
+            trend_count.share_lower as share_lower,
+            trend_count.share_upper as share_upper,
             null_share.null_share as null_share,
-            null_share.null_share_low as null_share_low,
-            null_share.null_share_high as null_share_high,
+            null_share.null_share_lower as null_share_lower,
+            null_share.null_share_upper as null_share_upper,
             start_fit.fit_point_count as fit_point_count,
             toBool(start_fit.fit_point_count < 5) as has_few_points
         from start_category
