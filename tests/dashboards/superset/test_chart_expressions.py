@@ -52,7 +52,7 @@ def test_what_stored_charts_and_dashboards_send_is_known(query):
         ({"extras": {"where": "(step > 0) AND (sleep(1))"}}, "sleep"),
         ({"extras": {"where": "(step > 0"}}, "step"),
         ({"extras": {"having": "sleep(1) = 0"}}, "sleep"),
-        ({"extras": {"transpile_to_dialect": True}}, "extras"),
+        ({"extras": {"transpile_to_dialect": True}}, "transpile_to_dialect"),
         ({"annotation_layers": [{"name": "x"}]}, "annotation"),
     ],
 )
