@@ -1,4 +1,7 @@
-"""All figures: those of Xia et al. 2023 by number, then what predicts accuracy, and the imported metrics."""
+"""All figures: those of Xia et al. 2023 by number, then what predicts accuracy, and the imported metrics.
+
+The sensitivity of the trends stands behind figure 2.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from trailhouse.dashboards.figures import (
     task_accuracy,
     task_groups,
     token_sets,
+    trend_sensitivity,
     trend_shares,
     validation_perplexity,
 )
@@ -17,6 +21,7 @@ from trailhouse.dashboards.figures.figure import Figure
 FIGURES: tuple[Figure, ...] = (
     validation_perplexity.FIGURE,
     trend_shares.FIGURE,
+    trend_sensitivity.FIGURE,
     *token_sets.FIGURES,
     option_perplexity.FIGURE,
     *task_accuracy.FIGURES,

@@ -45,6 +45,29 @@ SHARES = pa.Table.from_pylist(
     ]
 )
 MODELS = {"s/large": 3000, "s/middle": 200, "s/small": 10}
+SENSITIVITIES = pa.Table.from_pylist(
+    [
+        {
+            "convention_id": convention,
+            "varied_choice": choice,
+            "model_id": model_id,
+            "parameter_count": parameter_count,
+            "start_percent": start,
+            "category": category,
+            "token_share": share,
+            "default_token_share": 0.1 + start / 1000,
+        }
+        for convention, choice, share in (
+            ("paper", "none", 0.1),
+            ("paper_index", "start", 0.2),
+            ("paper_log_step", "regressor", 0.3),
+            ("ours", "regressor, response, multiple testing", 0.4),
+        )
+        for model_id, parameter_count in (("s/large", 30), ("s/small", 10))
+        for start in (10, 0)
+        for category in ("stagnated", "upward", "downward", "other")
+    ]
+)
 SHARES_OF_SETS = {"s/large": 0.083, "s/middle": 0.062, "s/small": 0.041}
 START_OFFSETS = {0: 0.5, 10: 0.0, 40: 0.7}
 CATEGORY_OFFSETS = {"stagnated": 0.0, "upward": 2.0, "downward": 3.0, "other": 4.0}
@@ -211,6 +234,7 @@ MARTS = {
     "fct_token_set_trajectory": TOKEN_SETS,
     "fct_published_validation_perplexity": PUBLISHED_PERPLEXITIES,
     "fct_published_trend_share": PUBLISHED_SHARES,
+    "fct_trend_sensitivity": SENSITIVITIES,
 }
 
 

@@ -3,7 +3,7 @@
         materialized="incremental",
         partition_by=["model_id", "corpus_id"],
         order_by=["convention_id", "start_percent", "category"],
-        query_settings={"join_use_nulls": 0, "max_block_size": 512, "max_joined_block_size_rows": 4096},
+        query_settings={"join_use_nulls": 0, "max_joined_block_size_rows": 1024},
         contract={"enforced": true},
         pre_hook="{{ drop_vanished_pairs(ref('int_trend_fingerprint')) }}",
     )
@@ -15,12 +15,7 @@ with
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
 
     scored_step_set as (
-        select
-            model_id,
-            corpus_id,
-            step_set_id,
-            arrayReverse(steps) as newest_steps,
-            sum(token_count) over (partition by model_id, corpus_id) as corpus_token_count
+        select model_id, corpus_id, step_set_id, arrayReverse(steps) as newest_steps
         from {{ ref("int_scored_step_set") }}
         where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
     ),
@@ -68,15 +63,9 @@ with
         where fit_point_count >= 3
     ),
 
-    token_series as (
-        select model_id, corpus_id, document_id, position, step_set_id, log_prob_nats
-        from {{ ref("int_token_series") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
-    ),
+    {{ sampled_token_series("trend_permutation_tokens") }},
 
--- The tokens are a sample that a hash draws, the same at every start.
-window
-    as (
+    fit_window as (
         select
             *,
             arraySlice(
@@ -104,9 +93,6 @@ window
             ) as constant_variation
         from token_series
         inner join permuted_start using (model_id, corpus_id, step_set_id)
-        where
-            sipHash64(document_id, position, {{ var("bootstrap_seed") }}) % corpus_token_count
-            < {{ var("trend_permutation_tokens") }}
     ),
 
     -- One array per token and start, with one element per permutation.
@@ -142,8 +128,7 @@ window
                 arrayMap(ordinal -> exp(least(600., losses[ordinal] - mean_loss)), permuted_starts),
                 arrayMap(ordinal -> exp(least(600., losses[ordinal] - mean_loss)), permuted_ends)
             ) as codes
-        from
-        window
+        from fit_window
     ),
 
     counted as (

@@ -3,7 +3,7 @@
         materialized="incremental",
         partition_by=["model_id", "corpus_id"],
         order_by=["start_percent", "test", "category"],
-        query_settings={"join_use_nulls": 0, "max_block_size": 512, "max_joined_block_size_rows": 4096},
+        query_settings={"join_use_nulls": 0, "max_joined_block_size_rows": 1024},
         pre_hook="{{ drop_vanished_pairs(ref('int_trend_fingerprint')) }}",
     )
 }}
@@ -12,13 +12,6 @@ with
     stale_pair as ({{ select_stale_pairs(ref("int_trend_fingerprint"), "trend_fingerprint") }}),
 
     default_convention as (select convention_id from {{ ref("trend_convention") }} where is_default),
-
-    corpus_size as (
-        select model_id, corpus_id, sum(token_count) as corpus_token_count
-        from {{ ref("int_scored_step_set") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
-        group by model_id, corpus_id
-    ),
 
     fit_window as (
         select
@@ -29,21 +22,15 @@ with
             stagnation_lower,
             stagnation_upper,
             start_percent,
-            fit_point_count,
-            corpus_token_count
+            fit_point_count
         from {{ ref("int_trend_design") }}
         array join start_percents as start_percent, fit_point_counts as fit_point_count
-        inner join corpus_size using (model_id, corpus_id)
         where convention_id in (select convention_id from default_convention) and fit_point_count >= 3
     ),
 
-    token_series as (
-        select model_id, corpus_id, document_id, position, step_set_id, log_prob_nats
-        from {{ ref("int_token_series") }}
-        where (model_id, corpus_id) in (select model_id, corpus_id from stale_pair) and not is_prompt
-    ),
+    {{ sampled_token_series("trend_rank_tokens") }},
 
-    -- The tokens are a sample that a hash draws. Arrays are in ascending order of steps.
+    -- Arrays are in ascending order of steps.
     ordered as (
         select
             *,
@@ -70,9 +57,6 @@ with
             ) as sen_slope
         from token_series
         inner join fit_window using (model_id, corpus_id, step_set_id)
-        where
-            sipHash64(document_id, position, {{ var("bootstrap_seed") }}) % corpus_token_count
-            < {{ var("trend_rank_tokens") }}
     ),
 
     -- Ranks of the losses around the line with Sen's slope; equal losses have the mean of their ranks.

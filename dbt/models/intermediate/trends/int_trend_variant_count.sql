@@ -3,7 +3,7 @@
         materialized="incremental",
         partition_by=["model_id", "corpus_id"],
         order_by=["convention_id", "start_percent", "document_id", "category"],
-        query_settings={"join_use_nulls": 0, "short_circuit_function_evaluation": "enable"},
+        query_settings={"join_use_nulls": 0, "short_circuit_function_evaluation": "disable"},
         pre_hook="{{ drop_vanished_pairs(ref('int_trend_fingerprint')) }}",
     )
 }}
