@@ -29,8 +29,10 @@ from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
 
 SERIES = ("staging", "int_series_fingerprint", "int_token_series", "int_scored_step_set", "int_log_prob_by_checkpoint")
-DESIGN = ("int_trend_regressor", "int_trend_design", "int_trend_fingerprint", "int_trend_moment")
-TRENDS = (*DESIGN, "int_token_trend_by_start", "int_token_trend_robust_by_start")
+FINGERPRINTS = ("int_score_rounding", "int_trend_regressor", "int_trend_design", "int_trend_fingerprint")
+DESIGN = (*FINGERPRINTS, "int_trend_moment", "int_trend_variant_moment", "int_document_weight")
+FITS = ("int_token_trend_by_start", "int_token_trend_robust_by_start", "int_trend_variant_count")
+TRENDS = (*DESIGN, *FITS, "int_trend_document_count", "int_trend_null_share", "int_trend_rank_count")
 SETS = ("int_token_category", "int_token_set_pair", "int_token_set_log_prob", "int_trend_pair", "int_trend_agreement")
 MODELS = (*SERIES, *TRENDS, "int_trend_count_by_start", *SETS)
 

@@ -74,7 +74,7 @@ def prepare_fit(endpoint: Endpoint, client: Client, state: Path) -> str:
     client.command("delete from trend_convention where not is_default")
     run_dbt(endpoint, state, "run", "--select", "+int_token_trend_by_start", "--exclude", "int_token_trend_by_start")
     run_dbt(endpoint, state, "compile", "--select", "int_token_trend_by_start")
-    compiled = state / "compiled" / "trailhouse" / "models" / "intermediate" / "int_token_trend_by_start.sql"
+    compiled = state / "compiled" / "trailhouse" / "models" / "intermediate" / "trends" / "int_token_trend_by_start.sql"
     return compiled.read_text()
 
 

@@ -66,11 +66,11 @@ def draw_figure(
 ) -> list[Path]:
     """Draw one figure and return its files.
 
-    If the figure's mart has no rows of the suite, nothing is drawn and the list is empty.
+    If the figure's mart holds nothing of the suite that the figure shows, nothing is drawn and the list is empty.
     """
     chosen = {"suite_id": suite, "corpus_id": corpus} if figure.is_of_corpus else {"suite_id": suite}
     rows = read_columns(client, figure.mart, figure.columns, {**chosen, **dict(figure.equals)})
-    if rows.num_rows == 0:
+    if not figure.is_drawable(rows):
         return []
     companions = [read_companion(client, companion, suite, corpus) for companion in figure.companions]
     files = save_figure(figure, rows, directory, *companions, caveats=caveats)

@@ -21,6 +21,11 @@ CHARACTERS_PER_INCH = 15
 PUBLISHED_SUITE = "opt-published"
 
 
+def has_rows(rows: pa.Table) -> bool:
+    """Return whether a table has a row."""
+    return int(rows.num_rows) > 0
+
+
 @dataclass(frozen=True)
 class Companion:
     """Another mart that a figure shows in addition to its own mart.
@@ -59,6 +64,8 @@ class Figure:
     equals: tuple[tuple[str, str], ...] = ()
     is_of_corpus: bool = True
     """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""
+    is_drawable: Callable[[pa.Table], bool] = has_rows
+    """Whether the rows of a suite hold what the figure shows."""
 
 
 def save_figure(

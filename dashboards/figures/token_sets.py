@@ -54,6 +54,11 @@ def list_set_models(rows: pa.Table) -> list[str]:
     return list_models(order_by_size(rows.filter(pc.equal(rows["model_id"], rows["set_model_id"]))))
 
 
+def has_own_sets(rows: pa.Table) -> bool:
+    """Return whether a model of the suite has token sets. A model may be followed on sets of other suites only."""
+    return bool(list_set_models(rows))
+
+
 def find_ends(models: list[str]) -> list[str]:
     """Return the smallest and the largest model. ``models`` is sorted by size. A single model is returned once."""
     return list(dict.fromkeys((models[0], models[-1])))
@@ -232,7 +237,17 @@ def define_figure(
     """Return the definition of a figure of token sets, which has the number ``number`` in Xia et al. 2023."""
     source = f"Xia et al. 2023, Figure {number}"
     caveat_mart = "fct_trend_caveat"
-    return Figure(f"figure_{number:02d}_{name}", title, source, mart, COLUMNS, draw, companions, caveat_mart)
+    return Figure(
+        f"figure_{number:02d}_{name}",
+        title,
+        source,
+        mart,
+        COLUMNS,
+        draw,
+        companions,
+        caveat_mart,
+        is_drawable=has_own_sets,
+    )
 
 
 draw_stagnated = partial(draw_transfer, category="stagnated")

@@ -44,8 +44,8 @@
     (aa - 2 * p * an + p * p * nn) / pow(p_information, 2) as squares,
     (cc - 2 * q * cm + q * q * mm) / pow(q_information, 2) as other_squares,
     (ac - q * am - p * nc + p * q * nm) / (p_information * q_information) as products,
-    n * n / nn as effective_document_count,
-    m * m / mm as other_effective_document_count,
+    if(nn > 0, n * n / nn, 0) as effective_document_count,
+    if(mm > 0, m * m / mm, 0) as other_effective_document_count,
     least(effective_document_count, other_effective_document_count) as contrast_count,
     if(
         p_information > 0 and effective_document_count > 1,

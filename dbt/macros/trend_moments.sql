@@ -95,10 +95,16 @@
                     exp(start_log_ratio - scale) - last_ratio,
                     - start_log_ratio
                 ) as start_y,
-                sum_xy - sum_x * sum_y / fit_point_count as covariation,
                 greatest(0., sum_yy - sum_y * sum_y / fit_point_count) as variation,
                 greatest(fit_point_count - 2, 1) as degrees_of_freedom,
                 variation * regressor_variation as product,
+                sum_xy - sum_x * sum_y / fit_point_count as difference_of_sums,
+                -- A slope below 1e-9 of its standard error is what rounding leaves of a sum that cancels.
+                if(
+                    difference_of_sums * difference_of_sums * degrees_of_freedom < 1e-18 * product,
+                    0.,
+                    difference_of_sums
+                ) as covariation,
                 covariation * covariation as explained_product,
                 constant_tolerance * greatest(1., abs(last_log_prob_nats)) * last_ratio as noise,
                 -- The responses in a fit are constant if the root mean square of their deviations from

@@ -40,7 +40,7 @@ def models(manifest):
 
 def test_an_empty_warehouse_builds_into_empty_marts(built):
     counts = {name: count for name, (count, _) in built.digest().items()}
-    assert counts.pop("trend_convention") == 4
+    assert counts.pop("trend_convention") == 9
     assert {name for name, count in counts.items() if count} == PUBLISHED
     for name in PUBLISHED - {"int_behaviour_measure"}:
         assert built.rows(f"select distinct suite_id from {name}") == [("opt-published",)]

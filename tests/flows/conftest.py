@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_in_process import prepare_command
 from tests.support.nudged_weights import nudge_weights
 from tests.support.tiny_suite import TinySuite, make_template
 from tests.support.tiny_suite import make_suite as make_suite_of_tiny_models
@@ -28,21 +29,7 @@ models:
 @pytest.fixture
 def trailhouse(address, command_server, tmp_path, monkeypatch, capfd):
     """Run a command in this process against the test database; returns (exit code, stdout, stderr)."""
-    from trailhouse.cli import main as cli
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_URL", address.url)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_USER", address.user)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_PASSWORD", address.password)
-    monkeypatch.setenv("TRAILHOUSE_DATABASE", address.database)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        exit_code = cli.run(list(arguments))
-        captured = capfd.readouterr()
-        return exit_code, captured.out, captured.err
-
-    return run
+    return prepare_command(address, tmp_path, monkeypatch, capfd)
 
 
 @pytest.fixture(scope="session")

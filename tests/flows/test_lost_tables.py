@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.command_in_process import prepare_command
 from tests.support.tiny_suite import make_suite, make_template
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
@@ -40,21 +41,7 @@ def lost_address(embedded_server) -> Iterator[WarehouseAddress]:
 @pytest.fixture
 def run(lost_address, command_server, place, monkeypatch, capfd):
     """Run a command in this process; returns its exit code, stdout and stderr."""
-    from trailhouse.cli import main as cli
-
-    monkeypatch.chdir(place)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_URL", lost_address.url)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_USER", lost_address.user)
-    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_PASSWORD", lost_address.password)
-    monkeypatch.setenv("TRAILHOUSE_DATABASE", lost_address.database)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = cli.run(list(arguments))
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return prepare_command(lost_address, place, monkeypatch, capfd)
 
 
 def run_ordinary_commands(run) -> None:
