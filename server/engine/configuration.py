@@ -155,6 +155,12 @@ def _format_users(memory_limit_bytes: int, published_tables: Sequence[str]) -> s
         </system>
       </databases>
     </default>
+    <{Role.ADMIN}>
+      <password></password>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants><query>GRANT {Role.ADMIN}</query></grants>
+    </{Role.ADMIN}>
   </users>
 </clickhouse>
 """

@@ -189,6 +189,7 @@ def format_roles(published_tables: Sequence[str]) -> str:
     grants = {
         Role.ADMIN: [
             f"GRANT {', '.join(_ADMIN_PRIVILEGES)} ON *.*",
+            f"GRANT SET DEFINER ON {Role.ADMIN}",
             *(f"GRANT TABLE ENGINE ON {engine}" for engine in TABLE_ENGINES),
         ],
         Role.READER: [f"GRANT {', '.join(_READER_PRIVILEGES)} ON *.*", "GRANT TABLE ENGINE ON Memory"],

@@ -24,6 +24,7 @@ def ask(client: httpx.Client, query: str | bytes, **params) -> httpx.Response:
         ("SELECT no_function()", 404, "46"),
         ("SELECT * FROM nowhere.at_all", 404, "81"),
         ("SELECT 1 FORMAT Nothing", 404, "73"),
+        ("SELECT 1 FORMAT Template", 500, "474"),
         ("SELECT 1 + 'a'", 400, "43"),
         ("SELECT toInt32('a')", 400, "6"),
         ("SELECT throwIf(1)", 500, "395"),
@@ -40,6 +41,7 @@ def test_errors_have_clickhouses_status_and_code(http, query, status, code):
     answer = ask(http, query)
     assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (status, code)
     assert answer.text.startswith(f"Code: {code}. DB::Exception: ")
+    assert answer.text.count("DB::Exception") == 1
     assert answer.text.rstrip().endswith("(version 26.9.2.1)")
     assert "/dev/fd" not in answer.text
     assert "X-ClickHouse-Format" not in answer.headers
@@ -59,6 +61,7 @@ def test_a_late_error_ends_the_body_with_the_tagged_block_and_no_end(server):
     message = block.removeprefix(f"\r\n__exception__\r\n{tag}\r\n").removesuffix(f" {tag}\r\n__exception__\r\n")
     message, _, length = message.rpartition("\n")
     assert message.startswith("Code: 395. DB::Exception: ")
+    assert message.count("DB::Exception") == 1
     assert len(message) + 1 == int(length)
 
 
