@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--idle-timeout-seconds", type=float)
     parser.add_argument("--memory-limit-bytes", type=int)
     parser.add_argument("--published-table", action="append", default=[])
+    parser.add_argument("--errors-after-rows", action="store_true")
     arguments = parser.parse_args()
     try:
         serve(
@@ -31,6 +32,7 @@ def main() -> int:
             idle_timeout_seconds=arguments.idle_timeout_seconds,
             memory_limit_bytes=arguments.memory_limit_bytes,
             published_tables=arguments.published_table,
+            sends_late_errors=arguments.errors_after_rows,
         )
     except TrailhouseError as error:
         sys.stderr.write(f"{error}\n")

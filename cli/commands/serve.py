@@ -18,6 +18,13 @@ def serve(
         float | None,
         typer.Option(min=0.5, help="Memory limit for all queries together. [default: 60 % of the machine's memory]"),
     ] = None,
+    errors_after_rows: Annotated[
+        bool,
+        typer.Option(
+            "--errors-after-rows",
+            help="If a query fails after its first rows, send them and then the error, as ClickHouse does.",
+        ),
+    ] = False,
     data_directory: DataDirectoryOption = None,
 ) -> None:
     """Run the embedded warehouse server in the foreground, until Ctrl-C or SIGTERM.
@@ -39,5 +46,6 @@ def serve(
         port=port,
         memory_limit_bytes=settings.warehouse_memory_bytes,
         published_tables=list_published_tables(settings),
+        sends_late_errors=errors_after_rows,
         on_ready=announce,
     )

@@ -36,13 +36,22 @@ _STATEMENT_NICENESS = 5
 class Application:
     """The ASGI application of one engine; it also measures for how long no request has run.
 
-    ``allowed_hosts`` are the names that a Host header may contain; None allows any name.
+    ``allowed_hosts`` are the names that a Host header may contain; None allows any name. With ``sends_late_errors``, the
+    error of a query that has returned rows follows the rows; otherwise it replaces them unless they are many.
     """
 
-    def __init__(self, engine: Engine, credentials: Credentials, *, allowed_hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        credentials: Credentials,
+        *,
+        allowed_hosts: frozenset[str] | None,
+        sends_late_errors: bool = False,
+    ) -> None:
         self._engine = engine
         self._credentials = credentials
         self._allowed_hosts = allowed_hosts
+        self._sends_late_errors = sends_late_errors
         self._executor = ThreadPoolExecutor(_MAX_RUNNING, thread_name_prefix="statement", initializer=_lower_priority)
         self.sessions = SessionTable(engine)
         self._query_ids: set[str] = set()
@@ -105,7 +114,16 @@ class Application:
             _require_length(method, headers)
             role = authenticate(request, self._credentials)
             body = RequestBody(receive, choose_decompressor(request))
-            runner = QueryRunner(self._engine, self._executor, self.sessions, request, role, body, responder)
+            runner = QueryRunner(
+                self._engine,
+                self._executor,
+                self.sessions,
+                request,
+                role,
+                body,
+                responder,
+                sends_late_errors=self._sends_late_errors,
+            )
             slot = self._dashboard_slots if role is Role.DASHBOARDS else contextlib.nullcontext()
             with self._register(request.query_id):
                 async with slot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -57,6 +58,8 @@ class QueryRunner:
         role: Role,
         body: RequestBody,
         responder: Responder,
+        *,
+        sends_late_errors: bool = False,
     ) -> None:
         self._engine = engine
         self._executor = executor
@@ -65,6 +68,7 @@ class QueryRunner:
         self._role = role
         self._body = body
         self._responder = responder
+        self._sends_late_errors = sends_late_errors
         self._tables: list[ExternalTable] = []
         self._created_tables: list[ExternalTable] = []  # a session drops them after the query
         self._is_readonly = role is not Role.ADMIN or request.is_readonly
@@ -213,25 +217,27 @@ class QueryRunner:
         return name
 
     async def _send_result(self, pipe: ResultPipe, output_format: str, header: NativeHeader | None) -> None:
+        least_bytes, most_bytes = self._choose_buffer()
         buffered = BufferedResult()
         beginning = b""
         while data := await pipe.read():
             await buffered.append(data)
             if header is not None and len(beginning) <= _STREAM_AFTER_BYTES:
                 beginning += data
-            if buffered.size_bytes > _STREAM_AFTER_BYTES and not self._request.waits_for_end:
+            if buffered.size_bytes > most_bytes:
                 break
-        if pipe.error is not None:
+        if pipe.error is not None and buffered.size_bytes < least_bytes:
             raise pipe.error
         block = b""
         if header is not None and not header.is_needless(
             beginning, is_whole=pipe.is_finished and len(beginning) == buffered.size_bytes
         ):
             block = await self._in_thread(header.read, beginning)
-        if pipe.is_finished and buffered.is_in_memory:
+        if pipe.is_finished and pipe.error is None and buffered.is_in_memory:
             await self._respond(block + buffered.join(), output_format, pipe.statistics)
             return
-        length = len(block) + buffered.size_bytes if pipe.is_finished else None
+        is_whole = pipe.is_finished and pipe.error is None
+        length = len(block) + buffered.size_bytes if is_whole else None
         self._choose_compression()
         await self._responder.begin(output_format, pipe.statistics, length=length)
         await self._responder.write(block)
@@ -242,6 +248,18 @@ class QueryRunner:
         if pipe.error is not None:
             raise pipe.error
         await self._responder.finish()
+
+    def _choose_buffer(self) -> tuple[float, float]:
+        """Return the bytes of rows after which an error follows them, and those after which the answer begins.
+
+        Fewer rows than the first number are held back and left out if the query fails.
+        """
+        if self._request.waits_for_end:
+            return math.inf, math.inf
+        asked_bytes = self._request.buffer_bytes
+        if asked_bytes is None:
+            return (1 if self._sends_late_errors else math.inf), _STREAM_AFTER_BYTES
+        return asked_bytes, max(asked_bytes, _STREAM_AFTER_BYTES)
 
     async def _respond(self, output: bytes, output_format: str | None, statistics: Statistics) -> None:
         if output:
