@@ -74,9 +74,10 @@ _TABLE_ENGINE_NAMES = frozenset(engine.upper() for engine in TABLE_ENGINES)
 _DATABASE_ENGINE_NAMES = frozenset(engine.upper() for engine in DATABASE_ENGINES)
 _SUSPICIOUS = re.compile(
     rb"file|eval|python|executable|disk|engine|fuzz|random|\\[^'\"`\\]"
-    rb"|(?:format|input|null|values)(?:[\"`\s]|\xe2\x80\x9d)*(?:\(|--|/[*/]|\#)",
+    rb"|(?:format|input|null|values)(?:[\"`\s]|[\x80-\xff])*(?:\(|--|/[*/]|\#)",
     re.IGNORECASE,
 )
+_STRAY = re.compile(rb"[^\x20-\x7e]")
 _UNUSUAL_ESCAPE = re.compile(rb"\\[^'\"`\\]")
 # With these settings, rows in the Values format may hold literals, but no SQL expressions.
 ONLY_LITERALS = {
@@ -92,12 +93,23 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
     """
     if any(token.kind is TokenKind.UNTERMINATED for token in tokens):
         raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
+    _refuse_stray_characters(text, tokens)
     _refuse_kind_of_statement(text, tokens)
     for index, token in enumerate(tokens):
         name = read_identifier(text, token)
         if name:
             _refuse_clause(tokens, index)
             _refuse_function(text, tokens, index, name)
+
+
+def _refuse_stray_characters(text: bytes, tokens: Sequence[Token]) -> None:
+    """Refuse characters that SQL has only in quotes, so that none of them can part words for the engine alone."""
+    for token in tokens:
+        if token.kind is TokenKind.OTHER and _STRAY.fullmatch(token.written_in(text)):
+            byte = text[token.start]
+            raise ServerError(
+                62, "SYNTAX_ERROR", f"Syntax error: failed at position {token.start + 1} (byte 0x{byte:02X})"
+            )
 
 
 def mentions_forbidden_word(text: bytes) -> bool:
