@@ -1,7 +1,8 @@
 """This module reads the statement of a request from its URL and body, and the rows that follow an INSERT.
 
-The guard (``server/sql/guard.py``) checks the tokens of each statement. If a statement has no result, or contains a word
-that may be forbidden, the engine's own parser rewrites the statement, and the guard checks the rewritten statement too.
+The guard (``server/sql/guard.py``) checks the tokens of each statement. If a statement has no result, or contains a
+word that may be forbidden, the engine's own parser rewrites the statement, and the guard checks the rewritten statement
+too.
 """
 
 from __future__ import annotations

@@ -41,9 +41,14 @@ def view(http, database) -> Iterator[str]:
     ("definer", "shown"),
     [("admin", "admin"), ("`admin`", "admin"), ("CURRENT_USER", "default"), ("default", "default")],
 )
-def test_a_view_reads_its_tables_with_the_rights_of_its_definer(http, reader_http, dashboards_http, view, definer, shown):
+def test_a_view_reads_its_tables_with_the_rights_of_its_definer(
+    http, reader_http, dashboards_http, view, definer, shown
+):
     # the statement of dbt-clickhouse for sql_security = 'definer'
-    ask(http, f"create or replace view {view} DEFINER = {definer} SQL SECURITY DEFINER as (select a from published.raw_a)")
+    ask(
+        http,
+        f"create or replace view {view} DEFINER = {definer} SQL SECURITY DEFINER as (select a from published.raw_a)",
+    )
     written = ask(http, "SELECT create_table_query FROM system.tables WHERE table = 'dim_view'")
     assert f"DEFINER = {shown} SQL SECURITY DEFINER" in written
     for user in (http, reader_http, dashboards_http):

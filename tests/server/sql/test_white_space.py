@@ -1,4 +1,4 @@
-"""The lexer and the engine agree about which characters part words, so that none of them hides a word from the guard."""
+"""The lexer and the engine agree about which characters part words, so that none hides a word from the guard."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def test_no_character_hides_a_forbidden_statement(spaces, reader_http):
         for statement in (b"SET" + space + b"ROLE" + space + b"admin", space + b"SET ROLE admin"):
             answer = reader_http.post("/", params={"session_id": "hidden"}, content=statement)
             assert answer.headers.get("X-ClickHouse-Exception-Code") == "497", statement
-    assert reader_http.post("/", params={"session_id": "hidden"}, content="SELECT currentRoles()").text == "['reader']\n"
+    assert (
+        reader_http.post("/", params={"session_id": "hidden"}, content="SELECT currentRoles()").text == "['reader']\n"
+    )
 
 
 @pytest.mark.parametrize("character", ["\u0000", "\u007f", "\u00e4", "\u2192", "\U0001f600"])
