@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# Superset's own name of a query's time column.
+_TIME_COLUMN = "__timestamp"
 # Keys of ``extras`` that hold no SQL.
 _HARMLESS_EXTRAS = frozenset({"time_grain_sqla", "relative_start", "relative_end"})
 _SEPARATOR = " AND "
@@ -18,19 +20,25 @@ _SEPARATOR = " AND "
 
 @dataclass(frozen=True)
 class Expressions:
-    """The SQL expressions, the simple metrics (column and aggregate), and the conditions of stored documents."""
+    """The SQL expressions, the simple metrics (column and aggregate), and the conditions of stored documents.
 
+    ``names`` are the names of the data set's columns and saved metrics.
+    """
+
+    names: frozenset[str]
     sql: frozenset[str]
     simple: frozenset[tuple[str, str]]
     clauses: frozenset[str]
 
 
-def collect_expressions(documents: Iterable[Any], columns: Iterable[str]) -> Expressions:
+def collect_expressions(documents: Iterable[Any], columns: Iterable[str], metrics: Iterable[str]) -> Expressions:
     """Return the expressions in stored documents: the parameters of charts and the metadata of dashboards.
 
-    ``columns`` are the names of the data set's columns, each of which is an expression, too.
+    ``columns`` are the names of the data set's columns, each of which is an expression, too. ``metrics`` are the names
+    of its saved metrics.
     """
     sql, clauses = set(columns), set[str]()
+    names = frozenset({*sql, *metrics, _TIME_COLUMN})
     simple = set[tuple[str, str]]()
     for document in documents:
         for item in _walk(document):
@@ -40,18 +48,23 @@ def collect_expressions(documents: Iterable[Any], columns: Iterable[str]) -> Exp
                 simple.add((str(item["column"].get("column_name")), aggregate))
             if isinstance(extras := item.get("extras"), dict):
                 clauses.update(str(extras[key]) for key in ("where", "having") if extras.get(key))
-    return Expressions(frozenset(sql), frozenset(simple), frozenset(clauses | {f"({one})" for one in sql}))
+    return Expressions(names, frozenset(sql), frozenset(simple), frozenset(clauses | {f"({one})" for one in sql}))
 
 
 def find_new_expression(queries: Iterable[Mapping[str, Any]], known: Expressions) -> str | None:
     """Return the first expression in the queries that is not known, as text for a message; None if all are known.
 
-    A query has the attributes of Superset's QueryObject. The name of a column or of a saved metric is text and always
-    allowed, because Superset looks it up in the data set.
+    A query has the attributes of Superset's QueryObject. Text is the name of a column or of a saved metric. Superset
+    takes any other text in a column for SQL, so it has to be such a name. Where the query is ordered, text may also be
+    the label of an expression of the query.
     """
     for query in queries:
         for value in _list_expressions(query):
-            if not isinstance(value, str) and not _is_known(value, known):
+            if not _is_known(value, known):
+                return describe(value)
+        labels = {one.get("label") for one in _list_expressions(query) if isinstance(one, dict)}
+        for value in _list_orders(query):
+            if not (isinstance(value, str) and value in labels) and not _is_known(value, known):
                 return describe(value)
         if query.get("annotation_layers"):
             return "an annotation layer"
@@ -85,17 +98,26 @@ def describe(value: object) -> str:
 def _list_expressions(query: Mapping[str, Any]) -> list[Any]:
     """Return everything in a query that may be an expression. Values of filters are returned unless they are literals.
 
-    Text is the name of a column or of a saved metric.
+    What the query is ordered by is left out, see ``_list_orders``.
     """
-    values = [*(query.get("columns") or []), *(query.get("metrics") or []), *(query.get("series_columns") or [])]
-    values += [order[0] for order in query.get("orderby") or []]
+    values = [*(query.get("columns") or []), *(query.get("metrics") or [])]
     for one in query.get("filter") or []:
-        values += [one["col"], *([] if _is_literal(one.get("val")) else [one["val"]])]
+        # Superset leaves out the filter of a column that the data set lacks; a dashboard sends it to all of its charts
+        values += [] if isinstance(one["col"], str) else [one["col"]]
+        values += [] if _is_literal(one.get("val")) else [one["val"]]
+    return values
+
+
+def _list_orders(query: Mapping[str, Any]) -> list[Any]:
+    """Return the expressions that order the rows of a query or choose and order its series."""
     limit = query.get("series_limit_metric")
-    return values if limit is None else [*values, limit]
+    orders = [order[0] for order in query.get("orderby") or []]
+    return [*(query.get("series_columns") or []), *orders, *([] if limit is None else [limit])]
 
 
 def _is_known(value: Any, known: Expressions) -> bool:  # noqa: ANN401  # the request may hold anything
+    if isinstance(value, str):
+        return value in known.names
     if not isinstance(value, dict):
         return False
     expression = value.get("sqlExpression")

@@ -215,15 +215,19 @@ def may_write_sql(security_manager: Any) -> bool:  # noqa: ANN401  # Superset's 
     return any(role.name in SQL_ROLES for role in security_manager.get_user_roles(user))
 
 
-def read_stored(security_manager: Any, dataset: Any) -> tuple[list[Any], list[str]]:  # noqa: ANN401  # Superset's classes
-    """Return the documents of the stored charts of a data set and of all dashboards, and the data set's columns."""
+def read_stored(
+    security_manager: Any,  # noqa: ANN401  # Superset's classes
+    dataset: Any,  # noqa: ANN401
+) -> tuple[list[Any], list[str], list[str]]:
+    """Return the documents of the stored charts of a data set and of all dashboards, its columns and its metrics."""
     from superset.models.dashboard import Dashboard
     from superset.models.slice import Slice
 
     charts = security_manager.session.query(Slice).filter(Slice.datasource_id == dataset.id).all()
     texts = [text for chart in charts for text in (chart.params, chart.query_context)]
     texts += [dashboard.json_metadata for dashboard in security_manager.session.query(Dashboard).all()]
-    return [json.loads(text) for text in texts if text], [column.column_name for column in dataset.columns]
+    columns = [column.column_name for column in dataset.columns]
+    return [json.loads(text) for text in texts if text], columns, [metric.metric_name for metric in dataset.metrics]
 
 
 def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Superset expects

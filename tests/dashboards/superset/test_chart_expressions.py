@@ -11,7 +11,7 @@ CHART = {
     "sum": {"expressionType": "SIMPLE", "aggregate": "SUM", "column": {"column_name": "step"}},
 }
 FILTERS = {"native_filter_configuration": [{"adhoc_filters": [{"sqlExpression": "is_measured"}]}]}
-KNOWN = collect_expressions([CHART, FILTERS, None, "text"], ["step", "suite_id"])
+KNOWN = collect_expressions([CHART, FILTERS, None, "text"], ["step", "suite_id"], ["saved"])
 
 
 def sql(expression: str, **more) -> dict:
@@ -24,8 +24,10 @@ def sql(expression: str, **more) -> dict:
         {},
         {"metrics": ["saved"], "columns": ["step", sql("step", columnType="BASE_AXIS")]},
         {"metrics": [sql("avg(perplexity)")], "orderby": [[sql("avg(perplexity)"), False], ["step", True]]},
+        {"metrics": [sql("avg(perplexity)")], "orderby": [["x", False]], "series_limit_metric": "x"},
+        {"columns": [sql("step"), "__timestamp"], "series_columns": ["x", "step"]},
         {"metrics": [{"expressionType": "SIMPLE", "aggregate": "SUM", "column": {"column_name": "step"}}]},
-        {"filter": [{"col": "suite_id", "op": "IN", "val": ["a", 1, None]}, {"col": "step", "op": ">", "val": 3}]},
+        {"filter": [{"col": "suite_id", "op": "IN", "val": ["a", 1, None]}, {"col": "elsewhere", "op": ">", "val": 3}]},
         {"extras": {"where": "(step > 0) AND (a = 'x AND y')", "having": "", "time_grain_sqla": "P1D"}},
         {"extras": {"where": "(is_measured) AND (step > 0)"}, "annotation_layers": [], "series_limit_metric": "saved"},
     ],
@@ -43,6 +45,11 @@ def test_what_stored_charts_and_dashboards_send_is_known(query):
         ({"metrics": [{"expressionType": "SIMPLE", "aggregate": "SUM", "sqlExpression": "sleep(3)"}]}, "sleep(3)"),
         ({"metrics": [["avg(perplexity)"]]}, "avg"),
         ({"columns": [sql("1 in raw_suite")]}, "raw_suite"),
+        ({"columns": ["1 in raw_suite"], "metrics": ["saved"]}, "raw_suite"),
+        ({"columns": ["hostName()", {**sql("step"), "label": "hostName()"}], "metrics": ["saved"]}, "hostName()"),
+        ({"metrics": ["hostName()"]}, "hostName()"),
+        ({"series_columns": ["hostName()"]}, "hostName()"),
+        ({"orderby": [["hostName()", True]]}, "hostName()"),
         ({"series_columns": [sql("sleep(1)")]}, "sleep"),
         ({"orderby": [[sql("sleep(1)"), True]]}, "sleep"),
         ({"series_limit_metric": sql("sleep(1)")}, "sleep"),

@@ -63,12 +63,14 @@ def test_there_are_a_hundred_expressions():
     assert len(set(EXPRESSIONS)) == 100
 
 
-@pytest.mark.parametrize("place", ["metric", "column", "order", "filter", "where", "having"])
+@pytest.mark.parametrize("place", ["metric", "column", "text", "group", "order", "filter", "where", "having"])
 def test_a_stakeholder_cannot_send_an_expression(place, stakeholder, session, dataset):
     for expression in EXPRESSIONS if place == "metric" else EXPRESSIONS[::7]:
         query = {
             "metric": {"metrics": [as_sql(expression)], "columns": []},
             "column": {"columns": [as_sql(expression)], "metrics": []},
+            "text": {"columns": [expression], "metrics": ["count"]},
+            "group": {"groupby": [expression], "metrics": ["count"]},
             "order": {"columns": ["step"], "orderby": [[as_sql(expression), True]]},
             "filter": {"columns": ["step"], "filters": [{"col": as_sql(expression), "op": "IS NOT NULL"}]},
             "where": {"columns": ["step"], "extras": {"where": f"({expression}) is not null"}},

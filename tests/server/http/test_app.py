@@ -100,7 +100,7 @@ def run_query(monkeypatch) -> SimpleNamespace:
     stand_in = SimpleNamespace(run=None, started=0)
 
     class Runner:
-        def __init__(self, engine, executor, sessions, request, role, body, responder) -> None:
+        def __init__(self, engine, executor, sessions, request, role, body, responder, **options) -> None:
             self.body, self.responder, self.request, self.role = body, responder, request, role
 
         async def run(self) -> None:
