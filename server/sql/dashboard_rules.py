@@ -14,8 +14,16 @@ from trailhouse.server.sql.lexer import Token
 from trailhouse.server.sql.statement import begins_settings
 
 _MEMORY_BYTES = 2 << 30
-# Settings that a request of this user may have: they shape the answer.
-_SETTING_PREFIXES = ("output_format_", "format_", "date_time_output_format", "session_timezone", "readonly")
+# Settings that a request of this user may have: they shape the answer, or clickhouse-connect sends them always.
+_SETTING_PREFIXES = (
+    "output_format_",
+    "format_",
+    "date_time_input_format",
+    "date_time_output_format",
+    "session_timezone",
+    "cast_string_to_dynamic_use_inference",
+    "readonly",
+)
 _FIRST_WORDS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "USE", "EXPLAIN"})
 _FORBIDDEN_NAMES = frozenset(
     name.upper()

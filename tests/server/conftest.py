@@ -41,9 +41,13 @@ class Server:
         return ("dashboards", read_credentials(self.directory).dashboards_password)
 
     def connect(self, **options) -> Client:
+        return self.connect_as(self.admin, **options)
+
+    def connect_as(self, user: tuple[str, str], **options) -> Client:
+        """Return clickhouse-connect's client of a user, given by name and password."""
         address = httpx.URL(self.url)
         return clickhouse_connect.get_client(
-            host=address.host, port=address.port, username=self.admin[0], password=self.admin[1], **options
+            host=address.host, port=address.port, username=user[0], password=user[1], **options
         )
 
 

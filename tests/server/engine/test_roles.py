@@ -119,6 +119,13 @@ def test_a_handle_is_not_passed_to_another_user(http, reader_http, dashboards_ht
     assert answer.text == "['admin']\t2\n"
 
 
+def test_the_driver_of_dashboards_reads_the_published_tables(server, published):
+    with server.connect_as(server.dashboards, database="published") as client:
+        assert client.query("SELECT a FROM fct_a ORDER BY a").result_rows == [(1,), (2,)]
+        assert client.query("SELECT a FROM dim_v WHERE a = {a:Int64}", parameters={"a": 2}).result_rows == [(2,)]
+        assert client.query_df("SELECT toDateTime('2026-01-01', 'Asia/Tokyo') AS t FROM fct_a").shape == (2, 1)
+
+
 @pytest.mark.parametrize("table", ["published.fct_a", "published.dim_v"])
 def test_dashboards_read_the_published_tables(dashboards_http, published, table):
     assert ask(dashboards_http, f"SELECT sum(a) FROM {table}") == "3\n"
