@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.guard import read_identifier
-from trailhouse.server.sql.lexer import Token
+from trailhouse.server.sql.lexer import Token, TokenKind
 from trailhouse.server.sql.statement import begins_settings
 
 _MEMORY_BYTES = 2 << 30
+_RESULT_BYTES = 1 << 30
 # Settings that a request of this user may have: they shape the answer, or clickhouse-connect sends them always.
 _SETTING_PREFIXES = (
     "output_format_",
@@ -25,6 +26,7 @@ _SETTING_PREFIXES = (
     "readonly",
 )
 _FIRST_WORDS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "USE", "EXPLAIN"})
+_WORDS_AFTER_SETTINGS = frozenset({"FORMAT", "INTO", "UNION", "INTERSECT", "EXCEPT", "SETTINGS"})
 _FORBIDDEN_NAMES = frozenset(
     name.upper()
     for name in (
@@ -35,12 +37,14 @@ _FORBIDDEN_NAMES = frozenset(
         "current_user", "currentHandler", "currentProfiles", "currentRequestURL", "currentRoles", "currentSchemas",
         "currentUser", "defaultProfiles", "defaultRoles", "displayName", "enabledProfiles", "enabledRoles",
         "filesystemAvailable", "filesystemCapacity", "filesystemUnreserved", "FQDN", "fullHostName",
+        "current_query_id", "currentQueryID",
         "getClientHTTPHeader", "getMacro", "getMergeTreeSetting", "getOSKernelVersion", "getServerPort",
         "getServerSetting", "getSetting", "getSettingOrDefault", "globalVariable", "hasColumnInTable",
         "hasThreadFuzzer", "hostName", "initial_query_id", "initialQueryID", "logTrace", "mergeTreePartInfo",
         "partitionId", "pg_get_userbyid", "pg_table_is_visible", "pgGetUserById", "pgTableIsVisible", "query_id",
         "queryID", "revision", "runningConcurrency", "serverUUID", "session_user", "showCertificate", "tcpPort", "tid",
-        "transactionID", "transactionLatestSnapshot", "transactionOldestSnapshot", "uptime", "zookeeperSessionUptime",
+        "transactionID", "transactionLatestSnapshot", "transactionOldestSnapshot", "uptime", "user",
+        "zookeeperSessionUptime",
         # functions that read tables, run hidden SQL, or call other hosts
         "catboostEvaluate", "dictGet", "dictHas", "dictIsIn", "joinGet", "joinGetOrNull", "file", "eval",
         "formatQuery", "formatQueryOrNull", "fuzzQuery", "viewExplain",
@@ -57,13 +61,15 @@ _FORBIDDEN_NAMES = frozenset(
 def limit_settings(memory_limit_bytes: int) -> dict[str, str]:
     """Return the settings of this user's handles, which limit every query.
 
-    A query gets 30 s, two threads, and 2 GiB or half of the server's memory, whichever is less.
+    A query gets 30 s, two threads, and 2 GiB or half of the server's memory, whichever is less. Its result has at most
+    a million rows and 1 GiB.
     """
     return {
         "max_execution_time": "30",
         "max_threads": "2",
         "max_memory_usage": str(min(_MEMORY_BYTES, memory_limit_bytes // 2)),
         "max_result_rows": "1000000",
+        "max_result_bytes": str(_RESULT_BYTES),
     }
 
 
@@ -76,7 +82,7 @@ def refuse_for_dashboards(text: bytes, tokens: Sequence[Token]) -> None:
     if first not in _FIRST_WORDS:
         raise ServerError(164, "READONLY", "Cannot execute query in readonly mode: the user for dashboards only reads")
     for index, token in enumerate(tokens):
-        if begins_settings(list(tokens[index : index + 3]), 0, text):
+        if begins_settings(list(tokens[index : index + 3]), 0, text) or _sets_without_value(text, tokens, index):
             raise _refuse_setting("SETTINGS")
         is_column = index > 0 and tokens[index - 1].written_in(text) == b"."
         name = read_identifier(text, token)
@@ -87,6 +93,18 @@ def refuse_for_dashboards(text: bytes, tokens: Sequence[Token]) -> None:
                 f"Not enough privileges: the user for dashboards cannot use the name {name.lower()}, because its"
                 " queries read the published tables only, and nothing about the server",
             )
+
+
+def _sets_without_value(text: bytes, tokens: Sequence[Token], index: int) -> bool:
+    """Return whether SETTINGS and a name that is set to true are at ``index``, as in ``SELECT 1 SETTINGS final``."""
+    if tokens[index].word != "SETTINGS" or index + 1 >= len(tokens):
+        return False
+    if read_identifier(text, tokens[index + 1]) in ("", "ASC", "DESC"):  # settings is the name of a column here
+        return False
+    if index + 2 == len(tokens):
+        return True
+    after = tokens[index + 2]
+    return after.kind is TokenKind.CLOSING or after.written_in(text) == b"," or after.word in _WORDS_AFTER_SETTINGS
 
 
 def refuse_dashboard_settings(names: Sequence[str]) -> None:

@@ -204,6 +204,11 @@ def test_dashboards_cannot_wait_or_ask_about_the_server(dashboards_http, publish
         ({"max_threads": "64"}, "SELECT 1"),
         ({}, "SELECT 1 SETTINGS max_execution_time = 0"),
         ({}, "SELECT * FROM (SELECT 1 SETTINGS max_threads = 64)"),
+        ({}, "SELECT 1 SETTINGS allow_introspection_functions"),
+        ({}, "SELECT 1 SETTINGS allow_introspection_functions FORMAT JSON"),
+        ({}, "SELECT * FROM (SELECT 1 SETTINGS `allow_introspection_functions`)"),
+        ({}, "SELECT 1 SETTINGS allow_introspection_functions, max_threads = 64"),
+        ({}, "SELECT 1 UNION ALL SELECT 2 SETTINGS allow_introspection_functions"),
         ({"session_id": "limits"}, "SET max_threads = 64"),
     ],
 )
@@ -212,9 +217,29 @@ def test_dashboards_cannot_change_their_limits(dashboards_http, parameters, stat
     assert answer.headers.get("X-ClickHouse-Exception-Code") == "164", answer.text
 
 
+def test_a_column_of_dashboards_may_be_called_settings(dashboards_http):
+    query = "SELECT settings, 'x' AS y FROM (SELECT 2 AS settings UNION ALL SELECT 1) ORDER BY settings ASC, y DESC"
+    assert ask(dashboards_http, query) == "1\tx\n2\tx\n"
+
+
+def test_no_other_name_of_a_forbidden_function_is_allowed_to_dashboards(http, dashboards_http):
+    aliases = ask(http, "SELECT name, alias_to FROM system.functions WHERE alias_to != ''").splitlines()
+    pairs = [line.split("\t") for line in aliases]
+    refused = {name for pair in pairs for name in pair if is_refused(dashboards_http, f"SELECT {name}()")}
+    assert refused & {"current_user", "currentUser"} == {"current_user", "currentUser"}
+    assert [pair for pair in pairs if (pair[0] in refused) != (pair[1] in refused)] == []
+
+
+def is_refused(http: httpx.Client, statement: str) -> bool:
+    return "cannot use the name" in http.post("/", content=statement).text
+
+
 def test_a_query_of_a_dashboard_has_limits_of_time_threads_and_memory(dashboards_http):
     query = "SELECT name, value FROM system.settings WHERE name IN ('max_execution_time', 'max_threads', 'readonly')"
     assert ask(dashboards_http, f"{query} ORDER BY name") == "max_execution_time\t30\nmax_threads\t2\nreadonly\t2\n"
+    texts = "SELECT repeat(substring(a.time_zone, 1, 1), 4000) FROM system.time_zones AS a, system.time_zones AS b"
+    large = f"{texts} FORMAT Null"
+    assert dashboards_http.post("/", content=large).headers["X-ClickHouse-Exception-Code"] == "396"
     bomb = "SELECT length(groupArray(arrayJoin(range(400000000))))"
     assert dashboards_http.post("/", content=bomb).headers["X-ClickHouse-Exception-Code"] in ("241", "128")
 
