@@ -7,7 +7,7 @@ Python environment, and uses no other module of Trailhouse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +31,16 @@ class Expressions:
     clauses: frozenset[str]
 
 
-def collect_expressions(documents: Iterable[Any], columns: Iterable[str], metrics: Iterable[str]) -> Expressions:
+def collect_expressions(
+    documents: Iterable[Any],
+    columns: Iterable[str],
+    metrics: Iterable[str],
+    write_clause: Callable[[str], str] = str,
+) -> Expressions:
     """Return the expressions in stored documents: the parameters of charts and the metadata of dashboards.
 
     ``columns`` are the names of the data set's columns, each of which is an expression, too. ``metrics`` are the names
-    of its saved metrics.
+    of its saved metrics. ``write_clause`` returns a condition as Superset writes it anew in a request.
     """
     sql, clauses = set(columns), set[str]()
     names = frozenset({*sql, *metrics, _TIME_COLUMN})
@@ -48,7 +53,9 @@ def collect_expressions(documents: Iterable[Any], columns: Iterable[str], metric
                 simple.add((str(item["column"].get("column_name")), aggregate))
             if isinstance(extras := item.get("extras"), dict):
                 clauses.update(str(extras[key]) for key in ("where", "having") if extras.get(key))
-    return Expressions(names, frozenset(sql), frozenset(simple), frozenset(clauses | {f"({one})" for one in sql}))
+    clauses |= {f"({one})" for one in sql}
+    clauses |= {write_clause(clause) for clause in clauses}
+    return Expressions(names, frozenset(sql), frozenset(simple), frozenset(clauses))
 
 
 def find_new_expression(queries: Iterable[Mapping[str, Any]], known: Expressions) -> str | None:

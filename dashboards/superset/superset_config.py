@@ -11,6 +11,7 @@ the warehouse's reader for a researcher or an administrator, and those of its us
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -190,7 +191,8 @@ if importlib.util.find_spec("superset") is not None:
             query_context = options.get("query_context")
             if query_context is None or may_write_sql(self):
                 return
-            known = EXPRESSIONS.collect_expressions(*read_stored(self, query_context.datasource))
+            stored = read_stored(self, query_context.datasource)
+            known = EXPRESSIONS.collect_expressions(*stored, write_clause=write_clause)
             queries = [vars(query) for query in query_context.queries]
             new = EXPRESSIONS.find_new_expression(queries, known)
             if new is not None:
@@ -213,6 +215,18 @@ def may_write_sql(security_manager: Any) -> bool:  # noqa: ANN401  # Superset's 
     if user is None or getattr(user, "is_anonymous", False):
         return False
     return any(role.name in SQL_ROLES for role in security_manager.get_user_roles(user))
+
+
+@functools.cache
+def write_clause(clause: str) -> str:
+    """Return a condition as Superset writes it anew before a request is checked; unchanged if it does not parse."""
+    from superset.exceptions import QueryClauseValidationException
+    from superset.sql.parse import sanitize_clause
+
+    try:
+        return str(sanitize_clause(clause, "clickhousedb"))
+    except QueryClauseValidationException:
+        return clause
 
 
 def read_stored(

@@ -84,3 +84,10 @@ def test_any_other_expression_is_named(query, named):
 )
 def test_a_condition_consists_of_known_conditions(clause, expected):
     assert is_known_clause(clause, KNOWN) is expected
+
+
+def test_a_stored_condition_is_known_as_superset_writes_it_anew():
+    known = collect_expressions([CHART], [], [], write_clause=lambda clause: clause.replace("step > 0", "0 < step"))
+    for clause in ("(step > 0)", "(0 < step)", "(0 < step) AND (avg(perplexity))"):
+        assert is_known_clause(clause, known)
+    assert not is_known_clause("(1 < step)", known)
