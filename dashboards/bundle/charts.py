@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from trailhouse.dashboards.bundle.bands import write_expression
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Filter, Folder, Metric
 from trailhouse.dashboards.bundle.datasets import VERSION
 from trailhouse.dashboards.bundle.forms import compile_form
@@ -20,7 +21,7 @@ from trailhouse.dashboards.bundle.superset_document import Document
 def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
     """Return the content of a chart's file. The chart's query uses the default values of the dashboard's filters."""
     chart = folder.charts[key]
-    metrics = [compile_metric(metric, chart.mart) for metric in chart.metrics]
+    metrics = [compile_metric(metric, chart) for metric in chart.metrics]
     form = compile_form(chart, mart, metrics)
     query_context = {
         "datasource": {"id": 0, "type": "table"},  # at import, Superset replaces 0 by the id of the dataset
@@ -62,12 +63,13 @@ def is_filtered(chart: Chart, native: Filter, mart: Mart) -> bool:
     return native.column in mart.columns and native.column not in chart.ignores
 
 
-def compile_metric(metric: Metric, mart: str) -> Document:
+def compile_metric(metric: Metric, chart: Chart) -> Document:
     """Return a metric as the JSON object with which Superset stores a metric that is defined in SQL."""
+    expression = write_expression(chart, metric.expression)
     return {
         "expressionType": "SQL",
-        "sqlExpression": metric.expression,
+        "sqlExpression": expression,
         "label": metric.label,
         "hasCustomLabel": True,
-        "optionName": make_key("metric", mart, metric.label, metric.expression).replace("-", "_"),
+        "optionName": make_key("metric", chart.mart, metric.label, expression).replace("-", "_"),
     }

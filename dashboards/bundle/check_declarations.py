@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from trailhouse.dashboards.bundle.bands import SERIES
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Folder
 from trailhouse.dashboards.bundle.marts import Mart
 
@@ -81,6 +82,8 @@ def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str
     if not chart.explanation.rstrip().endswith((".", "!", "?")):
         yield "its explanation is not a sentence"
     yield from find_shape_problems(chart)
+    if chart.band is not None and (chart.kind != "line" or chart.series != (SERIES,) or len(chart.metrics) != 1):
+        yield f"a band needs a line chart with one metric and the series {SERIES}"
     if chart.mart not in marts:
         yield f"{chart.mart} is not a mart"
         return
@@ -94,6 +97,8 @@ def find_columns(chart: Chart) -> set[str]:
     if chart.x is not None:
         names.add(chart.x)
     names |= find_names((*chart.where, *(metric.expression for metric in chart.metrics)))
+    if chart.band is not None:
+        names |= find_names((chart.band.lower, chart.band.upper))
     return names | {name for name in TEMPLATE_NAME.findall(chart.template) if name not in TEMPLATE_WORDS}
 
 

@@ -25,6 +25,13 @@ class Metric(Declaration):
     format: str = ".3~r"
 
 
+class Band(Declaration):
+    """SQL expressions that aggregate the bounds of an interval."""
+
+    lower: Text
+    upper: Text
+
+
 class Chart(Declaration):
     """One chart: the data that it reads from a mart, the way it draws them, and an explanation for readers.
 
@@ -49,6 +56,11 @@ class Chart(Declaration):
     order: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()
     is_passive: bool = False
+    band: Band | None = None
+    """The interval around each line of a line chart with one metric and one line per model.
+
+    The values of ``x`` then stand at equal distances, whatever their differences are.
+    """
     row_limit: int = Field(default=10000, ge=1, le=50000)
     x_title: str = ""
     y_title: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trailhouse.dashboards.bundle.bands import NAMES, SERIES, write_names
 from trailhouse.dashboards.bundle.identity import make_uuid
 from trailhouse.dashboards.bundle.marts import Column, Mart
 from trailhouse.dashboards.bundle.superset_document import Document
@@ -62,10 +63,20 @@ def compile_dataset(mart: Mart, schema: str) -> Document:
                 "warning_text": None,
             }
         ],
-        "columns": [compile_column(column) for column in mart.columns.values()],
+        "columns": [compile_column(column) for column in [*mart.columns.values(), *list_computed_columns(mart)]],
         "version": VERSION,
         "database_uuid": make_uuid("database"),
     }
+
+
+def list_computed_columns(mart: Mart) -> list[Column]:
+    """Return the columns that a dataset has in addition to those of its mart.
+
+    Every dataset with models has the names for bands, so that a click in a chart with bands also filters the others.
+    """
+    if SERIES not in mart.columns:
+        return []
+    return [Column(NAMES, "String", "The model, and the parts of a line with its interval.", write_names())]
 
 
 def compile_column(column: Column) -> Document:
@@ -79,7 +90,7 @@ def compile_column(column: Column) -> Document:
         "advanced_data_type": None,
         "groupby": True,
         "filterable": True,
-        "expression": None,
+        "expression": column.expression,
         "description": column.description,
         "python_date_format": None,
         "extra": {},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from trailhouse.dashboards.bundle.bands import list_series
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.superset_document import Document
@@ -44,14 +45,15 @@ def compile_formats(chart: Chart, mart: Mart) -> Document:
 
 def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
     """Return the form data of a line, scatter or bar chart, without the fields that all kinds of charts share."""
+    has_categories = chart.kind == "bar" or chart.band is not None
     form = {
         "x_axis": chart.x,
-        "xAxisForceCategorical": chart.kind == "bar",
+        "xAxisForceCategorical": has_categories,
         "x_axis_sort_asc": True,
         "x_axis_sort_series": "name",
         "x_axis_sort_series_ascending": True,
         "metrics": metrics,
-        "groupby": list(chart.series),
+        "groupby": list_series(chart),
         "order_desc": True,
         "truncate_metric": True,
         "show_empty_columns": True,
@@ -67,7 +69,7 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "y_axis_title_margin": 56 if chart.y_title else 0,
         "y_axis_title_position": "Left",
         "y_axis_format": chart.metrics[0].format,
-        "x_axis_number_format": "~g",
+        "x_axis_number_format": "~g" if chart.band is None else ".3~r",
         "xAxisLabelInterval": "0" if chart.kind == "bar" else "auto",
         "logAxis": chart.is_y_logarithmic,
         "truncateYAxis": chart.is_y_logarithmic,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trailhouse.dashboards.bundle.bands import list_series
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.forms import read_order
 from trailhouse.dashboards.bundle.superset_document import Document
@@ -56,25 +57,26 @@ def axis_column(name: str | None) -> Document:
 def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
     """Return the fields that a line, scatter or bar chart adds to its query.
 
-    These fields make Superset pivot the rows. Each combination of values of ``chart.series`` then becomes a column.
+    These fields make Superset pivot the rows. Each combination of values of the series columns then becomes a column.
     """
+    series = list_series(chart)
     labels = [metric["label"] for metric in metrics]
     pivot = {
         "operation": "pivot",
         "options": {
             "index": [chart.x],
-            "columns": list(chart.series),
+            "columns": series,
             "drop_missing_columns": False,
             "aggregates": {label: {"operator": "mean"} for label in labels},
         },
     }
     rename = {"operation": "rename", "options": {"columns": {labels[0]: None}, "level": 0, "inplace": True}}
-    has_one_metric_in_series = bool(chart.series) and len(labels) == 1
+    has_one_metric_in_series = bool(series) and len(labels) == 1
     return {
-        "columns": [axis_column(chart.x), *chart.series],
+        "columns": [axis_column(chart.x), *series],
         "metrics": metrics,
         "orderby": [[metrics[0], False]],
-        "series_columns": list(chart.series),
+        "series_columns": series,
         "time_offsets": [],
         "post_processing": [pivot, *([rename] if has_one_metric_in_series else []), {"operation": "flatten"}],
     }

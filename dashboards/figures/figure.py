@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 from matplotlib import style
 from matplotlib.figure import Figure as Canvas
+from matplotlib.transforms import Bbox
 
 from trailhouse.dashboards.figures.line_styles import STYLE
 from trailhouse.support.files import replacing
@@ -18,6 +19,7 @@ FORMATS = ("png", "svg", "pdf")
 # The files contain neither the date nor the software's name, so that unchanged marts give unchanged files.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 CHARACTERS_PER_INCH = 15
+MARGIN_INCHES = 0.1
 PUBLISHED_SUITE = "opt-published"
 
 
@@ -89,12 +91,18 @@ def add_caveats(canvas: Canvas, caveats: Sequence[str]) -> None:
 
 
 def save_formats(canvas: Canvas, directory: Path, name: str) -> list[Path]:
-    """Write a canvas in every format, and return the files."""
-    return [save_canvas(canvas, directory / f"{name}.{file_format}", file_format) for file_format in FORMATS]
+    """Write a canvas in every format, and return the files.
+
+    The panels are arranged once for all formats, because this takes longer than writing a file.
+    """
+    canvas.draw_without_rendering()
+    canvas.set_layout_engine(None)
+    box = canvas.get_tightbbox().padded(MARGIN_INCHES)
+    return [save_canvas(canvas, box, directory / f"{name}.{file_format}", file_format) for file_format in FORMATS]
 
 
-def save_canvas(canvas: Canvas, file: Path, file_format: str) -> Path:
-    """Write a canvas to a file, and return the file. An interrupted call leaves no incomplete file."""
+def save_canvas(canvas: Canvas, box: Bbox, file: Path, file_format: str) -> Path:
+    """Write the part of a canvas in ``box`` (inches), and return the file. An interrupted call leaves no part."""
     with replacing(file) as temporary:
-        canvas.savefig(temporary, format=file_format, metadata=METADATA[file_format])
+        canvas.savefig(temporary, format=file_format, bbox_inches=box, metadata=METADATA[file_format])
     return file

@@ -5,6 +5,7 @@
 
         sums        weighted_document_sums(x)[r] = sum over documents of weight[r] * x
         bounds      bootstrap_bound(replicates, 'lower' | 'upper', document_count)
+                    logit_bound(share, half_width, 'lower' | 'upper') for a share
 
     The weights are those of int_document_weight. In a corpus of more than `document_blocks` documents, blocks of documents
     are drawn instead of single documents. Equal documents have equal weights in every query, so a difference of
@@ -55,6 +56,36 @@
         ),
         null
     )
+{%- endmacro %}
+
+{#
+    Return half the width of the 95% interval of logit(p) for a share p, from the replicates of p, or null for fewer than
+    `bootstrap_least_documents` documents. Small shares have skewed replicates, whose percentiles lie too low. Therefore the
+    interval is that of Student's t on the logit scale, with the standard deviation s of the replicates over n documents:
+
+        half width = t * s * sqrt(n / (n - 1)) / (p (1 - p))    t = 97.5th percentile, n - 1 degrees of freedom
+
+    A share of 0 or 1 has no interval.
+#}
+{% macro bootstrap_logit_half_width(share, replicates, document_count) -%}
+    {%- set n = "toFloat64(" ~ document_count ~ ")" -%}
+    if(
+        {{ document_count }} >= {{ var("bootstrap_least_documents") }}
+        and {{ share }} > 0
+        and {{ share }} < 1,
+        toNullable(
+            {{ student_t_quantile("(" ~ n ~ " - 1)") }}
+            * arrayReduce('stddevPop', {{ replicates }})
+            * sqrt({{ n }} / ({{ n }} - 1))
+            / ({{ share }} * (1 - {{ share }}))
+        ),
+        null
+    )
+{%- endmacro %}
+
+{# Return one bound of the interval of a share that is symmetric on the logit scale: logit(p) -+ half width. #}
+{% macro logit_bound(share, half_width, bound) -%}
+    1 / (1 + (1 - {{ share }}) / {{ share }} * exp({{ "" if bound == "lower" else "-" }} {{ half_width }}))
 {%- endmacro %}
 
 {#

@@ -16,7 +16,7 @@
         "int_token_bucket_log_prob": "squared_loss_sum",
         "int_token_set_log_prob": "document_block_count",
         "int_item_outcome": "chosen_score",
-        "int_trend_count_by_start": "share_lower",
+        "int_trend_count_by_start": "token_share",
         "rise_threshold": "loss_of",
         "trend_convention": "is_kept_by_token",
     } %}

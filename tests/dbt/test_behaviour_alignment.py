@@ -44,7 +44,9 @@ def draw_suite(seed: int, model_count: int, *, effect: float, noise: float, chec
                 {
                     "model_id": f"s/{model:04d}",
                     "step": step,
-                    "measure_value": 0.35 - 0.12 * loss + level + noise * random.normal(),
+                    "measure_value": (value := 0.35 - 0.12 * loss + level + noise * random.normal()),
+                    "measure_lower": value - 0.01 * step if model else None,
+                    "measure_upper": value + 0.02 * step if model else None,
                     "train_flops_6n": 6 * np.exp(size) * tokens,
                     "validation_perplexity": np.exp(loss),
                 }
@@ -248,6 +250,24 @@ def test_two_axes_are_not_compared_over_different_checkpoints(alignment):
     assert row["spearman_lower"] < row["spearman_correlation"] < row["spearman_upper"]
     assert row["perplexity_advantage"] is row["perplexity_advantage_lower"] is None
     assert alignment["s", "eight models", "training FLOPs (6N)"]["perplexity_advantage"] is not None
+
+
+def test_intervals_are_read_at_equal_perplexity_like_the_measure(built):
+    rows = built.rows(
+        "select model_id, perplexity_level, measure_value, measure_lower, measure_upper"
+        " from fct_equal_perplexity_alignment where suite_id = 's' and subject = 'eight models'"
+    )
+    points = SUITES["s", "eight models"]
+    assert {row[0] for row in rows} == {point["model_id"] for point in points}
+    for model_id, level, *read in rows:
+        of_model = [point for point in points if point["model_id"] == model_id]
+        losses = -np.log([point["validation_perplexity"] for point in of_model])  # rises, as np.interp needs
+        for name, value in zip(("measure_value", "measure_lower", "measure_upper"), read, strict=True):
+            if model_id == "s/0000" and name != "measure_value":  # its checkpoints have no intervals
+                assert value is None
+            else:
+                expected = np.interp(-np.log(level), losses, [point[name] for point in of_model])
+                assert value == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("model_count", [6, 10])

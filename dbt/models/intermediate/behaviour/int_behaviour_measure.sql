@@ -3,7 +3,9 @@
 -- This dbt model collects every quantity that is followed over the training of the language models. To add a
 -- quantity, add a branch to the union.
 with
-    token_set as (select * from {{ ref("int_token_set_and_rest") }}),
+    token_set as (
+        select *, - log_prob_sum_nats / token_count as loss_nats from {{ ref("int_token_set_and_rest") }}
+    ),
 
     option_loss as (select * from {{ ref("int_option_loss") }}),
 
@@ -53,7 +55,25 @@ with
             toString(category) as category,
             toString(model_id) as model_id,
             step,
-            - log_prob_sum_nats / token_count as measure_value,
+            loss_nats as measure_value,
+            {{
+                document_jackknife_bound(
+                    "loss_nats",
+                    "loss_standard_error_nats",
+                    "document_block_count",
+                    "effective_block_count",
+                    "lower",
+                )
+            }} as measure_lower,
+            {{
+                document_jackknife_bound(
+                    "loss_nats",
+                    "loss_standard_error_nats",
+                    "document_block_count",
+                    "effective_block_count",
+                    "upper",
+                )
+            }} as measure_upper,
             cast(null as Nullable(Float64)) as chance_value,
             toNullable(rest_token_count) as rest_token_count,
             rest_perplexity
@@ -72,6 +92,8 @@ with
             log(perplexity),
             null,
             null,
+            null,
+            null,
             null
         from published_set
         union all
@@ -88,6 +110,8 @@ with
             loss_nats,
             null,
             null,
+            null,
+            null,
             null
         from option_loss
         union all
@@ -102,6 +126,8 @@ with
             toString(model_id),
             step,
             accuracy_ratio,
+            accuracy_lower,
+            accuracy_upper,
             chance_accuracy_ratio,
             null,
             null
@@ -120,6 +146,8 @@ with
             accuracy_ratio,
             null,
             null,
+            null,
+            null,
             null
         from published_accuracy
         union all
@@ -134,6 +162,8 @@ with
             toString(model_id),
             step,
             - log_prob_sum_nats / score_count,
+            null,
+            null,
             null,
             null,
             null
@@ -152,6 +182,8 @@ with
             metric_value,
             null,
             null,
+            null,
+            null,
             null
         from eval_result
     )
@@ -167,6 +199,8 @@ select
     toLowCardinality(model_id) as model_id,
     step,
     measure_value,
+    measure_lower,
+    measure_upper,
     chance_value,
     rest_token_count,
     rest_perplexity

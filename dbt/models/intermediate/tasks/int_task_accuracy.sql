@@ -90,7 +90,31 @@ with
             avg(shortened) as shortened_item_ratio
         from counted
         group by model_id, step, task_set_kind, task_set, shot_count, normalisation
+    ),
+
+    -- The accuracy of a single task has Wilson's interval, which also holds for few items.
+    bounded as (
+        select
+            * except (error_over_tasks, t_test),
+            task_set_kind = 'task' and task_count = 1 as is_single_task,
+            greatest(
+                0,
+                if(
+                    is_single_task,
+                    {{ wilson_bound("accuracy_ratio", "effective_item_count", "-") }},
+                    accuracy_ratio - 1.959963984540054 * standard_error
+                )
+            ) as accuracy_lower,
+            least(
+                1,
+                if(
+                    is_single_task,
+                    {{ wilson_bound("accuracy_ratio", "effective_item_count", "+") }},
+                    accuracy_ratio + 1.959963984540054 * standard_error
+                )
+            ) as accuracy_upper
+        from combined
     )
 
-select * except (error_over_tasks, t_test)
-from combined
+select * except (is_single_task)
+from bounded

@@ -45,6 +45,7 @@ with
             model_id,
             corpus_id,
             start_percent,
+            sum(category_total.token_count) as start_token_count,
             sumForEach(weighted_counts) as start_weighted_counts
         from category_total
         where category != 'undetermined'
@@ -70,14 +71,24 @@ with
             arrayMap(
                 (part, whole) -> part / greatest(whole, 1), weighted_counts, start_weighted_counts
             ) as shares,
-            {{ bootstrap_bound("shares", "lower", "start_document.document_count") }} as share_lower,
-            {{ bootstrap_bound("shares", "upper", "start_document.document_count") }} as share_upper
+            category_total.token_count / start_total.start_token_count as token_share,
+            {{ bootstrap_logit_half_width("token_share", "shares", "start_document.document_count") }}
+            as logit_half_width
         from category_total
         left join start_total using (convention_id, model_id, corpus_id, start_percent)
         left join start_document using (convention_id, model_id, corpus_id, start_percent)
+    ),
+
+    -- An undetermined trend has no share.
+    described as (
+        select
+            * except (token_share, shares, logit_half_width),
+            if(category = 'undetermined', null, toNullable(bounded.token_share)) as token_share,
+            {{ logit_bound("token_share", "logit_half_width", "lower") }} as share_lower,
+            {{ logit_bound("token_share", "logit_half_width", "upper") }} as share_upper
+        from bounded
     )
 
--- An undetermined trend has no share.
 select
     convention_id,
     model_id,
@@ -85,7 +96,8 @@ select
     start_percent,
     category,
     token_count,
-    cast(if(category = 'undetermined', null, share_lower) as Nullable(Float64)) as share_lower,
-    cast(if(category = 'undetermined', null, share_upper) as Nullable(Float64)) as share_upper,
+    token_share,
+    share_lower,
+    share_upper,
     trend_fingerprint
-from bounded
+from described

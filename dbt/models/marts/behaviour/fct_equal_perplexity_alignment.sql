@@ -12,6 +12,11 @@
     )
 }}
 
+{%- set curves = {
+    "measure_value": "points",
+    "measure_lower": "lower_points",
+    "measure_upper": "upper_points",
+} %}
 {%- set spacing_nats = var("perplexity_level_spacing_nats", 0.1) %}
 
 with
@@ -34,9 +39,12 @@ with
             category,
             any(parameter_count) as parameter_count,
             arraySort(groupArray(step)) as steps,
-            arrayMap(
-                entry -> (entry .2, entry .3), arraySort(groupArray((step, perplexity, measure_value)))
-            ) as points
+            {% for column, points in curves.items() %}
+                arrayMap(
+                    entry -> (entry .2, entry .3),
+                    arraySort(groupArray((step, perplexity, toNullable({{ column }}))))
+                ) as {{ points }} {{- "," if not loop.last }}
+            {% endfor %}
         from trajectory
         group by
             suite_id, corpus_id, measure, subject, variant, set_model_id, start_percent, category, model_id
@@ -76,7 +84,9 @@ with
             steps[index] as step_after,
             assumeNotNull(
                 {{ value_at_equal_perplexity("points", "perplexity_level", "index") }}
-            ) as measure_value
+            ) as measure_value,
+            {{ value_at_equal_perplexity("lower_points", "perplexity_level", "index") }} as measure_lower,
+            {{ value_at_equal_perplexity("upper_points", "perplexity_level", "index") }} as measure_upper
         from levelled
         where index > 1
     )

@@ -18,6 +18,11 @@ with
         from {{ ref("dim_model") }}
     ),
 
+    -- Perplexities per token of different tokenizers cannot be compared.
+    mixed_suite as (
+        select suite_id, corpus_id from {{ ref("int_suite_tokenizer") }} where tokenizer_count > 1
+    ),
+
     axis as (
         select
             toString(model_id) as model_id,
@@ -61,10 +66,16 @@ with
             if(axis.suite_id != '', axis.parameter_count, model.parameter_count) as parameter_count,
             behaviour.step as step,
             measure_value,
+            measure_lower,
+            measure_upper,
             chance_value,
             -- the perplexity of a token set is compared with that of the other tokens
-            if(
-                behaviour.rest_token_count is null, nullIf(axis.perplexity, 0), behaviour.rest_perplexity
+            multiIf(
+                (axis.suite_id, axis.corpus_id) in (select suite_id, corpus_id from mixed_suite),
+                null,
+                behaviour.rest_token_count is null,
+                nullIf(axis.perplexity, 0),
+                behaviour.rest_perplexity
             ) as validation_perplexity,
             if(
                 axis.suite_id != '',
@@ -104,6 +115,8 @@ select
     parameter_count,
     step,
     measure_value,
+    measure_lower,
+    measure_upper,
     chance_value,
     validation_perplexity,
     train_flops_6n,

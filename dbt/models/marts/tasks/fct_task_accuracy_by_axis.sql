@@ -10,6 +10,7 @@ with
             "trajectory",
             keys=["task_set_kind", "task_set", "shot_count", "normalisation"],
             measures=["accuracy_ratio", "smoothed_accuracy_ratio", "chance_accuracy_ratio"],
+            bounds=["accuracy_lower", "accuracy_upper"],
         )
     }}
 

@@ -46,38 +46,22 @@ with
         group by model_id, task_set_kind, task_set, shot_count, normalisation
     ),
 
-    interval as (
-        select
-            *,
-            if(
-                task_set_kind = 'task' and task_count = 1,
-                {{ wilson_bound("accuracy_ratio", "effective_item_count", "-") }},
-                accuracy_ratio - 1.959963984540054 * standard_error
-            ) as lower,
-            if(
-                task_set_kind = 'task' and task_count = 1,
-                {{ wilson_bound("accuracy_ratio", "effective_item_count", "+") }},
-                accuracy_ratio + 1.959963984540054 * standard_error
-            ) as upper
-        from task_accuracy
-    ),
-
     described as (
         select
-            {{ checkpoint_id("interval.model_id", "interval.step") }} as checkpoint_id,
+            {{ checkpoint_id("task_accuracy.model_id", "task_accuracy.step") }} as checkpoint_id,
             toLowCardinality(coalesce(model.suite_id, '')) as suite_id,
-            interval.model_id as model_id,
+            task_accuracy.model_id as model_id,
             coalesce(model.parameter_count, 0) as parameter_count,
-            interval.step as step,
+            task_accuracy.step as step,
             checkpoint.tokens_seen as tokens_seen,
             checkpoint.fraction_of_training as fraction_of_training,
             checkpoint.train_flops_6n as train_flops_6n,
             checkpoint.train_flops_palm as train_flops_palm,
-            interval.task_set_kind as task_set_kind,
-            interval.task_set as task_set,
+            task_accuracy.task_set_kind as task_set_kind,
+            task_accuracy.task_set as task_set,
             coalesce(task.published_groups, '') as published_groups,
-            interval.shot_count as shot_count,
-            interval.normalisation as normalisation,
+            task_accuracy.shot_count as shot_count,
+            task_accuracy.normalisation as normalisation,
             task_count,
             left_out_task_count,
             seed_count,
@@ -86,8 +70,8 @@ with
             shortened_item_ratio,
             accuracy_ratio,
             standard_error,
-            greatest(0, lower) as accuracy_lower,
-            least(1, upper) as accuracy_upper,
+            accuracy_lower,
+            accuracy_upper,
             task_standard_error,
             accuracy_lower_over_tasks,
             accuracy_upper_over_tasks,
@@ -96,18 +80,21 @@ with
             expected_score,
             chance_score,
             smoothed.smoothed_point .2 as smoothed_accuracy_ratio
-        from interval
+        from task_accuracy
         inner join
             smoothed
-            on interval.model_id = smoothed.model_id
-            and interval.task_set_kind = smoothed.task_set_kind
-            and interval.task_set = smoothed.task_set
-            and interval.shot_count = smoothed.shot_count
-            and interval.normalisation = smoothed.normalisation
-            and interval.step = smoothed.smoothed_point .1
-        left join checkpoint on interval.model_id = checkpoint.model_id and interval.step = checkpoint.step
-        left join model on interval.model_id = model.model_id
-        left join task on interval.task_set = task.task_set and interval.task_set_kind = 'task'
+            on task_accuracy.model_id = smoothed.model_id
+            and task_accuracy.task_set_kind = smoothed.task_set_kind
+            and task_accuracy.task_set = smoothed.task_set
+            and task_accuracy.shot_count = smoothed.shot_count
+            and task_accuracy.normalisation = smoothed.normalisation
+            and task_accuracy.step = smoothed.smoothed_point .1
+        left join
+            checkpoint
+            on task_accuracy.model_id = checkpoint.model_id
+            and task_accuracy.step = checkpoint.step
+        left join model on task_accuracy.model_id = model.model_id
+        left join task on task_accuracy.task_set = task.task_set and task_accuracy.task_set_kind = 'task'
     )
 
 select *

@@ -8,6 +8,7 @@ with
             "trajectory",
             keys=["set_model_id", "start_percent", "category"],
             measures=["perplexity"],
+            bounds=["perplexity_lower", "perplexity_upper"],
             are_perplexities=true,
         )
     }}

@@ -15,6 +15,8 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
+    suite_tokenizer as (select * from {{ ref("int_suite_tokenizer") }}),
+
     registered as (
         select
             model_id,
@@ -124,12 +126,24 @@ with
                             toString(token.token_count)
                         ),
                         ''
+                    ),
+                    if(
+                        suite_tokenizer.tokenizer_count > 1,
+                        format(
+                            'the models of the suite have {} different tokenizers: nothing is compared at equal perplexity per token',
+                            toString(suite_tokenizer.tokenizer_count)
+                        ),
+                        ''
                     )
                 ]
             ) as caveat
         from series
         left join model on series.model_id = model.model_id
         left join registered on series.model_id = registered.model_id
+        left join
+            suite_tokenizer
+            on model.suite_id = suite_tokenizer.suite_id
+            and series.corpus_id = suite_tokenizer.corpus_id
         left join token on series.model_id = token.model_id and series.corpus_id = token.corpus_id
         left join
             late_start on series.model_id = late_start.model_id and series.corpus_id = late_start.corpus_id

@@ -22,14 +22,16 @@ with
         group by convention_id, model_id, corpus_id, start_percent
     ),
 
-    start_total as (
-        select convention_id, model_id, corpus_id, start_percent, sum(token_count) as start_token_count
-        from trend_count
-        group by convention_id, model_id, corpus_id, start_percent
-    ),
-
     -- A category without tokens gets a row with a share of 0.
-    start_category as (select *, arrayJoin({{ determined_categories() }}) as category from start_total),
+    start_category as (
+        select distinct
+            convention_id,
+            model_id,
+            corpus_id,
+            start_percent,
+            arrayJoin({{ determined_categories() }}) as category
+        from trend_count
+    ),
 
     shared as (
         select
@@ -41,7 +43,7 @@ with
             start_category.start_percent as start_percent,
             toLowCardinality(start_category.category) as category,
             trend_count.token_count as token_count,
-            trend_count.token_count / start_token_count as token_share,
+            ifNull(trend_count.token_share, 0) as token_share,
             trend_count.share_lower as share_lower,
             trend_count.share_upper as share_upper,
             null_share.null_share as null_share,
