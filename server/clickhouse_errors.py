@@ -62,7 +62,7 @@ _STATUS_OF_NAME = (
 )
 
 # Matches the code of an error. The engine repeats it, once for each layer that passes the error on.
-_CODES = re.compile(r"(?:Code: (\d+)\. DB::Exception:\s*)+")
+_CODES = re.compile(r"(?:Code: (\d+)\. DB::\w*Exception:\s*)+")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[\s.]*(?:\(version [^)]*(?:\([^)]*\))?\)[\s.]*)?$")
 _VERSION = re.compile(r"\s*\(version [\d.]+(?: \([^)]*\))?\)\.?")
 # Matches the OUTFILE or INFILE clause that the server adds to a statement, and all text after this clause.
@@ -121,7 +121,8 @@ def _split_name(text: str) -> tuple[str, str]:
     name = "UNKNOWN_EXCEPTION"
     while found := _NAME.search(text):
         name, text = found[1], text[: found.start()].rstrip()
-        if not text.endswith((f"({name})", f"({name}).")):
+        # STD_EXCEPTION is the name of an error of C++ that has the error of the engine in it
+        if name != "STD_EXCEPTION" and not text.endswith((f"({name})", f"({name}).")):
             break
     return text, name
 

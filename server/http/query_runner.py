@@ -35,7 +35,7 @@ from trailhouse.server.http.response import Responder
 from trailhouse.server.http.response_compression import choose_encoding, make_compressor
 from trailhouse.server.http.statement_reader import StatementReader
 from trailhouse.server.sql.dashboard_rules import refuse_dashboard_settings, refuse_for_dashboards
-from trailhouse.server.sql.guard import DEFAULT_DATABASE, ONLY_LITERALS
+from trailhouse.server.sql.guard import DEFAULT_DATABASE, ONLY_LITERALS, has_name_parameter, refuse_hidden_names
 from trailhouse.server.sql.insert_head import InsertHead
 from trailhouse.server.sql.lexer import scan_tokens
 from trailhouse.server.sql.statement import Kind, Statement
@@ -82,6 +82,9 @@ class QueryRunner:
             self._tables = await read_form(self._request, self._body)
         self._reader = StatementReader(self._engine, self._executor, self._request.query, self._body.stream())
         statement = await self._reader.read()
+        # the rows of an INSERT may have parameters, too
+        if isinstance(statement, InsertHead) or has_name_parameter(statement.text):
+            refuse_hidden_names(self._request.parameters)
         if self._role is Role.DASHBOARDS:
             await self._refuse_for_dashboards(statement)
         session_id = self._request.options.get("session_id")
@@ -106,7 +109,7 @@ class QueryRunner:
         if isinstance(statement, InsertHead) or self._tables:
             raise ServerError(164, "READONLY", "Cannot execute query in readonly mode: the user only reads tables")
         written = await self._in_thread(self._engine.normalize, statement.text)
-        refuse_for_dashboards(written, list(scan_tokens(written)))
+        refuse_for_dashboards(written, list(scan_tokens(written)), self._request.parameters)
 
     async def _run_on_pooled_handle(self, statement: Statement | InsertHead) -> None:
         is_clean = False

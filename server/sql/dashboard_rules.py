@@ -6,10 +6,10 @@ wait, or that tell about the server and the machine, and they keep the settings 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trailhouse.server.clickhouse_errors import ServerError
-from trailhouse.server.sql.guard import read_identifier
+from trailhouse.server.sql.guard import has_name_parameter, read_identifier, refuse_hidden_names
 from trailhouse.server.sql.lexer import Token, TokenKind
 from trailhouse.server.sql.statement import begins_settings
 
@@ -73,11 +73,14 @@ def limit_settings(memory_limit_bytes: int) -> dict[str, str]:
     }
 
 
-def refuse_for_dashboards(text: bytes, tokens: Sequence[Token]) -> None:
+def refuse_for_dashboards(text: bytes, tokens: Sequence[Token], parameters: Mapping[str, str]) -> None:
     """Raise ServerError 497 or 164 if the user for dashboards may not run the statement ``text``.
 
-    ``tokens`` are all tokens of ``text``, which the engine's parser has written.
+    ``tokens`` are all tokens of ``text``, which the engine's parser has written. ``parameters`` are the query
+    parameters of the request.
     """
+    if has_name_parameter(text):
+        refuse_hidden_names(parameters, _FORBIDDEN_NAMES)
     first = next((token.word for token in tokens if token.word), "")
     if first not in _FIRST_WORDS:
         raise ServerError(164, "READONLY", "Cannot execute query in readonly mode: the user for dashboards only reads")

@@ -14,7 +14,7 @@ do not forbid the following SQL, so the guard refuses it:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.allowed_engines import DATABASE_ENGINES, TABLE_ENGINES
@@ -23,6 +23,8 @@ from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 DEFAULT_DATABASE = "default"  # every connection starts in this database, so it may not be dropped
 
 _FORBIDDEN_FUNCTIONS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK", "FUZZJSON", "LOOP"})
+# names that a parameter may not put in the place of a name, for example in arrayMap({f:Identifier}, ['x'])
+HIDDEN_NAMES = _FORBIDDEN_FUNCTIONS | {"FILE"}
 # table functions whose first argument is the structure of a table, for example 'a Int32, b String'
 _STRUCTURE_FUNCTIONS = frozenset({"GENERATERANDOM", "INPUT", "NULL", "SQLSTANDARDVALUES", "VALUES"})
 _WORDS_BEFORE_TABLES = frozenset({"AS", "DESC", "DESCRIBE", "EXISTS", "FROM", "FUNCTION", "IN", "JOIN", "TABLE"})
@@ -67,6 +69,7 @@ REASONS = {
     "format": _HIDDEN_SQL,
     "a structure": _HIDDEN_SQL,
     "an engine": "it reaches files or other hosts, or is not known to be safe",
+    "a parameter": "a parameter must not hide a name that is forbidden",
     "escapes": "the name could not be compared with forbidden names",
 }
 _CREATED_KINDS = frozenset({"DATABASE", "INDEX", "MATERIALIZED", "OR", "TABLE", "TEMPORARY", "VIEW"})
@@ -130,6 +133,21 @@ def refuse_forbidden_values(data: bytes) -> None:
         refuse_forbidden_clauses(data, list(scan_tokens(data)))
 
 
+def refuse_hidden_names(parameters: Mapping[str, str], names: Set[str] = HIDDEN_NAMES) -> None:
+    """Raise ServerError 497 if a parameter has one of the names as its value.
+
+    Call this function if the statement may have parameters of the type Identifier, whose values are names.
+    """
+    for parameter, value in parameters.items():
+        if value.upper() in names:
+            raise _forbid(f"the parameter {parameter} with the value {value.lower()}", REASONS["a parameter"])
+
+
+def has_name_parameter(text: bytes) -> bool:
+    """Return whether the statement may have a parameter of the type Identifier."""
+    return b"identifier" in text.lower()
+
+
 def read_identifier(text: bytes, token: Token) -> str:
     """Return the name of an identifier in upper case, without quotation marks; empty if the token is no identifier.
 
@@ -158,6 +176,10 @@ def _refuse_kind_of_statement(text: bytes, tokens: Sequence[Token]) -> None:
         raise _forbid(f"CREATE {kind}", REASONS.get(f"CREATE {kind}", ""))
     if first == "SET" and second in ("ROLE", "DEFAULT"):  # the role of a handle decides what its user may do
         raise _forbid(f"SET {second}", REASONS[f"SET {second}"])
+    if first == "SET":
+        refuse_hidden_names(dict(_read_set_parameters(text, tokens)))
+    if has_name_parameter(text) and _defines_view(tokens):
+        raise _forbid("a parameter of the type Identifier in the query of a view", REASONS["a parameter"])
     if first in ("ALTER", "DROP") and (reason := REASONS.get(f"CREATE {second}")):
         raise _forbid(f"{first} {second}", reason)
     removes_database = first in ("DROP", "DETACH", "RENAME") and second == "DATABASE"
@@ -167,6 +189,23 @@ def _refuse_kind_of_statement(text: bytes, tokens: Sequence[Token]) -> None:
         raise _forbid("ATTACH ... FROM", REASONS["ATTACH ... FROM"])
     if first in ("CREATE", "ATTACH", "REPLACE"):
         _refuse_engines(text, tokens)
+
+
+def _read_set_parameters(text: bytes, tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
+    """Yield the names and the literals of the query parameters that SET assigns."""
+    for name, equals, value in zip(tokens[1:], tokens[2:], tokens[3:], strict=False):
+        identifier = read_identifier(text, name)
+        if identifier.startswith("PARAM_") and equals.written_in(text) == b"=":
+            yield identifier.lower(), value.written_in(text).decode(errors="replace").strip("'")
+
+
+def _defines_view(tokens: Sequence[Token]) -> bool:
+    """Return whether a statement defines a view, and has a parameter of the type Identifier in the view's query."""
+    words = [token.word for token in tokens]
+    defines = (words[0] in ("CREATE", "ATTACH", "REPLACE") and "VIEW" in words[1:6]) or (
+        words[0] == "ALTER" and "QUERY" in words
+    )
+    return defines and "SELECT" in words and "IDENTIFIER" in words[words.index("SELECT") :]
 
 
 def _find_created_kind(tokens: Sequence[Token]) -> str:

@@ -51,6 +51,12 @@ def test_errors_have_the_status_that_clickhouse_gives_their_name(status, names):
             "SOME_NAME",
             "first: Code: 60. DB::Exception: a",
         ),
+        (
+            "Code: 1001. DB::Exception: Code: 107. DB::ErrnoException: no x (NO_FILE) (STD_EXCEPTION)",
+            107,
+            "NO_FILE",
+            "no x",
+        ),
         ("Code: 9. DB::Exception: nameless", 9, "UNKNOWN_EXCEPTION", "nameless"),
         (" something else ", 1001, "STD_EXCEPTION", "something else"),
     ],

@@ -259,3 +259,44 @@ def test_many_queries_of_dashboards_leave_room_for_others(dashboards_http, http,
         for thread in threads:
             thread.join(120)
     assert running <= 8
+
+
+@pytest.mark.parametrize("name", ["file", "FILE", "eval"])
+def test_no_parameter_hides_a_forbidden_name(http, reader_http, dashboards_http, published, name):
+    call = "arrayMap({f:Identifier}, ['../admin.password'])"
+    for client in (http, reader_http, dashboards_http):
+        answer = client.post("/", params={"param_f": name}, content=f"SELECT {call}")
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "497", answer.text
+        assert "a parameter must not hide a name that is forbidden" in answer.text
+    for client in (http, reader_http):
+        session = {"session_id": "hidden names"}
+        ask(client, "CREATE TEMPORARY TABLE IF NOT EXISTS held (a Array(String))", **session)
+        rows = client.post("/", params={"param_f": name, **session}, content=f"INSERT INTO held VALUES ({call})")
+        assert rows.headers["X-ClickHouse-Exception-Code"] == "497", rows.text
+        for value in (name, "".join(f"\\x{ord(character):02x}" for character in name)):
+            answer = client.post("/", params=session, content=f"SET max_threads = 1, param_f = '{value}'")
+            assert answer.headers["X-ClickHouse-Exception-Code"] == "497", answer.text
+    for statement in (
+        f"CREATE VIEW published.dim_p AS SELECT {call}",
+        f"CREATE OR REPLACE VIEW published.dim_p AS SELECT {call}",
+    ):
+        answer = http.post("/", content=statement)
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "497", answer.text
+
+
+@pytest.mark.parametrize("name", ["sleep", "hostName", "current_user", "getSetting"])
+def test_no_parameter_hides_a_name_from_the_rules_of_dashboards(dashboards_http, published, name):
+    for query in ("SELECT arrayMap({f:Identifier}, [1])", "SELECT {f:Identifier} FROM published.fct_a"):
+        answer = dashboards_http.post("/", params={"param_f": name}, content=query)
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "497", answer.text
+
+
+def test_parameters_that_are_no_names_and_other_names_are_allowed(http, dashboards_http, published):
+    assert ask(dashboards_http, "SELECT {f:String}", param_f="file") == "file\n"
+    assert (
+        ask(dashboards_http, "SELECT sum({c:Identifier}) FROM {t:Identifier}.fct_a", param_c="a", param_t="published")
+        == "3\n"
+    )
+    ask(http, "CREATE OR REPLACE VIEW published.dim_p AS SELECT a FROM published.fct_a WHERE a = {a:Int64}")
+    assert ask(http, "SELECT * FROM published.dim_p(a = 2)") == "2\n"
+    ask(http, "DROP VIEW published.dim_p")
