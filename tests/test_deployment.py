@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from tests.support.paths import ROOT
 from trailhouse.flows.services.environment_file import SECRETS
+from trailhouse.server.sql.dashboard_rules import limit_settings
 
 FILES = ["docker-compose.yml", "docker-compose.cluster.yml"]
 TEXTS = {name: (ROOT / name).read_text() for name in FILES}
@@ -153,3 +154,17 @@ def test_the_users_of_the_server_may_look_at_one_database_and_nobody_comes_in_wi
             question = "select formatQuerySingleLine({s:String})"
             parsed = client.query(question, parameters={"s": f"{grant.text} TO {user}"}).result_rows[0][0]
             assert re.match(rf"GRANT SELECT(, SHOW)? ON ({allowed}|system\.\w+) TO {user}$", parsed), parsed
+
+
+def test_the_limits_of_the_servers_users_are_those_of_the_embedded_server_and_cannot_be_lifted():
+    profiles = ElementTree.parse(ROOT / "docker" / "clickhouse" / "users.xml").getroot().find("profiles")
+    reader, dashboards = profiles.find("trailhouse_reader"), profiles.find("trailhouse_dashboards")
+    for profile in (reader, dashboards):
+        limits = {element.tag for element in profile} - {"readonly", "constraints", "queue_max_wait_ms"}
+        assert {element.tag for element in profile.find("constraints")} == limits
+    for constraint in reader.find("constraints"):  # 0 means no limit
+        assert float(constraint.findtext("min")) > 0
+        assert constraint.findtext("max")
+    assert all(constraint.find("const") is not None for constraint in dashboards.find("constraints"))
+    for name in ("max_execution_time", "max_threads", "max_result_rows", "max_result_bytes"):
+        assert dashboards.findtext(name) == limit_settings(1 << 40)[name], name
