@@ -5,6 +5,8 @@ Superset's configuration loads this file in another Python environment, so the f
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # The palette of Okabe and Ito (2008), which people with colour blindness can tell apart.
@@ -55,6 +57,19 @@ CATEGORY_BY_NAME = {category.name: category for category in CATEGORIES}
 def choose_model_color(index: int) -> str:
     """Return the colour of a model, where ``index`` is the model's position in the figure, counted from 0."""
     return MODEL_COLOURS[index % len(MODEL_COLOURS)]
+
+
+def assign_model_colors(models: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the colour of every model. ``models`` holds pairs of suite and model, those of a suite by ascending size.
+
+    Colours begin anew in each suite, as in the figures of a suite.
+    """
+    counts: Counter[str] = Counter()
+    colors = {}
+    for suite_id, model_id in models:
+        colors[model_id] = choose_model_color(counts[suite_id])
+        counts[suite_id] += 1
+    return colors
 
 
 def choose_grey(index: int, count: int, first: float, last: float) -> str:

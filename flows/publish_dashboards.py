@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect import flow
 
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
+from trailhouse.dashboards.colours import assign_model_colors
 from trailhouse.dashboards.publish.access import find_access_drift, grant_access
 from trailhouse.dashboards.publish.access_file import read_access
 from trailhouse.dashboards.publish.client import PublishingClient
@@ -19,9 +20,11 @@ from trailhouse.dashboards.publish.rights import RightsDrift
 from trailhouse.dashboards.publish.warming import ChartFailure, warm_dashboards
 from trailhouse.errors import PartialError, UnreachableError
 from trailhouse.flows.services.superset import connect_superset, find_running_superset, resolve_superset
-from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.services.warehouse import resolve_address, resolve_reader_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
+from trailhouse.warehouse.connection import connect
+from trailhouse.warehouse.reading.query import read_models_by_size
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,15 @@ def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
 def check_dashboards(settings: Settings) -> tuple[Drift, RightsDrift]:
     """Return how Superset differs from the assets of this version and from the rights that the access file states.
 
-    Nothing is started or changed.
+    Nothing is changed. The colours of models are read from the warehouse, so the embedded server is started if needed.
 
     Raises UnreachableError if Superset does not run.
     """
     access = read_access(settings.access_file)
-    files = compile_assets(settings)
     superset = find_running_superset(settings)
     if superset is None:
         raise UnreachableError("Superset does not run, so nothing can be compared", "run `trailhouse dashboards start`")
+    files = compile_assets(settings)
     client = connect_superset(superset)
     return find_drift(client, files), find_access_drift(client, read_bundle(files), access)
 
@@ -112,12 +115,20 @@ def compile_assets(settings: Settings) -> dict[str, str]:
     """Return the files of the dashboard bundle, by path, for the database that the settings name.
 
     The database connection in the bundle has the host ``warehouse``. ``superset_config.py`` replaces this host by the
-    real address.
+    real address. The colours of the models are those of the figures.
     """
     database = settings.database
     dbt_models = Path(str(resources.files("trailhouse") / "dbt" / "models"))
     uri = f"clickhousedb://reader@warehouse/{database}"
-    return compile_bundle(ASSETS, dbt_models, database_uri=uri, schema=database)
+    colors = read_model_colors(settings)
+    return compile_bundle(ASSETS, dbt_models, database_uri=uri, schema=database, model_colors=colors)
+
+
+def read_model_colors(settings: Settings) -> dict[str, str]:
+    """Return the colour of every model in the marts. Before the marts are derived, no model has a colour."""
+    address = resolve_reader_address(settings)
+    with connect(address, needs_database=False) as client:
+        return assign_model_colors(read_models_by_size(client, address.database))
 
 
 def warm_charts(client: PublishingClient, files: Mapping[str, str]) -> int:

@@ -22,6 +22,11 @@ def write_names() -> str:
     return f"arrayJoin([{names}])"
 
 
+def list_names(model_id: str) -> list[str]:
+    """Return the names under which a chart with a band has the values of a model."""
+    return [model_id, *(f"{model_id}{suffix}" for suffix in (LINE, LOWER, UPPER))]
+
+
 def list_series(chart: Chart) -> list[str]:
     """Return the columns that divide the rows of a line, scatter or bar chart into lines, points or bars."""
     return [NAMES] if chart.band is not None else list(chart.series)

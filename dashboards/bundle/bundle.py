@@ -31,19 +31,22 @@ def check_assets(assets: Path, dbt_models: Path) -> list[str]:
     """
     folders, marts = read_folders(assets), read_marts(dbt_models)
     problems = find_problems(folders, marts)
-    return problems or find_bundle_problems(compile_files(folders, marts, "", ""))
+    return problems or find_bundle_problems(compile_files(folders, marts, "", "", {}))
 
 
-def compile_bundle(assets: Path, dbt_models: Path, *, database_uri: str, schema: str) -> dict[str, str]:
-    """Return the bundle as a mapping from paths to YAML texts. Equal declarations and marts give equal bundles.
+def compile_bundle(
+    assets: Path, dbt_models: Path, *, database_uri: str, schema: str, model_colors: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the bundle as a mapping from paths to YAML texts. Equal arguments and declarations give equal bundles.
 
-    ``database_uri`` is the SQLAlchemy URL of the warehouse. ``schema`` is the database that holds the marts. Raises
+    ``database_uri`` is the SQLAlchemy URL of the warehouse. ``schema`` is the database that holds the marts.
+    ``model_colors`` are the colours of models in all charts; other models get colours from Superset. Raises
     BadInputError with the first problem that ``check_assets`` finds.
     """
     problems = check_assets(assets, dbt_models)
     if problems:
         raise BadInputError(f"{assets}: {problems[0]}", f"correct it; there are {len(problems)} problem(s) in all")
-    files = compile_files(read_folders(assets), read_marts(dbt_models), database_uri, schema)
+    files = compile_files(read_folders(assets), read_marts(dbt_models), database_uri, schema, model_colors or {})
     return {
         path: yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
         for path, content in files.items()
@@ -51,7 +54,11 @@ def compile_bundle(assets: Path, dbt_models: Path, *, database_uri: str, schema:
 
 
 def compile_files(
-    folders: list[Folder], marts: Mapping[str, Mart], database_uri: str, schema: str
+    folders: list[Folder],
+    marts: Mapping[str, Mart],
+    database_uri: str,
+    schema: str,
+    model_colors: Mapping[str, str],
 ) -> dict[str, Document]:
     """Return the content of every file of the bundle, by path."""
     shown = {chart.mart for folder in folders for chart in folder.charts.values()}
@@ -66,7 +73,7 @@ def compile_files(
         for key, chart in folder.charts.items():
             files[f"charts/{folder.name}/{key}.yaml"] = compile_chart(folder, key, marts[chart.mart])
     for folder in folders:
-        files[f"dashboards/{folder.name}.yaml"] = compile_dashboard(folder, folders, marts)
+        files[f"dashboards/{folder.name}.yaml"] = compile_dashboard(folder, folders, marts, model_colors)
     return files
 
 

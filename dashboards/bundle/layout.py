@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trailhouse.dashboards.bundle.bands import list_names
 from trailhouse.dashboards.bundle.dashboard_declaration import Folder, Section, Tabs
 from trailhouse.dashboards.bundle.datasets import VERSION
 from trailhouse.dashboards.bundle.filters import compile_cross_filters, compile_filter
@@ -71,7 +72,9 @@ class Layout:
         self.add("CHART", column, meta, key)
 
 
-def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str, Mart]) -> Document:
+def compile_dashboard(
+    folder: Folder, folders: list[Folder], marts: Mapping[str, Mart], model_colors: Mapping[str, str]
+) -> Document:
     """Return the content of the file of one dashboard. Its page has links to all dashboards."""
     numbers = {key: number for number, key in enumerate(folder.charts, 1)}
     return {
@@ -90,7 +93,7 @@ def compile_dashboard(folder: Folder, folders: list[Folder], marts: Mapping[str,
             "cross_filters_enabled": True,
             "default_filters": "{}",
             "expanded_slices": {},
-            "label_colors": {},
+            "label_colors": {name: color for model, color in model_colors.items() for name in list_names(model)},
             "native_filter_configuration": [
                 compile_filter(folder, native, numbers, marts) for native in folder.dashboard.filters
             ],

@@ -14,6 +14,7 @@ from trailhouse.dashboards.colours import (
     HIGHLIGHT,
     MODEL_COLOURS,
     TEXT,
+    assign_model_colors,
     choose_grey,
     choose_model_color,
     write_css_variables,
@@ -83,3 +84,16 @@ def test_greys_run_evenly_from_the_first_to_the_last():
     assert [choose_grey(index, 3, 0.8, 0.3) for index in range(3)] == ["0.80", "0.55", "0.30"]
     assert [choose_grey(index, 2, 0.1, 0.7) for index in range(2)] == ["0.10", "0.70"]
     assert choose_grey(0, 1, 0.8, 0.3) == "0.80"
+
+
+def test_colours_of_models_begin_anew_in_every_suite_and_go_to_every_name_of_a_band():
+    colors = assign_model_colors([("s", "s/small"), ("t", "t/only"), ("s", "s/large")])
+    assert colors == {"s/small": MODEL_COLOURS[0], "s/large": MODEL_COLOURS[1], "t/only": MODEL_COLOURS[0]}
+    files = compile_bundle(
+        ASSETS, DBT_MODELS, database_uri="clickhousedb://reader@warehouse/w", schema="w", model_colors=colors
+    )
+    for path, text in files.items():
+        if path.startswith("dashboards/"):
+            labels = yaml.safe_load(text)["metadata"]["label_colors"]
+            assert labels["s/large"] == labels["s/large__yhat"] == labels["s/large__yhat_upper"] == MODEL_COLOURS[1]
+            assert len(labels) == 4 * len(colors)

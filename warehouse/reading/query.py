@@ -110,6 +110,18 @@ def read_columns(
     )
 
 
+def read_models_by_size(client: Client, database: str) -> list[tuple[str, str]]:
+    """Return the suite and the name of every model in the marts, by ascending number of parameters.
+
+    The list is empty if the marts of the database were never derived. ``client`` may be connected to another database.
+    """
+    table = f"{quote_identifier(database)}.dim_model"
+    if not read_row(client, f"exists table {table}")[0]:
+        return []
+    rows = client.query(f"select suite_id, model_id from {table} order by parameter_count, model_id").result_rows
+    return [(str(suite_id), str(model_id)) for suite_id, model_id in rows]
+
+
 def sql_type(value: str | int) -> str:
     """Return the ClickHouse type of a query parameter."""
     return "Int64" if isinstance(value, int) else "String"

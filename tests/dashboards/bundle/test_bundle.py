@@ -277,9 +277,8 @@ def test_a_dashboard_needs_only_its_folder(project):
         "charts/loss/loss.yaml",
         "dashboards/loss.yaml",
     }
-    assert [column["description"] for column in files["datasets/Trailhouse/fct_loss.yaml"]["columns"]] == [
-        "Told once."
-    ] * 3
+    columns = files["datasets/Trailhouse/fct_loss.yaml"]["columns"]
+    assert [column["description"] for column in columns if column["expression"] is None] == ["Told once."] * 3
 
 
 def test_every_query_reads_columns_of_its_own_mart(ours):
