@@ -19,6 +19,7 @@ from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
+from trailhouse.warehouse.failures import explain_message
 from trailhouse.warehouse.reading.query import count_damaged_checkpoints
 from trailhouse.warehouse.schema.initialisation import require_schema
 
@@ -120,10 +121,16 @@ def report_node(event: EventMsg) -> None:
 def read_result(result: dbtRunnerResult) -> BuildReport:
     """Return how many nodes dbt built, and store a table of the nodes as a Prefect artifact.
 
-    Raises BadInputError if dbt refused to run, and TrailhouseError if a node failed.
+    Raises UnreachableError if the warehouse stopped answering. Raises BadInputError if dbt refused to run, and
+    TrailhouseError if a node failed.
     """
     if result.exception is not None:
-        raise BadInputError(f"dbt refused: {' '.join(str(result.exception).split())}", "correct the selection")
+        if not isinstance(result.exception, Exception):  # Ctrl-C or SIGTERM
+            raise result.exception
+        if (failure := explain_message(str(result.exception))) is not None:
+            raise failure
+        refusal = BadInputError(f"dbt refused: {' '.join(str(result.exception).split())}", "correct the selection")
+        raise refusal from result.exception
     run = cast(RunExecutionResult, result.result)
     nodes = list(run.results)
     create_table_artifact(
@@ -141,6 +148,9 @@ def read_result(result: dbtRunnerResult) -> BuildReport:
     )
     failed = [node for node in nodes if str(node.status) in ("error", "fail", "runtime error")]
     if failed:
+        for node in failed:
+            if (failure := explain_message(str(node.message))) is not None:
+                raise failure
         reason = " ".join(str(failed[0].message).split()).partition(" > in macro ")[0]
         raise TrailhouseError(
             f"{len(failed)} of {len(nodes)} dbt nodes failed; the first is {failed[0].node.name}: {reason}",

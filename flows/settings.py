@@ -45,8 +45,12 @@ class Settings(BaseSettings):
     cluster: str = Field(
         default="", description="ClickHouse cluster at warehouse_url that holds the tables; empty for a single server"
     )
-    reader_user: str = Field(default="reader", description="Read-only user at warehouse_url, for dashboards")
+    reader_user: str = Field(default="reader", description="Read-only user at warehouse_url")
     reader_password: SecretStr = Field(default=SecretStr(""), description="Password of reader_user")
+    dashboards_user: str = Field(
+        default="dashboards", description="User at warehouse_url who reads the marts only, for dashboards"
+    )
+    dashboards_password: SecretStr = Field(default=SecretStr(""), description="Password of dashboards_user")
     database: str = Field(default="trailhouse", min_length=1, description="Database of raw tables and marts")
     data_directory: Path = Field(default=Path("data"), description="Directory of the warehouse, suites and run history")
     figures_directory: Path = Field(default=Path("figures"), description="Directory that figures are written to")

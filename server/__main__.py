@@ -21,6 +21,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8123)
     parser.add_argument("--idle-timeout-seconds", type=float)
     parser.add_argument("--memory-limit-bytes", type=int)
+    parser.add_argument("--published-table", action="append", default=[])
+    parser.add_argument("--errors-after-rows", action="store_true")
     arguments = parser.parse_args()
     try:
         serve(
@@ -29,6 +31,8 @@ def main() -> int:
             arguments.port,
             idle_timeout_seconds=arguments.idle_timeout_seconds,
             memory_limit_bytes=arguments.memory_limit_bytes,
+            published_tables=arguments.published_table,
+            sends_late_errors=arguments.errors_after_rows,
         )
     except TrailhouseError as error:
         sys.stderr.write(f"{error}\n")

@@ -63,5 +63,5 @@ def refuse_open_address(directory: Path, host: str) -> None:
     if missing:
         raise UsageError(
             f"serving on {host} opens the warehouse to the network, and {missing[0]} does not exist",
-            "write both password files (mode 600) first, or serve on 127.0.0.1",
+            "write all password files (mode 600) first, or serve on 127.0.0.1",
         )

@@ -61,7 +61,8 @@ _STATUS_OF_NAME = (
     )
 )
 
-_CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
+# Matches the code of an error. The engine repeats it, once for each layer that passes the error on.
+_CODES = re.compile(r"(?:Code: (\d+)\. DB::\w*Exception:\s*)+")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)[\s.]*(?:\(version [^)]*(?:\([^)]*\))?\)[\s.]*)?$")
 _VERSION = re.compile(r"\s*\(version [\d.]+(?: \([^)]*\))?\)\.?")
 # Matches the OUTFILE or INFILE clause that the server adds to a statement, and all text after this clause.
@@ -104,16 +105,13 @@ def parse_engine_error(error: str | Exception, *, hidden: str = "") -> ServerErr
     """Return the ServerError that an error of the engine, or its message, describes.
 
     ``hidden`` is text that the server added to the query. This text is removed from the error, because the client did
-    not write it. Some messages begin with "Code: N. DB::Exception:" twice. The second code is then returned, because
-    the second error is the cause of the failure.
+    not write it. Some messages begin with several codes, "Code: N. DB::Exception:". The last one is then returned,
+    because it belongs to the error that is the cause of the failure.
     """
     message = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
-    starts = list(_CODE.finditer(message))
-    if not starts:
+    start = _CODES.search(message)
+    if start is None:
         return ServerError(1001, "STD_EXCEPTION", message.strip())
-    start = starts[0]
-    if len(starts) > 1 and not message[start.end() : starts[1].start()].strip():
-        start = starts[1]
     text, name = _split_name(_VERSION.sub("", message[start.end() :]).strip())
     return ServerError(int(start[1]), name, _remove_hidden_text(text, hidden) if hidden else text)
 
@@ -123,7 +121,8 @@ def _split_name(text: str) -> tuple[str, str]:
     name = "UNKNOWN_EXCEPTION"
     while found := _NAME.search(text):
         name, text = found[1], text[: found.start()].rstrip()
-        if not text.endswith((f"({name})", f"({name}).")):
+        # STD_EXCEPTION is the name of an error of C++ that has the error of the engine in it
+        if name != "STD_EXCEPTION" and not text.endswith((f"({name})", f"({name}).")):
             break
     return text, name
 

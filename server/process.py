@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from trailhouse.errors import UsageError
-from trailhouse.server.access.credentials import Role, read_credentials
+from trailhouse.server.access.credentials import Role, read_password
 from trailhouse.server.data_directory import SERVER_FILE, prepare_directory
 from trailhouse.support.processes import end_service, read_record, start_service, wait_until_ready
 from trailhouse.support.secrets import OWNER_ONLY
@@ -33,12 +34,17 @@ class Endpoint:
 
 
 def ensure_running(
-    directory: Path, *, idle_timeout_seconds: float = 900, memory_limit_bytes: int | None = None
+    directory: Path,
+    *,
+    idle_timeout_seconds: float = 900,
+    memory_limit_bytes: int | None = None,
+    published_tables: Sequence[str] = (),
 ) -> Endpoint:
     """Return the endpoint of the server of ``directory``. If no server runs, start one.
 
     A new server stops when it has been idle for ``idle_timeout_seconds``. All of its queries together may use
-    ``memory_limit_bytes``, by default 60 % of the machine's memory. If two callers call this function at once, both get
+    ``memory_limit_bytes``, by default 60 % of the machine's memory. Its user for dashboards may read
+    ``published_tables``, such as ``trailhouse.fct_*``. If two callers call this function at once, both get
     the same server. Raises UnreachableError if the server does not answer within 30 s.
     """
     directory = directory.expanduser().resolve()
@@ -49,7 +55,7 @@ def ensure_running(
     with FileLock(directory / "start.lock", mode=OWNER_ONLY):
         if (endpoint := find_running(directory)) is not None:
             return endpoint
-        return _start(directory, idle_timeout_seconds, memory_limit_bytes)
+        return _start(directory, idle_timeout_seconds, memory_limit_bytes, published_tables)
 
 
 def find_running(directory: Path) -> Endpoint | None:
@@ -62,7 +68,7 @@ def find_running(directory: Path) -> Endpoint | None:
     if record is None:
         return None
     try:
-        endpoint = Endpoint(record.url, Role.ADMIN.value, read_credentials(directory).admin_password)
+        endpoint = Endpoint(record.url, Role.ADMIN.value, read_password(directory, Role.ADMIN))
     except UsageError:
         return None
     return endpoint if _answers(endpoint) else None
@@ -81,11 +87,14 @@ def stop(directory: Path) -> bool:
     return True
 
 
-def _start(directory: Path, idle_timeout_seconds: float, memory_limit_bytes: int | None) -> Endpoint:
+def _start(
+    directory: Path, idle_timeout_seconds: float, memory_limit_bytes: int | None, published_tables: Sequence[str]
+) -> Endpoint:
     command = [sys.executable, "-m", "trailhouse.server", str(directory), "--port", "0"]
     command += ["--idle-timeout-seconds", str(idle_timeout_seconds)]
     if memory_limit_bytes is not None:
         command += ["--memory-limit-bytes", str(memory_limit_bytes)]
+    command += [f"--published-table={table}" for table in published_tables]
     log = directory / "server.log"
     found: list[Endpoint] = []
 

@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -41,13 +41,17 @@ def serve(
     *,
     idle_timeout_seconds: float | None = None,
     memory_limit_bytes: int | None = None,
+    published_tables: Sequence[str] = (),
+    sends_late_errors: bool = False,
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve ``directory`` at http://host:port until SIGTERM or SIGINT, or until the idle timeout ends the server.
 
-    The idle timeout ends the server if no request has run for ``idle_timeout_seconds``; None means no timeout. Port 0
-    takes any free port. When the server is ready, its URL is written to ``server.json`` in the directory, and
-    ``on_ready`` is called with the URL.
+    The user for dashboards may read ``published_tables``, such as ``trailhouse.fct_*``. The idle timeout ends the
+    server if no request has run for ``idle_timeout_seconds``; None means no timeout. Port 0 takes any free port. With
+    ``sends_late_errors``, the error of a query that has returned rows follows the rows, with status 200, as from a
+    ClickHouse server; otherwise it replaces them unless they are more than a mebibyte. When the server is ready, its
+    URL is written to ``server.json`` in the directory, and ``on_ready`` is called with the URL.
 
     Raises UsageError or UnreachableError before anything is served, if the directory or the address cannot be used.
     """
@@ -61,9 +65,10 @@ def serve(
         stack.callback(listener.close)
         credentials = ensure_credentials(directory)
         confine(directory)
-        engine = Engine(directory, memory_limit_bytes=memory_limit_bytes or default_memory_limit_bytes())
+        memory_limit_bytes = memory_limit_bytes or default_memory_limit_bytes()
+        engine = Engine(directory, memory_limit_bytes=memory_limit_bytes, published_tables=published_tables)
         allowed_hosts = LOOPBACK_NAMES if is_loopback(host) else None
-        application = Application(engine, credentials, allowed_hosts=allowed_hosts)
+        application = Application(engine, credentials, allowed_hosts=allowed_hosts, sends_late_errors=sends_late_errors)
         server = _Server(application, engine, idle_timeout_seconds)
         url = format_url(host, listener.getsockname()[1])
         write_record(directory / SERVER_FILE, ServiceRecord(os.getpid(), url))

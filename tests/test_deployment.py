@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from tests.support.paths import ROOT
 from trailhouse.flows.services.environment_file import SECRETS
+from trailhouse.server.sql.dashboard_rules import limit_settings
 
 FILES = ["docker-compose.yml", "docker-compose.cluster.yml"]
 TEXTS = {name: (ROOT / name).read_text() for name in FILES}
@@ -140,13 +141,30 @@ def test_every_node_of_the_cluster_says_which_one_it_is():
     }
 
 
-def test_the_reader_of_the_server_may_look_at_one_database_and_nobody_comes_in_without_a_password(client):
+def test_the_users_of_the_server_may_look_at_one_database_and_nobody_comes_in_without_a_password(client):
     users = ElementTree.parse(ROOT / "docker" / "clickhouse" / "users.xml").getroot().find("users")
-    assert {user.tag: user.get("remove") for user in users} == {"default": "remove", "admin": None, "reader": None}
-    for user in ("admin", "reader"):
+    found = {user.tag: user.get("remove") for user in users}
+    assert found == {"default": "remove", "admin": None, "reader": None, "dashboards": None}
+    for user in ("admin", "reader", "dashboards"):
         assert users.find(f"{user}/password").get("from_env") in TEXTS["docker-compose.yml"]
-    assert users.findtext("reader/profile") == "trailhouse_reader"
-    for grant in users.iterfind("reader/grants/query"):
-        question = "select formatQuerySingleLine({s:String})"
-        parsed = client.query(question, parameters={"s": f"{grant.text} TO reader"}).result_rows[0][0]
-        assert re.match(r"GRANT SELECT(, SHOW)? ON (trailhouse\.\*|system\.\w+) TO reader$", parsed), parsed
+    tables = {"reader": r"trailhouse\.\*", "dashboards": r"trailhouse\.(fct|dim)_\*"}
+    for user, allowed in tables.items():
+        assert users.findtext(f"{user}/profile") == f"trailhouse_{user}"
+        for grant in users.iterfind(f"{user}/grants/query"):
+            question = "select formatQuerySingleLine({s:String})"
+            parsed = client.query(question, parameters={"s": f"{grant.text} TO {user}"}).result_rows[0][0]
+            assert re.match(rf"GRANT SELECT(, SHOW)? ON ({allowed}|system\.\w+) TO {user}$", parsed), parsed
+
+
+def test_the_limits_of_the_servers_users_are_those_of_the_embedded_server_and_cannot_be_lifted():
+    profiles = ElementTree.parse(ROOT / "docker" / "clickhouse" / "users.xml").getroot().find("profiles")
+    reader, dashboards = profiles.find("trailhouse_reader"), profiles.find("trailhouse_dashboards")
+    for profile in (reader, dashboards):
+        limits = {element.tag for element in profile} - {"readonly", "constraints", "queue_max_wait_ms"}
+        assert {element.tag for element in profile.find("constraints")} == limits
+    for constraint in reader.find("constraints"):  # 0 means no limit
+        assert float(constraint.findtext("min")) > 0
+        assert constraint.findtext("max")
+    assert all(constraint.find("const") is not None for constraint in dashboards.find("constraints"))
+    for name in ("max_execution_time", "max_threads", "max_result_rows", "max_result_bytes"):
+        assert dashboards.findtext(name) == limit_settings(1 << 40)[name], name

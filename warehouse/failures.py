@@ -21,19 +21,55 @@ _REASONS = (
 )  # fmt: skip
 
 
+# Words in the text of an error that say that the connection to the warehouse was lost or never made.
+_LOST_CONNECTION = (
+    "Connection refused",
+    "Connection reset",
+    "Connection aborted",
+    "Connection broken",
+    "RemoteDisconnected",
+    "Remote end closed connection",
+    "Max retries exceeded",
+    "Read timed out",
+    "timed out",
+    "Name or service not known",
+    "No route to host",
+    "Network is unreachable",
+)
+_REASON_CHARACTERS = 100
+
+
 def explain_failure(error: BaseException) -> TrailhouseError | None:
     """Return the error to show to the user if the warehouse failed; None if ``error`` has another cause.
 
     For example, None is returned if the engine refuses a statement, because that is a defect of Trailhouse.
     """
     text = " ".join(str(error).split())
-    if isinstance(error, DatabaseError | StreamFailureError):
-        for words, meaning, hint in _REASONS:
-            if any(word in text for word in words):
-                return UnreachableError(f"{meaning}: {text.partition(' (version ')[0][-300:]}", hint)
+    if isinstance(error, DatabaseError | StreamFailureError) and (reason := _find_reason(text)) is not None:
+        return reason
     if isinstance(error, OperationalError | StreamFailureError | ConnectionError | HTTPError):
-        return UnreachableError(
-            f"the warehouse stopped answering: {text[:300]}",
-            "run the same command again; it continues where it stopped",
-        )
+        return _lose_connection(text)
     return None
+
+
+def explain_message(text: str) -> TrailhouseError | None:
+    """Return the error to show to the user if a message of dbt says that the warehouse failed; else None."""
+    text = " ".join(text.split())
+    if (reason := _find_reason(text)) is not None:
+        return reason
+    return _lose_connection(text) if any(words in text for words in _LOST_CONNECTION) else None
+
+
+def _find_reason(text: str) -> TrailhouseError | None:
+    for words, meaning, hint in _REASONS:
+        if any(word in text for word in words):
+            return UnreachableError(f"{meaning}: {text.partition(' (version ')[0][-300:]}", hint)
+    return None
+
+
+def _lose_connection(text: str) -> UnreachableError:
+    """Return the error for a lost connection, with the reason in a few words instead of the whole text."""
+    reason = next((words for words in _LOST_CONNECTION if words in text), text[:_REASON_CHARACTERS])
+    return UnreachableError(
+        f"the warehouse stopped answering: {reason}", "run the same command again; it continues where it stopped"
+    )

@@ -8,6 +8,7 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
+from trailhouse.cli.commands.task_group import group_app
 from trailhouse.cli.console import print_json, print_rows, say
 from trailhouse.cli.options import (
     DEFAULT_TASKS,
@@ -18,8 +19,9 @@ from trailhouse.cli.options import (
 from trailhouse.errors import PartialError, UsageError
 
 task_app = typer.Typer(
-    no_args_is_help=True, help="Multiple-choice tasks: list them, and show the prompts that models see."
+    no_args_is_help=True, help="Multiple-choice tasks: list them, show the prompts that models see, and group them."
 )
+task_app.add_typer(group_app, name="group")
 
 
 @task_app.command("list")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -91,14 +91,17 @@ def ensure_secrets(installation: SupersetInstallation) -> None:
         read_secret(path, START_HINT)
 
 
-def describe_embedded_warehouse(directory: Path, database: str) -> dict[str, str]:
-    """Return the environment variables that tell Superset how to reach and start the embedded warehouse."""
+def describe_embedded_warehouse(directory: Path, database: str, published_tables: Sequence[str]) -> dict[str, str]:
+    """Return the environment variables that tell Superset how to reach and start the embedded warehouse.
+
+    The warehouse is started so that its user for dashboards may read ``published_tables``.
+    """
     code = (
         "import sys; from pathlib import Path; from trailhouse.server.process import ensure_running;"
-        " ensure_running(Path(sys.argv[1]))"
+        " ensure_running(Path(sys.argv[1]), published_tables=sys.argv[2:])"
     )
     package_root = Path(str(resources.files("trailhouse"))).parent
-    command = ["env", f"PYTHONPATH={package_root}", sys.executable, "-c", code, str(directory)]
+    command = ["env", f"PYTHONPATH={package_root}", sys.executable, "-c", code, str(directory), *published_tables]
     return {
         "TRAILHOUSE_DATABASE": database,
         "TRAILHOUSE_WAREHOUSE_DIRECTORY": str(directory),
@@ -106,11 +109,19 @@ def describe_embedded_warehouse(directory: Path, database: str) -> dict[str, str
     }
 
 
-def describe_warehouse_server(url: str, database: str, user: str, password: str) -> dict[str, str]:
-    """Return the environment variables that tell Superset how to reach a ClickHouse server as a read-only user."""
+def describe_warehouse_server(
+    url: str, database: str, reader: tuple[str, str], dashboards: tuple[str, str]
+) -> dict[str, str]:
+    """Return the environment variables that tell Superset how to reach a ClickHouse server.
+
+    ``reader`` and ``dashboards`` are the name and the password of the user who may read everything, and of the user
+    who may read the marts.
+    """
     return {
         "TRAILHOUSE_DATABASE": database,
         "TRAILHOUSE_WAREHOUSE_URL": url,
-        "TRAILHOUSE_READER_USER": user,
-        "TRAILHOUSE_READER_PASSWORD": password,
+        "TRAILHOUSE_READER_USER": reader[0],
+        "TRAILHOUSE_READER_PASSWORD": reader[1],
+        "TRAILHOUSE_DASHBOARDS_USER": dashboards[0],
+        "TRAILHOUSE_DASHBOARDS_PASSWORD": dashboards[1],
     }

@@ -5,17 +5,22 @@ directory of secrets and state, the metadata database, the cache, and the addres
 come from environment variables, which ``superset_process.py`` or compose sets.
 
 Superset's metadata holds no secret of the warehouse. The published connection names the host ``warehouse``. Whenever a
-connection is opened, ``DB_CONNECTION_MUTATOR`` replaces this host by the real address and adds the reader's password.
+connection is opened, ``DB_CONNECTION_MUTATOR`` replaces this host by the real address. It adds the name and password of
+the warehouse's reader for a researcher or an administrator, and those of its user for dashboards for everybody else.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
 import os
 import runpy
 import socket
 import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -116,6 +121,16 @@ EXTRA_CATEGORICAL_COLOR_SCHEMES = [
 ]
 
 
+def load_beside(name: str) -> ModuleType:
+    """Return the module in the file of this name that lies beside this file."""
+    spec = importlib.util.spec_from_file_location(f"trailhouse_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def configure_cache(name: str, timeout_seconds: int) -> dict[str, Any]:
     """Return the settings of a cache. The cache is in Redis if Redis is configured, else in Superset's directory."""
     common = {"CACHE_DEFAULT_TIMEOUT": timeout_seconds, "CACHE_KEY_PREFIX": f"trailhouse_{name}_"}
@@ -155,21 +170,95 @@ if REDIS_URL is not None:
     CELERY_CONFIG = CeleryConfig
 
 
+EXPRESSIONS = load_beside("chart_expressions")
+# Users with one of these roles may write SQL, and read all tables of the warehouse. Roles of other names cannot.
+SQL_ROLES = frozenset({"Admin", "Researcher"})
+
+if importlib.util.find_spec("superset") is not None:
+    from superset.errors import ErrorLevel, SupersetError, SupersetErrorType
+    from superset.exceptions import SupersetSecurityException
+    from superset.security import SupersetSecurityManager
+
+    class TrailhouseSecurityManager(SupersetSecurityManager):  # type: ignore[misc]  # Superset has no types here
+        """Superset's security manager. It also refuses SQL expressions of users who may not write SQL."""
+
+        def raise_for_access(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401  # Superset's parameters
+            """Raise SupersetSecurityException if the user may not send the request.
+
+            A user who may not write SQL may send only expressions that stored charts and dashboards have.
+            """
+            super().raise_for_access(*arguments, **options)
+            query_context = options.get("query_context")
+            if query_context is None or may_write_sql(self):
+                return
+            stored = read_stored(self, query_context.datasource)
+            known = EXPRESSIONS.collect_expressions(*stored, write_clause=write_clause)
+            queries = [vars(query) for query in query_context.queries]
+            new = EXPRESSIONS.find_new_expression(queries, known)
+            if new is not None:
+                raise SupersetSecurityException(
+                    SupersetError(
+                        error_type=SupersetErrorType.DATASOURCE_SECURITY_ACCESS_ERROR,
+                        message=f"Only expressions of published charts may be used, and this is none: {new}",
+                        level=ErrorLevel.WARNING,
+                    )
+                )
+
+    CUSTOM_SECURITY_MANAGER = TrailhouseSecurityManager
+
+
+def may_write_sql(security_manager: Any) -> bool:  # noqa: ANN401  # Superset's class
+    """Return whether the user of the current request has a role that may write SQL."""
+    from flask import g, has_app_context  # type: ignore[import-not-found]  # this environment has no Flask
+
+    user = getattr(g, "user", None) if has_app_context() else None
+    if user is None or getattr(user, "is_anonymous", False):
+        return False
+    return any(role.name in SQL_ROLES for role in security_manager.get_user_roles(user))
+
+
+@functools.cache
+def write_clause(clause: str) -> str:
+    """Return a condition as Superset writes it anew before a request is checked; unchanged if it does not parse."""
+    from superset.exceptions import QueryClauseValidationException
+    from superset.sql.parse import sanitize_clause
+
+    try:
+        return str(sanitize_clause(clause, "clickhousedb"))
+    except QueryClauseValidationException:
+        return clause
+
+
+def read_stored(
+    security_manager: Any,  # noqa: ANN401  # Superset's classes
+    dataset: Any,  # noqa: ANN401
+) -> tuple[list[Any], list[str], list[str]]:
+    """Return the documents of the stored charts of a data set and of all dashboards, its columns and its metrics."""
+    from superset.models.dashboard import Dashboard
+    from superset.models.slice import Slice
+
+    charts = security_manager.session.query(Slice).filter(Slice.datasource_id == dataset.id).all()
+    texts = [text for chart in charts for text in (chart.params, chart.query_context)]
+    texts += [dashboard.json_metadata for dashboard in security_manager.session.query(Dashboard).all()]
+    columns = [column.column_name for column in dataset.columns]
+    return [json.loads(text) for text in texts if text], columns, [metric.metric_name for metric in dataset.metrics]
+
+
 def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Superset expects
     uri: Any,  # noqa: ANN401  # an SQLAlchemy URL; this environment has another version of SQLAlchemy
     params: dict[str, Any],
     username: str,  # noqa: ARG001
-    security_manager: object,  # noqa: ARG001
+    security_manager: object,
     source: object,  # noqa: ARG001
 ) -> tuple[Any, dict[str, Any]]:
     """Return the URL and the parameters with which Superset opens a connection.
 
-    For connections to the warehouse, the URL gets the real address, and the name and password of the read-only user.
-    For other connections, the URL and the parameters are returned unchanged.
+    For connections to the warehouse, the URL gets the real address, and the name and password of the user who may read
+    what the user of Superset may see. For other connections, the URL and the parameters are returned unchanged.
     """
     if uri.host != WAREHOUSE_HOST:
         return uri, params
-    url, user, password = find_warehouse()
+    url, user, password = find_warehouse(is_reader=may_write_sql(security_manager))
     address = urlsplit(url)
     query = {**uri.query, "secure": "true"} if address.scheme == "https" else uri.query
     uri = uri.set(
@@ -185,8 +274,8 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802  # the name and the parameters that Sup
     return uri, params
 
 
-def find_warehouse() -> tuple[str, str, str]:
-    """Return the URL of the warehouse, and the name and password of its read-only user.
+def find_warehouse(*, is_reader: bool) -> tuple[str, str, str]:
+    """Return the URL of the warehouse, and the name and password of its reader or of its user for dashboards.
 
     The warehouse is the configured ClickHouse server. If no server is configured, it is the embedded server, which is
     started if it does not run. Raises CalledProcessError or TimeoutExpired if the start command fails. Raises
@@ -194,7 +283,8 @@ def find_warehouse() -> tuple[str, str, str]:
     """
     url = os.environ.get("TRAILHOUSE_WAREHOUSE_URL")
     if url is not None:
-        return url, os.environ["TRAILHOUSE_READER_USER"], os.environ["TRAILHOUSE_READER_PASSWORD"]
+        name = "READER" if is_reader else "DASHBOARDS"
+        return url, os.environ[f"TRAILHOUSE_{name}_USER"], os.environ[f"TRAILHOUSE_{name}_PASSWORD"]
     directory = Path(os.environ["TRAILHOUSE_WAREHOUSE_DIRECTORY"])
     url = read_embedded_url(directory)
     if url is None or not is_listening(url):
@@ -202,7 +292,8 @@ def find_warehouse() -> tuple[str, str, str]:
         url = read_embedded_url(directory)
         if url is None:
             raise RuntimeError(f"the embedded warehouse of {directory} did not start")
-    return url, "reader", (directory / "reader.password").read_text().strip()
+    user = "reader" if is_reader else "dashboards"
+    return url, user, (directory / f"{user}.password").read_text().strip()
 
 
 def read_embedded_url(directory: Path) -> str | None:

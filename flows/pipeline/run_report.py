@@ -12,6 +12,7 @@ from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome
 from trailhouse.flows.pipeline.pipeline import Pipeline
 from trailhouse.flows.pipeline.run_record import record_end
+from trailhouse.warehouse.failures import explain_failure
 
 UnitT = TypeVar("UnitT")
 
@@ -60,6 +61,7 @@ def find_mean_log_prob(inserted: Sequence[InsertedUnit]) -> float | None:
 def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done_count: int) -> None:
     """Raise an error if any checkpoint or unit of work failed. The error names all failures.
 
+    If the warehouse failed, the error that explains this is raised, because then the other failures follow from it.
     ``done_count`` is the number of units that were done before the run. If any unit was done before or during the run,
     PartialError is raised. If no unit was done and all failures have the same message, the first error is raised. If no
     unit was done and the messages differ, AllFailedError is raised with the exit code of the first error.
@@ -68,6 +70,10 @@ def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done
     lines = [f"{outcome.name}: {failure.message}" for outcome in failed for failure in outcome.failures]
     if not failed:
         return
+    for outcome in failed:
+        for failure in outcome.failures:
+            if (explained := explain_failure(failure.error)) is not None:
+                raise explained
     succeeded_count = done_count + sum(len(outcome.inserted) + outcome.elsewhere_count for outcome in outcomes)
     first = failed[0].failures[0].error
     messages = {failure.message for outcome in failed for failure in outcome.failures}

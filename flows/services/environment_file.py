@@ -22,6 +22,7 @@ class Secret:
 SECRETS = (
     Secret("TRAILHOUSE_WAREHOUSE_PASSWORD", "ClickHouse user admin: loads and derives"),
     Secret("TRAILHOUSE_READER_PASSWORD", "ClickHouse user reader: reads only"),
+    Secret("TRAILHOUSE_DASHBOARDS_PASSWORD", "ClickHouse user dashboards: reads the marts only"),
     Secret("TRAILHOUSE_CLUSTER_SECRET", "shared by the nodes of a ClickHouse cluster"),
     Secret("POSTGRES_PASSWORD", "metadata of Prefect and Superset"),
     Secret("REDIS_PASSWORD", "cache and queue of Superset"),

@@ -13,6 +13,7 @@ from trailhouse.dashboards.superset.installation import (
 )
 from trailhouse.dashboards.superset.superset_process import ensure_superset, find_superset
 from trailhouse.errors import UsageError
+from trailhouse.flows.services.warehouse import list_published_tables
 from trailhouse.flows.settings import Settings, inherited_environment
 
 
@@ -41,19 +42,22 @@ def locate_installation(settings: Settings) -> SupersetInstallation:
 def describe_installation(settings: Settings) -> SupersetInstallation:
     """Return the local Superset of the data directory, with the environment variables for the warehouse.
 
-    Raises UsageError if a warehouse server is configured without the password of its read-only user.
+    Raises UsageError if a warehouse server is configured without the passwords of its reader and of its user for
+    dashboards.
     """
     if settings.warehouse_url is None:
-        variables = describe_embedded_warehouse(settings.warehouse_directory.resolve(), settings.database)
+        directory = settings.warehouse_directory.resolve()
+        variables = describe_embedded_warehouse(directory, settings.database, list_published_tables(settings))
     else:
-        password = settings.reader_password.get_secret_value()
-        if not password:
+        reader = settings.reader_user, settings.reader_password.get_secret_value()
+        dashboards = settings.dashboards_user, settings.dashboards_password.get_secret_value()
+        if not reader[1] or not dashboards[1]:
             raise UsageError(
-                "dashboards read the warehouse as a read-only user, and its password is not set",
-                "set TRAILHOUSE_READER_USER and TRAILHOUSE_READER_PASSWORD",
+                "Superset reads the warehouse as a user who only reads (researchers) and as a user who reads the marts"
+                " only (everybody else), and not both of their passwords are set",
+                "set TRAILHOUSE_READER_PASSWORD and TRAILHOUSE_DASHBOARDS_PASSWORD",
             )
-        url = settings.warehouse_url
-        variables = describe_warehouse_server(url, settings.database, settings.reader_user, password)
+        variables = describe_warehouse_server(settings.warehouse_url, settings.database, reader, dashboards)
     return replace(locate_installation(settings), warehouse_variables=variables)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trailhouse.flows.settings import Settings
-from trailhouse.server.access.credentials import Role, read_credentials
+from trailhouse.server.access.credentials import Role, read_password
 from trailhouse.server.process import ensure_running
+from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import WarehouseAddress
+
+MART_PREFIXES = ("fct_", "dim_")
 
 
 def resolve_address(settings: Settings) -> WarehouseAddress:
@@ -19,7 +22,11 @@ def resolve_address(settings: Settings) -> WarehouseAddress:
     """
     if settings.warehouse_url is not None:
         return parse_configured(settings, settings.warehouse_url)
-    endpoint = ensure_running(settings.warehouse_directory, memory_limit_bytes=settings.warehouse_memory_bytes)
+    endpoint = ensure_running(
+        settings.warehouse_directory,
+        memory_limit_bytes=settings.warehouse_memory_bytes,
+        published_tables=list_published_tables(settings),
+    )
     return WarehouseAddress.parse(endpoint.url, settings.database, user=endpoint.user, password=endpoint.password)
 
 
@@ -32,11 +39,16 @@ def resolve_reader_address(settings: Settings) -> WarehouseAddress:
     """
     address = resolve_address(settings)
     if settings.warehouse_url is None:
-        password = read_credentials(settings.warehouse_directory).reader_password
+        password = read_password(settings.warehouse_directory, Role.READER)
         return replace(address, user=Role.READER.value, password=password)
     if password := settings.reader_password.get_secret_value():
         return replace(address, user=settings.reader_user, password=password)
     return replace(address, is_readonly=True)
+
+
+def list_published_tables(settings: Settings) -> list[str]:
+    """Return the tables that dashboards read, as patterns: the marts of the database that the settings name."""
+    return [f"{quote_identifier(settings.database)}.{prefix}*" for prefix in MART_PREFIXES]
 
 
 def parse_configured(settings: Settings, url: str) -> WarehouseAddress:

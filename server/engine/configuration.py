@@ -6,37 +6,15 @@ Without this configuration, a client's SQL could read and write the server's fil
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from trailhouse.server.sql.allowed_engines import TABLE_ENGINES
+from trailhouse.server.access.credentials import Role
+from trailhouse.server.engine.roles import format_roles, format_row_policies
 from trailhouse.support.files import write_whole
 from trailhouse.support.secrets import OWNER_ONLY
 
-# The privileges that every client gets. The list leaves out SOURCES (file, url, s3, remote, ...), SYSTEM, access
-# management, dictionaries and functions.
-_PRIVILEGES = (
-    "SELECT",
-    "INSERT",
-    "ALTER TABLE",
-    "ALTER VIEW",
-    "ALTER DATABASE",
-    "CREATE DATABASE",
-    "CREATE TABLE",
-    "CREATE VIEW",
-    "CREATE TEMPORARY TABLE",
-    "DROP DATABASE",
-    "DROP TABLE",
-    "DROP VIEW",
-    "UNDROP TABLE",
-    "TRUNCATE",
-    "OPTIMIZE",
-    "CHECK",
-    "SHOW TABLES",
-    "SHOW COLUMNS",
-    "SHOW DATABASES",
-    "KILL QUERY",
-)
 _PROFILE_SETTINGS = {
     # async_insert=0: an INSERT is acknowledged only when its rows are on disk. Each block of the INSERT becomes a data
     # part of the table.
@@ -104,16 +82,21 @@ _FROZEN_SETTINGS = (
 )
 
 
-def write_configuration(directory: Path, *, memory_limit_bytes: int) -> Path:
-    """Write the engine's configuration to ``directory/.server`` and return the path of its main file."""
+def write_configuration(
+    directory: Path, *, memory_limit_bytes: int, shown_directory: Path, published_tables: Sequence[str]
+) -> Path:
+    """Write the engine's configuration to ``directory/.server`` and return the path of its main file.
+
+    In the configuration, ``directory`` is called ``shown_directory``, which users may see. The user for dashboards may
+    read ``published_tables``, see ``format_roles``.
+    """
     folder = directory / ".server"
     folder.mkdir(mode=0o700, exist_ok=True)
-    empty = folder / "files"
-    empty.mkdir(mode=0o700, exist_ok=True)
-    users = folder / "users.xml"
-    write_whole(users, _format_users(memory_limit_bytes), mode=OWNER_ONLY)
+    (folder / "files").mkdir(mode=0o700, exist_ok=True)
+    shown = shown_directory / ".server"
+    write_whole(folder / "users.xml", _format_users(memory_limit_bytes, published_tables), mode=OWNER_ONLY)
     engine = folder / "engine.xml"
-    write_whole(engine, _format_engine(users, empty, memory_limit_bytes), mode=OWNER_ONLY)
+    write_whole(engine, _format_engine(shown / "users.xml", shown / "files", memory_limit_bytes), mode=OWNER_ONLY)
     return engine
 
 
@@ -140,14 +123,11 @@ def _format_engine(users: Path, files: Path, memory_limit_bytes: int) -> str:
 """
 
 
-def _format_users(memory_limit_bytes: int) -> str:
+def _format_users(memory_limit_bytes: int, published_tables: Sequence[str]) -> str:
     settings = {**_PROFILE_SETTINGS, "max_memory_usage": str(int(memory_limit_bytes * 0.8))}
     profile = "\n".join(f"      <{name}>{escape(value)}</{name}>" for name, value in settings.items())
     frozen = "\n".join(f"        <{name}><const/></{name}>" for name in _FROZEN_SETTINGS)
     limit = f"        <max_memory_usage><min>1</min><max>{memory_limit_bytes}</max></max_memory_usage>"
-    grants = [f"GRANT {', '.join(_PRIVILEGES)} ON *.*"]
-    grants += [f"GRANT TABLE ENGINE ON {engine}" for engine in TABLE_ENGINES]
-    queries = "\n".join(f"        <query>{grant}</query>" for grant in grants)
     return f"""<clickhouse>
   <profiles>
     <default>
@@ -159,16 +139,28 @@ def _format_users(memory_limit_bytes: int) -> str:
     </default>
   </profiles>
   <quotas><default/></quotas>
+  <roles>
+{format_roles(published_tables)}
+  </roles>
   <users>
     <default>
       <password></password>
       <profile>default</profile>
       <quota>default</quota>
       <networks><ip>::/0</ip></networks>
-      <grants>
-{queries}
-      </grants>
+      <grants><query>GRANT {", ".join(Role)}</query></grants>
+      <databases>
+        <system>
+{format_row_policies()}
+        </system>
+      </databases>
     </default>
+    <{Role.ADMIN}>
+      <password></password>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants><query>GRANT {Role.ADMIN}</query></grants>
+    </{Role.ADMIN}>
   </users>
 </clickhouse>
 """

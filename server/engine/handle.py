@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trailhouse.server.access.credentials import Role
 from trailhouse.server.clickhouse_errors import ENGINE_ERRORS, parse_engine_error
 from trailhouse.server.engine.statistics import Statistics, read_statistics
 from trailhouse.server.sql.guard import DEFAULT_DATABASE
@@ -19,8 +20,16 @@ from trailhouse.support.quoting import quote_identifier
 class Handle:
     """One chDB connection. Only one thread at a time may use it."""
 
-    def __init__(self, connection: Any, *, is_readonly: bool, generation: int = 0) -> None:  # noqa: ANN401  chDB has no types
+    def __init__(
+        self,
+        connection: Any,  # noqa: ANN401  chDB has no types
+        *,
+        role: Role,
+        is_readonly: bool,
+        generation: int = 0,
+    ) -> None:
         self.connection = connection
+        self.role = role
         self.is_readonly = is_readonly
         self.generation = generation  # the engine keeps only handles of its current generation
         self.database = DEFAULT_DATABASE

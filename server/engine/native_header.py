@@ -60,10 +60,9 @@ class NativeHeader:
     def read(self, beginning: bytes) -> bytes:
         """Return the additional block, or no bytes if the types of the result are complete without it."""
         if self._block is None:
-            handle = self._engine.acquire(
-                is_readonly=self._execution.handle.is_readonly, database=self._execution.handle.database
-            )
-            handle.use_database(self._execution.handle.database)
+            own = self._execution.handle
+            handle = self._engine.acquire(own.role, is_readonly=own.is_readonly, database=own.database)
+            handle.use_database(own.database)
             self._block = self._describe(handle)
             self._engine.release(handle, is_clean=bool(self._block))
         return self._block if self._block and _begins_alike(self._block, beginning) else b""

@@ -100,7 +100,7 @@ class SessionTable:
             raise ServerError(372, "SESSION_NOT_FOUND", f"Session {session_id} not found")
         if len(self._sessions) >= MAX_SESSIONS:
             raise ServerError(202, "TOO_MANY_SIMULTANEOUS_QUERIES", f"Too many sessions: {MAX_SESSIONS} are open")
-        session = Session(self._engine.acquire(is_readonly=role is Role.READER))
+        session = Session(self._engine.acquire(role, is_readonly=role is not Role.ADMIN))
         self._sessions[role, session_id] = session
         return session
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import Receive, Scope, Send
 
-from trailhouse.server.access.credentials import Credentials
+from trailhouse.server.access.credentials import Credentials, Role
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.engine import Engine
 from trailhouse.server.engine.sessions import SessionTable
@@ -27,6 +27,7 @@ from trailhouse.server.http.response import Responder
 
 MAX_URL_BYTES = 1 << 20
 _MAX_RUNNING = 128
+_MAX_RUNNING_FOR_DASHBOARDS = 8  # statements of the user for dashboards; further ones wait
 _MAX_REQUESTS = 512
 _SESSION_CHECK_SECONDS = 1.0
 _STATEMENT_NICENESS = 5
@@ -35,16 +36,26 @@ _STATEMENT_NICENESS = 5
 class Application:
     """The ASGI application of one engine; it also measures for how long no request has run.
 
-    ``allowed_hosts`` are the names that a Host header may contain; None allows any name.
+    ``allowed_hosts`` are the names that a Host header may contain; None allows any name. With ``sends_late_errors``,
+    the error of a query that has returned rows follows the rows; otherwise it replaces them unless they are many.
     """
 
-    def __init__(self, engine: Engine, credentials: Credentials, *, allowed_hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        credentials: Credentials,
+        *,
+        allowed_hosts: frozenset[str] | None,
+        sends_late_errors: bool = False,
+    ) -> None:
         self._engine = engine
         self._credentials = credentials
         self._allowed_hosts = allowed_hosts
+        self._sends_late_errors = sends_late_errors
         self._executor = ThreadPoolExecutor(_MAX_RUNNING, thread_name_prefix="statement", initializer=_lower_priority)
         self.sessions = SessionTable(engine)
         self._query_ids: set[str] = set()
+        self._dashboard_slots = asyncio.Semaphore(_MAX_RUNNING_FOR_DASHBOARDS)
         self._active_count = 0
         self._last_used_at = time.monotonic()
         self._session_closer: asyncio.Task[None] | None = None
@@ -103,9 +114,20 @@ class Application:
             _require_length(method, headers)
             role = authenticate(request, self._credentials)
             body = RequestBody(receive, choose_decompressor(request))
-            runner = QueryRunner(self._engine, self._executor, self.sessions, request, role, body, responder)
+            runner = QueryRunner(
+                self._engine,
+                self._executor,
+                self.sessions,
+                request,
+                role,
+                body,
+                responder,
+                sends_late_errors=self._sends_late_errors,
+            )
+            slot = self._dashboard_slots if role is Role.DASHBOARDS else contextlib.nullcontext()
             with self._register(request.query_id):
-                await runner.run()
+                async with slot:
+                    await runner.run()
         except ServerError as error:
             await _answer_error(error, body, responder)
         except ClientGoneError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -33,8 +34,10 @@ from trailhouse.server.http.request_body import RequestBody
 from trailhouse.server.http.response import Responder
 from trailhouse.server.http.response_compression import choose_encoding, make_compressor
 from trailhouse.server.http.statement_reader import StatementReader
-from trailhouse.server.sql.guard import DEFAULT_DATABASE, ONLY_LITERALS
+from trailhouse.server.sql.dashboard_rules import refuse_dashboard_settings, refuse_for_dashboards
+from trailhouse.server.sql.guard import DEFAULT_DATABASE, ONLY_LITERALS, has_name_parameter, refuse_hidden_names
 from trailhouse.server.sql.insert_head import InsertHead
+from trailhouse.server.sql.lexer import scan_tokens
 from trailhouse.server.sql.statement import Kind, Statement
 
 _STREAM_AFTER_BYTES = 1 << 20
@@ -55,6 +58,8 @@ class QueryRunner:
         role: Role,
         body: RequestBody,
         responder: Responder,
+        *,
+        sends_late_errors: bool = False,
     ) -> None:
         self._engine = engine
         self._executor = executor
@@ -63,9 +68,10 @@ class QueryRunner:
         self._role = role
         self._body = body
         self._responder = responder
+        self._sends_late_errors = sends_late_errors
         self._tables: list[ExternalTable] = []
         self._created_tables: list[ExternalTable] = []  # a session drops them after the query
-        self._is_readonly = role is Role.READER or request.is_readonly
+        self._is_readonly = role is not Role.ADMIN or request.is_readonly
 
     async def run(self) -> None:
         """Read the statement of the request, run it and write the response."""
@@ -76,6 +82,11 @@ class QueryRunner:
             self._tables = await read_form(self._request, self._body)
         self._reader = StatementReader(self._engine, self._executor, self._request.query, self._body.stream())
         statement = await self._reader.read()
+        # the rows of an INSERT may have parameters, too
+        if isinstance(statement, InsertHead) or has_name_parameter(statement.text):
+            refuse_hidden_names(self._request.parameters)
+        if self._role is Role.DASHBOARDS:
+            await self._refuse_for_dashboards(statement)
         session_id = self._request.options.get("session_id")
         if session_id is None:
             await self._run_on_pooled_handle(statement)
@@ -92,10 +103,18 @@ class QueryRunner:
         finally:
             self._sessions.release(self._role, session_id)
 
+    async def _refuse_for_dashboards(self, statement: Statement | InsertHead) -> None:
+        """Apply the rules for the user for dashboards to the statement as the engine's own parser writes it."""
+        refuse_dashboard_settings(list(self._request.settings))
+        if isinstance(statement, InsertHead) or self._tables:
+            raise ServerError(164, "READONLY", "Cannot execute query in readonly mode: the user only reads tables")
+        written = await self._in_thread(self._engine.normalize, statement.text)
+        refuse_for_dashboards(written, list(scan_tokens(written)), self._request.parameters)
+
     async def _run_on_pooled_handle(self, statement: Statement | InsertHead) -> None:
         is_clean = False
         database = self._request.database or DEFAULT_DATABASE
-        handle = self._engine.acquire(is_readonly=self._is_readonly, database=database)
+        handle = self._engine.acquire(self._role, is_readonly=self._is_readonly, database=database)
         try:
             await self._execute(handle, statement, database, is_session=False)
             is_clean = isinstance(statement, Statement) and statement.kind is Kind.RESULT and not self._tables
@@ -201,25 +220,27 @@ class QueryRunner:
         return name
 
     async def _send_result(self, pipe: ResultPipe, output_format: str, header: NativeHeader | None) -> None:
+        least_bytes, most_bytes = self._choose_buffer()
         buffered = BufferedResult()
         beginning = b""
         while data := await pipe.read():
             await buffered.append(data)
             if header is not None and len(beginning) <= _STREAM_AFTER_BYTES:
                 beginning += data
-            if buffered.size_bytes > _STREAM_AFTER_BYTES and not self._request.waits_for_end:
+            if buffered.size_bytes > most_bytes:
                 break
-        if pipe.error is not None:
+        if pipe.error is not None and buffered.size_bytes < least_bytes:
             raise pipe.error
         block = b""
         if header is not None and not header.is_needless(
             beginning, is_whole=pipe.is_finished and len(beginning) == buffered.size_bytes
         ):
             block = await self._in_thread(header.read, beginning)
-        if pipe.is_finished and buffered.is_in_memory:
+        if pipe.is_finished and pipe.error is None and buffered.is_in_memory:
             await self._respond(block + buffered.join(), output_format, pipe.statistics)
             return
-        length = len(block) + buffered.size_bytes if pipe.is_finished else None
+        is_whole = pipe.is_finished and pipe.error is None
+        length = len(block) + buffered.size_bytes if is_whole else None
         self._choose_compression()
         await self._responder.begin(output_format, pipe.statistics, length=length)
         await self._responder.write(block)
@@ -230,6 +251,18 @@ class QueryRunner:
         if pipe.error is not None:
             raise pipe.error
         await self._responder.finish()
+
+    def _choose_buffer(self) -> tuple[float, float]:
+        """Return the bytes of rows after which an error follows them, and those after which the answer begins.
+
+        Fewer rows than the first number are held back and left out if the query fails.
+        """
+        if self._request.waits_for_end:
+            return math.inf, math.inf
+        asked_bytes = self._request.buffer_bytes
+        if asked_bytes is None:
+            return (1 if self._sends_late_errors else math.inf), _STREAM_AFTER_BYTES
+        return asked_bytes, max(asked_bytes, _STREAM_AFTER_BYTES)
 
     async def _respond(self, output: bytes, output_format: str | None, statistics: Statistics) -> None:
         if output:

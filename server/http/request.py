@@ -20,6 +20,7 @@ _OPTION_NAMES = frozenset(
     }
 )  # fmt: skip
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _MAX_SESSION_TIMEOUT_SECONDS = 3600
 
 
@@ -66,7 +67,18 @@ class QueryRequest:
 
         The HTTP status then tells whether the query succeeded.
         """
-        return self.is_on("wait_end_of_query")
+        return self.is_on("wait_end_of_query") or _is_on(self.settings.get("http_wait_end_of_query", "0"))
+
+    @property
+    def buffer_bytes(self) -> int | None:
+        """The bytes of a result that the request lets the server hold back; None if it leaves the number to the server.
+
+        Raises ServerError 72 if the request gives no whole number.
+        """
+        text = self.options.get("buffer_size") or self.settings.get("http_response_buffer_size") or "0"
+        if not _WHOLE_NUMBER.fullmatch(text):
+            raise ServerError(72, "CANNOT_PARSE_NUMBER", f"Cannot parse buffer_size: '{text}'")
+        return int(text) or None
 
     @property
     def session_timeout_seconds(self) -> float:
@@ -88,7 +100,7 @@ class QueryRequest:
 
     def is_on(self, option: str) -> bool:
         """Return whether a boolean option is switched on."""
-        return self.options.get(option, "0").lower() in ("1", "true")
+        return _is_on(self.options.get(option, "0"))
 
     def add_field(self, name: str, value: bytes) -> None:
         """Add a field of the URL or of a form to the request.
@@ -129,6 +141,10 @@ def parse_request(method: str, query_string: bytes, headers: Mapping[str, str]) 
     given = request.options.get("query_id") or headers.get("x-clickhouse-query-id")
     request.query_id = " ".join(given.split()) if given else str(uuid.uuid4())
     return request
+
+
+def _is_on(value: str) -> bool:
+    return value.lower() in ("1", "true")
 
 
 def _decode(value: bytes) -> str:

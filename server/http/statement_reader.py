@@ -1,7 +1,8 @@
 """This module reads the statement of a request from its URL and body, and the rows that follow an INSERT.
 
-The guard (``server/sql/guard.py``) checks the tokens of each statement. If a statement contains a word that may be
-forbidden, the engine's own parser rewrites the statement, and the guard checks the rewritten statement too.
+The guard (``server/sql/guard.py``) checks the tokens of each statement. If a statement has no result, or contains a
+word that may be forbidden, the engine's own parser rewrites the statement, and the guard checks the rewritten statement
+too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.engine import Engine
 from trailhouse.server.sql.guard import mentions_forbidden_word, refuse_forbidden_values
 from trailhouse.server.sql.insert_head import InsertHead, NoHead, find_insert_head, refuse_second_statement
-from trailhouse.server.sql.statement import Statement, parse_statement
+from trailhouse.server.sql.statement import Kind, Statement, parse_statement
 
 MAX_STATEMENT_BYTES = 1 << 20
 _MAX_CHECKED_VALUES_BYTES = 4 << 20
@@ -57,7 +58,8 @@ class StatementReader:
     async def check(self, text: bytes) -> Statement:
         """Parse the statement and let the guard check it. Raises ServerError if it is forbidden or does not parse."""
         statement = await self._parse(text)
-        await self._check_normalized(statement.text)
+        # its kind, such as SET ROLE, may decide whether a statement without result is allowed
+        await self._check_normalized(statement.text, is_needed=statement.kind is Kind.DIRECT)
         return statement
 
     async def stream_rows(self) -> AsyncIterator[bytes]:
@@ -128,8 +130,8 @@ class StatementReader:
             text = f"Max query size exceeded: a statement may have {MAX_STATEMENT_BYTES} bytes"
             raise ServerError(62, "SYNTAX_ERROR", text, status=413)
 
-    async def _check_normalized(self, text: bytes) -> None:
-        if mentions_forbidden_word(text):
+    async def _check_normalized(self, text: bytes, *, is_needed: bool = False) -> None:
+        if is_needed or mentions_forbidden_word(text):
             normalized = await asyncio.get_running_loop().run_in_executor(self._executor, self._engine.normalize, text)
             await self._parse(normalized)
 

@@ -14,7 +14,7 @@ do not forbid the following SQL, so the guard refuses it:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.allowed_engines import DATABASE_ENGINES, TABLE_ENGINES
@@ -23,6 +23,8 @@ from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
 DEFAULT_DATABASE = "default"  # every connection starts in this database, so it may not be dropped
 
 _FORBIDDEN_FUNCTIONS = frozenset({"EVAL", "PYTHON", "EXECUTABLE", "DISK", "FUZZJSON", "LOOP"})
+# names that a parameter may not put in the place of a name, for example in arrayMap({f:Identifier}, ['x'])
+HIDDEN_NAMES = _FORBIDDEN_FUNCTIONS | {"FILE"}
 # table functions whose first argument is the structure of a table, for example 'a Int32, b String'
 _STRUCTURE_FUNCTIONS = frozenset({"GENERATERANDOM", "INPUT", "NULL", "SQLSTANDARDVALUES", "VALUES"})
 _WORDS_BEFORE_TABLES = frozenset({"AS", "DESC", "DESCRIBE", "EXISTS", "FROM", "FUNCTION", "IN", "JOIN", "TABLE"})
@@ -33,14 +35,52 @@ _COLUMN_EXPRESSION = re.compile(rb"default|alias|materialized|ephemeral|\\[^'\"`
 _FORBIDDEN_STATEMENTS = frozenset(
     {"BACKUP", "COPY", "EXECUTE", "GRANT", "MOVE", "RESTORE", "REVOKE", "SNAPSHOT", "SYSTEM"}
 )
+_FIXED_USERS = "the users of this server and their rights are fixed"
+_HIDDEN_SQL = "it would run SQL that is hidden in a text and not checked"
+# Why each statement or clause is refused, as the second half of a sentence. docs/server.md has the same sentences.
+REASONS = {
+    "BACKUP": "it writes files; `trailhouse backup` writes a backup",
+    "COPY": "it writes files",
+    "EXECUTE": _FIXED_USERS,
+    "GRANT": _FIXED_USERS,
+    "MOVE": _FIXED_USERS,
+    "RESTORE": "it reads files; `trailhouse restore` reads a backup",
+    "REVOKE": _FIXED_USERS,
+    "SET ROLE": _FIXED_USERS,
+    "SET DEFAULT": _FIXED_USERS,
+    "SNAPSHOT": "it writes files",
+    "SYSTEM": "it manages the server, which manages itself and writes no logs",
+    "CREATE DICTIONARY": "its source would be a file or another host; join a table instead",
+    "CREATE FUNCTION": "its SQL would run without being checked; write the expression out, or create a view",
+    "CREATE NAMED": "it is for files and other hosts",
+    "CREATE POLICY": _FIXED_USERS,
+    "CREATE PROFILE": _FIXED_USERS,
+    "CREATE QUOTA": _FIXED_USERS,
+    "CREATE RESOURCE": "it schedules disks, and this server has one disk",
+    "CREATE ROLE": _FIXED_USERS,
+    "CREATE ROW": _FIXED_USERS,
+    "CREATE SETTINGS": _FIXED_USERS,
+    "CREATE USER": _FIXED_USERS,
+    "CREATE WORKLOAD": "it schedules disks, and this server has one disk",
+    "ATTACH ... FROM": "it reads files",
+    "INTO OUTFILE and FROM INFILE": "a result belongs in the answer, and rows belong in the request",
+    "PARALLEL WITH": "a request runs one statement",
+    "a function": "it reaches files, processes or other hosts, or runs hidden SQL",
+    "format": _HIDDEN_SQL,
+    "a structure": _HIDDEN_SQL,
+    "an engine": "it reaches files or other hosts, or is not known to be safe",
+    "a parameter": "a parameter must not hide a name that is forbidden",
+    "escapes": "the name could not be compared with forbidden names",
+}
 _CREATED_KINDS = frozenset({"DATABASE", "INDEX", "MATERIALIZED", "OR", "TABLE", "TEMPORARY", "VIEW"})
 _TABLE_ENGINE_NAMES = frozenset(engine.upper() for engine in TABLE_ENGINES)
 _DATABASE_ENGINE_NAMES = frozenset(engine.upper() for engine in DATABASE_ENGINES)
 _SUSPICIOUS = re.compile(
     rb"file|eval|python|executable|disk|engine|fuzz|random|\\[^'\"`\\]"
-    rb"|(?:format|input|null|values)(?:[\"`\s]|\xe2\x80\x9d)*(?:\(|--|/[*/]|\#)",
+    rb"|(?:format|input|null|values)(?:[\"`\s]|[\x80-\xff])*(?:\(|--|/[*/]|\#)",
     re.IGNORECASE,
 )
+_STRAY = re.compile(rb"[^\x20-\x7e]")
 _UNUSUAL_ESCAPE = re.compile(rb"\\[^'\"`\\]")
 # With these settings, rows in the Values format may hold literals, but no SQL expressions.
 ONLY_LITERALS = {
@@ -56,12 +96,23 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
     """
     if any(token.kind is TokenKind.UNTERMINATED for token in tokens):
         raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
+    _refuse_stray_characters(text, tokens)
     _refuse_kind_of_statement(text, tokens)
     for index, token in enumerate(tokens):
         name = read_identifier(text, token)
         if name:
             _refuse_clause(tokens, index)
             _refuse_function(text, tokens, index, name)
+
+
+def _refuse_stray_characters(text: bytes, tokens: Sequence[Token]) -> None:
+    """Refuse characters that SQL has only in quotes, so that none of them can part words for the engine alone."""
+    for token in tokens:
+        if token.kind is TokenKind.OTHER and _STRAY.fullmatch(token.written_in(text)):
+            byte = text[token.start]
+            raise ServerError(
+                62, "SYNTAX_ERROR", f"Syntax error: failed at position {token.start + 1} (byte 0x{byte:02X})"
+            )
 
 
 def mentions_forbidden_word(text: bytes) -> bool:
@@ -82,6 +133,21 @@ def refuse_forbidden_values(data: bytes) -> None:
         refuse_forbidden_clauses(data, list(scan_tokens(data)))
 
 
+def refuse_hidden_names(parameters: Mapping[str, str], names: Set[str] = HIDDEN_NAMES) -> None:
+    """Raise ServerError 497 if a parameter has one of the names as its value.
+
+    Call this function if the statement may have parameters of the type Identifier, whose values are names.
+    """
+    for parameter, value in parameters.items():
+        if value.upper() in names:
+            raise _forbid(f"the parameter {parameter} with the value {value.lower()}", REASONS["a parameter"])
+
+
+def has_name_parameter(text: bytes) -> bool:
+    """Return whether the statement may have a parameter of the type Identifier."""
+    return b"identifier" in text.lower()
+
+
 def read_identifier(text: bytes, token: Token) -> str:
     """Return the name of an identifier in upper case, without quotation marks; empty if the token is no identifier.
 
@@ -94,7 +160,7 @@ def read_identifier(text: bytes, token: Token) -> str:
     quoted = token.written_in(text)
     if quoted[:1] in (b'"', b"`"):
         if _UNUSUAL_ESCAPE.search(quoted):
-            raise _forbid("escape sequences in quoted names")
+            raise _forbid("escape sequences in quoted names", REASONS["escapes"])
         return quoted[1:-1].decode(errors="replace").upper()
     if quoted.startswith(b"\xe2\x80\x9c"):
         return quoted[3:-3].decode(errors="replace").upper()
@@ -105,22 +171,54 @@ def _refuse_kind_of_statement(text: bytes, tokens: Sequence[Token]) -> None:
     first = tokens[0].word if tokens else ""
     second = tokens[1].word if len(tokens) > 1 else ""
     if first in _FORBIDDEN_STATEMENTS or (first == "CREATE" and second not in _CREATED_KINDS):
-        raise _forbid(f"{first} {second}".strip())
+        raise _forbid(f"{first} {second}".strip(), REASONS.get(f"{first} {second}") or REASONS.get(first, ""))
+    if first == "CREATE" and second == "OR" and (kind := _find_created_kind(tokens)) not in _CREATED_KINDS:
+        raise _forbid(f"CREATE {kind}", REASONS.get(f"CREATE {kind}", ""))
+    if first == "SET" and second in ("ROLE", "DEFAULT"):  # the role of a handle decides what its user may do
+        raise _forbid(f"SET {second}", REASONS[f"SET {second}"])
+    if first == "SET":
+        refuse_hidden_names(dict(_read_set_parameters(text, tokens)))
+    if has_name_parameter(text) and _defines_view(tokens):
+        raise _forbid("a parameter of the type Identifier in the query of a view", REASONS["a parameter"])
+    if first in ("ALTER", "DROP") and (reason := REASONS.get(f"CREATE {second}")):
+        raise _forbid(f"{first} {second}", reason)
     removes_database = first in ("DROP", "DETACH", "RENAME") and second == "DATABASE"
     if removes_database and DEFAULT_DATABASE.upper() in [read_identifier(text, token) for token in tokens]:
         raise _forbid(f"{first} DATABASE {DEFAULT_DATABASE}, which every connection starts in,")
     if first == "ATTACH" and any(token.word == "FROM" for token in tokens):
-        raise _forbid("ATTACH ... FROM")
+        raise _forbid("ATTACH ... FROM", REASONS["ATTACH ... FROM"])
     if first in ("CREATE", "ATTACH", "REPLACE"):
         _refuse_engines(text, tokens)
+
+
+def _read_set_parameters(text: bytes, tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
+    """Yield the names and the literals of the query parameters that SET assigns."""
+    for name, equals, value in zip(tokens[1:], tokens[2:], tokens[3:], strict=False):
+        identifier = read_identifier(text, name)
+        if identifier.startswith("PARAM_") and equals.written_in(text) == b"=":
+            yield identifier.lower(), value.written_in(text).decode(errors="replace").strip("'")
+
+
+def _defines_view(tokens: Sequence[Token]) -> bool:
+    """Return whether a statement defines a view, and has a parameter of the type Identifier in the view's query."""
+    words = [token.word for token in tokens]
+    defines = (words[0] in ("CREATE", "ATTACH", "REPLACE") and "VIEW" in words[1:6]) or (
+        words[0] == "ALTER" and "QUERY" in words
+    )
+    return defines and "SELECT" in words and "IDENTIFIER" in words[words.index("SELECT") :]
+
+
+def _find_created_kind(tokens: Sequence[Token]) -> str:
+    """Return the kind of object that CREATE OR REPLACE creates, such as TABLE."""
+    return next((token.word for token in tokens[3:] if token.word != "TEMPORARY"), "")
 
 
 def _refuse_clause(tokens: Sequence[Token], index: int) -> None:
     word = tokens[index].word
     if word in ("OUTFILE", "INFILE"):
-        raise _forbid("INTO OUTFILE and FROM INFILE")
+        raise _forbid("INTO OUTFILE and FROM INFILE", REASONS["INTO OUTFILE and FROM INFILE"])
     if word == "PARALLEL" and index + 1 < len(tokens) and tokens[index + 1].word == "WITH":
-        raise _forbid("PARALLEL WITH")
+        raise _forbid("PARALLEL WITH", REASONS["PARALLEL WITH"])
 
 
 def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str) -> None:
@@ -130,9 +228,12 @@ def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str
     if index + 1 >= len(tokens) or tokens[index + 1].written_in(text) != b"(":
         return
     if name in _FORBIDDEN_FUNCTIONS:
-        raise _forbid(f"the function {name.lower()}")
+        raise _forbid(f"the function {name.lower()}", REASONS["a function"])
     if name == "FORMAT" and not _begins_with_pattern(text, tokens[index + 2 : index + 4]):
-        raise _forbid("the table function format (and the scalar function format, unless its pattern is a literal)")
+        raise _forbid(
+            "the table function format (and the scalar function format, unless its pattern is a literal)",
+            REASONS["format"],
+        )
     if name in _STRUCTURE_FUNCTIONS:
         _refuse_computed_structure(text, tokens, index)
 
@@ -157,10 +258,10 @@ def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int)
     for token in _read_first_argument(text, tokens, index + 2):
         written = token.written_in(text)
         if _COLUMN_EXPRESSION.search(written) is not None:
-            raise _forbid(f"a structure with expressions in the table function {name}")
+            raise _forbid(f"a structure with expressions in the table function {name}", REASONS["a structure"])
         is_literal = (token.kind is TokenKind.QUOTED and written[:1] in (b"'", b"$")) or written[:1].isdigit()
         if is_table and not is_literal and written.upper() not in _STRUCTURE_TOKENS:
-            raise _forbid(f"a computed structure in the table function {name}")
+            raise _forbid(f"a computed structure in the table function {name}", REASONS["a structure"])
 
 
 def _read_first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[Token]:
@@ -190,7 +291,8 @@ def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
         elif tokens[name].kind is not TokenKind.WORD:
             continue  # engine is the name of a column here
         if read_identifier(text, tokens[name]) not in allowed and not _is_column(text, tokens, index):
-            raise _forbid(f"the engine {tokens[name].written_in(text).decode(errors='replace')}")
+            engine = tokens[name].written_in(text).decode(errors="replace")
+            raise _forbid(f"the engine {engine}", REASONS["an engine"])
 
 
 def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
@@ -202,5 +304,6 @@ def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
     return before in (b"(", b",") and after != b"="
 
 
-def _forbid(what: str) -> ServerError:
-    return ServerError(497, "ACCESS_DENIED", f"Not enough privileges: {what} cannot be used over HTTP")
+def _forbid(what: str, reason: str = "") -> ServerError:
+    because = f", because {reason}" if reason else ""
+    return ServerError(497, "ACCESS_DENIED", f"Not enough privileges: {what} cannot be used over HTTP{because}")

@@ -36,7 +36,8 @@ class Token:
 
 _PATTERN = re.compile(
     rb"""
-      (?P<space> (?: [\x09-\x0d\x20] | \xc2\xa0 | \xe2\x80[\x80-\x8b] | \xe3\x80\x80 | \xef\xbb\xbf )+ )
+      (?P<space> (?: [\x09-\x0d\x20] | \xc2[\x85\xa0] | \xe1\xa0\x8e | \xe2\x80[\x80-\x8d\xa8\xa9\xaf]
+        | \xe2\x81[\x9f\xa0] | \xe3\x80\x80 | \xef\xbb\xbf )+ )
     | (?P<line_comment> (?: -- | // | \#[\x20!] ) [^\n]* )
     | (?P<block_comment> /\* )
     | (?P<heredoc> \$ (?P<tag> [A-Za-z_0-9]* ) \$ )
@@ -49,7 +50,7 @@ _PATTERN = re.compile(
     | (?P<opening> [(\[{] )
     | (?P<closing> [)\]}] )
     | (?P<semicolon> ; )
-    | (?P<other> . )
+    | (?P<other> \xe2\x88\x92 | . )
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -31,11 +31,14 @@ def test_no_other_file_of_the_room_defines_a_colour():
     assert owners == {"dashboards/colours.py"}
 
 
+EXPRESSIONS = "chart_expressions.py"
+
+
 @pytest.mark.parametrize("folder", ["dashboards/superset", "container"])
 def test_superset_offers_the_colours_of_models_under_the_name_that_charts_use(folder, tmp_path, monkeypatch):
     configuration = ROOT / "dashboards" / "superset" / "superset_config.py"
-    if folder == "container":  # where the Dockerfile copies both files into one folder
-        for source in (configuration, ROOT / "dashboards" / "colours.py"):
+    if folder == "container":  # where the Dockerfile copies the files into one folder
+        for source in (configuration, ROOT / "dashboards" / "colours.py", configuration.with_name(EXPRESSIONS)):
             (tmp_path / source.name).write_text(source.read_text())
         configuration = tmp_path / configuration.name
     (tmp_path / "secret.key").write_text("key")
@@ -45,10 +48,10 @@ def test_superset_offers_the_colours_of_models_under_the_name_that_charts_use(fo
     assert scheme["isDefault"] is True
 
 
-def test_the_container_gets_the_colours_beside_superset_s_configuration():
+def test_the_container_gets_the_files_that_superset_s_configuration_reads():
     copies = (ROOT / "docker" / "superset.Dockerfile").read_text().splitlines()
     (copy,) = [line for line in copies if "superset_config.py" in line and line.startswith("COPY")]
-    assert "dashboards/colours.py" in copy.split()
+    assert {"dashboards/colours.py", f"dashboards/superset/{EXPRESSIONS}"} < set(copy.split())
 
 
 def test_dashboards_name_their_colours_and_define_every_name():

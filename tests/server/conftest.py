@@ -14,6 +14,8 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.server.access.credentials import read_credentials
 from trailhouse.server.process import Endpoint, ensure_running, stop
 
+PUBLISHED = ("published.fct_*", "published.dim_*")
+
 
 @dataclass(frozen=True)
 class Server:
@@ -34,17 +36,25 @@ class Server:
     def reader(self) -> tuple[str, str]:
         return ("reader", read_credentials(self.directory).reader_password)
 
+    @property
+    def dashboards(self) -> tuple[str, str]:
+        return ("dashboards", read_credentials(self.directory).dashboards_password)
+
     def connect(self, **options) -> Client:
+        return self.connect_as(self.admin, **options)
+
+    def connect_as(self, user: tuple[str, str], **options) -> Client:
+        """Return clickhouse-connect's client of a user, given by name and password."""
         address = httpx.URL(self.url)
         return clickhouse_connect.get_client(
-            host=address.host, port=address.port, username=self.admin[0], password=self.admin[1], **options
+            host=address.host, port=address.port, username=user[0], password=user[1], **options
         )
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("embedded") / "warehouse"
-    yield Server(directory, ensure_running(directory, idle_timeout_seconds=600))
+    yield Server(directory, ensure_running(directory, idle_timeout_seconds=600, published_tables=PUBLISHED))
     stop(directory)
 
 
@@ -57,6 +67,12 @@ def http(server) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def reader_http(server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, auth=server.reader, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def dashboards_http(server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, auth=server.dashboards, timeout=60) as client:
         yield client
 
 

@@ -39,10 +39,23 @@ def test_errors_have_the_status_that_clickhouse_gives_their_name(status, names):
         ("Code: 60. DB::Exception: about (NAME) a (UNKNOWN_TABLE)", 60, "UNKNOWN_TABLE", "about (NAME) a"),
         ("Code: 1. DB::Exception: Code: 60. DB::Exception: a (UNKNOWN_TABLE)", 60, "UNKNOWN_TABLE", "a"),
         (
+            "Code: 73. DB::Exception: Code: 73. DB::Exception: Code: 73. DB::Exception: No f. (UNKNOWN_FORMAT)"
+            " (version 26.9.2.1). (UNKNOWN_FORMAT) (version 26.9.2.1). (UNKNOWN_FORMAT)",
+            73,
+            "UNKNOWN_FORMAT",
+            "No f.",
+        ),
+        (
             "Code: 1. DB::Exception: first: Code: 60. DB::Exception: a (SOME_NAME)",
             1,
             "SOME_NAME",
             "first: Code: 60. DB::Exception: a",
+        ),
+        (
+            "Code: 1001. DB::Exception: Code: 107. DB::ErrnoException: no x (NO_FILE) (STD_EXCEPTION)",
+            107,
+            "NO_FILE",
+            "no x",
         ),
         ("Code: 9. DB::Exception: nameless", 9, "UNKNOWN_EXCEPTION", "nameless"),
         (" something else ", 1001, "STD_EXCEPTION", "something else"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,6 +55,21 @@ def test_two_callers_at_once_get_the_same_server_and_stop_ends_it(tmp_path):
     assert not stop(tmp_path)
 
 
+def test_a_copy_of_the_directory_of_a_running_server_has_a_server_of_its_own(tmp_path):
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    endpoint = ensure_running(original)
+    ask(endpoint, "CREATE TABLE kept (a Int64) ENGINE = MergeTree ORDER BY a")
+    shutil.copytree(original, copy, symlinks=True)
+    other = ensure_running(copy)
+    try:
+        assert other.url != endpoint.url
+        ask(other, "DROP TABLE kept")
+        assert ask(endpoint, "SELECT count() FROM kept").text == "0\n"
+    finally:
+        assert stop(copy)
+        assert stop(original)
+
+
 def test_what_was_written_is_there_after_restarts(tmp_path):
     for round_number in range(1, 4):
         endpoint = ensure_running(tmp_path)
@@ -97,8 +113,8 @@ def test_a_directory_that_cannot_be_made_or_an_address_that_is_not_ours_is_named
         serve(tmp_path / "a?b")
     with pytest.raises(UsageError, match="there is no port 99999"):
         serve(tmp_path, "127.0.0.1", 99999)
-    (tmp_path / "admin.password").write_text("x")
-    (tmp_path / "reader.password").write_text("x")
+    for user in ("admin", "reader", "dashboards"):
+        (tmp_path / f"{user}.password").write_text("x")
     with pytest.raises(UsageError, match="cannot listen on"):
         serve(tmp_path, "192.0.2.1")
 

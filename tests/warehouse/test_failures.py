@@ -4,7 +4,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, StreamFailureError
 from urllib3.exceptions import ProtocolError
 
-from trailhouse.warehouse.failures import explain_failure
+from trailhouse.warehouse.failures import explain_failure, explain_message
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,40 @@ def test_the_end_of_the_message_of_the_engine_is_shown_without_its_version():
         assert explained.message == f"the disk of the warehouse is full: {message[-300:]}"
 
 
-def test_the_beginning_of_the_error_of_a_lost_connection_is_shown_on_one_line():
+def test_the_beginning_of_an_unknown_error_of_a_lost_connection_is_shown_on_one_line():
     explained = explain_failure(OperationalError("a\n" + "x" * 400))
-    assert explained.message == f"the warehouse stopped answering: a {'x' * 298}"
+    assert explained.message == f"the warehouse stopped answering: a {'x' * 98}"
+
+
+LOST = (
+    "Error HTTPConnectionPool(host='127.0.0.1', port=1): Max retries exceeded with url: /?client_protocol_version=54405"
+    " (Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7f>: Failed to establish a new"
+    " connection: [Errno 111] Connection refused')) executing HTTP request attempt 1 (http://127.0.0.1:1)"
+)
+
+
+def test_a_lost_connection_is_said_in_a_few_words():
+    assert explain_failure(OperationalError(LOST)).message == "the warehouse stopped answering: Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("message", "meaning"),
+    [
+        (f"Database Error in model a (models/a.sql)\n  {LOST}", "the warehouse stopped answering: Connection refused"),
+        ("Runtime Error\n ('Connection aborted.', RemoteDisconnected())", "stopped answering: Connection aborted"),
+        ("Code: 243. DB::Exception: (NOT_ENOUGH_SPACE)", "the disk of the warehouse is full"),
+        ("Code: 241. DB::Exception: (MEMORY_LIMIT_EXCEEDED)", "too little memory"),
+    ],
+)
+def test_a_message_of_dbt_about_the_warehouse_is_explained(message, meaning):
+    explained = explain_message(message)
+    assert explained.exit_code == 5
+    assert meaning in explained.message
+
+
+@pytest.mark.parametrize("message", ["Code: 62. DB::Exception: Syntax error", "Got 3 results, configured to fail", ""])
+def test_another_message_of_dbt_is_not(message):
+    assert explain_message(message) is None
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,12 @@ from trailhouse.server.access.credentials import (
 def test_passwords_lie_in_files_of_the_owner_only(tmp_path):
     made = ensure_credentials(tmp_path)
     assert made == ensure_credentials(tmp_path) == read_credentials(tmp_path)
-    assert made.admin_password != made.reader_password
+    assert len({made.admin_password, made.reader_password, made.dashboards_password}) == len(Role)
     for role in Role:
         assert password_path(tmp_path, role).stat().st_mode & 0o777 == 0o600
     assert made.admin_password not in repr(made)
     assert made.reader_password not in repr(made)
+    assert made.dashboards_password not in repr(made)
     password_path(tmp_path, Role.ADMIN).chmod(0o644)
     with pytest.raises(UsageError, match="open to other users"):
         read_credentials(tmp_path)
@@ -33,7 +34,9 @@ def test_each_password_is_read_from_its_own_file(tmp_path):
     for role in Role:
         password_path(tmp_path, role).write_text(f"password of {role}\n")
         password_path(tmp_path, role).chmod(0o600)
-    assert read_credentials(tmp_path) == Credentials("password of admin", "password of reader")
+    assert read_credentials(tmp_path) == Credentials(
+        "password of admin", "password of reader", "password of dashboards"
+    )
     password_path(tmp_path, Role.READER).write_text("")
     with pytest.raises(UsageError, match=r"reader\.password is empty"):
         read_credentials(tmp_path)
@@ -47,6 +50,9 @@ def test_each_password_is_read_from_its_own_file(tmp_path):
     [
         ("admin", "a", Role.ADMIN),
         ("reader", "r", Role.READER),
+        ("dashboards", "d", Role.DASHBOARDS),
+        ("dashboards", "r", None),
+        ("reader", "d", None),
         ("admin", "r", None),
         ("reader", "a", None),
         ("", "a", None),
@@ -57,7 +63,7 @@ def test_each_password_is_read_from_its_own_file(tmp_path):
     ],
 )
 def test_a_role_is_opened_by_its_own_user_and_password(user, password, role):
-    assert Credentials("a", "r").find_role(user, password) is role
+    assert Credentials("a", "r", "d").find_role(user, password) is role
 
 
 def test_no_password_is_seen_in_processes_or_logs(server):

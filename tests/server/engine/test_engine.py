@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from trailhouse.server.access.credentials import Role
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine import engine as module
 from trailhouse.server.engine.engine import Engine
@@ -19,6 +20,7 @@ from trailhouse.support.quoting import quote_literal
 _PROGRAM = """
 import json, sys, threading, time
 from pathlib import Path
+from trailhouse.server.access.credentials import Role
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.engine import Engine
 
@@ -32,32 +34,32 @@ def find_code(action):
     return 0
 
 seen = {"version": engine.version, "timezone": engine.timezone}
-writing, reading = engine.acquire(is_readonly=False), engine.acquire(is_readonly=True)
+writing, reading = engine.acquire(Role.ADMIN, is_readonly=False), engine.acquire(Role.ADMIN, is_readonly=True)
 writing.run("CREATE TABLE t (a Int8) ENGINE = Memory")
 seen["writing"] = find_code(lambda: writing.run("INSERT INTO t VALUES (1)"))
 seen["reading"] = find_code(lambda: reading.run("INSERT INTO t VALUES (2)"))
 seen["unlocking"] = find_code(lambda: reading.run("SET readonly = 0"))
 engine.release(writing, is_clean=True)
 engine.release(reading, is_clean=False)
-seen["is_kept"] = engine.acquire(is_readonly=False) is writing
-seen["is_dropped"] = engine.acquire(is_readonly=True) is not reading
-reading = engine.acquire(is_readonly=True)
+seen["is_kept"] = engine.acquire(Role.ADMIN, is_readonly=False) is writing
+seen["is_dropped"] = engine.acquire(Role.ADMIN, is_readonly=True) is not reading
+reading = engine.acquire(Role.ADMIN, is_readonly=True)
 reading.use_database("system")
 engine.release(reading, is_clean=True)
-seen["is_kept_for_another_database"] = engine.acquire(is_readonly=True) is reading
-seen["is_kept_for_its_database"] = engine.acquire(is_readonly=True, database="system") is reading
+seen["is_kept_for_another_database"] = engine.acquire(Role.ADMIN, is_readonly=True) is reading
+seen["is_kept_for_its_database"] = engine.acquire(Role.ADMIN, is_readonly=True, database="system") is reading
 engine.retire_handles()
 engine.release(reading, is_clean=True)
-seen["is_kept_after_retirement"] = engine.acquire(is_readonly=True, database="system") is reading
-handles = [engine.acquire(is_readonly=True) for _ in range(20)]
+seen["is_kept_after_retirement"] = engine.acquire(Role.ADMIN, is_readonly=True, database="system") is reading
+handles = [engine.acquire(Role.ADMIN, is_readonly=True) for _ in range(20)]
 for handle in handles:
     engine.release(handle, is_clean=True)
-seen["kept_count"] = sum(engine.acquire(is_readonly=True) in handles for _ in range(20))
+seen["kept_count"] = sum(engine.acquire(Role.ADMIN, is_readonly=True) in handles for _ in range(20))
 seen["normal"] = engine.normalize(b"select 1 -- one").decode()
 seen["not_normal"] = find_code(lambda: engine.normalize(b"select from from"))
 
 def run_slow(query_id, codes):
-    handle = engine.acquire(is_readonly=True)
+    handle = engine.acquire(Role.ADMIN, is_readonly=True)
     query = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sleep(0.01))"
     codes[query_id] = find_code(lambda: handle.run(f"{query} SETTINGS log_comment = '{query_id}'"))
 
@@ -124,7 +126,8 @@ def test_one_query_is_stopped_by_its_id_and_all_queries_at_once(seen):
 class Handle:
     """A stand-in for a handle that records its statements. Statements that contain ``fails`` fail."""
 
-    def __init__(self, connection: object, *, is_readonly: bool, generation: int = 0) -> None:
+    def __init__(self, connection: object, *, role: Role, is_readonly: bool, generation: int = 0) -> None:
+        self.role = role
         self.is_readonly, self.generation, self.database, self.is_closed = is_readonly, generation, "default", False
         self.asked: list[tuple[str, str]] = []
 
@@ -145,30 +148,33 @@ def engine(monkeypatch) -> Engine:
     monkeypatch.setattr(module, "Handle", Handle)
     engine = Engine.__new__(Engine)
     engine._connect, engine._address, engine._lock = (lambda address: address), "here", threading.Lock()
-    engine._idle, engine._generation, engine._keeper = {False: [], True: []}, 0, Handle(None, is_readonly=False)
+    engine._idle = {(role, is_readonly): [] for role in Role for is_readonly in (False, True)}
+    engine._generation, engine._memory_limit_bytes, engine._descriptor = 0, 8 << 30, None
+    engine._keeper = Handle(None, role=Role.ADMIN, is_readonly=False)
     return engine
 
 
 def test_idle_handles_are_kept_by_their_kind_up_to_a_number(engine, monkeypatch):
     monkeypatch.setattr(module, "_POOL_SIZE", 2)
-    handles = [engine.acquire(is_readonly=is_readonly) for is_readonly in (True, True, True, False)]
-    assert [handle.asked for handle in handles] == [[("SET readonly = 2", "TabSeparated")]] * 3 + [[]]
+    handles = [engine.acquire(Role.ADMIN, is_readonly=is_readonly) for is_readonly in (True, True, True, False)]
+    role = ("SET ROLE admin", "TabSeparated")
+    assert [handle.asked for handle in handles] == [[role, ("SET readonly = 2", "TabSeparated")]] * 3 + [[role]]
     for handle in handles:
         engine.release(handle, is_clean=True)
     assert [handle.is_closed for handle in handles] == [True, False, False, False]
-    again = [engine.acquire(is_readonly=True) for _ in range(3)]
+    again = [engine.acquire(Role.ADMIN, is_readonly=True) for _ in range(3)]
     assert again[:2] == [handles[2], handles[1]]
     assert again[2] not in handles
-    assert engine.acquire(is_readonly=False) is handles[3]
+    assert engine.acquire(Role.ADMIN, is_readonly=False) is handles[3]
     engine.release(again[0], is_clean=False)
     assert again[0].is_closed
 
 
 def test_a_query_is_killed_on_a_handle_that_is_not_used_again(engine):
-    kept = engine.acquire(is_readonly=False)
+    kept = engine.acquire(Role.ADMIN, is_readonly=False)
     engine.release(kept, is_clean=True)
     engine.kill("it's")
-    ((sql, output_format),) = kept.asked
+    _, (sql, output_format) = kept.asked
     literal = quote_literal("it's")
     assert sql == f"KILL QUERY WHERE {QUERY_ID_EXPRESSION} = {literal} ASYNC"
     assert output_format == "Null"
@@ -177,24 +183,24 @@ def test_a_query_is_killed_on_a_handle_that_is_not_used_again(engine):
 
 def test_a_handle_that_parsed_a_statement_is_kept_unless_the_statement_failed(engine):
     assert engine.normalize(b"select 1 -- \xff") == b"SELECT 1"
-    (handle,) = engine._idle[True]
+    (handle,) = engine._idle[Role.ADMIN, True]
     assert handle.asked[-1][1] == "RawBLOB"
     assert handle.asked[-1][0].endswith(" SETTINGS max_query_size = 16777216")
     with pytest.raises(ServerError):
         engine.normalize(b"fails")
     assert handle.is_closed
-    assert engine._idle == {False: [], True: []}
+    assert not any(engine._idle.values())
 
 
 def test_all_queries_are_killed_and_all_handles_closed_through_the_engine(engine):
-    handles = [engine.acquire(is_readonly=is_readonly) for is_readonly in (True, False)]
+    handles = [engine.acquire(Role.ADMIN, is_readonly=is_readonly) for is_readonly in (True, False)]
     for handle in handles:
         engine.release(handle, is_clean=True)
     engine.kill_all()
     assert engine._keeper.asked == [("KILL QUERY WHERE 1 ASYNC", "Null")]
     engine.close()
     assert [handle.is_closed for handle in (*handles, engine._keeper)] == [True] * 3
-    assert engine._idle == {False: [], True: []}
+    assert not any(engine._idle.values())
 
 
 @pytest.mark.parametrize(("text", "expected"), [("a\nb", "a"), ("\n a ", "a"), (" ", "no reason given")])

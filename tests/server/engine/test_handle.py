@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from trailhouse.server.access.credentials import Role
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.engine.handle import Handle
 
@@ -38,7 +39,7 @@ def connection() -> Connection:
 
 @pytest.fixture
 def handle(connection) -> Handle:
-    return Handle(connection, is_readonly=False)
+    return Handle(connection, role=Role.ADMIN, is_readonly=False)
 
 
 def test_a_handle_that_was_never_used_is_closed(connection, handle):

@@ -14,13 +14,14 @@ from tests.support.failing_queries import FAILING, FORMATS, without_timings
 _FAIL_AND_ASK_AGAIN = f"""
 import sys
 from pathlib import Path
+from trailhouse.server.access.credentials import Role
 from trailhouse.server.engine.engine import Engine
 from trailhouse.server.clickhouse_errors import ServerError
 
 engine = Engine(Path(sys.argv[1]), memory_limit_bytes=4 << 30)
 
 def fail_then_ask(discards):
-    handle = engine.acquire(is_readonly=False)
+    handle = engine.acquire(Role.ADMIN, is_readonly=False)
     try:
         handle.run("{FAILING}", "TabSeparated")
     except ServerError:

@@ -23,8 +23,8 @@ class Engine:
     def __init__(self) -> None:
         self.handles: list[SimpleNamespace] = []
 
-    def acquire(self, *, is_readonly: bool) -> SimpleNamespace:
-        handle = SimpleNamespace(is_readonly=is_readonly, is_closed=False)
+    def acquire(self, role: Role, *, is_readonly: bool) -> SimpleNamespace:
+        handle = SimpleNamespace(role=role, is_readonly=is_readonly, is_closed=False)
         handle.close = lambda: setattr(handle, "is_closed", True)
         self.handles.append(handle)
         return handle
@@ -94,6 +94,7 @@ def test_a_session_has_one_handle_of_its_role_until_it_is_closed():
         assert first is again
         assert [first, other, reading] == engine.handles
         assert [handle.is_readonly for handle in engine.handles] == [False, False, True]
+        assert [handle.role for handle in engine.handles] == [Role.ADMIN, Role.ADMIN, Role.READER]
         table.close_expired()
         assert not any(handle.is_closed for handle in engine.handles)
         assert await use(table, "b", 0) is other  # a timeout of 0 closes the session

@@ -23,7 +23,7 @@ from trailhouse.server.http.request_body import ClientGoneError
 @pytest.fixture
 def application() -> Application:
     engine = SimpleNamespace(timezone="UTC", version="26.9")
-    return Application(engine, Credentials("secret", "public"), allowed_hosts=None)
+    return Application(engine, Credentials("secret", "public", "charting"), allowed_hosts=None)
 
 
 async def send_request(
@@ -100,7 +100,7 @@ def run_query(monkeypatch) -> SimpleNamespace:
     stand_in = SimpleNamespace(run=None, started=0)
 
     class Runner:
-        def __init__(self, engine, executor, sessions, request, role, body, responder) -> None:
+        def __init__(self, engine, executor, sessions, request, role, body, responder, **options) -> None:
             self.body, self.responder, self.request, self.role = body, responder, request, role
 
         async def run(self) -> None:

@@ -11,7 +11,7 @@ from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.http.authentication import authenticate
 from trailhouse.server.http.request import parse_request
 
-_CREDENTIALS = Credentials("secret", "reading")
+_CREDENTIALS = Credentials("secret", "reading", "charting")
 
 
 def send(server, headers=None, params=None, query="SELECT 1") -> httpx.Response:

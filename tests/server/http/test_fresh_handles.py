@@ -118,6 +118,7 @@ class Reference:
         statement = step.statement
         if step.has_setting and statement == _PROBE:
             statement += " SETTINGS max_block_size = 55"
+        statement = statement.replace("currentRoles()", "['reader']" if step.is_reader else "['admin']")
         answer = self._engine.run(statement, connection=name, **parameters).decode()
         if statement.startswith("USE "):
             self._databases[name] = statement.removeprefix("USE ")

@@ -57,7 +57,7 @@ class Engine:
         self.is_clean: list[bool] = []
         self.retired_count = 0
 
-    def acquire(self, *, is_readonly: bool, database: str = "default") -> Handle:
+    def acquire(self, role: Role, *, is_readonly: bool, database: str = "default") -> Handle:
         self.handles.append(Handle(is_readonly=is_readonly))
         return self.handles[-1]
 

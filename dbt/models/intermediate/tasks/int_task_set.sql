@@ -6,7 +6,24 @@ with
         from {{ ref("stg_tasks__task") }}
     ),
 
-    published as (select task_group, toString(task_id) as parent_task_id from {{ ref("task_group") }}),
+    grouped as (
+        select toString(task_group) as task_group, toString(task_id) as grouped_task_id
+        from {{ ref("task_group") }}
+        union distinct
+        select toString(task_group), toString(task_id)
+        from {{ ref("stg_tasks__task_group") }}
+    ),
+
+    -- A group may name a task with all of its subtasks, or a single subtask.
+    group_member as (
+        select task_group, task_id, parent_task_id
+        from task
+        inner join grouped on task.parent_task_id = grouped.grouped_task_id
+        union distinct
+        select task_group, task_id, parent_task_id
+        from task
+        inner join grouped on task.task_id = grouped.grouped_task_id
+    ),
 
     -- In a group, all subtasks of a task count as one task, as in BIG-Bench.
     member as (
@@ -20,9 +37,8 @@ with
         select 'group', 'all', task_id, parent_task_id
         from task
         union all
-        select 'group', toString(task_group), task_id, parent_task_id
-        from task
-        inner join published using (parent_task_id)
+        select 'group', task_group, task_id, parent_task_id
+        from group_member
     )
 
 select
