@@ -11,6 +11,7 @@ from trailhouse.errors import UnreachableError
 from trailhouse.support.processes import (
     ServiceRecord,
     end_service,
+    identify_process,
     is_alive,
     read_record,
     start_service,
@@ -76,3 +77,12 @@ def test_a_service_that_ignores_the_signal_is_named(tmp_path):
         end_service(process.pid, name="it", seconds=0.3)
     process.kill()
     process.wait()
+
+
+def test_a_process_is_told_apart_from_another_that_gets_its_number():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    identity = identify_process(child.pid)
+    assert identity.startswith(f"{child.pid}:")
+    assert identity == identify_process(child.pid) != identify_process(os.getpid())
+    child.communicate(b"\n")
+    assert identify_process(child.pid) == ""
