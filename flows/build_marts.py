@@ -125,9 +125,12 @@ def read_result(result: dbtRunnerResult) -> BuildReport:
     TrailhouseError if a node failed.
     """
     if result.exception is not None:
+        if not isinstance(result.exception, Exception):  # Ctrl-C or SIGTERM
+            raise result.exception
         if (failure := explain_message(str(result.exception))) is not None:
             raise failure
-        raise BadInputError(f"dbt refused: {' '.join(str(result.exception).split())}", "correct the selection")
+        refusal = BadInputError(f"dbt refused: {' '.join(str(result.exception).split())}", "correct the selection")
+        raise refusal from result.exception
     run = cast(RunExecutionResult, result.result)
     nodes = list(run.results)
     create_table_artifact(

@@ -6,11 +6,13 @@ import sys
 
 import httpx
 import pytest
+from dbt.cli.main import dbtRunnerResult
 from prefect.exceptions import TerminationSignal
 from typer.exceptions import Abort
 
 from trailhouse.cli import main as cli
-from trailhouse.errors import UnreachableError
+from trailhouse.errors import BadInputError, UnreachableError
+from trailhouse.flows.build_marts import read_result
 
 # The second script handles the signal as a Prefect flow does, whose server the same signal ended.
 SIGNALLED = """
@@ -91,3 +93,16 @@ def test_a_cycle_of_errors_is_followed_once():
     first, second = ValueError("a"), ValueError("b")
     first.__context__, second.__context__ = second, first
     assert not cli.was_interrupted(first)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TerminationSignal(15), SystemExit()])
+def test_an_interruption_within_dbt_is_no_refusal_of_dbt(error):
+    with pytest.raises(type(error)):
+        read_result(dbtRunnerResult(success=False, exception=error))
+
+
+def test_a_refusal_of_dbt_after_an_interruption_keeps_it_in_its_chain():
+    refused = chain(TerminationSignal(15), RuntimeError("no connection left"))
+    with pytest.raises(BadInputError, match="no connection left") as caught:
+        read_result(dbtRunnerResult(success=False, exception=refused))
+    assert cli.was_interrupted(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +53,21 @@ def test_two_callers_at_once_get_the_same_server_and_stop_ends_it(tmp_path):
     assert stop(tmp_path)
     assert find_running(tmp_path) is None
     assert not stop(tmp_path)
+
+
+def test_a_copy_of_the_directory_of_a_running_server_has_a_server_of_its_own(tmp_path):
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    endpoint = ensure_running(original)
+    ask(endpoint, "CREATE TABLE kept (a Int64) ENGINE = MergeTree ORDER BY a")
+    shutil.copytree(original, copy, symlinks=True)
+    other = ensure_running(copy)
+    try:
+        assert other.url != endpoint.url
+        ask(other, "DROP TABLE kept")
+        assert ask(endpoint, "SELECT count() FROM kept").text == "0\n"
+    finally:
+        assert stop(copy)
+        assert stop(original)
 
 
 def test_what_was_written_is_there_after_restarts(tmp_path):

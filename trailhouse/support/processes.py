@@ -30,18 +30,34 @@ class ServiceRecord:
 
 
 def write_record(path: Path, record: ServiceRecord) -> None:
-    """Write the record of a running service to a file, so that other processes find the service."""
-    write_whole(path, json.dumps({"pid": record.pid, "url": record.url}), mode=OWNER_ONLY)
+    """Write the record of a running service to a file, so that other processes find the service.
+
+    The record also identifies its directory, so that a copy of the directory does not lead to the service.
+    """
+    content = {"pid": record.pid, "url": record.url, "directory": identify(path.parent)}
+    write_whole(path, json.dumps(content), mode=OWNER_ONLY)
 
 
 def read_record(path: Path) -> ServiceRecord | None:
-    """Return the record of a service; None if there is no record or the process of the service has ended."""
+    """Return the record of a service, or None.
+
+    The record is None if there is no file, if the process of the service has ended, or if the directory is a copy of the
+    directory in which the service runs.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         record = ServiceRecord(int(content["pid"]), str(content["url"]))
+        here = identify(path.parent)
+        is_copy = content.get("directory", here) != here
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return record if is_alive(record.pid) else None
+    return record if is_alive(record.pid) and not is_copy else None
+
+
+def identify(directory: Path) -> str:
+    """Return the device and the inode of a directory, which stay the same when the directory is renamed."""
+    status = directory.stat()
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def start_service(

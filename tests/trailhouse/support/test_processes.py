@@ -1,6 +1,7 @@
 """Services that a command starts and leaves running."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -31,6 +32,15 @@ def test_a_record_is_read_while_its_process_is_alive(tmp_path):
     assert read_record(path) is None
     path.write_text("{")
     assert read_record(path) is None
+
+
+def test_a_copied_directory_does_not_lead_to_the_service_but_a_renamed_one_does(tmp_path):
+    place = tmp_path / "data"
+    place.mkdir()
+    write_record(place / "server.json", ServiceRecord(os.getpid(), "http://127.0.0.1:1"))
+    shutil.copytree(place, tmp_path / "copy")
+    assert read_record(tmp_path / "copy" / "server.json") is None
+    assert read_record(place.rename(tmp_path / "renamed") / "server.json") is not None
 
 
 def test_a_service_is_started_found_alive_and_ended(tmp_path):
