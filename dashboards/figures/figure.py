@@ -91,14 +91,19 @@ def add_caveats(canvas: Canvas, caveats: Sequence[str]) -> None:
 
 
 def save_formats(canvas: Canvas, directory: Path, name: str) -> list[Path]:
-    """Write a canvas in every format, and return the files.
+    """Write a canvas in every format, and return the files."""
+    box = arrange_panels(canvas)
+    return [save_canvas(canvas, box, directory / f"{name}.{file_format}", file_format) for file_format in FORMATS]
+
+
+def arrange_panels(canvas: Canvas) -> Bbox:
+    """Arrange the panels, and return the box (inches) that holds all that is drawn.
 
     The panels are arranged once for all formats, because this takes longer than writing a file.
     """
     canvas.draw_without_rendering()
     canvas.set_layout_engine(None)
-    box = canvas.get_tightbbox().padded(MARGIN_INCHES)
-    return [save_canvas(canvas, box, directory / f"{name}.{file_format}", file_format) for file_format in FORMATS]
+    return canvas.get_tightbbox().padded(MARGIN_INCHES)
 
 
 def save_canvas(canvas: Canvas, box: Bbox, file: Path, file_format: str) -> Path:

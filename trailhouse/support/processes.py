@@ -41,8 +41,8 @@ def write_record(path: Path, record: ServiceRecord) -> None:
 def read_record(path: Path) -> ServiceRecord | None:
     """Return the record of a service, or None.
 
-    The record is None if there is no file, if the process of the service has ended, or if the directory is a copy of the
-    directory in which the service runs.
+    The record is None if there is no file, if the process of the service has ended, or if the directory was copied from
+    that of the service.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

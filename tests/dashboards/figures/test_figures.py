@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from pyarrow import csv
 
 from tests.dashboards.figures.mart_rows import MARTS, PERPLEXITIES
-from trailhouse.dashboards.figures.figure import FORMATS, Figure, add_caveats, save_canvas, save_figure
+from trailhouse.dashboards.figures.figure import FORMATS, Figure, add_caveats, arrange_panels, save_canvas, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.line_styles import STYLE
@@ -61,7 +61,7 @@ def draw_and_save(figure: Figure, file: Path) -> bytes:
     companions = [MARTS[companion.mart] for companion in figure.companions]
     with style.context(STYLE):
         canvas = figure.draw(MARTS[figure.mart], *companions)
-        return save_canvas(canvas, file, file.suffix[1:]).read_bytes()
+        return save_canvas(canvas, arrange_panels(canvas), file, file.suffix[1:]).read_bytes()
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
