@@ -138,8 +138,10 @@ class Engine:
             output = handle.run(sql.encode(errors="surrogateescape"), "RawBLOB")[0]
         except ServerError as error:
             self.release(handle, is_clean=False)
-            text = error.text.partition(": In scope SELECT formatQuerySingleLine(")[0]  # the client did not write that
-            raise ServerError(error.code, error.name, text) from None
+            reason = error.text.partition(": In scope SELECT formatQuerySingleLine(")[
+                0
+            ]  # the client did not write that
+            raise ServerError(error.code, error.name, reason) from None
         self.release(handle, is_clean=True)
         return output
 
