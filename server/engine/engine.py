@@ -136,9 +136,12 @@ class Engine:
             literal = quote_literal(text.decode(errors="surrogateescape"))
             sql = f"SELECT formatQuerySingleLine({literal}) SETTINGS max_query_size = {_MAX_QUERY_BYTES}"
             output = handle.run(sql.encode(errors="surrogateescape"), "RawBLOB")[0]
-        except ServerError:
+        except ServerError as error:
             self.release(handle, is_clean=False)
-            raise
+            reason = error.text.partition(": In scope SELECT formatQuerySingleLine(")[
+                0
+            ]  # the client did not write that
+            raise ServerError(error.code, error.name, reason) from None
         self.release(handle, is_clean=True)
         return output
 

@@ -6,12 +6,16 @@ A result of up to 64 MiB is held in memory, and a larger result in a temporary f
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from typing import IO
 
+from trailhouse.server.clickhouse_errors import ServerError
+
 _MEMORY_BYTES = 64 << 20
 _PIECE_BYTES = 1 << 20
+_FREE_BYTES = 1 << 30  # a result may not take the last of the disk, on which the warehouse may be
 
 
 class BufferedResult:
@@ -28,13 +32,13 @@ class BufferedResult:
         return self._file is None
 
     async def append(self, data: bytes) -> None:
-        """Add a piece at the end of the result."""
+        """Add a piece at the end of the result. Raises ServerError 243 if too little of the disk is free for it."""
         self.size_bytes += len(data)
         self._parts.append(data)
         if self.size_bytes > _MEMORY_BYTES:
             if self._file is None:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115  stream closes the file
-            await asyncio.to_thread(self._file.writelines, self._parts)
+            await asyncio.to_thread(_write, self._file, self._parts)
             self._parts = []
 
     def join(self) -> bytes:
@@ -50,3 +54,12 @@ class BufferedResult:
             self._file.close()
         for part in self._parts:
             yield part
+
+
+def _write(file: IO[bytes], parts: list[bytes]) -> None:
+    disk = os.fstatvfs(file.fileno())
+    if disk.f_bavail * disk.f_frsize < _FREE_BYTES:
+        file.close()
+        text = "Cannot hold the result back until its end: the disk for temporary files has less than 1 GiB free"
+        raise ServerError(243, "NOT_ENOUGH_SPACE", text)
+    file.writelines(parts)

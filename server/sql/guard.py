@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.sql.allowed_engines import DATABASE_ENGINES, TABLE_ENGINES
 from trailhouse.server.sql.lexer import Token, TokenKind, scan_tokens
+from trailhouse.server.sql.refusals import REASONS, forbid
 
 DEFAULT_DATABASE = "default"  # every connection starts in this database, so it may not be dropped
 
@@ -35,43 +36,6 @@ _COLUMN_EXPRESSION = re.compile(rb"default|alias|materialized|ephemeral|\\[^'\"`
 _FORBIDDEN_STATEMENTS = frozenset(
     {"BACKUP", "COPY", "EXECUTE", "GRANT", "MOVE", "RESTORE", "REVOKE", "SNAPSHOT", "SYSTEM"}
 )
-_FIXED_USERS = "the users of this server and their rights are fixed"
-_HIDDEN_SQL = "it would run SQL that is hidden in a text and not checked"
-# Why each statement or clause is refused, as the second half of a sentence. docs/server.md has the same sentences.
-REASONS = {
-    "BACKUP": "it writes files; `trailhouse backup` writes a backup",
-    "COPY": "it writes files",
-    "EXECUTE": _FIXED_USERS,
-    "GRANT": _FIXED_USERS,
-    "MOVE": _FIXED_USERS,
-    "RESTORE": "it reads files; `trailhouse restore` reads a backup",
-    "REVOKE": _FIXED_USERS,
-    "SET ROLE": _FIXED_USERS,
-    "SET DEFAULT": _FIXED_USERS,
-    "SNAPSHOT": "it writes files",
-    "SYSTEM": "it manages the server, which manages itself and writes no logs",
-    "CREATE DICTIONARY": "its source would be a file or another host; join a table instead",
-    "CREATE FUNCTION": "its SQL would run without being checked; write the expression out, or create a view",
-    "CREATE NAMED": "it is for files and other hosts",
-    "CREATE POLICY": _FIXED_USERS,
-    "CREATE PROFILE": _FIXED_USERS,
-    "CREATE QUOTA": _FIXED_USERS,
-    "CREATE RESOURCE": "it schedules disks, and this server has one disk",
-    "CREATE ROLE": _FIXED_USERS,
-    "CREATE ROW": _FIXED_USERS,
-    "CREATE SETTINGS": _FIXED_USERS,
-    "CREATE USER": _FIXED_USERS,
-    "CREATE WORKLOAD": "it schedules disks, and this server has one disk",
-    "ATTACH ... FROM": "it reads files",
-    "INTO OUTFILE and FROM INFILE": "a result belongs in the answer, and rows belong in the request",
-    "PARALLEL WITH": "a request runs one statement",
-    "a function": "it reaches files, processes or other hosts, or runs hidden SQL",
-    "format": _HIDDEN_SQL,
-    "a structure": _HIDDEN_SQL,
-    "an engine": "it reaches files or other hosts, or is not known to be safe",
-    "a parameter": "a parameter must not hide a name that is forbidden",
-    "escapes": "the name could not be compared with forbidden names",
-}
 _CREATED_KINDS = frozenset({"DATABASE", "INDEX", "MATERIALIZED", "OR", "TABLE", "TEMPORARY", "VIEW"})
 _TABLE_ENGINE_NAMES = frozenset(engine.upper() for engine in TABLE_ENGINES)
 _DATABASE_ENGINE_NAMES = frozenset(engine.upper() for engine in DATABASE_ENGINES)
@@ -140,7 +104,7 @@ def refuse_hidden_names(parameters: Mapping[str, str], names: Set[str] = HIDDEN_
     """
     for parameter, value in parameters.items():
         if value.upper() in names:
-            raise _forbid(f"the parameter {parameter} with the value {value.lower()}", REASONS["a parameter"])
+            raise forbid(f"the parameter {parameter} with the value {value.lower()}", REASONS["a parameter"])
 
 
 def has_name_parameter(text: bytes) -> bool:
@@ -160,7 +124,7 @@ def read_identifier(text: bytes, token: Token) -> str:
     quoted = token.written_in(text)
     if quoted[:1] in (b'"', b"`"):
         if _UNUSUAL_ESCAPE.search(quoted):
-            raise _forbid("escape sequences in quoted names", REASONS["escapes"])
+            raise forbid("escape sequences in quoted names", REASONS["escapes"])
         return quoted[1:-1].decode(errors="replace").upper()
     if quoted.startswith(b"\xe2\x80\x9c"):
         return quoted[3:-3].decode(errors="replace").upper()
@@ -171,22 +135,22 @@ def _refuse_kind_of_statement(text: bytes, tokens: Sequence[Token]) -> None:
     first = tokens[0].word if tokens else ""
     second = tokens[1].word if len(tokens) > 1 else ""
     if first in _FORBIDDEN_STATEMENTS or (first == "CREATE" and second not in _CREATED_KINDS):
-        raise _forbid(f"{first} {second}".strip(), REASONS.get(f"{first} {second}") or REASONS.get(first, ""))
+        raise forbid(f"{first} {second}".strip(), REASONS.get(f"{first} {second}") or REASONS.get(first, ""))
     if first == "CREATE" and second == "OR" and (kind := _find_created_kind(tokens)) not in _CREATED_KINDS:
-        raise _forbid(f"CREATE {kind}", REASONS.get(f"CREATE {kind}", ""))
+        raise forbid(f"CREATE {kind}", REASONS.get(f"CREATE {kind}", ""))
     if first == "SET" and second in ("ROLE", "DEFAULT"):  # the role of a handle decides what its user may do
-        raise _forbid(f"SET {second}", REASONS[f"SET {second}"])
+        raise forbid(f"SET {second}", REASONS[f"SET {second}"])
     if first == "SET":
         refuse_hidden_names(dict(_read_set_parameters(text, tokens)))
-    if has_name_parameter(text) and _defines_view(tokens):
-        raise _forbid("a parameter of the type Identifier in the query of a view", REASONS["a parameter"])
+    if tokens and has_name_parameter(text) and _takes_name_in_view(tokens):
+        raise forbid("a parameter of the type Identifier in the query of a view", REASONS["a parameter"])
     if first in ("ALTER", "DROP") and (reason := REASONS.get(f"CREATE {second}")):
-        raise _forbid(f"{first} {second}", reason)
+        raise forbid(f"{first} {second}", reason)
     removes_database = first in ("DROP", "DETACH", "RENAME") and second == "DATABASE"
     if removes_database and DEFAULT_DATABASE.upper() in [read_identifier(text, token) for token in tokens]:
-        raise _forbid(f"{first} DATABASE {DEFAULT_DATABASE}, which every connection starts in,")
+        raise forbid(f"{first} DATABASE {DEFAULT_DATABASE}, which every connection starts in,")
     if first == "ATTACH" and any(token.word == "FROM" for token in tokens):
-        raise _forbid("ATTACH ... FROM", REASONS["ATTACH ... FROM"])
+        raise forbid("ATTACH ... FROM", REASONS["ATTACH ... FROM"])
     if first in ("CREATE", "ATTACH", "REPLACE"):
         _refuse_engines(text, tokens)
 
@@ -199,7 +163,7 @@ def _read_set_parameters(text: bytes, tokens: Sequence[Token]) -> Iterator[tuple
             yield identifier.lower(), value.written_in(text).decode(errors="replace").strip("'")
 
 
-def _defines_view(tokens: Sequence[Token]) -> bool:
+def _takes_name_in_view(tokens: Sequence[Token]) -> bool:
     """Return whether a statement defines a view, and has a parameter of the type Identifier in the view's query."""
     words = [token.word for token in tokens]
     defines = (words[0] in ("CREATE", "ATTACH", "REPLACE") and "VIEW" in words[1:6]) or (
@@ -216,21 +180,21 @@ def _find_created_kind(tokens: Sequence[Token]) -> str:
 def _refuse_clause(tokens: Sequence[Token], index: int) -> None:
     word = tokens[index].word
     if word in ("OUTFILE", "INFILE"):
-        raise _forbid("INTO OUTFILE and FROM INFILE", REASONS["INTO OUTFILE and FROM INFILE"])
+        raise forbid("INTO OUTFILE and FROM INFILE", REASONS["INTO OUTFILE and FROM INFILE"])
     if word == "PARALLEL" and index + 1 < len(tokens) and tokens[index + 1].word == "WITH":
-        raise _forbid("PARALLEL WITH", REASONS["PARALLEL WITH"])
+        raise forbid("PARALLEL WITH", REASONS["PARALLEL WITH"])
 
 
 def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str) -> None:
     is_qualified = index > 0 and tokens[index - 1].written_in(text) == b"."
     if name == "FILE" and not is_qualified:  # a function can be used without parentheses: arrayMap(file, ...)
-        raise _forbid("the name `file` (it is a function that reads files; write a column as `table.file`)")
+        raise forbid("the name `file` (it is a function that reads files; write a column as `table.file`)")
     if index + 1 >= len(tokens) or tokens[index + 1].written_in(text) != b"(":
         return
     if name in _FORBIDDEN_FUNCTIONS:
-        raise _forbid(f"the function {name.lower()}", REASONS["a function"])
+        raise forbid(f"the function {name.lower()}", REASONS["a function"])
     if name == "FORMAT" and not _begins_with_pattern(text, tokens[index + 2 : index + 4]):
-        raise _forbid(
+        raise forbid(
             "the table function format (and the scalar function format, unless its pattern is a literal)",
             REASONS["format"],
         )
@@ -258,10 +222,10 @@ def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int)
     for token in _read_first_argument(text, tokens, index + 2):
         written = token.written_in(text)
         if _COLUMN_EXPRESSION.search(written) is not None:
-            raise _forbid(f"a structure with expressions in the table function {name}", REASONS["a structure"])
+            raise forbid(f"a structure with expressions in the table function {name}", REASONS["a structure"])
         is_literal = (token.kind is TokenKind.QUOTED and written[:1] in (b"'", b"$")) or written[:1].isdigit()
         if is_table and not is_literal and written.upper() not in _STRUCTURE_TOKENS:
-            raise _forbid(f"a computed structure in the table function {name}", REASONS["a structure"])
+            raise forbid(f"a computed structure in the table function {name}", REASONS["a structure"])
 
 
 def _read_first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[Token]:
@@ -292,7 +256,7 @@ def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:
             continue  # engine is the name of a column here
         if read_identifier(text, tokens[name]) not in allowed and not _is_column(text, tokens, index):
             engine = tokens[name].written_in(text).decode(errors="replace")
-            raise _forbid(f"the engine {engine}", REASONS["an engine"])
+            raise forbid(f"the engine {engine}", REASONS["an engine"])
 
 
 def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
@@ -302,8 +266,3 @@ def _is_column(text: bytes, tokens: Sequence[Token], index: int) -> bool:
     """
     before, after = tokens[index - 1].written_in(text), tokens[index + 1].written_in(text)
     return before in (b"(", b",") and after != b"="
-
-
-def _forbid(what: str, reason: str = "") -> ServerError:
-    because = f", because {reason}" if reason else ""
-    return ServerError(497, "ACCESS_DENIED", f"Not enough privileges: {what} cannot be used over HTTP{because}")

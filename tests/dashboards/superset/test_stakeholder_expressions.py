@@ -69,8 +69,9 @@ def test_a_stakeholder_cannot_send_an_expression(place, stakeholder, session, da
         query = {
             "metric": {"metrics": [as_sql(expression)], "columns": []},
             "column": {"columns": [as_sql(expression)], "metrics": []},
-            "text": {"columns": [expression], "metrics": ["count"]},
-            "group": {"groupby": [expression], "metrics": ["count"]},
+            # with metrics, Superset would take a text that names no column for SQL
+            "text": {"columns": [expression], "metrics": []},
+            "group": {"groupby": [expression], "metrics": []},
             "order": {"columns": ["step"], "orderby": [[as_sql(expression), True]]},
             "filter": {"columns": ["step"], "filters": [{"col": as_sql(expression), "op": "IS NOT NULL"}]},
             "where": {"columns": ["step"], "extras": {"where": f"({expression}) is not null"}},
@@ -80,6 +81,9 @@ def test_a_stakeholder_cannot_send_an_expression(place, stakeholder, session, da
         answer = send(stakeholder, session, dataset, query)
         assert answer.status_code in (400, 403), (expression, answer.text)
         assert '"data": [' not in answer.text
+        if place in ("text", "group"):
+            message = answer.json()["errors"][0]["message"]
+            assert message == f"Only expressions of published charts may be used, and this is none: {expression}"
         assert time.monotonic() - started < 3, expression
 
 

@@ -300,3 +300,16 @@ def test_parameters_that_are_no_names_and_other_names_are_allowed(http, dashboar
     ask(http, "CREATE OR REPLACE VIEW published.dim_p AS SELECT a FROM published.fct_a WHERE a = {a:Int64}")
     assert ask(http, "SELECT * FROM published.dim_p(a = 2)") == "2\n"
     ask(http, "DROP VIEW published.dim_p")
+
+
+def test_the_query_cache_does_not_give_the_rows_of_the_admin_to_others(http, reader_http):
+    settings = {
+        "use_query_cache": "1",
+        "query_cache_system_table_handling": "save",
+        "query_cache_nondeterministic_function_handling": "save",
+        "query_cache_share_between_users": "1",
+    }
+    query = "SELECT count() FROM system.processes"
+    for _ in range(3):
+        assert ask(http, query, **settings) != "0\n"
+    assert ask(reader_http, query, **settings) == "0\n"

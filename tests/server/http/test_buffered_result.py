@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from trailhouse.server.clickhouse_errors import ServerError
 from trailhouse.server.http import buffered_result
 from trailhouse.server.http.buffered_result import BufferedResult
 
@@ -45,3 +46,12 @@ def test_a_large_result_is_written_to_a_file_and_comes_back_in_order(monkeypatch
 def test_a_result_of_up_to_64_mib_is_held_in_memory():
     assert buffered_result._MEMORY_BYTES == 64 * 1024**2
     assert buffered_result._PIECE_BYTES == 1024**2
+
+
+def test_a_result_does_not_take_the_last_of_the_disk(monkeypatch):
+    monkeypatch.setattr(buffered_result, "_MEMORY_BYTES", 10)
+    monkeypatch.setattr(buffered_result, "_FREE_BYTES", 1 << 60)
+    asyncio.run(fill([b"0123456789"]))
+    with pytest.raises(ServerError, match="has less than 1 GiB free") as caught:
+        asyncio.run(fill([b"0123456789", b"x"]))
+    assert caught.value.code == 243

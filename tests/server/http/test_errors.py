@@ -25,6 +25,8 @@ def ask(client: httpx.Client, query: str | bytes, **params) -> httpx.Response:
         ("", 400, "62"),
         (b"SELECT \xb5 FROM", 400, "62"),
         (b"EXPLAIN \xb5", 400, "62"),
+        ("OPTIMIZE TABEL x", 400, "62"),
+        ("EXPLAIN SELECT 1 2", 400, "62"),
         ("SELECT * FROM nowhere", 404, "60"),
         ("SELECT nothing", 404, "47"),
         ("SELECT no_function()", 404, "46"),
@@ -50,6 +52,7 @@ def test_errors_have_clickhouses_status_and_code(http, query, status, code):
     assert answer.text.count("DB::Exception") == 1
     assert answer.text.rstrip().endswith("(version 26.9.2.1)")
     assert "/dev/fd" not in answer.text
+    assert "formatQuery" not in answer.text
     assert "X-ClickHouse-Format" not in answer.headers
 
 

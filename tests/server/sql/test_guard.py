@@ -8,7 +8,12 @@ import pytest
 
 from tests.support.forbidden_sql import disguise
 from trailhouse.server.clickhouse_errors import ServerError
-from trailhouse.server.sql.guard import mentions_forbidden_word, refuse_forbidden_clauses, refuse_forbidden_values
+from trailhouse.server.sql.guard import (
+    mentions_forbidden_word,
+    refuse_forbidden_clauses,
+    refuse_forbidden_values,
+    refuse_hidden_names,
+)
 from trailhouse.server.sql.lexer import scan_tokens
 
 
@@ -35,6 +40,12 @@ def check(text: str) -> str | None:
         ("DETACH DATABASE `Default`", "DATABASE default"),
         ("RENAME DATABASE a TO b, default TO c", "DATABASE default"),
         ("ATTACH TABLE t FROM '/x' (a Int8) ENGINE = Memory", "ATTACH ... FROM"),
+        ("CREATE VIEW v AS SELECT {f:Identifier}", "Identifier in the query of a view"),
+        ("CREATE OR REPLACE MATERIALIZED VIEW v TO t AS SELECT {f:Identifier}", "Identifier in the query of a view"),
+        ("ALTER TABLE v MODIFY QUERY SELECT {f:Identifier}", "Identifier in the query of a view"),
+        ("SET a = 1, param_f = 'file'", "the parameter param_f with the value file"),
+        ("SET `param_f` = 'EVAL'", "the parameter param_f with the value eval"),
+        ("SELECT \u00e9", "62 Syntax error: failed at position 8 (byte 0xC3)"),
         ("SELECT 1 INTO OUTFILE 'x'", "INTO OUTFILE"),
         ("INSERT INTO t FROM INFILE 'x'", "INTO OUTFILE and FROM INFILE"),
         ("DROP TABLE a PARALLEL WITH DROP TABLE b", "PARALLEL WITH"),
@@ -180,3 +191,24 @@ def test_rows_of_the_values_format_are_read_as_sql(rows, is_allowed):
 )
 def test_statements_with_a_forbidden_word_anywhere_are_read_by_the_engines_parser_too(text, expected):
     assert mentions_forbidden_word(text.encode()) is expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW {v:Identifier} AS SELECT a FROM t WHERE a = {a:Int32}",
+        "CREATE TABLE t ENGINE = Memory AS SELECT {c:Identifier} FROM u",
+        "SELECT {c:Identifier} FROM {t:Identifier}",
+        "SET param_f = 'files', param_g = 5, file_engine = 'file'",
+        "-- Identifier",
+    ],
+)
+def test_parameters_are_allowed_elsewhere(statement):
+    assert check(statement) is None
+
+
+@pytest.mark.parametrize("value", ["file", "File", "EVAL", "disk"])
+def test_a_parameter_does_not_fill_in_a_forbidden_name(value):
+    refuse_hidden_names({"a": "files", "b": "", "c": "x.file"})
+    with pytest.raises(ServerError, match=f"the parameter f with the value {value.lower()} .*must not hide a name"):
+        refuse_hidden_names({"a": "files", "f": value})

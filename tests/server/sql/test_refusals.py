@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.paths import ROOT
-from trailhouse.server.sql.guard import REASONS
+from trailhouse.server.sql.refusals import REASONS
 
 PAGE = " ".join((ROOT / "docs" / "server.md").read_text().split())
 

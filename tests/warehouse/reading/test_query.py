@@ -30,6 +30,7 @@ def test_a_wrong_statement_is_refused_in_one_line_with_the_engines_reason(client
     with pytest.raises(BadInputError, match="no_such_table") as refusal:
         run_sql(client, "select * from no_such_table")
     assert "\n" not in refusal.value.message
+    assert refusal.value.message.count("DB::Exception") == 1
 
 
 def test_an_empty_statement_is_refused(client):
