@@ -208,8 +208,8 @@ def read_definitions(client: Client) -> dict[str, str]:
 def drop_abandoned_snapshots(client: Client, address: WarehouseAddress) -> None:
     """Drop the snapshots of this warehouse whose backup was killed."""
     rows = client.query(
-        "select name, comment from system.databases where match(name, {pattern:String})",
-        parameters={"pattern": f"^{_prefix(address)}[0-9a-f]{{8}}$"},
+        "select name, comment from system.databases where startsWith(name, {prefix:String})",
+        parameters={"prefix": _prefix(address)},
     ).result_rows
     for name, comment in rows:
         if is_abandoned(str(comment)):
@@ -219,15 +219,17 @@ def drop_abandoned_snapshots(client: Client, address: WarehouseAddress) -> None:
 def is_abandoned(comment: str) -> bool:
     """Return whether the backup that wrote the comment of a snapshot has ended.
 
-    This is known of a backup on this machine. A backup on another machine counts as ended after two days.
+    On this machine, its process is looked up. A backup on another machine counts as ended after two days. A database
+    with another comment is no snapshot, whatever its name is, and never counts as abandoned.
     """
     try:
         owner = json.loads(comment)
         host, process, created_at = owner["host"], str(owner["process"]), float(owner["at"])
+        number = int(process.partition(":")[0])
     except (ValueError, KeyError, TypeError):
-        return True
+        return False
     if host == socket.gethostname():
-        return identify_process(int(process.partition(":")[0])) != process
+        return identify_process(number) != process
     return time.time() - created_at > _LIFETIME_SECONDS
 
 

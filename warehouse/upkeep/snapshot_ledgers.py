@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.support.quoting import quote_literal
+from trailhouse.support.quoting import quote_identifier, quote_literal
 from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.loading.score_ledger import STORED_COUNTS
 from trailhouse.warehouse.upkeep.large_tables import ANY_SIZE
@@ -107,6 +107,7 @@ def remove_scores_without_entry(client: Client, ledger: _Ledger) -> int:
     elif count:
         client.command(
             f"alter table {ledger.scores} delete where ({ledger.key}) not in (select {ledger.key}"
-            f" from {client.database}.{ledger.name} final where is_complete) settings mutations_sync = 2"
+            f" from {quote_identifier(str(client.database), ledger.name)} final where is_complete)"
+            " settings mutations_sync = 2"
         )
     return count

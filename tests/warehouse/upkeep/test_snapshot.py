@@ -23,6 +23,7 @@ from tests.support.stepped_work import SteppedWork
 from trailhouse.errors import UsageError
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
 from trailhouse.support.processes import identify_process
+from trailhouse.support.quoting import quote_literal
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.catalogue import load_corpus
 from trailhouse.warehouse.loading.evaluation_ledger import Evaluation, EvaluationScores, load_evaluations, load_task
@@ -31,9 +32,9 @@ from trailhouse.warehouse.upkeep import snapshot as snapshot_module
 from trailhouse.warehouse.upkeep.backup import back_up
 from trailhouse.warehouse.upkeep.lost_rows import find_lost_rows
 from trailhouse.warehouse.upkeep.restore import restore
-from trailhouse.warehouse.upkeep.snapshot import is_abandoned, open_snapshot
+from trailhouse.warehouse.upkeep.snapshot import drop_abandoned_snapshots, is_abandoned, open_snapshot
 
-# What makes these tests fail if the ledger and the rows disagree; the other comparisons need rows that no test writes.
+# The tables whose rows are compared with what states them. The tests write no rows to the other tables.
 COMPARED = {"raw_token_score", "raw_option_score", "raw_document", "raw_task_item"}
 
 
@@ -341,4 +342,18 @@ def test_a_snapshot_is_abandoned_when_its_backup_has_ended():
     elsewhere = running | {"host": "elsewhere"}
     assert not is_abandoned(json.dumps(elsewhere))
     assert is_abandoned(json.dumps(elsewhere | {"at": time.time() - 49 * 3600}))
-    assert is_abandoned("")
+
+
+@pytest.mark.parametrize("comment", ["", "mine", "{}", '["host"]', '{"host": "here", "process": "", "at": 1}'])
+def test_a_database_that_no_backup_made_is_never_dropped(address, comment):
+    assert not is_abandoned(comment)
+    name = f"snapshot_{address.database}_20260101"
+    with connect(address) as client:
+        client.command(f"create database {name} comment {quote_literal(comment)}")
+        try:
+            drop_abandoned_snapshots(client, address)
+            assert client.query(
+                "select count() from system.databases where name = {n:String}", {"n": name}
+            ).result_rows == [(1,)]
+        finally:
+            client.command(f"drop database {name} sync")
