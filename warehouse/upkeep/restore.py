@@ -24,6 +24,7 @@ _INSERT_SETTINGS = {"async_insert": 0, "max_partitions_per_insert_block": 0}
 _PIECE_BYTES = 1 << 20
 # Prefix of the tables that hold the rows of a file from which only some partitions are restored.
 _LOADED_PREFIX = "loaded_"
+_DEFINER = re.compile(r" DEFINER = (?:`(?:[^`\\]|\\.)*`|\w+) SQL SECURITY DEFINER\b")
 
 
 def restore(
@@ -53,7 +54,7 @@ def restore(
         try:
             fill_database(replace(address, database=restored), manifest, sources, progress)
             for name, definition in manifest.views.items():
-                text = rename_references(definition, manifest.database, address.database)
+                text = replace_definer(rename_references(definition, manifest.database, address.database))
                 client.command(move_definition(text, name, restored))
             exchange_databases(client, restored, address.database)
         finally:
@@ -136,6 +137,12 @@ def rename_references(definition: str, old: str, new: str) -> str:
     return re.sub(
         rf"(?<![\w.`'])(?:`{re.escape(old)}`|{re.escape(old)})\.(?=[\w`])", f"{quote_identifier(new)}.", definition
     )
+
+
+def replace_definer(definition: str) -> str:
+    """Make the user who restores the definer of a view, because the earlier definer may not exist in this warehouse."""
+    head, separator, query = definition.partition(" AS ")
+    return _DEFINER.sub(" DEFINER = CURRENT_USER SQL SECURITY DEFINER", head) + separator + query
 
 
 def exchange_databases(client: Client, new: str, name: str) -> None:

@@ -60,6 +60,7 @@ def filled(embedded_server):
             "insert into raw_suite (suite_id, description, updated_at) values ('s', 'the valid row', now() + 1)"
         )
         client.command(f"create view v as select k, s from {address.database}.odd where s != '{address.database}.odd'")
+        client.command("create view owned definer = current_user sql security definer as select k from odd")
         yield address
         client.command(f"drop database {address.database} sync")
 
@@ -106,6 +107,23 @@ def test_a_backup_of_a_restored_database_is_the_same_again(copy, other, tmp_path
     restore(other, copy)
     again = back_up(other, tmp_path / "again")
     assert [table.digest for table in again.tables] == [table.digest for table in read_manifest(copy).tables]
+
+
+@pytest.mark.parametrize("definer", ["loader", "`the loader`", "default"])
+def test_the_user_who_restores_becomes_the_definer_of_a_view(copy, other, definer):
+    """The user who made the view may not exist in the warehouse that the backup is restored into."""
+    manifest = read_manifest(copy)
+    views = {name: text.replace("DEFINER = default", f"DEFINER = {definer}") for name, text in manifest.views.items()}
+    assert f"DEFINER = {definer} SQL SECURITY DEFINER" in views["owned"]
+    (copy / "manifest.json").unlink()
+    backup_module.write_manifest(copy, replace(manifest, views=views))
+    restore(other, copy)
+    with connect(other) as client:
+        assert client.query("select count() from owned").result_rows == [(7,)]
+        text = client.command(
+            "select create_table_query from system.tables where name = 'owned' and database = currentDatabase()"
+        )
+    assert "DEFINER = default SQL SECURITY DEFINER" in text
 
 
 def test_a_database_with_rows_is_replaced_only_on_request(filled, copy):
