@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
@@ -103,6 +103,8 @@ class Manifest:
     left_out_count: int = 0
     """Number of checkpoints and evaluations whose scores the ledgers did not state, so that they were not copied."""
     format: int = FORMAT_VERSION
+    sha256: str = field(default="", compare=False)
+    """SHA-256 of the content as it was written, if the manifest was read from a file."""
 
     @property
     def row_count(self) -> int:
@@ -124,16 +126,12 @@ class Manifest:
         """Number of the partitions whose rows are in the backup's own files."""
         return sum(partition.backup == 0 for table in self.tables for partition in table.partitions)
 
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the manifest's content."""
-        return hash_content(asdict(self))
-
 
 def format_manifest(manifest: Manifest) -> str:
     """Return the manifest as JSON, with a SHA-256 of its own content."""
-    content = {**asdict(manifest), "manifest_sha256": manifest.sha256}
-    return json.dumps(content, indent=1, ensure_ascii=False)
+    content = asdict(manifest)
+    del content["sha256"]
+    return json.dumps({**content, "manifest_sha256": hash_content(content)}, indent=1, ensure_ascii=False)
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -161,7 +159,7 @@ def read_manifest(directory: Path) -> Manifest:
         BackupFile(**file | {"partition_ids": tuple(file.get("partition_ids", ()))}) for file in content.pop("files")
     )
     earlier = tuple(EarlierBackup(**one) for one in content.pop("earlier", ()))
-    return Manifest(tables=tables, files=files, earlier=earlier, **content)
+    return Manifest(tables=tables, files=files, earlier=earlier, sha256=written_hash, **content)
 
 
 def verify_file(path: Path, file: BackupFile) -> None:
