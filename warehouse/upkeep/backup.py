@@ -27,7 +27,7 @@ from trailhouse.errors import UsageError
 from trailhouse.support.quoting import quote_identifier
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.cluster import refuse_cluster
-from trailhouse.warehouse.upkeep.backup_chain import Earlier, describe_bytes
+from trailhouse.warehouse.upkeep.backup_chain import Earlier
 from trailhouse.warehouse.upkeep.backup_manifest import (
     MANIFEST,
     BackupFile,
@@ -131,7 +131,7 @@ def write_files(
     for number, file in run_parallel(address, copy, jobs):
         files[number] = file
         done, size_bytes = done + len(jobs[number][1]), size_bytes + file.size_bytes
-        progress("Backing up", done, total, f"partitions, {describe_bytes(size_bytes)}, {file.table}")
+        progress("Backing up", done, total, f"partitions, {size_bytes / 1e6:.1f} MB, {file.table}")
     return [files[number] for number in range(len(jobs))]
 
 

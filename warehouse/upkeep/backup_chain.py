@@ -132,8 +132,3 @@ def verify_sources(sources: list[SourceFile], progress: Progress = lambda *_: No
         progress("Verifying", index, len(sources), source.file.table)
         verify_file(source.path, source.file)
     progress("Verifying", len(sources), len(sources), "")
-
-
-def describe_bytes(count: int) -> str:
-    """Return a number of bytes in MB, for a message."""
-    return f"{count / 1e6:.1f} MB"
