@@ -42,7 +42,7 @@ _FORBIDDEN_NAMES = frozenset(
         "getServerSetting", "getSetting", "getSettingOrDefault", "globalVariable", "hasColumnInTable",
         "hasThreadFuzzer", "hostName", "initial_query_id", "initialQueryID", "logTrace", "mergeTreePartInfo",
         "partitionId", "pg_get_userbyid", "pg_table_is_visible", "pgGetUserById", "pgTableIsVisible", "query_id",
-        "queryID", "revision", "runningConcurrency", "serverUUID", "session_user", "showCertificate", "tcpPort", "tid",
+        "queryID", "runningConcurrency", "serverUUID", "session_user", "showCertificate", "tcpPort", "tid",
         "transactionID", "transactionLatestSnapshot", "transactionOldestSnapshot", "uptime", "user",
         "zookeeperSessionUptime",
         # functions that read tables, run hidden SQL, or call other hosts
