@@ -297,9 +297,15 @@ def find_warehouse(*, is_reader: bool) -> tuple[str, str, str]:
 
 
 def read_embedded_url(directory: Path) -> str | None:
-    """Return the URL in ``server.json``, the record of the running embedded server; None if there is no record."""
+    """Return the URL in ``server.json``, the record of the running embedded server, or None.
+
+    The URL is None if there is no record, or if the record was copied with the data directory of another server.
+    """
     try:
-        return str(json.loads((directory / "server.json").read_text())["url"])
+        record = json.loads((directory / "server.json").read_text())
+        status = directory.stat()
+        here = f"{status.st_dev}:{status.st_ino}"  # as in support/processes.py
+        return str(record["url"]) if record.get("directory", here) == here else None
     except (OSError, ValueError, KeyError):
         return None
 

@@ -34,7 +34,7 @@ def write_record(path: Path, record: ServiceRecord) -> None:
 
     The record also identifies its directory, so that a copy of the directory does not lead to the service.
     """
-    content = {"pid": record.pid, "url": record.url, "directory": identify(path.parent)}
+    content = {"pid": record.pid, "url": record.url, "directory": identify_directory(path.parent)}
     write_whole(path, json.dumps(content), mode=OWNER_ONLY)
 
 
@@ -47,14 +47,14 @@ def read_record(path: Path) -> ServiceRecord | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         record = ServiceRecord(int(content["pid"]), str(content["url"]))
-        here = identify(path.parent)
+        here = identify_directory(path.parent)
         is_copy = content.get("directory", here) != here
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return record if is_alive(record.pid) and not is_copy else None
 
 
-def identify(directory: Path) -> str:
+def identify_directory(directory: Path) -> str:
     """Return the device and the inode of a directory, which stay the same when the directory is renamed."""
     status = directory.stat()
     return f"{status.st_dev}:{status.st_ino}"
@@ -135,9 +135,10 @@ def is_alive(pid: int) -> bool:
 
 
 def identify_process(pid: int) -> str:
-    """Return a text that only this process has; empty if no process has the number ``pid``.
+    """Return the number of a process and the time at which it started; empty if no process has the number ``pid``.
 
-    The number of a process is given again after the process ended. The text also has the time at which it started.
+    The time is needed, because the system gives the number to another process after this one ended. Without /proc, the
+    time is left out.
     """
     if not is_alive(pid):
         return ""
