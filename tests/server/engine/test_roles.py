@@ -251,14 +251,14 @@ def test_many_queries_of_dashboards_leave_room_for_others(dashboards_http, http,
         threads = [threading.Thread(target=lambda: client.post("/", content=query)) for _ in range(24)]
         for thread in threads:
             thread.start()
-        time.sleep(0.5)
         count = (
             "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64(x)%' AND query NOT LIKE '%processes%'"
         )
-        running = int(ask(http, count))
-        for thread in threads:
-            thread.join(120)
-    assert running <= 8
+        running = set()
+        while any(thread.is_alive() for thread in threads):
+            running.add(int(ask(http, count)))
+            time.sleep(0.02)
+    assert 1 < max(running) <= 8
 
 
 @pytest.mark.parametrize("name", ["file", "FILE", "eval"])
