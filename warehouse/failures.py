@@ -21,7 +21,7 @@ _REASONS = (
 )  # fmt: skip
 
 
-# Words in the text of an error that say that the connection to the warehouse was lost or never made.
+# An error with one of these texts says that the connection to the warehouse was lost or never made.
 _LOST_CONNECTION = (
     "Connection refused",
     "Connection reset",
@@ -48,7 +48,7 @@ def explain_failure(error: BaseException) -> TrailhouseError | None:
     if isinstance(error, DatabaseError | StreamFailureError) and (reason := _find_reason(text)) is not None:
         return reason
     if isinstance(error, OperationalError | StreamFailureError | ConnectionError | HTTPError):
-        return _lose_connection(text)
+        return _report_lost_connection(text)
     return None
 
 
@@ -57,7 +57,7 @@ def explain_message(text: str) -> TrailhouseError | None:
     text = " ".join(text.split())
     if (reason := _find_reason(text)) is not None:
         return reason
-    return _lose_connection(text) if any(words in text for words in _LOST_CONNECTION) else None
+    return _report_lost_connection(text) if any(words in text for words in _LOST_CONNECTION) else None
 
 
 def _find_reason(text: str) -> TrailhouseError | None:
@@ -67,7 +67,7 @@ def _find_reason(text: str) -> TrailhouseError | None:
     return None
 
 
-def _lose_connection(text: str) -> UnreachableError:
+def _report_lost_connection(text: str) -> UnreachableError:
     """Return the error for a lost connection, with the reason in a few words instead of the whole text."""
     reason = next((words for words in _LOST_CONNECTION if words in text), text[:_REASON_CHARACTERS])
     return UnreachableError(

@@ -138,9 +138,8 @@ class Engine:
             output = handle.run(sql.encode(errors="surrogateescape"), "RawBLOB")[0]
         except ServerError as error:
             self.release(handle, is_clean=False)
-            reason = error.text.partition(": In scope SELECT formatQuerySingleLine(")[
-                0
-            ]  # the client did not write that
+            # the client did not write the statement that the error quotes
+            reason = error.text.partition(": In scope SELECT formatQuerySingleLine(")[0]
             raise ServerError(error.code, error.name, reason) from None
         self.release(handle, is_clean=True)
         return output

@@ -1,6 +1,6 @@
 """The guard refuses SQL that accesses files or other hosts, or runs SQL hidden in a string.
 
-The grants in ``engine/configuration.py`` forbid most such SQL. Tests with chDB 4.4 (engine 26.9) showed that the grants
+The grants in ``engine/roles.py`` forbid most such SQL. Tests with chDB 4.4 (engine 26.9) showed that the grants
 do not forbid the following SQL, so the guard refuses it:
 
 - The scalar function ``file`` reads any file, and ``eval`` runs a string as SQL.
