@@ -171,7 +171,7 @@ if REDIS_URL is not None:
 
 
 EXPRESSIONS = load_beside("chart_expressions")
-# Users with one of these roles may write SQL, and read all tables of the warehouse. Roles of other names cannot.
+# Users with one of these roles may write SQL and read all tables of the warehouse. Users with other roles may not.
 SQL_ROLES = frozenset({"Admin", "Researcher"})
 
 if importlib.util.find_spec("superset") is not None:

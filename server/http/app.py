@@ -37,7 +37,8 @@ class Application:
     """The ASGI application of one engine; it also measures for how long no request has run.
 
     ``allowed_hosts`` are the names that a Host header may contain; None allows any name. With ``sends_late_errors``,
-    the error of a query that has returned rows follows the rows; otherwise it replaces them unless they are many.
+    the error of a query that has returned rows follows the rows; otherwise it replaces them unless they are more than a
+    mebibyte.
     """
 
     def __init__(

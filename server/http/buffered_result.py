@@ -15,7 +15,7 @@ from trailhouse.server.clickhouse_errors import ServerError
 
 _MEMORY_BYTES = 64 << 20
 _PIECE_BYTES = 1 << 20
-_FREE_BYTES = 1 << 30  # a result may not take the last of the disk, on which the warehouse may be
+_FREE_BYTES = 1 << 30  # a result leaves this much of the disk free, because the warehouse may be on the same disk
 
 
 class BufferedResult:

@@ -253,9 +253,10 @@ class QueryRunner:
         await self._responder.finish()
 
     def _choose_buffer(self) -> tuple[float, float]:
-        """Return the bytes of rows after which an error follows them, and those after which the answer begins.
+        """Return two sizes of a result in bytes.
 
-        Fewer rows than the first number are held back and left out if the query fails.
+        If a query fails after rows of the first size, they are sent before the error; fewer rows are left out. Rows of
+        the second size are held back before the answer begins.
         """
         if self._request.waits_for_end:
             return math.inf, math.inf

@@ -1,7 +1,7 @@
 """The rules for the statements of the user for dashboards, whose charts may contain any SQL expression.
 
 The grants of this user (``server/engine/roles.py``) decide which tables it reads. The rules here refuse functions that
-wait, or that tell about the server and the machine, and they keep the settings that limit the user's queries.
+wait, functions that tell about the server and the machine, and settings that change the limits of the user's queries.
 """
 
 from __future__ import annotations

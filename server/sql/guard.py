@@ -70,7 +70,10 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
 
 
 def _refuse_stray_characters(text: bytes, tokens: Sequence[Token]) -> None:
-    """Refuse characters that SQL has only in quotes, so that none of them can part words for the engine alone."""
+    """Refuse characters that SQL has only in quotes.
+
+    Otherwise, the engine could take such a character for white space and find words that the lexer does not find.
+    """
     for token in tokens:
         if token.kind is TokenKind.OTHER and _STRAY.fullmatch(token.written_in(text)):
             byte = text[token.start]

@@ -161,10 +161,10 @@ def write_links(frozen: Client, source: str, table: str, target: str) -> Iterato
 
 
 def freeze_catalogue(client: Client, frozen: Client, tables: list[str]) -> None:
-    """Copy the catalogue, again if a corpus, a task or an audit was being written meanwhile.
+    """Copy the catalogue. Repeat this if a corpus, a task or an audit was being written meanwhile.
 
-    If rows are lost in the warehouse itself, the last copy lacks them, too. Raises UsageError if corpora, tasks or
-    audits are written in every attempt.
+    Rows that the warehouse itself has lost are missing in the copy, too. Raises UsageError if corpora, tasks or audits
+    are written in every attempt.
     """
     engines = list_stored_tables(client)
     stating = [name for name in _STATEMENTS if name in tables]

@@ -1,8 +1,8 @@
 """This module makes the ledgers of a snapshot state exactly the scores that the snapshot holds.
 
-Before the scores of a checkpoint are replaced by others, its ledger row is marked as incomplete, and the row that is
-written afterwards has a later time. Therefore the frozen scores of a checkpoint are those that its ledger row describes
-if the row was complete and had the same time before and after the scores were frozen.
+Before the scores of a checkpoint are replaced, its ledger row is marked as incomplete. The row that is written
+afterwards has a later time. If a ledger row was complete and had the same time before and after the scores were frozen,
+the frozen scores of its checkpoint are therefore the ones that the row describes.
 """
 
 from __future__ import annotations
