@@ -77,6 +77,8 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "truncateXAxis": False,
         "rich_tooltip": True,
         "tooltipSortByMetric": False,
+        "showTooltipTotal": False,
+        "showTooltipPercentage": False,
         "stack": "Stack" if chart.is_stacked else None,
         "zoomable": False,
         "comparison_type": "values",

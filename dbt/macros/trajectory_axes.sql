@@ -1,14 +1,16 @@
 {#
     Return the axes that a trajectory can be drawn against, as an array of (name, value) for arrayJoin. Readers choose
     an axis by its name in the dashboards.
+
+    FLOPs are in EFLOPs (10^18 FLOPs), because browsers cannot read whole numbers above 2^53 from Superset.
 #}
 {% macro trajectory_axes(validation_perplexity) -%}
     cast(
         [
             ('step', toNullable(toFloat64(step))),
             ('tokens seen', toNullable(toFloat64(tokens_seen))),
-            ('training FLOPs (6N)', toNullable(toFloat64(train_flops_6n))),
-            ('training FLOPs (PaLM)', toNullable(toFloat64(train_flops_palm))),
+            ('training EFLOPs (6N)', toNullable(toFloat64(train_flops_6n) / 1e18)),
+            ('training EFLOPs (PaLM)', toNullable(toFloat64(train_flops_palm) / 1e18)),
             ('validation perplexity', toNullable(toFloat64({{ validation_perplexity }})))
         ],
         'Array(Tuple(String, Nullable(Float64)))'

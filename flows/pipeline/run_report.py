@@ -72,7 +72,8 @@ def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done
         return
     for outcome in failed:
         for failure in outcome.failures:
-            if (explained := explain_failure(failure.error)) is not None:
+            is_unclear = isinstance(failure.error, ConnectionError)  # the connection may be that to the hub
+            if not is_unclear and (explained := explain_failure(failure.error)) is not None:
                 raise explained
     succeeded_count = done_count + sum(len(outcome.inserted) + outcome.elsewhere_count for outcome in outcomes)
     first = failed[0].failures[0].error

@@ -9,7 +9,7 @@ STEPS = {
     "s/twin": [50, 100, 300, 500],
     "t/other": [0, 100, 200],
 }
-PARAMETERS = {"s/small": 1000, "s/large": 9000, "s/twin": 1000, "t/other": 500}
+PARAMETERS = {"s/small": 1000, "s/large": 175_000_000_000, "s/twin": 1000, "t/other": 500}
 MARTS = (
     "fct_token_set_trajectory",
     "fct_token_set_trajectory_by_axis",
@@ -113,11 +113,17 @@ def value_at(level: float, x: np.ndarray, y: np.ndarray, *, is_falling: bool) ->
 
 
 @pytest.mark.parametrize(
-    ("axis", "column"), [("step", "step"), ("tokens seen", "tokens_seen"), ("validation perplexity",) * 2]
+    ("axis", "column", "unit"),
+    [
+        ("step", "step", 1),
+        ("tokens seen", "tokens_seen", 1),
+        ("training EFLOPs (PaLM)", "train_flops_palm", 1e18),
+        ("validation perplexity", "validation_perplexity", 1),
+    ],
 )
-def test_a_line_is_measured_or_read_where_the_model_first_reaches_the_value(built, trajectories, axis, column):
-    column = column.replace(" ", "_")
+def test_a_line_is_measured_or_read_where_the_model_first_reaches_the_value(built, trajectories, axis, column, unit):
     is_falling = axis == "validation perplexity"
+    trajectories = {key: {**curve, column: curve[column] / unit} for key, curve in trajectories.items()}
     levels = {}
     for key, curve in trajectories.items():
         levels.setdefault(key[3][0], set()).update(curve[column])
@@ -136,3 +142,11 @@ def test_a_line_is_measured_or_read_where_the_model_first_reaches_the_value(buil
     for row in rows:
         assert row[5:] == (pytest.approx(expected[row[:5]][0], rel=1e-9), expected[row[:5]][1])
     assert {row[6] for row in rows} == {True, False}
+
+
+def test_no_axis_has_values_that_a_browser_cannot_read(built):
+    largest, largest_flops = built.rows(
+        "select (select max(axis_value) from fct_token_set_trajectory_by_axis), max(train_flops_palm)"
+        " from fct_token_set_trajectory"
+    )[0]
+    assert largest < 2**53 < largest_flops

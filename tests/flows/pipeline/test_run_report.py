@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from clickhouse_connect.driver.exceptions import OperationalError
 
-from trailhouse.errors import AllFailedError, BadInputError, PartialError, UsageError
+from trailhouse.errors import AllFailedError, BadInputError, PartialError, UnreachableError, UsageError
 from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure
 from trailhouse.flows.pipeline.pipeline import PipelineSteps
@@ -110,6 +111,9 @@ def test_failures_decide_the_error_and_each_is_named():
     with pytest.raises(PartialError) as partial:
         raise_failures(WORDING, [in_part], 0)
     assert partial.value.failures == ("tiny/model step 3: task a: too long", "tiny/model step 3: task b: odd")
+    unanswered = make_outcome(4, failures=[("", OperationalError("Connection refused"))])
+    with pytest.raises(UnreachableError, match="the warehouse stopped answering"):
+        raise_failures(WORDING, [broken, unanswered], 1)
     elsewhere = make_outcome(4, elsewhere_count=1)  # another worker did it
     with pytest.raises(PartialError):
         raise_failures(WORDING, [elsewhere, broken], 0)

@@ -10,23 +10,20 @@
 with
     stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
 
-    token_score as (
-        select model_id, corpus_id, rounding_nats
+    -- Billions of scores are aggregated before the join with a few pairs.
+    coarsest as (
+        select model_id, corpus_id, max(rounding_nats) as rounding_nats
         from {{ ref("stg_scoring__token_score") }}
         where
             model_id in (select model_id from stale_pair) and corpus_id in (select corpus_id from stale_pair)
+        group by model_id, corpus_id
     ),
 
-    coarsest as (
-        select
-            model_id,
-            corpus_id,
-            max(rounding_nats) as rounding_nats,
-            any(stale_pair.series_fingerprint) as series_fingerprint
-        from token_score
+    fingerprinted as (
+        select model_id, corpus_id, rounding_nats, series_fingerprint
+        from coarsest
         inner join stale_pair using (model_id, corpus_id)
-        group by model_id, corpus_id
     )
 
 select *
-from coarsest
+from fingerprinted
