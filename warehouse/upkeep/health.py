@@ -15,6 +15,7 @@ from trailhouse.warehouse.loading.partition_load import STAGING_PREFIX
 from trailhouse.warehouse.schema.migrations import Migration, pending_migrations
 from trailhouse.warehouse.schema.missing_tables import find_missing_tables
 from trailhouse.warehouse.upkeep.lost_rows import find_lost_rows
+from trailhouse.warehouse.upkeep.snapshot import find_abandoned_snapshots
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -46,6 +47,7 @@ def examine_warehouse(client: Client, migrations: list[Migration]) -> list[Healt
         ("scores without ledger", lambda: check_scores_without_ledger(client)),
         ("abandoned staging tables", lambda: check_staging_tables(client)),
         ("abandoned restores", lambda: check_restores(client)),
+        ("abandoned snapshots", lambda: check_snapshots(client)),
         ("marts", lambda: check_marts(client)),
     ]
     findings = []
@@ -180,6 +182,19 @@ def check_restores(client: Client) -> HealthFinding:
         return HealthFinding("abandoned restores", "ok", "none")
     names = ", ".join(str(name) for (name,) in rows)
     return HealthFinding("abandoned restores", "warning", f"{names} of a restore that was killed", "drop them")
+
+
+def check_snapshots(client: Client) -> HealthFinding:
+    """Look for snapshots that a killed backup left. They keep the disk space of rows that were replaced since."""
+    names = find_abandoned_snapshots(client)
+    if not names:
+        return HealthFinding("abandoned snapshots", "ok", "none")
+    return HealthFinding(
+        "abandoned snapshots",
+        "warning",
+        f"{', '.join(names)} of a backup that was killed",
+        "drop them, or run `trailhouse backup`, which drops them",
+    )
 
 
 def check_marts(client: Client) -> HealthFinding:

@@ -72,12 +72,13 @@ def open_snapshot(address: WarehouseAddress, progress: Progress = lambda *_: Non
 
     Raises UsageError if corpora, tasks or the schema change again and again while the tables are frozen.
     """
-    database = f"{_prefix(address)}{uuid.uuid4().hex[:8]}"
+    database = f"{_prefix(address.database)}{uuid.uuid4().hex[:8]}"
     owner = json.dumps({"host": socket.gethostname(), "process": identify_process(os.getpid()), "at": time.time()})
     frozen = replace(address, database=database)
     try:
         with connect(address) as client:
-            drop_abandoned_snapshots(client, address)
+            for name in find_abandoned_snapshots(client):
+                drop_database(client, name)
             client.command(f"create database {quote_identifier(database)} comment {quote_literal(owner)}")
         with connect(address) as client, connect(frozen) as frozen_client:
             freeze_tables(client, frozen_client, progress)
@@ -205,15 +206,13 @@ def read_definitions(client: Client) -> dict[str, str]:
     return {str(name): str(text) for name, text in rows}
 
 
-def drop_abandoned_snapshots(client: Client, address: WarehouseAddress) -> None:
-    """Drop the snapshots of this warehouse whose backup was killed."""
+def find_abandoned_snapshots(client: Client) -> list[str]:
+    """Return the names of the snapshots of the client's database whose backup was killed."""
     rows = client.query(
-        "select name, comment from system.databases where startsWith(name, {prefix:String})",
-        parameters={"prefix": _prefix(address)},
+        "select name, comment from system.databases where startsWith(name, {prefix:String}) order by name",
+        parameters={"prefix": _prefix(str(client.database))},
     ).result_rows
-    for name, comment in rows:
-        if is_abandoned(str(comment)):
-            drop_database(client, str(name))
+    return [str(name) for name, comment in rows if is_abandoned(str(comment))]
 
 
 def is_abandoned(comment: str) -> bool:
@@ -233,5 +232,5 @@ def is_abandoned(comment: str) -> bool:
     return time.time() - created_at > _LIFETIME_SECONDS
 
 
-def _prefix(address: WarehouseAddress) -> str:
-    return f"snapshot_{address.database}_"
+def _prefix(database: str) -> str:
+    return f"snapshot_{database}_"

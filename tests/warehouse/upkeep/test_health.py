@@ -1,5 +1,7 @@
 """Health checks: each check finds its own kind of problem, and no other check does."""
 
+import json
+import socket
 import uuid
 from datetime import UTC, datetime
 
@@ -93,11 +95,15 @@ def test_staging_tables_and_databases_of_killed_work_are_named(client):
     two_megabytes = "select randomString(1000) from numbers(2000)"
     client.command(f"create table stage_left engine = MergeTree order by () as {two_megabytes}")
     client.command(f"create database restored_{client.database}_x")
+    owner = json.dumps({"host": socket.gethostname(), "process": "1:1", "at": 0})
+    client.command(f"create database snapshot_{client.database}_00000001 comment '{owner}'")
     found = examine(client)
     client.command("drop table stage_left")
     client.command(f"drop database restored_{client.database}_x")
+    client.command(f"drop database snapshot_{client.database}_00000001")
     assert found["abandoned staging tables"][1] == "1 staging tables with 2.0 MB"
     assert f"restored_{client.database}_x" in found["abandoned restores"][1]
+    assert f"snapshot_{client.database}_00000001" in found["abandoned snapshots"][1]
 
 
 def test_marts_that_are_older_than_scores_are_named(client):

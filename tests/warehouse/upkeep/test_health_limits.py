@@ -111,7 +111,7 @@ def test_a_check_that_fails_is_a_problem_and_the_others_still_run(monkeypatch):
     findings = examine_warehouse(Client(), [])
     assert [finding.check for finding in findings] == [
         "engine", "migrations", "disk", "ledger and scores", "rows that are stated", "scores without ledger",
-        "abandoned staging tables", "abandoned restores", "marts",
+        "abandoned staging tables", "abandoned restores", "abandoned snapshots", "marts",
     ]  # fmt: skip
     assert (findings[0].verdict, findings[0].found, findings[0].hint) == ("problem", "no rights", "ask for them")
     assert (findings[1].verdict, findings[1].found) == ("problem", "the check failed: division by zero")
