@@ -16,6 +16,7 @@ from trailhouse.warehouse.upkeep.backup_manifest import (
     EarlierBackup,
     Manifest,
     Progress,
+    check_size,
     read_manifest,
     verify_file,
 )
@@ -30,7 +31,7 @@ class Earlier:
 
     @classmethod
     def read(cls, directory: Path) -> Earlier:
-        """Read an earlier backup.
+        """Read an earlier backup. The sizes of its files are checked, and their content only at a restore.
 
         Raises BadInputError if the backup or one that it needs is missing or altered. Raises UsageError if an earlier
         version of Trailhouse wrote it, which did not list partitions.
@@ -42,6 +43,9 @@ class Earlier:
                 "leave out --since once, and name the new backup from then on",
             )
         needed = read_needed(directory, manifest)
+        for place, one in ((directory, manifest), *needed.items()):
+            for file in one.files:
+                check_size(place / file.path, file)
         return cls((directory, *needed), (manifest, *needed.values()))
 
     def find(self, table: str, columns_hash: str) -> dict[str, BackupPartition]:

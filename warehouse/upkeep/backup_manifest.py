@@ -173,6 +173,12 @@ def verify_file(path: Path, file: BackupFile) -> None:
         raise BadInputError(f"{path}, rows of {file.table}, was altered or damaged", "use another backup")
 
 
+def check_size(path: Path, file: BackupFile) -> None:
+    """Raise BadInputError if a file is missing or has another size than in the manifest. Its content is not read."""
+    if not path.is_file() or path.stat().st_size != file.size_bytes:
+        raise BadInputError(f"{path}, rows of {file.table}, is missing or was altered", "use another backup")
+
+
 def hash_content(content: Mapping[str, object]) -> str:
     """Return the SHA-256 of the manifest's content, without the field ``manifest_sha256``."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -161,7 +161,7 @@ def list_databases(address, name: str) -> list[str]:
 
 
 def alter_file(directory: Path) -> None:
-    path = max((directory / "data").iterdir(), key=lambda path: path.stat().st_size)
+    path = find_largest(directory)
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
@@ -185,9 +185,21 @@ def test_a_missing_or_altered_link_is_named_and_nothing_is_restored(address, cha
     assert not list_databases(address, restored.database)
 
 
-def test_a_backup_since_an_incomplete_chain_is_refused(address, chain):
-    shutil.rmtree(chain / "1")
-    with pytest.raises(BadInputError, match="1, which is missing"):
+def find_largest(directory: Path) -> Path:
+    return max((directory / "data").iterdir(), key=lambda path: path.stat().st_size)
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda chain: shutil.rmtree(chain / "1"), "1, which is missing"),
+        (lambda chain: find_largest(chain / "1").unlink(), "is missing or was altered"),
+        (lambda chain: find_largest(chain / "3").write_bytes(b"short"), "is missing or was altered"),
+    ],
+)
+def test_a_backup_since_an_incomplete_chain_is_refused(address, chain, harm, message):
+    harm(chain)
+    with pytest.raises(BadInputError, match=message):
         back_up(address, chain / "4", since=chain / "3")
     assert not (chain / "4").exists()
 
