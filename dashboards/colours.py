@@ -62,7 +62,7 @@ def choose_model_color(index: int) -> str:
 def assign_model_colors(models: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the colour of every model. ``models`` holds pairs of suite and model, those of a suite by ascending size.
 
-    Colours begin anew in each suite, as in the figures of a suite.
+    Colours begin anew in each suite. They are those of the figures that show all models of the suite.
     """
     counts: Counter[str] = Counter()
     colors = {}

@@ -115,7 +115,7 @@ def compile_assets(settings: Settings) -> dict[str, str]:
     """Return the files of the dashboard bundle, by path, for the database that the settings name.
 
     The database connection in the bundle has the host ``warehouse``. ``superset_config.py`` replaces this host by the
-    real address. The colours of the models are those of the figures.
+    real address. The models have the colours of the figures that show all models of their suite.
     """
     database = settings.database
     dbt_models = Path(str(resources.files("trailhouse") / "dbt" / "models"))
