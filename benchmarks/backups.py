@@ -10,6 +10,7 @@ into a running warehouse; it shows what the disk and the number of files cost.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import tempfile
 import time
@@ -90,9 +91,10 @@ def main() -> None:
     for name, default in (("models", 10), ("checkpoints", 154), ("corpora", 3), ("tokens", 2000), ("changed", 46)):
         parser.add_argument(f"--{name}", type=int, default=default)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         directory = Path(name)
         endpoint = ensure_running(directory / "warehouse")
+        stack.callback(stop, directory / "warehouse")
         address = WarehouseAddress.parse(endpoint.url, "bench", user=endpoint.user, password=endpoint.password)
         other = WarehouseAddress.parse(endpoint.url, "other", user=endpoint.user, password=endpoint.password)
         apply_migrations(address, read_migrations(packaged_migrations()))
@@ -114,7 +116,6 @@ def main() -> None:
         print(f"restore                {seconds:7.1f} s")
         seconds, _ = clock(lambda: restore(other, directory / "unchanged", replaces=True))
         print(f"restore of the chain   {seconds:7.1f} s")
-        stop(directory / "warehouse")
 
 
 if __name__ == "__main__":
