@@ -55,7 +55,8 @@ def explain_failure(error: BaseException) -> TrailhouseError | None:
 def explain_message(text: str) -> TrailhouseError | None:
     """Return the error to show to the user if a message of dbt says that the warehouse failed; else None."""
     text = " ".join(text.split())
-    if (reason := _find_reason(text)) is not None:
+    # dbt's own errors may have the same words, for example if it may not write its log
+    if "DB::Exception" in text and (reason := _find_reason(text)) is not None:
         return reason
     return _report_lost_connection(text) if any(words in text for words in _LOST_CONNECTION) else None
 

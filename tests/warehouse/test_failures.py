@@ -65,7 +65,15 @@ def test_a_message_of_dbt_about_the_warehouse_is_explained(message, meaning):
     assert meaning in explained.message
 
 
-@pytest.mark.parametrize("message", ["Code: 62. DB::Exception: Syntax error", "Got 3 results, configured to fail", ""])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Code: 62. DB::Exception: Syntax error",
+        "Got 3 results, configured to fail",
+        "[Errno 13] Permission denied: 'logs/dbt.log'",
+        "",
+    ],
+)
 def test_another_message_of_dbt_is_not(message):
     assert explain_message(message) is None
 
