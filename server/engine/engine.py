@@ -79,11 +79,17 @@ class Engine:
     def _open(self, role: Role, *, is_readonly: bool, generation: int = 0) -> Handle:
         connection = self._connect(self._address)
         handle = Handle(connection, role=role, is_readonly=is_readonly, generation=generation)
-        handle.run(f"SET ROLE {role}")
+        statements = [f"SET ROLE {role}"]
         if role is Role.DASHBOARDS:
-            handle.run(f"SET {format_settings(limit_settings(self._memory_limit_bytes))}")
+            statements.append(f"SET {format_settings(limit_settings(self._memory_limit_bytes))}")
         if is_readonly:
-            handle.run("SET readonly = 2")
+            statements.append("SET readonly = 2")
+        try:
+            for statement in statements:
+                handle.run(statement)
+        except ServerError:
+            handle.close()
+            raise
         return handle
 
     def release(self, handle: Handle, *, is_clean: bool) -> None:

@@ -170,6 +170,20 @@ def test_idle_handles_are_kept_by_their_kind_up_to_a_number(engine, monkeypatch)
     assert again[0].is_closed
 
 
+def test_a_handle_that_does_not_get_its_limits_is_closed(engine, monkeypatch):
+    opened = []
+
+    def open_handle(*arguments: object, **options: object) -> Handle:
+        opened.append(Handle(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(module, "Handle", open_handle)
+    monkeypatch.setattr(module, "limit_settings", lambda _: {"fails": "1"})
+    with pytest.raises(ServerError):
+        engine.acquire(Role.DASHBOARDS, is_readonly=True)
+    assert [handle.is_closed for handle in opened] == [True]
+
+
 def test_a_query_is_killed_on_a_handle_that_is_not_used_again(engine):
     kept = engine.acquire(Role.ADMIN, is_readonly=False)
     engine.release(kept, is_clean=True)
