@@ -23,6 +23,9 @@ SuiteArgument = Annotated[
     ),
 ]
 CorpusOption = Annotated[str, typer.Option("--corpus", help="Corpus, see `trailhouse corpus list`.")]
+CorporaOption = Annotated[
+    list[str], typer.Option("--corpus", help="Corpus, see `trailhouse corpus list`; may be repeated.")
+]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")]
 DtypeOption = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16. [default: float32]")]
 ContextLengthOption = Annotated[

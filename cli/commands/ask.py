@@ -23,7 +23,10 @@ def ask(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Run a named question with parameters. Without a name, list the questions."""
+    """Run a named question with parameters. Without a name, list the questions.
+
+    A suite or corpus that is not given is the one that was scored last.
+    """
     from trailhouse.flows.services.warehouse import resolve_reader_address
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.questions import (
@@ -32,6 +35,7 @@ def ask(
         read_answer_caveats,
         read_questions,
     )
+    from trailhouse.warehouse.reading.scored_subjects import choose_subject, list_subjects
 
     questions = read_questions(packaged_questions())
     if name is None or only_list:
@@ -50,11 +54,14 @@ def ask(
         return
     if name not in questions:
         raise UsageError(f"there is no question {name!r}", "see `trailhouse ask`")
-    values = dict(parse_parameter(text) for text in param or ())
+    given = dict(parse_parameter(text) for text in param or ())
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_reader_address(settings)) as client:
+        values, choice = choose_subject(questions[name], given, list_subjects(client))
         rows_found = ask_question(client, questions[name], values)
         caveats = read_answer_caveats(client, questions[name], values)
+    if choice is not None:
+        say(f"note: {choice}")
     for caveat in caveats:
         say(f"note: {caveat}")
     if rows_found.num_rows == 0:

@@ -1,16 +1,16 @@
-"""``trailhouse score``: score the checkpoints of a suite on a corpus."""
+"""``trailhouse score``: score the checkpoints of a suite on corpora."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import (
     ContextLengthOption,
-    CorpusOption,
+    CorporaOption,
     DataDirectoryOption,
     DeviceOption,
     DtypeOption,
@@ -18,12 +18,16 @@ from trailhouse.cli.options import (
     SuiteArgument,
     WarehouseUrlOption,
 )
+from trailhouse.errors import TrailhouseError, UnreachableError
 from trailhouse.flows.settings import load_settings, prepare_prefect
+
+if TYPE_CHECKING:
+    from trailhouse.flows.score_checkpoints import ScoringReport
 
 
 def score(
     suite: SuiteArgument,
-    corpus: CorpusOption,
+    corpus: CorporaOption,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     with_entropy: Annotated[
@@ -53,7 +57,7 @@ def score(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Score every checkpoint of a suite on a corpus. Checkpoints that are scored already are skipped.
+    """Score every checkpoint of a suite on one or more corpora. Checkpoints that are scored already are skipped.
 
     If the command is interrupted or killed, run it again. It resumes where it stopped.
     """
@@ -70,14 +74,37 @@ def score(
         verified_position_count=verify,
     )
     prepare_prefect(settings)
+    from trailhouse.flows.pipeline.corpora import require_corpora
     from trailhouse.flows.score_checkpoints import score_checkpoints
 
-    with progress_bars():
-        report = score_checkpoints(suite, corpus, settings)
+    corpora = list(dict.fromkeys(corpus))
+    require_corpora(settings, corpora)
+    reports, errors = [], []
+    for corpus_id in corpora:
+        try:
+            with progress_bars():
+                reports.append(score_checkpoints(suite, corpus_id, settings))
+        except TrailhouseError as error:
+            if len(corpora) == 1 or isinstance(error, UnreachableError):
+                raise
+            errors.append(error)
+            say(f"{suite} on {corpus_id}: {error.message}")
+        else:
+            say(describe(reports[-1]))
+    if errors:
+        raise errors[0]
     if as_json:
-        print_json(asdict(report))
-    say(
-        f"{report.scored_count} of {report.checkpoint_count} checkpoints scored, {report.already_scored_count} were"
-        f" scored already: {report.score_count} scores at {report.scores_per_second:.0f} per second"
-        + (f"; {report.copied_count} have the weights of another and got its scores" if report.copied_count else "")
+        records = [asdict(report) for report in reports]
+        print_json(records if len(corpora) > 1 else records[0])
+
+
+def describe(report: ScoringReport) -> str:
+    """Return a sentence about what one run did."""
+    sentence = (
+        f"{report.suite_id} on {report.corpus_id}: {report.scored_count} of {report.checkpoint_count} checkpoints"
+        f" scored, {report.already_scored_count} were scored already: {report.score_count} scores at"
+        f" {report.scores_per_second:.0f} per second"
+    )
+    return sentence + (
+        f"; {report.copied_count} have the weights of another and got its scores" if report.copied_count else ""
     )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
+from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.settings import Settings
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
+from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.catalogue import load_corpus
 from trailhouse.warehouse.reading.query import read_columns
 from trailhouse.warehouse.schema.initialisation import require_schema
@@ -20,6 +25,16 @@ def register_corpus(client: Client, corpus: Corpus) -> bool:
     """
     require_schema(client)
     return load_corpus(client, corpus_record(corpus), document_table(corpus))
+
+
+def require_corpora(settings: Settings, corpus_ids: Sequence[str]) -> None:
+    """Raise BadInputError if the warehouse lacks a corpus, before the work on another corpus begins."""
+    with connect(resolve_address(settings)) as client:
+        require_schema(client)
+        known = set(read_columns(client, "raw_corpus", ["corpus_id"], only_latest=True)["corpus_id"].to_pylist())
+    for corpus_id in corpus_ids:
+        if corpus_id not in known:
+            raise BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
 
 
 def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:

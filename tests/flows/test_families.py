@@ -44,7 +44,7 @@ def families(workplace, corpus, trained_directory, tmp_path_factory):
     )
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["scored_count"] == len(FAMILIES)
-    assert result.stderr.startswith("6 of 6 checkpoints scored"), "a library wrote to the terminal"
+    assert result.stderr.startswith(f"families on {corpus}: 6 of 6 checkpoints scored"), "a library wrote"
     assert len(result.stderr.splitlines()) == 1, "a library wrote to the terminal"
     return directory
 

@@ -102,6 +102,42 @@ def test_a_damaged_checkpoint_is_named_and_nothing_of_it_is_written(damage, make
         assert client.query(f"select count() from {table}").result_rows == [(0,)]
 
 
+def test_a_suite_is_scored_on_every_corpus_that_is_named(make_tiny_suite, text, trailhouse, client, tmp_path):
+    suite = make_tiny_suite("several", [30, 60])
+    (tmp_path / "b.txt").write_text("another text " * 9)
+    assert trailhouse("corpus", "add", "b.txt", "--name", "other")[0] == 0
+    arguments = ("score", str(suite.declaration), "--corpus", text, "--corpus", "other", "--corpus", text)
+    code, out, err = trailhouse(*arguments, "--json")
+    assert code == 0, err
+    assert [(report["corpus_id"], report["scored_count"]) for report in json.loads(out)] == [(text, 2), ("other", 2)]
+    assert [line.partition(":")[0] for line in err.splitlines()] == [f"several on {text}", "several on other"]
+    scored = client.query("select distinct corpus_id, step from raw_token_score order by all").result_rows
+    assert scored == [("other", 30), ("other", 60), (text, 30), (text, 60)]
+
+
+def test_a_corpus_that_is_not_there_is_named_before_another_is_scored(make_tiny_suite, text, trailhouse, client):
+    suite = make_tiny_suite("several", [30])
+    code, _, err = trailhouse("score", str(suite.declaration), "--corpus", text, "--corpus", "nosuch")
+    assert (code, "'nosuch'" in err) == (3, True)
+    assert client.query("select count() from raw_token_score").result_rows == [(0,)]
+
+
+def test_a_failure_on_one_corpus_does_not_stop_the_work_on_the_next(
+    make_tiny_suite, text, trailhouse, client, tmp_path
+):
+    suite = make_tiny_suite("half", [30, 60])
+    (tmp_path / "b.txt").write_text("another text " * 9)
+    assert trailhouse("corpus", "add", "b.txt", "--name", "other")[0] == 0
+    damage_weights(suite.step(30))
+    code, _, err = trailhouse("score", str(suite.declaration), "--corpus", text, "--corpus", "other")
+    assert code == 4
+    assert err.count("step-30") >= 2
+    assert client.query("select distinct corpus_id, step from raw_token_score order by all").result_rows == [
+        ("other", 60),
+        (text, 60),
+    ]
+
+
 def test_a_damaged_checkpoint_does_not_stop_the_others(make_tiny_suite, text, trailhouse, client):
     suite = make_tiny_suite("half", [30, 60])
     damage_weights(suite.step(30))

@@ -1,0 +1,70 @@
+"""Find the suites and corpora that the warehouse has results of, so that questions need not be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.warehouse.reading.questions import Question
+
+# An evaluation has no corpus. Its suite counts only if the suite was scored on no corpus.
+_SUBJECTS = """
+    select
+        splitByChar('/', toString(model_id))[1] as suite_id,
+        toString(corpus_id) as corpus_id,
+        max(scored_at) as latest
+    from raw_score_ledger
+    where is_complete
+    group by suite_id, corpus_id
+    union all
+    select splitByChar('/', toString(model_id))[1], '', max(evaluated_at)
+    from raw_evaluation_ledger
+    where is_complete
+    group by 1
+"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A suite and a corpus on which its checkpoints were scored. The corpus is empty if they were only evaluated."""
+
+    suite_id: str
+    corpus_id: str
+
+
+def list_subjects(client: Client) -> list[Subject]:
+    """Return every suite with every corpus on which it was scored, the latest first.
+
+    Suites that were only evaluated on tasks come last, without a corpus.
+    """
+    rows = client.query(
+        f"select suite_id, corpus_id from ({_SUBJECTS}) order by corpus_id = '', latest desc"
+    ).result_rows
+    scored = {suite_id for suite_id, corpus_id in rows if corpus_id}
+    return [Subject(suite_id, corpus_id) for suite_id, corpus_id in rows if corpus_id or suite_id not in scored]
+
+
+def choose_subject(
+    question: Question, values: Mapping[str, str], subjects: list[Subject]
+) -> tuple[dict[str, str], str | None]:
+    """Return the values of a question with the suite and the corpus that were scored last, where they are not given.
+
+    ``subjects`` come from ``list_subjects``. The second value is a message about the choice, or None if there was no
+    choice: the values were given, or there is only one suite and corpus to ask about. If the warehouse has results of
+    no suite that fits, the values are returned unchanged.
+    """
+    names = {parameter.name for parameter in question.parameters} & {"suite_id", "corpus_id"}
+    missing = names - values.keys()
+    fitting = [
+        subject for subject in subjects if all(getattr(subject, name) == values[name] for name in names & values.keys())
+    ]
+    if not missing or not fitting:
+        return dict(values), None
+    chosen = {name: getattr(fitting[0], name) for name in sorted(missing, reverse=True) if getattr(fitting[0], name)}
+    others = {tuple(getattr(subject, name) for name in missing) for subject in fitting}
+    if len(others) == 1:
+        return {**values, **chosen}, None
+    words = ", ".join(f"{name}={value}" for name, value in chosen.items())
+    return {**values, **chosen}, f"answered for {words}, scored last; choose others with --param"
