@@ -14,7 +14,7 @@ from trailhouse.warehouse.schema.missing_tables import list_tables
 # Tables whose rows the commands below do not write again: imported results, and the record of earlier runs.
 NOT_WRITTEN_AGAIN = {"raw_eval_result", "raw_scoring_run"}
 # Tables without whose rows nothing is stated: what the ledgers lack is scored, evaluated or audited again.
-STATED_NOWHERE = {"raw_eval_result", "raw_score_ledger", "raw_evaluation_ledger", "raw_audit_run"}
+STATED_NOWHERE = {"raw_eval_result", "raw_score_ledger", "raw_evaluation_ledger", "raw_audit_run", "raw_task_group"}
 TABLES = list_tables(read_migrations(packaged_migrations()))
 TASK = [json.dumps({"input": f"which {index}", "options": ["a", "b"], "answer": 0}) for index in range(4)]
 VOLATILE = (
@@ -52,6 +52,7 @@ def run_ordinary_commands(run) -> None:
         ("score", "lost.yaml", "--corpus", "text"),
         ("evaluate", "lost.yaml", "--tasks", "task.jsonl", "--shots", "0"),
         ("audit", "lost.yaml"),
+        ("task", "group", "add", "mine", "task"),
     ):
         code, _, err = run(*arguments)
         assert code == 0, (arguments, err)
