@@ -22,15 +22,13 @@ _SEPARATOR = " AND "
 class Expressions:
     """The SQL expressions, the simple metrics (column and aggregate), and the conditions of stored documents.
 
-    ``names`` are the names of the data set's columns and saved metrics. ``labels`` are expressions with the label that
-    a stored document gives them.
+    ``names`` are the names of the data set's columns and saved metrics.
     """
 
     names: frozenset[str]
     sql: frozenset[str]
     simple: frozenset[tuple[str, str]]
     clauses: frozenset[str]
-    labels: frozenset[tuple[str, str]]
 
 
 def collect_expressions(
@@ -44,22 +42,20 @@ def collect_expressions(
     ``columns`` are the names of the data set's columns, each of which is an expression, too. ``metrics`` are the names
     of its saved metrics. ``write_clause`` returns a condition as Superset writes it anew in a request.
     """
-    columns = list(columns)
     sql, clauses = set(columns), set[str]()
     names = frozenset({*sql, *metrics, _TIME_COLUMN})
-    simple, labels = set[tuple[str, str]](), {(column, column) for column in columns}
+    simple = set[tuple[str, str]]()
     for document in documents:
         for item in _walk(document):
             if isinstance(expression := item.get("sqlExpression"), str):
                 sql.add(expression)
-                labels.add((expression, str(item.get("label"))))
             if isinstance(aggregate := item.get("aggregate"), str) and isinstance(item.get("column"), dict):
                 simple.add((str(item["column"].get("column_name")), aggregate))
             if isinstance(extras := item.get("extras"), dict):
                 clauses.update(str(extras[key]) for key in ("where", "having") if extras.get(key))
     clauses |= {f"({one})" for one in sql}
     clauses |= {write_clause(clause) for clause in clauses}
-    return Expressions(names, frozenset(sql), frozenset(simple), frozenset(clauses), frozenset(labels))
+    return Expressions(names, frozenset(sql), frozenset(simple), frozenset(clauses))
 
 
 def find_new_expression(queries: Iterable[Mapping[str, Any]], known: Expressions) -> str | None:
@@ -141,13 +137,12 @@ def _is_known(value: Any, known: Expressions) -> bool:  # noqa: ANN401  # the re
 
 
 def _hides_column(value: Any, known: Expressions) -> bool:  # noqa: ANN401  # the request may hold anything
-    """Return whether an expression has the name of a column as its label, although no stored document labels it so.
+    """Return whether an expression has the name of another expression, such as a column, as its label.
 
     ClickHouse would read the expression instead of the column in conditions, such as those of row-level security.
     """
-    if not isinstance(value, dict) or value.get("label") not in known.names:
-        return False
-    return (str(value.get("sqlExpression")), str(value["label"])) not in known.labels
+    label = value.get("label") if isinstance(value, dict) else None
+    return isinstance(label, str) and label in known.names and label != value.get("sqlExpression")
 
 
 def _is_literal(value: Any) -> bool:  # noqa: ANN401  # the request may hold anything
