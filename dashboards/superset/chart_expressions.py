@@ -69,6 +69,8 @@ def find_new_expression(queries: Iterable[Mapping[str, Any]], known: Expressions
         for value in _list_expressions(query):
             if not _is_known(value, known):
                 return describe(value)
+            if _hides_column(value, known):
+                return f"{describe(value)} with the label {value['label']}"
         labels = {one.get("label") for one in _list_expressions(query) if isinstance(one, dict)}
         for value in _list_orders(query):
             if not (isinstance(value, str) and value in labels) and not _is_known(value, known):
@@ -132,6 +134,15 @@ def _is_known(value: Any, known: Expressions) -> bool:  # noqa: ANN401  # the re
         column = value.get("column")
         return isinstance(column, dict) and (str(column.get("column_name")), value.get("aggregate")) in known.simple
     return isinstance(expression, str) and expression in known.sql
+
+
+def _hides_column(value: Any, known: Expressions) -> bool:  # noqa: ANN401  # the request may hold anything
+    """Return whether an expression has the name of another expression, such as a column, as its label.
+
+    ClickHouse would read the expression instead of the column in conditions, such as those of row-level security.
+    """
+    label = value.get("label") if isinstance(value, dict) else None
+    return isinstance(label, str) and label in known.names and label != value.get("sqlExpression")
 
 
 def _is_literal(value: Any) -> bool:  # noqa: ANN401  # the request may hold anything

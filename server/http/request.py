@@ -139,7 +139,7 @@ def parse_request(method: str, query_string: bytes, headers: Mapping[str, str]) 
             name, _, value = part.replace(b"+", b" ").partition(b"=")
             request.add_field(_decode(unquote_to_bytes(name)), unquote_to_bytes(value))
     given = request.options.get("query_id") or headers.get("x-clickhouse-query-id")
-    request.query_id = " ".join(given.split()) if given else str(uuid.uuid4())
+    request.query_id = " ".join((given or "").split()) or str(uuid.uuid4())
     return request
 
 

@@ -62,11 +62,12 @@ def refuse_forbidden_clauses(text: bytes, tokens: Sequence[Token]) -> None:
         raise ServerError(62, "SYNTAX_ERROR", "A quote, comment or here-document is not closed")
     _refuse_stray_characters(text, tokens)
     _refuse_kind_of_statement(text, tokens)
+    checked_end = 0  # the end of the first arguments that have been checked
     for index, token in enumerate(tokens):
         name = read_identifier(text, token)
         if name:
             _refuse_clause(tokens, index)
-            _refuse_function(text, tokens, index, name)
+            checked_end = max(checked_end, _refuse_function(text, tokens, index, name, checked_end))
 
 
 def _refuse_stray_characters(text: bytes, tokens: Sequence[Token]) -> None:
@@ -188,12 +189,16 @@ def _refuse_clause(tokens: Sequence[Token], index: int) -> None:
         raise forbid("PARALLEL WITH", REASONS["PARALLEL WITH"])
 
 
-def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str) -> None:
+def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str, checked_end: int) -> int:
+    """Refuse a call of a forbidden function. Return the index at which its checked argument ends; 0 if it has none.
+
+    The first arguments before the token ``checked_end`` have been checked for expressions.
+    """
     is_qualified = index > 0 and tokens[index - 1].written_in(text) == b"."
     if name == "FILE" and not is_qualified:  # a function can be used without parentheses: arrayMap(file, ...)
         raise forbid("the name `file` (it is a function that reads files; write a column as `table.file`)")
     if index + 1 >= len(tokens) or tokens[index + 1].written_in(text) != b"(":
-        return
+        return 0
     if name in _FORBIDDEN_FUNCTIONS:
         raise forbid(f"the function {name.lower()}", REASONS["a function"])
     if name == "FORMAT" and not _begins_with_pattern(text, tokens[index + 2 : index + 4]):
@@ -201,8 +206,7 @@ def _refuse_function(text: bytes, tokens: Sequence[Token], index: int, name: str
             "the table function format (and the scalar function format, unless its pattern is a literal)",
             REASONS["format"],
         )
-    if name in _STRUCTURE_FUNCTIONS:
-        _refuse_computed_structure(text, tokens, index)
+    return _refuse_computed_structure(text, tokens, index, checked_end) if name in _STRUCTURE_FUNCTIONS else 0
 
 
 def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
@@ -216,32 +220,41 @@ def _begins_with_pattern(text: bytes, arguments: Sequence[Token]) -> bool:
     return literal[:1] in (b"'", b"$") and b"{" in literal and after in (b",", b")")
 
 
-def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int) -> None:
-    """Refuse a table structure that is computed or has default expressions. The engine would run its expressions."""
+def _refuse_computed_structure(text: bytes, tokens: Sequence[Token], index: int, checked_end: int) -> int:
+    """Refuse a table structure that is computed or has default expressions. The engine would run its expressions.
+
+    Return the index at which the structure ends.
+    """
     name = read_identifier(text, tokens[index]).lower()
     before = tokens[index - 1].written_in(text).upper() if index else b""
     # VALUES is a table function only after a comma or a word such as FROM; elsewhere it begins the rows of an INSERT
     is_table = name != "values" or before == b"," or before.decode(errors="replace") in _WORDS_BEFORE_TABLES
-    for token in _read_first_argument(text, tokens, index + 2):
-        written = token.written_in(text)
+    if not is_table and index < checked_end:
+        return checked_end  # the argument around this call has been checked; checking it again takes quadratic time
+    end = index
+    for position, token in _read_first_argument(text, tokens, index + 2):
+        end, written = position + 1, token.written_in(text)
         if _COLUMN_EXPRESSION.search(written) is not None:
             raise forbid(f"a structure with expressions in the table function {name}", REASONS["a structure"])
         is_literal = (token.kind is TokenKind.QUOTED and written[:1] in (b"'", b"$")) or written[:1].isdigit()
-        if is_table and not is_literal and written.upper() not in _STRUCTURE_TOKENS:
+        is_call = token.kind is TokenKind.WORD and tokens[end : end + 1] and tokens[end].kind is TokenKind.OPENING
+        if is_table and not is_literal and (is_call or written.upper() not in _STRUCTURE_TOKENS):
             raise forbid(f"a computed structure in the table function {name}", REASONS["a structure"])
+    return end
 
 
-def _read_first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[Token]:
-    """Yield the tokens of a function's first argument, up to the comma or parenthesis that ends the argument."""
+def _read_first_argument(text: bytes, tokens: Sequence[Token], start: int) -> Iterator[tuple[int, Token]]:
+    """Yield the tokens of a function's first argument with their indices, up to the comma or parenthesis after it."""
     depth = 0
-    for token in tokens[start:]:
+    for index in range(start, len(tokens)):
+        token = tokens[index]
         is_comma = token.written_in(text) == b","
         if depth == 0 and (token.kind is TokenKind.CLOSING or is_comma):
             return
         if depth == 1 and is_comma:
             return  # the argument is a row of several values, so it is no structure
         depth += (token.kind is TokenKind.OPENING) - (token.kind is TokenKind.CLOSING)
-        yield token
+        yield index, token
 
 
 def _refuse_engines(text: bytes, tokens: Sequence[Token]) -> None:

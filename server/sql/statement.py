@@ -142,10 +142,12 @@ def _refuse_log_comment(text: bytes, tokens: list[Token], first: str) -> None:
 
 def _rewrite_query_ids(body: bytes, tokens: list[Token]) -> bytes:
     """Replace the column query_id by an expression, so that KILL QUERY finds queries by the ids that clients chose."""
-    for token in reversed(tokens):
-        if token.word == "QUERY_ID":
-            body = body[: token.start] + QUERY_ID_EXPRESSION.encode() + body[token.end :]
-    return body
+    pieces, end = [], 0
+    for token in tokens:
+        if token.word == "QUERY_ID" and token.end <= len(body):
+            pieces += [body[end : token.start], QUERY_ID_EXPRESSION.encode()]
+            end = token.end
+    return b"".join([*pieces, body[end:]])
 
 
 def _split_final_clauses(tokens: list[Token], text: bytes) -> tuple[int, str | None, bytes]:

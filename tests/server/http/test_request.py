@@ -51,6 +51,7 @@ def test_urls_win_over_headers():
     assert [request.query_id for request in (named, full)] == ["i", "j"]
     assert uuid.UUID(plain.query_id).version == 4
     assert parse(b"").query_id != plain.query_id
+    assert uuid.UUID(parse(b"query_id=%20%0a").query_id).version == 4  # an empty id would be that of internal queries
     assert parse(b"query_id=+a%0a+b%09").query_id == "a b"  # line ends would break the header and the log comment
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -212,3 +213,18 @@ def test_a_parameter_does_not_fill_in_a_forbidden_name(value):
     refuse_hidden_names({"a": "files", "b": "", "c": "x.file"})
     with pytest.raises(ServerError, match=f"the parameter f with the value {value.lower()} .*must not hide a name"):
         refuse_hidden_names({"a": "files", "f": value})
+
+
+@pytest.mark.parametrize(
+    "repeated", ["values(", "values((values((1),", "(values(1 ", "null(1),", "values(1)+", "null(", "format('{',"]
+)
+def test_many_calls_are_checked_in_time_in_proportion_to_the_text(repeated):
+    started = time.process_time()
+    check("SELECT " + repeated * 20_000)
+    assert time.process_time() - started < 10  # 20,000 nested calls of values took ten minutes
+
+
+def test_an_expression_in_a_nested_structure_is_refused():
+    structure = "'a Int8, b Int8 default 1'"
+    for text in (f"SELECT values(values({structure}, 1), 1)", f"SELECT values(1, (values({structure})))"):
+        assert "a structure with expressions" in (check(text) or "")
