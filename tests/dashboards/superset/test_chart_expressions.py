@@ -1,10 +1,12 @@
 """The expressions that a request may contain: those of stored charts and dashboards, and nothing else."""
 
+from typing import Any
+
 import pytest
 
 from trailhouse.dashboards.superset.chart_expressions import collect_expressions, find_new_expression, is_known_clause
 
-CHART = {
+CHART: dict[str, Any] = {
     "metrics": [{"label": "Perplexity", "expressionType": "SQL", "sqlExpression": "avg(perplexity)"}],
     "queries": [{"extras": {"where": "(step > 0) AND (a = 'x AND y')", "having": ""}}],
     "adhoc_filters": [{"expressionType": "SQL", "sqlExpression": "step > 0", "clause": "WHERE"}],
