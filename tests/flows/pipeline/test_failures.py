@@ -109,7 +109,7 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_and_later_ones_stay_smal
     if kind.name == "score":
         for name in "bcdefg":
             (tmp_path / f"{name}.txt").write_text("the cat sat on the mat and the file " * 3)
-        assert trailhouse("corpus", "add", *(f"{name}.txt" for name in "bcdefg"), "--name", "few2")[0] == 0
+        assert trailhouse("corpus", "add", *(f"{name}.txt" for name in "bcdefg"), "--name", "few")[0] == 0
     module, owner = (score_corpus, score_corpus._Scorer) if kind.name == "score" else (evaluator, evaluator.Evaluator)
     sizes: list[int] = []
     run_batch = owner._run_batch
@@ -124,11 +124,10 @@ def test_a_batch_that_does_not_fit_the_memory_is_halved_and_later_ones_stay_smal
     for file in tmp_path.glob("tasks/*/task.json"):  # eight equal items fill a batch that can be halved
         file.write_text(json.dumps({**json.loads(file.read_text()), "examples": [ITEM] * 8}))
     clean, small = make_tiny_suite("clean", [10]), make_tiny_suite("small", [20])  # other steps, other weights
-    flags = ("--corpus", "few2") if kind.name == "score" else ()
-    assert run_kind(clean, *flags)[0] == 0
+    assert run_kind(clean)[0] == 0
     with monkeypatch.context() as patch:
         patch.setattr(owner, "_run_batch", run_in_small_memory)
-        code, _, err = run_kind(small, "--device", "cpu", *flags)
+        code, _, err = run_kind(small, "--device", "cpu")
     assert code == 0, err
     assert len(sizes) > 2
     assert max(sizes[1:]) <= sizes[0] // 2, "a size that failed was tried again"
