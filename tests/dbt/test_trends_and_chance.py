@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.tsa.stattools import acf
 
@@ -166,12 +166,11 @@ def test_the_interval_of_a_share_is_that_of_documents_drawn_again(built, shares,
             if not counts.sum():
                 assert (share, low, high) == (0, None, None)
                 continue
-            replicates = np.sort(counts @ weights / (DOCUMENT_LENGTH * weights.sum(axis=0)))
-            tail = stats.norm.cdf(-np.sqrt(15 / 14) * stats.t.ppf(0.975, 14))
-            rank = round(tail * (len(replicates) - 1))
-            assert low == pytest.approx(replicates[rank], abs=np.ptp(replicates[rank - 2 : rank + 3]))
-            assert high == pytest.approx(replicates[-1 - rank], abs=np.ptp(replicates[-rank - 4 : -rank + 1]))
-            assert low <= share <= high
+            replicates = counts @ weights / (DOCUMENT_LENGTH * weights.sum(axis=0))
+            error = replicates.std() * np.sqrt(15 / 14) / (share * (1 - share))
+            half_width = stats.t.ppf(0.975, 14) * error
+            expected = special.expit(special.logit(share) + np.array([-half_width, half_width]))
+            assert (low, high) == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_null_share_is_that_of_permuted_checkpoints(built, shares, series):

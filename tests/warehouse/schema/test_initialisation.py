@@ -9,6 +9,8 @@ from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_mi
 from trailhouse.warehouse.schema.missing_tables import find_missing_tables, list_tables
 
 MIGRATIONS = read_migrations(packaged_migrations())
+# A migration that adds columns to a table. The tables of an earlier schema tell that it was not applied.
+CHANGES_COLUMNS = 65
 TABLES = list_tables(MIGRATIONS)
 
 
@@ -75,7 +77,7 @@ def test_a_lost_list_of_migrations_is_written_again_and_no_row_is_lost(loss, emp
 
 
 def test_an_earlier_schema_whose_list_is_lost_is_refused_and_not_changed(empty_address):
-    apply_migrations(empty_address, MIGRATIONS[:-1])
+    apply_migrations(empty_address, [migration for migration in MIGRATIONS if migration.version < CHANGES_COLUMNS])
     with connect(empty_address) as client:
         before = read_definitions(client)
         client.command("truncate table schema_migration")
