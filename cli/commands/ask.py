@@ -35,7 +35,7 @@ def ask(
         read_answer_caveats,
         read_questions,
     )
-    from trailhouse.warehouse.reading.scored_subjects import choose_subject, list_subjects
+    from trailhouse.warehouse.reading.scored_subjects import choose_subject, find_open_parameters, list_subjects
 
     questions = read_questions(packaged_questions())
     if name is None or only_list:
@@ -57,7 +57,8 @@ def ask(
     given = dict(parse_parameter(text) for text in param or ())
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_reader_address(settings)) as client:
-        values, choice = choose_subject(questions[name], given, list_subjects(client))
+        subjects = list_subjects(client) if find_open_parameters(questions[name], given) else []
+        values, choice = choose_subject(questions[name], given, subjects)
         rows_found = ask_question(client, questions[name], values)
         caveats = read_answer_caveats(client, questions[name], values)
     if choice is not None:

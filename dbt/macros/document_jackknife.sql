@@ -50,3 +50,16 @@
         null
     )
 {%- endmacro %}
+
+{# Return one bound of the 95% interval of `loss_nats`, the mean loss of a token set of `int_token_set_and_rest`. #}
+{% macro token_set_loss_bound(bound) -%}
+    {{
+        document_jackknife_bound(
+            "loss_nats",
+            "loss_standard_error_nats",
+            "document_block_count",
+            "effective_block_count",
+            bound,
+        )
+    }}
+{%- endmacro %}

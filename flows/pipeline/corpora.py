@@ -34,7 +34,12 @@ def require_corpora(settings: Settings, corpus_ids: Sequence[str]) -> None:
         known = set(read_columns(client, "raw_corpus", ["corpus_id"], only_latest=True)["corpus_id"].to_pylist())
     for corpus_id in corpus_ids:
         if corpus_id not in known:
-            raise BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
+            raise name_unknown_corpus(corpus_id)
+
+
+def name_unknown_corpus(corpus_id: str) -> BadInputError:
+    """Return the error about a corpus that the warehouse does not have."""
+    return BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
 
 
 def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
@@ -46,7 +51,7 @@ def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
     columns = ["corpus_id", "description", "source", "document_count"]
     known = read_columns(client, "raw_corpus", columns, chosen, only_latest=True)
     if known.num_rows == 0:
-        raise BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
+        raise name_unknown_corpus(corpus_id)
     rows = read_columns(client, "raw_document", DOCUMENT_COLUMNS, chosen)
     documents = tuple(Document(**row) for row in rows.drop_columns("document_id").to_pylist())
     (record,) = known.to_pylist()

@@ -46,6 +46,12 @@ def list_subjects(client: Client) -> list[Subject]:
     return [Subject(suite_id, corpus_id) for suite_id, corpus_id in rows if corpus_id or suite_id not in scored]
 
 
+def find_open_parameters(question: Question, values: Mapping[str, str]) -> set[str]:
+    """Return which of the parameters ``suite_id`` and ``corpus_id`` a question has and ``values`` lack."""
+    names = {parameter.name for parameter in question.parameters}
+    return (names & {"suite_id", "corpus_id"}) - values.keys()
+
+
 def choose_subject(
     question: Question, values: Mapping[str, str], subjects: list[Subject]
 ) -> tuple[dict[str, str], str | None]:
@@ -55,11 +61,9 @@ def choose_subject(
     choice: the values were given, or there is only one suite and corpus to ask about. If the warehouse has results of
     no suite that fits, the values are returned unchanged.
     """
-    names = {parameter.name for parameter in question.parameters} & {"suite_id", "corpus_id"}
-    missing = names - values.keys()
-    fitting = [
-        subject for subject in subjects if all(getattr(subject, name) == values[name] for name in names & values.keys())
-    ]
+    missing = find_open_parameters(question, values)
+    given = find_open_parameters(question, {}) - missing
+    fitting = [subject for subject in subjects if all(getattr(subject, name) == values[name] for name in given)]
     if not missing or not fitting:
         return dict(values), None
     chosen = {name: getattr(fitting[0], name) for name in sorted(missing, reverse=True) if getattr(fitting[0], name)}

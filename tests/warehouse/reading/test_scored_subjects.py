@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from trailhouse.warehouse.reading.questions import packaged_questions, read_questions
-from trailhouse.warehouse.reading.scored_subjects import Subject, choose_subject, list_subjects
+from trailhouse.warehouse.reading.scored_subjects import Subject, choose_subject, find_open_parameters, list_subjects
 
 QUESTIONS = read_questions(packaged_questions())
 SHARES, ACCURACY = QUESTIONS["trend_shares_by_start"], QUESTIONS["tasks_by_accuracy"]
@@ -60,3 +60,9 @@ def test_what_is_not_given_is_what_was_scored_last(question, given, expected, is
 
 def test_a_warehouse_without_results_leaves_the_defaults_of_the_question():
     assert choose_subject(SHARES, {}, []) == ({}, None)
+
+
+def test_only_the_suite_and_the_corpus_of_the_question_are_open():
+    assert find_open_parameters(SHARES, {"convention_id": "paper"}) == {"suite_id", "corpus_id"}
+    assert find_open_parameters(SHARES, {"suite_id": "new", "corpus_id": "a"}) == set()
+    assert find_open_parameters(ACCURACY, {}) == {"suite_id"}

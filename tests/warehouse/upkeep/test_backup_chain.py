@@ -3,7 +3,6 @@
 import shutil
 import tarfile
 import uuid
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,15 +30,6 @@ def remove_step(address, step: int) -> None:
     with connect(address) as client:
         client.command(f"alter table raw_score_ledger delete where step = {step} settings mutations_sync = 2")
         client.command(f"alter table raw_token_score drop partition tuple('s/m', 'few', {step})")
-
-
-@pytest.fixture
-def restored(address):
-    """The address of a database that does not exist yet."""
-    other = replace(address, database=f"restored_{uuid.uuid4().hex}")
-    yield other
-    with connect(address) as client:
-        client.command(f"drop database if exists {other.database} sync")
 
 
 @pytest.fixture(scope="module")

@@ -160,15 +160,6 @@ def find_disagreements(client) -> list[str]:
     return problems + [f"{one.table}: {one.found}" for one in find_lost_rows(client) if one.table in COMPARED]
 
 
-@pytest.fixture
-def restored(address):
-    """The address of a database that does not exist yet."""
-    other = replace(address, database=f"restored_{uuid.uuid4().hex}")
-    yield other
-    with connect(address) as client:
-        client.command(f"drop database if exists {other.database} sync")
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_a_snapshot_is_consistent_at_every_interleaving_of_its_statements(address, seed, monkeypatch):
     monkeypatch.setattr(snapshot_module, "_SECONDS_BETWEEN_ATTEMPTS", 0)

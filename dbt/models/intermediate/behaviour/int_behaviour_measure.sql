@@ -56,24 +56,8 @@ with
             toString(model_id) as model_id,
             step,
             loss_nats as measure_value,
-            {{
-                document_jackknife_bound(
-                    "loss_nats",
-                    "loss_standard_error_nats",
-                    "document_block_count",
-                    "effective_block_count",
-                    "lower",
-                )
-            }} as measure_lower,
-            {{
-                document_jackknife_bound(
-                    "loss_nats",
-                    "loss_standard_error_nats",
-                    "document_block_count",
-                    "effective_block_count",
-                    "upper",
-                )
-            }} as measure_upper,
+            {{ token_set_loss_bound("lower") }} as measure_lower,
+            {{ token_set_loss_bound("upper") }} as measure_upper,
             cast(null as Nullable(Float64)) as chance_value,
             toNullable(rest_token_count) as rest_token_count,
             rest_perplexity

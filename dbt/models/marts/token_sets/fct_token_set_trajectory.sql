@@ -33,28 +33,8 @@ with
             token_set.token_count as token_count,
             token_set.token_count / validation.score_count as token_share,
             exp(loss_nats) as perplexity,
-            exp(
-                {{
-                    document_jackknife_bound(
-                        "loss_nats",
-                        "loss_standard_error_nats",
-                        "document_block_count",
-                        "effective_block_count",
-                        "lower",
-                    )
-                }}
-            ) as perplexity_lower,
-            exp(
-                {{
-                    document_jackknife_bound(
-                        "loss_nats",
-                        "loss_standard_error_nats",
-                        "document_block_count",
-                        "effective_block_count",
-                        "upper",
-                    )
-                }}
-            ) as perplexity_upper,
+            exp({{ token_set_loss_bound("lower") }}) as perplexity_lower,
+            exp({{ token_set_loss_bound("upper") }}) as perplexity_upper,
             token_set.rest_token_count as rest_token_count,
             token_set.rest_perplexity as rest_perplexity,
             {{ random_set_bound("-", "token_set", "loss_moment") }} as random_perplexity_lower,
