@@ -1,0 +1,38 @@
+{{ config(materialized="view") }}
+
+with
+    measured as (
+        select suite_id, model_id, corpus_id, axis, axis_value, perplexity
+        from {{ ref("fct_validation_perplexity_by_axis") }}
+        where is_measured
+    ),
+
+    -- A model is shown beside itself and beside every model that it is compared with.
+    shown as (
+        select model_id, corpus_id, reference_suite_id, reference_model_id as shown_model_id
+        from {{ ref("fct_model_comparison") }}
+        union all
+        select distinct model_id, corpus_id, suite_id as reference_suite_id, model_id as shown_model_id
+        from measured
+    ),
+
+    drawn as (
+        select
+            shown.model_id as model_id,
+            shown.corpus_id as corpus_id,
+            shown.reference_suite_id as reference_suite_id,
+            if(
+                shown.shown_model_id = shown.model_id,
+                toString(shown.shown_model_id),
+                concat(shown.shown_model_id, ' (reference)')
+            ) as line_name,
+            measured.axis as axis,
+            measured.axis_value as axis_value,
+            measured.perplexity as perplexity
+        from shown
+        inner join
+            measured on shown.shown_model_id = measured.model_id and shown.corpus_id = measured.corpus_id
+    )
+
+select *
+from drawn
