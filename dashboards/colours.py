@@ -18,7 +18,7 @@ HUES = (
     ("#90ae57", "#567113", "#273700"),  # olive
     ("#bf8ef4", "#8656b6", "#4d1977"),  # violet
 )
-"""The colours of suites: a light, a middle and a dark one of each hue. People with colour blindness can tell them apart.
+"""The colours of suites: a light, a middle and a dark one of each hue. They differ with colour blindness, too.
 
 The first four differ most.
 """
