@@ -7,13 +7,18 @@ with
         where is_measured
     ),
 
-    -- A model is shown beside itself and beside every model that it is compared with.
+    -- A model is shown beside every model that it is compared with. Its own line is there for each suite of
+    -- these
+    -- models, so that it stays when a reader chooses some of the suites.
     shown as (
         select model_id, corpus_id, reference_suite_id, reference_model_id as shown_model_id
         from {{ ref("fct_model_comparison") }}
-        union all
+        union distinct
         select distinct model_id, corpus_id, suite_id as reference_suite_id, model_id as shown_model_id
         from measured
+        union distinct
+        select distinct model_id, corpus_id, reference_suite_id, model_id as shown_model_id
+        from {{ ref("fct_model_comparison") }}
     ),
 
     drawn as (

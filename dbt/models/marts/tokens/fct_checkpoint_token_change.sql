@@ -15,30 +15,7 @@ with
         inner join pair using (model_id, corpus_id)
     ),
 
-    token as (
-        select tokenizer_id, corpus_id, document_id, position, token_text
-        from {{ ref("stg_corpora__token") }}
-        where
-            (tokenizer_id, corpus_id, document_id) in (select tokenizer_id, corpus_id, document_id from place)
-    ),
-
-    -- The text around a token is that of the twelve tokens before it and the six after it.
-    context as (
-        select
-            place.tokenizer_id as tokenizer_id,
-            place.corpus_id as corpus_id,
-            place.document_id as document_id,
-            place.position as position,
-            arraySort(groupArray((token.position, token.token_text))) as tokens
-        from place
-        inner join
-            token
-            on place.tokenizer_id = token.tokenizer_id
-            and place.corpus_id = token.corpus_id
-            and place.document_id = token.document_id
-        where token.position between place.position - 12 and place.position + 6
-        group by tokenizer_id, corpus_id, document_id, position
-    ),
+    {{ text_around("place") }},
 
     described as (
         select
@@ -52,15 +29,10 @@ with
             change.change_rank as change_rank,
             change.document_id as document_id,
             change.position as position,
-            arrayStringConcat(
-                arrayMap(token -> token .2, arrayFilter(token -> token .1 < change.position, tokens))
-            ) as text_before,
-            arrayStringConcat(
-                arrayMap(token -> token .2, arrayFilter(token -> token .1 = change.position, tokens))
-            ) as token_text,
-            arrayStringConcat(
-                arrayMap(token -> token .2, arrayFilter(token -> token .1 > change.position, tokens))
-            ) as text_after,
+            {{ text_beside("tokens", "change.position", "<") }} as text_before,
+            {{ text_beside("tokens", "change.position", "=") }} as token_text,
+            {{ text_beside("tokens", "change.position", ">") }} as text_after,
+            concat(leftPad(toString(position), 4, '0'), ' · ', token_text) as token_label,
             change.loss_change_nats as loss_change_nats,
             change.previous_token_perplexity as previous_token_perplexity,
             change.token_perplexity as token_perplexity
@@ -74,17 +46,7 @@ with
             and change.corpus_id = context.corpus_id
             and change.document_id = context.document_id
             and change.position = context.position
-    ),
-
-    visible as (
-        select
-            * except (text_before, token_text, text_after),
-            {{ visible_text("text_before") }} as text_before,
-            {{ visible_text("token_text") }} as token_text,
-            {{ visible_text("text_after") }} as text_after,
-            concat(leftPad(toString(position), 4, '0'), ' · ', token_text) as token_label
-        from described
     )
 
 select *
-from visible
+from described
