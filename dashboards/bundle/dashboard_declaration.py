@@ -64,6 +64,8 @@ class Chart(Declaration):
     row_limit: int = Field(default=10000, ge=1, le=50000)
     x_title: str = ""
     y_title: str = ""
+    has_categories: bool = False
+    """Whether the values of ``x`` are categories at equal distances, so that a click on one filters the other charts."""
     is_x_logarithmic: bool = False
     is_y_logarithmic: bool = False
     y_maximum: float | None = None

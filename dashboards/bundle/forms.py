@@ -46,7 +46,7 @@ def compile_formats(chart: Chart, mart: Mart) -> Document:
 
 def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
     """Return the form data of a line, scatter or bar chart, without the fields that all kinds of charts share."""
-    has_categories = chart.kind == "bar" or chart.band is not None
+    has_categories = chart.kind == "bar" or chart.band is not None or chart.has_categories
     form = {
         "x_axis": chart.x,
         "xAxisForceCategorical": has_categories,
@@ -60,8 +60,8 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "show_empty_columns": True,
         "color_scheme": COLOUR_SCHEME,
         "markerEnabled": chart.has_markers and chart.kind != "bar",
-        "markerSize": 5,
-        "show_legend": list(chart.series) != ["model_id"] or len(metrics) > 1,  # the page's bar shows the models
+        "markerSize": 6,
+        "show_legend": chart.series not in ((), ("model_id",)) or len(metrics) > 1,  # the page's bar shows the models
         "legendType": "plain",
         "legendOrientation": "top",
         "x_axis_title": chart.x_title,
