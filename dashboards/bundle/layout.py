@@ -11,7 +11,7 @@ from trailhouse.dashboards.bundle.filters import compile_cross_filters, compile_
 from trailhouse.dashboards.bundle.identity import make_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.superset_document import Document
-from trailhouse.dashboards.colours import COLOUR_SCHEME, write_css_variables
+from trailhouse.dashboards.colours import COLOUR_SCHEME, MODEL_COLOURS, write_css_variables
 
 TWELFTHS = 12
 # If a column takes n twelfths of the page, a line of its text has about 15 n - 10 characters. This holds for a page
@@ -77,6 +77,7 @@ def compile_dashboard(
 ) -> Document:
     """Return the content of the file of one dashboard. Its page has links to all dashboards."""
     numbers = {key: number for number, key in enumerate(folder.charts, 1)}
+    label_colors = {name: color for model, color in model_colors.items() for name in list_names(model)}
     return {
         "dashboard_title": folder.dashboard.title,
         "description": folder.dashboard.description,
@@ -90,15 +91,17 @@ def compile_dashboard(
         "metadata": {
             "chart_configuration": compile_cross_filters(folder, numbers),
             "color_scheme": COLOUR_SCHEME,
+            "color_scheme_domain": list(MODEL_COLOURS),
             "cross_filters_enabled": True,
             "default_filters": "{}",
             "expanded_slices": {},
-            "label_colors": {name: color for model, color in model_colors.items() for name in list_names(model)},
+            "label_colors": label_colors,
+            "map_label_colors": label_colors,
             "native_filter_configuration": [
                 compile_filter(folder, native, numbers, marts) for native in folder.dashboard.filters
             ],
             "refresh_frequency": 0,
-            "shared_label_colors": [],
+            "shared_label_colors": sorted(label_colors),
             "timed_refresh_immune_slices": [],
         },
         "version": VERSION,
