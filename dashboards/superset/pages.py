@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user
 from jinja2 import ChoiceLoader, FileSystemLoader
 
@@ -71,6 +71,11 @@ def explain_refusal(response: Response) -> Response:
         return response
     title, reason = explanation
     response.direct_passthrough = False
-    response.set_data(render_template("refused.html", title=title, reason=reason, user=current_user, mark=MARK_PATH))
+    logout = current_app.appbuilder.get_url_for_logout
+    response.set_data(
+        render_template(
+            "refused.html", title=title, reason=reason, user=current_user, mark=MARK_PATH, logout=logout
+        )
+    )
     response.mimetype = "text/html"
     return response
