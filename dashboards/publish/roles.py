@@ -15,7 +15,7 @@ GROUP_PREFIX = "Suites: "
 Permission = tuple[str, str]
 """The name of a permission of Superset, and the view that the permission applies to."""
 
-# A stakeholder opens dashboards, takes the numbers of a chart away, shares links, and sets a password. A stakeholder cannot
+# A stakeholder opens dashboards, downloads the numbers of a chart, shares links, and sets a password, but cannot
 # change, explore or export assets.
 STAKEHOLDER_PERMISSIONS = frozenset[Permission](
     {

@@ -73,9 +73,7 @@ def explain_refusal(response: Response) -> Response:
     response.direct_passthrough = False
     logout = current_app.appbuilder.get_url_for_logout
     response.set_data(
-        render_template(
-            "refused.html", title=title, reason=reason, user=current_user, mark=MARK_PATH, logout=logout
-        )
+        render_template("refused.html", title=title, reason=reason, user=current_user, mark=MARK_PATH, logout=logout)
     )
     response.mimetype = "text/html"
     return response

@@ -230,7 +230,7 @@ if importlib.util.find_spec("superset") is not None:
 
 def may_write_sql(security_manager: Any) -> bool:  # noqa: ANN401  # Superset's class
     """Return whether the user of the current request has a role that may write SQL."""
-    from flask import g, has_app_context  # type: ignore[import-not-found]  # this environment has no Flask
+    from flask import g, has_app_context
 
     user = getattr(g, "user", None) if has_app_context() else None
     if user is None or getattr(user, "is_anonymous", False):
