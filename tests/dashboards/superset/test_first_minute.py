@@ -33,9 +33,12 @@ def watch(chromium, user):
     """Log in as a user, and collect the refused requests and the errors of the pages."""
     with visit(chromium, user.url, user.user, user.password) as visitor:
         visitor.page.context.set_default_timeout(60_000)
-        visitor.page.on(
-            "response", lambda answer: answer.status >= 400 and visitor.failures.append(f"{answer.status} {answer.url}")
-        )
+
+        def note_refusal(answer) -> None:
+            if answer.status >= 400:
+                visitor.failures.append(f"{answer.status} {answer.url}")
+
+        visitor.page.on("response", note_refusal)
         yield visitor
 
 
