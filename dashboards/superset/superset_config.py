@@ -221,8 +221,8 @@ if importlib.util.find_spec("superset") is not None:
             "brandLogoUrl": APP_ICON,
             "brandLogoHeight": "32px",
             "brandSpinnerUrl": PAGES.WAITING_PATH,
-            "colorPrimary": COLOURS["BLUE"],
-            "colorLink": COLOURS["BLUE"],
+            "colorPrimary": COLOURS["MODEL_COLOURS"][0],
+            "colorLink": COLOURS["MODEL_COLOURS"][0],
         },
     }
     THEME_DARK = None  # the colours of the models are told apart on white
