@@ -185,5 +185,5 @@ def test_commands_print_the_address_of_the_first_page_and_the_password(superset)
     status = superset.run("dashboards", "status")
     assert status.stderr.strip().endswith(f"{superset.url}/superset/dashboard/overview/")
     assert superset.run("dashboards", "password").stdout.strip() == superset.password
-    elsewhere = superset.run("dashboards", "password", TRAILHOUSE_SUPERSET_URL="http://elsewhere")
+    elsewhere = superset.workplace.run("dashboards", "password", TRAILHOUSE_SUPERSET_URL="http://elsewhere")
     assert elsewhere.returncode == 2
