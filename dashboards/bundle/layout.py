@@ -12,7 +12,7 @@ from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.page_bar import BAR_KEY
 from trailhouse.dashboards.bundle.page_style import compile_css
 from trailhouse.dashboards.bundle.superset_document import VERSION, Document
-from trailhouse.dashboards.colours import COLOUR_SCHEME, REFERENCE
+from trailhouse.dashboards.colours import COLOUR_SCHEME, MODEL_COLOURS, REFERENCE
 
 TWELFTHS = 12
 
@@ -65,6 +65,8 @@ class Layout:
 def compile_dashboard(folder: Folder, marts: Mapping[str, Mart], model_colors: Mapping[str, str]) -> Document:
     """Return the content of the file of one dashboard. ``model_colors`` maps models to the colours of their lines."""
     numbers = {key: number for number, key in enumerate(folder.charts, 1)}
+    label_colors = {name: color for model, color in model_colors.items() for name in list_names(model)}
+    label_colors |= {f"{model} (reference)": REFERENCE for model in model_colors}
     return {
         "dashboard_title": folder.dashboard.title,
         "description": folder.dashboard.description,
@@ -78,17 +80,18 @@ def compile_dashboard(folder: Folder, marts: Mapping[str, Mart], model_colors: M
         "metadata": {
             "chart_configuration": compile_cross_filters(folder, numbers),
             "color_scheme": COLOUR_SCHEME,
+            "color_scheme_domain": list(MODEL_COLOURS),
             "cross_filters_enabled": True,
             "default_filters": "{}",
             "expanded_slices": {},
             "filter_bar_orientation": "HORIZONTAL",
-            "label_colors": {name: color for model, color in model_colors.items() for name in list_names(model)}
-            | {f"{model} (reference)": REFERENCE for model in model_colors},
+            "label_colors": label_colors,
+            "map_label_colors": label_colors,
             "native_filter_configuration": [
                 compile_filter(folder, native, numbers, marts) for native in folder.dashboard.filters
             ],
             "refresh_frequency": 0,
-            "shared_label_colors": [],
+            "shared_label_colors": sorted(label_colors),
             "timed_refresh_immune_slices": [],
         },
         "version": VERSION,
