@@ -16,7 +16,17 @@ from trailhouse.dashboards.passages.page_data import LARGEST_BYTES, describe_his
 from trailhouse.dashboards.passages.passage_history import PassageHistory
 
 VIEWER = Path(__file__).parent / "viewer"
-SCRIPTS = ("numbers.js", "history.js", "colouring.js", "curve.js", "controls.js", "viewer.js")
+SCRIPTS = (
+    "numbers.js",
+    "history.js",
+    "colouring.js",
+    "curve.js",
+    "controls.js",
+    "sentences.js",
+    "panes.js",
+    "details.js",
+    "viewer.js",
+)
 
 
 def render_block(history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES) -> str:

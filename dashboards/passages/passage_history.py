@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -42,3 +42,24 @@ class PassageHistory:
 
     passage: Passage
     readings: tuple[Reading, ...]
+
+
+def describe_series(history: PassageHistory) -> dict[str, object]:
+    """Return the passage with its categories, and every model's log-probabilities, as values for JSON."""
+    return {
+        **asdict(history.passage),
+        "categories": history.passage.count_categories(),
+        "models": [
+            {
+                "model_id": reading.passage.model_id,
+                "parameter_count": reading.parameter_count,
+                "tokenizer_id": reading.tokenizer_id,
+                "checkpoints": [asdict(checkpoint) for checkpoint in reading.checkpoints],
+                "tokens": [
+                    {**asdict(token), "log_probs_nats": [None if np.isnan(value) else float(value) for value in values]}
+                    for token, values in zip(reading.passage.tokens, reading.log_probs_nats, strict=True)
+                ],
+            }
+            for reading in history.readings
+        ],
+    }

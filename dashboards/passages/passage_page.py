@@ -16,7 +16,8 @@ from trailhouse.support.visible_text import make_label
 PAGE_STYLE = """
 :root { color-scheme: light dark }
 body { margin: 0 auto; max-width: 90rem; padding: 1rem; font: 15px/1.45 system-ui, sans-serif }
-h1 { font-size: 1.25rem; margin: 0 0 .75rem; overflow-wrap: anywhere }
+h1 { font-size: 1.25rem; margin: 0; overflow-wrap: anywhere }
+main > p { margin: 0 0 .75rem }
 h1 small { font-weight: normal; font-size: .9rem }
 @media screen and (prefers-color-scheme: dark) { body { background: rgb(20 22 26); color: rgb(230 230 230) } }
 """
@@ -38,6 +39,7 @@ def render_page(history: PassageHistory) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{name}: how models learn it</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
         f"<h1><bdi>{name}</bdi> <small>document {passage.document_id} of <bdi>{corpus}</bdi></small></h1>\n"
+        "<p>The colour of each token says how probable the model found it at the checkpoint that the slider chooses.</p>\n"
         f"{render_block(history)}\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
     )
 

@@ -31,7 +31,7 @@ _HIDDEN = re.compile(f"[{INVISIBLE}]")
 
 
 def make_visible(text: str, *, line_break: str = "\n") -> str:
-    """Return a text in which every invisible character is shown as its code point, such as ``\\u{202e}``.
+    r"""Return a text in which every invisible character is shown as its code point, such as ``\u{202e}``.
 
     A tab becomes an arrow, and a line break becomes ``line_break``. The joiners and selectors within an emoji stay, so
     that it is shown whole. Otherwise a text could hide a part of itself, or change how a terminal or a browser shows
