@@ -88,7 +88,7 @@ def read_suite(client: Client, suite_id: str, asked: Passage, colors: Mapping[st
         "corpus_id": asked.corpus_id,
         "document_id": asked.document_id,
     }
-    trends = {"convention_id": asked.convention_id, "start_percent": asked.start_percent}
+    trends: dict[str, str | int] = {"convention_id": asked.convention_id, "start_percent": asked.start_percent}
     tokens = group_by_model(read_columns(client, "fct_passage_token", TOKEN_COLUMNS, {**chosen, **trends}))
     series = group_by_model(read_columns(client, "fct_passage_series", SERIES_COLUMNS, chosen))
     del chosen["document_id"]

@@ -39,7 +39,7 @@ def render_page(history: PassageHistory) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{name}: how models learn it</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
         f"<h1><bdi>{name}</bdi> <small>document {passage.document_id} of <bdi>{corpus}</bdi></small></h1>\n"
-        "<p>The colour of each token says how probable the model found it at the checkpoint that the slider chooses.</p>\n"
+        "<p>The slider chooses a checkpoint of the training; the legend says what the colours of the tokens mean.</p>\n"
         f"{render_block(history)}\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
     )
 
