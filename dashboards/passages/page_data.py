@@ -98,7 +98,7 @@ def name_models(readings: tuple[Reading, ...]) -> list[str]:
 
 
 def pack_within(readings: tuple[Reading, ...], largest_bytes: int) -> tuple[list[str], int]:
-    """Pack the log-probabilities of every n-th checkpoint, where n is the least number with which they fit.
+    """Pack the log-probabilities of every n-th checkpoint, where n is about the least number with which they fit.
 
     Returns the packed log-probabilities of each reading, and n. If even the first and the last checkpoint do not fit,
     they are packed all the same.
@@ -125,7 +125,7 @@ def pack_log_probs(log_probs_nats: npt.NDArray[np.float32], every: int) -> str:
     quanta = np.where(np.isnan(kept), MISSING, rounded).astype(np.int16)
     steps = np.diff(quanta, axis=1, prepend=np.int16(0)).astype("<i2")  # wraps around, and so does the sum
     planes = steps.reshape(-1, 1).view(np.uint8).T
-    return base64.b64encode(zlib.compress(planes.tobytes(), 9)).decode()
+    return base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode()
 
 
 def round_significantly(value: float) -> float:

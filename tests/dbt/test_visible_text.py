@@ -5,11 +5,11 @@ import random
 from tests.support.paths import ROOT
 from trailhouse.support.visible_text import LONGEST_LABEL, make_label
 
-ALPHABET = (
-    list("ab0#*<&\\'\"{} \t\r\n\0\x1b\x7f\x85\xad")
-    + ["\u200b", "\u200d", "\u200d", "\u202e", "\u2028", "\u2029", "\u2066", "\u20e3", "\ufe0e", "\ufe0f", "\ufeff"]
-    + ["👩", "💻", "🏽", "🏳", "❤", "⏎", "é", "漢", "ع", "\u3164", "\ue000", "\U000e0067", "\U0010ffff"]
-)
+ALPHABET = [
+    *"ab0#*<&\\'\"{} \t\r\n\0\x1b\x7f\x85\xad",
+    *("\u200b", "\u200d", "\u200d", "\u202e", "\u2028", "\u2029", "\u2066", "\u20e3", "\ufe0e", "\ufe0f", "\ufeff"),
+    *("👩", "💻", "🏽", "🏳", "❤", "⏎", "é", "漢", "ع", "\u3164", "\ue000", "\U000e0067", "\U0010ffff"),
+]
 
 
 def label_in_sql(warehouse, texts):

@@ -10,8 +10,9 @@ const CATEGORIES = {
   "-": { name: "untested", meaning: "without a trend" },
 };
 
-function chooseBin(scale, value) {
-  if (Number.isNaN(value)) return `${scale.name}-none`;
+function chooseBin(scale, exact) {
+  if (Number.isNaN(exact)) return `${scale.name}-none`;
+  const value = Math.round(exact * QUANTA_PER_NAT) / QUANTA_PER_NAT;
   const bin = scale === SEQUENTIAL
     ? scale.edges.filter((edge) => value < edge).length
     : scale.edges.filter((edge) => (edge < 0 ? value > edge : value >= edge)).length;
