@@ -20,6 +20,7 @@ h1 { font-size: 1.25rem; margin: 0; overflow-wrap: anywhere }
 main > p { margin: 0 0 .75rem }
 h1 small { font-weight: normal; font-size: .9rem }
 @media screen and (prefers-color-scheme: dark) { body { background: rgb(20 22 26); color: rgb(230 230 230) } }
+@media print { :root { color-scheme: light } }
 """
 
 

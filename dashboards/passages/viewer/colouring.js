@@ -6,7 +6,7 @@ const CATEGORIES = {
   u: { name: "upward", meaning: "being forgotten" },
   d: { name: "downward", meaning: "still being learned" },
   s: { name: "stagnated", meaning: "already learned" },
-  o: { name: "other", meaning: "no such trend" },
+  o: { name: "other", meaning: "no clear trend" },
   "-": { name: "untested", meaning: "without a trend" },
 };
 

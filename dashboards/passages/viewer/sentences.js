@@ -25,12 +25,12 @@ function describeComparison(paragraph, model, checkpoint, other, matched, equal)
 
 function describeLimits(history) {
   const notes = [];
-  const [tokens] = history.tokenizers;
+  const tokens = history.models[history.chosen].tokens;
   if (tokens.texts.length < tokens.tokenCount) {
     notes.push(`The page shows the first ${writeStep(tokens.texts.length)} of ${writeStep(tokens.tokenCount)} tokens.`);
   }
   if (history.everyCheckpoint > 1) {
-    const [model] = history.models;
+    const model = history.models[history.chosen];
     notes.push(
       `To keep the page small, it holds ${model.steps.length} of ${model.checkpointCount} checkpoints of ${model.name},` +
       ` and likewise of the other models.`,

@@ -156,7 +156,8 @@ async function startViewer(block) {
 
   function showScale() {
     if (state.colouring === "logProb") {
-      return drawScale(legend, SEQUENTIAL, ["probable", "improbable"], "Log-probability of the token, nats");
+      const title = "Log-probability of the token in nats (\u22121 is 37 %, \u22123 is 5 %, \u22127 is 0.1 %)";
+      return drawScale(legend, SEQUENTIAL, ["probable", "improbable"], title);
     }
     const title = state.colouring === "change"
       ? `Change of the log-probability since step ${writeStep(models[state.model].steps[state.since])}, nats`

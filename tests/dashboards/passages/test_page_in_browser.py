@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.dashboards.passages.histories import make_history, make_reading
+from trailhouse.dashboards.passages.passage_block import hash_for_policy, read_script, read_style, render_block
 from trailhouse.dashboards.passages.passage_page import write_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
@@ -319,3 +320,36 @@ def test_the_print_holds_the_chosen_state_without_controls(open_page):
     assert page.evaluate("getComputedStyle(document.querySelector('.passage-viewer')).backgroundColor") == (
         "rgb(255, 255, 255)"
     )
+
+
+def test_a_page_of_its_own_head_and_policy_can_hold_several_blocks(browser, tmp_path):
+    """The second block keeps fewer checkpoints, and says so."""
+    blocks = [render_block(make_history(SMALL)), render_block(make_history(LARGE, OTHER), largest_bytes=200)]
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {hash_for_policy(read_script())}"
+    file = tmp_path / "report.html"
+    file.write_text(
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy"'
+        f' content="{policy}"><title>report</title><style>{read_style()}</style></head><body>{"".join(blocks)}'
+        f"<script>{read_script()}</script></body></html>",
+        encoding="utf-8",
+    )
+    page = browser.new_page()
+    failures = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(file.as_uri())
+    first, second = (page.locator(".passage-viewer").nth(index) for index in range(2))
+    second.locator(".pane .token").first.wait_for()
+    first.locator("input[type=range]").fill("2")
+    assert first.locator(".now").inner_text() == "step 20"
+    assert second.locator(".now").inner_text() == "step 512"
+    assert first.locator(".note").count() == 0
+    kept = int(second.locator("input[type=range]").get_attribute("max")) + 1
+    assert kept < len(LARGE.checkpoints)
+    note = f"it holds {kept} of {len(LARGE.checkpoints)} checkpoints of large"
+    assert note in second.locator(".note").inner_text()
+    last = [sequential_class(value) for value in round_scores(LARGE)[:, -1]]
+    assert second.locator(".pane").first.locator(".token").evaluate_all("t => t.map(x => x.className)") == [
+        f"token {name}" for name in last
+    ]
+    assert failures == []
+    page.close()
