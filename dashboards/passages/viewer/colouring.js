@@ -51,7 +51,7 @@ function drawScale(legend, scale, [first, last], title) {
 function drawCategories(legend, model, history) {
   legend.append(makeElement(
     "span", "title",
-    `Trend of the log-probability of each token from ${history.startPercent} % of training on,` +
+    `Trend of each token from ${history.startPercent} % of training on,` +
     ` convention ${history.convention}`,
   ));
   const list = makeElement("ul", "categories");
