@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from trailhouse.dashboards.bundle.bands import NAMES, SERIES, write_names
-from trailhouse.dashboards.bundle.identity import make_uuid
-from trailhouse.dashboards.bundle.marts import Column, Mart
-from trailhouse.dashboards.bundle.superset_document import Document
+from collections.abc import Sequence
 
-VERSION = "1.0.0"
+from trailhouse.dashboards.bundle.bands import NAMES, SERIES, write_names
+from trailhouse.dashboards.bundle.dashboard_declaration import Filter
+from trailhouse.dashboards.bundle.identity import make_uuid
+from trailhouse.dashboards.bundle.links import compute_link_column
+from trailhouse.dashboards.bundle.marts import Column, Mart
+from trailhouse.dashboards.bundle.superset_document import VERSION, Document
+
 DATABASE = "Trailhouse"
 
 
@@ -30,8 +33,14 @@ def compile_database(database_uri: str) -> Document:
     }
 
 
-def compile_dataset(mart: Mart, schema: str) -> Document:
-    """Return the content of the file of a dataset that reads a mart. It has the descriptions from the dbt project."""
+def compile_dataset(
+    mart: Mart, schema: str, *, computed: Sequence[str] = (), orders: Sequence[Filter] = ()
+) -> Document:
+    """Return the content of the file of a dataset that reads a mart. It has the descriptions from the dbt project.
+
+    ``computed`` are columns whose values stand in links. ``orders`` are filters whose values an aggregate orders.
+    """
+    links = [compute_link_column(name) for name in computed]
     return {
         "table_name": mart.name,
         "main_dttm_col": None,
@@ -51,21 +60,29 @@ def compile_dataset(mart: Mart, schema: str) -> Document:
         "always_filter_main_dttm": False,
         "uuid": make_uuid("dataset", mart.name),
         "metrics": [
-            {
-                "metric_name": "row_count",
-                "verbose_name": "Rows",
-                "metric_type": None,
-                "expression": "toInt64(count())",
-                "description": None,
-                "d3format": None,
-                "currency": None,
-                "extra": {},
-                "warning_text": None,
-            }
+            compile_metric("row_count", "Rows", "toInt64(count())"),
+            *(compile_metric(native.order_name, f"Order of {native.name}", native.first) for native in orders),
         ],
-        "columns": [compile_column(column) for column in [*mart.columns.values(), *list_computed_columns(mart)]],
+        "columns": [
+            compile_column(column) for column in [*mart.columns.values(), *list_computed_columns(mart), *links]
+        ],
         "version": VERSION,
         "database_uuid": make_uuid("database"),
+    }
+
+
+def compile_metric(name: str, label: str, expression: str) -> Document:
+    """Return an aggregate that a dataset offers by its name."""
+    return {
+        "metric_name": name,
+        "verbose_name": label,
+        "metric_type": None,
+        "expression": expression,
+        "description": None,
+        "d3format": None,
+        "currency": None,
+        "extra": {},
+        "warning_text": None,
     }
 
 

@@ -22,6 +22,12 @@ VIZ_TYPES = {
 }
 
 
+# A line goes on between two checkpoints of its model where another model has a checkpoint. The line under the pointer
+# stands out, and the others turn pale.
+LINE_OPTIONS = "{ series: { connectNulls: true, emphasis: { focus: 'series' } } }"
+LOGARITHMIC_OPTIONS = LINE_OPTIONS.replace("{ series", "{ xAxis: { type: 'log' }, series", 1)
+
+
 def compile_form(chart: Chart, mart: Mart, metrics: list[Document]) -> Document:
     """Return the form data of a chart of any kind (line, scatter, bar, table, number, heatmap or template)."""
     return {
@@ -60,8 +66,8 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "color_scheme": COLOUR_SCHEME,
         "markerEnabled": chart.has_markers and chart.kind != "bar",
         "markerSize": 5,
-        "show_legend": bool(chart.series) or len(metrics) > 1,
-        "legendType": "scroll",
+        "show_legend": list(chart.series) != ["model_id"] or len(metrics) > 1,  # the page's bar shows the models
+        "legendType": "plain",
         "legendOrientation": "top",
         "x_axis_title": chart.x_title,
         "x_axis_title_margin": 32 if chart.x_title else 0,
@@ -83,8 +89,10 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "zoomable": False,
         "comparison_type": "values",
     }
+    if chart.kind == "line":
+        form["echart_options"] = LINE_OPTIONS
     if chart.is_x_logarithmic:
-        form["echart_options"] = "{ xAxis: { type: 'log' } }"
+        form["echart_options"] = LOGARITHMIC_OPTIONS if chart.kind == "line" else "{ xAxis: { type: 'log' } }"
     return form
 
 
