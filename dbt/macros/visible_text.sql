@@ -1,14 +1,13 @@
 {#
     Return the text as a label on one line. Each invisible character is shown as its code point, such as \u{202e}, a
     line break as ⏎ and a tab as ⇥. The joiners and selectors within an emoji stay, so that it is shown whole. A label
-    of more than 100 characters is cut, and then followed by the length of the text. So no text can hide a part of
-    itself, affect the page or terminal that displays it, or push other columns out of sight.
+    of more than `longest_label` characters is cut, and then followed by the length of the text. So no text can hide
+    a part of itself, affect the page or terminal that displays it, or push other columns out of sight.
 
     `make_label` in trailhouse/support/visible_text.py applies the same rule; a test compares the two on random texts.
     The ranges are written out because the Unicode tables of Python and of the engine differ between versions.
 #}
-{% macro visible_text(column) -%}
-    {%- set longest_label = 100 -%}
+{% macro visible_text(column, longest_label=100) -%}
     {%- set invisible -%}
         \\x00-\\x1F\\x7F-\\x9F\\xAD\\x{034F}\\x{061C}\\x{115F}\\x{1160}\\x{17B4}\\x{17B5}\\x{180B}-\\x{180F}
         \\x{200B}-\\x{200F}\\x{2028}-\\x{202E}\\x{2060}-\\x{206F}\\x{2800}\\x{3164}\\x{D800}-\\x{F8FF}

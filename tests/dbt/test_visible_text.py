@@ -39,4 +39,4 @@ def test_the_label_of_every_character_equals_that_of_the_python_rule(warehouse):
 
 def test_both_rules_cut_at_the_same_length():
     macro = (ROOT / "dbt" / "macros" / "visible_text.sql").read_text()
-    assert f"set longest_label = {LONGEST_LABEL} " in macro
+    assert f"macro visible_text(column, longest_label={LONGEST_LABEL})" in macro

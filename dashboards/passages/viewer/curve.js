@@ -1,6 +1,7 @@
 // The curve of one token in every model, as an SVG plot.
 
 const PLOT = { width: 360, height: 210, left: 40, right: 8, top: 8, bottom: 34 };
+const DASHES = ["", "7 3", "2 2.5", "9 3 2 3"]; // beginning with the largest model
 const SVG = "http://www.w3.org/2000/svg";
 
 function makeShape(tag, attributes, text = "") {
@@ -51,7 +52,7 @@ function thinTicks(ticks, place, leastDistance) {
   return kept;
 }
 
-// Each line has a color, points of x, y and whether it is the current checkpoint, and whether it is emphasised.
+// Each line has a color, a dash, points of x, y and whether it is the current checkpoint, and whether it is emphasised.
 function drawCurves(lines, quantity, description) {
   const plot = makeShape("svg", {
     viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img", "aria-label": description, class: "curves",
@@ -88,9 +89,16 @@ function drawLine(line, across, up) {
     path += `${isBroken ? "M" : "L"}${across.place(point.x).toFixed(1)},${up.place(point.y).toFixed(1)}`;
     isBroken = false;
   }
-  if (path) group.append(makeShape("path", { d: path }));
+  if (path) group.append(makeShape("path", { d: path, "stroke-dasharray": line.dash }));
   for (const point of line.points.filter(({ isCurrent, y }) => isCurrent && !Number.isNaN(y))) {
     group.append(makeShape("circle", { cx: across.place(point.x), cy: up.place(point.y), r: 4.5 }));
   }
   return group;
+}
+
+function drawSwatch(line) {
+  const swatch = makeShape("svg", { viewBox: "0 0 26 8", class: "swatch", "aria-hidden": "true" });
+  swatch.style.setProperty("--model", line.color);
+  swatch.append(makeShape("line", { x1: 0, x2: 26, y1: 4, y2: 4, "stroke-dasharray": line.dash }));
+  return swatch;
 }

@@ -36,6 +36,7 @@ function showDetails(panel, history, view) {
   const traces = history.models.map((model) => traceToken(history, source, token, model, align));
   const lines = history.models.map((model, index) => ({
     color: model.color,
+    dash: DASHES[(history.models.length - 1 - index) % DASHES.length],
     isEmphasised: shown.includes(index),
     points: traces[index].values
       .map((y, checkpoint) => ({
@@ -48,9 +49,7 @@ function showDetails(panel, history, view) {
   const list = makeElement("ul", "models");
   history.models.forEach((model, index) => {
     const item = makeElement("li");
-    const swatch = makeElement("span", "swatch");
-    swatch.style.setProperty("--model", model.color);
-    item.append(swatch, makeName(model.name), describeValue(model, checkpoints[index], traces[index].values));
+    item.append(drawSwatch(lines[index]), makeName(model.name), describeValue(model, checkpoints[index], traces[index].values));
     if (traces[index].piece !== null && traces[index].piece !== source.tokens.texts[token]) {
       item.append(makeElement("span", "piece", ` for “${shorten(traces[index].piece)}”`));
     }
