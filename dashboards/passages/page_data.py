@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ MOST_TOKENS = 20_000
 CATEGORY_CODES = {None: "-", "other": "o", "stagnated": "s", "upward": "u", "downward": "d"}
 
 
-def describe_history(history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES) -> dict[str, object]:
+def describe_history(history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES) -> dict[str, Any]:
     """Return what the viewer shows. If the log-probabilities exceed ``largest_bytes``, fewer checkpoints are kept."""
     packed, every = pack_within(history.readings, largest_bytes)
     tokenizers = list(dict.fromkeys(reading.tokenizer_id for reading in history.readings))
@@ -57,7 +58,7 @@ def describe_history(history: PassageHistory, *, largest_bytes: int = LARGEST_BY
     }
 
 
-def describe_tokens(passage: Passage) -> dict[str, object]:
+def describe_tokens(passage: Passage) -> dict[str, Any]:
     """Return the visible texts of a passage's tokens and their bytes in the document."""
     kept = passage.tokens[:MOST_TOKENS]
     return {
@@ -75,7 +76,7 @@ def needs_label(text: str) -> bool:
     return make_label(text) != make_visible(text, line_break="⏎\n")
 
 
-def describe_checkpoints(reading: Reading, every: int) -> dict[str, object]:
+def describe_checkpoints(reading: Reading, every: int) -> dict[str, Any]:
     """Return the checkpoints that are kept, as one list per quantity."""
     kept = [reading.checkpoints[index] for index in keep_checkpoints(len(reading.checkpoints), every)]
     return {

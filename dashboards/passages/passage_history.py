@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ class PassageHistory:
     readings: tuple[Reading, ...]
 
 
-def describe_series(history: PassageHistory) -> dict[str, object]:
+def describe_series(history: PassageHistory) -> dict[str, Any]:
     """Return the passage with its categories, and every model's log-probabilities, as values for JSON."""
     return {
         **asdict(history.passage),
