@@ -13,7 +13,7 @@ from trailhouse.dashboards.bundle.check_declarations import find_problems
 from trailhouse.dashboards.bundle.dashboard_declaration import Folder, read_folders
 from trailhouse.dashboards.bundle.datasets import DATABASE, compile_database, compile_dataset
 from trailhouse.dashboards.bundle.layout import compile_dashboard
-from trailhouse.dashboards.bundle.links import list_linked, write_links
+from trailhouse.dashboards.bundle.links import write_links
 from trailhouse.dashboards.bundle.marts import Mart, read_marts
 from trailhouse.dashboards.bundle.page_bar import add_bars
 from trailhouse.dashboards.bundle.superset_document import VERSION, Document
@@ -75,8 +75,7 @@ def compile_files(
         files[f"datasets/{DATABASE}/{name}.yaml"] = compile_dataset(
             marts[name],
             schema,
-            computed=sorted({column for chart in charts if chart.mart == name for column in list_linked(chart)}),
-            orders=[native for native in filters if native.mart == name and native.first],
+            [native for native in filters if native.mart == name and native.first],
         )
     for folder in folders:
         for key, chart in folder.charts.items():

@@ -32,7 +32,7 @@ def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
     }
     return {
         "slice_name": chart.title,
-        "description": describe(chart),
+        "description": chart.description,
         "certified_by": None,
         "certification_details": None,
         "viz_type": form["viz_type"],
@@ -43,11 +43,6 @@ def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
         "version": VERSION,
         "dataset_uuid": make_uuid("dataset", chart.mart),
     }
-
-
-def describe(chart: Chart) -> str:
-    """Return the sentences that stand in the card of a chart, with the command that fills an empty chart."""
-    return f"{chart.explanation} Filled by `{chart.filled_by}`." if chart.filled_by else chart.explanation
 
 
 def compile_default_filters(folder: Folder, chart: Chart, mart: Mart) -> list[Document]:

@@ -24,7 +24,7 @@ TEMPLATE_NAME = re.compile(r"(?<![@.\w])(?:this\.)?([A-Za-z_]\w*)")
 # stands for all rows.
 TEMPLATE_WORDS = frozenset(
     {"if", "unless", "each", "else", "this", "data", "and", "or", "not", "eq", "neq", "gt", "gte", "lt", "lte"}
-    | {"toFixed", "toPrecision", "multiplication", "difference", "formatNumber", "dateFormat", "format"}
+    | {"sprintf", "multiplication", "difference", "formatNumber", "dateFormat", "format"}
 )
 ROW_WIDTH = 12
 

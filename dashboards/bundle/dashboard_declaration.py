@@ -70,7 +70,7 @@ class Chart(Declaration):
     is_stacked: bool = False
     has_markers: bool = True
     template: str = ""
-    """Handlebars of a template chart. ``[[inspector Model=model_id]]`` is the address of a dashboard with its filters."""
+    """Handlebars of a template chart. ``[[inspector model_id]]`` is the address of a dashboard with filters set."""
     style: str = ""
     is_bare: bool = False
     """Whether a template chart is shown without its title and menu."""
@@ -78,6 +78,11 @@ class Chart(Declaration):
     """The command that fills the chart. Readers of an empty chart need it."""
     height: int = Field(default=44, ge=6, le=200)
     """Height of the chart in units of 8 pixels."""
+
+    @property
+    def description(self) -> str:
+        """The sentences that stand in the card of the chart, with the command that fills an empty chart."""
+        return f"{self.explanation} Filled by '{self.filled_by}'." if self.filled_by else self.explanation
 
 
 class Filter(Declaration):

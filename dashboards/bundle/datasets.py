@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from trailhouse.dashboards.bundle.bands import NAMES, SERIES, write_names
 from trailhouse.dashboards.bundle.dashboard_declaration import Filter
 from trailhouse.dashboards.bundle.identity import make_uuid
-from trailhouse.dashboards.bundle.links import compute_link_column
 from trailhouse.dashboards.bundle.marts import Column, Mart
 from trailhouse.dashboards.bundle.superset_document import VERSION, Document
 
@@ -33,14 +32,11 @@ def compile_database(database_uri: str) -> Document:
     }
 
 
-def compile_dataset(
-    mart: Mart, schema: str, *, computed: Sequence[str] = (), orders: Sequence[Filter] = ()
-) -> Document:
+def compile_dataset(mart: Mart, schema: str, orders: Sequence[Filter] = ()) -> Document:
     """Return the content of the file of a dataset that reads a mart. It has the descriptions from the dbt project.
 
-    ``computed`` are columns whose values stand in links. ``orders`` are filters whose values an aggregate orders.
+    ``orders`` are filters whose values an aggregate orders.
     """
-    links = [compute_link_column(name) for name in computed]
     return {
         "table_name": mart.name,
         "main_dttm_col": None,
@@ -63,9 +59,7 @@ def compile_dataset(
             compile_metric("row_count", "Rows", "toInt64(count())"),
             *(compile_metric(native.order_name, f"Order of {native.name}", native.first) for native in orders),
         ],
-        "columns": [
-            compile_column(column) for column in [*mart.columns.values(), *list_computed_columns(mart), *links]
-        ],
+        "columns": [compile_column(column) for column in [*mart.columns.values(), *list_computed_columns(mart)]],
         "version": VERSION,
         "database_uuid": make_uuid("database"),
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from trailhouse.dashboards.bundle.bands import list_series
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
+from trailhouse.dashboards.bundle.links import compile_columns
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.superset_document import Document
 from trailhouse.dashboards.colours import COLOUR_SCHEME
@@ -20,12 +21,6 @@ VIZ_TYPES = {
     "heatmap": "heatmap_v2",
     "template": "handlebars",
 }
-
-
-# A line goes on between two checkpoints of its model where another model has a checkpoint. The line under the pointer
-# stands out, and the others turn pale.
-LINE_OPTIONS = "{ series: { connectNulls: true, emphasis: { focus: 'series' } } }"
-LOGARITHMIC_OPTIONS = LINE_OPTIONS.replace("{ series", "{ xAxis: { type: 'log' }, series", 1)
 
 
 def compile_form(chart: Chart, mart: Mart, metrics: list[Document]) -> Document:
@@ -89,10 +84,8 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "zoomable": False,
         "comparison_type": "values",
     }
-    if chart.kind == "line":
-        form["echart_options"] = LINE_OPTIONS
     if chart.is_x_logarithmic:
-        form["echart_options"] = LOGARITHMIC_OPTIONS if chart.kind == "line" else "{ xAxis: { type: 'log' } }"
+        form["echart_options"] = "{ xAxis: { type: 'log' } }"
     return form
 
 
@@ -177,7 +170,7 @@ def select_rows(chart: Chart) -> Document:
     """Return the fields of the form data that select rows of the mart without aggregating them."""
     return {
         "query_mode": "raw",
-        "all_columns": list(chart.columns),
+        "all_columns": compile_columns(chart.columns),
         "order_by_cols": order_clauses(chart),
         "groupby": [],
         "metrics": [],

@@ -1,9 +1,8 @@
-"""Compile a dashboard: the layout of charts and texts on its page, its filters and its CSS."""
+"""Compile a dashboard: the layout of the charts on its page, its filters and its CSS."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from trailhouse.dashboards.bundle.bands import list_names
 from trailhouse.dashboards.bundle.dashboard_declaration import Folder, Section
@@ -11,15 +10,15 @@ from trailhouse.dashboards.bundle.filters import compile_cross_filters, compile_
 from trailhouse.dashboards.bundle.identity import make_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.page_bar import BAR_KEY
+from trailhouse.dashboards.bundle.page_style import compile_css
 from trailhouse.dashboards.bundle.superset_document import VERSION, Document
-from trailhouse.dashboards.colours import COLOUR_SCHEME, REFERENCE, write_css_variables
+from trailhouse.dashboards.colours import COLOUR_SCHEME, REFERENCE
 
 TWELFTHS = 12
-PAGE_STYLE = Path(__file__).parent.parent / "assets" / "page.css"
 
 
 class Layout:
-    """The components of a dashboard's page (such as rows, texts and charts), by key. They form a tree."""
+    """The components of a dashboard's page (such as rows, tabs and charts), by key. They form a tree."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -81,7 +80,7 @@ def compile_dashboard(folder: Folder, marts: Mapping[str, Mart], model_colors: M
             "color_scheme": COLOUR_SCHEME,
             "cross_filters_enabled": True,
             "default_filters": "{}",
-            "expanded_slices": {str(numbers[key]): True for key, chart in folder.charts.items() if not chart.is_bare},
+            "expanded_slices": {},
             "filter_bar_orientation": "HORIZONTAL",
             "label_colors": {name: color for model, color in model_colors.items() for name in list_names(model)}
             | {f"{model} (reference)": REFERENCE for model in model_colors},
@@ -94,23 +93,6 @@ def compile_dashboard(folder: Folder, marts: Mapping[str, Mart], model_colors: M
         },
         "version": VERSION,
     }
-
-
-def compile_css(folder: Folder, model_colors: Mapping[str, str]) -> str:
-    """Return the CSS of a dashboard: named colours, the design of the page, the models' colours and the charts' styles."""
-    styles = [chart.style for chart in folder.charts.values() if chart.style]
-    swatches = [
-        f".swatch[title={write_css_string(model)}] {{ background: {color} }}" for model, color in model_colors.items()
-    ]
-    return "\n".join([write_css_variables(), PAGE_STYLE.read_text(encoding="utf-8"), *swatches, *styles])
-
-
-def write_css_string(text: str) -> str:
-    """Return a text as a string in CSS. Every character that could end it is written as its code point."""
-    escaped = "".join(
-        character if character.isalnum() or character in "-_./ " else f"\\{ord(character):x} " for character in text
-    )
-    return f'"{escaped}"'
 
 
 def compile_position(folder: Folder, numbers: Mapping[str, int]) -> Document:

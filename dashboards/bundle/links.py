@@ -2,19 +2,20 @@
 
 A template writes the address of a dashboard as ``[[inspector corpus_id document_id model_id]]``: the name of the
 dashboard's folder, and columns of the chart's mart on which that dashboard has filters. Superset reads the values of
-filters from the address in the notation Rison. The values come from the mart, so the dataset computes a column with
-every value in that notation.
+filters from the address in the notation Rison. The values come from the mart, so the query of the chart computes every
+value in that notation.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Filter, Folder
-from trailhouse.dashboards.bundle.filters import make_filter_key
-from trailhouse.dashboards.bundle.marts import Column, Mart
+from trailhouse.dashboards.bundle.identity import make_filter_key
+from trailhouse.dashboards.bundle.marts import Mart
+from trailhouse.dashboards.bundle.superset_document import Document
 
 LINK = re.compile(r"\[\[(\w+)((?:\s+\w+)*)\]\]")
 PREFIX = "link_"
@@ -32,11 +33,6 @@ def find_link_problems(chart: Chart, folders: Mapping[str, Folder]) -> Iterator[
             for column in words.split()
             if column not in filtered
         )
-
-
-def list_linked(chart: Chart) -> list[str]:
-    """Return the columns of the mart whose values a template with addresses shows, without repetitions."""
-    return [column.removeprefix(PREFIX) for column in chart.columns if column.startswith(PREFIX)]
 
 
 def write_links(folders: list[Folder], marts: Mapping[str, Mart]) -> list[Folder]:
@@ -68,7 +64,7 @@ def write_address(target: Folder, columns: list[str], mart: Mart) -> str:
 
 def write_filter_state(target: Folder, native: Filter, mart: Mart) -> str:
     """Return the state of one filter in Rison, with a Handlebars expression for its value."""
-    key = make_filter_key(target, native.name)
+    key = make_filter_key(target.name, native.name)
     text = f"'{{{{{PREFIX}{native.column}}}}}'"
     value = text if mart.columns[native.column].number_format is None else text.strip("'")
     return (
@@ -77,10 +73,15 @@ def write_filter_state(target: Folder, native: Filter, mart: Mart) -> str:
     )
 
 
-def compute_link_column(name: str) -> Column:
-    """Return the computed column with the values of the column ``name`` as they stand in an address.
+def compile_columns(columns: Iterable[str]) -> list[str | Document]:
+    """Return the columns of a query: names, and SQL expressions for the values that stand in addresses."""
+    return [compile_value(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else name for name in columns]
+
+
+def compile_value(column: str) -> Document:
+    """Return the SQL expression of the value of a filter as it stands in an address.
 
     In Rison, ``!`` escapes the quotation mark and itself. All other special characters are escaped as in any address.
     """
-    expression = rf"encodeURLComponent(replaceRegexpAll(toString({name}), '([!\'])', '!\\1'))"
-    return Column(PREFIX + name, "String", "The value of a filter in an address.", expression)
+    expression = rf"encodeURLComponent(replaceRegexpAll(toString({column}), '([!\'])', '!\\1'))"
+    return {"expressionType": "SQL", "label": PREFIX + column, "sqlExpression": expression}

@@ -30,7 +30,7 @@ def make_bar(folder: Folder, folders: list[Folder]) -> Chart:
     """Return the bar of one dashboard. The models are ordered by size."""
     links = " ".join(write_link(folder, other) for other in folders)
     template = (
-        f'<div class="trailhouse-bar"><span class="question">{escape(folder.dashboard.description)}</span>'
+        f'<div class="bare trailhouse-bar"><span class="question">{escape(folder.dashboard.description)}</span>'
         f'<span class="links">{{{{#each data}}}}{{{{#if @first}}}}{links}{{{{/if}}}}{{{{/each}}}}</span>'
         '<span class="models">{{#each data}}<span class="model"><span class="swatch" title="{{model_id}}"></span>'
         "{{model_name}}</span>{{/each}}</span></div>"
