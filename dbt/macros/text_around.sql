@@ -38,5 +38,5 @@
             )
         )
     {%- endset -%}
-    {{ visible_text(text) }}
+    {{ visible_text(text, longest_label=300) }}
 {%- endmacro %}
