@@ -5,37 +5,40 @@ Superset's configuration loads this file in another Python environment, so the f
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# The palette of Okabe and Ito (2008), which people with colour blindness can tell apart.
-BLUE = "#0072B2"
-VERMILLION = "#D55E00"
-GREEN = "#009E73"
-PURPLE = "#CC79A7"
-SKY_BLUE = "#56B4E9"
-ORANGE = "#E69F00"
-BLACK = "#000000"
-
 COLOUR_SCHEME = "trailhouse"
 """Name under which Superset knows MODEL_COLOURS."""
-MODEL_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, SKY_BLUE, ORANGE, BLACK)
-"""Colours for the first seven models of a figure, in the figure's order. For further models, the colours repeat."""
+HUES = (
+    ("#75a9fe", "#1664de", "#00307b"),  # blue
+    ("#fc896c", "#cb3401", "#6c1701"),  # vermillion
+    ("#70b691", "#307755", "#003b24"),  # green
+    ("#eb85cb", "#aa4a8e", "#680252"),  # magenta
+    ("#90ae57", "#567113", "#273700"),  # olive
+    ("#bf8ef4", "#8656b6", "#4d1977"),  # violet
+)
+"""The colours of suites: a light, a middle and a dark one of each hue. They differ with colour blindness, too.
 
+The first four differ most.
+"""
+MODEL_COLOURS = tuple(middle for _, middle, _ in HUES)
+"""The colours of models that are alone in their suites. Superset gives them to names that are no models."""
+
+BLACK = "#000000"
 TEXT = BLACK
 HIGHLIGHT = "#FFEE99"
 """Background of the token under the mouse pointer."""
 GRID = "#DDDDDD"
-RING = "#666666"
-"""Colour of the circle around a point that readers should treat with caution."""
+CHANCE_AREA = "#EBEBEB"
+"""Colour of the area that chance explains, which is opaque, so that overlapping areas look like one."""
 REFERENCE = "#999999"
 """Colour of the references that models are compared with: chance accuracy and random token sets."""
 
 
 @dataclass(frozen=True)
 class Category:
-    """How a trend category is shown: by a colour or, in a terminal without colours, by a mark such as ``=``."""
+    """How a trend category is shown: by a shade of grey or, in a terminal without colours, by a mark such as ``=``."""
 
     name: str
     """The name of the category in the marts."""
@@ -46,30 +49,42 @@ class Category:
     """Colour in a terminal, as Rich names it."""
 
 
+# A hue means a model, so categories are shades of grey. Underlines and weight tell them apart.
 CATEGORIES = (
-    Category("stagnated", "already learned", "=", BLUE, "bright_blue"),
-    Category("upward", "forgetting", "+", VERMILLION, "bold red"),
-    Category("downward", "still learning", "-", GREEN, "green"),
+    Category("stagnated", "already learned", "=", "#767676", "bright_blue"),
+    Category("upward", "forgetting", "+", BLACK, "bold red"),
+    Category("downward", "still learning", "-", "#4A4A4A", "green"),
 )
 CATEGORY_BY_NAME = {category.name: category for category in CATEGORIES}
-
-
-def choose_model_color(index: int) -> str:
-    """Return the colour of a model, where ``index`` is the model's position in the figure, counted from 0."""
-    return MODEL_COLOURS[index % len(MODEL_COLOURS)]
 
 
 def assign_model_colors(models: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the colour of every model. ``models`` holds pairs of suite and model, those of a suite by ascending size.
 
-    Colours begin anew in each suite. They are those of the figures that show all models of the suite.
+    Each suite has a hue, in the order in which the suites first occur; after the last hue, hues repeat. Within a suite,
+    larger models are darker. Give all models of the warehouse, so that a model has one colour everywhere.
     """
-    counts: Counter[str] = Counter()
-    colors = {}
+    suites: dict[str, list[str]] = {}
     for suite_id, model_id in models:
-        colors[model_id] = choose_model_color(counts[suite_id])
-        counts[suite_id] += 1
-    return colors
+        suites.setdefault(suite_id, []).append(model_id)
+    return {
+        model_id: choose_shade(HUES[place % len(HUES)], (index + 0.5) / len(model_ids))
+        for place, model_ids in enumerate(suites.values())
+        for index, model_id in enumerate(model_ids)
+    }
+
+
+def choose_shade(hue: tuple[str, str, str], position: float) -> str:
+    """Return the shade of a hue at ``position``: 0 is the light end, 0.5 the middle, 1 the dark end."""
+    first, last = hue[:2] if position < 0.5 else hue[1:]
+    weight = 2 * position % 1
+    ends = zip(bytes.fromhex(first[1:]), bytes.fromhex(last[1:]), strict=True)
+    return "#" + "".join(f"{round(low + (high - low) * weight):02x}" for low, high in ends)
+
+
+def choose_model_color(index: int) -> str:
+    """Return the colour of the series at position ``index``, counted from 0, among series that are no models."""
+    return MODEL_COLOURS[index % len(MODEL_COLOURS)]
 
 
 def choose_grey(index: int, count: int, first: float, last: float) -> str:

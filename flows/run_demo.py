@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 
 from trailhouse.flows.build_marts import BuildReport, build_marts
-from trailhouse.flows.draw_figures import draw_figures
+from trailhouse.flows.draw_figures import DrawingReport, draw_figures
 from trailhouse.flows.evaluate_tasks import EvaluationReport, evaluate_tasks
 from trailhouse.flows.pipeline.corpora import register_corpus
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
@@ -36,7 +35,7 @@ class DemoReport:
     trend_shares: pa.Table
     accuracies: pa.Table
     """Accuracies of the largest model at its last checkpoint, by task."""
-    figures: list[Path]
+    figures: DrawingReport
 
 
 def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport:
@@ -56,5 +55,5 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
         perplexities = ask_question(client, questions["validation_perplexity_by_step"], chosen)
         trend_shares = ask_question(client, questions["trend_shares_by_start"], chosen)
         accuracies = ask_question(client, questions["tasks_by_accuracy"], {"suite_id": suite})
-    figures = draw_figures(settings, suite, corpus.corpus_id).files
+    figures = draw_figures(settings, suite, corpus.corpus_id)
     return DemoReport(scoring, evaluation, marts, perplexities, trend_shares, accuracies, figures)

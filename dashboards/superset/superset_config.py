@@ -114,7 +114,7 @@ EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {
         "id": COLOURS["COLOUR_SCHEME"],
         "label": "Trailhouse",
-        "description": "Colours of Okabe and Ito, which people with colour blindness can tell apart",
+        "description": "Colours of models, which people with colour blindness can tell apart",
         "isDefault": True,
         "colors": list(COLOURS["MODEL_COLOURS"]),
     }

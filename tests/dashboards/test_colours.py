@@ -1,26 +1,29 @@
 """The colours are defined in one file, and everything that shows colours takes them from there."""
 
+import itertools
 import re
 import runpy
 
+import numpy as np
 import pytest
 import yaml
 
+from tests.support.colour_vision import VISIONS, locate, measure_contrast, measure_distance
 from tests.support.paths import DBT_MODELS, ROOT
 from trailhouse.dashboards.bundle.bundle import ASSETS, compile_bundle
 from trailhouse.dashboards.colours import (
     CATEGORIES,
     COLOUR_SCHEME,
     HIGHLIGHT,
+    HUES,
     MODEL_COLOURS,
     TEXT,
     assign_model_colors,
     choose_grey,
-    choose_model_color,
     write_css_variables,
 )
-from trailhouse.dashboards.figures.line_styles import assign_styles
 
+WHITE = "#ffffff"
 HEX_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 
 
@@ -70,14 +73,12 @@ def test_css_variables_have_the_colours_of_the_categories():
     defined = dict(re.findall(r"--(\w+): (#\w+);", write_css_variables()))
     expected = {category.name: category.color for category in CATEGORIES}
     assert defined == {**expected, "text": TEXT, "highlight": HIGHLIGHT}
-    assert expected == {"stagnated": "#0072B2", "upward": "#D55E00", "downward": "#009E73"}
 
 
-def test_colours_of_models_differ_and_repeat_after_the_last():
-    count = len(MODEL_COLOURS)
-    assert len(set(MODEL_COLOURS)) == count == 7
-    assert [choose_model_color(index) for index in range(count + 1)] == [*MODEL_COLOURS, MODEL_COLOURS[0]]
-    assert [line.color for line in assign_styles("abcdefgh").values()] == [*MODEL_COLOURS, MODEL_COLOURS[0]]
+def test_categories_have_no_hue_and_are_legible():
+    for category in CATEGORIES:
+        assert len(set(bytes.fromhex(category.color[1:]))) == 1
+        assert measure_contrast(category.color, WHITE) > 4.5
 
 
 def test_greys_run_evenly_from_the_first_to_the_last():
@@ -86,14 +87,71 @@ def test_greys_run_evenly_from_the_first_to_the_last():
     assert choose_grey(0, 1, 0.8, 0.3) == "0.80"
 
 
-def test_colours_of_models_begin_anew_in_every_suite_and_go_to_every_name_of_a_band():
+def color_models(*model_counts: int) -> list[list[str]]:
+    """The colours of suites with these numbers of models, suite by suite."""
+    colors = assign_model_colors(
+        (f"suite {place}", f"{place}/{index}") for place, count in enumerate(model_counts) for index in range(count)
+    )
+    return [[colors[f"{place}/{index}"] for index in range(count)] for place, count in enumerate(model_counts)]
+
+
+SUITE_COUNT = len(HUES)
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize(("model_count", "distance"), [(2, 15), (3, 11), (6, 5), (12, 2.4)])
+def test_larger_models_of_a_suite_are_darker_and_neighbours_can_be_told_apart(model_count, distance, vision):
+    for ramp in color_models(*[model_count] * SUITE_COUNT):
+        lightnesses = [locate(color, vision)[0] for color in ramp]
+        assert lightnesses == sorted(lightnesses, reverse=True)
+        assert min(measure_distance(*pair, vision) for pair in itertools.pairwise(ramp)) > distance
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize(
+    ("suite_count", "model_count", "distance"),
+    [(2, 3, 20), (4, 3, 4.8), (SUITE_COUNT, 3, 3), (4, 1, 6.5), (SUITE_COUNT, 1, 6)],
+)
+def test_models_of_different_suites_can_be_told_apart(suite_count, model_count, distance, vision):
+    suites = color_models(*[model_count] * suite_count)
+    pairs = [pair for one, other in itertools.combinations(suites, 2) for pair in itertools.product(one, other)]
+    assert min(measure_distance(*pair, vision) for pair in pairs) > distance
+
+
+@pytest.mark.parametrize(("model_count", "contrast"), [(1, 4.5), (3, 3), (12, 2.4)])
+def test_models_stand_out_from_a_white_page(model_count, contrast):
+    colors = [color for ramp in color_models(*[model_count] * SUITE_COUNT) for color in ramp]
+    assert min(measure_contrast(color, WHITE) for color in colors) > contrast
+
+
+def test_colours_are_seen_as_the_references_say():
+    assert locate("#ff0000") == pytest.approx([0.62796, 0.22486, 0.12585], abs=1e-4)  # Ottosson 2020
+    assert measure_contrast("#767676", WHITE) == pytest.approx(4.54, abs=0.005)  # WCAG 2
+    assert measure_distance("#ff0000", "#00c000") > 3 * measure_distance("#a80000", "#005800", "deuteranopia")
+
+
+def test_models_of_a_suite_share_a_hue_that_no_other_suite_has():
+    def hues(ramp):
+        return [np.degrees(np.arctan2(*locate(color)[:0:-1])) % 360 for color in ramp]
+
+    centres = []
+    for ramp in color_models(*[12] * SUITE_COUNT):
+        assert np.ptp(hues(ramp)) < 20
+        centres.append(np.mean(hues(ramp)))
+    assert min(abs(one - other) for one, other in itertools.combinations(centres, 2)) > 30
+    again = color_models(*[1] * (SUITE_COUNT + 1))
+    assert again[-1] == again[0]
+    assert [color for (color,) in again[:-1]] == list(MODEL_COLOURS)
+
+
+def test_the_dashboards_give_a_model_its_colour_under_every_name_of_a_band():
     colors = assign_model_colors([("s", "s/small"), ("t", "t/only"), ("s", "s/large")])
-    assert colors == {"s/small": MODEL_COLOURS[0], "s/large": MODEL_COLOURS[1], "t/only": MODEL_COLOURS[0]}
+    assert len(set(colors.values())) == 3
     files = compile_bundle(
         ASSETS, DBT_MODELS, database_uri="clickhousedb://reader@warehouse/w", schema="w", model_colors=colors
     )
     for path, text in files.items():
         if path.startswith("dashboards/"):
             labels = yaml.safe_load(text)["metadata"]["label_colors"]
-            assert labels["s/large"] == labels["s/large__yhat"] == labels["s/large__yhat_upper"] == MODEL_COLOURS[1]
+            assert labels["s/large"] == labels["s/large__yhat"] == labels["s/large__yhat_upper"] == colors["s/large"]
             assert len(labels) == 4 * len(colors)

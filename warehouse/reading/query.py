@@ -111,14 +111,24 @@ def read_columns(
 
 
 def read_models_by_size(client: Client, database: str) -> list[tuple[str, str]]:
-    """Return the suite and the name of every model in the marts, by ascending number of parameters.
+    """Return the suite and the name of every model in the marts, those of a suite by ascending number of parameters.
 
-    The list is empty if the marts of the database were never derived. ``client`` may be connected to another database.
+    Suites come in the order in which their first checkpoints were registered, so that a new suite comes after the
+    others, and published suites come last. The list is empty if the marts of the database were never derived.
+    ``client`` may be connected to another database.
     """
-    table = f"{quote_identifier(database)}.dim_model"
-    if not read_row(client, f"exists table {table}")[0]:
+    marts = ("dim_model", "dim_published_model", "dim_checkpoint")
+    model, published, checkpoint = (f"{quote_identifier(database)}.{name}" for name in marts)
+    if not all(read_row(client, f"exists table {table}")[0] for table in (model, published, checkpoint)):
         return []
-    rows = client.query(f"select suite_id, model_id from {table} order by parameter_count, model_id").result_rows
+    columns = "toString(suite_id) as suite_id, toString(model_id) as model_id, parameter_count"
+    rows = client.query(
+        f"select suite_id, model_id from (select {columns}, false as is_published from {model}"
+        f" union all select {columns}, true from {published}) as model"
+        f" left join (select toString(suite_id) as suite_id, min(discovered_at) as first_at from {checkpoint}"
+        " group by suite_id) as suite using (suite_id)"
+        " order by is_published, first_at, suite_id, parameter_count, model_id"
+    ).result_rows
     return [(str(suite_id), str(model_id)) for suite_id, model_id in rows]
 
 
