@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse import __version__
 from trailhouse.dashboards.colours import assign_model_colors
+from trailhouse.dashboards.report.dark_colours import assign_dark_colors
 from trailhouse.dashboards.report.findings import Answer, Findings
 from trailhouse.dashboards.report.model_card import render_model_card
 from trailhouse.dashboards.report.page import render_report
@@ -80,9 +81,7 @@ def write_reports(settings: Settings, suite_ids: Sequence[str], corpus_id: str) 
     """Write the reports on those of the suites that are scored on a corpus, and return their files."""
     with connect(resolve_reader_address(settings)) as client:
         scored = {subject.suite_id for subject in list_subjects(client) if subject.corpus_id == corpus_id}
-    return [
-        write_report(settings, suite_id, corpus=corpus_id).files[0] for suite_id in suite_ids if suite_id in scored
-    ]
+    return [write_report(settings, suite_id, corpus=corpus_id).files[0] for suite_id in suite_ids if suite_id in scored]
 
 
 def find_subject(client: Client, suite: str | None, corpus: str | None) -> tuple[str, str]:
@@ -119,7 +118,9 @@ class Asker:
         return Answer(name, parameters, ask_question(self.client, self.questions[name], parameters))
 
 
-def collect_findings(client: Client, settings: Settings, suite_id: str, reference_suite_id: str, corpus_id: str) -> Findings:
+def collect_findings(
+    client: Client, settings: Settings, suite_id: str, reference_suite_id: str, corpus_id: str
+) -> Findings:
     """Return what the marts hold about a suite on a corpus, for its report.
 
     Raises BadInputError if the marts do not have the suite, the reference suite or the scores on the corpus.
@@ -142,7 +143,10 @@ def collect_findings(client: Client, settings: Settings, suite_id: str, referenc
     shares = asker.ask("trend_shares_by_start", suite_id)
     start_percent = choose_start(shares, model_id)
     shot_count = choose_shot_count(client, suite_id)
-    others = [row["model_id"] for answer in reversed(models) for row in answer.list_rows() if row["model_id"] != model_id]
+    sizes = read_models_by_size(client, settings.database)
+    others = [
+        row["model_id"] for answer in reversed(models) for row in answer.list_rows() if row["model_id"] != model_id
+    ]
     return Findings(
         suite_id=suite_id,
         suite_description=suite["suite_description"].rstrip("."),
@@ -151,7 +155,8 @@ def collect_findings(client: Client, settings: Settings, suite_id: str, referenc
         document_count=corpora[0]["document_count"] if corpora else 0,
         model_id=model_id,
         reference_suite_id=reference_suite_id,
-        model_colors=assign_model_colors(read_models_by_size(client, settings.database)),
+        model_colors=assign_model_colors(sizes),
+        dark_model_colors=assign_dark_colors(sizes),
         models=models,
         perplexities=perplexities,
         equal_compute=asker.ask("perplexity_at_equal_compute", suite_id, **about),

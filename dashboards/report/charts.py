@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -24,7 +24,9 @@ from trailhouse.dashboards.report.chart_parts import (
     zoom_both_axes,
 )
 from trailhouse.dashboards.report.findings import Answer, Findings, Row
+from trailhouse.dashboards.report.number_texts import TIMES
 
+FORGETTING_HEIGHT = 280  # pixels
 ROW_HEIGHT = 34  # pixels of one row of a dot plot
 
 
@@ -41,8 +43,8 @@ class Chart:
     numbers: tuple[Row, ...]
     zoomed_fields: tuple[str, ...] = ()
     """Fields on the two axes, if the chart can be zoomed."""
-    legend: dict[str, str] = field(default_factory=dict)
-    """Names and colours of models whose lines have no label."""
+    legend: tuple[str, ...] = ()
+    """Models that have no label in the chart."""
 
 
 def chart_perplexity(findings: Findings) -> Chart | None:
@@ -57,18 +59,21 @@ def chart_perplexity(findings: Findings) -> Chart | None:
         return None
     x = alt.X("train_flops_palm:Q", axis=compute_axis(), scale=alt.Scale(type="log", nice=False))
     title = "Perplexity, lower is better"
-    y = alt.Y("perplexity:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format=",~r"))
+    y = alt.Y(
+        "perplexity:Q", title=title, scale=alt.Scale(type="log", nice=False), axis=alt.Axis(format=",~r", tickCount=5)
+    )
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, color=describe_models(findings))
     band = base.mark_area(opacity=0.18).encode(y=alt.Y("perplexity_lower:Q", title=title), y2="perplexity_upper:Q")
     line = base.mark_line(clip=True).encode(y=y).add_params(zoom_both_axes())
     tooltip = {"model": "model", "step": "step", "train_flops_palm": "FLOPs", "perplexity": "perplexity"}
     layers = [band.transform_filter("isValid(datum.perplexity_lower)"), line]
     layers += draw_hover(base.encode(y=y), {**tooltip, "perplexity_lower": "from", "perplexity_upper": "to"})
-    layers += draw_end_labels(rows, "train_flops_palm", "perplexity", is_log=True)
+    layers += draw_end_labels(rows, "train_flops_palm", "perplexity", HEIGHT, is_log=True)
     return Chart(
         name="perplexity",
         title="How far is each model at equal compute?",
-        reading="Each line is a model; the lower line is ahead at that compute. Bands are 95% intervals over documents.",
+        reading="Each line is a model; the lower line is ahead at that compute. Bands are 95% intervals over"
+        " documents.",
         spec=finish_chart(alt.layer(*layers), HEIGHT),
         columns=("model", "step", "train_flops_palm", "perplexity", "perplexity_lower", "perplexity_upper"),
         numbers=tuple(rows),
@@ -125,9 +130,11 @@ def chart_ratios(findings: Findings, answer: Answer, column: str, title: str, ax
     return Chart(
         name=column.replace("_", "-"),
         title=title,
-        reading=f"One row for each model that {name} is compared with. Left of the line at 1 ×, {name} is ahead."
-        f" {INTERVAL}",
-        spec=finish_chart(alt.layer(one, interval.transform_filter("isValid(datum.lower)"), dot), ROW_HEIGHT * len(rows)),
+        reading=f"One row for each model that {name} is compared with. Left of the line at 1 {TIMES}, {name} is"
+        f" ahead. {INTERVAL}",
+        spec=finish_chart(
+            alt.layer(one, interval.transform_filter("isValid(datum.lower)"), dot), ROW_HEIGHT * len(rows)
+        ),
         columns=("model", "ratio", "lower", "upper"),
         numbers=tuple(rows),
     )
@@ -143,27 +150,32 @@ def chart_forgetting(findings: Findings) -> Chart | None:
     if not rows:
         return None
     title = "Tokens being forgotten"
-    x = alt.X("start_percent:Q", title="Start of the trend, % of training", scale=alt.Scale(nice=False))
+    fitted = [row for row in rows if not row["has_few_points"]]
+    starts = alt.Axis(values=list(range(0, 100, 10)), labelOverlap="greedy")
+    x = alt.X("start_percent:Q", title="Start of the trend, % of training", axis=starts, scale=alt.Scale(nice=False))
     y = alt.Y("token_percent:Q", axis=PERCENT_AXIS, title=title, scale=alt.Scale(zero=True))
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, color=describe_models(findings))
-    band = base.mark_area(opacity=0.18).encode(y=alt.Y("percent_lower:Q", title=title), y2="percent_upper:Q")
-    chance = base.mark_line(strokeDash=[4, 4], strokeWidth=1.5).encode(y=alt.Y("percent_after_permutation:Q"))
-    line = base.mark_line().encode(y=y)
+    many = base.transform_filter("!datum.has_few_points")
+    band = many.mark_area(opacity=0.18).encode(y=alt.Y("percent_lower:Q", title=title), y2="percent_upper:Q")
+    chance = many.mark_line(strokeDash=[4, 4], strokeWidth=1.5).encode(y=alt.Y("percent_after_permutation:Q"))
+    few = base.mark_point(filled=False, size=45, opacity=1).encode(y=y)
     tooltip = {"model": "model", "start_percent": "from % of training", "token_percent": "% of tokens"}
     bounds = {"percent_lower": "from", "percent_upper": "to", "percent_after_permutation": "by chance, %"}
     layers = [
         band.transform_filter("isValid(datum.percent_lower)"),
         chance.transform_filter("isValid(datum.percent_after_permutation)"),
-        line,
+        many.mark_line().encode(y=y),
+        few.transform_filter("datum.has_few_points"),
         *draw_hover(base.encode(y=y), {**tooltip, **bounds}),
-        *draw_end_labels(rows, "start_percent", "token_percent", is_log=False),
+        *draw_end_labels(fitted or rows, "start_percent", "token_percent", FORGETTING_HEIGHT, is_log=False),
     ]
     return Chart(
         name="forgetting",
         title="What share of the tokens is being forgotten?",
         reading="A token counts if its loss rises significantly from the start of the trend to the last checkpoint."
-        " Bands are 95% intervals over documents. Dashed lines: the share that chance gives, from permuted checkpoints.",
-        spec=finish_chart(alt.layer(*layers), 280),
+        " Bands are 95% intervals over documents. Dashed lines: the share that chance gives, from permuted checkpoints."
+        + (" Open circles: trends of fewer than five checkpoints." if len(fitted) < len(rows) else ""),
+        spec=finish_chart(alt.layer(*layers), FORGETTING_HEIGHT),
         columns=(
             *("model", "start_percent", "token_percent", "percent_lower", "percent_upper"),
             "percent_after_permutation",
@@ -205,8 +217,6 @@ def chart_tasks(findings: Findings) -> Chart | None:
         interval.encode(x="lower:Q", x2="upper:Q", color=color),
         dots,
     ]
-    models = dict.fromkeys(row["model"] for row in rows)
-    colors = {findings.names[key]: color for key, color in findings.model_colors.items() if key in findings.names}
     return Chart(
         name="tasks",
         title="What can it do, beside chance?",
@@ -215,5 +225,5 @@ def chart_tasks(findings: Findings) -> Chart | None:
         spec=finish_chart(alt.layer(*layers), ROW_HEIGHT * len(order)),
         columns=("task_id", "model", "item_count", "accuracy", "lower", "upper", "chance_accuracy"),
         numbers=tuple(rows),
-        legend={model: colors.get(model, CHANCE) for model in models},
+        legend=tuple(key for key, name in findings.names.items() if name in {row["model"] for row in rows}),
     )

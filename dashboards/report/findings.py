@@ -51,6 +51,8 @@ class Findings:
     model_id: str
     reference_suite_id: str
     model_colors: Mapping[str, str]
+    dark_model_colors: Mapping[str, str]
+    """Colours of the models on a dark page."""
     models: tuple[Answer, ...]
     perplexities: tuple[Answer, ...]
     equal_compute: Answer

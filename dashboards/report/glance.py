@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trailhouse.dashboards.report.findings import Findings
-from trailhouse.dashboards.report.number_texts import write_number, write_percent, write_ratio
+from trailhouse.dashboards.report.number_texts import TIMES, write_number, write_percent, write_range, write_ratio
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,12 @@ class Fact:
 
 def list_facts(findings: Findings) -> list[Fact]:
     """Return the facts that the warehouse holds: perplexity, standing, forgetting, checkpoints."""
-    facts = (state_perplexity(findings), state_standing(findings), state_forgetting(findings), state_checkpoints(findings))
+    facts = (
+        state_perplexity(findings),
+        state_standing(findings),
+        state_forgetting(findings),
+        state_checkpoints(findings),
+    )
     return [fact for fact in facts if fact is not None]
 
 
@@ -31,7 +36,7 @@ def state_perplexity(findings: Findings) -> Fact | None:
         return None
     last, name = rows[-1], findings.names[findings.model_id]
     lower, upper = last["perplexity_lower"], last["perplexity_upper"]
-    bounds = "" if lower is None else f", 95% interval {write_number(lower)} to {write_number(upper)}"
+    bounds = write_range(lower, upper)
     return Fact("Perplexity now", write_number(last["perplexity"]), f"{name} at step {last['step']:,}{bounds}")
 
 
@@ -45,9 +50,14 @@ def state_standing(findings: Findings) -> Fact | None:
     is_known = lower is not None and not lower <= 1 <= upper
     verdict = ("good" if upper < 1 else "bad") if is_known else ""
     word = {"good": "ahead of", "bad": "behind"}.get(verdict, "not distinguishable from")
-    ratio = f"{write_ratio(row['perplexity_ratio'])} ×"
-    bounds = "" if lower is None else f", 95% interval {write_ratio(lower)} to {write_ratio(upper)}"
-    return Fact("At equal compute", ratio, f"the perplexity of {other}: {word} it{bounds}".replace("from it", "from it"), verdict)
+    ratio = f"{write_ratio(row['perplexity_ratio'], lower, upper)} {TIMES}"
+    bounds = write_range(lower, upper, lambda end: write_ratio(end, lower, upper))
+    return Fact(
+        "At equal compute",
+        ratio,
+        f"the perplexity of {other}{bounds}: {word} it",
+        verdict,
+    )
 
 
 def state_forgetting(findings: Findings) -> Fact | None:

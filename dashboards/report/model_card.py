@@ -13,7 +13,16 @@ from trailhouse.dashboards.report.charts import Chart
 from trailhouse.dashboards.report.findings import Answer, Findings
 from trailhouse.dashboards.report.glance import list_facts
 from trailhouse.dashboards.report.number_texts import write_number
-from trailhouse.dashboards.report.sections import Section, list_sections
+from trailhouse.dashboards.report.sections import (
+    Missing,
+    Notes,
+    Part,
+    Section,
+    Table,
+    Tokens,
+    list_sections,
+)
+from trailhouse.dashboards.report.sentences import Sentence
 
 WIDTH, SCALE = 760, 2  # pixels of a chart, and pixels of the PNG file for each of them
 MARKUP = re.compile(r"([\\`*_\[\]<>#|&~!$:@])|(?<=www)(\.)")
@@ -32,7 +41,10 @@ def render_model_card(findings: Findings, stem: str) -> ModelCard:
     sections = list_sections(findings)
     images = {f"{stem}_{chart.name}.png": draw_chart(chart) for section in sections for chart in section.charts}
     facts = [f"- {show(fact.title)}: **{show(fact.value)}** {show(fact.detail)}" for fact in list_facts(findings)]
-    head = [f"# {show(findings.suite_id)}", f"{show(findings.suite_description)}." if findings.suite_description else ""]
+    head = [
+        f"# {show(findings.suite_id)}",
+        f"{show(findings.suite_description)}." if findings.suite_description else "",
+    ]
     about = f"Measured on {show(findings.corpus_id)}. Written {show(findings.written_at)} UTC by Trailhouse."
     parts = [*head, about, "\n".join(facts), *(render_section(section, stem) for section in sections)]
     return ModelCard("\n\n".join(part for part in parts if part) + "\n", images)
@@ -47,19 +59,25 @@ def draw_chart(chart: Chart) -> bytes:
 
 def render_section(section: Section, stem: str) -> str:
     """Return one section as Markdown."""
-    parts = [f"## {show(section.title)}"]
-    for sentence in section.sentences:
-        source = "" if sentence.source is None else f"  \n{write_code(sentence.source.command)}"
-        parts.append(f"{show(sentence.text)}{source}")
-    parts += [f"{show(missing.text)}  \n{write_code(missing.command)}" for missing in section.missing]
-    for chart in section.charts:
-        parts.append(f"![{show(chart.title)}]({stem}_{chart.name}.png)\n\n{show(chart.reading)}")
-    if section.tokens is not None:
-        parts.append(render_tokens(section.tokens))
-    if section.table:
-        parts.append(render_table(section.table))
-    parts += ["\n".join(f"- {show(note)}" for note in section.notes)] if section.notes else []
-    return "\n\n".join(parts)
+    return "\n\n".join([f"## {show(section.title)}", *(render_part(part, stem) for part in section.parts)])
+
+
+def render_part(part: Part, stem: str) -> str:
+    """Return one part of a section as Markdown."""
+    match part:
+        case Sentence():
+            source = "" if part.source is None else f"  \n{write_code(part.source.command)}"
+            return f"{show(part.text)}{source}"
+        case Chart():
+            return f"![{show(part.title)}]({stem}_{part.name}.png)\n\n{show(part.reading)}"
+        case Missing():
+            return f"{show(part.text)}  \n{write_code(part.command)}"
+        case Tokens():
+            return render_tokens(part.answer)
+        case Table():
+            return render_table([part.headings, *part.rows])
+        case Notes():
+            return "\n".join(f"- {show(text)}" for text in part.texts)
 
 
 def render_tokens(answer: Answer) -> str:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+TIMES = "\N{MULTIPLICATION SIGN}"
+SPACE = "\N{NO-BREAK SPACE}"
 UNITS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
@@ -20,7 +22,7 @@ def write_number(value: float) -> str:
 def write_power(value: float) -> str:
     """Return a number as a multiple of a power of ten with two significant digits, for example ``8.9 × 10¹²``."""
     mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    return f"{mantissa}{SPACE}{TIMES}{SPACE}10{str(int(exponent)).translate(SUPERSCRIPTS)}"
 
 
 def write_count(value: float) -> str:
@@ -28,20 +30,28 @@ def write_count(value: float) -> str:
     for size, word in UNITS:
         if value >= size:
             scaled = value / size
-            return f"{scaled:.3g} {word}" if scaled < 1000 else f"{scaled:,.0f} {word}"
+            return f"{scaled:.3g}{SPACE}{word}" if scaled < 1000 else f"{scaled:,.0f}{SPACE}{word}"
     return f"{value:,.0f}"
 
 
-def write_ratio(value: float) -> str:
-    """Return a ratio with three significant digits; a ratio near 1 has enough digits to differ from 1."""
-    distance = abs(value - 1)
-    digits = 2 if distance >= 0.1 else min(6, 1 - math.floor(math.log10(distance))) if distance else 2
-    return f"{value:.{digits}f}" if value < 100 else f"{value:,.0f}"
+def write_ratio(value: float, lower: float | None = None, upper: float | None = None) -> str:
+    """Return a ratio with as many decimals as its interval from ``lower`` to ``upper`` is precise to, at least two.
+
+    Without an interval, a ratio near 1 has enough decimals to differ from 1.
+    """
+    scale = abs(value - 1) if lower is None or upper is None else upper - lower
+    decimals = min(6, max(2, 1 - math.floor(math.log10(scale)))) if scale else 2
+    return f"{value:.{decimals}f}" if value < 1000 else write_number(value)
+
+
+def write_ratio_bounds(value: float, lower: float | None, upper: float | None) -> str:
+    """Return a ratio, and its interval in parentheses if there is one."""
+    return write_ratio(value, lower, upper) + write_range(lower, upper, lambda end: write_ratio(end, lower, upper))
 
 
 def write_percent(value: float) -> str:
     """Return a percentage with one decimal, for example ``5.1 %``."""
-    return f"{value:.1f} %"
+    return f"{value:.1f}{SPACE}%"
 
 
 def write_range(lower: float | None, upper: float | None, write: Callable[[float], str] = write_number) -> str:

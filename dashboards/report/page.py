@@ -21,7 +21,15 @@ from trailhouse.dashboards.report.charts import Chart
 from trailhouse.dashboards.report.findings import Answer, Findings, Row
 from trailhouse.dashboards.report.glance import list_facts
 from trailhouse.dashboards.report.number_texts import write_number, write_power
-from trailhouse.dashboards.report.sections import Missing, Section, list_sections
+from trailhouse.dashboards.report.sections import (
+    Missing,
+    Notes,
+    Part,
+    Section,
+    Table,
+    Tokens,
+    list_sections,
+)
 from trailhouse.dashboards.report.sentences import Sentence
 
 
@@ -39,13 +47,16 @@ def render_report(findings: Findings, blocks: Sequence[Block] = ()) -> str:
     """Return the report as HTML. ``blocks`` follow the section about forgotten tokens."""
     sections = list_sections(findings)
     charts = {chart.name: chart for section in sections for chart in section.charts}
-    specs = json.dumps({name: chart.spec for name, chart in charts.items()}, ensure_ascii=False, default=str)
+    data = {
+        "charts": {name: chart.spec for name, chart in charts.items()},
+        "darkColors": {color: findings.dark_model_colors[model] for model, color in findings.model_colors.items()},
+    }
     scripts = [bundle_script(), *(block.script for block in blocks if block.script)]
     styles = "\n".join([read_packaged("report.css"), *(block.style for block in blocks)])
     title = show(f"{findings.suite_id} on {findings.corpus_id}")
     parts = []
     for section in sections:
-        parts.append(render_section(section))
+        parts.append(render_section(section, findings))
         if section.name == "forgotten":
             parts += [f"<section><h2>{show(block.title)}</h2>\n{block.html}\n</section>" for block in blocks]
     code = "\n".join(f"<script>{script}</script>" for script in scripts)
@@ -56,7 +67,7 @@ def render_report(findings: Findings, blocks: Sequence[Block] = ()) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{title}</title>\n<style>\n{styles}</style>\n</head>\n<body>\n<main>\n"
         f"{render_head(findings)}\n{render_contents(sections)}\n" + "\n".join(parts) + "\n</main>\n"
-        f'<script type="application/json" id="charts">{escape_json(specs)}</script>\n{code}\n</body>\n</html>\n'
+        f'<script type="application/json" id="report-data">{escape_json(data)}</script>\n{code}\n</body>\n</html>\n'
     )
 
 
@@ -79,8 +90,9 @@ def write_policy(scripts: Sequence[str]) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {hashes}"
 
 
-def escape_json(text: str) -> str:
-    """Return JSON that no HTML parser takes for markup."""
+def escape_json(value: object) -> str:
+    """Return a value as JSON that no HTML parser takes for markup."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -110,20 +122,31 @@ def render_contents(sections: Sequence[Section]) -> str:
     return f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
 
 
-def render_section(section: Section) -> str:
+def render_section(section: Section, findings: Findings) -> str:
     """Return one section as HTML."""
-    parts = [f'<section id="{section.name}">\n<h2>{show(section.title)}</h2>']
-    parts += [render_sentence(sentence) for sentence in section.sentences]
-    parts += [render_missing(missing) for missing in section.missing]
-    parts += [render_chart(chart) for chart in section.charts]
-    if section.tokens is not None:
-        parts.append(render_tokens(section.tokens))
-    if section.table:
-        parts.append(render_table(section.table[0], section.table[1:]))
-    if section.notes:
-        parts.append("<h3>What to keep in mind</h3>")
-        parts.append(f"<ul>{''.join(f'<li>{show(note)}</li>' for note in section.notes)}</ul>")
+    parts = [
+        f'<section id="{section.name}">\n<h2>{show(section.title)}</h2>',
+        *(render_part(part, findings) for part in section.parts),
+    ]
     return "\n".join([*parts, "</section>"])
+
+
+def render_part(part: Part, findings: Findings) -> str:
+    """Return one part of a section as HTML."""
+    match part:
+        case Sentence():
+            return render_sentence(part)
+        case Chart():
+            return render_chart(part, findings)
+        case Missing():
+            return render_missing(part)
+        case Tokens():
+            return render_tokens(part.answer)
+        case Table():
+            return render_table(part.headings, part.rows)
+        case Notes():
+            items = "".join(f"<li>{show(text)}</li>" for text in part.texts)
+            return f"<h3>What to keep in mind</h3>\n<ul>{items}</ul>"
 
 
 def render_sentence(sentence: Sentence) -> str:
@@ -145,10 +168,10 @@ def render_missing(missing: Missing) -> str:
     return f'<p class="missing">{show(missing.text)} <code>{show(missing.command)}</code></p>'
 
 
-def render_chart(chart: Chart) -> str:
+def render_chart(chart: Chart, findings: Findings) -> str:
     """Return the place of a chart, with its title, how to read it, and its numbers as a table."""
     fields = f' data-zoom="{" ".join(chart.zoomed_fields)}"' if chart.zoomed_fields else ""
-    legend = "".join(f'<li style="--color:{color}">{show(name)}</li>' for name, color in chart.legend.items())
+    legend = "".join(render_legend_entry(model_id, findings) for model_id in chart.legend)
     rows = [tuple(write_cell(row.get(column)) for column in chart.columns) for row in chart.numbers]
     table = render_table(tuple(column.replace("_", " ") for column in chart.columns), rows)
     return (
@@ -161,12 +184,16 @@ def render_chart(chart: Chart) -> str:
     )
 
 
+def render_legend_entry(model_id: str, findings: Findings) -> str:
+    """Return a model's name with its colour."""
+    colors = f"--light: {findings.model_colors[model_id]}; --dark: {findings.dark_model_colors[model_id]}"
+    return f'<li style="{colors}">{show(findings.names[model_id])}</li>'
+
+
 def render_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table that is scrolled to the side where the page is narrow."""
     head = "".join(f'<th scope="col">{show(heading)}</th>' for heading in headings)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{show(str(cell))}</td>' for cell in row)}</tr>" for row in rows
-    )
+    body = "".join(f"<tr>{''.join(f'<td>{show(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
     return (
         f'<div class="table" tabindex="0" role="region" aria-label="Table: {show(", ".join(headings[:3]))}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -176,7 +203,7 @@ def render_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def write_cell(value: object) -> str:
     """Return a value of a table as text."""
     if value is None:
-        return "–"
+        return ""
     if isinstance(value, float):
         return write_number(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -200,6 +227,6 @@ def render_token(row: Row) -> str:
     rise = f"{write_number(row['perplexity_at_start'])} → {write_number(row['perplexity_at_end'])}"
     place = f"document {row['document_id']}, position {row['position']}"
     return (
-        f'<li><p class="context">{show(row["text_before"])}<mark>{show(row["token_text"])}</mark>'
+        f'<li><p class="context">{show(row["text_before"].lstrip(" "))}<mark>{show(row["token_text"])}</mark>'
         f'{show(row["text_after"])}</p><p class="rise"><b>{show(rise)}</b> {place}</p></li>'
     )

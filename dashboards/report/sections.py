@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from trailhouse.dashboards.report.charts import (
     Chart,
@@ -14,7 +14,7 @@ from trailhouse.dashboards.report.charts import (
     chart_perplexity,
     chart_tasks,
 )
-from trailhouse.dashboards.report.findings import Answer, Findings
+from trailhouse.dashboards.report.findings import Answer, Findings, Row
 from trailhouse.dashboards.report.number_texts import write_count, write_number
 from trailhouse.dashboards.report.sentences import (
     Sentence,
@@ -37,19 +37,53 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table: its headings and its rows."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens with the text around them, the answer of ``most_forgotten_tokens``."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Sentences that a reader should keep in mind."""
+
+    texts: tuple[str, ...]
+
+
+Part = Sentence | Chart | Table | Tokens | Notes | Missing
+
+
+@dataclass(frozen=True)
 class Section:
-    """A section of the report. Its parts are shown in the order of the fields."""
+    """A section of the report, with its parts in the order in which they are shown."""
 
     name: str
     title: str
-    sentences: tuple[Sentence, ...]
-    charts: tuple[Chart, ...] = ()
-    tokens: Answer | None = None
-    """Tokens with the text around them, from the question ``most_forgotten_tokens``."""
-    table: tuple[tuple[str, ...], ...] = ()
-    """Rows of a table; the first holds the headings."""
-    notes: tuple[str, ...] = ()
-    missing: tuple[Missing, ...] = field(default=())
+    parts: tuple[Part, ...]
+
+    @property
+    def charts(self) -> list[Chart]:
+        """The charts of the section."""
+        return [part for part in self.parts if isinstance(part, Chart)]
+
+
+METHODS = (
+    "Perplexity is the exponential of the mean loss over all scored tokens. Training FLOPs count attention"
+    " (6N + 12LHQT per token). Between checkpoints, perplexity and FLOPs are interpolated on logarithmic axes.",
+    "Intervals of perplexities, ratios and shares are 95% intervals over documents: documents are drawn again, the same"
+    " for all models. Intervals of accuracies are over items. They do not cover the choice of the seed or of the"
+    " training data.",
+    "A token is being forgotten if a linear fit of its loss over the checkpoints rises with a p-value below 0.05, as in"
+    " Xia et al. 2023. The tokens shown were chosen because they rise most, so their rises are exaggerated.",
+)
 
 
 def list_sections(findings: Findings) -> list[Section]:
@@ -66,8 +100,18 @@ def list_sections(findings: Findings) -> list[Section]:
 
 def describe_models_section(findings: Findings) -> Section:
     """Return what was trained."""
-    headings = ("model", "architecture", "parameters", "layers", "width", "context", "checkpoints", "step", "tokens seen")
-    rows = [
+    headings = (
+        "model",
+        "architecture",
+        "parameters",
+        "layers",
+        "width",
+        "context",
+        "checkpoints",
+        "step",
+        "tokens seen",
+    )
+    rows = tuple(
         (
             findings.names[row["model_id"]],
             row["architecture"],
@@ -81,23 +125,17 @@ def describe_models_section(findings: Findings) -> Section:
         )
         for answer in findings.models
         for row in answer.list_rows()
-    ]
-    return Section(
-        "trained", "What was trained", tuple(describe_training(findings)), table=(headings, *rows)
     )
+    return Section("trained", "What was trained", (*describe_training(findings), Table(headings, rows)))
 
 
 def describe_standing_section(findings: Findings) -> Section:
     """Return how the model stands at equal compute and at equal perplexity."""
-    sentences = (
-        *describe_perplexity(findings),
-        *describe_equal_compute(findings),
-        *describe_equal_perplexity(findings),
-    )
-    charts = (chart_perplexity(findings), chart_equal_compute(findings), chart_equal_perplexity(findings))
-    missing = []
+    parts: list[Part] = [*describe_perplexity(findings), *keep_chart(chart_perplexity(findings))]
+    parts += [*describe_equal_compute(findings), *keep_chart(chart_equal_compute(findings))]
+    parts += [*describe_equal_perplexity(findings), *keep_chart(chart_equal_perplexity(findings))]
     if not findings.equal_compute.list_rows() and not findings.equal_perplexity.list_rows():
-        missing.append(
+        parts.append(
             Missing(
                 f"No other model of {findings.reference_suite_id} can be compared with"
                 f" {findings.names[findings.model_id]} on {findings.corpus_id}: none is scored on it, or none has"
@@ -105,93 +143,67 @@ def describe_standing_section(findings: Findings) -> Section:
                 shlex.join(["trailhouse", "score", "OTHER_SUITE", "--corpus", findings.corpus_id]),
             )
         )
-    return Section(
-        "standing",
-        "How it stands at equal compute and equal perplexity",
-        sentences,
-        tuple(chart for chart in charts if chart is not None),
-        missing=tuple(missing),
-    )
+    return Section("standing", "How it stands", tuple(parts))
 
 
 def describe_forgetting_section(findings: Findings) -> Section:
     """Return what the model is forgetting."""
-    chart = chart_forgetting(findings)
-    missing = ()
-    if chart is None:
+    parts: list[Part] = [*describe_forgetting(findings), *keep_chart(chart_forgetting(findings))]
+    if not parts:
         text = "There are no trends yet: a trend needs three scored checkpoints after its start."
         command = shlex.join(["trailhouse", "score", findings.suite_id, "--corpus", findings.corpus_id])
-        missing = (Missing(text, f"{command} && trailhouse transform"),)
-    return Section(
-        "forgotten",
-        "What is being forgotten",
-        tuple(describe_forgetting(findings)),
-        () if chart is None else (chart,),
-        tokens=findings.forgotten_tokens if findings.forgotten_tokens.rows.num_rows else None,
-        missing=missing,
-    )
+        parts.append(Missing(text, f"{command} && trailhouse transform"))
+    if findings.forgotten_tokens.rows.num_rows:
+        parts.append(Tokens(findings.forgotten_tokens))
+    return Section("forgotten", "What is being forgotten", tuple(parts))
 
 
 def describe_tasks_section(findings: Findings) -> Section:
     """Return what the model can do."""
-    chart = chart_tasks(findings)
-    missing = ()
-    if chart is None:
-        name = findings.names[findings.model_id]
+    parts: list[Part] = [*describe_tasks(findings), *keep_chart(chart_tasks(findings))]
+    if not parts:
+        text = f"{findings.names[findings.model_id]} was evaluated on no task yet."
         command = shlex.join(["trailhouse", "evaluate", findings.suite_id])
-        missing = (Missing(f"{name} was evaluated on no task yet.", f"{command} && trailhouse transform"),)
-    charts = () if chart is None else (chart,)
-    return Section("tasks", "What it can do", tuple(describe_tasks(findings)), charts, missing=missing)
+        parts.append(Missing(text, f"{command} && trailhouse transform"))
+    return Section("tasks", "What it can do", tuple(parts))
 
 
 def describe_audit_section(findings: Findings) -> Section:
     """Return whether every checkpoint is scored, and what the audit found."""
-    wrong = findings.wrong_checkpoints.list_rows()
+    parts: list[Part] = [*describe_audit(findings)]
     rows = tuple(
         (findings.names.get(row["model_id"], row["model_id"]), f"{row['step']:,}", row["check_name"], row["message"])
-        for row in wrong
+        for row in findings.wrong_checkpoints.list_rows()
     )
-    missing = ()
+    if rows:
+        parts.append(Table(("model", "step", "check", "finding"), rows))
     if not findings.is_audited:
         command = shlex.join(["trailhouse", "audit", findings.suite_id])
-        missing = (Missing("The checkpoints were not audited yet.", f"{command} && trailhouse transform"),)
-    headings = (("model", "step", "check", "finding"),) if rows else ()
-    return Section(
-        "audit", "Audit", tuple(describe_audit(findings)), table=(*headings, *rows), missing=missing
-    )
+        parts.append(Missing("The checkpoints were not audited yet.", f"{command} && trailhouse transform"))
+    return Section("audit", "Audit", tuple(parts))
 
 
 def describe_measurement_section(findings: Findings) -> Section:
     """Return how the numbers of the report were measured."""
-    texts = [
-        f"Corpus {findings.corpus_id}: {findings.corpus_description} ({findings.document_count:,} documents)."
-        if findings.corpus_description
-        else f"Corpus {findings.corpus_id}, {findings.document_count:,} documents."
+    description = f": {findings.corpus_description}" if findings.corpus_description else ""
+    parts: list[Part] = [
+        Sentence(f"The corpus is {findings.corpus_id}{description} ({findings.document_count:,} documents).")
     ]
-    sentences = [Sentence(texts[0])]
     provenance = findings.provenance.list_rows()
     if provenance:
-        sentences.append(Sentence(describe_provenance(provenance), findings.provenance))
-    sentences += [
-        Sentence(
-            "Perplexity is the exponential of the mean loss over all scored tokens. Training FLOPs count attention"
-            " (6N + 12LHQT per token). Between checkpoints, perplexity and FLOPs are interpolated on logarithmic axes."
-        ),
-        Sentence(
-            "Intervals of perplexities, ratios and shares are 95% intervals over documents: documents are drawn again,"
-            " the same for all models. Intervals of accuracies are over items. They do not cover the choice of the"
-            " seed or of the training data."
-        ),
-        Sentence(
-            "A token is being forgotten if a linear fit of its loss over the checkpoints rises with a p-value below"
-            " 0.05 under the convention of Xia et al. 2023. The tokens shown were chosen because they rise most, so"
-            " their rises are exaggerated."
-        ),
-    ]
-    return Section("measured", "How it was measured", tuple(sentences), notes=findings.caveats)
+        parts.append(Sentence(describe_provenance(provenance), findings.provenance))
+    parts += [Sentence(text) for text in METHODS]
+    if findings.caveats:
+        parts.append(Notes(findings.caveats))
+    return Section("measured", "How it was measured", tuple(parts))
 
 
-def describe_provenance(rows: list[dict]) -> str:  # type: ignore[type-arg]  # a row of an answer
+def keep_chart(chart: Chart | None) -> list[Chart]:
+    """Return a list with the chart, or an empty one if there is none."""
+    return [] if chart is None else [chart]
+
+
+def describe_provenance(rows: list[Row]) -> str:
     """Return with which software, settings and device the scores were computed."""
     latest = rows[0]
     settings, versions = json.loads(latest["scoring_settings"]), json.loads(latest["library_versions"])

@@ -12,8 +12,8 @@ from trailhouse.dashboards.report.number_texts import (
     write_number,
     write_percent,
     write_power,
-    write_ratio,
     write_range,
+    write_ratio_bounds,
 )
 
 
@@ -60,8 +60,8 @@ def describe_perplexity(findings: Findings) -> Iterator[Sentence]:
     if changes and changes[-1]["perplexity_ratio"] is not None:
         row = changes[-1]
         yield Sentence(
-            f"The newest checkpoint has {write_ratio(row['perplexity_ratio'])} times the perplexity of the one before,"
-            f" step {row['reference_step']:,}{describe_bounds(row, 'perplexity_ratio')}:"
+            f"The newest checkpoint has {write_bounds(row, 'perplexity_ratio')} times the perplexity of the one"
+            f" before, step {row['reference_step']:,}:"
             f" {judge(row, 'perplexity_ratio', 'it is better', 'it is worse')}.",
             findings.newest_checkpoint,
         )
@@ -73,8 +73,7 @@ def describe_equal_compute(findings: Findings) -> Iterator[Sentence]:
         name, other = findings.names[row["model_id"]], findings.names[row["reference_model_id"]]
         yield Sentence(
             f"At {write_power(row['equal_train_flops'])} FLOPs, the most that both have reached, {name} has"
-            f" {write_ratio(row['perplexity_ratio'])} times the perplexity{name_unit(row)} of {other}"
-            f"{describe_bounds(row, 'perplexity_ratio')}:"
+            f" {write_bounds(row, 'perplexity_ratio')} times the perplexity{name_unit(row)} of {other}:"
             f" {judge(row, 'perplexity_ratio', f'{name} is ahead', f'{name} is behind')}.",
             findings.equal_compute,
         )
@@ -85,9 +84,8 @@ def describe_equal_perplexity(findings: Findings) -> Iterator[Sentence]:
     for row in findings.equal_perplexity.list_rows():
         name, other = findings.names[row["model_id"]], findings.names[row["reference_model_id"]]
         yield Sentence(
-            f"To reach a perplexity{name_unit(row)} of {write_number(row['equal_perplexity'])}, the lowest that both have"
-            f" reached, {name} took {write_ratio(row['compute_ratio'])} times the compute of {other}"
-            f"{describe_bounds(row, 'compute_ratio')}:"
+            f"To reach a perplexity{name_unit(row)} of {write_number(row['equal_perplexity'])}, the lowest that both"
+            f" have reached, {name} took {write_bounds(row, 'compute_ratio')} times the compute of {other}:"
             f" {judge(row, 'compute_ratio', f'{name} took less', f'{name} took more')}.",
             findings.equal_perplexity,
         )
@@ -155,9 +153,9 @@ def describe_audit(findings: Findings) -> Iterator[Sentence]:
     )
 
 
-def describe_bounds(row: Row, column: str) -> str:
-    """Return the interval of a ratio in parentheses, or an empty text if it has none."""
-    return write_range(row[f"{column}_lower"], row[f"{column}_upper"], write_ratio)
+def write_bounds(row: Row, column: str) -> str:
+    """Return a ratio, with its interval in parentheses if it has one."""
+    return write_ratio_bounds(row[column], row[f"{column}_lower"], row[f"{column}_upper"])
 
 
 def judge(row: Row, column: str, below: str, above: str) -> str:
