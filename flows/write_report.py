@@ -11,9 +11,9 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse import __version__
 from trailhouse.dashboards.colours import assign_model_colors
-from trailhouse.dashboards.report.dark_colours import assign_dark_colors
 from trailhouse.dashboards.report.findings import Answer, Findings
 from trailhouse.dashboards.report.model_card import render_model_card
+from trailhouse.dashboards.report.model_colours import assign_dark_colors
 from trailhouse.dashboards.report.page import render_report
 from trailhouse.errors import BadInputError
 from trailhouse.flows.services.warehouse import resolve_reader_address

@@ -20,6 +20,7 @@ from trailhouse.dashboards.passages.passage import make_visible
 from trailhouse.dashboards.report.charts import Chart
 from trailhouse.dashboards.report.findings import Answer, Findings, Row
 from trailhouse.dashboards.report.glance import list_facts
+from trailhouse.dashboards.report.model_colours import name_variables, use_variables, write_model_variables
 from trailhouse.dashboards.report.number_texts import write_number, write_power
 from trailhouse.dashboards.report.sections import (
     Missing,
@@ -47,12 +48,11 @@ def render_report(findings: Findings, blocks: Sequence[Block] = ()) -> str:
     """Return the report as HTML. ``blocks`` follow the section about forgotten tokens."""
     sections = list_sections(findings)
     charts = {chart.name: chart for section in sections for chart in section.charts}
-    data = {
-        "charts": {name: chart.spec for name, chart in charts.items()},
-        "darkColors": {color: findings.dark_model_colors[model] for model, color in findings.model_colors.items()},
-    }
+    specs = {name: use_variables(chart.spec, findings) for name, chart in charts.items()}
     scripts = [bundle_script(), *(block.script for block in blocks if block.script)]
-    styles = "\n".join([read_packaged("report.css"), *(block.style for block in blocks)])
+    styles = "\n".join(
+        [write_model_variables(findings), read_packaged("report.css"), *(block.style for block in blocks)]
+    )
     title = show(f"{findings.suite_id} on {findings.corpus_id}")
     parts = []
     for section in sections:
@@ -67,7 +67,7 @@ def render_report(findings: Findings, blocks: Sequence[Block] = ()) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{title}</title>\n<style>\n{styles}</style>\n</head>\n<body>\n<main>\n"
         f"{render_head(findings)}\n{render_contents(sections)}\n" + "\n".join(parts) + "\n</main>\n"
-        f'<script type="application/json" id="report-data">{escape_json(data)}</script>\n{code}\n</body>\n</html>\n'
+        f'<script type="application/json" id="report-data">{escape_json(specs)}</script>\n{code}\n</body>\n</html>\n'
     )
 
 
@@ -171,7 +171,11 @@ def render_missing(missing: Missing) -> str:
 def render_chart(chart: Chart, findings: Findings) -> str:
     """Return the place of a chart, with its title, how to read it, and its numbers as a table."""
     fields = f' data-zoom="{" ".join(chart.zoomed_fields)}"' if chart.zoomed_fields else ""
-    legend = "".join(render_legend_entry(model_id, findings) for model_id in chart.legend)
+    variables = name_variables(findings)
+    legend = "".join(
+        f'<li style="--color: var({variables[model_id]})">{show(findings.names[model_id])}</li>'
+        for model_id in chart.legend
+    )
     rows = [tuple(write_cell(row.get(column)) for column in chart.columns) for row in chart.numbers]
     table = render_table(tuple(column.replace("_", " ") for column in chart.columns), rows)
     return (
@@ -182,12 +186,6 @@ def render_chart(chart: Chart, findings: Findings) -> str:
         " JavaScript. Its numbers are in the table below.</p></div>\n"
         f'<details class="numbers"><summary>Numbers of this chart</summary>{table}</details>\n</figure>'
     )
-
-
-def render_legend_entry(model_id: str, findings: Findings) -> str:
-    """Return a model's name with its colour."""
-    colors = f"--light: {findings.model_colors[model_id]}; --dark: {findings.dark_model_colors[model_id]}"
-    return f'<li style="{colors}">{show(findings.names[model_id])}</li>'
 
 
 def render_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

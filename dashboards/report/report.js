@@ -1,5 +1,4 @@
-const data = JSON.parse(document.getElementById("report-data").textContent);
-const darkScheme = window.matchMedia("(prefers-color-scheme: dark)");
+const specs = JSON.parse(document.getElementById("report-data").textContent);
 const steps = { in: 0.6, out: 1 / 0.6 };
 
 function readFields(figure) {
@@ -50,29 +49,20 @@ function addZoom(figure, view, fields) {
     "+": [steps.in, 0, 0], "=": [steps.in, 0, 0], "-": [steps.out, 0, 0],
     ArrowLeft: [1, -0.15, 0], ArrowRight: [1, 0.15, 0], ArrowUp: [1, 0, 0.15], ArrowDown: [1, 0, -0.15],
   };
-  plot.onkeydown = (event) => {
+  plot.addEventListener("keydown", (event) => {
     if (event.key === "0") reset(view, fields);
     else if (keys[event.key]) move(view, fields, ...keys[event.key]);
     else return;
     event.preventDefault();
-  };
+  });
 }
 
 const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: { disableDefaultStyle: true } };
 
-// The colours of models are ranges of scales: lists of texts.
-function recolor(part) {
-  if (Array.isArray(part)) return part.map(recolor);
-  if (part && typeof part === "object") return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, key === "values" ? value : recolor(value)]));
-  return Object.hasOwn(data.darkColors, part) ? data.darkColors[part] : part;
-}
-
-async function draw(figure, isDark) {
+async function draw(figure) {
   const plot = figure.querySelector(".plot");
-  const spec = data.charts[figure.dataset.chart];
-  figure.querySelector(".zoom")?.remove();
   try {
-    const { view } = await vegaEmbed(plot, isDark ? recolor(spec) : spec, options);
+    const { view } = await vegaEmbed(plot, specs[figure.dataset.chart], options);
     const fields = readFields(figure);
     if (fields) addZoom(figure, view, fields);
   } catch (error) {
@@ -81,12 +71,8 @@ async function draw(figure, isDark) {
   }
 }
 
-function drawAll() {
-  for (const figure of document.querySelectorAll("figure[data-chart]")) draw(figure, darkScheme.matches);
-}
+for (const figure of document.querySelectorAll("figure[data-chart]")) draw(figure);
 
-drawAll();
-darkScheme.addEventListener("change", drawAll);
 window.addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("details.source")) part.open = true;
 });

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pyarrow as pa
 
 from trailhouse.dashboards.colours import assign_model_colors
-from trailhouse.dashboards.report.dark_colours import assign_dark_colors
 from trailhouse.dashboards.report.findings import Answer, Findings
+from trailhouse.dashboards.report.model_colours import assign_dark_colors
 
 SUITE, CORPUS = "owls", "books"
 MODELS = {"owls/small": 1_000_000, "owls/medium": 10_000_000, "owls/large": 2_000_000_000}

@@ -117,11 +117,11 @@ def test_a_dark_page_has_other_shades_and_readable_labels(open_report):
     assert page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == "rgb(21, 23, 27)"
     label = page.locator("figure[data-chart=perplexity] svg .label_marks text").first
     assert label.evaluate("label => getComputedStyle(label).fill") == "rgb(230, 231, 234)"
-    page.emulate_media(color_scheme="light")
-    page.wait_for_function(
-        "color => getComputedStyle(document.querySelector('figure svg .mark-line.role-mark path')).stroke === color",
-        arg=to_rgb(findings.model_colors["owls/small"]),
-    )
+    light = [to_rgb(findings.model_colors[model_id]) for model_id in MODELS]
+    page.emulate_media(media="print")
+    assert list_strokes(page) == light, "paper is white"
+    page.emulate_media(media="screen", color_scheme="light")
+    assert list_strokes(page) == light
     assert page.problems == []
 
 
