@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -100,7 +101,7 @@ def describe_model(model_id: str, parameter_count: int) -> dict:
     }
 
 
-def list_perplexities() -> list[dict]:
+def list_perplexities(models: dict[str, int] = MODELS, steps: Sequence[int] = STEPS) -> list[dict]:
     return [
         {
             "model_id": model_id,
@@ -110,8 +111,8 @@ def list_perplexities() -> list[dict]:
             "perplexity_lower": perplexity * 0.95,
             "perplexity_upper": perplexity * 1.05,
         }
-        for index, (model_id, parameter_count) in enumerate(MODELS.items())
-        for step in STEPS
+        for index, (model_id, parameter_count) in enumerate(models.items())
+        for step in steps
     ]
 
 

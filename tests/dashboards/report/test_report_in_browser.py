@@ -2,16 +2,20 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
 from tests.dashboards.report.findings_of_suite import (
     MODELS,
+    describe_model,
     describe_token,
     list_accuracies,
+    list_perplexities,
     make_answer,
     make_findings,
 )
+from trailhouse.dashboards.colours import assign_model_colors
 from trailhouse.dashboards.report.page import Block, render_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
@@ -133,6 +137,34 @@ def test_a_phone_shows_the_page_without_scrolling_to_the_side(open_report, schem
         assert 250 < box["width"] <= 390
         assert box["right"] <= 390
     assert page.locator(".facts strong").first.bounding_box()["y"] < 400
+
+
+def test_twelve_models_of_up_to_1e24_flops_are_drawn_and_told_apart(open_report):
+    models = {f"owls/model-{index}": 10 ** (index + 3) for index in range(1, 13)}
+    colors = assign_model_colors([("owls", model_id) for model_id in models])
+    answer = make_answer("validation_perplexity_by_step", list_perplexities(models, range(2_000, 302_000, 2_000)))
+    page = open_report(
+        make_findings(
+            models=(make_answer("models_trained", [describe_model(*model) for model in models.items()]),),
+            model_id="owls/model-12",
+            perplexities=(answer,),
+            equal_compute=make_answer("q", []),
+            equal_perplexity=make_answer("q", []),
+            task_accuracies=(make_answer("q", []),),
+            trend_shares=make_answer("q", []),
+            model_colors=colors,
+            dark_model_colors=colors,
+        )
+    )
+    assert max(row["train_flops_palm"] for row in answer.list_rows()) > 9e23
+    assert len(list_labels(page, "perplexity")) == 12
+    assert len(set(list_strokes(page))) == 12
+    places = page.locator("figure svg .label_marks text").evaluate_all(
+        "labels => labels.map(label => label.getBoundingClientRect().y).sort((a, b) => a - b)"
+    )
+    assert min(lower - upper for upper, lower in pairwise(places)) > 10
+    assert page.problems == []
+    assert page.bytes < 5 * 2**20
 
 
 def test_a_chart_is_zoomed_and_moved_by_buttons_and_keys(open_report):
