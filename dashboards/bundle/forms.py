@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from trailhouse.dashboards.bundle.bands import list_series
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
+from trailhouse.dashboards.bundle.links import compile_columns
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.superset_document import Document
 from trailhouse.dashboards.colours import COLOUR_SCHEME
@@ -60,8 +61,8 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "color_scheme": COLOUR_SCHEME,
         "markerEnabled": chart.has_markers and chart.kind != "bar",
         "markerSize": 5,
-        "show_legend": bool(chart.series) or len(metrics) > 1,
-        "legendType": "scroll",
+        "show_legend": list(chart.series) != ["model_id"] or len(metrics) > 1,  # the page's bar shows the models
+        "legendType": "plain",
         "legendOrientation": "top",
         "x_axis_title": chart.x_title,
         "x_axis_title_margin": 32 if chart.x_title else 0,
@@ -169,7 +170,7 @@ def select_rows(chart: Chart) -> Document:
     """Return the fields of the form data that select rows of the mart without aggregating them."""
     return {
         "query_mode": "raw",
-        "all_columns": list(chart.columns),
+        "all_columns": compile_columns(chart.columns),
         "order_by_cols": order_clauses(chart),
         "groupby": [],
         "metrics": [],

@@ -97,7 +97,7 @@ def chart_equal_perplexity(findings: Findings) -> Chart | None:
     return chart_ratios(
         findings,
         findings.equal_perplexity,
-        "compute_ratio",
+        "flops_ratio",
         title="How much compute for the same perplexity?",
         axis="compute relative to the other model",
     )

@@ -73,7 +73,7 @@ def describe_equal_compute(findings: Findings) -> Iterator[Sentence]:
         name, other = findings.names[row["model_id"]], findings.names[row["reference_model_id"]]
         yield Sentence(
             f"At {write_power(row['equal_train_flops'])} FLOPs, the most that both have reached, {name} has"
-            f" {write_bounds(row, 'perplexity_ratio')} times the perplexity{name_unit(row)} of {other}:"
+            f" {write_bounds(row, 'perplexity_ratio')} times the perplexity of {other}:"
             f" {judge(row, 'perplexity_ratio', f'{name} is ahead', f'{name} is behind')}.",
             findings.equal_compute,
         )
@@ -84,9 +84,9 @@ def describe_equal_perplexity(findings: Findings) -> Iterator[Sentence]:
     for row in findings.equal_perplexity.list_rows():
         name, other = findings.names[row["model_id"]], findings.names[row["reference_model_id"]]
         yield Sentence(
-            f"To reach a perplexity{name_unit(row)} of {write_number(row['equal_perplexity'])}, the lowest that both"
-            f" have reached, {name} took {write_bounds(row, 'compute_ratio')} times the compute of {other}:"
-            f" {judge(row, 'compute_ratio', f'{name} took less', f'{name} took more')}.",
+            f"To reach a perplexity of {write_number(row['equal_perplexity'])}, the lowest that both"
+            f" have reached, {name} took {write_bounds(row, 'flops_ratio')} times the compute of {other}:"
+            f" {judge(row, 'flops_ratio', f'{name} took less', f'{name} took more')}.",
             findings.equal_perplexity,
         )
 
@@ -169,8 +169,3 @@ def judge(row: Row, column: str, below: str, above: str) -> str:
     if lower <= 1 <= upper:
         return "the difference is not significant"
     return below if upper < 1 else above
-
-
-def name_unit(row: Row) -> str:
-    """Return `` per byte`` if the perplexities of a comparison are per byte, and otherwise an empty text."""
-    return " per byte" if row["perplexity_unit"] == "per byte" else ""

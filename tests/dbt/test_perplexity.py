@@ -271,13 +271,13 @@ def test_paired_documents_make_a_difference_more_precise_than_two_intervals(buil
 
 def test_models_are_compared_at_equal_compute_and_at_equal_perplexity_on_paired_documents(built, plays):
     rows = built.rows(
-        "select model_id, reference_model_id, perplexity_unit, equal_train_flops, equal_perplexity, perplexity_ratio,"
-        " perplexity_ratio_lower, perplexity_ratio_upper, compute_ratio, compute_ratio_lower, compute_ratio_upper"
+        "select model_id, reference_model_id, has_same_tokens, equal_eflops * 1e18, equal_perplexity, perplexity_ratio,"
+        " perplexity_ratio_lower, perplexity_ratio_upper, flops_ratio, flops_ratio_lower, flops_ratio_upper"
         " from fct_model_comparison where corpus_id = 'plays'"
     )
     steps = built.rows("select model_id, step, log(train_flops_palm) from dim_checkpoint where step > 0 order by step")
     first, second = plays
-    assert {row[:3] for row in rows} == {(first, second, "per token"), (second, first, "per token")}
+    assert {row[:3] for row in rows} == {(first, second, True), (second, first, True)}
     token_count = sum(ESSAYS.values()) - len(ESSAYS)
     curves = {}
     for model in plays:
@@ -307,7 +307,7 @@ def test_models_are_compared_at_equal_compute_and_at_equal_perplexity_on_paired_
 
 def test_models_whose_compute_does_not_overlap_are_not_compared_at_equal_compute(built):
     rows = built.rows(
-        "select perplexity_at_equal_compute, reference_perplexity_at_equal_compute, perplexity_ratio,"
+        "select perplexity_at_equal_flops, reference_perplexity_at_equal_flops, perplexity_ratio,"
         " perplexity_ratio_lower, perplexity_ratio_upper from fct_model_comparison"
         " where corpus_id = 'essays' and model_id = 'opt/175b'"
     )

@@ -76,7 +76,7 @@ def test_the_perplexity_is_the_one_that_the_named_question_gives(findings, ask):
     ("question", "column", "place"),
     [
         ("perplexity_at_equal_compute", "perplexity_ratio", "equal_train_flops"),
-        ("compute_at_equal_perplexity", "compute_ratio", "equal_perplexity"),
+        ("compute_at_equal_perplexity", "flops_ratio", "equal_perplexity"),
     ],
 )
 def test_the_comparisons_are_those_that_the_named_questions_give(findings, ask, question, column, place):

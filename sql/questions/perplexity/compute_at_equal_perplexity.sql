@@ -18,20 +18,11 @@ with
         where suite_id = {suite_id:String}
     )
 
-select
-    model_id,
-    reference_model_id,
-    equal_perplexity,
-    perplexity_unit,
-    train_flops_at_equal_perplexity,
-    reference_train_flops_at_equal_perplexity,
-    compute_ratio,
-    compute_ratio_lower,
-    compute_ratio_upper
+select model_id, reference_model_id, equal_perplexity, flops_ratio, flops_ratio_lower, flops_ratio_upper
 from fct_model_comparison
 where
     suite_id = {suite_id:String}
     and corpus_id = {corpus_id:String}
     and (model_id, reference_suite_id) in (select model_id, reference_suite_id from chosen)
-    and compute_ratio is not null
+    and flops_ratio is not null
 order by reference_parameter_count desc, reference_model_id

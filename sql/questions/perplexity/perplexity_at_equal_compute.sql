@@ -1,8 +1,9 @@
 -- Is a model ahead of others at equal compute? The answer compares their perplexities at the largest number
 -- of
 -- training FLOPs that both models have reached. A ratio below 1 means that the model is ahead. Where the 95%
--- interval over documents contains 1, the difference is not significant. Models with different tokenizers are
--- compared by their perplexity per byte.
+-- interval over documents contains 1, the difference is not significant. A model is compared with the
+-- models that
+-- are nearest to it in size and were scored on the same tokens.
 -- parameter suite_id String = miniature: suite of the model
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite
@@ -19,10 +20,9 @@ with
 select
     model_id,
     reference_model_id,
-    equal_train_flops,
-    perplexity_at_equal_compute,
-    reference_perplexity_at_equal_compute,
-    perplexity_unit,
+    equal_eflops * 1e18 as equal_train_flops,
+    perplexity_at_equal_flops,
+    reference_perplexity_at_equal_flops,
     perplexity_ratio,
     perplexity_ratio_lower,
     perplexity_ratio_upper

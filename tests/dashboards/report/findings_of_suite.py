@@ -44,7 +44,7 @@ def make_findings(**changes: object) -> Findings:
             ],
         ),
         equal_perplexity=make_answer(
-            "compute_at_equal_perplexity", [compare("owls/medium", compute_ratio=(3.2, 3.0, 3.5))]
+            "compute_at_equal_perplexity", [compare("owls/medium", flops_ratio=(3.2, 3.0, 3.5))]
         ),
         newest_checkpoint=make_answer(
             "perplexity_differences",
@@ -121,7 +121,6 @@ def compare(reference: str, **ratios: tuple[float, float, float]) -> dict:
     return {
         "model_id": "owls/large",
         "reference_model_id": reference,
-        "perplexity_unit": "per token",
         "equal_train_flops": 3.1e13,
         "equal_perplexity": 63.2,
         name: ratio,

@@ -31,7 +31,7 @@ UNTRUSTED = (
     "</mark></p><style>body{display:none}</style>",
     "\u202egnp.exe",
 )
-CHARTS = ("perplexity", "perplexity-ratio", "compute-ratio", "forgetting", "tasks")
+CHARTS = ("perplexity", "perplexity-ratio", "flops-ratio", "forgetting", "tasks")
 
 
 @pytest.fixture(scope="module")

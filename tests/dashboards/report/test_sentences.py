@@ -66,11 +66,11 @@ def test_a_model_is_ahead_only_if_the_interval_lies_below_one():
         " compute of medium: large took more.")  # fmt: skip
 
 
-def test_perplexities_per_byte_and_missing_intervals_are_said():
-    row = {**compare("owls/small", perplexity_ratio=(0.8, 0.7, 0.9)), "perplexity_unit": "per byte"}
+def test_a_missing_interval_is_said():
+    row = compare("owls/small", perplexity_ratio=(0.8, 0.7, 0.9))
     row |= {"perplexity_ratio_lower": None, "perplexity_ratio_upper": None}
     (text,) = list_texts(describe_equal_compute(make_findings(equal_compute=make_answer("q", [row]))))
-    assert "0.80 times the perplexity per byte of small: there are too few documents to say" in text
+    assert "0.80 times the perplexity of small: there are too few documents to say" in text
 
 
 def test_the_last_checkpoint_is_compared_with_the_one_before():
