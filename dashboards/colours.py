@@ -30,8 +30,8 @@ TEXT = BLACK
 HIGHLIGHT = "#FFEE99"
 """Background of the token under the mouse pointer."""
 GRID = "#DDDDDD"
-RING = "#666666"
-"""Colour of the circle around a point that readers should treat with caution."""
+CHANCE_AREA = "#EBEBEB"
+"""Colour of the area that chance explains, which is opaque, so that overlapping areas look like one."""
 REFERENCE = "#999999"
 """Colour of the references that models are compared with: chance accuracy and random token sets."""
 

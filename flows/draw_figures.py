@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.dashboards.figures.figure import Companion, Figure, save_figure
+from trailhouse.dashboards.colours import assign_model_colors
+from trailhouse.dashboards.figures.figure import Companion, Figure, Sample, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
+from trailhouse.dashboards.figures.line_styles import add_styles
 from trailhouse.dashboards.figures.passage_table import NAME, save_passage
 from trailhouse.dashboards.passages.passage_page import write_page
 from trailhouse.errors import BadInputError
-from trailhouse.flows.read_passage import read_passage
+from trailhouse.flows.read_passage import find_convention, read_passage
 from trailhouse.flows.services.warehouse import resolve_reader_address
 from trailhouse.flows.settings import Settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.reading.query import read_columns
+from trailhouse.warehouse.reading.query import read_columns, read_models_by_size
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_caveats, read_questions
 
 PASSAGE_START_PERCENT = 10
@@ -27,9 +30,10 @@ PASSAGE_START_PERCENT = 10
 
 @dataclass(frozen=True)
 class DrawingReport:
-    """The files that were written, and the caveats that a reader of the figures has to know."""
+    """The files that were written, the page that shows them, and the caveats that a reader has to know."""
 
     files: list[Path]
+    page: Path
     caveats: list[str]
 
 
@@ -40,15 +44,21 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
     """
     directory = settings.figures_directory / suite / corpus
     files: list[Path] = []
-    caveats: dict[str, list[str]] = {}
-    with connect(resolve_reader_address(settings)) as client:
+    caveats: dict[tuple[str, int | None], list[str]] = {}
+    address = resolve_reader_address(settings)
+    with connect(address) as client:
+        model_colors = assign_model_colors(read_models_by_size(client, address.database))
+        samples = describe_samples(client, suite, corpus)
         for index, figure in enumerate(FIGURES):
             report_progress("Figures", index, len(FIGURES) + 1, figure.title)
-            if figure.caveat_mart is not None and figure.caveat_mart not in caveats:
-                about = corpus if figure.are_caveats_of_corpus else None
-                caveats[figure.caveat_mart] = read_caveats(client, figure.caveat_mart, suite, about)
-            notes = caveats[figure.caveat_mart] if figure.caveat_mart is not None else []
-            files += draw_figure(client, figure, suite, corpus, directory, notes)
+            notes = [samples[figure.sample]] if samples[figure.sample] else []
+            if figure.caveat_mart is not None:
+                key = (figure.caveat_mart, figure.last_start_percent)
+                if key not in caveats:
+                    about = corpus if figure.are_caveats_of_corpus else None
+                    caveats[key] = read_caveats(client, figure.caveat_mart, suite, about, figure.last_start_percent)
+                notes += caveats[key]
+            files += draw_figure(client, figure, suite, corpus, directory, model_colors, notes)
         if not files:
             raise BadInputError(
                 f"the marts hold nothing about suite {suite!r} on corpus {corpus!r}",
@@ -56,15 +66,22 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
             )
         report_progress("Figures", len(FIGURES), len(FIGURES) + 1, "A passage by the trends of its tokens")
         drawn = [figure for figure in FIGURES if directory / f"{figure.name}.csv" in files]
-        files += [*draw_passage(client, suite, corpus, directory), write_gallery(drawn, directory, suite, corpus)]
+        page = write_gallery(drawn, directory, suite, corpus, samples)
+        files += [*draw_passage(client, suite, corpus, directory), page]
     report_progress("Figures", len(FIGURES) + 1, len(FIGURES) + 1)
-    return DrawingReport(files, list(dict.fromkeys(note for notes in caveats.values() for note in notes)))
+    return DrawingReport(files, page, list(dict.fromkeys(note for notes in caveats.values() for note in notes)))
 
 
 def draw_figure(
-    client: Client, figure: Figure, suite: str, corpus: str, directory: Path, caveats: list[str]
+    client: Client,
+    figure: Figure,
+    suite: str,
+    corpus: str,
+    directory: Path,
+    model_colors: Mapping[str, str],
+    notes: list[str],
 ) -> list[Path]:
-    """Draw one figure and return its files.
+    """Draw one figure with the notes below it, and return its files.
 
     If the figure's mart holds nothing of the suite that the figure shows, nothing is drawn and the list is empty.
     """
@@ -72,9 +89,28 @@ def draw_figure(
     rows = read_columns(client, figure.mart, figure.columns, {**chosen, **dict(figure.equals)})
     if not figure.is_drawable(rows):
         return []
-    companions = [read_companion(client, companion, suite, corpus) for companion in figure.companions]
-    files = save_figure(figure, rows, directory, *companions, caveats=caveats)
+    tables = [rows, *(read_companion(client, companion, suite, corpus) for companion in figure.companions)]
+    files = save_figure(figure, directory, *(add_styles(table, model_colors) for table in tables), notes=notes)
     return [*files, save_rows(rows, directory, figure.name)]
+
+
+def describe_samples(client: Client, suite: str, corpus: str) -> dict[Sample, str]:
+    """Return the sentence that a figure's caption has about its sample, for each kind of sample.
+
+    It states the suite, the corpus, the numbers of tokens and documents and, for trends, the convention. The numbers of
+    published suites are unknown.
+    """
+    columns = ["score_count", "document_count"]
+    mart = "fct_validation_perplexity_by_checkpoint"
+    counts = read_columns(client, mart, columns, {"suite_id": suite, "corpus_id": corpus}).to_pylist()
+    token_count, document_count = (max((row[name] for row in counts), default=0) for name in columns)
+    numbers = f", {token_count:,} scored tokens of {document_count:,} documents" if token_count else ""
+    tokens = f"{suite} on {corpus}{numbers}."
+    return {
+        "tokens": tokens,
+        "trends": f"{tokens} Default convention of trends: {find_convention(client, None)}.",
+        "none": "",
+    }
 
 
 def read_companion(client: Client, companion: Companion, suite: str, corpus: str) -> pa.Table:

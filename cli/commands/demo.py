@@ -40,7 +40,8 @@ def demo(
                 "scoring": asdict(report.scoring),
                 "evaluation": asdict(report.evaluation),
                 "marts": asdict(report.marts),
-                "figures": [str(file) for file in report.figures],
+                "figures": [str(file) for file in report.figures.files],
+                "report": str(report.report),
                 "validation_perplexity": report.perplexities.to_pylist(),
                 "trend_shares": report.trend_shares.to_pylist(),
                 "task_accuracies": report.accuracies.to_pylist(),
@@ -54,5 +55,4 @@ def demo(
         columns = ["task_id", "accuracy_ratio", "accuracy_lower", "accuracy_upper", "chance_accuracy_ratio"]
         accuracies = report.accuracies.select(columns)
         print_table(accuracies, title="Accuracy of the largest model at its last checkpoint, 2 exemplars")
-    for file in report.figures:
-        say(f"wrote {file}")
+    say(f"figures: {report.figures.page}; report: {report.report}")

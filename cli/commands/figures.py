@@ -25,6 +25,8 @@ def figures(
 ) -> None:
     """Draw the figures of Xia et al. 2023 from the marts as PNG, SVG and PDF, and write an HTML page that shows them.
 
+    The command names the page. With --json, it prints the list of all files.
+
     Example: trailhouse figures --suite opt-published --corpus pg19-validation
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
@@ -34,7 +36,6 @@ def figures(
         report = draw_figures(settings, suite, corpus)
     if as_json:
         print_json([str(file) for file in report.files])
-    for file in report.files:
-        say(f"wrote {file}")
+    say(f"figures: {report.page}")
     for caveat in report.caveats:
         say(f"note: {caveat}")

@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.colours import REFERENCE, choose_model_color
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_caveats
+from trailhouse.dashboards.colours import REFERENCE, TEXT
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
 from trailhouse.dashboards.figures.panels import add_legend, new_canvas
 from trailhouse.dashboards.figures.task_rows import ACCURACY, GROUPS, choose_shots
 
@@ -38,7 +38,7 @@ def draw_axes(panel: Axes, rows: pa.Table, title: str) -> None:
     by_axis = {row["axis"]: row for row in rows.to_pylist()}
     for place, axis in enumerate(AXES):
         row = by_axis.get(axis, {})
-        draw_range(panel, place, row, "spearman", height=0.5, alpha=0.3)
+        draw_range(panel, place, row, "spearman", height=0.5, alpha=0.2)
         draw_range(panel, place, row, "spearman_resampled", height=0.04, alpha=1)
     for column, marker, label in (
         ("spearman_correlation", "o", "all checkpoints"),
@@ -54,7 +54,7 @@ def draw_axes(panel: Axes, rows: pa.Table, title: str) -> None:
             marker=marker,
             linestyle="none",
             label=label,
-            color=choose_model_color(0) if is_filled else REFERENCE,
+            color=TEXT if is_filled else REFERENCE,
             fillstyle="full" if is_filled else "none",
         )
     panel.axvline(0, color=REFERENCE, linestyle=":")
@@ -68,14 +68,14 @@ def draw_range(
     """Draw the range between two columns as a bar, if both are known."""
     low, high = row.get(f"{name}_lower"), row.get(f"{name}_upper")
     if low is not None and high is not None:
-        color = choose_model_color(0)
+        color = TEXT
         panel.barh(place, high - low, height=height, left=low, color=color, alpha=alpha, linewidth=0)
 
 
 def draw_correlations(rows: pa.Table, published: pa.Table) -> Canvas:
     """Draw the suite's mean accuracy, and the published mean accuracies, beside each other."""
     canvas, panels = new_canvas(2 + len(GROUPS), "What predicts few-shot accuracy?")
-    subjects = [("One's own tasks", rows, "all"), ("Published: all tasks", published, "all")]
+    subjects = [("Own tasks", rows, "all"), ("Published: all tasks", published, "all")]
     subjects += [(f"Published: {group} tasks", published, group) for group in GROUPS]
     for panel, (title, table, subject) in zip(panels, subjects, strict=True):
         chosen = choose_shots(table)
@@ -83,7 +83,7 @@ def draw_correlations(rows: pa.Table, published: pa.Table) -> Canvas:
     for panel in panels[1:]:
         panel.set_yticklabels([])
     notes = sorted({note for note in rows["interval_note"].to_pylist() if note})
-    add_caveats(canvas, [BANDS, *notes])
+    add_notes(canvas, [BANDS, *notes])
     add_legend(canvas, panels, title="Correlation")
     return canvas
 
@@ -97,4 +97,5 @@ FIGURE = Figure(
     draw=draw_correlations,
     companions=(Companion(MART, COLUMNS, suite_id=PUBLISHED_SUITE, equals=ACCURACY),),
     equals=ACCURACY,
+    sample="tokens",
 )

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 from matplotlib import style
@@ -21,6 +22,7 @@ METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationD
 CHARACTERS_PER_INCH = 15
 MARGIN_INCHES = 0.1
 PUBLISHED_SUITE = "opt-published"
+Sample = Literal["tokens", "trends", "none"]
 
 
 def has_rows(rows: pa.Table) -> bool:
@@ -63,6 +65,10 @@ class Figure:
     caveat_mart: str | None = None
     are_caveats_of_corpus: bool = True
     """Whether ``caveat_mart`` has rows per suite and corpus. If false, it has rows per suite only."""
+    last_start_percent: int | None = None
+    """The last start of the trend fit that the figure shows, if it does not show all of them."""
+    sample: Sample = "tokens"
+    """What the figure's caption counts: the tokens of the corpus, also naming the convention of trends, or nothing."""
     equals: tuple[tuple[str, str], ...] = ()
     is_of_corpus: bool = True
     """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""
@@ -70,21 +76,22 @@ class Figure:
     """Whether the rows of a suite hold what the figure shows."""
 
 
-def save_figure(
-    figure: Figure, rows: pa.Table, directory: Path, *companions: pa.Table, caveats: Sequence[str] = ()
-) -> list[Path]:
-    """Draw a figure from the rows of its marts, write it in every format, and return the files."""
+def save_figure(figure: Figure, directory: Path, *tables: pa.Table, notes: Sequence[str] = ()) -> list[Path]:
+    """Draw a figure from the rows of its marts, write it in every format, and return the files.
+
+    ``tables`` holds the rows of the figure's mart, then those of its companions, as ``add_styles`` returns them.
+    """
     with style.context(STYLE):
-        canvas = figure.draw(rows, *companions)
-        add_caveats(canvas, caveats)
+        canvas = figure.draw(*tables)
+        add_notes(canvas, notes)
         return save_formats(canvas, directory, figure.name)
 
 
-def add_caveats(canvas: Canvas, caveats: Sequence[str]) -> None:
-    """Write caveats below the panels, wrapped to the width of the figure, and below what already stands there."""
-    if caveats:
+def add_notes(canvas: Canvas, notes: Sequence[str]) -> None:
+    """Write notes below the panels, wrapped to the width of the figure, and below what already stands there."""
+    if notes:
         width = int(CHARACTERS_PER_INCH * canvas.get_figwidth())
-        lines = [line for caveat in caveats for line in textwrap.wrap(caveat, width)]
+        lines = [line for note in notes for line in textwrap.wrap(note, width)]
         if canvas.get_supxlabel():
             lines.insert(0, canvas.get_supxlabel())
         canvas.supxlabel("\n".join(lines), fontsize=8, x=0.01, ha="left", parse_math=False)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import csv
 
-from trailhouse.dashboards.figures.figure import FORMATS, Figure
+from trailhouse.dashboards.figures.figure import FORMATS, Figure, Sample
 from trailhouse.support.files import replacing, write_whole
 
 PAGE = "index.html"
@@ -30,13 +31,17 @@ def save_rows(rows: pa.Table, directory: Path, name: str) -> Path:
     return file
 
 
-def write_gallery(figures: list[Figure], directory: Path, suite: str, corpus: str) -> Path:
+def write_gallery(
+    figures: list[Figure], directory: Path, suite: str, corpus: str, samples: Mapping[Sample, str]
+) -> Path:
     """Write the page that shows the figures in ``directory``, and return its file.
+
+    ``samples`` maps what a figure counts to the sentence that its caption has about it.
 
     The page contains no script and loads nothing from outside the directory.
     """
     title = escape(f"Figures of {suite} on {corpus}")
-    parts = "\n".join(render_figure(figure) for figure in figures)
+    parts = "\n".join(render_figure(figure, samples[figure.sample]) for figure in figures)
     file = directory / PAGE
     write_whole(
         file,
@@ -48,9 +53,11 @@ def write_gallery(figures: list[Figure], directory: Path, suite: str, corpus: st
     return file
 
 
-def render_figure(figure: Figure) -> str:
-    """Return one figure as HTML. Its caption states the figure's title, source and mart, and links to its files."""
+def render_figure(figure: Figure, sample: str) -> str:
+    """Return one figure as HTML. Its caption states the title, sample, source and mart, and links to the files."""
     name, title = escape(figure.name), escape(figure.title)
     links = " · ".join(f'<a href="{name}.{suffix}">{suffix.upper()}</a>' for suffix in (*FORMATS, "csv"))
-    caption = f"{title}. After {escape(figure.source)}; from <code>{escape(figure.mart)}</code>. {links}"
+    caption = (
+        f"{title}. {escape(sample)} After {escape(figure.source)}; from <code>{escape(figure.mart)}</code>. {links}"
+    )
     return f'<figure id="{name}">\n<img src="{name}.png" alt="{title}">\n<figcaption>{caption}</figcaption>\n</figure>'

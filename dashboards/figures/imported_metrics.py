@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.figure import Figure
 from trailhouse.dashboards.figures.line_styles import assign_styles
-from trailhouse.dashboards.figures.panels import add_legend, list_models, new_canvas, order_by_size
+from trailhouse.dashboards.figures.panels import add_legend, new_canvas
 
 PANEL_COUNT = 8
 ROW_COUNT = 2
@@ -36,7 +36,7 @@ def draw_task(panel: Axes, rows: pa.Table, task: str) -> None:
 
     The horizontal axis shows the step. It is linear from 0 to 1 and logarithmic above 1, so that it includes step 0.
     """
-    for model_id, line in assign_styles(list_models(order_by_size(rows))).items():
+    for model_id, line in assign_styles(rows).items():
         series = rows.filter(pc.equal(rows["model_id"], model_id)).sort_by("step").to_pylist()
         steps, values = [row["step"] for row in series], [row["metric_value"] for row in series]
         margins = [INTERVAL_STANDARD_ERRORS * (row["standard_error"] or 0.0) for row in series]
@@ -78,4 +78,5 @@ FIGURE = Figure(
     columns=COLUMNS,
     draw=draw_imported_metrics,
     is_of_corpus=False,
+    sample="none",
 )

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from trailhouse.dashboards.colours import REFERENCE, TEXT
 from trailhouse.dashboards.figures.axes import (
     VALIDATION,
     finish_axis,
@@ -16,7 +17,7 @@ from trailhouse.dashboards.figures.axes import (
 )
 from trailhouse.dashboards.figures.figure import Figure
 from trailhouse.dashboards.figures.line_styles import assign_styles
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, list_models, new_canvas
+from trailhouse.dashboards.figures.panels import add_legend, new_canvas, order_by_size
 from trailhouse.dashboards.figures.task_rows import (
     CORRECT,
     INCORRECT_OPTIONS,
@@ -28,20 +29,31 @@ from trailhouse.dashboards.figures.task_rows import (
     select_subject,
 )
 
+CORRECT_LABEL, INCORRECT_LABEL = "correct options", "incorrect options"
+
 
 def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str) -> None:
     """Draw the perplexity of correct and incorrect options against validation perplexity, with two lines per model.
 
-    The line of the correct options has the model's line style. The line of the incorrect options is dotted. Both lines
-    have the colour of the model.
+    Both lines have the colour and the marker of the model. Correct options have filled markers and a solid line,
+    incorrect options have open markers and a dashed line.
     """
-    correct = keep_positive(express_perplexity(correct), VALIDATION.column)
-    incorrect = keep_positive(express_perplexity(incorrect), VALIDATION.column)
-    draw_models(panel, correct, x=VALIDATION.column, y="perplexity")
-    for model_id, line in assign_styles(list_models(correct)).items():
-        series = incorrect.filter(pc.equal(incorrect["model_id"], model_id)).sort_by(VALIDATION.column)
-        points = (series[VALIDATION.column].to_pylist(), series["perplexity"].to_pylist())
-        panel.plot(*points, color=line.color, linestyle=":", linewidth=1, label=f"{model_id}, incorrect options")
+    for rows, label, linestyle, fillstyle in (
+        (correct, CORRECT_LABEL, "-", "full"),
+        (incorrect, INCORRECT_LABEL, "--", "none"),
+    ):
+        shown = keep_positive(express_perplexity(order_by_size(rows)), VALIDATION.column)
+        for model_id, line in assign_styles(shown).items():
+            series = shown.filter(pc.equal(shown["model_id"], model_id)).sort_by(VALIDATION.column)
+            panel.plot(
+                series[VALIDATION.column].to_pylist(),
+                series["perplexity"].to_pylist(),
+                color=line.color,
+                marker=line.marker,
+                linestyle=linestyle,
+                fillstyle=fillstyle,
+            )
+        panel.plot([], [], color=TEXT, marker="o", linestyle=linestyle, fillstyle=fillstyle, label=label)
     panel.set(ylabel="Perplexity of the options")
     scale_logarithmically(panel, "y")
     finish_axis(panel, VALIDATION, title)
@@ -53,11 +65,13 @@ def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
     One line shows the correct options, and one line the incorrect options.
     """
     canvas, (panel,) = new_canvas(1, "Perplexity of options")
-    styles = assign_styles(("correct options", "incorrect options"))
-    for rows, (label, line) in zip((correct, incorrect), styles.items(), strict=True):
+    for rows, label, color, linestyle, fillstyle in (
+        (correct, CORRECT_LABEL, TEXT, "-", "full"),
+        (incorrect, INCORRECT_LABEL, REFERENCE, "--", "none"),
+    ):
         last = keep_last(express_perplexity(select_subject(choose_shots(rows), "all")))
         sizes, perplexities = last["parameter_count"].to_pylist(), last["perplexity"].to_pylist()
-        panel.plot(sizes, perplexities, label=label, color=line.color, marker=line.marker, linestyle=line.linestyle)
+        panel.plot(sizes, perplexities, label=label, color=color, marker="o", linestyle=linestyle, fillstyle=fillstyle)
     panel.set(ylabel="Perplexity at the last checkpoint")
     scale_logarithmically(panel, "y")
     finish_size_axis(panel, correct["parameter_count"].to_pylist())

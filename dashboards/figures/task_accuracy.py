@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE
 from trailhouse.dashboards.figures.axes import COMPUTE, VALIDATION, HorizontalAxis, finish_axis, keep_positive
-from trailhouse.dashboards.figures.figure import Figure, add_caveats
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.option_perplexity import draw_options
 from trailhouse.dashboards.figures.panels import (
     add_legend,
@@ -33,6 +33,8 @@ from trailhouse.dashboards.figures.task_rows import (
     express_percent,
     select_subject,
 )
+
+AXES = ((COMPUTE, "compute"), (VALIDATION, "perplexity"))
 
 
 def draw_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, title: str) -> None:
@@ -58,18 +60,22 @@ def draw_published_accuracy(panel: Axes, rows: pa.Table, axis: HorizontalAxis, t
 
 
 def describe_intervals(intervals: pa.Table) -> list[str]:
-    """Return what the bands of figure 8 are, and the interval of the mean over other tasks.
+    """Return what the bands are, over how many items, and the interval of the mean over other tasks.
 
     The list is empty if ``intervals`` is empty.
     """
     last = max(intervals.to_pylist(), key=lambda row: (row["step"], row["model_id"]), default=None)
     if last is None:
         return []
-    sentence = f"Bands: 95% intervals over the items of the {last['task_count']} tasks that every checkpoint has."
+    sentence = (
+        f"{last['shot_count']} exemplars in the prompt. Bands: 95% intervals over the {last['item_count']} items of the"
+        f" {last['task_count']} tasks that every checkpoint has. Published accuracies have no intervals."
+    )
     if last["accuracy_lower_over_tasks"] is None:
         return [sentence]
+    name = last["model_id"].rpartition("/")[2]
     lower, upper = (100 * last[f"accuracy_{end}_over_tasks"] for end in ("lower", "upper"))
-    over_tasks = f"Over other tasks of the kind, the last mean of {last['model_id']} is {lower:.0f} to {upper:.0f}%."
+    over_tasks = f"Over other tasks of the kind, the last mean of {name} is {lower:.0f} to {upper:.0f}%."
     return [f"{sentence} {over_tasks}"]
 
 
@@ -83,34 +89,43 @@ def draw_mean_accuracy(rows: pa.Table, published: pa.Table, intervals: pa.Table)
     own, others = (select_subject(choose_shots(table), "all") for table in (rows, published))
     intervals = choose_shots(intervals)
     own = add_intervals(own, intervals)
-    for panel, axis in zip(panels[:2], (COMPUTE, VALIDATION), strict=True):
-        draw_accuracy(panel, own, axis, "One's own tasks")
-    for panel, axis in zip(panels[2:], (COMPUTE, VALIDATION), strict=True):
-        draw_published_accuracy(panel, others, axis, "Published: 74 BIG-Bench tasks")
-    panels[0].set_ylabel("Accuracy (%)")
-    add_caveats(canvas, describe_intervals(intervals))
+    for panel, (axis, name) in zip(panels[:2], AXES, strict=True):
+        draw_accuracy(panel, own, axis, f"Own tasks, by {name}")
+    for panel, (axis, name) in zip(panels[2:], AXES, strict=True):
+        draw_published_accuracy(panel, others, axis, f"74 BIG-Bench tasks, by {name}")
+    for first, second in (panels[:2], panels[2:]):
+        second.sharey(first)
+        first.set_ylabel("Accuracy (%)")
+    add_notes(canvas, describe_intervals(intervals))
     add_legend(canvas, panels)
     return canvas
 
 
-def draw_groups(rows: pa.Table, correct: pa.Table, incorrect: pa.Table, published: pa.Table) -> Canvas:
+def draw_groups(
+    rows: pa.Table, correct: pa.Table, incorrect: pa.Table, published: pa.Table, intervals: pa.Table
+) -> Canvas:
     """Draw figure 9: accuracy and option perplexity against validation perplexity, by group of tasks.
 
     The suite's panels show all of its tasks, and the groups of Xia et al. (linearity and breakthroughness) that hold at
     least one of them.
     """
-    rows, correct, incorrect = (choose_shots(table) for table in (rows, correct, incorrect))
+    rows, correct, incorrect, intervals = (choose_shots(table) for table in (rows, correct, incorrect, intervals))
     present = set(rows["subject"].to_pylist())
     groups = ["all", *(group for group in GROUPS if group in present)]
     canvas, panels = new_canvas(2 * len(groups) + len(GROUPS), "Accuracy and option perplexity by group of tasks")
     for index, group in enumerate(groups):
-        name = f"{group} tasks"
-        draw_accuracy(panels[index], select_subject(rows, group), VALIDATION, name)
+        name = f"{group.capitalize()} tasks"
+        own = select_subject(rows, group)
+        draw_accuracy(panels[index], add_intervals(own, intervals) if group == "all" else own, VALIDATION, name)
         options = (select_subject(correct, group), select_subject(incorrect, group))
         draw_options(panels[len(groups) + index], *options, title=f"{name}: options")
+        panels[index].set_ylabel("Accuracy (%)")
     for panel, group in zip(panels[2 * len(groups) :], GROUPS, strict=True):
         draw_published_accuracy(panel, select_subject(published, group), VALIDATION, f"Published: {group} tasks")
-    panels[0].set_ylabel("Accuracy (%)")
+    for panel in panels[2 * len(groups) + 1 :]:
+        panel.sharey(panels[2 * len(groups)])
+    panels[2 * len(groups)].set_ylabel("Accuracy (%)")
+    add_notes(canvas, describe_intervals(intervals))
     add_legend(canvas, panels)
     return canvas
 
@@ -135,7 +150,7 @@ FIGURES = (
         mart=MEASURES,
         columns=MEASURE_COLUMNS,
         draw=draw_groups,
-        companions=(CORRECT_OPTIONS, INCORRECT_OPTIONS, PUBLISHED_ACCURACY),
+        companions=(CORRECT_OPTIONS, INCORRECT_OPTIONS, PUBLISHED_ACCURACY, MEAN_INTERVALS),
         caveat_mart=TASK_CAVEATS,
         are_caveats_of_corpus=False,
         equals=ACCURACY,

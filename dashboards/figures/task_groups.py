@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE, choose_grey
 from trailhouse.dashboards.figures.axes import COMPUTE, finish_axis, finish_size_axis, keep_positive
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_caveats
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_intervals,
@@ -32,6 +32,7 @@ from trailhouse.dashboards.figures.task_rows import (
 
 COLUMN_COUNT = 5
 BANDS = "Bands: 95% intervals over the items of a task."
+GREYS = "Last checkpoints: one line per task."
 DARKEST_TASK, LIGHTEST_TASK = 0.15, 0.7
 
 
@@ -83,8 +84,10 @@ def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
     canvas, panels = new_canvas(COLUMN_COUNT * row_count, title, row_count)
     remaining = iter(panels)
     if own_tasks:
-        draw_scaling(next(remaining), own, "One's own: last checkpoints")
-        add_caveats(canvas, [BANDS])
+        draw_scaling(next(remaining), own, "Own: last checkpoints")
+        add_notes(canvas, [f"{describe_items(own)} {BANDS}"])
+    else:
+        add_notes(canvas, [f"The suite was evaluated on no {group} task."])
     for task in own_tasks:
         draw_own_task(next(remaining), own, task)
     if published_tasks:
@@ -95,8 +98,16 @@ def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
         panel.set_axis_off()
     for panel in panels[::COLUMN_COUNT]:
         panel.set_ylabel("Accuracy (%)")
+    add_notes(canvas, [GREYS])
     add_legend(canvas, panels)
     return canvas
+
+
+def describe_items(rows: pa.Table) -> str:
+    """Return how many exemplars and items the accuracies in the rows have."""
+    counts, shots = (sorted(set(rows[name].to_pylist())) for name in ("item_count", "shot_count"))
+    items = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{shots[0]} exemplars in the prompt, {items} items in a task."
 
 
 PUBLISHED_TASKS = Companion(
@@ -117,6 +128,7 @@ def define_figure(number: int, group: str) -> Figure:
         columns=(
             *PUBLISHED_TASKS.columns,
             "shot_count",
+            "item_count",
             "chance_accuracy_ratio",
             "accuracy_lower",
             "accuracy_upper",
@@ -127,6 +139,7 @@ def define_figure(number: int, group: str) -> Figure:
         are_caveats_of_corpus=False,
         equals=(("task_set_kind", "task"), ("normalisation", "token")),
         is_of_corpus=False,
+        sample="none",
     )
 
 

@@ -45,6 +45,7 @@ MEAN_INTERVALS = Companion(
         "accuracy_lower_over_tasks",
         "accuracy_upper_over_tasks",
         "task_count",
+        "item_count",
         "left_out_task_count",
     ),
     equals=(("task_set_kind", "group"), ("task_set", "all"), ("normalisation", "token")),

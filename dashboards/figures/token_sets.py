@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.colours import REFERENCE
 from trailhouse.dashboards.figures.axes import (
     COMPUTE,
     VALIDATION,
@@ -21,7 +20,8 @@ from trailhouse.dashboards.figures.axes import (
     keep_positive,
     scale_logarithmically,
 )
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
+from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_intervals,
@@ -35,7 +35,14 @@ from trailhouse.dashboards.figures.panels import (
 START_PERCENT = 10
 LATE_START_PERCENT = 40
 NAMES = {"stagnated": "stagnated tokens", "upward": "upward-trend tokens (forgetting)"}
-BANDS = "Bands are 95% intervals over documents; grey is the range of 95% of random sets of the same size."
+CHOICES = {
+    "stagnated": "whose perplexity changes little and is low",
+    "upward": "whose perplexity rises",
+    "downward": "whose perplexity falls",
+    "other": "without a significant trend",
+}
+INTERVALS = "Bands: 95% intervals over documents."
+RANDOM_SETS = "Hatched: 95% of random token sets of the same size, in the colour of the model."
 CATEGORIES_AT_EQUAL_PERPLEXITY = ("stagnated", "upward", "downward")
 
 
@@ -98,7 +105,7 @@ def describe_set(rows: pa.Table, set_model_id: str) -> str:
     """Return the title of a set: the model in which it was chosen and, if known, the share of tokens in the set."""
     name = set_model_id.rpartition("/")[2]
     share = pc.max(rows["token_share"]).as_py()
-    return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}%)"
+    return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}% of tokens)"
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table) -> None:
@@ -107,11 +114,13 @@ def draw_random_sets(panel: Axes, rows: pa.Table) -> None:
     The range is unknown for published sets, whose sizes are unknown.
     """
     sized = keep_positive(rows.filter(pc.is_valid(rows["random_perplexity_lower"])), COMPUTE.column)
-    for model_id in list_models(sized):
+    for model_id, line in assign_styles(sized).items():
         band = sized.filter(pc.equal(sized["model_id"], model_id)).sort_by(COMPUTE.column)
         ends = [band[f"random_perplexity_{end}"].to_pylist() for end in ("lower", "upper")]
         compute = band[COMPUTE.column].to_pylist()
-        panel.fill_between(compute, *ends, color=REFERENCE, alpha=0.25, linewidth=0, label="random sets (95%)")
+        panel.fill_between(
+            compute, *ends, facecolor="none", edgecolor=line.color, hatch="////", alpha=0.35, linewidth=0.5
+        )
 
 
 def draw_transfer(rows: pa.Table, published: pa.Table, category: str) -> Canvas:
@@ -137,7 +146,17 @@ def draw_transfer(rows: pa.Table, published: pa.Table, category: str) -> Canvas:
         draw_random_sets(panel, chosen)
     if published.num_rows:
         draw_published_set(panels[-1], published)
-    return finish(canvas, panels)
+    return finish(canvas, panels, describe_choice([category], start), f"{INTERVALS} {RANDOM_SETS}")
+
+
+def describe_choice(categories: list[str], start: int | None = None) -> str:
+    """Return the sentences that say how token sets were chosen, so that nobody takes the choice for a finding."""
+    kinds = ", ".join(f"{category}: tokens {CHOICES[category]}" for category in categories)
+    when = "from the start of the fit on" if start is None else f"from {start}% of training on"
+    return (
+        f"A set is chosen by its trend {when} in the model that the title names ({kinds}). In this model the trend is"
+        " therefore a consequence of the choice; in the other models it is a finding."
+    )
 
 
 def draw_published_set(panel: Axes, rows: pa.Table) -> None:
@@ -156,8 +175,8 @@ def draw_others(rows: pa.Table) -> Canvas:
     """Draw figure 10: each model on its own set of tokens without a clear trend, for two starts of the trend fit."""
     canvas, panels = new_canvas(2, "Perplexity of each model's own tokens without a clear trend")
     for panel, start in zip(panels, (START_PERCENT, LATE_START_PERCENT), strict=True):
-        draw_set(panel, select_set(rows, "other", start), f"After {start}% of training")
-    return finish(canvas, panels)
+        draw_set(panel, select_set(rows, "other", start), f"Chosen after {start}% of training")
+    return finish(canvas, panels, describe_choice(["other"]), INTERVALS)
 
 
 def draw_upward_sets(rows: pa.Table) -> Canvas:
@@ -173,7 +192,7 @@ def draw_upward_sets(rows: pa.Table) -> Canvas:
     for panel, (start, set_model_id) in zip(panels, sets, strict=True):
         chosen = select_set(rows, "upward", start, set_model_id)
         draw_set(panel, chosen, f"{describe_set(chosen, set_model_id)}\nafter {start}% of training")
-    return finish(canvas, panels)
+    return finish(canvas, panels, describe_choice(["upward"]), INTERVALS)
 
 
 def draw_against_validation(rows: pa.Table) -> Canvas:
@@ -191,13 +210,13 @@ def draw_against_validation(rows: pa.Table) -> Canvas:
     for panel, (set_model_id, category) in zip(panels, sets, strict=True):
         chosen = select_set(rows, category, start, set_model_id)
         draw_set(panel, chosen, f"{describe_set(chosen, set_model_id)}: {category}", VALIDATION)
-    return finish(canvas, panels)
+    return finish(canvas, panels, describe_choice(categories, start), INTERVALS)
 
 
-def finish(canvas: Canvas, panels: list[Axes]) -> Canvas:
-    """Label the vertical axis of the first panel, say what the bands are, and add the legend."""
-    canvas.suptitle(f"{canvas.get_suptitle()}\n{BANDS}")
-    panels[0].set_ylabel("Perplexity of the set")
+def finish(canvas: Canvas, panels: list[Axes], *notes: str) -> Canvas:
+    """Label the vertical axes of the first column, write the notes below the panels, and add the legend."""
+    canvas.supylabel("Perplexity of the set", fontsize="medium")
+    add_notes(canvas, notes)
     add_legend(canvas, panels)
     return canvas
 
@@ -236,7 +255,6 @@ def define_figure(
 ) -> Figure:
     """Return the definition of a figure of token sets, which has the number ``number`` in Xia et al. 2023."""
     source = f"Xia et al. 2023, Figure {number}"
-    caveat_mart = "fct_trend_caveat"
     return Figure(
         f"figure_{number:02d}_{name}",
         title,
@@ -245,7 +263,9 @@ def define_figure(
         COLUMNS,
         draw,
         companions,
-        caveat_mart,
+        caveat_mart="fct_trend_caveat",
+        last_start_percent=LATE_START_PERCENT if mart == OWN_SETS else START_PERCENT,
+        sample="trends",
         is_drawable=has_own_sets,
     )
 

@@ -6,15 +6,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.figure import Figure, add_caveats
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.line_styles import assign_styles
-from trailhouse.dashboards.figures.panels import add_legend, draw_models, list_models, new_canvas, order_by_size
-from trailhouse.dashboards.figures.trend_shares import PANELS
+from trailhouse.dashboards.figures.panels import (
+    add_legend,
+    draw_models,
+    draw_uncertain_points,
+    new_canvas,
+    order_by_size,
+)
+from trailhouse.dashboards.figures.trend_shares import FEW_POINTS, PANELS, START_LABEL, find_top, split_by_fit
 
 DEFAULT = "default convention"
 EXPLANATION = (
     "Each column varies one choice of the default convention. Solid lines are the shares under the varied convention,"
-    " dotted lines those under the default one."
+    " dotted lines those under the default one. Open markers: fewer than five checkpoints follow the start; they do not"
+    " set the scale."
 )
 
 
@@ -33,18 +40,21 @@ def draw_trend_sensitivity(rows: pa.Table) -> Canvas:
     canvas, panels = new_canvas(
         max(1, len(choices)) * len(PANELS), "Trend shares under other conventions", row_count=len(PANELS)
     )
-    cells = [(category, title, choice) for category, title in PANELS for choice in choices]
-    for panel, (category, title, (choice, convention)) in zip(panels, cells, strict=False):
+    cells = [(category, choice) for category, _ in PANELS for choice in choices]
+    for panel, (category, (choice, convention)) in zip(panels, cells, strict=False):
         shown = rows.filter(pc.and_(pc.equal(rows["category"], category), pc.equal(rows["convention_id"], convention)))
+        shown, few = split_by_fit(shown)
         draw_models(panel, shown, x="start_percent", y="percent")
-        for model_id, line in assign_styles(list_models(shown)).items():
+        for model_id, line in assign_styles(shown).items():
             series = shown.filter(pc.equal(shown["model_id"], model_id)).sort_by("start_percent")
             starts, shares = (series[column].to_pylist() for column in ("start_percent", "default_percent"))
             panel.plot(starts, shares, color=line.color, linestyle=":", label=DEFAULT)
-        panel.set(title=f"{choice} ({convention})", xlabel="Start of the trend (% of training)", ylim=(0, None))
+        draw_uncertain_points(panel, few, x="start_percent", y="percent", label=FEW_POINTS)
+        panel.set(title=f"{choice.capitalize()}: {convention}", xlabel=START_LABEL, ylim=(0, find_top(panel)))
+    for panel, (_, title) in zip(panels[:: max(1, len(choices))], PANELS, strict=True):
         panel.set_ylabel(f"{title} (% of tokens)")
     add_legend(canvas, panels)
-    add_caveats(canvas, [EXPLANATION])
+    add_notes(canvas, [EXPLANATION])
     return canvas
 
 
@@ -62,7 +72,9 @@ FIGURE = Figure(
         "category",
         "token_share",
         "default_token_share",
+        "has_few_points",
     ),
     draw=draw_trend_sensitivity,
     caveat_mart="fct_trend_caveat",
+    sample="trends",
 )

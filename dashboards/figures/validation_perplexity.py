@@ -6,12 +6,13 @@ import pyarrow as pa
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.axes import COMPUTE, keep_positive, scale_logarithmically
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_caveats
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_intervals,
     draw_models,
     draw_published,
+    name_suite,
     new_canvas,
 )
 
@@ -32,10 +33,11 @@ def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None
     draw_models(panels[0], trained, x=COMPUTE.column, y="perplexity")
     if trained["perplexity_lower"].null_count < trained.num_rows:
         draw_intervals(panels[0], trained, x=COMPUTE.column, lower="perplexity_lower", upper="perplexity_upper")
-        add_caveats(canvas, [INTERVALS])
+        add_notes(canvas, [INTERVALS])
+    panels[0].set_title(name_suite(trained))
     if published is not None:
         draw_published(panels[1], published.sort_by("parameter_count"), x=COMPUTE.column, y="perplexity")
-        panels[1].set_title("Published")
+        panels[1].set_title(f"{name_suite(published)} (no intervals published)")
     for panel in panels:
         panel.set(xlabel=COMPUTE.label)
         scale_logarithmically(panel, "xy")

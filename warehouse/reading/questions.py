@@ -120,16 +120,22 @@ def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, 
     return {name: values.get(name, parameter.default) for name, parameter in known.items()}
 
 
-def read_caveats(client: Client, mart: str, suite_id: str, corpus_id: str | None) -> list[str]:
+def read_caveats(
+    client: Client, mart: str, suite_id: str, corpus_id: str | None, last_start_percent: int | None = None
+) -> list[str]:
     """Return the caveats that a mart holds about a suite on a corpus, one line per caveat.
 
-    If ``corpus_id`` is None, the caveats of the mart are not about a corpus.
+    If ``corpus_id`` is None, the caveats of the mart are not about a corpus. If ``last_start_percent`` is given,
+    caveats that concern only later starts of the trend fit are left out.
     A line lists the models that the caveat concerns, the smallest model first, followed by the caveat.
     """
     about = {"suite_id": suite_id} if corpus_id is None else {"suite_id": suite_id, "corpus_id": corpus_id}
-    rows = read_columns(client, mart, ["parameter_count", "model_id", "caveat"], about).to_pylist()
+    starts = [] if last_start_percent is None else ["from_start_percent"]
+    rows = read_columns(client, mart, ["parameter_count", "model_id", "caveat", *starts], about).to_pylist()
     models: dict[str, list[str]] = {}
     for row in rows:
+        if last_start_percent is not None and row["from_start_percent"] > last_start_percent:
+            continue
         models.setdefault(row["caveat"], []).append(row["model_id"].partition("/")[2])
     return [f"{', '.join(names)}: {caveat}" for caveat, names in models.items()]
 

@@ -65,78 +65,92 @@ with
             series.model_id as model_id,
             model.parameter_count as parameter_count,
             series.corpus_id as corpus_id,
+            [
+                if(series.checkpoint_count <= 2, 0, ifNull(unfitted_percent, 0)),
+                ifNull(few_percent, 0),
+                ifNull(unreached_percent, 0),
+                0,
+                0,
+                0,
+                0
+            ] as first_starts,
             arrayJoin(
-                [
-                    multiIf(
-                        series.checkpoint_count = 1,
-                        'only one checkpoint is scored: all trends are undetermined',
-                        series.checkpoint_count = 2,
-                        'only two checkpoints are scored: all trends are undetermined',
-                        unfitted_percent is not null,
-                        concat(
-                            'from ',
-                            toString(coalesce(unfitted_percent, 0)),
-                            '% of training on fewer than three checkpoints are left: the trends are undetermined'
-                        ),
-                        ''
-                    ),
-                    if(
-                        few_percent is not null,
-                        format(
-                            'from {}% of training on a trend has fewer than five checkpoints: few are significant',
-                            toString(coalesce(few_percent, 0))
-                        ),
-                        ''
-                    ),
-                    if(
-                        unreached_percent is not null,
-                        format(
-                            'no checkpoint is scored at {}% of training or later: there are no trends from there on',
-                            toString(coalesce(unreached_percent, 0))
-                        ),
-                        ''
-                    ),
-                    if(
-                        registered.left_out_count > 0,
-                        format(
-                            '{} of {} registered checkpoints are damaged: they are left out',
-                            toString(registered.left_out_count),
-                            toString(registered.registered_count)
-                        ),
-                        ''
-                    ),
-                    if(
-                        registered.registered_count - registered.left_out_count > series.checkpoint_count,
-                        format(
-                            '{} of {} registered checkpoints are not scored: the fits leave them out',
-                            toString(
-                                registered.registered_count
-                                - registered.left_out_count
-                                - series.checkpoint_count
+                arrayZip(
+                    first_starts,
+                    [
+                        multiIf(
+                            series.checkpoint_count = 1,
+                            'only one checkpoint is scored: all trends are undetermined',
+                            series.checkpoint_count = 2,
+                            'only two checkpoints are scored: all trends are undetermined',
+                            unfitted_percent is not null,
+                            concat(
+                                'from ',
+                                toString(coalesce(unfitted_percent, 0)),
+                                '% of training on fewer than three checkpoints are left: the trends are undetermined'
                             ),
-                            toString(registered.registered_count)
+                            ''
                         ),
-                        ''
-                    ),
-                    if(
-                        token.incomplete_token_count > 0,
-                        format(
-                            '{} of {} tokens lack scores at some checkpoints: each is fitted on those it has',
-                            toString(token.incomplete_token_count),
-                            toString(token.token_count)
+                        if(
+                            few_percent is not null,
+                            format(
+                                'from {}% of training on a trend has fewer than five checkpoints: few are significant',
+                                toString(coalesce(few_percent, 0))
+                            ),
+                            ''
                         ),
-                        ''
-                    ),
-                    if(
-                        suite_tokenizer.tokenizer_count > 1,
-                        format(
-                            'the models of the suite have {} different tokenizers: nothing is compared at equal perplexity per token',
-                            toString(suite_tokenizer.tokenizer_count)
+                        if(
+                            unreached_percent is not null,
+                            format(
+                                'no checkpoint is scored at {}% of training or later: there are no trends from there on',
+                                toString(coalesce(unreached_percent, 0))
+                            ),
+                            ''
                         ),
-                        ''
-                    )
-                ]
-            ) as caveat
+                        if(
+                            registered.left_out_count > 0,
+                            format(
+                                '{} of {} registered checkpoints are damaged: they are left out',
+                                toString(registered.left_out_count),
+                                toString(registered.registered_count)
+                            ),
+                            ''
+                        ),
+                        if(
+                            registered.registered_count - registered.left_out_count > series.checkpoint_count,
+                            format(
+                                '{} of {} registered checkpoints are not scored: the fits leave them out',
+                                toString(
+                                    registered.registered_count
+                                    - registered.left_out_count
+                                    - series.checkpoint_count
+                                ),
+                                toString(registered.registered_count)
+                            ),
+                            ''
+                        ),
+                        if(
+                            token.incomplete_token_count > 0,
+                            format(
+                                '{} of {} tokens lack scores at some checkpoints: each is fitted on those it has',
+                                toString(token.incomplete_token_count),
+                                toString(token.token_count)
+                            ),
+                            ''
+                        ),
+                        if(
+                            suite_tokenizer.tokenizer_count > 1,
+                            format(
+                                'the models of the suite have {} different tokenizers: nothing is compared at equal perplexity per token',
+                                toString(suite_tokenizer.tokenizer_count)
+                            ),
+                            ''
+                        )
+                    ]
+                )
+            ) as caveat_from_start,
+            toUInt8(caveat_from_start .1) as from_start_percent,
+            caveat_from_start .2 as caveat
         from series
         left join model on series.model_id = model.model_id
         left join registered on series.model_id = registered.model_id
@@ -149,6 +163,6 @@ with
             late_start on series.model_id = late_start.model_id and series.corpus_id = late_start.corpus_id
     )
 
-select *
+select suite_id, model_id, parameter_count, corpus_id, from_start_percent, caveat
 from caveated
 where caveat != ''

@@ -59,6 +59,7 @@ with
             start_percent,
             category,
             convention_id,
+            has_few_points,
             if(empty(varied_choices), 'none', arrayStringConcat(varied_choices, ', ')) as varied_choice,
             token_share,
             default_token_share,
