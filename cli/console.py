@@ -21,6 +21,7 @@ from rich.table import Table
 
 from trailhouse.support.files import replacing
 from trailhouse.support.progress import listening
+from trailhouse.support.visible_text import make_visible
 
 # Tables are as wide as the terminal. If stdout is a pipe or file, which has no width, tables have a fixed width.
 data = Console(width=None if sys.stdout.isatty() else 200)
@@ -29,8 +30,8 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 def say(message: str) -> None:
-    """Print a message to the user on stderr."""
-    messages.print(escape(message), highlight=False, soft_wrap=True)
+    """Print a message to the user on stderr, with invisible characters made visible."""
+    messages.print(escape(make_visible(message)), highlight=False, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -50,14 +51,14 @@ def print_table(rows: pa.Table, title: str | None = None) -> None:
 
 
 def format_value(value: Any) -> str:  # noqa: ANN401  # a column can hold any type
-    """Return one value as the text of a table cell."""
+    """Return one value as the text of a table cell, with invisible characters made visible."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return str(value)
+        return make_visible(value.decode("utf-8", errors="replace"))
+    return make_visible(str(value))
 
 
 def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.Table:

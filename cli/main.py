@@ -28,6 +28,7 @@ from trailhouse.cli.commands import (
     init_env,
     notify,
     publish,
+    report,
     restore,
     score,
     serve,
@@ -53,7 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A data warehouse for the training trajectories of language models.\n\n"
     "Start with `trailhouse demo`: it trains three small models, scores their checkpoints, derives the marts and"
-    " draws the figures.\n\n"
+    " draws the figures and writes a report.\n\n"
     "Exit codes: 0 ok, 1 internal error, 2 usage or configuration, 3 bad input, 4 partial success,"
     " 5 unreachable, 130 interrupted.",
 )
@@ -92,6 +93,7 @@ for command in (
     watch.watch,
     notify.notify,
     figures.figures,
+    report.report,
     ask.ask,
     sql.sql,
     status.status,

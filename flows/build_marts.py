@@ -20,7 +20,7 @@ from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.failures import explain_message
-from trailhouse.warehouse.reading.query import count_damaged_checkpoints
+from trailhouse.warehouse.reading.query import count_damaged_checkpoints, has_models
 from trailhouse.warehouse.schema.initialisation import require_schema
 
 # Keys: the events that dbt sends when a node is finished. Values: the field of the event with the total node count.
@@ -37,6 +37,8 @@ class BuildReport:
     duration_seconds: float
     left_out_count: int = 0
     """Number of damaged checkpoints that the marts leave out."""
+    has_data: bool = True
+    """Whether the marts hold a model. They hold none if nothing was scored or imported."""
 
 
 @flow(name="build_marts", validate_parameters=False, persist_result=False)
@@ -73,10 +75,9 @@ def build_marts(
     report = read_result(result)
     if select and report.model_count + report.seed_count + report.test_count == 0:
         raise BadInputError(f"nothing in the dbt project matches {' '.join(select)}", "see dbt/models for the names")
-    if includes_damaged:
-        return report
     with connect(address) as client:
-        return replace(report, left_out_count=count_damaged_checkpoints(client))
+        left_out_count = 0 if includes_damaged else count_damaged_checkpoints(client)
+        return replace(report, left_out_count=left_out_count, has_data=has_models(client, address.database))
 
 
 def project_arguments(settings: Settings) -> list[str]:

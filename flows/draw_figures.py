@@ -141,8 +141,8 @@ def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> li
     models = read_columns(client, "dim_model", ["parameter_count", "model_id"], {"suite_id": suite}).to_pylist()
     model_id = min(models, key=lambda model: (-model["parameter_count"], model["model_id"]))["model_id"]
     document = str(found["document_id"][0].as_py())
-    passage = read_passage(client, document, model_id, PASSAGE_START_PERCENT, suite=suite, corpus=corpus)
+    history = read_passage(client, document, model_id, PASSAGE_START_PERCENT, suite=suite, corpus=corpus)
     page = directory / f"{NAME}.html"
-    files = save_passage(passage, directory)
-    write_page(passage, page)
+    files = save_passage(history.passage, directory)
+    write_page(history, page)
     return [*files, page]

@@ -24,7 +24,7 @@ from trailhouse.flows.services.warehouse import resolve_address, resolve_reader_
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
-from trailhouse.warehouse.reading.query import read_models_by_size
+from trailhouse.warehouse.reading.query import has_models, read_models_by_size
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,16 @@ class PublicationReport:
     """The URL of Superset, what the publication changed in Superset, and how many charts were cached."""
 
     url: str
+    first_page: str
+    """The address of the dashboard that users see first."""
     created: tuple[str, ...]
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged_count: int
     access_changes: tuple[str, ...]
     warmed_count: int
+    has_data: bool
+    """Whether the marts hold a model. If they hold none, no chart has anything to show, and none was cached."""
 
 
 @flow(name="publish_dashboards", validate_parameters=False, persist_result=False)
@@ -58,16 +62,19 @@ def publish_dashboards(settings: Settings | None = None) -> PublicationReport:
     drift = publish_bundle(client, files)
     access_changes = grant_access(client, read_bundle(files), access)
     warmed_count = 0
-    if drift.count > 0:
+    has_data = find_data(settings)
+    if drift.count > 0 and has_data:
         warmed_count = warm_charts(client, files)
     return PublicationReport(
         url=superset.url,
+        first_page=superset.first_page,
         created=describe_assets(drift.missing),
         changed=describe_assets(drift.changed),
         removed=describe_assets(drift.superfluous),
         unchanged_count=drift.unchanged_count,
         access_changes=tuple(access_changes),
         warmed_count=warmed_count,
+        has_data=has_data,
     )
 
 
@@ -91,12 +98,14 @@ def check_dashboards(settings: Settings) -> tuple[Drift, RightsDrift]:
 def warm_running_dashboards(settings: Settings | None = None) -> int:
     """Empty and refill the chart cache after the marts changed.
 
-    Returns the number of charts, which is 0 if Superset does not run. Raises PartialError if the query of a chart
-    fails.
+    Returns the number of charts, which is 0 if Superset does not run or the marts hold no model. Raises PartialError if
+    the query of a chart fails.
     """
     settings = settings or load_settings()
     superset = find_running_superset(settings)
-    return 0 if superset is None else warm_charts(connect_superset(superset), compile_assets(settings))
+    if superset is None or not find_data(settings):
+        return 0
+    return warm_charts(connect_superset(superset), compile_assets(settings))
 
 
 def refresh_running_dashboards(settings: Settings) -> int:
@@ -129,6 +138,13 @@ def read_model_colors(settings: Settings) -> dict[str, str]:
     address = resolve_reader_address(settings)
     with connect(address, needs_database=False) as client:
         return assign_model_colors(read_models_by_size(client, address.database))
+
+
+def find_data(settings: Settings) -> bool:
+    """Return whether the marts hold a model. It is False before the marts are derived, too."""
+    address = resolve_reader_address(settings)
+    with connect(address, needs_database=False) as client:
+        return has_models(client, address.database)
 
 
 def warm_charts(client: PublishingClient, files: Mapping[str, str]) -> int:

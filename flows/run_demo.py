@@ -1,8 +1,9 @@
-"""This module runs the demonstration: it trains, scores and evaluates the miniature suite, and draws the figures."""
+"""This module runs the demonstration on the miniature suite, from training to figures and a report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from trailhouse.flows.pipeline.corpora import register_corpus
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
+from trailhouse.flows.write_report import write_report
 from trailhouse.models.few_shot.tasks.discovery import PACKAGED_SET
 from trailhouse.models.miniature import miniature_corpus
 from trailhouse.warehouse.connection import connect
@@ -36,6 +38,7 @@ class DemoReport:
     accuracies: pa.Table
     """Accuracies of the largest model at its last checkpoint, by task."""
     figures: DrawingReport
+    report: Path
 
 
 def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport:
@@ -56,4 +59,5 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
         trend_shares = ask_question(client, questions["trend_shares_by_start"], chosen)
         accuracies = ask_question(client, questions["tasks_by_accuracy"], {"suite_id": suite})
     figures = draw_figures(settings, suite, corpus.corpus_id)
-    return DemoReport(scoring, evaluation, marts, perplexities, trend_shares, accuracies, figures)
+    report = write_report(settings, suite, corpus=corpus.corpus_id).files[0]
+    return DemoReport(scoring, evaluation, marts, perplexities, trend_shares, accuracies, figures, report)

@@ -143,6 +143,11 @@ class Settings(BaseSettings):
         return None if self.warehouse_memory_gib is None else int(self.warehouse_memory_gib * 2**30)
 
     @property
+    def reports_directory(self) -> Path:
+        """Directory of the reports on suites."""
+        return self.data_directory / "reports"
+
+    @property
     def superset_directory(self) -> Path:
         """Directory of the local Superset's secrets, metadata and cache."""
         return self.data_directory / "superset"

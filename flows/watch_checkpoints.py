@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect import flow
@@ -14,11 +14,13 @@ from trailhouse.flows.audit_checkpoints import audit_checkpoints
 from trailhouse.flows.build_marts import BuildReport, build_marts
 from trailhouse.flows.evaluate_tasks import evaluate_tasks
 from trailhouse.flows.pipeline.claims import claim_work
+from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.prefect.crashed_runs import guard_shared_server
 from trailhouse.flows.publish_dashboards import refresh_running_dashboards
 from trailhouse.flows.score_checkpoints import score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_reader_address
 from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.flows.write_report import write_reports
 from trailhouse.support.files import write_whole
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.eval_results import read_latest_import
@@ -56,6 +58,8 @@ class Derivation:
     marts: BuildReport | None = None
     warmed_chart_count: int = 0
     """Number of charts whose cached results were renewed in the running Superset."""
+    reports: tuple[Path, ...] = ()
+    """The reports that were written."""
     error: str = ""
 
 
@@ -84,7 +88,7 @@ def watch_checkpoints(
     settings = settings or load_settings()
     guard_shared_server()
     works = [work for suite in suites for work in watch_suite(suite, corpora, tasks, shot_counts, settings)]
-    report = WatchReport(works, derive_new(settings))
+    report = WatchReport(works, write_watched_reports(derive_new(settings), suites, corpora, settings))
     create_markdown_artifact(describe_watch(report), key="watch-report", description="What the last run found")
     failed = [work for work in works if work.error]
     if failed:
@@ -161,6 +165,22 @@ def derive_new(
     return Derivation(marts, warmed_chart_count)
 
 
+def write_watched_reports(
+    derivation: Derivation, suites: Sequence[str], corpora: Sequence[str], settings: Settings
+) -> Derivation:
+    """Write the reports on the watched suites after the marts were derived, each on the first corpus.
+
+    An error is not raised but returned in the result.
+    """
+    if derivation.marts is None or not corpora:
+        return derivation
+    try:
+        suite_ids = [find_declared_suite(suite, settings).suite_id for suite in suites]
+        return replace(derivation, reports=tuple(write_reports(settings, suite_ids, corpora[0])))
+    except TrailhouseError as error:
+        return replace(derivation, error=derivation.error or str(error))
+
+
 def describe_latest(settings: Settings) -> str | None:
     """Return one text with the times of the latest scores, evaluations, imported results and audits.
 
@@ -191,5 +211,8 @@ def describe_watch(report: WatchReport) -> str:
         lines.append(f"|{work.suite}|{work.subject}|{counts}|{work.wrong_count}|{work.error.replace('|', '/')}|")
     derivation = report.derivation
     built = "nothing new derived" if derivation.marts is None else f"{derivation.marts.model_count} models derived"
+    reports = [f"Reports: {', '.join(map(str, derivation.reports))}."] if derivation.reports else []
     error = [f"Error: {derivation.error}"] if derivation.error else []
-    return "\n".join([*lines, "", f"Marts: {built}. Charts refreshed: {derivation.warmed_chart_count}.", *error])
+    return "\n".join(
+        [*lines, "", f"Marts: {built}. Charts refreshed: {derivation.warmed_chart_count}.", *reports, *error]
+    )

@@ -33,6 +33,7 @@ SHARES_DEMONSTRATION = (
     "tests/flows/test_passages.py",
     "tests/flows/test_score_checkpoints.py",
     "tests/flows/test_watch.py",
+    "tests/flows/test_write_report.py",
     "tests/dashboards/superset/",
 )
 

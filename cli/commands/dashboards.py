@@ -28,7 +28,7 @@ def start(
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, superset_port=port)
     run_publication(settings, as_json=as_json)
     if settings.superset_url is None:
-        say(f"log in as admin, the password is in {settings.superset_directory / 'admin.password'}")
+        say("log in as admin, with the password that `trailhouse dashboards password` prints")
         say("stop it with `trailhouse dashboards stop`")
 
 
@@ -50,7 +50,15 @@ def status(as_json: JsonOption = False, data_directory: DataDirectoryOption = No
     superset = find_running_superset(load_settings(data_directory=data_directory))
     if as_json:
         print_json({"url": None if superset is None else superset.url})
-    say("no Superset is running" if superset is None else f"Superset runs at {superset.url}")
+    say("no Superset is running" if superset is None else f"Superset runs; its dashboards are at {superset.first_page}")
+
+
+@dashboards_app.command()
+def password(data_directory: DataDirectoryOption = None) -> None:
+    """Print the password of the user admin of the local Superset."""
+    from trailhouse.flows.services.superset import read_local_password
+
+    typer.echo(read_local_password(load_settings(data_directory=data_directory)))
 
 
 @dashboards_app.command()

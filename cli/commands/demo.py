@@ -41,6 +41,7 @@ def demo(
                 "evaluation": asdict(report.evaluation),
                 "marts": asdict(report.marts),
                 "figures": [str(file) for file in report.figures.files],
+                "report": str(report.report),
                 "validation_perplexity": report.perplexities.to_pylist(),
                 "trend_shares": report.trend_shares.to_pylist(),
                 "task_accuracies": report.accuracies.to_pylist(),
@@ -54,4 +55,4 @@ def demo(
         columns = ["task_id", "accuracy_ratio", "accuracy_lower", "accuracy_upper", "chance_accuracy_ratio"]
         accuracies = report.accuracies.select(columns)
         print_table(accuracies, title="Accuracy of the largest model at its last checkpoint, 2 exemplars")
-    say(f"figures: {report.figures.page}")
+    say(f"figures: {report.figures.page}; report: {report.report}")

@@ -47,7 +47,10 @@ def run_publication(settings: Settings, *, as_json: bool) -> None:
     for change in report.access_changes:
         say(change)
     say(f"{report.unchanged_count} assets were up to date, {report.warmed_count} charts are warm")
-    say(f"dashboards: {report.url}/dashboard/list/")
+    if not report.has_data:
+        say("there is no data yet, so the charts are empty; these commands make some, then run `trailhouse publish`:")
+        say("  `trailhouse demo`, or `trailhouse score` and `trailhouse transform` for your own checkpoints")
+    say(f"dashboards: {report.first_page}")
 
 
 def report_drift(settings: Settings, *, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,14 @@ def show_passage(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Write one HTML file, in which hovering over a token shows its series."),
+        typer.Option(
+            dir_okay=False,
+            help="Write one HTML file in which a slider shows how each token is learned, in all models of the suite.",
+        ),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="Suite whose models --html and --json show too. Repeat it for several suites."),
     ] = None,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
@@ -35,6 +41,7 @@ def show_passage(
     If NO_COLOR is set, or if the output is not a terminal, marks replace the colours: {=learned}, {+forgetting},
     {-still learning}.
     """
+    from trailhouse.dashboards.passages.passage_history import describe_series
     from trailhouse.dashboards.passages.passage_page import write_page
     from trailhouse.dashboards.passages.terminal import render_passage
     from trailhouse.flows.read_passage import read_passage
@@ -43,12 +50,15 @@ def show_passage(
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_reader_address(settings)) as client:
-        passage = read_passage(client, document, model, start, suite=suite, corpus=corpus, convention=convention)
+        history = read_passage(
+            client, document, model, start, suite=suite, corpus=corpus, convention=convention, against=against or ()
+        )
     if as_json:
-        print_json({**asdict(passage), "categories": passage.count_categories()})
+        print_json(describe_series(history))
     if html is not None:
-        write_page(passage, html)
+        write_page(history, html)
         say(f"wrote {html}")
     if html is None and not as_json:
         has_colors = data.color_system is not None and not data.no_color
-        data.print(render_passage(passage, has_colors=has_colors), highlight=False, soft_wrap=not data.is_terminal)
+        text = render_passage(history.passage, has_colors=has_colors)
+        data.print(text, highlight=False, soft_wrap=not data.is_terminal)

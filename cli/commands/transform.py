@@ -44,6 +44,8 @@ def transform(
         f"{report.model_count} models and {report.seed_count} seeds built, {report.test_count} tests passed"
         f" in {report.duration_seconds:.0f} s"
     )
+    if not report.has_data:
+        say("there is nothing to derive yet: `trailhouse demo` or `trailhouse score` makes scores")
     if report.left_out_count:
         say(f"damaged checkpoints left out of the marts: {report.left_out_count}; see `trailhouse status`")
     warm_dashboards(settings)

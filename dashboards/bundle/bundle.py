@@ -11,10 +11,12 @@ import yaml
 from trailhouse.dashboards.bundle.charts import compile_chart
 from trailhouse.dashboards.bundle.check_declarations import find_problems
 from trailhouse.dashboards.bundle.dashboard_declaration import Folder, read_folders
-from trailhouse.dashboards.bundle.datasets import DATABASE, VERSION, compile_database, compile_dataset
+from trailhouse.dashboards.bundle.datasets import DATABASE, compile_database, compile_dataset
 from trailhouse.dashboards.bundle.layout import compile_dashboard
+from trailhouse.dashboards.bundle.links import write_links
 from trailhouse.dashboards.bundle.marts import Mart, read_marts
-from trailhouse.dashboards.bundle.superset_document import Document
+from trailhouse.dashboards.bundle.page_bar import add_bars
+from trailhouse.dashboards.bundle.superset_document import VERSION, Document
 from trailhouse.errors import BadInputError
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -61,19 +63,25 @@ def compile_files(
     model_colors: Mapping[str, str],
 ) -> dict[str, Document]:
     """Return the content of every file of the bundle, by path."""
-    shown = {chart.mart for folder in folders for chart in folder.charts.values()}
-    shown |= {native.mart for folder in folders for native in folder.dashboard.filters}
+    folders = write_links(add_bars(folders, marts), marts)
+    charts = [chart for folder in folders for chart in folder.charts.values()]
+    filters = [native for folder in folders for native in folder.dashboard.filters]
+    shown = {chart.mart for chart in charts} | {native.mart for native in filters}
     files: dict[str, Document] = {
         "metadata.yaml": METADATA,
         f"databases/{DATABASE}.yaml": compile_database(database_uri),
     }
     for name in sorted(shown):
-        files[f"datasets/{DATABASE}/{name}.yaml"] = compile_dataset(marts[name], schema)
+        files[f"datasets/{DATABASE}/{name}.yaml"] = compile_dataset(
+            marts[name],
+            schema,
+            [native for native in filters if native.mart == name and native.first],
+        )
     for folder in folders:
         for key, chart in folder.charts.items():
             files[f"charts/{folder.name}/{key}.yaml"] = compile_chart(folder, key, marts[chart.mart])
     for folder in folders:
-        files[f"dashboards/{folder.name}.yaml"] = compile_dashboard(folder, folders, marts, model_colors)
+        files[f"dashboards/{folder.name}.yaml"] = compile_dashboard(folder, marts, model_colors)
     return files
 
 

@@ -10,12 +10,11 @@ import json
 
 from trailhouse.dashboards.bundle.bands import write_expression
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Filter, Folder, Metric
-from trailhouse.dashboards.bundle.datasets import VERSION
 from trailhouse.dashboards.bundle.forms import compile_form
 from trailhouse.dashboards.bundle.identity import make_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.queries import compile_query
-from trailhouse.dashboards.bundle.superset_document import Document
+from trailhouse.dashboards.bundle.superset_document import VERSION, Document
 
 
 def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
@@ -33,7 +32,7 @@ def compile_chart(folder: Folder, key: str, mart: Mart) -> Document:
     }
     return {
         "slice_name": chart.title,
-        "description": chart.explanation,
+        "description": chart.description,
         "certified_by": None,
         "certification_details": None,
         "viz_type": form["viz_type"],

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from trailhouse.dashboards.bundle.bands import SERIES
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Folder
+from trailhouse.dashboards.bundle.links import LINK, find_link_problems
 from trailhouse.dashboards.bundle.marts import Mart
 
 TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.|'')*'")
@@ -16,9 +17,15 @@ SQL_WORDS = frozenset(
     {"and", "or", "not", "in", "is", "null", "like", "ilike", "between", "case", "when", "then", "else", "end"}
     | {"distinct", "true", "false", "asc", "desc", "interval"}
 )
-TEMPLATE_NAME = re.compile(r"{{\s*#?(?:if|unless)?\s*(?:this\.)?([a-z_]+)\s*}}")
-# Words in templates that are not columns: words of the language Handlebars, and ``data``, which stands for all rows.
-TEMPLATE_WORDS = frozenset({"else", "data", "this"})
+TEXT_IN_TAG = re.compile(r"\"[^\"]*\"|'[^']*'")
+TEMPLATE_TAG = re.compile(r"{{[#/]?([^{}]*)}}")
+TEMPLATE_NAME = re.compile(r"(?<![@.\w])(?:this\.)?([A-Za-z_]\w*)")
+# Words in templates that are not columns: those of the language Handlebars and of its functions, and ``data``, which
+# stands for all rows.
+TEMPLATE_WORDS = frozenset(
+    {"if", "unless", "each", "else", "this", "data", "and", "or", "not", "eq", "neq", "gt", "gte", "lt", "lte"}
+    | {"sprintf", "multiplication", "difference", "formatNumber", "dateFormat", "format"}
+)
 ROW_WIDTH = 12
 
 
@@ -27,19 +34,22 @@ def find_problems(folders: list[Folder], marts: Mapping[str, Mart]) -> list[str]
     problems: list[str] = []
     titles = Counter(folder.dashboard.title for folder in folders)
     problems += [f"two dashboards have the title {title!r}" for title, count in titles.items() if count > 1]
+    by_name = {folder.name: folder for folder in folders}
     for folder in folders:
         problems += [f"{folder.name}: {problem}" for problem in find_folder_problems(folder, marts)]
+        for key, chart in folder.charts.items():
+            problems += [f"{folder.name}: chart {key}: {problem}" for problem in find_link_problems(chart, by_name)]
     return problems
 
 
 def find_folder_problems(folder: Folder, marts: Mapping[str, Mart]) -> Iterator[str]:
     """Yield the problems of one dashboard's layout, charts and filters."""
-    placed = Counter(key for section in folder.dashboard.sections for row in section.all_rows() for key in row)
+    placed = Counter(key for section in folder.dashboard.sections for row in section.rows for key in row)
     yield from (f"chart {key} is in a row, and not in charts.yaml" for key in placed if key not in folder.charts)
     yield from (f"chart {key} is in charts.yaml, and in no row" for key in folder.charts if key not in placed)
     yield from (f"chart {key} is in {count} rows" for key, count in placed.items() if count > 1)
     for section in folder.dashboard.sections:
-        for row in section.all_rows():
+        for row in section.rows:
             if sum(row.values()) > ROW_WIDTH or min(row.values(), default=1) < 1:
                 yield f"the row {', '.join(row)} is {sum(row.values())} wide, and {ROW_WIDTH} is the limit"
     for key, chart in folder.charts.items():
@@ -99,7 +109,14 @@ def find_columns(chart: Chart) -> set[str]:
     names |= find_names((*chart.where, *(metric.expression for metric in chart.metrics)))
     if chart.band is not None:
         names |= find_names((chart.band.lower, chart.band.upper))
-    return names | {name for name in TEMPLATE_NAME.findall(chart.template) if name not in TEMPLATE_WORDS}
+    return names | find_template_names(chart.template)
+
+
+def find_template_names(template: str) -> set[str]:
+    """Return the columns that the tags and links of a template name."""
+    tags = " ".join(TEXT_IN_TAG.sub("", tag) for tag in TEMPLATE_TAG.findall(template))
+    linked = {name for _, words in LINK.findall(template) for name in words.split()}
+    return linked | {name for name in TEMPLATE_NAME.findall(tags) if name not in TEMPLATE_WORDS}
 
 
 def find_names(conditions: Iterable[str]) -> set[str]:

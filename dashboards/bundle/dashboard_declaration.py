@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Discriminator, Field, RootModel, Tag
+from pydantic import Field, RootModel
 
 from trailhouse.errors import BadInputError
 from trailhouse.support.declarations import Declaration, Text, read_declaration
@@ -64,15 +64,27 @@ class Chart(Declaration):
     row_limit: int = Field(default=10000, ge=1, le=50000)
     x_title: str = ""
     y_title: str = ""
+    has_categories: bool = False
+    """Whether the values of ``x`` are categories at equal distances, so that a click on one filters the other charts."""
     is_x_logarithmic: bool = False
     is_y_logarithmic: bool = False
     y_maximum: float | None = None
     is_stacked: bool = False
     has_markers: bool = True
     template: str = ""
+    """Handlebars of a template chart. ``[[inspector model_id]]`` is the address of a dashboard with filters set."""
     style: str = ""
+    is_bare: bool = False
+    """Whether a template chart is shown without its title and menu."""
+    filled_by: str = ""
+    """The command that fills the chart. Readers of an empty chart need it."""
     height: int = Field(default=44, ge=6, le=200)
     """Height of the chart in units of 8 pixels."""
+
+    @property
+    def description(self) -> str:
+        """The sentences that stand in the card of the chart, with the command that fills an empty chart."""
+        return f"{self.explanation} Filled by '{self.filled_by}'." if self.filled_by else self.explanation
 
 
 class Filter(Declaration):
@@ -88,43 +100,34 @@ class Filter(Declaration):
     is_first_chosen: bool = False
     is_multiple: bool = False
     is_descending: bool = False
+    first: str = ""
+    """The SQL aggregate by which the values are ordered, the largest first. Without it, they are ordered by name."""
     parents: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     description: str = ""
 
-
-class Tabs(Declaration):
-    """Tabs, each with a label and one row of charts. Only the row of the chosen tab is visible."""
-
-    tabs: dict[str, dict[str, int]] = Field(min_length=2)
-
-
-def _tell_row(entry: object) -> str:
-    """Return ``charts`` if an entry of a section's ``rows`` is a row of charts, or ``tabs`` if it holds tabs."""
-    return "tabs" if isinstance(entry, Tabs) or (isinstance(entry, dict) and "tabs" in entry) else "charts"
-
-
-Row = Annotated[Annotated[dict[str, int], Tag("charts")] | Annotated[Tabs, Tag("tabs")], Discriminator(_tell_row)]
-"""A row either maps the keys of its charts to their widths in twelfths of the page, or holds tabs with such rows."""
+    @property
+    def order_name(self) -> str:
+        """The name under which the dataset offers the aggregate ``first``."""
+        return f"order_of_{self.column}"
 
 
 class Section(Declaration):
-    """A section of a dashboard: a heading, a text, and rows of charts."""
+    """A section of a dashboard: a title, and rows that map the keys of charts to widths in twelfths of the page.
 
-    title: str
-    text: str
-    rows: tuple[Row, ...]
+    If a dashboard has several sections, each is a tab.
+    """
 
-    def all_rows(self) -> list[dict[str, int]]:
-        """Return every row of charts, including the rows in tabs."""
-        return [row for entry in self.rows for row in (entry.tabs.values() if isinstance(entry, Tabs) else [entry])]
+    title: Text
+    rows: tuple[dict[str, int], ...]
 
 
 class Dashboard(Declaration):
-    """One dashboard, with its sections from top to bottom. All dashboards are listed by ascending ``order``."""
+    """One dashboard, which answers one question. All dashboards are listed by ascending ``order``."""
 
     title: str
     description: str
+    """The question that the dashboard answers."""
     order: int
     filters: tuple[Filter, ...]
     sections: tuple[Section, ...]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trailhouse.dashboards.bundle.bands import NAMES, SERIES, write_names
+from trailhouse.dashboards.bundle.dashboard_declaration import Filter
 from trailhouse.dashboards.bundle.identity import make_uuid
 from trailhouse.dashboards.bundle.marts import Column, Mart
-from trailhouse.dashboards.bundle.superset_document import Document
+from trailhouse.dashboards.bundle.superset_document import VERSION, Document
 
-VERSION = "1.0.0"
 DATABASE = "Trailhouse"
 
 
@@ -30,8 +32,11 @@ def compile_database(database_uri: str) -> Document:
     }
 
 
-def compile_dataset(mart: Mart, schema: str) -> Document:
-    """Return the content of the file of a dataset that reads a mart. It has the descriptions from the dbt project."""
+def compile_dataset(mart: Mart, schema: str, orders: Sequence[Filter] = ()) -> Document:
+    """Return the content of the file of a dataset that reads a mart. It has the descriptions from the dbt project.
+
+    ``orders`` are filters whose values an aggregate orders.
+    """
     return {
         "table_name": mart.name,
         "main_dttm_col": None,
@@ -51,21 +56,27 @@ def compile_dataset(mart: Mart, schema: str) -> Document:
         "always_filter_main_dttm": False,
         "uuid": make_uuid("dataset", mart.name),
         "metrics": [
-            {
-                "metric_name": "row_count",
-                "verbose_name": "Rows",
-                "metric_type": None,
-                "expression": "toInt64(count())",
-                "description": None,
-                "d3format": None,
-                "currency": None,
-                "extra": {},
-                "warning_text": None,
-            }
+            compile_metric("row_count", "Rows", "toInt64(count())"),
+            *(compile_metric(native.order_name, f"Order of {native.name}", native.first) for native in orders),
         ],
         "columns": [compile_column(column) for column in [*mart.columns.values(), *list_computed_columns(mart)]],
         "version": VERSION,
         "database_uuid": make_uuid("database"),
+    }
+
+
+def compile_metric(name: str, label: str, expression: str) -> Document:
+    """Return an aggregate that a dataset offers by its name."""
+    return {
+        "metric_name": name,
+        "verbose_name": label,
+        "metric_type": None,
+        "expression": expression,
+        "description": None,
+        "d3format": None,
+        "currency": None,
+        "extra": {},
+        "warning_text": None,
     }
 
 

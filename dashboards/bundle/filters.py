@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from trailhouse.dashboards.bundle.charts import is_filtered
 from trailhouse.dashboards.bundle.dashboard_declaration import Filter, Folder
-from trailhouse.dashboards.bundle.identity import make_key, make_uuid
+from trailhouse.dashboards.bundle.identity import make_filter_key, make_uuid
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.superset_document import Document
 
@@ -21,7 +21,7 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
         "filterState": {"value": list(native.default), "label": ", ".join(map(str, native.default))},
     }
     return {
-        "id": make_filter_key(folder, native.name),
+        "id": make_filter_key(folder.name, native.name),
         "type": "NATIVE_FILTER",
         "name": native.name,
         "description": native.description,
@@ -33,12 +33,13 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
             "multiSelect": native.is_multiple,
             "searchAllOptions": False,
             "inverseSelection": False,
-            "sortAscending": not native.is_descending,
+            "sortAscending": not (native.is_descending or native.first),
+            **({"sortMetric": native.order_name} if native.first else {}),
         },
         "requiredFirst": native.is_first_chosen,
         **compile_conditions(native),
         "defaultDataMask": default if native.default else {"extraFormData": {}, "filterState": {}},
-        "cascadeParentIds": [make_filter_key(folder, parent) for parent in native.parents],
+        "cascadeParentIds": [make_filter_key(folder.name, parent) for parent in native.parents],
         "scope": {
             "rootPath": ["ROOT_ID"],
             "excluded": [
@@ -81,8 +82,3 @@ def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Documen
             scope = {"rootPath": ["ROOT_ID"], "excluded": [numbers[key], *excluded]}
             configuration[str(numbers[key])] = {"id": numbers[key], "crossFilters": {"scope": scope}}
     return configuration
-
-
-def make_filter_key(folder: Folder, name: str) -> str:
-    """Return the key of a filter within its dashboard."""
-    return make_key("NATIVE_FILTER", folder.name, name)

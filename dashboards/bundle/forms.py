@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from trailhouse.dashboards.bundle.bands import list_series
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
+from trailhouse.dashboards.bundle.links import compile_columns
 from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.superset_document import Document
 from trailhouse.dashboards.colours import COLOUR_SCHEME
@@ -45,7 +46,7 @@ def compile_formats(chart: Chart, mart: Mart) -> Document:
 
 def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
     """Return the form data of a line, scatter or bar chart, without the fields that all kinds of charts share."""
-    has_categories = chart.kind == "bar" or chart.band is not None
+    has_categories = chart.kind == "bar" or chart.band is not None or chart.has_categories
     form = {
         "x_axis": chart.x,
         "xAxisForceCategorical": has_categories,
@@ -59,9 +60,9 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "show_empty_columns": True,
         "color_scheme": COLOUR_SCHEME,
         "markerEnabled": chart.has_markers and chart.kind != "bar",
-        "markerSize": 5,
-        "show_legend": bool(chart.series) or len(metrics) > 1,
-        "legendType": "scroll",
+        "markerSize": 6,
+        "show_legend": chart.series not in ((), ("model_id",)) or len(metrics) > 1,  # the page's bar shows the models
+        "legendType": "plain",
         "legendOrientation": "top",
         "x_axis_title": chart.x_title,
         "x_axis_title_margin": 32 if chart.x_title else 0,
@@ -169,7 +170,7 @@ def select_rows(chart: Chart) -> Document:
     """Return the fields of the form data that select rows of the mart without aggregating them."""
     return {
         "query_mode": "raw",
-        "all_columns": list(chart.columns),
+        "all_columns": compile_columns(chart.columns),
         "order_by_cols": order_clauses(chart),
         "groupby": [],
         "metrics": [],

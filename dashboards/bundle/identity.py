@@ -16,3 +16,8 @@ def make_uuid(*names: str) -> str:
 def make_key(prefix: str, *names: str) -> str:
     """Return ``prefix``, a hyphen and a hash of ``names``, for example ``ROW-3f2c1a9b0d`` for a row of a dashboard."""
     return f"{prefix}-{uuid.uuid5(NAMESPACE, json.dumps(names)).hex[:10]}"
+
+
+def make_filter_key(folder_name: str, filter_name: str) -> str:
+    """Return the key of a filter of a dashboard, given the name of the dashboard's folder."""
+    return make_key("NATIVE_FILTER", folder_name, filter_name)

@@ -37,6 +37,8 @@ class Column:
         if re.search(r"\bU?Int\d+\b", self.data_type):
             return ".3~s" if self.name.endswith("_bytes") else ",d"
         if re.search(r"\bFloat\d+\b", self.data_type):
+            if self.name.endswith("p_value"):
+                return ".2~g"
             return ".1%" if self.name.endswith("_share") else ".4~r"
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trailhouse.dashboards.bundle.bands import list_series
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.forms import read_order
+from trailhouse.dashboards.bundle.links import compile_columns
 from trailhouse.dashboards.bundle.superset_document import Document
 
 
@@ -37,7 +38,7 @@ def compile_query(chart: Chart, metrics: list[Document]) -> Document:
             "time_offsets": [],
         }
     rows = {
-        "columns": list(chart.columns),
+        "columns": compile_columns(chart.columns),
         "orderby": [[column, is_ascending] for column, is_ascending in read_order(chart)],
     }
     return shared | rows | ({} if chart.kind == "template" else {"post_processing": [], "time_offsets": []})

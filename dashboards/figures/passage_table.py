@@ -15,7 +15,8 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from trailhouse.dashboards.colours import CATEGORY_BY_NAME, TEXT
 from trailhouse.dashboards.figures.figure import add_notes, save_formats
 from trailhouse.dashboards.figures.line_styles import STYLE
-from trailhouse.dashboards.passages.passage import Passage, make_visible
+from trailhouse.dashboards.passages.passage import Passage
+from trailhouse.support.visible_text import make_visible
 
 NAME = "table_03_passage"
 LINE_CHARACTERS = 100

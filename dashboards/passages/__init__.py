@@ -1,1 +1,1 @@
-"""Passages: documents in which every token has the colour of its trend category, as text or HTML."""
+"""Passages: documents with the trend of every token, as text, and as a page that shows how each token is learned."""

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
 from trailhouse.dashboards.colours import CATEGORIES
+from trailhouse.support.visible_text import make_visible
 
 WITHOUT_TREND = "without a trend"
-
-
-@dataclass(frozen=True)
-class ModelSeries:
-    """The perplexity of one token at every checkpoint of one model, in the order of the steps."""
-
-    model_id: str
-    steps: tuple[int, ...]
-    perplexities: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -25,7 +16,8 @@ class PassageToken:
     """A token with its trend.
 
     ``category`` is the trend category. It is None if the token has no trend, for example if it belongs to the prompt
-    with which a generated document begins, or if it is the first token of a document and has no score.
+    with which a generated document begins, or if it is the first token of a document and has no score. The token covers
+    the bytes of the document from ``byte_start`` up to, but not including, ``byte_end``.
     """
 
     position: int
@@ -33,7 +25,8 @@ class PassageToken:
     category: str | None
     slope: float | None
     p_value: float | None
-    series: tuple[ModelSeries, ...] = ()
+    byte_start: int = 0
+    byte_end: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class Passage:
     @property
     def title(self) -> str:
         """The title, which states the document, the model, and the start and the convention of the trend fit."""
-        return (
+        return make_visible(
             f"{self.corpus_id}, document {self.document_id} ({self.document_name}): trends of {self.model_id}"
             f" after {self.start_percent}% of training, convention {self.convention_id}"
         )
@@ -59,24 +52,8 @@ class Passage:
     def count_categories(self) -> dict[str, int]:
         """Return the number of tokens in each trend category, in the order of the legend.
 
-        The last two entries, ``other`` and ``without a trend``, have no colour.
+        The last two entries, ``other`` and ``without a trend``, have no mark.
         """
         counts = Counter(token.category or WITHOUT_TREND for token in self.tokens)
         names = [category.name for category in CATEGORIES]
         return {name: counts[name] for name in (*names, "other", WITHOUT_TREND)}
-
-
-def make_visible(text: str) -> str:
-    """Return a text in which visible characters replace control and formatting characters, except newlines.
-
-    Otherwise a text of the warehouse could change how a terminal or browser shows other texts.
-    """
-    return "".join(
-        character if character == "\n" or unicodedata.category(character)[0] != "C" else write_code_point(character)
-        for character in text
-    )
-
-
-def write_code_point(character: str) -> str:
-    """Return the code point of a character in hexadecimal digits, or an arrow for a tab."""
-    return "⇥" if character == "\t" else f"\\u{{{ord(character):x}}}"

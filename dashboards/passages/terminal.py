@@ -5,12 +5,13 @@ from __future__ import annotations
 from rich.text import Text
 
 from trailhouse.dashboards.colours import CATEGORY_BY_NAME
-from trailhouse.dashboards.passages.passage import Passage, make_visible
+from trailhouse.dashboards.passages.passage import Passage
+from trailhouse.support.visible_text import make_visible
 
 
 def render_passage(passage: Passage, *, has_colors: bool) -> Text:
     """Return a passage with its title and legend. Without colours, a stagnated ``the`` is marked as ``{=the}``."""
-    text = Text(make_visible(passage.title) + "\n\n", end="")
+    text = Text(passage.title + "\n\n", end="")
     for token in passage.tokens:
         append_token(text, token.text, token.category, has_colors=has_colors)
     text.append("\n\n")
@@ -22,7 +23,7 @@ def render_passage(passage: Passage, *, has_colors: bool) -> Text:
 
 def append_token(text: Text, token_text: str, category_name: str | None, *, has_colors: bool) -> None:
     """Append one token to ``text``. A newline is shown as an arrow and a line break."""
-    visible = make_visible(token_text).replace("\n", "⏎\n")
+    visible = make_visible(token_text, line_break="⏎\n")
     category = CATEGORY_BY_NAME.get(category_name or "")
     if category is None:
         text.append(visible)

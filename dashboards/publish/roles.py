@@ -15,7 +15,8 @@ GROUP_PREFIX = "Suites: "
 Permission = tuple[str, str]
 """The name of a permission of Superset, and the view that the permission applies to."""
 
-# A stakeholder opens dashboards and sets a password, but cannot change, explore, export or list assets.
+# A stakeholder opens dashboards, downloads the numbers of a chart, shares links, and sets a password, but cannot
+# change, explore or export assets.
 STAKEHOLDER_PERMISSIONS = frozenset[Permission](
     {
         ("can_read", "Dashboard"),
@@ -24,6 +25,7 @@ STAKEHOLDER_PERMISSIONS = frozenset[Permission](
         ("can_read", "DashboardFilterStateRestApi"),
         ("can_write", "DashboardFilterStateRestApi"),
         ("can_read", "DashboardPermalinkRestApi"),
+        ("can_write", "DashboardPermalinkRestApi"),
         ("can_get", "MenuApi"),
         ("can_read", "SecurityRestApi"),  # allows a page to read the CSRF token that its forms send
         ("can_dashboard", "Superset"),
@@ -32,10 +34,14 @@ STAKEHOLDER_PERMISSIONS = frozenset[Permission](
         ("can_log", "Superset"),
         ("can_time_range", "Api"),
         ("menu_access", "Dashboards"),
-        ("can_this_form_get", "ResetMyPasswordView"),
-        ("can_this_form_post", "ResetMyPasswordView"),
-        ("can_userinfo", "UserDBModelView"),
-        ("resetmypassword", "UserDBModelView"),
+        # the numbers of a chart as a table, as CSV and as an image, and a link to what a page shows
+        ("can_view_chart_as_table", "Dashboard"),
+        ("can_csv", "Superset"),
+        ("can_share_dashboard", "Superset"),
+        ("can_share_chart", "Superset"),
+        # the page of the user's own data, and its form for a new password
+        ("can_read", "user"),
+        ("can_write", "CurrentUserRestApi"),
     }
 )
 # A researcher sees all suites, runs SQL as the warehouse's read-only user, and makes charts. The role Researcher gets

@@ -16,6 +16,8 @@ _TIME_COLUMN = "__timestamp"
 # Keys of ``extras`` that hold no SQL.
 _HARMLESS_EXTRAS = frozenset({"time_grain_sqla", "relative_start", "relative_end"})
 _SEPARATOR = " AND "
+# Superset's pages send this condition while a filter that needs a value has none.
+_NO_ROW = "1 = 0"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def collect_expressions(
                 simple.add((str(item["column"].get("column_name")), aggregate))
             if isinstance(extras := item.get("extras"), dict):
                 clauses.update(str(extras[key]) for key in ("where", "having") if extras.get(key))
-    clauses |= {f"({one})" for one in sql}
+    clauses |= {f"({one})" for one in (*sql, _NO_ROW)}
     clauses |= {write_clause(clause) for clause in clauses}
     return Expressions(names, frozenset(sql), frozenset(simple), frozenset(clauses))
 

@@ -175,6 +175,7 @@ EXPRESSIONS = load_beside("chart_expressions")
 SQL_ROLES = frozenset({"Admin", "Researcher"})
 
 if importlib.util.find_spec("superset") is not None:
+    from superset.config import THEME_DEFAULT as SUPERSET_THEME  # defined before Superset loads this file
     from superset.errors import ErrorLevel, SupersetError, SupersetErrorType
     from superset.exceptions import SupersetSecurityException
     from superset.security import SupersetSecurityManager
@@ -206,10 +207,30 @@ if importlib.util.find_spec("superset") is not None:
 
     CUSTOM_SECURITY_MANAGER = TrailhouseSecurityManager
 
+    PAGES = load_beside("pages")
+    BLUEPRINTS = [PAGES.BLUEPRINT]
+    FLASK_APP_MUTATOR = PAGES.adapt_app
+    APP_ICON = PAGES.LOGO_PATH
+    FAVICONS = [{"href": PAGES.MARK_PATH, "type": "image/svg+xml"}]
+    THEME_DEFAULT = {
+        **SUPERSET_THEME,
+        "token": {
+            **SUPERSET_THEME["token"],
+            "brandAppName": APP_NAME,
+            "brandLogoAlt": APP_NAME,
+            "brandLogoUrl": APP_ICON,
+            "brandLogoHeight": "32px",
+            "brandSpinnerUrl": PAGES.WAITING_PATH,
+            "colorPrimary": COLOURS["MODEL_COLOURS"][0],
+            "colorLink": COLOURS["MODEL_COLOURS"][0],
+        },
+    }
+    THEME_DARK = None  # the colours of the models are told apart on white
+
 
 def may_write_sql(security_manager: Any) -> bool:  # noqa: ANN401  # Superset's class
     """Return whether the user of the current request has a role that may write SQL."""
-    from flask import g, has_app_context  # type: ignore[import-not-found]  # this environment has no Flask
+    from flask import g, has_app_context
 
     user = getattr(g, "user", None) if has_app_context() else None
     if user is None or getattr(user, "is_anonymous", False):

@@ -25,6 +25,11 @@ class SupersetAddress:
     user: str
     password: str = field(repr=False)
 
+    @property
+    def first_page(self) -> str:
+        """The address of the dashboard that users see first."""
+        return f"{self.url}/superset/dashboard/overview/"
+
 
 def locate_installation(settings: Settings) -> SupersetInstallation:
     """Return the local Superset of the data directory, without the environment variables for the warehouse.
@@ -85,6 +90,19 @@ def find_running_superset(settings: Settings) -> SupersetAddress | None:
     installation = locate_installation(settings)
     url = find_superset(installation)
     return None if url is None else SupersetAddress(url, ADMIN_USER, installation.read_admin_password())
+
+
+def read_local_password(settings: Settings) -> str:
+    """Return the password of the administrator of the local Superset.
+
+    Raises UsageError if the settings name another Superset, or if the local Superset was never started.
+    """
+    if settings.superset_url is not None:
+        raise UsageError(
+            f"the dashboards are in the Superset at {settings.superset_url}, not in a local one",
+            "ask its administrator, or unset TRAILHOUSE_SUPERSET_URL",
+        )
+    return locate_installation(settings).read_admin_password()
 
 
 def configured_superset(settings: Settings, url: str) -> SupersetAddress:

@@ -54,7 +54,11 @@ def test_superset_offers_the_colours_of_models_under_the_name_that_charts_use(fo
 def test_the_container_gets_the_files_that_superset_s_configuration_reads():
     copies = (ROOT / "docker" / "superset.Dockerfile").read_text().splitlines()
     (copy,) = [line for line in copies if "superset_config.py" in line and line.startswith("COPY")]
-    assert {"dashboards/colours.py", f"dashboards/superset/{EXPRESSIONS}"} < set(copy.split())
+    assert {"dashboards/colours.py", f"dashboards/superset/{EXPRESSIONS}", "dashboards/superset/pages.py"} < set(
+        copy.split()
+    )
+    for folder in ("static", "templates"):
+        assert f"COPY dashboards/superset/{folder} /opt/trailhouse/{folder}" in copies
 
 
 def test_dashboards_name_their_colours_and_define_every_name():

@@ -46,11 +46,22 @@ def log_prob(model_id: str, document_id: int, position: int, step: int) -> float
 @pytest.fixture(scope="module")
 def essays() -> dict[str, dict[tuple[int, int], dict[int, float]]]:
     """Scores of two models on a corpus of 30 documents, each of which has a difficulty of its own."""
-    generator = np.random.default_rng(0)
+    return make_scores(("opt/125m", "opt/175b"), seed=0)
+
+
+@pytest.fixture(scope="module")
+def plays() -> dict[str, dict[tuple[int, int], dict[int, float]]]:
+    """Scores of two models of different suites and of similar compute, on another corpus of 30 documents."""
+    return make_scores(("mamba/130m", "opt/125m"), seed=1)
+
+
+def make_scores(models: tuple[str, str], seed: int) -> dict[str, dict[tuple[int, int], dict[int, float]]]:
+    """Return random scores of two models by token and step."""
+    generator = np.random.default_rng(seed)
     tokens = [(document_id, position) for document_id, length in ESSAYS.items() for position in range(1, length)]
     difficulty = generator.normal(0, 0.5, len(ESSAYS))
     losses = {}
-    for model_id in ("opt/125m", "opt/175b"):
+    for model_id in models:
         gains = generator.normal(0.3, 0.1, (len(ESSAYS), len(STEPS))).cumsum(axis=1)
         losses[model_id] = {
             (document_id, position): dict(
@@ -68,13 +79,14 @@ def essays() -> dict[str, dict[tuple[int, int], dict[int, float]]]:
 
 
 @pytest.fixture(scope="module")
-def built(warehouse, essays):
+def built(warehouse, essays, plays):
     """Three models on a corpus whose first document begins with a prompt; the last model lacks step 500.
 
     The OPT models are also scored on the corpus of 30 documents.
     """
     warehouse.add_corpus("books", {0: 9, 1: 5}, token_bytes=TOKEN_BYTES, prompt=PROMPT_LENGTH)
     warehouse.add_corpus("essays", ESSAYS, token_bytes=TOKEN_BYTES)
+    warehouse.add_corpus("plays", ESSAYS, token_bytes=TOKEN_BYTES)
     tokens = [(0, position) for position in range(1, 9)] + [(1, position) for position in range(1, 5)]
     for model_id, columns in MODELS.items():
         warehouse.add_model(model_id, STEPS, planned_steps=2000, **columns)
@@ -86,7 +98,14 @@ def built(warehouse, essays):
         )
     for model_id, series in essays.items():
         warehouse.score(model_id, "essays", series)
-    selection = ["+fct_perplexity_difference", "fct_validation_perplexity_by_axis", "+dim_corpus"]
+    for model_id, series in plays.items():
+        warehouse.score(model_id, "plays", series)
+    selection = [
+        "+fct_perplexity_difference",
+        "+fct_model_comparison",
+        "fct_validation_perplexity_by_axis",
+        "+dim_corpus",
+    ]
     warehouse.dbt("build", "--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select", *selection)
     return warehouse
 
@@ -173,9 +192,11 @@ def sum_over_documents(series: dict[tuple[int, int], dict[int, float]], step: in
     return losses
 
 
-def replicate_losses(warehouse, series, step: int) -> np.ndarray:
+def replicate_losses(warehouse, series, step: int, corpus_id: str = "essays") -> np.ndarray:
     """Return the mean loss in each replicate, with the weights that the warehouse gives the documents."""
-    rows = warehouse.rows("select weights from int_document_weight where corpus_id = 'essays' order by document_id")
+    rows = warehouse.rows(
+        f"select weights from int_document_weight where corpus_id = '{corpus_id}' order by document_id"
+    )
     weights = np.array([row[0] for row in rows], dtype=float)
     token_counts = np.array(list(ESSAYS.values())) - 1.0
     return sum_over_documents(series, step) @ weights / (token_counts @ weights)
@@ -246,6 +267,64 @@ def test_paired_documents_make_a_difference_more_precise_than_two_intervals(buil
     separate = math.hypot(*(math.log(upper / lower) for lower, upper in rows))
     assert low < ratio < high
     assert math.log(high / low) < 0.6 * separate
+
+
+def test_models_are_compared_at_equal_compute_and_at_equal_perplexity_on_paired_documents(built, plays):
+    rows = built.rows(
+        "select model_id, reference_model_id, has_same_tokens, equal_eflops * 1e18, equal_perplexity, perplexity_ratio,"
+        " perplexity_ratio_lower, perplexity_ratio_upper, flops_ratio, flops_ratio_lower, flops_ratio_upper"
+        " from fct_model_comparison where corpus_id = 'plays'"
+    )
+    steps = built.rows("select model_id, step, log(train_flops_palm) from dim_checkpoint where step > 0 order by step")
+    first, second = plays
+    assert {row[:3] for row in rows} == {(first, second, True), (second, first, True)}
+    token_count = sum(ESSAYS.values()) - len(ESSAYS)
+    curves = {}
+    for model in plays:
+        losses = [sum_over_documents(plays[model], step).sum() / token_count for step in STEPS[1:]]
+        replicates = [replicate_losses(built, plays[model], step, "plays") for step in STEPS[1:]]
+        log_flops = [value for model_id, _, value in steps if model_id == model]
+        curves[model] = log_flops, np.vstack([losses, np.transpose(replicates)])
+    for model, other, _, *found in rows:
+        (own_flops, own), (other_flops, reference) = curves[model], curves[other]
+        equal_flops = min(own_flops[-1], other_flops[-1])
+        gaps = np.array(
+            [
+                np.interp(equal_flops, own_flops, losses) - np.interp(equal_flops, other_flops, others)
+                for losses, others in zip(own, reference, strict=True)
+            ]
+        )
+        levels = np.maximum(own.min(axis=1), reference.min(axis=1))
+        compute = np.array(
+            [
+                first_log_flops(own_flops, losses, level) - first_log_flops(other_flops, others, level)
+                for losses, others, level in zip(own, reference, levels, strict=True)
+            ]
+        )
+        ends = [[values[0], *find_bounds(values[1:])] for values in (gaps, compute)]
+        assert found == pytest.approx([*np.exp([equal_flops, levels[0]]), *np.exp(ends).flat], rel=1e-5)
+
+
+def test_models_whose_compute_does_not_overlap_are_not_compared_at_equal_compute(built):
+    rows = built.rows(
+        "select perplexity_at_equal_flops, reference_perplexity_at_equal_flops, perplexity_ratio,"
+        " perplexity_ratio_lower, perplexity_ratio_upper from fct_model_comparison"
+        " where corpus_id = 'essays' and model_id = 'opt/175b'"
+    )
+    ((own, reference, *ratio),) = rows
+    assert own is None
+    assert reference > 1
+    assert ratio == [None, None, None]
+
+
+def first_log_flops(log_flops: list[float], losses: np.ndarray, level: float) -> float:
+    """Return where a line between the checkpoints first falls to the level."""
+    assert losses[0] > level, "the first checkpoint would have to be extrapolated"
+    after = next(index for index, loss in enumerate(losses) if loss <= level)
+    if losses[after] == level:
+        return log_flops[after]
+    weight = (losses[after - 1] - level) / (losses[after - 1] - losses[after])
+    return log_flops[after - 1] + weight * (log_flops[after] - log_flops[after - 1])
 
 
 def test_the_curve_on_every_axis_has_the_interval_of_its_checkpoints(built):

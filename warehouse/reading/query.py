@@ -132,6 +132,17 @@ def read_models_by_size(client: Client, database: str) -> list[tuple[str, str]]:
     return [(str(suite_id), str(model_id)) for suite_id, model_id in rows]
 
 
+def has_models(client: Client, database: str) -> bool:
+    """Return whether the marts of the database hold a model of its raw tables; False if they were never derived.
+
+    ``client`` may be connected to another database.
+    """
+    table = f"{quote_identifier(database)}.dim_model"
+    if not read_row(client, f"exists table {table}")[0]:
+        return False
+    return bool(read_row(client, f"select count() > 0 from {table}")[0])
+
+
 def sql_type(value: str | int) -> str:
     """Return the ClickHouse type of a query parameter."""
     return "Int64" if isinstance(value, int) else "String"

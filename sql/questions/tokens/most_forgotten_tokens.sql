@@ -46,7 +46,15 @@ with
     )
 
 select
-    document_id, position, text_before, token_text, perplexity_at_start, perplexity_at_end, rise_nats, p_value
+    document_id,
+    position,
+    text_before,
+    token_text,
+    text_after,
+    perplexity_at_start,
+    perplexity_at_end,
+    rise_nats,
+    p_value
 from found
 inner join dim_token_context as context using (document_id, position)
 where

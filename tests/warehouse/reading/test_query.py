@@ -7,6 +7,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.warehouse.reading.query import (
     count_damaged_checkpoints,
     first_line,
+    has_models,
     read_columns,
     read_table_sizes,
     run_sql,
@@ -83,3 +84,11 @@ def test_the_rows_and_bytes_of_each_table_are_listed(client):
     assert list(sizes) == sorted(sizes)
     assert sizes["raw_token_score"].row_count == 5
     assert sizes["raw_token_score"].size_bytes > 0
+
+
+def test_the_marts_have_models_only_after_a_model_was_derived(client, address):
+    assert not has_models(client, address.database)
+    client.command("create table dim_model (model_id String) engine = MergeTree order by model_id")
+    assert not has_models(client, address.database)
+    client.command("insert into dim_model values ('a')")
+    assert has_models(client, address.database)

@@ -7,7 +7,7 @@ with
         select
             corpus_id,
             document_id,
-            document_name,
+            {{ visible_text("document.document_name") }} as document_name,
             document_kind,
             document_sha256,
             toInt64(length(document_text)) as byte_count,

@@ -14,6 +14,7 @@ with
             token_series.document_id as document_id,
             token_series.position as position,
             token_series.steps as steps,
+            token_series.log_prob_nats as log_prob_nats,
             arrayMap(score -> exp(- toFloat64(score)), log_prob_nats) as perplexities
         from token_series
         inner join model on token_series.model_id = model.model_id

@@ -12,13 +12,19 @@ with
             document_id,
             position,
             token_text,
-            arrayStringConcat(groupArray(token_text) over before) as text_before
+            arrayStringConcat(groupArray(token_text) over before) as text_before,
+            arrayStringConcat(groupArray(token_text) over after) as text_after
         from token_property
         window
             before as (
                 partition by tokenizer_id, corpus_id, document_id
                 order by position
                 rows between 12 preceding and 1 preceding
+            ),
+            after as (
+                partition by tokenizer_id, corpus_id, document_id
+                order by position
+                rows between 1 following and 12 following
             )
     )
 

@@ -13,6 +13,8 @@ with
             trailhouse_version,
             device,
             dtype,
+            attention_implementation,
+            library_versions,
             score_count,
             checkpoint_count,
             tokens_per_second,

@@ -1,0 +1,35 @@
+-- Is a model ahead of others at equal compute? The answer compares their perplexities at the largest number
+-- of
+-- training FLOPs that both models have reached. A ratio below 1 means that the model is ahead. Where the 95%
+-- interval over documents contains 1, the difference is not significant. A model is compared with the
+-- models that
+-- are nearest to it in size and were scored on the same tokens.
+-- parameter suite_id String = miniature: suite of the model
+-- parameter corpus_id String = python-docs-validation: corpus to show
+-- parameter model_id String = : model to show; empty is the largest of the suite
+-- parameter reference_suite_id String = : suite of the other models; empty is the same suite
+with
+    chosen as (
+        select
+            if({model_id:String} = '', largest_model_id, {model_id:String}) as model_id,
+            if({reference_suite_id:String} = '', suite_id, {reference_suite_id:String}) as reference_suite_id
+        from dim_suite
+        where suite_id = {suite_id:String}
+    )
+
+select
+    model_id,
+    reference_model_id,
+    equal_eflops * 1e18 as equal_train_flops,
+    perplexity_at_equal_flops,
+    reference_perplexity_at_equal_flops,
+    perplexity_ratio,
+    perplexity_ratio_lower,
+    perplexity_ratio_upper
+from fct_model_comparison
+where
+    suite_id = {suite_id:String}
+    and corpus_id = {corpus_id:String}
+    and (model_id, reference_suite_id) in (select model_id, reference_suite_id from chosen)
+    and perplexity_ratio is not null
+order by reference_parameter_count desc, reference_model_id
