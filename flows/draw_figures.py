@@ -105,7 +105,7 @@ def describe_samples(client: Client, suite: str, corpus: str) -> dict[Sample, st
     counts = read_columns(client, mart, columns, {"suite_id": suite, "corpus_id": corpus}).to_pylist()
     token_count, document_count = (max((row[name] for row in counts), default=0) for name in columns)
     numbers = f", {token_count:,} scored tokens of {document_count:,} documents" if token_count else ""
-    tokens = f"{suite} on {corpus}{numbers}."
+    tokens = f"{suite}; perplexity on {corpus}{numbers}."
     return {
         "tokens": tokens,
         "trends": f"{tokens} Default convention of trends: {find_convention(client, None)}.",

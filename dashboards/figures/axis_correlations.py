@@ -25,6 +25,8 @@ COLUMNS = (
     "within_model_spearman",
     "between_model_spearman",
     "interval_note",
+    "model_count",
+    "point_count",
 )
 AXES = ("validation perplexity", "training FLOPs (PaLM)", "training FLOPs (6N)", "tokens seen", "parameters")
 BANDS = (
@@ -72,6 +74,12 @@ def draw_range(
         panel.barh(place, high - low, height=height, left=low, color=color, alpha=alpha, linewidth=0)
 
 
+def describe_points(title: str, rows: pa.Table) -> str:
+    """Return the sentence that says how many checkpoints and models the correlations in the rows have."""
+    models, points = (max(rows[name].to_pylist(), default=0) for name in ("model_count", "point_count"))
+    return f"{title}: {points} checkpoints of {models} models."
+
+
 def draw_correlations(rows: pa.Table, published: pa.Table) -> Canvas:
     """Draw the suite's mean accuracy, and the published mean accuracies, beside each other."""
     canvas, panels = new_canvas(2 + len(GROUPS), "What predicts few-shot accuracy?")
@@ -82,8 +90,9 @@ def draw_correlations(rows: pa.Table, published: pa.Table) -> Canvas:
         draw_axes(panel, chosen.filter(pc.equal(chosen["subject"], subject)), title)
     for panel in panels[1:]:
         panel.set_yticklabels([])
+    tables = [("Own tasks", rows), ("Published", published)]
     notes = sorted({note for note in rows["interval_note"].to_pylist() if note})
-    add_notes(canvas, [BANDS, *notes])
+    add_notes(canvas, [*(describe_points(title, table) for title, table in tables), BANDS, *notes])
     add_legend(canvas, panels, title="Correlation")
     return canvas
 

@@ -32,8 +32,8 @@ def add_styles(rows: pa.Table, model_colors: Mapping[str, str]) -> pa.Table:
     """Return the rows with the columns ``model_color`` and ``model_place``: the colour of the model, and its place.
 
     ``model_colors`` holds the models of the warehouse, those of a suite by ascending size. The place of a model is
-    counted from 0 within its suite. A model without a colour is black and comes first. Rows that are not about models are
-    returned as they are.
+    counted from 0 within its suite. A model without a colour is black and comes first. Rows that are not about models
+    are returned as they are.
     """
     if "model_id" not in rows.column_names:
         return rows

@@ -15,15 +15,17 @@ from trailhouse.dashboards.figures.axes import (
     keep_positive,
     scale_logarithmically,
 )
-from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import add_legend, new_canvas, order_by_size
 from trailhouse.dashboards.figures.task_rows import (
     CORRECT,
     INCORRECT_OPTIONS,
+    MEAN_INTERVALS,
     MEASURE_COLUMNS,
     MEASURES,
     choose_shots,
+    describe_items,
     express_perplexity,
     keep_last,
     select_subject,
@@ -53,18 +55,20 @@ def draw_options(panel: Axes, correct: pa.Table, incorrect: pa.Table, title: str
                 linestyle=linestyle,
                 fillstyle=fillstyle,
             )
-        panel.plot([], [], color=TEXT, marker="o", linestyle=linestyle, fillstyle=fillstyle, label=label)
+        if shown.num_rows:
+            panel.plot([], [], color=TEXT, marker="o", linestyle=linestyle, fillstyle=fillstyle, label=label)
     panel.set(ylabel="Perplexity of the options")
     scale_logarithmically(panel, "y")
     finish_axis(panel, VALIDATION, title)
 
 
-def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
+def draw_option_scaling(correct: pa.Table, incorrect: pa.Table, intervals: pa.Table) -> Canvas:
     """Draw figure 5 (right): option perplexity at each model's last checkpoint, against the number of parameters.
 
-    One line shows the correct options, and one line the incorrect options.
+    One line shows the correct options, and one line the incorrect options. ``intervals`` states how many items there
+    are.
     """
-    canvas, (panel,) = new_canvas(1, "Perplexity of options")
+    canvas, (panel,) = new_canvas(1, "Perplexity of answer options")
     for rows, label, color, linestyle, fillstyle in (
         (correct, CORRECT_LABEL, TEXT, "-", "full"),
         (incorrect, INCORRECT_LABEL, REFERENCE, "--", "none"),
@@ -75,6 +79,7 @@ def draw_option_scaling(correct: pa.Table, incorrect: pa.Table) -> Canvas:
     panel.set(ylabel="Perplexity at the last checkpoint")
     scale_logarithmically(panel, "y")
     finish_size_axis(panel, correct["parameter_count"].to_pylist())
+    add_notes(canvas, [describe_items(choose_shots(intervals))])
     add_legend(canvas, [panel], title="Options")
     return canvas
 
@@ -86,6 +91,7 @@ FIGURE = Figure(
     mart=MEASURES,
     columns=MEASURE_COLUMNS,
     draw=draw_option_scaling,
-    companions=(INCORRECT_OPTIONS,),
+    companions=(INCORRECT_OPTIONS, MEAN_INTERVALS),
+    sample="none",
     equals=CORRECT,
 )

@@ -25,7 +25,7 @@ LEGEND_GAP_CHARACTERS = 3
 FONT = FontProperties(family="DejaVu Sans Mono", size=9)
 BOLD_FONT = FontProperties(family="DejaVu Sans Mono", size=9, weight="bold")
 CHARACTER_INCHES, LINE_INCHES = 9 * 0.602 / 72, 0.21  # a character of DejaVu Sans Mono is 0.602 em wide
-UNDERLINE_INCHES = 0.165
+UNDERLINE_INCHES = 0.15
 """Distance of an underline from the top of its line."""
 MARGIN_INCHES = 0.2
 # Without hinting, characters have the same width on the screen as in the layout, so that no gaps open within words.

@@ -30,6 +30,7 @@ from trailhouse.dashboards.figures.task_rows import (
     TASK_CAVEATS,
     add_intervals,
     choose_shots,
+    describe_items,
     express_percent,
     select_subject,
 )
@@ -64,13 +65,10 @@ def describe_intervals(intervals: pa.Table) -> list[str]:
 
     The list is empty if ``intervals`` is empty.
     """
-    last = max(intervals.to_pylist(), key=lambda row: (row["step"], row["model_id"]), default=None)
+    last = max(intervals.to_pylist(), key=lambda row: (row["step"], row["model_place"]), default=None)
     if last is None:
         return []
-    sentence = (
-        f"{last['shot_count']} exemplars in the prompt. Bands: 95% intervals over the {last['item_count']} items of the"
-        f" {last['task_count']} tasks that every checkpoint has. Published accuracies have no intervals."
-    )
+    sentence = f"{describe_items(intervals)} Bands: 95% intervals over items. Published accuracies have no intervals."
     if last["accuracy_lower_over_tasks"] is None:
         return [sentence]
     name = last["model_id"].rpartition("/")[2]

@@ -80,12 +80,12 @@ def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
     own_tasks, published_tasks = (sorted(set(table["task_set"].to_pylist())) for table in (own, others))
     panel_count = sum(1 + len(tasks) for tasks in (own_tasks, published_tasks) if tasks)
     row_count = max(1, ceil(panel_count / COLUMN_COUNT))
-    title = f"Scaling curves and trajectories of {group} tasks"
+    title = f"Scaling curves and trajectories of {group} tasks" + ("" if own_tasks else ", published models only")
     canvas, panels = new_canvas(COLUMN_COUNT * row_count, title, row_count)
     remaining = iter(panels)
     if own_tasks:
         draw_scaling(next(remaining), own, "Own: last checkpoints")
-        add_notes(canvas, [f"{describe_items(own)} {BANDS}"])
+        add_notes(canvas, [f"{describe_task_items(own)} {BANDS}"])
     else:
         add_notes(canvas, [f"The suite was evaluated on no {group} task."])
     for task in own_tasks:
@@ -103,8 +103,8 @@ def draw_task_group(rows: pa.Table, published: pa.Table, group: str) -> Canvas:
     return canvas
 
 
-def describe_items(rows: pa.Table) -> str:
-    """Return how many exemplars and items the accuracies in the rows have."""
+def describe_task_items(rows: pa.Table) -> str:
+    """Return how many exemplars there are, and how many items a task has."""
     counts, shots = (sorted(set(rows[name].to_pylist())) for name in ("item_count", "shot_count"))
     items = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f"{shots[0]} exemplars in the prompt, {items} items in a task."

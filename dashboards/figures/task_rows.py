@@ -75,6 +75,17 @@ def select_group(rows: pa.Table, group: str) -> pa.Table:
     return rows.filter(pc.match_substring(rows["published_groups"], group))
 
 
+def describe_items(rows: pa.Table) -> str:
+    """Return the sentence that says how many exemplars, items and tasks the mean accuracies in the rows have.
+
+    It is empty if there are no rows.
+    """
+    if rows.num_rows == 0:
+        return ""
+    shots, items, tasks = (max(rows[name].to_pylist()) for name in ("shot_count", "item_count", "task_count"))
+    return f"{shots} exemplars in the prompt; {items:,} items of the {tasks} tasks that every checkpoint has."
+
+
 def add_intervals(rows: pa.Table, intervals: pa.Table) -> pa.Table:
     """Return the rows with the columns ``lower`` and ``upper`` (percent), the interval of the accuracy at a checkpoint.
 

@@ -36,10 +36,10 @@ START_PERCENT = 10
 LATE_START_PERCENT = 40
 NAMES = {"stagnated": "stagnated tokens", "upward": "upward-trend tokens (forgetting)"}
 CHOICES = {
-    "stagnated": "whose perplexity changes little and is low",
+    "stagnated": "whose perplexity has no significant trend and hardly changes",
     "upward": "whose perplexity rises",
     "downward": "whose perplexity falls",
-    "other": "without a significant trend",
+    "other": "whose perplexity has no significant trend, but varies",
 }
 INTERVALS = "Bands: 95% intervals over documents."
 RANDOM_SETS = "Hatched: 95% of random token sets of the same size, in the colour of the model."
@@ -105,7 +105,7 @@ def describe_set(rows: pa.Table, set_model_id: str) -> str:
     """Return the title of a set: the model in which it was chosen and, if known, the share of tokens in the set."""
     name = set_model_id.rpartition("/")[2]
     share = pc.max(rows["token_share"]).as_py()
-    return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}% of tokens)"
+    return f"Set of {name}" if share is None else f"Set of {name} ({100 * share:.2g}%)"
 
 
 def draw_random_sets(panel: Axes, rows: pa.Table) -> None:
@@ -152,10 +152,10 @@ def draw_transfer(rows: pa.Table, published: pa.Table, category: str) -> Canvas:
 def describe_choice(categories: list[str], start: int | None = None) -> str:
     """Return the sentences that say how token sets were chosen, so that nobody takes the choice for a finding."""
     kinds = ", ".join(f"{category}: tokens {CHOICES[category]}" for category in categories)
-    when = "from the start of the fit on" if start is None else f"from {start}% of training on"
+    when = "from the stated start on" if start is None else f"from {start}% of training on"
     return (
         f"A set is chosen by its trend {when} in the model that the title names ({kinds}). In this model the trend is"
-        " therefore a consequence of the choice; in the other models it is a finding."
+        " therefore due to the choice; in other models it is a finding. Percentages are shares of the scored tokens."
     )
 
 

@@ -11,6 +11,7 @@ from tests.support.reference_trends import BATCH_TOKENS, categorise, find_start,
 from trailhouse.cli.main import run
 from trailhouse.flows.draw_figures import draw_figures
 from trailhouse.flows.settings import Settings
+from trailhouse.warehouse.reading.query import read_models_by_size
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_answer_caveats, read_questions
 
 STEPS = [100, 200, 400, 500, 800, 900, 1000, 1300]
@@ -263,6 +264,42 @@ def test_every_figure_of_a_suite_with_gaps_is_drawn_and_says_why_it_looks_so(set
     assert names >= {f"figure_{number:02d}" for number in (1, 2, 3, 4, 10, 11, 12)} | {"table_03_"}
     (shares,) = [file for file in report.files if file.name == "figure_02_trend_shares.svg"]
     assert "plain: from 10% of training on a trend has fewer than five checkpoints" in shares.read_text()
+
+
+def test_a_caveat_about_late_starts_stands_only_in_figures_that_show_late_starts(settings):
+    report = draw_figures(settings, "whole", "books")
+    late = "from 30% of training on a trend has fewer than five checkpoints"
+    with_caveat = {file.stem[:9] for file in report.files if file.suffix == ".svg" and late in file.read_text()}
+    assert {"figure_02", "figure_10", "figure_11"} <= with_caveat
+    assert not with_caveat & {"figure_01", "figure_03", "figure_04", "figure_12"}
+
+
+def test_captions_count_the_tokens_and_documents_and_name_corpus_and_convention(settings, built):
+    report = draw_figures(settings, "whole", "books")
+    ((token_count, document_count),) = built.rows(
+        "select count(), uniqExact(document_id) from raw_token_score where corpus_id = 'books'"
+        " and model_id = 'whole/plain' and step = (select max(step) from raw_token_score where model_id = 'whole/plain')"
+    )
+    sample = f"whole; perplexity on books, {token_count} scored tokens of {document_count} documents."
+    texts = {file.stem: file.read_text() for file in report.files if file.suffix == ".svg"}
+    assert sample in texts["figure_01_validation_perplexity"]
+    trends = f"{sample} Default convention of trends: paper."
+    assert trends in texts["figure_02_trend_shares"]
+    assert trends in report.page.read_text()
+
+
+def test_models_are_listed_by_suite_and_size_and_published_suites_come_last(built):
+    models = read_models_by_size(built.client, built.address.database)
+    own = built.rows("select suite_id, model_id, parameter_count from dim_model")
+    sizes = {model_id: count for _, model_id, count in own}
+    assert {model for model in models if model[0] != "opt-published"} == {(suite, model) for suite, model, _ in own}
+    assert [model for _, model in models[-6:]] == [
+        f"opt-published/{name}" for name in ("125m", "1.3b", "6.7b", "13b", "30b", "175b")
+    ]
+    first_seen = dict(built.rows("select suite_id, min(discovered_at) from dim_checkpoint group by suite_id"))
+    keys = [(first_seen[suite], suite, sizes[model], model) for suite, model in models[:-6]]
+    assert keys == sorted(keys)
+    assert read_models_by_size(built.client, "system") == []
 
 
 def test_the_published_suite_has_figures_of_its_own(settings):

@@ -10,8 +10,8 @@ from matplotlib import style
 from matplotlib.figure import Figure as Canvas
 from pyarrow import csv
 
-from tests.dashboards.figures.mart_rows import MARTS, PERPLEXITIES
-from trailhouse.dashboards.figures.figure import FORMATS, Figure, add_caveats, arrange_panels, save_canvas, save_figure
+from tests.dashboards.figures.mart_rows import MARTS, PERPLEXITIES, with_styles
+from trailhouse.dashboards.figures.figure import FORMATS, Figure, add_notes, arrange_panels, save_canvas, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.line_styles import STYLE
@@ -19,24 +19,27 @@ from trailhouse.dashboards.figures.line_styles import STYLE
 
 def test_caveats_are_written_below_a_figure(tmp_path):
     for figure in FIGURES[:2]:
-        companions = [MARTS[companion.mart] for companion in figure.companions]
-        (_, svg, _) = save_figure(figure, MARTS[figure.mart], tmp_path, *companions, caveats=["small: only $one$ left"])
+        (_, svg, _) = save_figure(figure, tmp_path, *read_tables(figure), notes=["small: only $one$ left"])
         assert "small: only $one$ left" in svg.read_text()
+
+
+def read_tables(figure: Figure) -> list[pa.Table]:
+    """The rows of a figure's mart and of its companions."""
+    return [MARTS[part.mart] for part in (figure, *figure.companions)]
 
 
 def test_caveats_follow_what_a_figure_says_about_its_bands():
     canvas = Canvas()
-    add_caveats(canvas, ["Bands: 95% intervals."])
-    add_caveats(canvas, [])
-    add_caveats(canvas, ["small: few steps"])
+    add_notes(canvas, ["Bands: 95% intervals."])
+    add_notes(canvas, [])
+    add_notes(canvas, ["small: few steps"])
     assert canvas.get_supxlabel() == "Bands: 95% intervals.\nsmall: few steps"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_a_figure_is_written_in_every_format(figure, tmp_path):
-    companions = [MARTS[companion.mart] for companion in figure.companions]
-    files = save_figure(figure, MARTS[figure.mart], tmp_path, *companions)
+    files = save_figure(figure, tmp_path, *read_tables(figure))
     assert [file.suffix[1:] for file in files] == list(FORMATS)
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(file.name for file in files)
     width, height = struct.unpack(">II", (tmp_path / f"{figure.name}.png").read_bytes()[16:24])
@@ -58,16 +61,14 @@ def test_an_equal_drawing_gives_an_equal_file_in_every_format(file_format, tmp_p
 
 def draw_and_save(figure: Figure, file: Path) -> bytes:
     """Draw a figure, write it in the format of the file's name, and return what was written."""
-    companions = [MARTS[companion.mart] for companion in figure.companions]
     with style.context(STYLE):
-        canvas = figure.draw(MARTS[figure.mart], *companions)
+        canvas = figure.draw(*read_tables(figure))
         return save_canvas(canvas, arrange_panels(canvas), file, file.suffix[1:]).read_bytes()
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_a_figure_declares_the_columns_it_draws(figure):
-    companions = [MARTS[companion.mart].select(list(companion.columns)) for companion in figure.companions]
-    figure.draw(MARTS[figure.mart].select(list(figure.columns)), *companions)
+    figure.draw(*(with_styles(MARTS[part.mart].select(list(part.columns))) for part in (figure, *figure.companions)))
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
@@ -85,11 +86,11 @@ def test_a_suite_without_known_compute_is_drawn(figure):
 def test_the_page_shows_every_figure_with_its_source_and_links_to_files_that_are_there(tmp_path):
     shown = [figure for figure in FIGURES if figure.name.startswith("figure_01")]
     for figure in shown:
-        save_figure(figure, PERPLEXITIES, tmp_path)
+        save_figure(figure, tmp_path, PERPLEXITIES)
         save_rows(PERPLEXITIES, tmp_path, figure.name)
-    text = write_gallery(shown, tmp_path, "<s>", "c").read_text()
+    text = write_gallery(shown, tmp_path, "<s>", "c", {"tokens": "<s>; 9 tokens."}).read_text()
     assert "<h1>Figures of &lt;s&gt; on c</h1>" in text
-    assert "Xia et al. 2023, Figure 1" in text
+    assert "&lt;s&gt;; 9 tokens. After Xia et al. 2023, Figure 1" in text
     links = re.findall(r'(?:href|src)="([^"]+)"', text)
     assert len(links) == len(FORMATS) + 2
     assert all((tmp_path / link).is_file() for link in links)

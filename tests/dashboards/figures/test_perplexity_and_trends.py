@@ -2,9 +2,19 @@
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from matplotlib.colors import to_rgba
 
-from tests.dashboards.figures.mart_rows import PERPLEXITIES, PUBLISHED_PERPLEXITIES, PUBLISHED_SHARES, SHARES, lines_of
+from tests.dashboards.figures.mart_rows import (
+    MODEL_COLORS,
+    PERPLEXITIES,
+    PUBLISHED_PERPLEXITIES,
+    PUBLISHED_SHARES,
+    SHARES,
+    lines_of,
+    read_caption,
+    with_styles,
+)
 from trailhouse.dashboards.figures.trend_shares import EXPLANATION, FEW_POINTS, PERMUTED, draw_trend_shares
 from trailhouse.dashboards.figures.validation_perplexity import INTERVALS, draw_validation_perplexity
 
@@ -26,7 +36,7 @@ def test_figure_1_shades_the_interval_of_every_checkpoint_that_has_one():
         {(1e9, 90.0), (1e9, 110.0)},
         {(3e9, 75.0), (3e9, 85.0), (4e9, 18.0), (4e9, 22.0)},
     ]
-    assert canvas.get_supxlabel().split() == INTERVALS.split()  # wrapped to the width of the figure
+    assert read_caption(canvas) == INTERVALS
 
 
 def test_figure_1_without_intervals_has_no_band_and_does_not_speak_of_one():
@@ -39,7 +49,7 @@ def test_figure_1_without_intervals_has_no_band_and_does_not_speak_of_one():
 
 def test_figure_1_lists_models_by_size():
     (legend,) = draw_validation_perplexity(PERPLEXITIES).legends
-    assert [text.get_text() for text in legend.get_texts()] == ["s/small", "s/large"]
+    assert [text.get_text() for text in legend.get_texts()] == ["s", "small", "large"]
 
 
 def test_figure_2_draws_the_papers_convention_in_percent():
@@ -58,14 +68,27 @@ def test_figure_2_shades_the_interval_of_a_share_and_draws_the_share_of_permuted
     assert set(map(tuple, path.vertices.tolist())) == {(0.0, 10.0), (0.0, 40.0)}
     (path,) = chance
     assert {(0.0, 1.0), (0.0, 3.0), (10.0, 1.0), (10.0, 3.0)} <= {tuple(map(round, point)) for point in path.vertices}
-    assert canvas.get_supxlabel() == EXPLANATION
+    assert read_caption(canvas) == EXPLANATION
 
 
-def test_fits_of_few_checkpoints_are_ringed():
+def test_fits_of_few_checkpoints_are_open_markers_that_do_not_set_the_scale():
     stagnated, *_ = draw_trend_shares(SHARES).axes
-    assert lines_of(stagnated)[FEW_POINTS] == ([10], [20.0])
+    assert lines_of(stagnated)[FEW_POINTS] == ([20], [90.0])
+    (points,) = [line for line in stagnated.get_lines() if line.get_label() == FEW_POINTS]
+    assert (points.get_linestyle(), points.get_markerfacecolor()) == ("None", "none")
+    assert points.get_color() == MODEL_COLORS["s/small"]
+    assert stagnated.get_ylim() == (0, pytest.approx(22))  # the lines end at 20%
     enough = SHARES.filter(pc.invert(SHARES["has_few_points"]))
     assert FEW_POINTS not in lines_of(draw_trend_shares(enough).axes[0])
+
+
+def test_a_share_near_one_hundred_percent_ends_the_axis_there():
+    almost_all = with_styles(
+        SHARES.drop_columns(["token_share", "model_color", "model_place"]).append_column(
+            "token_share", pa.array([0.99] * SHARES.num_rows)
+        )
+    )
+    assert {panel.get_ylim() for panel in draw_trend_shares(almost_all).axes} == {(0, 100)}
 
 
 def test_published_models_are_grey_and_dashed_beside_ones_own():

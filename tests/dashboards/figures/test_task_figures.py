@@ -7,7 +7,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tests.dashboards.figures.mart_rows import MEASURES, METRICS, MODELS, SUBJECT_OFFSETS, TASKS, lines_of
+from tests.dashboards.figures.mart_rows import (
+    MEASURES,
+    METRICS,
+    MODEL_COLORS,
+    MODELS,
+    SUBJECT_OFFSETS,
+    TASKS,
+    lines_of,
+    read_caption,
+)
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.imported_metrics import choose_tasks, draw_imported_metrics
 from trailhouse.dashboards.figures.option_perplexity import draw_option_scaling
@@ -18,7 +27,7 @@ from trailhouse.dashboards.figures.task_rows import choose_shots
 
 def test_figure_5_draws_correct_and_incorrect_options_of_the_last_checkpoints_by_size():
     wrong = MEASURES.set_column(5, "measure_value", pc.add(MEASURES["measure_value"], 1.0))
-    canvas = draw_option_scaling(MEASURES, wrong)
+    canvas = draw_option_scaling(MEASURES, wrong, TASKS)
     (panel,) = canvas.axes
     losses = [0.4501, 0.452, 0.48]
     assert lines_of(panel) == {
@@ -27,6 +36,7 @@ def test_figure_5_draws_correct_and_incorrect_options_of_the_last_checkpoints_by
     }
     assert [text.get_text() for text in canvas.legends[0].get_texts()] == ["correct options", "incorrect options"]
     assert [text.get_text() for text in panel.get_xticklabels()] == ["10", "200", "3k"]
+    assert read_caption(canvas) == "2 exemplars in the prompt; 300 items of the 3 tasks that every checkpoint has."
 
 
 def test_figure_8_draws_accuracy_over_chance_against_compute_and_perplexity_beside_published():
@@ -45,20 +55,31 @@ def test_figure_8_draws_accuracy_over_chance_against_compute_and_perplexity_besi
         (600.0 * step / 10, round(100 * (edge + step / 100), 6)) for step in (10, 20) for edge in (0.2, 0.35)
     }
     assert [len(panel.collections) for panel in canvas.axes] == [3, 3, 0, 0]
-    assert " ".join(canvas.get_supxlabel().split()) == (
-        "Bands: 95% intervals over the items of the 3 tasks that every checkpoint has."
-        " Over other tasks of the kind, the last mean of s/small is 10 to 60%."
+    assert read_caption(canvas) == (
+        "2 exemplars in the prompt; 300 items of the 3 tasks that every checkpoint has."
+        " Bands: 95% intervals over items. Published accuracies have no intervals."
+        " Over other tasks of the kind, the last mean of large is 10 to 60%."
     )
 
 
+def test_figure_8_has_a_title_for_every_panel_and_one_vertical_axis_for_own_and_one_for_published_tasks():
+    canvas = draw_mean_accuracy(MEASURES, MEASURES, TASKS)
+    titles = [panel.get_title() for panel in canvas.axes]
+    assert titles[:2] == ["Own tasks, by compute", "Own tasks, by perplexity"]
+    assert len(set(titles)) == 4
+    first, second, third, fourth = canvas.axes
+    assert first.get_shared_y_axes().joined(first, second)
+    assert third.get_shared_y_axes().joined(third, fourth)
+    assert not first.get_shared_y_axes().joined(first, third)
+
+
 def test_figure_9_shows_all_tasks_and_the_groups_that_hold_some():
-    titles = [panel.get_title() for panel in draw_groups(MEASURES, MEASURES, MEASURES, MEASURES).axes]
+    titles = [panel.get_title() for panel in draw_groups(MEASURES, MEASURES, MEASURES, MEASURES, TASKS).axes]
     published = ["Published: linearity tasks", "Published: breakthroughness tasks"]
-    assert titles == ["all tasks", "linearity tasks", "all tasks: options", "linearity tasks: options", *published]
+    assert titles == ["All tasks", "Linearity tasks", "All tasks: options", "Linearity tasks: options", *published]
     own = MEASURES.filter(pc.not_equal(MEASURES["subject"], "linearity"))
-    canvas = draw_groups(own, own, own, MEASURES)
-    assert [panel.get_title() for panel in canvas.axes] == ["all tasks", "all tasks: options", *published]
-    assert {"s/small", "s/small, incorrect options"} <= set(lines_of(canvas.axes[1]))
+    canvas = draw_groups(own, own, own, MEASURES, TASKS)
+    assert [panel.get_title() for panel in canvas.axes] == ["All tasks", "All tasks: options", *published]
 
 
 def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve():
@@ -67,8 +88,8 @@ def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve()
 
     draw_linearity_tasks, draw_breakthroughness_tasks = (figure.draw for figure in TASK_GROUP_FIGURES)
     published = ["Published: last checkpoints", "Published: even"]
-    assert titles(TASKS, draw_linearity_tasks) == ["One's own: last checkpoints", "even", *published]
-    assert titles(TASKS, draw_breakthroughness_tasks)[:2] == ["One's own: last checkpoints", "sudden"]
+    assert titles(TASKS, draw_linearity_tasks) == ["Own: last checkpoints", "even", *published]
+    assert titles(TASKS, draw_breakthroughness_tasks)[:2] == ["Own: last checkpoints", "sudden"]
     ungrouped = TASKS.filter(pc.equal(TASKS["published_groups"], ""))
     assert titles(ungrouped, draw_linearity_tasks) == published
     assert titles(ungrouped, draw_breakthroughness_tasks) == ["Published: last checkpoints", "Published: sudden"]
@@ -82,7 +103,9 @@ def test_figures_17_and_18_draw_every_task_of_the_group_with_its_scaling_curve()
 def test_imported_accuracies_that_changed_most_are_drawn_from_step_0_on():
     rows = METRICS.to_pylist()
     steady = [{**row, "task_id": f"steady {task}", "metric_value": 0.5} for task in range(7) for row in rows]
-    panels = draw_imported_metrics(pa.concat_tables([METRICS, pa.Table.from_pylist(steady)])).axes
+    panels = draw_imported_metrics(
+        pa.concat_tables([METRICS, pa.Table.from_pylist(steady, schema=METRICS.schema)])
+    ).axes
     assert [panel.get_title() for panel in panels] == ["task 1", *(f"steady {task}" for task in range(7))]
     assert lines_of(panels[0]) == {"i/m": ([0, 2, 8], pytest.approx([0.5, 0.502, 0.508]))}
     without_accuracy = METRICS.filter(pc.equal(METRICS["metric"], "ppl"))
@@ -91,15 +114,23 @@ def test_imported_accuracies_that_changed_most_are_drawn_from_step_0_on():
 
 def test_figure_9_draws_each_group_with_its_own_values():
     incorrect = MEASURES.set_column(5, "measure_value", pc.add(MEASURES["measure_value"], 1.0))
-    _, accuracy, _, options, published, _ = draw_groups(MEASURES, MEASURES, incorrect, MEASURES).axes
+    _, accuracy, _, options, published, _ = draw_groups(MEASURES, MEASURES, incorrect, MEASURES, TASKS).axes
     ratios = [0.25 + offset + 0.0001 + SUBJECT_OFFSETS["linearity"] for offset in (0.2, 0.1, 0.0)]
     assert lines_of(accuracy)["s/small"] == ([80.0, 90.0, 100.0], pytest.approx([100 * ratio for ratio in ratios]))
-    assert lines_of(options)["s/small"][1] == pytest.approx([math.exp(ratio) for ratio in ratios])
-    assert lines_of(options)["s/small, incorrect options"][1] == pytest.approx([math.exp(1 + r) for r in ratios])
+    correct_line, wrong_line = (options.get_lines()[index] for index in (0, 4))
+    assert list(correct_line.get_ydata()) == pytest.approx([math.exp(ratio) for ratio in ratios])
+    assert list(wrong_line.get_ydata()) == pytest.approx([math.exp(1 + ratio) for ratio in ratios])
     assert list(lines_of(published)) == ["s/small", "s/middle", "s/large"]
-    solid, dotted = (options.get_lines()[index] for index in (0, 3))
-    assert (solid.get_color(), solid.get_linestyle()) == (dotted.get_color(), "-")
-    assert dotted.get_linestyle() == ":"
+    assert correct_line.get_color() == wrong_line.get_color() == MODEL_COLORS["s/small"]
+    assert (correct_line.get_linestyle(), correct_line.get_fillstyle()) == ("-", "full")
+    assert (wrong_line.get_linestyle(), wrong_line.get_fillstyle()) == ("--", "none")
+
+
+def test_figure_9_has_one_entry_for_every_model_and_one_for_each_kind_of_options():
+    (legend,) = draw_groups(MEASURES, MEASURES, MEASURES, MEASURES, TASKS).legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        *("s", "small", "middle", "large", "chance", "correct options", "incorrect options")
+    ]
 
 
 @pytest.mark.parametrize(("present", "chosen"), [((0, 2, 5), 2), ((0, 1), 1), ((5, 3), 5)])
@@ -137,13 +168,14 @@ def test_every_figure_of_measures_selects_its_measure():
         if figure.mart == "fct_trajectory_measure"
     }
     assert selected == {
-        "figure_05_option_perplexity": ["correct option loss", "incorrect option loss"],
+        "figure_05_option_perplexity": ["correct option loss", "incorrect option loss", None],
         "figure_08_task_accuracy": ["task accuracy", "task accuracy", None],
         "figure_09_task_groups": [
             "task accuracy",
             "correct option loss",
             "incorrect option loss",
             "task accuracy",
+            None,
         ],
     }
 

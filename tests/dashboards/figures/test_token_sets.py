@@ -4,12 +4,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from matplotlib.colors import to_rgb
 
 from tests.dashboards.figures.mart_rows import (
     CATEGORY_OFFSETS,
+    MODEL_COLORS,
     PUBLISHED_SETS,
     TOKEN_SETS,
     lines_of,
+    read_caption,
 )
 from trailhouse.dashboards.figures.token_sets import (
     draw_against_validation,
@@ -44,15 +47,32 @@ def test_random_sets_of_the_same_size_are_shaded_for_every_model():
     own, smallest, _, _ = draw_stagnated(TOKEN_SETS, PUBLISHED_SETS).axes
     assert len(own.collections) == 3  # the intervals of the models
     assert len(smallest.collections) == 3 + 3
+    colours = [tuple(band.get_edgecolor()[0][:3]) for band in smallest.collections[3:]]
+    assert colours == [to_rgb(MODEL_COLORS[model]) for model in ("s/small", "s/middle", "s/large")]
     heights = np.asarray(smallest.collections[3].get_paths()[0].vertices)[:, 1]
     assert (heights.min(), heights.max()) == (36 - 20, 56 - 10)  # at steps 20 and 10; step 0 has no logarithm
 
 
-def test_intervals_over_documents_are_bands_and_the_title_says_so():
+def test_intervals_over_documents_are_bands_and_the_caption_says_so():
     canvas = draw_stagnated(TOKEN_SETS, PUBLISHED_SETS)
     heights = np.asarray(canvas.axes[0].collections[0].get_paths()[0].vertices)[:, 1]
     assert (heights.min(), heights.max()) == (45 - 20, 55 - 10)
-    assert "95% intervals over documents" in canvas.get_suptitle()
+    assert "Bands: 95% intervals over documents. Hatched: 95% of random token sets" in read_caption(canvas)
+
+
+@pytest.mark.parametrize(
+    ("canvas", "choice"),
+    [
+        (draw_stagnated(TOKEN_SETS, PUBLISHED_SETS), "stagnated: tokens whose perplexity has no significant trend"),
+        (draw_upward(TOKEN_SETS, PUBLISHED_SETS), "from 10% of training on in the model that the title names (upward"),
+        (draw_upward_sets(TOKEN_SETS), "from the stated start on in the model that the title names (upward"),
+        (draw_against_validation(TOKEN_SETS), "downward: tokens whose perplexity falls"),
+    ],
+    ids=["3", "4", "11", "12"],
+)
+def test_the_caption_says_that_the_trend_of_a_set_is_due_to_its_choice(canvas, choice):
+    assert choice in read_caption(canvas)
+    assert "In this model the trend is therefore due to the choice" in read_caption(canvas)
 
 
 def test_figure_11_shows_the_sets_of_the_models_between_smallest_and_largest_after_two_starts():
