@@ -108,7 +108,7 @@ def test_a_dashboard_opens_and_every_chart_shows_data(visitor, superset, slugs, 
 
 
 def test_the_first_screen_says_how_the_chosen_run_stands(visitor, workplace):
-    """Is the run healthy, is it ahead at equal compute, and what did its newest checkpoint change?"""
+    """Whether the run is healthy and ahead at equal compute, and what its newest checkpoint changed."""
     ((model_id, perplexity, scored_count, change),) = workplace.query(
         "select model_id, perplexity, scored_count, newest_change from fct_model_standing order by model_id limit 1"
     )
