@@ -65,7 +65,7 @@ class Chart(Declaration):
     x_title: str = ""
     y_title: str = ""
     has_categories: bool = False
-    """Whether the values of ``x`` are categories at equal distances, so that a click on one filters the other charts."""
+    """Whether the values of ``x`` are categories, so that a click on one filters the other charts."""
     is_x_logarithmic: bool = False
     is_y_logarithmic: bool = False
     y_maximum: float | None = None

@@ -141,10 +141,11 @@ def spread_labels(
 def draw_reference(values: list[Row], field: str) -> alt.Chart:
     """Return vertical lines at reference values, such as a ratio of 1."""
     rule = alt.Chart(alt.InlineData(values=values)).mark_rule(strokeWidth=1.5)
-    return rule.encode(x=f"{field}:Q", color=alt.value(CHANCE)).properties(name="chance")
+    named: alt.Chart = rule.encode(x=f"{field}:Q", color=alt.value(CHANCE)).properties(name="chance")
+    return named
 
 
-def finish_chart(chart: alt.LayerChart, height: int) -> dict[str, Any]:
+def finish_chart(chart: alt.LayerChart | alt.FacetChart, height: int) -> dict[str, Any]:
     """Return a chart as Vega-Lite that fills the width of the page."""
     sized = chart.properties(
         width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")

@@ -7,7 +7,6 @@ from typing import Any
 
 import altair as alt
 
-from trailhouse.dashboards.passages.passage import make_visible
 from trailhouse.dashboards.report.chart_parts import (
     CHANCE,
     HEIGHT,
@@ -25,6 +24,7 @@ from trailhouse.dashboards.report.chart_parts import (
 )
 from trailhouse.dashboards.report.findings import Answer, Findings, Row
 from trailhouse.dashboards.report.number_texts import TIMES
+from trailhouse.support.visible_text import make_visible
 
 FORGETTING_HEIGHT = 280  # pixels
 ROW_HEIGHT = 34  # pixels of one row of a dot plot

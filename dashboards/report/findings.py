@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trailhouse.dashboards.passages.passage import make_visible
+from trailhouse.support.visible_text import make_visible
 
 Row = dict[str, Any]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import vl_convert
 
-from trailhouse.dashboards.passages.passage import make_visible
 from trailhouse.dashboards.report.charts import Chart
 from trailhouse.dashboards.report.findings import Answer, Findings
 from trailhouse.dashboards.report.glance import list_facts
@@ -23,6 +22,7 @@ from trailhouse.dashboards.report.sections import (
     list_sections,
 )
 from trailhouse.dashboards.report.sentences import Sentence
+from trailhouse.support.visible_text import make_visible
 
 WIDTH, SCALE = 760, 2  # pixels of a chart, and pixels of the PNG file for each of them
 MARKUP = re.compile(r"([\\`*_\[\]<>#|&~!$:@])|(?<=www)(\.)")

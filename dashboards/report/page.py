@@ -16,7 +16,6 @@ from importlib import resources
 
 import vl_convert
 
-from trailhouse.dashboards.passages.passage import make_visible
 from trailhouse.dashboards.report.charts import Chart
 from trailhouse.dashboards.report.findings import Answer, Findings, Row
 from trailhouse.dashboards.report.glance import list_facts
@@ -32,6 +31,7 @@ from trailhouse.dashboards.report.sections import (
     list_sections,
 )
 from trailhouse.dashboards.report.sentences import Sentence
+from trailhouse.support.visible_text import make_visible
 
 
 @dataclass(frozen=True)

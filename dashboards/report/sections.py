@@ -172,7 +172,12 @@ def describe_audit_section(findings: Findings) -> Section:
     """Return whether every checkpoint is scored, and what the audit found."""
     parts: list[Part] = [*describe_audit(findings)]
     rows = tuple(
-        (findings.names.get(row["model_id"], row["model_id"]), f"{row['step']:,}", row["check_name"], row["message"])
+        (
+            str(findings.names.get(row["model_id"], row["model_id"])),
+            f"{row['step']:,}",
+            row["check_name"],
+            row["message"],
+        )
         for row in findings.wrong_checkpoints.list_rows()
     )
     if rows:

@@ -278,7 +278,8 @@ def test_captions_count_the_tokens_and_documents_and_name_corpus_and_convention(
     report = draw_figures(settings, "whole", "books")
     ((token_count, document_count),) = built.rows(
         "select count(), uniqExact(document_id) from raw_token_score where corpus_id = 'books'"
-        " and model_id = 'whole/plain' and step = (select max(step) from raw_token_score)"
+        " and model_id = 'whole/plain'"
+        " and step = (select max(step) from raw_token_score where model_id = 'whole/plain')"
     )
     sample = f"whole; perplexity on books, {token_count} scored tokens of {document_count} documents."
     texts = {file.stem: file.read_text() for file in report.files if file.suffix == ".svg"}

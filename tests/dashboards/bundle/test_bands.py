@@ -35,7 +35,7 @@ def make_chart(**fields) -> Chart:
 
 def compile_one(chart: Chart) -> tuple[dict, dict]:
     """Compile a chart, and return its form and its query."""
-    section = Section(title="S", text="T", rows=({"c": 1},))
+    section = Section(title="S", rows=({"c": 1},))
     folder = Folder("a", Dashboard(title="A", description="D", order=1, filters=(), sections=(section,)), {"c": chart})
     content = compile_chart(folder, "c", MART)
     return content["params"], json.loads(content["query_context"])["queries"][0]
