@@ -82,11 +82,6 @@ def choose_shade(hue: tuple[str, str, str], position: float) -> str:
     return "#" + "".join(f"{round(low + (high - low) * weight):02x}" for low, high in ends)
 
 
-def choose_model_color(index: int) -> str:
-    """Return the colour of the series at position ``index``, counted from 0, among series that are no models."""
-    return MODEL_COLOURS[index % len(MODEL_COLOURS)]
-
-
 def choose_grey(index: int, count: int, first: float, last: float) -> str:
     """Return the grey at position ``index``, counted from 0, of ``count`` evenly spaced greys.
 

@@ -26,6 +26,7 @@ from trailhouse.warehouse.reading.query import read_columns, read_models_by_size
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_caveats, read_questions
 
 PASSAGE_START_PERCENT = 10
+PUBLISHED_CONVENTION = "published"  # of trends whose tokens are not in the warehouse
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,10 @@ def describe_samples(client: Client, suite: str, corpus: str) -> dict[Sample, st
     token_count, document_count = (max((row[name] for row in counts), default=0) for name in columns)
     numbers = f", {token_count:,} scored tokens of {document_count:,} documents" if token_count else ""
     tokens = f"{suite}; perplexity on {corpus}{numbers}."
+    convention = find_convention(client, None) if token_count else PUBLISHED_CONVENTION
     return {
         "tokens": tokens,
-        "trends": f"{tokens} Default convention of trends: {find_convention(client, None)}.",
+        "trends": f"{tokens} Convention of trends: {convention}.",
         "none": "",
     }
 

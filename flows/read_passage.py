@@ -16,7 +16,7 @@ from trailhouse.dashboards.passages.passage import Passage, PassageToken
 from trailhouse.dashboards.passages.passage_history import PassageHistory, Reading, ScoredCheckpoint
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.support.visible_text import make_label
-from trailhouse.warehouse.reading.query import read_columns
+from trailhouse.warehouse.reading.query import read_columns, read_models_by_size
 
 TOKEN_FIELDS = ("position", "token_text", "category", "slope", "p_value", "byte_start", "byte_end")
 TOKEN_COLUMNS = ("model_id", *TOKEN_FIELDS, "tokenizer_id")
@@ -53,10 +53,7 @@ def read_passage(
     model_id, suite_id = find_model(client, model, suite)
     corpus_id = corpus or find_corpus(client, model_id)
     document_id, document_name = find_document(client, corpus_id, document)
-    colors = assign_model_colors(
-        (row["suite_id"], row["model_id"])
-        for row in read_columns(client, "dim_model", ["parameter_count", "model_id", "suite_id"]).to_pylist()
-    )
+    colors = assign_model_colors(read_models_by_size(client, str(client.database)))
 
     asked = Passage(
         corpus_id, document_id, document_name, model_id, find_convention(client, convention), start_percent, tokens=()

@@ -82,15 +82,16 @@ def describe_points(title: str, rows: pa.Table) -> str:
 
 def draw_correlations(rows: pa.Table, published: pa.Table) -> Canvas:
     """Draw the suite's mean accuracy, and the published mean accuracies, beside each other."""
-    canvas, panels = new_canvas(2 + len(GROUPS), "What predicts few-shot accuracy?")
-    subjects = [("Own tasks", rows, "all"), ("Published: all tasks", published, "all")]
-    subjects += [(f"Published: {group} tasks", published, group) for group in GROUPS]
+    subjects = [("The suite's tasks", rows, "all")]
+    if published.num_rows:
+        subjects += [(f"Published: {group} tasks", published, group) for group in ("all", *GROUPS)]
+    canvas, panels = new_canvas(len(subjects), "What predicts few-shot accuracy?")
     for panel, (title, table, subject) in zip(panels, subjects, strict=True):
         chosen = choose_shots(table)
         draw_axes(panel, chosen.filter(pc.equal(chosen["subject"], subject)), title)
     for panel in panels[1:]:
         panel.set_yticklabels([])
-    tables = [("Own tasks", rows), ("Published", published)]
+    tables = [(title, table) for title, table in (("The suite", rows), ("Published", published)) if table.num_rows]
     notes = sorted({note for note in rows["interval_note"].to_pylist() if note})
     add_notes(canvas, [*(describe_points(title, table) for title, table in tables), BANDS, *notes])
     add_legend(canvas, panels, title="Correlation")

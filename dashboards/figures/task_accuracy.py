@@ -9,13 +9,14 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE
 from trailhouse.dashboards.figures.axes import COMPUTE, VALIDATION, HorizontalAxis, finish_axis, keep_positive
-from trailhouse.dashboards.figures.figure import Figure, add_notes
+from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Figure, add_notes
 from trailhouse.dashboards.figures.option_perplexity import draw_options
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_intervals,
     draw_models,
     draw_published,
+    name_suite,
     new_canvas,
 )
 from trailhouse.dashboards.figures.task_rows import (
@@ -35,6 +36,7 @@ from trailhouse.dashboards.figures.task_rows import (
     select_subject,
 )
 
+PUBLISHED_TASKS = "74 BIG-Bench tasks"
 AXES = ((COMPUTE, "compute"), (VALIDATION, "perplexity"))
 
 
@@ -77,21 +79,26 @@ def describe_intervals(intervals: pa.Table) -> list[str]:
     return [f"{sentence} {over_tasks}"]
 
 
+def describe_tasks(rows: pa.Table) -> str:
+    """Return what the tasks are: those of Xia et al. for a published suite, else the suite's own."""
+    return PUBLISHED_TASKS if name_suite(rows) == PUBLISHED_SUITE else "Own tasks"
+
+
 def draw_mean_accuracy(rows: pa.Table, published: pa.Table, intervals: pa.Table) -> Canvas:
     """Draw figure 8: mean accuracy over all tasks against compute and validation perplexity.
 
     The first two panels show the tasks on which the suite was evaluated. The last two panels show the accuracies that
-    Xia et al. published. ``intervals`` holds the intervals of the suite's accuracies.
+    Xia et al. published, unless the suite is theirs. ``intervals`` holds the intervals of the suite's accuracies.
     """
-    canvas, panels = new_canvas(4, "Few-shot accuracy, mean over all tasks")
     own, others = (select_subject(choose_shots(table), "all") for table in (rows, published))
+    canvas, panels = new_canvas(4 if others.num_rows else 2, "Few-shot accuracy, mean over all tasks")
     intervals = choose_shots(intervals)
     own = add_intervals(own, intervals)
     for panel, (axis, name) in zip(panels[:2], AXES, strict=True):
-        draw_accuracy(panel, own, axis, f"Own tasks, by {name}")
-    for panel, (axis, name) in zip(panels[2:], AXES, strict=True):
-        draw_published_accuracy(panel, others, axis, f"74 BIG-Bench tasks, by {name}")
-    for first, second in (panels[:2], panels[2:]):
+        draw_accuracy(panel, own, axis, f"{describe_tasks(own)}, by {name}")
+    for panel, (axis, name) in zip(panels[2:], AXES, strict=False):
+        draw_published_accuracy(panel, others, axis, f"{PUBLISHED_TASKS}, by {name}")
+    for first, second in zip(panels[::2], panels[1::2], strict=True):
         second.sharey(first)
         first.set_ylabel("Accuracy (%)")
     add_notes(canvas, describe_intervals(intervals))
@@ -110,7 +117,10 @@ def draw_groups(
     rows, correct, incorrect, intervals = (choose_shots(table) for table in (rows, correct, incorrect, intervals))
     present = set(rows["subject"].to_pylist())
     groups = ["all", *(group for group in GROUPS if group in present)]
-    canvas, panels = new_canvas(2 * len(groups) + len(GROUPS), "Accuracy and option perplexity by group of tasks")
+    published_groups = GROUPS if published.num_rows else ()
+    canvas, panels = new_canvas(
+        2 * len(groups) + len(published_groups), "Accuracy and option perplexity by group of tasks"
+    )
     for index, group in enumerate(groups):
         name = f"{group.capitalize()} tasks"
         own = select_subject(rows, group)
@@ -118,11 +128,13 @@ def draw_groups(
         options = (select_subject(correct, group), select_subject(incorrect, group))
         draw_options(panels[len(groups) + index], *options, title=f"{name}: options")
         panels[index].set_ylabel("Accuracy (%)")
-    for panel, group in zip(panels[2 * len(groups) :], GROUPS, strict=True):
+    others = panels[2 * len(groups) :]
+    for panel, group in zip(others, published_groups, strict=True):
         draw_published_accuracy(panel, select_subject(published, group), VALIDATION, f"Published: {group} tasks")
-    for panel in panels[2 * len(groups) + 1 :]:
-        panel.sharey(panels[2 * len(groups)])
-    panels[2 * len(groups)].set_ylabel("Accuracy (%)")
+    for panel in others[1:]:
+        panel.sharey(others[0])
+    for panel in others[:1]:
+        panel.set_ylabel("Accuracy (%)")
     add_notes(canvas, describe_intervals(intervals))
     add_legend(canvas, panels)
     return canvas

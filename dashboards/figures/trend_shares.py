@@ -44,6 +44,7 @@ EXPLANATION = (
     " permuted; the grey area holds 95% of the permutations. Where fewer than five checkpoints follow a start, a share"
     " is an open marker without a line. The scale is that of the lines; what lies beyond it is cut off."
 )
+WITHOUT_INTERVALS = "Single tokens were not published, so the shares have no intervals."
 HEADROOM = 1.1
 """The end of the vertical axis as a multiple of the largest share that is drawn as a line."""
 
@@ -79,7 +80,8 @@ def draw_trend_shares(rows: pa.Table, published: pa.Table | None = None) -> Canv
         panel.set(title=title, xlabel=START_LABEL, ylim=(0, find_top(panel)))
     panels[0].set_ylabel("Tokens (%)")
     add_legend(canvas, panels)
-    add_notes(canvas, [EXPLANATION])
+    has_intervals = paper["share_lower"].null_count < paper.num_rows
+    add_notes(canvas, [EXPLANATION if has_intervals else WITHOUT_INTERVALS])
     return canvas
 
 
@@ -102,7 +104,7 @@ def find_top(panel: Axes) -> float | None:
 def draw_chance(panel: Axes, rows: pa.Table) -> None:
     """Draw the shares after permutation: a dotted line in the colour of each model, and one area for all models."""
     permuted = rows.filter(pc.is_valid(rows["null_percent"]))
-    for model_id, line in assign_styles(rows).items():
+    for model_id, line in assign_styles(permuted).items():
         series = permuted.filter(pc.equal(permuted["model_id"], model_id)).sort_by("start_percent")
         starts = series["start_percent"].to_pylist()
         panel.plot(starts, series["null_percent"].to_pylist(), color=line.color, linestyle=":", label=PERMUTED)

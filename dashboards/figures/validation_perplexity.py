@@ -28,6 +28,7 @@ def draw_validation_perplexity(rows: pa.Table, published: pa.Table | None = None
     because their compute may be a million times as large.
     """
     trained = keep_positive(rows, COMPUTE.column).sort_by("parameter_count")
+    published = published if published is not None and published.num_rows else None
     panel_count = 1 if published is None else 2
     canvas, panels = new_canvas(panel_count, "Validation perplexity along training")
     draw_models(panels[0], trained, x=COMPUTE.column, y="perplexity")

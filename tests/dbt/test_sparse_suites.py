@@ -284,7 +284,7 @@ def test_captions_count_the_tokens_and_documents_and_name_corpus_and_convention(
     sample = f"whole; perplexity on books, {token_count} scored tokens of {document_count} documents."
     texts = {file.stem: file.read_text() for file in report.files if file.suffix == ".svg"}
     assert sample in texts["figure_01_validation_perplexity"]
-    trends = f"{sample} Default convention of trends: paper."
+    trends = f"{sample} Convention of trends: paper."
     assert trends in texts["figure_02_trend_shares"]
     assert trends in report.page.read_text()
 
@@ -308,6 +308,8 @@ def test_the_published_suite_has_figures_of_its_own(settings):
     names = {file.stem[:9] for file in report.files if file.suffix != ".html"}
     assert names >= {f"figure_{number:02d}" for number in (1, 2, 3, 4, 12)}
     assert not names & {"figure_10", "figure_11", "table_03_"}  # what these show was not published
+    texts = [file.read_text() for file in report.files if file.name.startswith("figure_02") and file.suffix == ".svg"]
+    assert [text.count("pg19-validation. Convention of trends: published.") for text in texts] == [1]
 
 
 def test_the_command_notes_on_stderr_what_the_answer_does_not_say(settings, monkeypatch, capsys):

@@ -152,8 +152,8 @@ def test_a_second_demonstration_scores_nothing_and_changes_nothing(demo, workpla
     assert again["scoring"]["already_scored_count"] == 18
     assert again["evaluation"]["evaluated_count"] == 0
     page = [file for file in again["figures"] if file.endswith("index.html")]
-    (line,) = [line for line in result.stderr.splitlines() if "figures" in line]
-    assert line.startswith(f"figures: {page[0]}; report: ")
+    assert result.stderr.splitlines()[-1] == f"figures: {page[0]}; report: {again['report']}"
+    assert "wrote" not in result.stderr
     assert again["validation_perplexity"] == demo["validation_perplexity"]
     assert checksums(workplace) == before
 

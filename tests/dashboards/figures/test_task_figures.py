@@ -8,21 +8,25 @@ import pyarrow.compute as pc
 import pytest
 
 from tests.dashboards.figures.mart_rows import (
+    CORRELATIONS,
     MEASURES,
     METRICS,
     MODEL_COLORS,
     MODELS,
+    PERPLEXITIES,
     SUBJECT_OFFSETS,
     TASKS,
     lines_of,
     read_caption,
 )
+from trailhouse.dashboards.figures.axis_correlations import draw_correlations
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.imported_metrics import choose_tasks, draw_imported_metrics
 from trailhouse.dashboards.figures.option_perplexity import draw_option_scaling
 from trailhouse.dashboards.figures.task_accuracy import draw_groups, draw_mean_accuracy
 from trailhouse.dashboards.figures.task_groups import FIGURES as TASK_GROUP_FIGURES
 from trailhouse.dashboards.figures.task_rows import choose_shots
+from trailhouse.dashboards.figures.validation_perplexity import draw_validation_perplexity
 
 
 def test_figure_5_draws_correct_and_incorrect_options_of_the_last_checkpoints_by_size():
@@ -71,6 +75,14 @@ def test_figure_8_has_a_title_for_every_panel_and_one_vertical_axis_for_own_and_
     assert first.get_shared_y_axes().joined(first, second)
     assert third.get_shared_y_axes().joined(third, fourth)
     assert not first.get_shared_y_axes().joined(first, third)
+
+
+def test_a_published_suite_has_no_empty_panels_beside_its_own():
+    nothing = MEASURES.slice(0, 0)
+    assert len(draw_mean_accuracy(MEASURES, nothing, TASKS).axes) == 2
+    assert len(draw_validation_perplexity(PERPLEXITIES, PERPLEXITIES.slice(0, 0)).axes) == 1
+    assert len(draw_groups(MEASURES, MEASURES, MEASURES, nothing, TASKS).axes) == 4
+    assert len(draw_correlations(CORRELATIONS, CORRELATIONS.slice(0, 0)).axes) == 1
 
 
 def test_figure_9_shows_all_tasks_and_the_groups_that_hold_some():
