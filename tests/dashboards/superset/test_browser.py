@@ -110,7 +110,8 @@ def test_a_dashboard_opens_and_every_chart_shows_data(visitor, superset, slugs, 
 def test_the_first_screen_says_how_the_chosen_run_stands(visitor, workplace):
     """Whether the run is healthy and ahead at equal compute, and what its newest checkpoint changed."""
     ((model_id, perplexity, scored_count, change),) = workplace.query(
-        "select model_id, perplexity, scored_count, newest_change from fct_model_standing order by model_id limit 1"
+        "select model_id, perplexity, scored_count, newest_change from fct_model_standing"
+        " order by newest_scored_at limit 1"  # the page opens with the model that was scored last
     )
     comparisons = workplace.query(
         f"select reference_model_id, perplexity_ratio from fct_model_comparison where model_id = '{model_id}'"
