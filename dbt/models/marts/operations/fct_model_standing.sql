@@ -30,7 +30,7 @@ with
             toInt64(count()) as found_count,
             toInt64(countIf(pipeline_state in ('scored', 'in the marts', 'other beginning'))) as scored_count,
             max(scored_at) as newest_scored_at,
-            argMaxOrNull(assumeNotNull(lag_seconds), assumeNotNull(scored_at)) as newest_lag_seconds
+            argMax(tuple(lag_seconds), scored_at) .1 as newest_lag_seconds
         from {{ ref("fct_pipeline_health") }}
         group by model_id, corpus_id
     ),
