@@ -11,8 +11,8 @@ with
             toInt64(countIf(pipeline_state = 'scored')) as underived_count,
             toInt64(countIf(pipeline_state in ('interrupted', 'refused'))) as failed_count,
             max(scored_at) as newest_scored_at,
-            quantileExactOrNull(0.5)
-            (assumeNotNull(lag_seconds)) as median_lag_seconds
+            quantileExact(0.5)
+            (lag_seconds) as median_lag_seconds
         from {{ ref("fct_pipeline_health") }}
         group by suite_id, corpus_id
     )
