@@ -142,10 +142,11 @@ def find_first_value(
     dataset = target.get("datasetId") or datasets[target["datasetUuid"]]
     column = target["column"]["name"]
     conditions = [str(condition["sqlExpression"]) for condition in native.get("adhoc_filters", [])]
+    order = native["controlValues"].get("sortMetric")
     query = {
         "columns": [column],
-        "metrics": [],
-        "orderby": [[column, native["controlValues"].get("sortAscending", True)]],
+        "metrics": [order] if order else [],
+        "orderby": [[order or column, native["controlValues"].get("sortAscending", True)]],
         "filters": parents,
         "extras": {"having": "", "where": " AND ".join(f"({condition})" for condition in conditions)},
         "row_limit": 1,

@@ -17,6 +17,7 @@ from trailhouse.dashboards.colours import (
     HIGHLIGHT,
     HUES,
     MODEL_COLOURS,
+    REFERENCE,
     TEXT,
     assign_model_colors,
     choose_grey,
@@ -65,12 +66,12 @@ def test_dashboards_name_their_colours_and_define_every_name():
     files = compile_bundle(ASSETS, DBT_MODELS, database_uri="clickhousedb://reader@warehouse/w", schema="w")
     dashboards = [yaml.safe_load(text) for path, text in files.items() if path.startswith("dashboards/")]
     assert {dashboard["metadata"]["color_scheme"] for dashboard in dashboards} == {COLOUR_SCHEME}
-    styled = {dashboard["slug"]: dashboard["css"] for dashboard in dashboards if dashboard["css"]}
-    assert set(styled) == {"inspector"}
-    assert styled["inspector"].startswith(write_css_variables())
-    used = set(re.findall(r"var\(--(\w+)\)", styled["inspector"]))
-    assert used == set(re.findall(r"--(\w+):", write_css_variables()))
-    assert {category.name for category in CATEGORIES} < used
+    for dashboard in dashboards:
+        assert dashboard["css"].startswith(write_css_variables())
+        used = set(re.findall(r"var\(--(\w+)\)", dashboard["css"]))
+        assert used <= set(re.findall(r"--(\w+):", dashboard["css"])), dashboard["slug"]
+    (inspector,) = [dashboard["css"] for dashboard in dashboards if dashboard["slug"] == "inspector"]
+    assert {category.name for category in CATEGORIES} < set(re.findall(r"var\(--(\w+)\)", inspector))
 
 
 def test_css_variables_have_the_colours_of_the_categories():
@@ -158,4 +159,5 @@ def test_the_dashboards_give_a_model_its_colour_under_every_name_of_a_band():
         if path.startswith("dashboards/"):
             labels = yaml.safe_load(text)["metadata"]["label_colors"]
             assert labels["s/large"] == labels["s/large__yhat"] == labels["s/large__yhat_upper"] == colors["s/large"]
-            assert len(labels) == 4 * len(colors)
+            assert len(labels) == 5 * len(colors)
+            assert labels["s/large (reference)"] == REFERENCE

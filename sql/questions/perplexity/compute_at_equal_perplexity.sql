@@ -1,10 +1,8 @@
--- How much compute does a model need to be as good as others? The answer compares the training FLOPs at
--- which two
--- models first reached the lowest perplexity that both have reached. A ratio below 1 means that the model
--- needed
--- less compute. Where the 95% interval over documents contains 1, the difference is not significant. Models
--- with
--- different tokenizers are compared by their perplexity per byte.
+-- How much compute does a model need to be as good as others? The answer divides the training FLOPs with
+-- which
+-- the model first reaches the lowest perplexity that both have reached by those of the other model. The
+-- interval
+-- is a 95% interval over documents, and models that were scored on other tokens are not compared.
 -- parameter suite_id String = miniature: suite of the model
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

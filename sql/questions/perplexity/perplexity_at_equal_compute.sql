@@ -1,9 +1,8 @@
--- Is a model ahead of others at equal compute? The answer compares their perplexities at the largest number
--- of
--- training FLOPs that both models have reached. A ratio below 1 means that the model is ahead. Where the 95%
--- interval over documents contains 1, the difference is not significant. A model is compared with the
--- models that
--- are nearest to it in size and were scored on the same tokens.
+-- Is a model ahead of others at equal compute? The answer divides its perplexity at the largest training
+-- FLOPs
+-- that both models have by that of the other model, so below 1 the model is ahead. The interval is a 95%
+-- interval
+-- over documents, and models that were scored on other tokens are not compared.
 -- parameter suite_id String = miniature: suite of the model
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

@@ -50,7 +50,7 @@ def test_a_line_has_a_column_per_series_and_the_conditions_of_its_chart():
     assert (query["row_limit"], form["row_limit"]) == (7, 7)
     assert [part["sqlExpression"] for part in form["adhoc_filters"]] == ["step > 0", "model_id != 'a'"]
     assert form["y_axis_format"] == ".1%"
-    assert (form["show_legend"], form["markerEnabled"], form["xAxisForceCategorical"]) == (True, True, False)
+    assert (form["show_legend"], form["markerEnabled"], form["xAxisForceCategorical"]) == (False, True, False)
 
 
 @pytest.mark.parametrize(

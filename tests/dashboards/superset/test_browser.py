@@ -10,8 +10,8 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
-# Charts that have no rows if the audit found nothing.
-EMPTY_WITHOUT_FAULTS = {"Audit flags", "What to know about these evaluations"}
+# Charts that have no rows if the audit found nothing and every checkpoint is done.
+EMPTY_WITHOUT_FAULTS = {"What did the audit find?", "What is not done?", "What to know about these evaluations"}
 UNTRUSTED_TOKENS = (
     "<script>window.wasAttacked=1</script>",
     "<img src=x onerror=window.wasAttacked=1>",
@@ -107,28 +107,44 @@ def test_a_dashboard_opens_and_every_chart_shows_data(visitor, superset, slugs, 
     assert cold == [], "publishing ran the query of every chart as its dashboard sends it"
 
 
-def test_a_filter_changes_the_numbers(visitor, workplace):
-    visitor.open_dashboard("overview")
-    ((model_count, model_id, checkpoint_count),) = workplace.query(
-        "select uniqExact(model_id), min(model_id), countIf(model_id = (select min(model_id) from dim_model))"
-        " from fct_validation_perplexity_by_checkpoint"
+def test_the_first_screen_says_how_the_chosen_run_stands(visitor, workplace):
+    """Whether the run is healthy and ahead at equal compute, and what its newest checkpoint changed."""
+    ((model_id, perplexity, scored_count, change),) = workplace.query(
+        "select model_id, perplexity, scored_count, newest_change from fct_model_standing order by model_id limit 1"
     )
-    assert str(model_count) in visitor.read_chart("Models").split()
-    visitor.choose("Models", model_id)
-    assert "1" in visitor.read_chart("Models").split()
-    assert str(checkpoint_count) in visitor.read_chart("Checkpoints").split()
-
-
-def test_a_link_leads_from_the_overview_to_the_coloured_passage(visitor):
+    comparisons = workplace.query(
+        f"select reference_model_id, perplexity_ratio from fct_model_comparison where model_id = '{model_id}'"
+    )
+    assert comparisons
     visitor.open_dashboard("overview")
+    visitor.choose("Run", model_id)
+    assert f"{scored_count} of {scored_count} checkpoints of {model_id} are scored" in visitor.read_template("status")
+    gaps = visitor.read_template("gaps")
+    for reference, ratio in comparisons:
+        assert reference in gaps
+        assert ratio is None or f"{float(f'{ratio:.3g}'):g}" in gaps
+    facts = visitor.read_template("facts")
+    assert change in facts
+    assert f"{float(f'{perplexity:.4g}'):g}" in facts
+    for name in ("status", "gaps", "facts"):
+        box = visitor.page.locator(f".{name}:visible").first.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 900
+
+
+def test_links_lead_from_a_checkpoint_over_a_token_to_its_passage(visitor):
+    visitor.open_dashboard("overview")
+    visitor.page.get_by_role("tab", name="What each checkpoint changed").click()
+    visitor.page.wait_for_timeout(500)
+    visitor.wait_for_charts()
+    link = visitor.page.locator(".tokens-in-context a:visible").first
+    token = link.inner_text()
     visitor.answers.clear()
-    visitor.page.get_by_role("link", name="Token inspector").first.click()
+    link.click()
     visitor.page.wait_for_url("**/dashboard/inspector/**")
     visitor.wait_for_charts()
-    assert len(visitor.read_chart("Passage")) > 200
+    assert token.strip() in visitor.read_chart("How does the model see this passage?")
     assert visitor.page.locator(".trailhouse-passage span").count() > 50
-    legend = visitor.page.locator(".trailhouse-passage .legend .upward")
-    assert legend.evaluate("element => getComputedStyle(element).color") == "rgb(213, 94, 0)"
 
 
 def write_tokens(workplace, tokenizer_id: str, corpus_id: str, tokens: list[str]) -> None:
@@ -161,7 +177,7 @@ def test_untrusted_token_text_is_shown_as_text(visitor, untrusted_document, supe
     superset.forget_results()
     visitor.open_dashboard("inspector")
     visitor.take_screenshot(ARTIFACTS / "dashboard_inspector_untrusted.png")
-    passage = visitor.read_chart("Passage")
+    passage = visitor.read_chart("How does the model see this passage?")
     for token in UNTRUSTED_TOKENS:
         assert token in passage, token
     assert visitor.page.evaluate("window.wasAttacked") is None

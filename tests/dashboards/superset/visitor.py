@@ -91,6 +91,9 @@ class Visitor:
         holders = self.page.locator(".dashboard-component-chart-holder").filter(has=self.page.locator(CHART))
         return holders.filter(has_text=title).first.inner_text()
 
+    def read_template(self, class_name: str) -> str:
+        return " ".join(self.page.locator(f".{class_name}:visible").first.inner_text().split())
+
     def choose(self, filter_name: str, option: str) -> None:
         """Choose an option of a filter, apply it, and wait for the charts."""
         item = self.page.locator('[data-test="filter-bar"] .ant-form-item, .filter-item-wrapper').filter(
