@@ -1,13 +1,13 @@
 """``show-passage`` on the reduced demonstration."""
 
 import json
-import shutil
 
 import pytest
 
+from tests.support.chromium import open_chromium
+
 pytestmark = pytest.mark.slow
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SHOW = ("show-passage", "--suite", "miniature-reduced", "--document", "3")
 
 
@@ -45,9 +45,7 @@ def test_the_passage_is_printed_with_marks(demo, model, workplace):
     assert "{" in workplace.run(*SHOW, "--model", model, "--start", "0").stdout
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine: apt-get install chromium")
 def test_the_page_has_the_colours_that_the_marts_say(demo, model, workplace):
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
     file = workplace.directory / "passage.html"
     assert workplace.run(*SHOW, "--model", model, "--html", str(file)).returncode == 0
     rows = workplace.query(
@@ -55,8 +53,7 @@ def test_the_page_has_the_colours_that_the_marts_say(demo, model, workplace):
         " array join steps as step, log_prob_nats as log_prob_nats"
         f" where model_id = '{model}' and document_id = 3 order by step, position"
     )
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with open_chromium() as browser:
         page = browser.new_page()
         page.goto(file.as_uri())
         page.wait_for_selector(".pane .token")
@@ -69,7 +66,6 @@ def test_the_page_has_the_colours_that_the_marts_say(demo, model, workplace):
                 rounded = round(score * 100) / 100
                 bins = {sum(value < edge for edge in edges) for value in (rounded, score - 0.005, score + 0.005)}
                 assert classes[position] in {f"token seq-{found}" for found in bins}, (position, step)
-        browser.close()
 
 
 @pytest.mark.parametrize(

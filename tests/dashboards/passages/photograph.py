@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.dashboards.superset.visitor import FLAGS, find_chromium
+from tests.support.chromium import FLAGS, find_chromium
 
 DOCUMENT, MODEL, REFERENCE = "3", "neox-large", "neox-small"
 CHECKPOINT, TOKEN = "10", " must"  # a checkpoint in the middle of the training, and a token whose curves part

@@ -2,9 +2,7 @@
 
 import itertools
 import re
-import shutil
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,12 +10,6 @@ import pytest
 from tests.dashboards.passages.histories import make_history, make_reading
 from trailhouse.dashboards.passages.passage_block import hash_for_policy, read_script, read_style, render_block
 from trailhouse.dashboards.passages.passage_page import write_page
-
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium on this machine: apt-get install chromium"
-)
 
 UNTRUSTED = (
     "<script>document.title='stolen'</script>",
@@ -43,15 +35,6 @@ MINUS = "\u2212"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator:
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
-        launched = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory):
     written = tmp_path_factory.mktemp("page") / "passage.html"
     write_page(make_history(SMALL, LARGE, OTHER), written)
@@ -59,12 +42,12 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(browser, file):
+def open_page(chromium, file):
     """Opens the page without network; at the end, nothing was requested but the page, and nothing failed."""
     opened = []
 
     def open_with(fragment: str = "", **settings):
-        context = browser.new_context(**settings)
+        context = chromium.new_context(**settings)
         context.set_offline(True)
         page = context.new_page()
         page.requests, page.failures = [], []
@@ -322,7 +305,7 @@ def test_the_print_holds_the_chosen_state_without_controls(open_page):
     )
 
 
-def test_a_page_of_its_own_head_and_policy_can_hold_several_blocks(browser, tmp_path):
+def test_a_page_of_its_own_head_and_policy_can_hold_several_blocks(chromium, tmp_path):
     """The second block keeps fewer checkpoints, and says so."""
     blocks = [render_block(make_history(SMALL)), render_block(make_history(LARGE, OTHER), largest_bytes=200)]
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {hash_for_policy(read_script())}"
@@ -333,7 +316,7 @@ def test_a_page_of_its_own_head_and_policy_can_hold_several_blocks(browser, tmp_
         f"<script>{read_script()}</script></body></html>",
         encoding="utf-8",
     )
-    page = browser.new_page()
+    page = chromium.new_page()
     failures = []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(file.as_uri())

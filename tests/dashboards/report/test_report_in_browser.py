@@ -1,7 +1,5 @@
 """The report in a real browser without a network: charts, phone, dark page, keyboard, and hostile texts."""
 
-import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -18,12 +16,6 @@ from tests.dashboards.report.findings_of_suite import (
 from trailhouse.dashboards.colours import assign_model_colors
 from trailhouse.dashboards.report.page import Block, render_report
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium on this machine: apt-get install chromium"
-)
-
 UNTRUSTED = (
     "<script>document.title='stolen'</script>",
     "<img src=x onerror=\"document.title='stolen'\">",
@@ -34,17 +26,8 @@ UNTRUSTED = (
 CHARTS = ("perplexity", "perplexity-ratio", "flops-ratio", "forgetting", "tasks")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
-def open_report(browser, tmp_path):
+def open_report(chromium, tmp_path):
     """Write a report to a file and open it without a network. The page notes requests and problems."""
     contexts = []
 
@@ -52,7 +35,7 @@ def open_report(browser, tmp_path):
         file = tmp_path / "report.html"
         file.write_text(render_report(findings, blocks), encoding="utf-8")
         contexts.append(
-            browser.new_context(
+            chromium.new_context(
                 offline=True, viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
             )
         )

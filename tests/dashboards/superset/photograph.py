@@ -12,7 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.dashboards.superset.visitor import DASHBOARDS, FLAGS, find_chromium, visit
+from tests.dashboards.superset.visitor import DASHBOARDS, visit
+from tests.support.chromium import FLAGS, find_chromium
 from trailhouse.flows.settings import load_settings
 
 

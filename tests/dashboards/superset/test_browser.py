@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.dashboards.superset.visitor import CHART, DASHBOARDS, FLAGS, Visitor, find_chromium, visit
+from tests.dashboards.superset.visitor import CHART, DASHBOARDS, Visitor, visit
 from tests.support.paths import ROOT
 
-sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.slow
 
@@ -58,17 +58,6 @@ UNTRUSTED_TOKENS = (
     "<%= window.wasAttacked=1 %>",
     "${window.wasAttacked=1}",
 )
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    executable = find_chromium()
-    if executable is None:
-        pytest.skip("Chromium is not installed: make test installs it")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

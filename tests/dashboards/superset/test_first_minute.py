@@ -6,26 +6,15 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.dashboards.superset.visitor import DASHBOARDS, FLAGS, Visitor, find_chromium, visit
+from tests.dashboards.superset.visitor import DASHBOARDS, Visitor, visit
 from tests.support.paths import ROOT
 
-sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.slow
 
 FIRST_PAGE = re.compile(r"/superset/dashboard/overview/")
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    executable = find_chromium()
-    if executable is None:
-        pytest.skip("Chromium is not installed: make test installs it")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +14,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, FloatRect, Page, ViewportSize
 
 DASHBOARDS = ("overview", "token_trends", "tasks", "operations", "inspector")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WAIT_MILLISECONDS = 180_000
 # So tall that every chart is in view, because Superset does not load charts out of view.
 VIEWPORT: ViewportSize = {"width": 1500, "height": 4600}
@@ -118,11 +108,6 @@ class Visitor:
         )
         clip: FloatRect = {"x": 0, "y": 0, "width": VIEWPORT["width"], "height": lowest + 16}
         self.page.screenshot(path=path, clip=clip)
-
-
-def find_chromium() -> str | None:
-    """Return the path of the browser; None if it is not installed."""
-    return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @contextmanager
