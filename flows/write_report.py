@@ -16,6 +16,7 @@ from trailhouse.dashboards.report.model_card import render_model_card
 from trailhouse.dashboards.report.model_colours import assign_dark_colors
 from trailhouse.dashboards.report.page import render_report
 from trailhouse.errors import BadInputError
+from trailhouse.flows.read_passage import TRANSFORM_HINT
 from trailhouse.flows.services.warehouse import resolve_reader_address
 from trailhouse.flows.settings import Settings
 from trailhouse.support.files import write_whole
@@ -34,7 +35,6 @@ START_PERCENT = 10
 SHOT_COUNT = 2
 TOKEN_LIMIT = 12
 COMPARED_ON_TASKS = 8  # models whose accuracies a chart shows beside those of the model that the report is about
-TRANSFORM_HINT = "see `trailhouse status`; score the suite and run `trailhouse transform`"
 
 
 @dataclass(frozen=True)
