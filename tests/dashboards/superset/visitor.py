@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,7 +50,10 @@ class Visitor:
         self.page.fill("#username", user)
         self.page.fill("#password", password)
         self.page.click("button[type=submit]")
-        self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
+        try:
+            self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
+        except playwright_errors().TimeoutError as error:
+            raise AssertionError(f"{user} is not logged in; the page says: {self.page.inner_text('body')}") from error
 
     def open_dashboard(self, slug: str) -> None:
         self.answers.clear()
@@ -108,6 +113,11 @@ class Visitor:
         )
         clip: FloatRect = {"x": 0, "y": 0, "width": VIEWPORT["width"], "height": lowest + 16}
         self.page.screenshot(path=path, clip=clip)
+
+
+def playwright_errors() -> ModuleType:
+    """Return the module of the driver's errors, which only the tests in a browser import."""
+    return importlib.import_module("playwright.sync_api")
 
 
 @contextmanager
