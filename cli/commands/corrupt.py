@@ -35,7 +35,7 @@ def corrupt(
         str | None,
         typer.Option(
             "--tokenizer-of",
-            help="Suite or SUITE/MODEL whose tokenizer makes the tokens. [default: the suite scored last on the corpus]",
+            help="Suite or SUITE/MODEL whose tokenizer makes the tokens. [default: the suite scored last on CORPUS]",
         ),
     ] = None,
     score: ScoreOption = None,

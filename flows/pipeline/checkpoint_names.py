@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
-from trailhouse.flows.pipeline.registration import find_checkpoints
+from trailhouse.flows.pipeline.registration import FoundCheckpoints, find_checkpoints
 from trailhouse.flows.pipeline.training import train_missing
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
@@ -16,11 +16,16 @@ from trailhouse.models.checkpoints.suite import Suite
 
 @dataclass(frozen=True)
 class NamedCheckpoint:
-    """A checkpoint, the suite of its model, and the source that fetches it."""
+    """A checkpoint, its model as a suite of one model, and everything that was found of this model."""
 
     checkpoint: Checkpoint
     suite: Suite
-    source: CheckpointSource
+    found: FoundCheckpoints
+
+    @property
+    def source(self) -> CheckpointSource:
+        """The source that fetches the checkpoint."""
+        return self.found.sources[self.checkpoint.model_id]
 
 
 def find_named_checkpoint(name: str, settings: Settings) -> NamedCheckpoint:
@@ -43,7 +48,8 @@ def find_named_checkpoint(name: str, settings: Settings) -> NamedCheckpoint:
         known = ", ".join(model.model_name for model in suite.models)
         raise BadInputError(f"suite {suite.suite_id} has no model {model_name!r}", f"its models are {known}")
     train_missing(suite, settings)
-    found = find_checkpoints(replace(suite, models=models[:1]), settings)
+    suite = replace(suite, models=(models[0],))
+    found = find_checkpoints(suite, settings)
     model_id = f"{suite.suite_id}/{models[0].model_name}"
     usable = {checkpoint.step: checkpoint for checkpoint in found.checkpoints}
     wanted = max(usable, default=None) if step in ("", "last") else int(step)
@@ -51,7 +57,7 @@ def find_named_checkpoint(name: str, settings: Settings) -> NamedCheckpoint:
         steps = ", ".join(map(str, sorted(usable))) or "none"
         asked = "" if wanted is None else f" at step {wanted}"
         raise BadInputError(f"{model_id} has no usable checkpoint{asked}", f"the usable steps are {steps}")
-    return NamedCheckpoint(usable[wanted], suite, found.sources[model_id])
+    return NamedCheckpoint(usable[wanted], suite, found)
 
 
 def _split_name(path: str, settings: Settings) -> tuple[Suite, str]:

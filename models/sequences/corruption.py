@@ -82,7 +82,8 @@ def corrupt_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, corruptio
     documents = []
     for document_id, (document, all_ids) in enumerate(zip(corpus.documents, tokenized.token_ids, strict=True)):
         source_ids = all_ids[: corruption.token_cap].tolist()
-        draw = random.Random(f"{corruption.seed} {corruption.kind} {corruption.unit} {document.document_sha256}")
+        name = f"{corruption.seed} {corruption.kind} {corruption.unit} {document.document_sha256}"
+        draw = random.Random(name)  # noqa: S311  # nothing secret is drawn
         token_ids, changed_count = corrupt_tokens(source_ids, corruption, vocabulary, draw)
         if not token_ids:
             continue

@@ -221,7 +221,7 @@ def _build_document_table(
 
 
 def _list_token_ids(tokenizer: PreTrainedTokenizerBase, tokenizer_id: str, corpus: Corpus) -> list[TokenIds]:
-    """Return the token ids of every document: its exact tokens if it has any of this tokenizer, else those of its text."""
+    """Return the token ids of every document: its exact tokens of this tokenizer, or else the tokens of its text."""
     is_exact = [document.tokenizer_id == tokenizer_id for document in corpus.documents]
     texts = [document.text for document, exact in zip(corpus.documents, is_exact, strict=True) if not exact]
     encoded = iter(encode_texts(tokenizer, texts) if texts else [])
