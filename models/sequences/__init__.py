@@ -1,1 +1,1 @@
-"""Texts that are made from tokens: corrupted documents, and texts that two models generate together."""
+"""This package makes sequences with language models: it generates texts from the predictions of two models."""
