@@ -34,7 +34,7 @@ from trailhouse.warehouse.loading.partition_load import Partition
 if TYPE_CHECKING:
     from trailhouse.models.scoring.load_model import PreTrainedModel
 
-WORDING = Wording(run_kind="generation", participle="generated with", bar="Generating", step_bar="Tokens")
+WORDING = Wording(run_kind="generation", participle="generated", bar="Generating", step_bar="Tokens")
 
 
 @dataclass(frozen=True)
