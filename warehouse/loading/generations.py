@@ -83,7 +83,7 @@ def load_generated_texts(client: Client, generation: Generation, batch: pa.Recor
         table = table.append_column("generation_key", pa.array([generation.generation_key] * table.num_rows))
         table = table.append_column("generated_at", pa.array([version] * table.num_rows, pa.timestamp("ms", tz="UTC")))
         client.insert_arrow("raw_generated_text", table, settings={"async_insert": 0})
-    return table.num_rows
+    return len(batch)
 
 
 def read_generated_prompts(client: Client, generation_keys: Sequence[str]) -> dict[str, set[int]]:
