@@ -19,8 +19,6 @@ from trailhouse.cli.options import (
 from trailhouse.errors import BadInputError
 from trailhouse.flows.settings import load_settings, prepare_prefect
 
-PAPER_PRESETS = ["ps-pl", "ps", "ps+pl", "pl", "pl-ps"]
-
 
 def generate(
     small: Annotated[str, typer.Option(help="Checkpoint that gives p_s, as SUITE/MODEL@STEP; @last is the default.")],
@@ -78,9 +76,9 @@ def generate(
     prepare_prefect(settings)
     from trailhouse.flows.generate_texts import GenerationRequest, generate_texts
     from trailhouse.flows.score_checkpoints import score_corpora
-    from trailhouse.models.sequences.configuration import Decoding, Sampling, find_preset
+    from trailhouse.models.sequences.configuration import PAPER_PRESETS, Decoding, Sampling, find_preset
 
-    names = preset or ([] if weights else PAPER_PRESETS)
+    names = preset or (() if weights else PAPER_PRESETS)
     decodings = [find_preset(one) for one in dict.fromkeys(names)]
     decodings += [Decoding("interpolated", *read_weights(text)) for text in dict.fromkeys(weights or [])]
     samplings = [

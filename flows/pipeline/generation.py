@@ -21,6 +21,7 @@ from trailhouse.flows.pipeline.work import fetch_checkpoint
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.checkpoints.download_cache import CheckpointCache
 from trailhouse.models.checkpoints.sources.source import CheckpointSource
+from trailhouse.models.few_shot.cpu_threads import limit_threads
 from trailhouse.models.scoring.load_model import load_model
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.verification import Verification
@@ -108,6 +109,7 @@ class TextGeneration:
     ) -> Iterator[RunUnit[GenerationUnit]]:
         """Load the small model, and yield a function that generates the texts of a unit."""
         with ExitStack() as files:
+            files.enter_context(limit_threads(model))
             small = self._load_small(model, checkpoint, files)
 
             def run_unit(unit: GenerationUnit, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:

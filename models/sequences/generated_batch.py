@@ -90,12 +90,8 @@ class BatchGenerator:
             choice.token_ids[row], choice.is_fallback[row] = again.token_ids[0], again.is_fallback[0]
         batch.add(position, choice, logits)
 
-    def _choose(
-        self, logits: dict[str, Tensor], prompt_ids: Tensor, position: int, tolerance_nats: float
-    ) -> Choice:
-        weights = weigh_tokens(
-            logits["small"], logits["large"], self._decoding, self._vocabulary_size, tolerance_nats
-        )
+    def _choose(self, logits: dict[str, Tensor], prompt_ids: Tensor, position: int, tolerance_nats: float) -> Choice:
+        weights = weigh_tokens(logits["small"], logits["large"], self._decoding, self._vocabulary_size, tolerance_nats)
         return choose_tokens(weights, self._sampling, prompt_ids, position)
 
     def _verify(self, batch: _Batch) -> None:
