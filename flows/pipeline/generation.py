@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 WORDING = Wording(run_kind="generation", participle="generated", bar="Generating", step_bar="Tokens")
 
+# A smaller model runs on one thread: a step of generation reads one token a text, which is little work.
+MULTITHREADED_PARAMETER_COUNT = 10_000_000
+
 
 @dataclass(frozen=True)
 class GenerationUnit:
@@ -109,7 +112,7 @@ class TextGeneration:
     ) -> Iterator[RunUnit[GenerationUnit]]:
         """Load the small model, and yield a function that generates the texts of a unit."""
         with ExitStack() as files:
-            files.enter_context(limit_threads(model))
+            files.enter_context(limit_threads(model, MULTITHREADED_PARAMETER_COUNT))
             small = self._load_small(model, checkpoint, files)
 
             def run_unit(unit: GenerationUnit, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
