@@ -95,7 +95,7 @@ class BatchGenerator:
         return choose_tokens(weights, self._sampling, prompt_ids, position)
 
     def _verify(self, batch: _Batch) -> None:
-        """Raise BadInputError if a log-probability is not finite, or differs from that of the first text alone."""
+        """Raise BadInputError if a log-probability is not finite, or the first text's differ at once."""
         text = batch.texts[0]
         targets = text[batch.prompt_length :, None]
         for name, model in self._models.items():
@@ -105,6 +105,8 @@ class BatchGenerator:
                     f"log-probabilities of the {name} model ({type(model.model).__name__}) are not finite",
                     "the checkpoint is damaged or overflows in this dtype: use another one, or dtype float32",
                 )
+            if not model.has_cache:
+                continue
             alone = model.predict_alone(text[:-1], self._new_token_count).to(self._device).log_softmax(-1)
             if not agree(log_probs[0], alone.gather(1, targets)[:, 0], model.model.dtype):
                 raise BadInputError(
