@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trailhouse.flows.generate_texts import GenerationReport, GenerationRequest, generate_texts
+from trailhouse.flows.generate_texts import GenerationReport, generate_texts
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
+from trailhouse.flows.pipeline.generation_plan import GenerationRequest
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings

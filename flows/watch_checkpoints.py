@@ -34,7 +34,7 @@ PUSHED_EVENT = "trailhouse.checkpoint.pushed"
 
 @dataclass(frozen=True)
 class WatchedWork:
-    """One part of a run's work on a suite: scoring it on one corpus, evaluating it on all tasks, or generating texts."""
+    """One part of a run's work on a suite: scoring it on a corpus, evaluating it on all tasks, or generating texts."""
 
     suite: str
     subject: str
