@@ -2,7 +2,8 @@
 
 All texts of a batch have the same number of tokens, so there is no padding, and no attention mask is needed. Whether a
 model's cache can be used is found out by trying: the log-probabilities after tokens that are fed one at a time are
-compared with those of one forward pass without a cache. If they differ, the model reads the whole text at each step.
+compared with those of one forward pass without a cache over each text alone. If they differ by more than rounding
+explains, the model reads the whole texts at each step.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CACHE_NAMES = ("past_key_values", "cache_params", "state")
 # with the state from before both of them.
 TYPES_WITH_TWO_TOKENS = ("rwkv",)
 TRIAL_TOKEN_COUNT = 24
-TRIAL_STEP_COUNT = 8
+TRIAL_STEP_COUNT = 4
 
 
 class IncrementalModel:
@@ -48,15 +49,29 @@ class IncrementalModel:
         """Number of tokens that the model can read."""
         self.has_cache = True
 
-    def choose_cache(self, token_ids: Tensor, text_length: int) -> None:
+    @torch.inference_mode()
+    def try_cache(self, token_ids: Tensor, text_length: int) -> float:
         """Find out whether the model's cache can be used for texts of ``text_length`` tokens, and set ``has_cache``.
 
-        ``token_ids`` (T,) are at least one token for the trial. Raises BadInputError if the model does not run.
+        Return the largest difference between log-probabilities of texts in a batch and of each text alone, in nats.
+        The trial has two different texts, because a wrong use of the cache may mix the texts of a batch. ``token_ids``
+        (T,) are at least one token for them. Raises BadInputError if the model does not run.
         """
+        length = min(TRIAL_TOKEN_COUNT, text_length)
+        step_count = min(TRIAL_STEP_COUNT, length - 1)
+        text = token_ids.repeat(-(-length // len(token_ids)))[:length].to(self.device)
+        texts = torch.stack([text, (text + max(1, self.token_count // 2)) % self.token_count])
+        alone = torch.stack([self.predict_alone(text, step_count + 1) for text in texts]).log_softmax(-1)
         switch_length = find_switch_length(self.model.config)
         # Beyond its switch length, a model uses other rotary frequencies also for the tokens that it has read before
-        is_switching = switch_length is not None and self.beginning_length + text_length > switch_length
-        self.has_cache = not is_switching and self._reads_with_cache(token_ids, min(TRIAL_TOKEN_COUNT, text_length))
+        self.has_cache = switch_length is None or self.beginning_length + text_length <= switch_length
+        if self.has_cache:
+            stepwise = self._read_with_cache(texts, step_count)
+            self.has_cache = stepwise is not None and agree(stepwise, alone, self.model.dtype)
+            if stepwise is not None and self.has_cache:
+                return measure_difference(stepwise, alone)
+        together, _ = self.run({"input_ids": self.add_beginning(texts), "use_cache": False}, step_count + 1)
+        return measure_difference(together.log_softmax(-1), alone)
 
     def predict_alone(self, token_ids: Tensor, prediction_count: int = 1) -> Tensor:
         """Return the float32 logits (N, V) after each of the last N = ``prediction_count`` tokens of one text (T,).
@@ -83,28 +98,21 @@ class IncrementalModel:
         cache = {name: output[name] for name in CACHE_NAMES if output.get(name) is not None}
         return output.logits[:, -prediction_count:].float(), cache
 
-    @torch.inference_mode()
-    def _reads_with_cache(self, token_ids: Tensor, length: int) -> bool:
-        """Return whether the model predicts the same with its cache as without, on two texts of ``length`` tokens.
+    def _read_with_cache(self, texts: Tensor, step_count: int) -> Tensor | None:
+        """Return the log-probabilities (B, N + 1, V) before and after the last N tokens, which are fed one at a time.
 
-        The trial has two different texts, because a wrong use of the cache may mix the texts of a batch.
+        Return None if the model returns no cache, or does not take it.
         """
-        text = token_ids.repeat(-(-length // len(token_ids)))[:length].to(self.device)
-        texts = torch.stack([text, (text + max(1, self.token_count // 2)) % self.token_count])
-        step_count = min(TRIAL_STEP_COUNT, length - 1)
-        expected = torch.stack([self.predict_alone(text, step_count + 1) for text in texts]).log_softmax(-1)
-        first_step = length - step_count
+        first_step = texts.shape[1] - step_count
+        reader = TextReader(self, texts[:, :first_step], texts.shape[1])
         try:
-            reader = TextReader(self, texts[:, :first_step], length)
             predictions = [reader.predict()]
-            for index in range(first_step, length):
-                reader.append(texts[:, index])
+            for token_ids in texts[:, first_step:].T:
+                reader.append(token_ids)
                 predictions.append(reader.predict())
-        except BadInputError:  # the model does not take the cache that it returns
-            return False
-        return any(reader.caches.values()) and agree(
-            torch.stack(predictions, 1).log_softmax(-1), expected, self.model.dtype
-        )
+        except BadInputError:
+            return None
+        return torch.stack(predictions, 1).log_softmax(-1) if any(reader.caches.values()) else None
 
 
 class TextReader:
@@ -149,8 +157,17 @@ class TextReader:
         return logits[:, 0]
 
 
-def agree(log_probs: Tensor, expected: Tensor, dtype: torch.dtype) -> bool:
+def agree(log_probs: Tensor, alone: Tensor, dtype: torch.dtype) -> bool:
     """Return whether log-probabilities in nats differ by no more than rounding in a model of ``dtype`` explains."""
-    tolerance = TOLERANCES_NATS.get(dtype, TOLERANCES_NATS[torch.bfloat16]) * (1 + expected.abs() / DOUBLING_NATS)
-    # A difference that is not a number does not agree
-    return bool(((log_probs - expected).abs() <= tolerance).all())
+    tolerance = TOLERANCES_NATS.get(dtype, TOLERANCES_NATS[torch.bfloat16]) * (1 + alone.abs() / DOUBLING_NATS)
+    return bool((_subtract(log_probs, alone) <= tolerance).all())
+
+
+def measure_difference(log_probs: Tensor, alone: Tensor) -> float:
+    """Return the largest difference between log-probabilities, in nats."""
+    return float(_subtract(log_probs, alone).amax())
+
+
+def _subtract(left: Tensor, right: Tensor) -> Tensor:
+    """Return absolute differences. Equal infinities do not differ: a model may exclude a token."""
+    return (left - right).abs().where(left != right, 0.0)

@@ -108,7 +108,7 @@ def test_a_text_does_not_depend_on_its_batch_on_the_other_prompts_or_on_a_cache(
     assert stack(alone).tolist() == stack(together[:10]).tolist()
     reordered = generate(models, prompts[::-1][:20], decoding, sampling, batch_size=7)
     assert stack(reordered).tolist() == stack(together[::-1][:20]).tolist()
-    monkeypatch.setattr(IncrementalModel, "_reads_with_cache", lambda *_: False)
+    monkeypatch.setattr(IncrementalModel, "_read_with_cache", lambda *_: None)
     uncached = generate(models, prompts, decoding, sampling)
     assert stack(uncached).tolist() == stack(together).tolist()
     for one, other in zip(together, uncached, strict=True):

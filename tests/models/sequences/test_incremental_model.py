@@ -38,7 +38,7 @@ def test_texts_read_with_a_cache_get_the_predictions_of_texts_read_at_once(name,
     model, texts = build_model(name, 1), draw_texts(3, 20)
     for beginning in ((), BEGINNING):
         incremental = IncrementalModel(model, beginning)
-        incremental.choose_cache(texts[0, :prompt_length], texts.shape[1])
+        incremental.try_cache(texts[0, :prompt_length], texts.shape[1])
         assert incremental.has_cache
         found = read(incremental, texts, prompt_length)
         torch.testing.assert_close(found, read_at_once(model, beginning, texts, prompt_length), rtol=1e-4, atol=1e-4)
@@ -64,7 +64,7 @@ def test_a_model_whose_cache_is_wrong_reads_the_whole_texts():
         return original(*args, past_key_values=past_key_values, **options)
 
     model.gpt_neox.forward = forget
-    incremental.choose_cache(texts[0, :4], 16)
+    incremental.try_cache(texts[0, :4], 16)
     assert not incremental.has_cache
     found = read(incremental, texts, 4)
     torch.testing.assert_close(found, read_at_once(model, (), texts, 4), rtol=1e-5, atol=1e-5)
@@ -76,7 +76,7 @@ def test_a_model_that_returns_no_cache_reads_the_whole_texts():
     original = model.bert.forward
     model.bert.forward = lambda *args, **options: original(*args, **{**options, "use_cache": False})
     incremental, texts = IncrementalModel(model, ()), draw_texts(2, 12)
-    incremental.choose_cache(texts[0], 12)
+    incremental.try_cache(texts[0], 12)
     assert not incremental.has_cache
     torch.testing.assert_close(read(incremental, texts, 4), read_at_once(model, (), texts, 4), rtol=1e-5, atol=1e-5)
 
@@ -84,9 +84,9 @@ def test_a_model_that_returns_no_cache_reads_the_whole_texts():
 def test_a_text_that_passes_the_switch_length_is_read_without_a_cache():
     model = build_model("phi3", 1)  # more than 12 tokens have other rotary frequencies
     incremental, texts = IncrementalModel(model, (7,)), draw_texts(2, 20)
-    incremental.choose_cache(texts[0, :5], 11)
+    incremental.try_cache(texts[0, :5], 11)
     assert incremental.has_cache
-    incremental.choose_cache(texts[0, :5], 12)
+    incremental.try_cache(texts[0, :5], 12)
     assert not incremental.has_cache
 
 

@@ -9,15 +9,15 @@ from transformers import TopPLogitsWarper
 from tests.models.sequences.two_models import draw_logits, interpolate, softmax
 from trailhouse.models.sequences.configuration import PRESETS, Decoding, Sampling
 from trailhouse.models.sequences.gumbel_noise import draw_gumbel
-from trailhouse.models.sequences.next_token import choose_tokens, weigh_tokens
+from trailhouse.models.sequences.next_token import Prediction, choose_tokens, weigh_tokens
 
 VOCABULARY_SIZE = 500
 PAIRS = [tuple(pair) for pair in np.random.default_rng(4).uniform(-1, 1, (60, 2)).round(3) if pair.max() > 0]
 CORNERS = [(1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (0.001, -1), (1e-3, 1e-3)]
 
 
-def weigh(small, large, decoding, **options):
-    return weigh_tokens(small, large, decoding, VOCABULARY_SIZE, **options)
+def weigh(small, large, decoding, vocabulary_size=VOCABULARY_SIZE, **options):
+    return weigh_tokens(Prediction(small), Prediction(large), decoding, vocabulary_size, **options)
 
 
 def distribution(weights):
@@ -85,12 +85,12 @@ def test_sampled_tokens_are_as_frequent_as_their_probabilities_in_the_nucleus():
     small, large = 1.5 * torch.randn(2, 1, 12, generator=generator)
     prompt_count = 40_000
     for decoding in PRESETS.values():
-        expected = weigh_tokens(small, large, decoding, 12)
+        expected = weigh(small, large, decoding, 12)
         probabilities = (expected.values / expected.totals)[0].double().numpy()
         order = np.argsort(-probabilities)
         size = int(np.searchsorted(np.cumsum(probabilities[order]), 0.8)) + 1
         nucleus = order[:size]
-        weights = weigh_tokens(small.expand(prompt_count, -1), large.expand(prompt_count, -1), decoding, 12)
+        weights = weigh(small.expand(prompt_count, -1), large.expand(prompt_count, -1), decoding, 12)
         found = choose_tokens(weights, Sampling("nucleus", 0.8, 1), torch.arange(prompt_count), 0).token_ids.numpy()
         assert set(np.unique(found)) == set(nucleus.tolist())
         counts = np.bincount(found, minlength=12)[nucleus]
@@ -144,3 +144,14 @@ def test_exact_ties_are_close_and_go_to_the_smallest_id():
     choice = choose_tokens(weigh(logits, logits, PRESETS["pl"]), Sampling("greedy"), torch.arange(1), 0)
     assert choice.token_ids.tolist() == [30]
     assert choice.is_close.tolist() == [True]
+
+
+def test_log_probabilities_are_those_of_log_softmax_also_of_tokens_without_a_float32_probability():
+    logits = draw_logits(6, VOCABULARY_SIZE, 1)
+    logits[:, 7] -= 300
+    token_ids = torch.tensor([0, 7, 499, 7, 3, 4])
+    expected = logits.double().log_softmax(-1).gather(1, token_ids[:, None])[:, 0]
+    found = Prediction(logits).find_log_probs(token_ids)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=2e-6)
+    certain = torch.tensor([[50.0, 0, 0]])
+    assert Prediction(certain).find_log_probs(torch.tensor([0])).item() == 0
