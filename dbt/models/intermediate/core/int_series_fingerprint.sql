@@ -46,7 +46,7 @@ with
             toInt64(count()) as checkpoint_count,
             sum(score_count) as score_count,
             any(first_counted.counted_from_position) as counted_from_position,
-            toBool(corpus_id in (select corpus_id from sequence_document)) as is_sequence_corpus,
+            toBool(countIf(corpus_id in (select corpus_id from sequence_document)) > 0) as is_sequence_corpus,
             cityHash64(
                 any(boundary_hash) + (counted_from_position > 0 and notEmpty(any(text_beginning_token_ids))),
                 arraySort(groupArray((step, score_key, score_ledger.score_count, log_prob_sum_nats)))

@@ -21,8 +21,8 @@ with
     held as (
         select
             generation_key,
-            argMax(
-                text_count.corpus_id, (scored_checkpoint_count, text_count.corpus_id)
+            toLowCardinality(
+                argMax(text_count.corpus_id, (scored_checkpoint_count, text_count.corpus_id))
             ) as corpus_id,
             argMax(corpus_text_count, (scored_checkpoint_count, text_count.corpus_id)) as text_count
         from text_count

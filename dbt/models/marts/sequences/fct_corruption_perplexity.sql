@@ -95,10 +95,10 @@ with
 
 select
     loss.corpus_id as corpus_id,
-    variant.source_corpus_id as source_corpus_id,
-    variant.corruption_kind as corruption_kind,
+    toLowCardinality(variant.source_corpus_id) as source_corpus_id,
+    toLowCardinality(variant.corruption_kind) as corruption_kind,
     variant.corruption_rate as corruption_rate,
-    variant.corruption_unit as corruption_unit,
+    toLowCardinality(variant.corruption_unit) as corruption_unit,
     variant.seed as seed,
     changed_token_ratio,
     toLowCardinality(coalesce(model.suite_id, '')) as suite_id,

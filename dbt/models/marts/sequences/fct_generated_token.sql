@@ -9,7 +9,12 @@ with
 
     document as (
         select
-            generation.*,
+            generation.generation_key as generation_key,
+            generation.generation_name as generation_name,
+            generation.decoding_name as decoding_name,
+            generation.sampling_name as sampling_name,
+            generation.tokenizer_id as tokenizer_id,
+            generation.corpus_id as corpus_id,
             document.document_id as document_id,
             document.origin_document_id as prompt_document_id
         from {{ ref("int_sequence_document") }} as document
@@ -35,7 +40,14 @@ with
 
     located as (
         select
-            document.*,
+            document.generation_key as generation_key,
+            document.generation_name as generation_name,
+            document.decoding_name as decoding_name,
+            document.sampling_name as sampling_name,
+            document.tokenizer_id as tokenizer_id,
+            document.corpus_id as corpus_id,
+            document.document_id as document_id,
+            document.prompt_document_id as prompt_document_id,
             boundary.scored_from_position as scored_from_position,
             generated_text.is_fallback as fallbacks,
             generated_text.small_log_prob_nats as small_values,

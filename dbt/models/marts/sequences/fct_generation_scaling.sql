@@ -13,7 +13,11 @@ with
 
     final_model as (
         select
-            loss.*,
+            loss.generation_key as generation_key,
+            loss.model_id as model_id,
+            loss.document_block_count as document_block_count,
+            loss.loss_nats as loss_nats,
+            loss.loss_replicates_nats as loss_replicates_nats,
             model.suite_id as suite_id,
             model.parameter_count as parameter_count,
             series.tokenizer_id as tokenizer_id,

@@ -28,11 +28,11 @@ with
         select
             generation_key,
             model_id,
-            any(curve.checkpoint_count) as checkpoint_count,
-            any(curve.first_step) as first_step,
-            any(curve.lowest_step) as lowest_step,
-            any(curve.last_step) as last_step,
-            any(curve.prompt_count) as prompt_count,
+            checkpoint_count,
+            first_step,
+            lowest_step,
+            last_step,
+            prompt_count,
             anyIf(loss_nats, step = first_step) as first_loss_nats,
             anyIf(loss_nats, step = lowest_step) as lowest_loss_nats,
             anyIf(loss_nats, step = last_step) as last_loss_nats,
@@ -43,8 +43,9 @@ with
             arrayMap((a, b) -> a - b, last_replicates, lowest_replicates) as rise_replicates
         from loss
         inner join curve using (generation_key, model_id)
-        where step in (curve.first_step, curve.lowest_step, curve.last_step)
-        group by generation_key, model_id
+        where step = first_step or step = lowest_step or step = last_step
+        group by
+            generation_key, model_id, checkpoint_count, first_step, lowest_step, last_step, prompt_count
     ),
 
     bounded as (
