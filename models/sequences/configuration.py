@@ -84,6 +84,9 @@ PRESETS: Mapping[str, Decoding] = {
 }
 """The configurations of Xia et al. (2023) by name, and contrastive decoding."""
 
+PAPER_PRESETS = ("ps-pl", "ps", "ps+pl", "pl", "pl-ps")
+"""The presets of Xia et al. (2023), in the order of the paper's figures."""
+
 
 def find_preset(name: str) -> Decoding:
     """Return the preset of a name. Raises BadInputError if there is none."""

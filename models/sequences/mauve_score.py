@@ -82,6 +82,11 @@ def extract_features(model: PreTrainedModel, texts: Sequence[TokenIds]) -> Featu
     return found
 
 
+def choose_cluster_count(text_count: int) -> int:
+    """Return the number of clusters for sets of which the smaller one has ``text_count`` texts."""
+    return max(2, round(text_count / TEXTS_PER_CLUSTER))
+
+
 def compute_mauve(
     generated: Features, human: Features, *, cluster_count: int | None = None, seed: int = DEFAULT_SEED
 ) -> MauveScore:
@@ -96,7 +101,7 @@ def compute_mauve(
     except ImportError as error:
         raise UsageError("MAUVE needs the package mauve-text", "install trailhouse[mauve]") from error
     text_count = min(len(generated), len(human))
-    cluster_count = cluster_count or max(2, round(text_count / TEXTS_PER_CLUSTER))
+    cluster_count = cluster_count or choose_cluster_count(text_count)
     if text_count < cluster_count:
         raise BadInputError(
             f"MAUVE with {cluster_count} clusters needs as many texts of each kind, and there are {len(generated)}"

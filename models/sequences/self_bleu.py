@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.helpers import extract_all_word_ngrams
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
@@ -30,7 +30,7 @@ def compute_self_bleu(texts: Sequence[str]) -> float:
     """
     if len(texts) < 2:
         raise BadInputError(f"self-BLEU compares texts with each other, and there are {len(texts)}", "give at least 2")
-    tokenize = Tokenizer13a()
+    tokenize = Tokenizer13a()  # type: ignore[no-untyped-call]
     extracted = [extract_all_word_ngrams(tokenize(text.rstrip()), 1, MAX_ORDER) for text in texts]
     ngrams: list[NGrams] = [counts for counts, _ in extracted]
     lengths = [length for _, length in extracted]
