@@ -72,7 +72,9 @@ def run_trailhouse(
 def run_transformers(
     models: list[PreTrainedModel], prompts: list[Prompt], new_token_count: int, sampling: Sampling, batch_size: int
 ) -> None:
-    options = {"do_sample": False} if sampling.method == "greedy" else {"do_sample": True, "top_p": 0.9, "top_k": 0}
+    options: dict[str, bool | float] = (
+        {"do_sample": False} if sampling.method == "greedy" else {"do_sample": True, "top_p": 0.9, "top_k": 0}
+    )
     for model in models:
         model.generation_config.eos_token_id = None
         for first in range(0, len(prompts), batch_size):
@@ -82,14 +84,14 @@ def run_transformers(
             model.generate(input_ids, attention_mask=mask, max_new_tokens=new_token_count, pad_token_id=0, **options)
 
 
-def measure(run: Callable[[], object]) -> tuple[float, float, float, object]:
-    """Return wall seconds, CPU seconds, the growth of memory in MiB and the result of a run."""
+def measure(run: Callable[[], object]) -> tuple[tuple[float, float, float], object]:
+    """Return (wall seconds, CPU seconds, growth of memory in MiB) and the result of a run."""
     memory = PeakMemory(os.getpid())
     memory.reset()
     started, cpu_started = time.perf_counter(), time.process_time()
     result = run()
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu_started
-    return wall, cpu, memory.growth_bytes / 2**20, result
+    return (wall, cpu, memory.growth_bytes / 2**20), result
 
 
 def main() -> None:
@@ -131,13 +133,13 @@ def report(
     print(f"{DECODING.name}, {sampling.name}: {'tokens/s':>14}{'tokens/CPU-s':>14}{'MiB':>8}")
     speeds = {}
     for name, (token_count, _) in contenders.items():
-        wall, cpu, memory = (statistics.median(each[name][column] for each in rounds) for column in range(3))
+        wall, cpu, memory = (statistics.median(each[name][0][column] for each in rounds) for column in range(3))
         speeds[name] = (token_count / wall, token_count / cpu)
         print(f"{name:26}{token_count / wall:10.1f}{token_count / cpu:14.1f}{memory:8.0f}")
     for peer in list(speeds)[1:]:
         wall, cpu = (own / other for own, other in zip(speeds["trailhouse"], speeds[peer], strict=True))
         print(f"speed against {peer}: {wall:.2f} in wall time, {cpu:.2f} in CPU time")
-    texts, alone = rounds[0]["trailhouse"][3], rounds[0]["trailhouse, one at a time"][3]
+    texts, alone = rounds[0]["trailhouse"][1], rounds[0]["trailhouse, one at a time"][1]
     assert isinstance(texts, list)
     assert isinstance(alone, list)
     close_count = sum(text.close_decision_count for text in texts)
