@@ -3,8 +3,8 @@
 All contenders write the same number of tokens after the same prompts, in batches of the same size, in one process and
 on one thread. The two runs of ``generate`` write different texts, because neither of them sees the other model. So the
 comparison is one of work: each contender runs both models over every text, with their caches. Every contender runs once
-per round. The table shows medians of CPU time and wall time. Its last column is the largest growth of resident memory
-in a run.
+per round. The table shows medians of CPU time and wall time. The growth of resident memory is that of the first run,
+which is ours: later runs use memory again that earlier ones have left.
 
 ``python -m benchmarks.generation_speed SMALL LARGE [--prompts 64] [--prompt-tokens 5] [--new-tokens 50] [--rounds 3]``
 with two directories of checkpoints, in this project's environment. With ``--shapes``, SMALL and LARGE are names such as
@@ -130,12 +130,12 @@ def report(
         token_count = len(chosen) * arguments.new_tokens
         contenders[name] = (token_count, partial(run, models, chosen, arguments.new_tokens, sampling, size))
     rounds = [{name: measure(run) for name, (_, run) in contenders.items()} for _ in range(arguments.rounds)]
-    print(f"{DECODING.name}, {sampling.name}: {'tokens/s':>14}{'tokens/CPU-s':>14}{'MiB':>8}")
+    print(f"{f'{DECODING.name}, {sampling.name}':26}{'tokens/s':>10}{'tokens/CPU-s':>14}")
     speeds = {}
     for name, (token_count, _) in contenders.items():
-        wall, cpu, memory = (statistics.median(each[name][0][column] for each in rounds) for column in range(3))
+        wall, cpu = (statistics.median(each[name][0][column] for each in rounds) for column in range(2))
         speeds[name] = (token_count / wall, token_count / cpu)
-        print(f"{name:26}{token_count / wall:10.1f}{token_count / cpu:14.1f}{memory:8.0f}")
+        print(f"{name:26}{token_count / wall:10.1f}{token_count / cpu:14.1f}")
     for peer in list(speeds)[1:]:
         wall, cpu = (own / other for own, other in zip(speeds["trailhouse"], speeds[peer], strict=True))
         print(f"speed against {peer}: {wall:.2f} in wall time, {cpu:.2f} in CPU time")
@@ -147,6 +147,7 @@ def report(
         not np.array_equal(one.token_ids, other.token_ids) for one, other in zip(texts, alone, strict=False)
     )
     print(f"close decisions: {close_count} of {len(texts) * arguments.new_tokens} tokens;", end=" ")
+    print(f"memory beside the models: {rounds[0]['trailhouse'][0][2]:.0f} MiB;", end=" ")
     print(f"texts that differ from those one at a time: {differing} of {len(alone)}")
 
 

@@ -152,6 +152,28 @@ def test_close_choices_are_made_again_and_counted():
     assert stack(alone).tolist() == stack(texts).tolist()
 
 
+def test_a_batch_with_larger_errors_than_expected_is_generated_again_with_a_larger_tolerance():
+    models, prompts = build_two_models("gpt_neox"), draw_prompts(16)
+    expected = stack(generate(models, prompts, PRESETS["ps-pl"], NUCLEUS, new_token_count=26))
+    original, lengths = models[1].gpt_neox.forward, []
+
+    def remember_length(*args, past_key_values=None, **options):
+        lengths.append(0 if past_key_values is None else past_key_values.get_seq_length())
+        return original(*args, past_key_values=past_key_values, **options)
+
+    def change_late_logits(_module, _inputs, logits):
+        # beyond the length of the trial, and less than what rounding may explain
+        return logits + 6e-4 * torch.arange(VOCABULARY_SIZE).sin() if lengths[-1] > 20 else logits
+
+    models[1].gpt_neox.forward = remember_length
+    models[1].lm_head.register_forward_hook(change_late_logits)
+    counts = []
+    texts = generate(models, prompts, PRESETS["ps-pl"], NUCLEUS, new_token_count=26, progress=counts.append)
+    assert stack(texts).tolist() == expected.tolist()
+    assert counts.count(-16 * 26) == 1
+    assert sum(counts) == 16 * 26
+
+
 def test_log_probabilities_are_multiples_of_a_ten_thousandth():
     (text, *_) = generate(build_two_models("gpt_neox"), draw_prompts(2), PRESETS["ps+pl"], NUCLEUS)
     for values in (text.small_log_prob_nats, text.large_log_prob_nats):
