@@ -146,13 +146,14 @@ class TextReader:
             return logits[:, 0]
         cache = self.caches.pop(self._length - self._step_length, {})
         model: Any = self._incremental.model
-        inputs = model.prepare_inputs_for_generation(
-            texts,
-            next_sequence_length=self._step_length if cache else None,
-            is_first_iteration=not cache,
-            use_cache=True,
-            **cache,
-        )
+        with refusing_failures(model, texts):
+            inputs = model.prepare_inputs_for_generation(
+                texts,
+                next_sequence_length=self._step_length if cache else None,
+                is_first_iteration=not cache,
+                use_cache=True,
+                **cache,
+            )
         logits, self.caches[self._length] = self._incremental.run(inputs, 1)
         return logits[:, 0]
 
