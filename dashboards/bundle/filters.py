@@ -68,7 +68,8 @@ def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Documen
 
     A click in a passive chart filters no chart. A click in any other chart filters all charts of the dashboard, except
     the clicked chart and the charts that ignore a column which the clicked chart shows. Superset stores the exceptions
-    (``excluded``). A chart has no entry in the result if its click filters all other charts, as this is the default.
+    (``excluded``). A chart has no entry in the result if its click filters all other charts, as this is the default. A
+    click in a chart with a band filters only charts with bands, because the others lack the names of its lines.
     """
     configuration = {}
     for key, chart in folder.charts.items():
@@ -76,7 +77,8 @@ def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Documen
         excluded = [
             numbers[other_key]
             for other_key, other in folder.charts.items()
-            if other_key != key and (chart.is_passive or shown & set(other.ignores))
+            if other_key != key
+            and (chart.is_passive or shown & set(other.ignores) or (chart.band is not None and other.band is None))
         ]
         if excluded:
             scope = {"rootPath": ["ROOT_ID"], "excluded": [numbers[key], *excluded]}

@@ -16,15 +16,11 @@ DOCS_REFERENCE = re.compile(r"{{\s*doc\(\s*['\"](\w+)['\"]\s*\)\s*}}")
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a mart, with its ClickHouse type and its description.
-
-    A column that only the dataset has is computed by the SQL ``expression``.
-    """
+    """A column of a mart, with its ClickHouse type and its description."""
 
     name: str
     data_type: str
     description: str
-    expression: str | None = None
 
     @property
     def is_temporal(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trailhouse.dashboards.bundle.bands import list_series
+from trailhouse.dashboards.bundle.bands import list_series, list_series_labels
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.forms import read_order
 from trailhouse.dashboards.bundle.links import compile_columns
@@ -66,7 +66,7 @@ def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
         "operation": "pivot",
         "options": {
             "index": [chart.x],
-            "columns": series,
+            "columns": list_series_labels(chart),
             "drop_missing_columns": False,
             "aggregates": {label: {"operator": "mean"} for label in labels},
         },

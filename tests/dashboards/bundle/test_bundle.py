@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.support.paths import DBT_MODELS
+from trailhouse.dashboards.bundle.bands import NAMES
 from trailhouse.dashboards.bundle.bundle import ASSETS, check_assets, compile_bundle, find_bundle_problems
 from trailhouse.dashboards.bundle.dashboard_declaration import read_folders
 from trailhouse.errors import BadInputError
