@@ -105,7 +105,7 @@ def find_columns(chart: Chart) -> set[str]:
     """Return every column that a chart names, including the columns in its SQL and its template."""
     names = {*chart.series, *chart.columns, *chart.ignores, *(order.rpartition(" ")[0] for order in chart.order)}
     if chart.x is not None:
-        names.add(chart.x)
+        names |= find_names([chart.x])
     names |= find_names((*chart.where, *(metric.expression for metric in chart.metrics)))
     if chart.band is not None:
         names |= find_names((chart.band.lower, chart.band.upper))
@@ -133,6 +133,8 @@ def find_shape_problems(chart: Chart) -> Iterator[str]:
     """
     if chart.kind in ("line", "scatter", "bar", "heatmap") and not (chart.x and chart.metrics):
         yield f"a {chart.kind} needs x and metrics"
+    if chart.x is not None and not chart.is_x_column and not chart.x_title:
+        yield "its x is an expression, and needs an x_title"
     if chart.kind == "heatmap" and len(chart.series) != 1:
         yield "a heatmap needs exactly one series"
     if chart.kind == "number" and len(chart.metrics) != 1:

@@ -24,7 +24,7 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
         "id": make_filter_key(folder.name, native.name),
         "type": "NATIVE_FILTER",
         "name": native.name,
-        "description": native.description,
+        "description": describe_reach(folder, native, marts),
         "filterType": "filter_select",
         "targets": [{"datasetUuid": make_uuid("dataset", native.mart), "column": {"name": native.column}}],
         "controlValues": {
@@ -49,6 +49,18 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
             ],
         },
     }
+
+
+def describe_reach(folder: Folder, native: Filter, marts: Mapping[str, Mart]) -> str:
+    """Return the description of a filter, with the charts that it does not reach, or those that it does if these are fewer."""
+    titles: dict[bool, list[str]] = {True: [], False: []}
+    for chart in folder.charts.values():
+        if not chart.is_bare:
+            titles[is_filtered(chart, native, marts[chart.mart])].append(f'"{chart.title}"')
+    if not titles[False]:
+        return native.description
+    is_rare = len(titles[True]) <= len(titles[False])
+    return f"{native.description}. It changes {'' if is_rare else 'all charts but '}{', '.join(titles[is_rare])}"
 
 
 def compile_conditions(native: Filter) -> Document:

@@ -29,9 +29,7 @@ SCRIPTS = (
 )
 
 
-def render_block(
-    history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES, most_tokens: int = MOST_TOKENS
-) -> str:
+def render_block(history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES, most_tokens: int = MOST_TOKENS) -> str:
     """Return the block of a passage as HTML. The limits are those of ``describe_history``."""
     data = write_json(describe_history(history, largest_bytes=largest_bytes, most_tokens=most_tokens))
     title = escape(history.passage.title, quote=True)

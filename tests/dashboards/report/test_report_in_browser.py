@@ -228,7 +228,10 @@ def test_untrusted_texts_are_shown_as_texts_and_run_nothing(open_report):
 
 def test_a_block_of_another_page_runs_its_own_script(open_report):
     block = Block(
-        "example", "A passage", '<p id="block">before</p>', script="document.getElementById('block').textContent = 'after';"
+        "example",
+        "A passage",
+        '<p id="block">before</p>',
+        script="document.getElementById('block').textContent = 'after';",
     )
     page = open_report(make_findings(), block)
     assert page.locator("#block").inner_text() == "after"
@@ -242,7 +245,9 @@ def test_the_passage_of_the_report_is_learned_as_its_slider_moves(open_report):
     page = open_report(make_findings(), make_passage(make_findings(), make_history(*models)))
     page.wait_for_selector("#passage .pane .token")
     assert "12.5\u00a0% of 1,234, from 10 % of training on" in page.locator("#passage .sentence").first.inner_text()
-    assert "The page shows the first 1\u202f000 of 1\u202f202 tokens." in page.locator("#passage .note").all_inner_texts()
+    assert (
+        "The page shows the first 1\u202f000 of 1\u202f202 tokens." in page.locator("#passage .note").all_inner_texts()
+    )
     assert page.locator("nav a").all_inner_texts()[3] == page.locator("#passage > h2").inner_text()
     tokens = page.locator("#passage .pane .token")
     assert tokens.nth(2).inner_text() == " <b>hoots</b>"
