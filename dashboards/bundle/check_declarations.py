@@ -92,6 +92,8 @@ def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str
     if not chart.explanation.rstrip().endswith((".", "!", "?")):
         yield "its explanation is not a sentence"
     yield from find_shape_problems(chart)
+    if chart.x is not None and not chart.x_name:
+        yield "its x is an expression, and needs an x_title"
     if chart.band is not None and (chart.kind != "line" or chart.series != (SERIES,) or len(chart.metrics) != 1):
         yield f"a band needs a line chart with one metric and the series {SERIES}"
     if chart.mart not in marts:
@@ -133,8 +135,6 @@ def find_shape_problems(chart: Chart) -> Iterator[str]:
     """
     if chart.kind in ("line", "scatter", "bar", "heatmap") and not (chart.x and chart.metrics):
         yield f"a {chart.kind} needs x and metrics"
-    if chart.x is not None and not chart.is_x_column and not chart.x_title:
-        yield "its x is an expression, and needs an x_title"
     if chart.kind == "heatmap" and len(chart.series) != 1:
         yield "a heatmap needs exactly one series"
     if chart.kind == "number" and len(chart.metrics) != 1:

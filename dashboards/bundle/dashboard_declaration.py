@@ -35,9 +35,10 @@ class Band(Declaration):
 class Chart(Declaration):
     """One chart: the data that it reads from a mart, the way it draws them, and an explanation for readers.
 
-    ``x`` is the column on the horizontal axis, or an SQL expression, which has the title of the axis as its name. ``series`` holds columns that group the rows, for example into one line
-    per model. A table or template shows either ``metrics`` for each group, or the columns ``columns`` of every row.
-    Every other kind shows ``metrics`` for each group and each value of ``x``.
+    ``x`` is the column on the horizontal axis, or an SQL expression, which is named by the title of the axis.
+    ``series`` holds columns that group the rows, for example into one line per model. A table or template shows either
+    ``metrics`` for each group, or the columns ``columns`` of every row. Every other kind shows ``metrics`` for each
+    group and each value of ``x``.
 
     ``where`` holds SQL conditions on the rows. ``order`` holds columns with a direction, such as ``step desc``. Filters
     on the columns in ``ignores`` do not change the chart. If ``is_passive`` is true, a click in the chart filters no

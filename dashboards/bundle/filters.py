@@ -52,7 +52,7 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
 
 
 def describe_reach(folder: Folder, native: Filter, marts: Mapping[str, Mart]) -> str:
-    """Return the description of a filter, with the charts that it does not reach, or those that it does if these are fewer."""
+    """Return the description of a filter, with the charts that it does not change, or those that it does if few."""
     titles: dict[bool, list[str]] = {True: [], False: []}
     for chart in folder.charts.values():
         if not chart.is_bare:

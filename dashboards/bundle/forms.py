@@ -105,13 +105,15 @@ def write_plot_options(chart: Chart) -> str:
 
     They leave room for the last label of the horizontal axis, and none below its title.
     """
-    axis = ["axisLabel: { alignMaxLabel: 'right' }"]
-    if chart.is_x_logarithmic:
-        axis.append("type: 'log'")
-    if chart.is_x_exponent:
-        axis = ["scale: true", "minInterval: 1", "axisLabel: { alignMaxLabel: 'right', formatter: '10^{value}' }"]
-    bottom = 34 if chart.x_title else 8
-    return f"{{ xAxis: {{ {', '.join(axis)} }}, grid: {{ bottom: {bottom} }} }}"
+    label = "alignMinLabel: 'left', alignMaxLabel: 'right'" + (
+        ", formatter: '10^{value}'" if chart.is_x_exponent else ""
+    )
+    axis = [f"axisLabel: {{ {label} }}"]
+    axis += ["type: 'log'"] if chart.is_x_logarithmic else []
+    axis += ["scale: true", "minInterval: 1"] if chart.is_x_exponent else []
+    ticks = f", yAxis: {{ interval: {chart.y_maximum / 4:g} }}" if chart.y_maximum else ""
+    grid = [f"bottom: {34 if chart.x_title else 8}", *([] if has_legend(chart) else ["top: 12"])]
+    return f"{{ xAxis: {{ {', '.join(axis)} }}, grid: {{ {', '.join(grid)} }}{ticks} }}"
 
 
 def compile_table_form(chart: Chart, metrics: list[Document]) -> Document:

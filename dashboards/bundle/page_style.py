@@ -14,7 +14,7 @@ CLASSES = re.compile(r'class="([^"]*)"')
 PERCENT = range(101)
 # A line of an explanation in a chart of n twelfths of a page 1,440 pixels wide has about 17 n - 8 characters.
 CHARACTERS_PER_TWELFTH, CHARACTERS_OF_PADDING = 17, 8
-LINE_PIXELS, GAP_PIXELS = 18, 12
+LINE_PIXELS, GAP_PIXELS = 18, 14
 
 
 def compile_css(folder: Folder, model_colors: Mapping[str, str]) -> str:

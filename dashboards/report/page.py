@@ -33,7 +33,6 @@ from trailhouse.dashboards.report.sections import (
 from trailhouse.dashboards.report.sentences import Sentence
 from trailhouse.support.visible_text import make_visible
 
-
 BLOCKS_FOLLOW = "forgotten"
 """Name of the section that blocks follow."""
 

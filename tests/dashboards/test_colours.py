@@ -164,4 +164,4 @@ def test_the_dashboards_give_a_model_its_colour_under_every_name_of_a_band():
             greys = labels["s/small (reference)"], labels["s/large (reference)"]
             assert all(grey[1:3] == grey[3:5] == grey[5:] for grey in greys), "a hue would be a model"
             assert greys[0] > greys[1], "the larger is the darker"
-            assert labels["s/large (reference)"] == REFERENCE
+            assert labels["t/only (reference)"] == REFERENCE

@@ -83,8 +83,9 @@ def list_scores(extent: Extent) -> dict[str, str]:
     length = extent.document_length
     task = f"concat('task_', toString(arrayJoin(range({extent.task_count})) as task)) as task_id"
     return {
-        "raw_token_score": f"select {_MODEL}, '{CORPUS}' as corpus_id, {_STEP}, toInt32(intDiv(number, {length})) as document_id,"
-        f" toInt32(number % {length}) as position, {QUANTA} as quanta_per_nat,"
+        "raw_token_score": f"select {_MODEL}, '{CORPUS}' as corpus_id, {_STEP},"
+        f" toInt32(intDiv(number, {length})) as document_id, toInt32(number % {length}) as position,"
+        f" {QUANTA} as quanta_per_nat,"
         f" toInt32(-{QUANTA} * ({_LOSS}) * (0.4 + number % 13 / 10) * (1 + 0.1 * ({_NOISE}))) as log_prob_quanta"
         f" from numbers({token_count})",
         "raw_score_ledger": f"select model_id, corpus_id, step, '{TOKENIZER}' as tokenizer_id, count() as score_count,"

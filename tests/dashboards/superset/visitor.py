@@ -45,15 +45,17 @@ class Visitor:
             self.answers[int(found.group(1))] = response.json()["result"]
 
     def log_in(self, user: str, password: str) -> None:
-        # The form loses what is filled in before its script has started
         self.page.goto(f"{self.url}/login/", wait_until="networkidle")
-        self.page.fill("#username", user)
-        self.page.fill("#password", password)
-        self.page.click("button[type=submit]")
-        try:
-            self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
-        except playwright_errors().TimeoutError as error:
-            raise AssertionError(f"{user} is not logged in; the page says: {self.page.inner_text('body')}") from error
+        for _ in range(3):  # the form loses what is filled in before its script has started
+            self.page.fill("#username", user)
+            self.page.fill("#password", password)
+            self.page.click("button[type=submit]")
+            try:
+                self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit", timeout=20_000)
+            except playwright_errors().TimeoutError:
+                continue
+            return
+        raise AssertionError(f"{user} is not logged in; the page says: {self.page.inner_text('body')}")
 
     def open_dashboard(self, slug: str) -> None:
         self.answers.clear()
