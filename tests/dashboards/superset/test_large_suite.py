@@ -43,7 +43,8 @@ def visitor(chromium, large_workplace):
 
 def test_the_suite_is_as_large_as_it_should_be(large_workplace):
     ((models, checkpoints, flops),) = large_workplace.query(
-        "select uniqExact(model_id), uniqExact(step), max(train_flops_palm) from fct_validation_perplexity_by_checkpoint"
+        "select uniqExact(model_id), uniqExact(step), max(train_flops_palm)"
+        " from fct_validation_perplexity_by_checkpoint"
     )
     assert (models, checkpoints) == (MODELS, CHECKPOINTS)
     assert 9e23 < flops < 1.1e24

@@ -62,8 +62,11 @@ class Visitor:
         self.page.goto(f"{self.url}/superset/dashboard/{slug}/")
         self.wait_for_charts()
 
-    def wait_for_charts(self) -> None:
-        """Wait until every chart of the dashboard has its data and none has been loading for a second."""
+    def wait_for_charts(self) -> float:
+        """Wait until every chart of the dashboard has its data and none has been loading for a second.
+
+        Returns the time from which on none has been loading, by the clock ``time.monotonic``.
+        """
         self.page.locator(f"{CHART}:visible").first.wait_for()  # charts of other tabs are hidden
         deadline = time.monotonic() + WAIT_MILLISECONDS / 1000
         quiet_since = None
@@ -72,7 +75,7 @@ class Visitor:
             is_busy = is_busy or len(self.answers) < self.page.locator(CHART).count()
             quiet_since = None if is_busy else (quiet_since or time.monotonic())
             if quiet_since is not None and time.monotonic() - quiet_since > 1:
-                return
+                return quiet_since
             self.page.wait_for_timeout(200)
         count = self.page.locator(CHART).count()
         raise AssertionError(f"charts are still loading: {len(self.answers)} of {count} have their data")
