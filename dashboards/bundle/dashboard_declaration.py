@@ -77,6 +77,8 @@ class Chart(Declaration):
     template: str = ""
     """Handlebars of a template chart. ``[[inspector model_id]]`` is the address of a dashboard with filters set."""
     style: str = ""
+    greys: tuple[str, ...] = ()
+    """Values of the series that are no models. They are drawn in greys, the first the darkest."""
     has_hidden_legend: bool = False
     """Whether the page says elsewhere what the colours are. A chart by model never has a legend, as the bar has one."""
     is_bare: bool = False

@@ -12,7 +12,15 @@ from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.page_bar import BAR_KEY
 from trailhouse.dashboards.bundle.page_style import compile_css
 from trailhouse.dashboards.bundle.superset_document import VERSION, Document
-from trailhouse.dashboards.colours import COLOUR_SCHEME, MODEL_COLOURS, NEUTRAL, assign_reference_colors
+from trailhouse.dashboards.colours import (
+    COLOUR_SCHEME,
+    MODEL_COLOURS,
+    NEUTRAL,
+    REFERENCES,
+    TEXT,
+    assign_reference_colors,
+    choose_shade,
+)
 
 TWELFTHS = 12
 
@@ -69,6 +77,11 @@ def compile_dashboard(folder: Folder, marts: Mapping[str, Mart], model_colors: M
     label_colors |= assign_reference_colors(model_colors)
     label_colors |= {
         metric.label: NEUTRAL for chart in folder.charts.values() if not chart.series for metric in chart.metrics
+    }
+    label_colors |= {
+        name: choose_shade((TEXT, NEUTRAL, REFERENCES[0]), (index + 0.5) / len(chart.greys))
+        for chart in folder.charts.values()
+        for index, name in enumerate(chart.greys)
     }
     return {
         "dashboard_title": folder.dashboard.title,
