@@ -58,8 +58,8 @@ class BatchGenerator:
         for model in self._models.values():
             trial = torch.from_numpy(prompt.token_ids.astype(np.int64)).to(model.device)
             refuse_non_causal(model.model, model.add_beginning(trial[None])[0])
-            sizes.append(model.predict_alone(trial).shape[-1])
             self._raise_tolerance(model.try_cache(trial, text_length))
+            sizes.append(model.logit_count)
         self._vocabulary_size = min(sizes)
 
     @torch.inference_mode()

@@ -29,7 +29,7 @@ CACHE_NAMES = ("past_key_values", "cache_params", "state")
 # With one token per text, RWKV of transformers 5.23 mixes the texts of a batch. Therefore it gets the last two tokens,
 # with the state from before both of them.
 TYPES_WITH_TWO_TOKENS = ("rwkv",)
-TRIAL_TOKEN_COUNT = 24
+TRIAL_TOKEN_COUNT = 16
 TRIAL_STEP_COUNT = 4
 
 
@@ -47,6 +47,8 @@ class IncrementalModel:
         assert isinstance(embedding, nn.Module)
         self.token_count: int = embedding.get_parameter("weight").shape[0]
         """Number of tokens that the model can read."""
+        self.logit_count = 0
+        """Number of tokens that the model predicts; known after ``try_cache``."""
         self.has_cache = True
 
     @torch.inference_mode()
@@ -62,6 +64,7 @@ class IncrementalModel:
         text = token_ids.repeat(-(-length // len(token_ids)))[:length].to(self.device)
         texts = torch.stack([text, (text + max(1, self.token_count // 2)) % self.token_count])
         alone = torch.stack([self.predict_alone(text, step_count + 1) for text in texts]).log_softmax(-1)
+        self.logit_count = alone.shape[-1]
         switch_length = find_switch_length(self.model.config)
         # Beyond its switch length, a model uses other rotary frequencies also for the tokens that it has read before
         self.has_cache = switch_length is None or self.beginning_length + text_length <= switch_length
