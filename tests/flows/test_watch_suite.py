@@ -78,11 +78,12 @@ def test_without_tasks_nothing_is_evaluated_and_a_failed_audit_is_in_every_row(c
 def test_the_deployment_stores_what_is_watched_with_absolute_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tasks").mkdir()
-    subjects = WatchedSubjects(["miniature"], ["few"], ["tasks", "lm-eval:lambada"], [0, 5])
+    subjects = WatchedSubjects(["miniature"], ["few"], ["tasks", "lm-eval:lambada"], [0, 5], ["ps-pl"])
     deployment = make_deployment(subjects, ["miniature"], 60.0)
     assert deployment.parameters == {
         "suites": ["miniature"],
         "corpora": ["few"],
         "tasks": [str(tmp_path / "tasks"), "lm-eval:lambada"],
         "shot_counts": [0, 5],
+        "presets": ["ps-pl"],
     }
