@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
+
 STEPS = [0, 10, 40, 80]
 # By model: number of parameters. All models but those of suite `w` have the tokenizer of the generated texts.
 PARAMETERS = {"s/tiny": 100, "s/small": 400, "s/middle": 1600, "s/large": 6400, "w/a": 50, "w/b": 70, "w/c": 90}
@@ -403,3 +405,45 @@ def test_the_end_of_a_prompt_in_bytes_is_a_part_of_the_fingerprint(built):
     assert dict(counted) == {
         model_id: 5 if tokenizer_of(model_id) == "words" else NEW_LENGTH for model_id in PARAMETERS
     }
+
+
+def ask(built, name: str, **values: str) -> list[dict]:
+    """Return the rows of a named question."""
+    return ask_question(built.client, read_questions(packaged_questions())[name], values).to_pylist()
+
+
+def test_questions_about_sizes_and_curves_answer_from_the_marts(built):
+    sizes = ask(built, "generation_perplexity_by_size", suite_id="s", decoding_name="ps-pl")
+    assert [row["model_id"] for row in sizes] == [f"s/{name}" for name in ("tiny", "small", "middle", "large")]
+    verdicts = ask(built, "generations_that_scale_inversely", suite_id="s")
+    assert [(row["decoding_name"], row["verdict"]) for row in verdicts][::2] == [
+        ("ps-pl", "inverse"),
+        ("pl-ps", "regular"),
+    ]
+    turns = ask(built, "where_generation_curves_turn", suite_id="s", decoding_name="ps-pl")
+    assert {row["model_id"] for row in turns if row["turning_step"] == 40} == {"s/large"}
+    corrupted = ask(built, "corruption_by_rate_and_size", suite_id="s", source_corpus_id="human")
+    assert [row["corruption_rate"] for row in corrupted] == [0] * 4 + [0.2] * 4 + [1] * 4
+    assert {row["decoding_name"] for row in ask(built, "generation_quality")} == set(GENERATIONS)
+
+
+def test_questions_about_texts_name_those_that_the_smallest_model_prefers(built):
+    losses = generated_losses("ps-pl")
+    ratio = (losses["s/large", 80] - losses["s/tiny", 80]).astype(float).mean(axis=1)
+    texts = ask(built, "texts_that_small_models_prefer", suite_id="s", decoding_name="ps-pl", limit="3")
+    assert [row["prompt_document_id"] for row in texts] == np.argsort(-ratio)[:3].tolist()
+    prompts = ask(built, "prompts_that_invert_scaling", suite_id="s")
+    assert len(prompts) == PROMPT_COUNT
+    assert prompts[0]["spearman"] == pytest.approx(1)
+
+
+def test_questions_about_tokens_find_where_the_generators_part(built):
+    losses = generated_losses("ps-pl")
+    ratio = losses["s/large", 80].astype(float) - losses["s/tiny", 80].astype(float)
+    tokens = ask(built, "tokens_where_generators_part")
+    prompt, place = np.unravel_index(np.argmax(abs(ratio)), ratio.shape)
+    assert (tokens[0]["prompt_document_id"], tokens[0]["position"]) == (prompt, PROMPT_LENGTH + place)
+    assert tokens[0]["text_before"].endswith(f"{PROMPT_LENGTH + place - 1:>4}")
+    places = ask(built, "positions_where_generators_part")
+    assert [row["mean_log_prob_ratio_nats"] for row in places] == pytest.approx(ratio.mean(axis=0), abs=1e-5)
+    assert places[-1]["mean_log_prob_ratio_so_far_nats"] == pytest.approx(ratio.mean(), abs=1e-5)

@@ -68,7 +68,8 @@ with
             toBool(
                 series.position < coalesce(pair.counted_from_position, 0)
                 or if(
-                    coalesce(document.tokenizer_id, '') = '' or coalesce(document.tokenizer_id, '') = pair.tokenizer_id,
+                    coalesce(document.tokenizer_id, '') = ''
+                    or coalesce(document.tokenizer_id, '') = pair.tokenizer_id,
                     series.position < coalesce(document.scored_from_position, 0),
                     coalesce(
                         token.byte_start < document.scored_from_byte, document.scored_from_byte > 0, false

@@ -16,8 +16,8 @@ with
         group by generation_key, corpus_id
     ),
 
-    -- Several corpora may hold the texts of a generation. One of them stands for all: that with the most scored
-    -- checkpoints, and of equal ones the last by name.
+    -- Several corpora may hold the texts of a generation. One of them stands for all: that with the
+    -- most scored checkpoints, and of equal ones the last by name.
     held as (
         select
             generation_key,
@@ -35,7 +35,9 @@ with
             generation.*,
             held.corpus_id as corpus_id,
             held.text_count as text_count,
-            if(sampling = 'nucleus', concat('nucleus ', toString(top_p)), toString(sampling)) as sampling_name,
+            if(
+                sampling = 'nucleus', concat('nucleus ', toString(top_p)), toString(sampling)
+            ) as sampling_name,
             concat(
                 decoding_name,
                 ' ',

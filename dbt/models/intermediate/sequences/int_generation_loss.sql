@@ -2,7 +2,9 @@
 
 with
     generation as (
-        select generation_key, generation_name, corpus_id from {{ ref("int_generation") }} where corpus_id != ''
+        select generation_key, generation_name, corpus_id
+        from {{ ref("int_generation") }}
+        where corpus_id != ''
     ),
 
     loss as (

@@ -15,9 +15,7 @@ with
             JSONExtractString(provenance, 'generation_key') as generation_key,
             toLowCardinality(JSONExtractString(provenance, 'corruption_kind')) as corruption_kind,
             toLowCardinality(
-                JSONExtractString(
-                    provenance, if(generation_key = '', 'source_corpus_id', 'prompt_corpus_id')
-                )
+                JSONExtractString(provenance, if(generation_key = '', 'source_corpus_id', 'prompt_corpus_id'))
             ) as origin_corpus_id,
             toInt32(
                 JSONExtractInt(

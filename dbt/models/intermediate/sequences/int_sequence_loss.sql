@@ -9,12 +9,10 @@
 }}
 
 with
-    stale_pair as (
-        {{ select_stale_pairs(ref("int_sequence_series_fingerprint"), "series_fingerprint") }}
-    ),
+    stale_pair as ({{ select_stale_pairs(ref("int_sequence_series_fingerprint"), "series_fingerprint") }}),
 
-    -- The sums are rounded to 2^-20 nats. Weighted sums of such numbers are exact, so that two builds give
-    -- identical digits.
+    -- The sums are rounded to 2^-20 nats. Weighted sums of such numbers are exact, so that two builds
+    -- give identical digits.
     block_loss as (
         select
             model_id,

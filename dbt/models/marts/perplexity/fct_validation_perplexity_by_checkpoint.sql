@@ -10,7 +10,8 @@ with
         select *
         from {{ ref("int_log_prob_by_checkpoint") }}
         where
-            (model_id, corpus_id) in (select model_id, corpus_id from {{ ref("int_text_series_fingerprint") }})
+            (model_id, corpus_id)
+            in (select model_id, corpus_id from {{ ref("int_text_series_fingerprint") }})
     ),
 
     checkpoint as (select * from {{ ref("dim_checkpoint") }}),

@@ -26,8 +26,8 @@ with
 
     unchanged as (select * from document where corruption_kind = 'none'),
 
-    -- The unchanged texts of a variant hold all of its documents, cut to the same length and tokenised alike.
-    -- Of several such corpora, the variant itself or else the last by name counts.
+    -- The unchanged texts of a variant hold all of its documents, cut to the same length and tokenised
+    -- alike. Of several such corpora, the variant itself or else the last by name counts.
     compared as (
         select
             document.corpus_id as corpus_id,

@@ -5,7 +5,9 @@ with
 
     model as (select model_id, suite_id, parameter_count from {{ ref("dim_model") }}),
 
-    suite_tokenizer as (select suite_id, corpus_id from {{ ref("int_suite_tokenizer") }} where tokenizer_count = 1),
+    suite_tokenizer as (
+        select suite_id, corpus_id from {{ ref("int_suite_tokenizer") }} where tokenizer_count = 1
+    ),
 
     final_checkpoint as (
         select model_id, corpus_id, generation_key, step from {{ ref("int_generation_loss") }} where is_final
@@ -24,7 +26,8 @@ with
             model.parameter_count as parameter_count,
             text.token_count as token_count,
             text.loss_sum_nats / text.token_count as loss_nats,
-            {{ mean_rank("model.parameter_count", "text.generation_key, text.document_id, model.suite_id") }} as size_rank,
+            {{ mean_rank("model.parameter_count", "text.generation_key, text.document_id, model.suite_id") }}
+            as size_rank,
             {{ mean_rank("loss_nats", "text.generation_key, text.document_id, model.suite_id") }} as loss_rank
         from {{ ref("int_sequence_loss_by_document") }} as text
         inner join
@@ -68,7 +71,8 @@ with
         where corpus_id in (select corpus_id from generation)
     ),
 
-    -- Line breaks are frequent. They are replaced first, because making other characters visible takes longer.
+    -- Line breaks are frequent. They are replaced first, because making other characters visible takes
+    -- longer.
     labelled as (
         select
             corpus_id,
@@ -117,7 +121,4 @@ select
     ) as is_strictly_increasing
 from compared
 inner join generation on compared.generation_key = generation.generation_key
-inner join
-    labelled
-    on compared.corpus_id = labelled.corpus_id
-    and compared.document_id = labelled.document_id
+inner join labelled on compared.corpus_id = labelled.corpus_id and compared.document_id = labelled.document_id

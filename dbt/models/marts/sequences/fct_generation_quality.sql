@@ -21,7 +21,8 @@ with
             toInt64(count()) as counted_text_count,
             sum(token_count) as generated_token_count,
             {% for n in [1, 2, 3, 4] %}
-                uniqExactArray(ngrams_{{ n }}) / nullIf(sum(length(ngrams_{{ n }})), 0) as distinct_{{ n }}_ratio,
+                uniqExactArray(ngrams_{{ n }})
+                / nullIf(sum(length(ngrams_{{ n }})), 0) as distinct_{{ n }}_ratio,
             {% endfor %}
             toFloat64(
                 sumIf(

@@ -2,7 +2,8 @@
 
 with
     loss as (
-        select generation_key, corpus_id, model_id, step, document_block_count, loss_nats, loss_replicates_nats
+        select
+            generation_key, corpus_id, model_id, step, document_block_count, loss_nats, loss_replicates_nats
         from {{ ref("int_generation_loss") }}
         where is_final
     ),
@@ -52,8 +53,9 @@ with
         group by generation_key, suite_id
     ),
 
-    -- Draw 1 holds the texts as they are, the others are the replicates of the bootstrap over prompts. The
-    -- coefficient is the correlation of ranks (Spearman 1904), and equal values have their mean rank.
+    -- Draw 1 holds the texts as they are, the others are the replicates of the bootstrap over prompts.
+    -- The coefficient is the correlation of ranks (Spearman 1904), and equal values have their mean
+    -- rank.
     drawn as (
         select
             generation_key,
@@ -68,7 +70,9 @@ with
         array join
             arrayConcat([loss_nats], loss_replicates_nats) as drawn_loss,
             arrayEnumerate(arrayConcat([loss_nats], loss_replicates_nats)) as draw
-        where (generation_key, suite_id) in (select generation_key, suite_id from described where model_count > 2)
+        where
+            (generation_key, suite_id)
+            in (select generation_key, suite_id from described where model_count > 2)
     ),
 
     correlated as (

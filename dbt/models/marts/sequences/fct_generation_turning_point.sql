@@ -22,8 +22,8 @@ with
         group by generation_key, model_id
     ),
 
-    -- Each replicate draws the same prompts at every checkpoint. The lowest checkpoint is that of all prompts,
-    -- and is the same in every replicate.
+    -- Each replicate draws the same prompts at every checkpoint. The lowest checkpoint is that of all
+    -- prompts, and is the same in every replicate.
     measured as (
         select
             generation_key,
@@ -44,8 +44,7 @@ with
         from loss
         inner join curve using (generation_key, model_id)
         where step = first_step or step = lowest_step or step = last_step
-        group by
-            generation_key, model_id, checkpoint_count, first_step, lowest_step, last_step, prompt_count
+        group by generation_key, model_id, checkpoint_count, first_step, lowest_step, last_step, prompt_count
     ),
 
     bounded as (

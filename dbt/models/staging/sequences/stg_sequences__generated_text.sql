@@ -1,5 +1,6 @@
 with
-    -- FINAL selects the latest row of each key. ClickHouse keeps earlier rows until it merges the table.
+    -- FINAL selects the latest row of each key. ClickHouse keeps earlier rows until it merges the
+    -- table.
     source as (select * from {{ source("sequences", "raw_generated_text") }} final),
 
     renamed as (
