@@ -12,10 +12,13 @@ from clickhouse_connect.driver.client import Client
 from trailhouse.dashboards.colours import assign_model_colors
 from trailhouse.dashboards.figures.exhibit import Companion, Exhibit, Selection
 from trailhouse.dashboards.figures.figure import Figure, Sample, save_figure
-from trailhouse.dashboards.figures.gallery import FIGURES
+from trailhouse.dashboards.figures.gallery import FIGURES, TABLES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.line_styles import add_styles
-from trailhouse.dashboards.figures.passage_table import NAME, save_passage
+from trailhouse.dashboards.figures.passage_table import NAME as PASSAGE_NAME
+from trailhouse.dashboards.figures.passage_table import TITLE as PASSAGE_TITLE
+from trailhouse.dashboards.figures.passage_table import save_passage
+from trailhouse.dashboards.figures.table import Table, write_table
 from trailhouse.dashboards.passages.passage_page import write_page
 from trailhouse.errors import BadInputError
 from trailhouse.flows.read_passage import find_convention, read_passage
@@ -66,10 +69,15 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
                 f"the marts hold nothing about suite {suite!r} on corpus {corpus!r}",
                 "see `trailhouse status`; score the suite and run `trailhouse transform`",
             )
-        report_progress("Figures", len(FIGURES), len(FIGURES) + 1, "A passage by the trends of its tokens")
+        report_progress("Figures", len(FIGURES), len(FIGURES) + 1, "Tables")
+        for table in TABLES:
+            files += draw_table(client, table, suite, corpus, directory)
+        files += draw_passage(client, suite, corpus, directory)
         drawn = [figure for figure in FIGURES if directory / f"{figure.name}.csv" in files]
-        page = write_gallery(drawn, directory, suite, corpus, samples)
-        files += [*draw_passage(client, suite, corpus, directory), page]
+        titles = {table.name: table.title for table in TABLES} | {PASSAGE_NAME: PASSAGE_TITLE}
+        tables = {file.name: titles[file.stem] for file in files if file.suffix == ".html"}
+        page = write_gallery(drawn, directory, suite, corpus, samples, tables)
+        files.append(page)
     report_progress("Figures", len(FIGURES) + 1, len(FIGURES) + 1)
     return DrawingReport(files, page, list(dict.fromkeys(note for notes in caveats.values() for note in notes)))
 
@@ -169,7 +177,7 @@ def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> li
     model_id = min(models, key=lambda model: (-model["parameter_count"], model["model_id"]))["model_id"]
     document = str(found["document_id"][0].as_py())
     history = read_passage(client, document, model_id, PASSAGE_START_PERCENT, suite=suite, corpus=corpus)
-    page = directory / f"{NAME}.html"
+    page = directory / f"{PASSAGE_NAME}.html"
     files = save_passage(history.passage, directory)
     write_page(history, page)
     return [*files, page]

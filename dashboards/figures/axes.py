@@ -77,7 +77,7 @@ def scale_logarithmically(panel: Axes, directions: str) -> None:
 
 
 def scale_by_span(panel: Axes) -> None:
-    """Make the vertical axis logarithmic if the values on it span more than a factor of ten. Call this after drawing."""
+    """Make the vertical axis logarithmic if its values span more than a factor of ten. Call this after drawing."""
     lowest, highest = panel.dataLim.intervaly
     if highest > MOST_LINEAR_SPAN * lowest > 0:
         scale_logarithmically(panel, "y")

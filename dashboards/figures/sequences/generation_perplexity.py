@@ -1,10 +1,9 @@
-"""Figures 6, 7 and 14 to 16 of Xia et al. 2023: perplexity of generated texts by size, compute and validation perplexity."""
+"""Figures 6, 7 and 14 to 16 of Xia et al. 2023: perplexity of generated texts by size and along training."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,8 +12,6 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.axes import (
     COMPUTE,
-    VALIDATION,
-    VALIDATION_BITS,
     HorizontalAxis,
     finish_axis,
     keep_positive,
@@ -42,29 +39,12 @@ from trailhouse.dashboards.figures.sequences.generation_rows import (
     order_configurations,
     order_samplings,
 )
+from trailhouse.dashboards.figures.sequences.measure import MEASURE_COLUMNS, Measure, choose_measure, write_range
 from trailhouse.dashboards.figures.sequences.scaling_panel import SCALING, describe_verdicts, draw_scaling, title_panel
 
-PANEL_INCHES = 2.2
+PANEL_INCHES = 2.5
 INTERVALS = "Bars and bands: 95% intervals over prompts, by a bootstrap. The tokens of the prompts are not scored."
 TURNING_LABEL = "lowest, then rises"
-TURNING_NOTE = "Rings: the lowest checkpoint of a curve that falls and then rises, each by more than chance and the margin."
-
-
-class Measure(NamedTuple):
-    """The column of the mart that the vertical axes show, its name, and the validation axis in the same unit."""
-
-    column: str
-    name: str
-    validation: HorizontalAxis
-
-
-PERPLEXITY = Measure("perplexity", "Perplexity", VALIDATION)
-BITS_PER_BYTE = Measure("bits_per_byte", "Bits per byte", VALIDATION_BITS)
-
-
-def choose_measure(rows: pa.Table) -> Measure:
-    """Return perplexity if all models have the tokenizer of the generating models, else bits per byte."""
-    return PERPLEXITY if all(rows["has_generator_tokenizer"].to_pylist()) else BITS_PER_BYTE
 
 
 Choice = Callable[[str, Iterable[Generation]], list[Generation]]
@@ -100,11 +80,13 @@ def draw_generation_perplexity(
     """
     shown, left_out_count = list_shown(rows, generations, choose, new_token_count)
     rows = rows.filter(pc.is_in(rows["generation_key"], pa.array(row["generation_key"] for row in shown)))
-    measure = choose_measure(rows)
+    measure = choose_measure(rows, "has_generator_tokenizer")
     axis = measure.validation if is_against_validation else COMPUTE
     configurations, samplings = order_configurations(shown), order_samplings(shown)
     row_count = len(samplings) + (not is_against_validation)
-    title = f"{measure.name} of generated texts" + (" against validation" if is_against_validation else "")
+    title = f"{measure.name} of generated texts" + (
+        f" against validation {measure.name.lower()}" if is_against_validation else ""
+    )
     canvas, panels = new_canvas(row_count * len(configurations), title, row_count, PANEL_INCHES)
     notes = [*describe_generations(shown, left_out_count), describe_counts(rows), INTERVALS]
     trajectories = panels if is_against_validation else panels[len(configurations) :]
@@ -122,7 +104,10 @@ def draw_generation_perplexity(
     for panel, name in zip(panels, configurations, strict=False):
         title_panel(panel, name, [] if is_against_validation else shown, scaling)
     if any(TURNING_LABEL in panel.get_legend_handles_labels()[1] for panel in trajectories):
-        notes.append(TURNING_NOTE)
+        notes.append(describe_turning_points(turning_points))
+    for panel in trajectories[: -len(configurations)]:
+        panel.set_xlabel("")
+    canvas.align_ylabels(panels)
     add_notes(canvas, notes)
     add_legend(canvas, [*trajectories, *panels])
     return canvas
@@ -174,18 +159,22 @@ def draw_trajectories(
 
 def describe_counts(rows: pa.Table) -> str:
     """Return how many texts a configuration has, and how many of their tokens are scored."""
-    texts, tokens = (sorted(set(rows[name].to_pylist())) for name in ("text_count", "token_count"))
-    return f"Each configuration: {write_range(texts)} texts, {write_range(tokens)} scored tokens."
+    texts, tokens = (write_range(rows[name].to_pylist()) for name in ("text_count", "token_count"))
+    return f"For each configuration and sampling: {texts} texts, {tokens} scored tokens."
 
 
-def write_range(counts: list[int]) -> str:
-    """Write the range of sorted counts, or the count if there is one."""
-    return f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+def describe_turning_points(turning_points: pa.Table) -> str:
+    """Return the sentence that says what a ring means."""
+    margin = pc.max(turning_points["margin_nats"]).as_py()
+    return (
+        "Rings: the lowest checkpoint of a curve that falls and then rises, by more than "
+        f"{margin:g} nats each, and with intervals that exclude 0."
+    )
 
 
 TURNING_POINTS = Companion(
     "fct_generation_turning_point",
-    ("generation_key", "model_id", "turning_step"),
+    ("generation_key", "model_id", "turning_step", "margin_nats"),
     corpus_column="prompt_corpus_id",
 )
 COLUMNS = (
@@ -205,12 +194,7 @@ COLUMNS = (
     "validation_bits_per_byte",
     "text_count",
     "token_count",
-    "perplexity",
-    "perplexity_lower",
-    "perplexity_upper",
-    "bits_per_byte",
-    "bits_per_byte_lower",
-    "bits_per_byte_upper",
+    *MEASURE_COLUMNS,
 )
 
 
@@ -257,8 +241,12 @@ FIGURES = (
     ),
 )
 LATER_FIGURES = (
-    define_figure(14, "generation_perplexity_100_tokens", "Perplexity of generated texts of 100 tokens", new_token_count=100),
-    define_figure(15, "generation_perplexity_500_tokens", "Perplexity of generated texts of 500 tokens", new_token_count=500),
+    define_figure(
+        14, "generation_perplexity_100_tokens", "Perplexity of generated texts of 100 tokens", new_token_count=100
+    ),
+    define_figure(
+        15, "generation_perplexity_500_tokens", "Perplexity of generated texts of 500 tokens", new_token_count=500
+    ),
     define_figure(
         16,
         "generation_perplexity_against_validation",
