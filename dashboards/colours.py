@@ -38,6 +38,10 @@ CHANCE_AREA = "#EBEBEB"
 """Colour of the area that chance explains, which is opaque, so that overlapping areas look like one."""
 REFERENCE = "#999999"
 """Colour of the references that models are compared with: chance accuracy and random token sets."""
+REFERENCES = ("#C4C4C4", "#4D4D4D")
+"""The lightest and the darkest grey of models that another model is compared with."""
+NEUTRAL = "#595959"
+"""Colour of lines and bars that are no models."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,23 @@ def assign_model_colors(models: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {
         model_id: choose_shade(HUES[place % len(HUES)], (index + 0.5) / len(model_ids))
         for place, model_ids in enumerate(suites.values())
+        for index, model_id in enumerate(model_ids)
+    }
+
+
+def assign_reference_colors(models: Iterable[str]) -> dict[str, str]:
+    """Return the grey of every model as the reference of another: larger models of a suite are darker.
+
+    ``models`` holds the names of the models with their suites, those of a suite by ascending size. The keys are the
+    names that charts give to references.
+    """
+    suites: dict[str, list[str]] = {}
+    for model_id in models:
+        suites.setdefault(model_id.partition("/")[0], []).append(model_id)
+    greys = (REFERENCES[0], REFERENCE, REFERENCES[1])
+    return {
+        f"{model_id} (reference)": choose_shade(greys, (index + 0.5) / len(model_ids))
+        for model_ids in suites.values()
         for index, model_id in enumerate(model_ids)
     }
 

@@ -150,6 +150,7 @@ def test_bad_input_is_named_in_one_line_and_nothing_is_written(generate, client)
         ((), {"small": "@x"}, "'x' is no step"),
         ((), {"large": "o@1"}, "no model 'tinyo'"),
         ((), {"prompts": "nothing"}, "no corpus 'nothing'"),
+        (("--small", "nosuch/model@3"), {}, "'nosuch/model'"),
     ]
     for options, models, message in cases:
         code, _, err = generate(*options, **models)

@@ -70,7 +70,6 @@ with
             checkpoint.fraction_of_training as fraction_of_training,
             checkpoint.train_flops_6n as train_flops_6n,
             checkpoint.train_flops_palm as train_flops_palm,
-            checkpoint.train_flops_palm / 1e18 as train_eflops_palm,
             loss.text_count as text_count,
             loss.token_count as token_count,
             loss_nats as log_perplexity_nats,
