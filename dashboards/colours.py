@@ -29,6 +29,10 @@ BLACK = "#000000"
 TEXT = BLACK
 HIGHLIGHT = "#FFEE99"
 """Background of the token under the mouse pointer."""
+SMALL_MODEL_TINTS = ("#fdeadf", "#f8c3a5")
+"""Backgrounds of tokens that the small one of two models finds more probable: by at most 1 nat, and by more."""
+LARGE_MODEL_TINTS = ("#e4edfb", "#b0cbf3")
+"""Backgrounds of tokens that the large one of two models finds more probable: by at most 1 nat, and by more."""
 GRID = "#DDDDDD"
 CHANCE_AREA = "#EBEBEB"
 """Colour of the area that chance explains, which is opaque, so that overlapping areas look like one."""
@@ -116,4 +120,6 @@ def choose_grey(index: int, count: int, first: float, last: float) -> str:
 def write_css_variables() -> str:
     """Return the CSS rule that names the colours, such as ``--upward``, for the styles of pages and dashboards."""
     colors = {category.name: category.color for category in CATEGORIES} | {"text": TEXT, "highlight": HIGHLIGHT}
+    for name, tints in (("small-model", SMALL_MODEL_TINTS), ("large-model", LARGE_MODEL_TINTS)):
+        colors |= {name: tints[0], f"{name}-strongly": tints[1]}
     return ":root { " + " ".join(f"--{name}: {color};" for name, color in colors.items()) + " }"

@@ -80,6 +80,6 @@ FIGURE = Figure(
     mart="fct_eval_metric_by_checkpoint",
     columns=COLUMNS,
     draw=draw_imported_metrics,
-    is_of_corpus=False,
+    corpus_column=None,
     sample="none",
 )

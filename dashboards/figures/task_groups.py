@@ -12,7 +12,8 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE, choose_grey
 from trailhouse.dashboards.figures.axes import COMPUTE, finish_axis, finish_size_axis, keep_positive
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
+from trailhouse.dashboards.figures.exhibit import PUBLISHED_SUITE, Companion
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_intervals,
@@ -138,7 +139,7 @@ def define_figure(number: int, group: str) -> Figure:
         caveat_mart=TASK_CAVEATS,
         are_caveats_of_corpus=False,
         equals=(("task_set_kind", "task"), ("normalisation", "token")),
-        is_of_corpus=False,
+        corpus_column=None,
         sample="none",
     )
 

@@ -68,10 +68,10 @@
 
 {#
     Return two CTEs for models that depend only on the token series. `stale_pair` holds the pairs whose scores changed,
-    and `token_series` holds the series of these pairs.
+    and `token_series` holds the series of these pairs. `wanted` is the dbt model with the pairs and their fingerprints.
 #}
-{% macro stale_token_series() %}
-    stale_pair as ({{ select_stale_pairs(ref("int_series_fingerprint"), "series_fingerprint") }}),
+{% macro stale_token_series(wanted="int_series_fingerprint") %}
+    stale_pair as ({{ select_stale_pairs(ref(wanted), "series_fingerprint") }}),
 
     token_series as (
         select *

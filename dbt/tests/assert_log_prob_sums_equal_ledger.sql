@@ -4,7 +4,9 @@
 -- difference of 1e-6 is allowed, because the two sums add floats in different orders.
 with
     prompted_corpus as (
-        select distinct corpus_id from {{ ref("stg_corpora__document") }} where scored_from_position > 0
+        select distinct corpus_id
+        from {{ ref("stg_corpora__document") }}
+        where scored_from_position > 0 or scored_from_byte > 0
     ),
 
     corpus_without_first_tokens as (

@@ -73,9 +73,10 @@ def test_the_sources_are_the_raw_tables_with_every_column_described(manifest):
             tables.pop(table, None)
         for table, body in re.findall(r"create table (raw_\w+) \((.*?)\n\)", migration.read_text(), re.DOTALL):
             tables[table] = re.findall(r"^    (\w+) ", body, re.MULTILINE)
-        added = r"alter table (\w+) add column if not exists (\w+) .* after (\w+)"
-        for table, column, neighbour in re.findall(added, migration.read_text()):
-            tables[table].insert(tables[table].index(neighbour) + 1, column)
+        added = r"^alter table (\w+) add column if not exists (\w+) .*?(?: after (\w+))?;$"
+        for table, column, neighbour in re.findall(added, migration.read_text(), re.MULTILINE):
+            place = tables[table].index(neighbour) + 1 if neighbour else len(tables[table])
+            tables[table].insert(place, column)
     sources = {source["name"]: source for source in manifest["sources"].values()}
     assert {name: list(source["columns"]) for name, source in sources.items()} == tables
     assert all(column["description"] for source in sources.values() for column in source["columns"].values())

@@ -9,6 +9,11 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.warehouse.reading.questions import Question
 
+# Corpora of corrupted and generated texts come last: questions are about human texts unless they are told otherwise.
+_DERIVED_CORPORA = """
+    select corpus_id from raw_document group by corpus_id having countIf(kind not in ('corrupted', 'generated')) = 0
+"""
+
 # An evaluation has no corpus. Its suite counts only if the suite was scored on no corpus.
 _SUBJECTS = """
     select
@@ -37,10 +42,12 @@ class Subject:
 def list_subjects(client: Client) -> list[Subject]:
     """Return every suite with every corpus on which it was scored, the latest first.
 
-    Suites that were only evaluated on tasks come last, without a corpus.
+    Corpora of which all documents are corrupted or generated come after the others. Suites that were only evaluated on
+    tasks come last, without a corpus.
     """
     rows = client.query(
-        f"select suite_id, corpus_id from ({_SUBJECTS}) order by corpus_id = '', latest desc"
+        f"select suite_id, corpus_id from ({_SUBJECTS})"
+        f" order by corpus_id = '', corpus_id in ({_DERIVED_CORPORA}), latest desc"
     ).result_rows
     scored = {suite_id for suite_id, corpus_id in rows if corpus_id}
     return [Subject(suite_id, corpus_id) for suite_id, corpus_id in rows if corpus_id or suite_id not in scored]

@@ -36,6 +36,23 @@ def test_the_latest_comes_first_and_evaluated_suites_without_scores_come_last(cl
     ]
 
 
+def test_corpora_of_corrupted_and_generated_texts_come_after_the_others(client):
+    kinds = {
+        "human": ["human"],
+        "corrupted": ["corrupted"],
+        "generated": ["generated"] * 2,
+        "mixed": ["generated", "human"],
+    }
+    for minute, (corpus_id, documents) in enumerate(kinds.items()):
+        for document_id, kind in enumerate(documents):
+            columns = ["corpus_id", "document_id", "kind"]
+            client.insert("raw_document", [[corpus_id, document_id, kind]], column_names=columns)
+        insert(client, "raw_score_ledger", minute, model_id="s/m", corpus_id=corpus_id, step=1)
+    insert(client, "raw_evaluation_ledger", 8, model_id="asked/m", task_id="t", step=1)
+    expected = ["mixed", "human", "generated", "corrupted"]
+    assert list_subjects(client) == [*(Subject("s", corpus_id) for corpus_id in expected), Subject("asked", "")]
+
+
 @pytest.mark.parametrize(
     ("question", "given", "expected", "is_said"),
     [

@@ -25,20 +25,24 @@ with
         group by model_id, step, task_id, shot_count, metric
     ),
 
-    -- In these corpora, every document is a generated text. The loss of a checkpoint on such a corpus is the
-    -- measure `generation loss`.
+    -- In these corpora, every document is a generated text that was made elsewhere. The loss of a
+    -- checkpoint on
+    -- such a corpus, or on the texts of one generation, is the measure `generation loss`.
     generated_corpus as (
         select corpus_id
         from {{ ref("stg_corpora__document") }}
+        where corpus_id not in (select corpus_id from {{ ref("int_sequence_document") }})
         group by corpus_id
         having countIf(document_kind != 'generated') = 0
     ),
 
-    generation as (
+    foreign_text as (
         select *
         from {{ ref("int_log_prob_by_checkpoint") }}
         where corpus_id in (select corpus_id from generated_corpus)
     ),
+
+    generated_text as (select * from {{ ref("int_generation_loss") }}),
 
     published_set as (select * from {{ ref("published_token_set_perplexity") }}),
 
@@ -151,7 +155,25 @@ with
             null,
             null,
             null
-        from generation
+        from foreign_text
+        union all
+        select
+            '',
+            'generation loss',
+            toString(generation_name),
+            'generated text',
+            '',
+            0,
+            '',
+            toString(model_id),
+            step,
+            loss_nats,
+            {{ bootstrap_bound("loss_replicates_nats", "lower", "document_block_count") }},
+            {{ bootstrap_bound("loss_replicates_nats", "upper", "document_block_count") }},
+            null,
+            null,
+            null
+        from generated_text
         union all
         select
             '',

@@ -4,6 +4,7 @@ with
     document as (
         select corpus_id, document_id, {{ document_block("document_id") }} as document_block
         from {{ ref("stg_corpora__document") }}
+        where corpus_id not in (select corpus_id from {{ ref("int_sequence_document") }})
     ),
 
     block as (select distinct corpus_id, document_block from document),

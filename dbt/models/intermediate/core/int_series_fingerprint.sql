@@ -3,10 +3,24 @@
 with
     score_ledger as (select * from {{ ref("stg_scoring__score_ledger") }} where is_current),
 
-    document as (select corpus_id, document_id, scored_from_position from {{ ref("stg_corpora__document") }}),
+    document as (
+        select corpus_id, document_id, scored_from_position, scored_from_byte, tokenizer_id, provenance
+        from {{ ref("stg_corpora__document") }}
+    ),
 
+    sequence_document as (select corpus_id from {{ ref("int_sequence_document") }}),
+
+    -- The marts of sequences are derived from the provenance of a text that was made from tokens, too.
     prompt_boundary as (
-        select corpus_id, groupBitXor(cityHash64(document_id, scored_from_position)) as boundary_hash
+        select
+            corpus_id,
+            groupBitXor(
+                if(
+                    tokenizer_id = '',
+                    cityHash64(document_id, scored_from_position),
+                    cityHash64(document_id, scored_from_position, scored_from_byte, tokenizer_id, provenance)
+                )
+            ) as boundary_hash
         from document
         group by corpus_id
     ),
@@ -32,6 +46,7 @@ with
             toInt64(count()) as checkpoint_count,
             sum(score_count) as score_count,
             any(first_counted.counted_from_position) as counted_from_position,
+            toBool(countIf(corpus_id in (select corpus_id from sequence_document)) > 0) as is_sequence_corpus,
             cityHash64(
                 any(boundary_hash) + (counted_from_position > 0 and notEmpty(any(text_beginning_token_ids))),
                 arraySort(groupArray((step, score_key, score_ledger.score_count, log_prob_sum_nats)))

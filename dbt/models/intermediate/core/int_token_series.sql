@@ -31,13 +31,13 @@ with
     ),
 
     document as (
-        select corpus_id, document_id, scored_from_position
+        select corpus_id, document_id, scored_from_position, scored_from_byte, tokenizer_id
         from {{ ref("stg_corpora__document") }}
         where corpus_id in (select corpus_id from stale_pair)
     ),
 
     token as (
-        select tokenizer_id, corpus_id, document_id, position, byte_count
+        select tokenizer_id, corpus_id, document_id, position, byte_start, byte_count
         from {{ ref("stg_corpora__token") }}
         where corpus_id in (select corpus_id from stale_pair)
     ),
@@ -56,6 +56,9 @@ with
         group by model_id, corpus_id, document_id, position
     ),
 
+    -- A prompt ends at a position under the tokenizer that its text was made with, and at a byte under any
+    -- other. In a text that was not made from tokens, it ends at the same position under every tokenizer. If
+    -- the bytes of the tokens are not known, a text with a prompt is left out.
     described as (
         select
             series.model_id as model_id,
@@ -63,8 +66,14 @@ with
             series.document_id as document_id,
             series.position as position,
             toBool(
-                series.position < greatest(
-                    coalesce(document.scored_from_position, 0), coalesce(pair.counted_from_position, 0)
+                series.position < coalesce(pair.counted_from_position, 0)
+                or if(
+                    coalesce(document.tokenizer_id, '') = ''
+                    or coalesce(document.tokenizer_id, '') = pair.tokenizer_id,
+                    series.position < coalesce(document.scored_from_position, 0),
+                    coalesce(
+                        token.byte_start < document.scored_from_byte, document.scored_from_byte > 0, false
+                    )
                 )
             ) as is_prompt,
             token.byte_count as byte_count,

@@ -4,12 +4,12 @@
         partition_by=["model_id", "corpus_id"],
         order_by=["step"],
         query_settings={"max_block_size": 1024, "max_joined_block_size_rows": 1024},
-        pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",
+        pre_hook="{{ drop_vanished_pairs(ref('int_text_series_fingerprint')) }}",
     )
 }}
 
 with
-    {{ stale_token_series() }},
+    {{ stale_token_series("int_text_series_fingerprint") }},
 
     document_weight as (
         select corpus_id, document_block, any(weights) as weights

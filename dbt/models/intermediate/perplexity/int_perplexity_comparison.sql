@@ -1,7 +1,7 @@
 {{ config(order_by=["corpus_id", "comparison", "model_id", "step", "reference_model_id"]) }}
 
 with
-    log_prob as (select model_id, corpus_id, step from {{ ref("int_log_prob_by_checkpoint") }}),
+    log_prob as (select model_id, corpus_id, step from {{ ref("int_loss_replicate_by_checkpoint") }}),
 
     model as (select model_id, suite_id, parameter_count from {{ ref("stg_registry__model") }}),
 

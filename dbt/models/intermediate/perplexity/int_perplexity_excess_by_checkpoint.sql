@@ -1,7 +1,14 @@
 {{ config(order_by=["model_id", "corpus_id", "step"]) }}
 
 with
-    log_prob as (select * from {{ ref("int_log_prob_by_checkpoint") }}),
+    -- Losses on generated texts may rise at the end of training without damage to the checkpoint.
+    log_prob as (
+        select *
+        from {{ ref("int_log_prob_by_checkpoint") }}
+        where
+            (model_id, corpus_id)
+            in (select model_id, corpus_id from {{ ref("int_text_series_fingerprint") }})
+    ),
 
     loss as (select model_id, corpus_id, step, - log_prob_sum_nats / score_count as loss_nats from log_prob),
 

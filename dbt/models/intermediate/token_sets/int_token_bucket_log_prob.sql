@@ -3,12 +3,12 @@
         materialized="incremental",
         partition_by=["model_id", "corpus_id"],
         order_by=["step", "bucket"],
-        pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",
+        pre_hook="{{ drop_vanished_pairs(ref('int_text_series_fingerprint')) }}",
     )
 }}
 
 with
-    {{ stale_token_series() }},
+    {{ stale_token_series("int_text_series_fingerprint") }},
 
     -- The bucket is a hash of document and position, so it is the same under every model. Scores and their
     -- powers are summed as decimals because a sum of floats would depend on the order of the rows.

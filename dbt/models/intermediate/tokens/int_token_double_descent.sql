@@ -3,12 +3,12 @@
         materialized="incremental",
         partition_by=["model_id", "corpus_id"],
         order_by=["document_id", "position"],
-        pre_hook="{{ drop_vanished_pairs(ref('int_series_fingerprint')) }}",
+        pre_hook="{{ drop_vanished_pairs(ref('int_text_series_fingerprint')) }}",
     )
 }}
 
 with
-    {{ stale_token_series() }},
+    {{ stale_token_series("int_text_series_fingerprint") }},
 
     turning_point as (
         select

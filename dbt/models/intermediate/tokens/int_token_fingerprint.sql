@@ -1,7 +1,11 @@
 {{ config(order_by=["tokenizer_id", "corpus_id"]) }}
 
 with
-    token as (select * from {{ ref("stg_corpora__token") }}),
+    token as (
+        select *
+        from {{ ref("stg_corpora__token") }}
+        where corpus_id not in (select corpus_id from {{ ref("int_sequence_document") }})
+    ),
 
     function_word as (select groupBitXor(cityHash64(word)) as word_hash from {{ ref("function_word") }}),
 

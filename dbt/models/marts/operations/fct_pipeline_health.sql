@@ -7,8 +7,10 @@ with
 
     model as (select model_id, suite_id from {{ ref("dim_model") }}),
 
+    -- These sums are derived on every corpus, also on those of corrupted and generated texts.
     perplexity_mart as (
-        select model_id, corpus_id, step, perplexity from {{ ref("fct_validation_perplexity_by_checkpoint") }}
+        select model_id, corpus_id, step, exp(- log_prob_sum_nats / score_count) as perplexity
+        from {{ ref("int_log_prob_by_checkpoint") }}
     ),
 
     -- If any model of a suite was scored on a corpus, every checkpoint of the suite is expected to be scored

@@ -5,7 +5,8 @@ with
         select corpus_id, document_id, document_name, document_kind, byte_count from {{ ref("dim_document") }}
     ),
 
-    pair as (select model_id, corpus_id from {{ ref("int_series_fingerprint") }}),
+    -- The texts of corpora that Trailhouse generated are read in fct_generated_token.
+    pair as (select model_id, corpus_id from {{ ref("int_text_series_fingerprint") }}),
 
     model as (select model_id, suite_id from {{ ref("dim_model") }}),
 

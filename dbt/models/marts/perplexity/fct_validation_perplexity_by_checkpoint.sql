@@ -6,7 +6,13 @@
 }}
 
 with
-    log_prob as (select * from {{ ref("int_log_prob_by_checkpoint") }}),
+    log_prob as (
+        select *
+        from {{ ref("int_log_prob_by_checkpoint") }}
+        where
+            (model_id, corpus_id)
+            in (select model_id, corpus_id from {{ ref("int_text_series_fingerprint") }})
+    ),
 
     checkpoint as (select * from {{ ref("dim_checkpoint") }}),
 

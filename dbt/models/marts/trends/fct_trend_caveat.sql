@@ -1,7 +1,12 @@
 {{ config(order_by=["model_id", "corpus_id", "caveat"]) }}
 
 with
-    series as (select model_id, corpus_id, checkpoint_count from {{ ref("int_series_fingerprint") }}),
+    -- There are no trends on corpora of corrupted and generated texts.
+    series as (
+        select model_id, corpus_id, checkpoint_count
+        from {{ ref("int_series_fingerprint") }}
+        where not is_sequence_corpus
+    ),
 
     scored_step_set as (select * from {{ ref("int_scored_step_set") }}),
 

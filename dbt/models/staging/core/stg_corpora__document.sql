@@ -11,7 +11,9 @@ with
             toString(document_sha256) as document_sha256,
             kind as document_kind,
             provenance,
-            scored_from_position
+            scored_from_position,
+            tokenizer_id,
+            scored_from_byte
         from source
     )
 
