@@ -30,7 +30,7 @@ def compile_css(folder: Folder, model_colors: Mapping[str, str]) -> str:
         [
             write_css_variables(),
             *(file.read_text(encoding="utf-8") for file in files),
-            *(write_swatch(model, color) for model, color in (model_colors | greys).items()),
+            *(write_swatch(model, color) for model, color in {**model_colors, **greys}.items()),
             *(write_positions() if "track" in classes else []),
             *write_explanations(folder),
             *(chart.style for chart in folder.charts.values() if chart.style),

@@ -13,7 +13,7 @@ from trailhouse.warehouse.connection import connect
 
 pytest.importorskip("playwright.sync_api")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
 COMPLAINTS = ("BigInt", "Unexpected error", "Data error", "Unable to load")
@@ -26,7 +26,7 @@ def large_workplace(tmp_path_factory, command_server):
     assert place.run("init").returncode == 0
     with connect(resolve_address(place.settings)) as client:
         insert_large_suite(client, Extent())
-    derived = place.run("transform")
+    derived = place.run("transform", timeout=1200)
     assert derived.returncode == 0, derived.stderr
     yield place
     stop(place.settings.warehouse_directory)
