@@ -47,3 +47,7 @@ RepeatPrefixOption = Annotated[
     bool, typer.Option("--repeat-task-prefix", help="Write the prefix of a task before every exemplar too.")
 ]
 DEFAULT_TASKS = ["miniature"]
+ScoreOption = Annotated[
+    list[str] | None,
+    typer.Option("--score", help="Suite whose checkpoints then score the new texts; may be repeated. [default: none]"),
+]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.dashboards.colours import assign_model_colors
-from trailhouse.dashboards.figures.figure import Companion, Figure, Sample, save_figure
-from trailhouse.dashboards.figures.gallery import FIGURES
+from trailhouse.dashboards.figures.exhibit import Companion, Exhibit, Selection
+from trailhouse.dashboards.figures.figure import Figure, Sample, save_figure
+from trailhouse.dashboards.figures.gallery import FIGURES, TABLES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.line_styles import add_styles
-from trailhouse.dashboards.figures.passage_table import NAME, save_passage
+from trailhouse.dashboards.figures.passage_table import NAME as PASSAGE_NAME
+from trailhouse.dashboards.figures.passage_table import TITLE as PASSAGE_TITLE
+from trailhouse.dashboards.figures.passage_table import save_passage
+from trailhouse.dashboards.figures.table import Table, write_table
 from trailhouse.dashboards.passages.passage_page import write_page
 from trailhouse.errors import BadInputError
 from trailhouse.flows.read_passage import find_convention, read_passage
@@ -65,10 +69,15 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
                 f"the marts hold nothing about suite {suite!r} on corpus {corpus!r}",
                 "see `trailhouse status`; score the suite and run `trailhouse transform`",
             )
-        report_progress("Figures", len(FIGURES), len(FIGURES) + 1, "A passage by the trends of its tokens")
+        report_progress("Figures", len(FIGURES), len(FIGURES) + 1, "Tables")
+        for table in TABLES:
+            files += draw_table(client, table, suite, corpus, directory)
+        files += draw_passage(client, suite, corpus, directory)
         drawn = [figure for figure in FIGURES if directory / f"{figure.name}.csv" in files]
-        page = write_gallery(drawn, directory, suite, corpus, samples)
-        files += [*draw_passage(client, suite, corpus, directory), page]
+        titles = {table.name: table.title for table in TABLES} | {PASSAGE_NAME: PASSAGE_TITLE}
+        tables = {file.name: titles[file.stem] for file in files if file.suffix == ".html"}
+        page = write_gallery(drawn, directory, suite, corpus, samples, tables)
+        files.append(page)
     report_progress("Figures", len(FIGURES) + 1, len(FIGURES) + 1)
     return DrawingReport(files, page, list(dict.fromkeys(note for notes in caveats.values() for note in notes)))
 
@@ -86,13 +95,37 @@ def draw_figure(
 
     If the figure's mart holds nothing of the suite that the figure shows, nothing is drawn and the list is empty.
     """
-    chosen = {"suite_id": suite, "corpus_id": corpus} if figure.is_of_corpus else {"suite_id": suite}
-    rows = read_columns(client, figure.mart, figure.columns, {**chosen, **dict(figure.equals)})
-    if not figure.is_drawable(rows):
+    tables = read_exhibit(client, figure, suite, corpus)
+    if not figure.is_drawable(*tables):
         return []
-    tables = [rows, *(read_companion(client, companion, suite, corpus) for companion in figure.companions)]
     files = save_figure(figure, directory, *(add_styles(table, model_colors) for table in tables), notes=notes)
-    return [*files, save_rows(rows, directory, figure.name)]
+    return [*files, save_rows(tables[0], directory, figure.name)]
+
+
+def draw_table(client: Client, table: Table, suite: str, corpus: str, directory: Path) -> list[Path]:
+    """Write a table as an HTML page and its rows as CSV, and return the files. It is left out if it has no rows."""
+    tables = read_exhibit(client, table, suite, corpus)
+    if not table.is_drawable(*tables):
+        return []
+    return [write_table(table, directory, *tables), save_rows(tables[0], directory, table.name)]
+
+
+def read_exhibit(client: Client, exhibit: Exhibit, suite: str, corpus: str) -> list[pa.Table]:
+    """Read the rows of the mart of a figure or table, and then those of each companion.
+
+    No companion is read if the mart has no rows.
+    """
+    rows = read_selection(client, exhibit, suite, corpus)
+    if rows.num_rows == 0:
+        return [rows]
+    return [rows, *(read_companion(client, companion, suite, corpus) for companion in exhibit.companions)]
+
+
+def read_selection(client: Client, selection: Selection, suite: str, corpus: str) -> pa.Table:
+    """Read the selected columns of a mart, for a suite and a corpus."""
+    places = ((selection.suite_column, suite), (selection.corpus_column, corpus))
+    chosen = {column: value for column, value in places if column is not None}
+    return read_columns(client, selection.mart, selection.columns, {**chosen, **dict(selection.equals)})
 
 
 def describe_samples(client: Client, suite: str, corpus: str) -> dict[Sample, str]:
@@ -121,9 +154,9 @@ def read_companion(client: Client, companion: Companion, suite: str, corpus: str
     If the companion names a published suite, the rows of the published suite are read. Otherwise the rows of ``suite``
     and ``corpus`` are read. If ``suite`` is the published suite itself, no rows are returned.
     """
-    own = {"suite_id": suite, "corpus_id": corpus} if companion.is_of_corpus else {"suite_id": suite}
-    chosen = own if companion.suite_id is None else {"suite_id": companion.suite_id}
-    rows = read_columns(client, companion.mart, companion.columns, {**chosen, **dict(companion.equals)})
+    if companion.suite_id is None:
+        return read_selection(client, companion, suite, corpus)
+    rows = read_selection(client, replace(companion, corpus_column=None), companion.suite_id, corpus)
     return rows.slice(0, 0) if companion.suite_id == suite else rows
 
 
@@ -144,7 +177,7 @@ def draw_passage(client: Client, suite: str, corpus: str, directory: Path) -> li
     model_id = min(models, key=lambda model: (-model["parameter_count"], model["model_id"]))["model_id"]
     document = str(found["document_id"][0].as_py())
     history = read_passage(client, document, model_id, PASSAGE_START_PERCENT, suite=suite, corpus=corpus)
-    page = directory / f"{NAME}.html"
+    page = directory / f"{PASSAGE_NAME}.html"
     files = save_passage(history.passage, directory)
     write_page(history, page)
     return [*files, page]

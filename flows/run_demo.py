@@ -11,6 +11,7 @@ import pyarrow as pa
 from trailhouse.flows.build_marts import BuildReport, build_marts
 from trailhouse.flows.draw_figures import DrawingReport, draw_figures
 from trailhouse.flows.evaluate_tasks import EvaluationReport, evaluate_tasks
+from trailhouse.flows.generate_for_suite import SuiteGeneration, generate_for_suite
 from trailhouse.flows.pipeline.corpora import register_corpus
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
@@ -18,11 +19,13 @@ from trailhouse.flows.settings import Settings
 from trailhouse.flows.write_report import write_report
 from trailhouse.models.few_shot.tasks.discovery import PACKAGED_SET
 from trailhouse.models.miniature import miniature_corpus
+from trailhouse.models.sequences.configuration import PAPER_PRESETS
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 from trailhouse.warehouse.schema.initialisation import initialise
 from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
 
+PROMPT_LIMIT = 16
 SUITES = {"full": "miniature", "reduced": "miniature-reduced"}
 
 
@@ -32,11 +35,14 @@ class DemoReport:
 
     scoring: ScoringReport
     evaluation: EvaluationReport
+    generation: SuiteGeneration | None
     marts: BuildReport
     perplexities: pa.Table
     trend_shares: pa.Table
     accuracies: pa.Table
     """Accuracies of the largest model at its last checkpoint, by task."""
+    scaling: pa.Table
+    """How the perplexity of each generation depends on the size of the models."""
     figures: DrawingReport
     report: Path
 
@@ -51,13 +57,17 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
         register_corpus(client, corpus)
     scoring = score_checkpoints(suite, corpus.corpus_id, settings)
     evaluation = evaluate_tasks(suite, [PACKAGED_SET], settings=settings)
+    generation = generate_for_suite(suite, corpus.corpus_id, PAPER_PRESETS, settings, PROMPT_LIMIT)
     marts = build_marts((), settings)
     questions = read_questions(packaged_questions())
     chosen = {"suite_id": suite, "corpus_id": corpus.corpus_id}
     with connect(address) as client:
         perplexities = ask_question(client, questions["validation_perplexity_by_step"], chosen)
         trend_shares = ask_question(client, questions["trend_shares_by_start"], chosen)
+        scaling = ask_question(client, questions["generations_that_scale_inversely"], {"suite_id": suite})
         accuracies = ask_question(client, questions["tasks_by_accuracy"], {"suite_id": suite})
     figures = draw_figures(settings, suite, corpus.corpus_id)
     report = write_report(settings, suite, corpus=corpus.corpus_id).files[0]
-    return DemoReport(scoring, evaluation, marts, perplexities, trend_shares, accuracies, figures, report)
+    return DemoReport(
+        scoring, evaluation, generation, marts, perplexities, trend_shares, accuracies, scaling, figures, report
+    )

@@ -13,6 +13,7 @@ from trailhouse.errors import PartialError, TrailhouseError
 from trailhouse.flows.audit_checkpoints import audit_checkpoints
 from trailhouse.flows.build_marts import BuildReport, build_marts
 from trailhouse.flows.evaluate_tasks import evaluate_tasks
+from trailhouse.flows.generate_for_suite import generate_for_suite
 from trailhouse.flows.pipeline.claims import claim_work
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.prefect.crashed_runs import guard_shared_server
@@ -26,6 +27,7 @@ from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.eval_results import read_latest_import
 from trailhouse.warehouse.loading.audits import read_latest_audit
 from trailhouse.warehouse.loading.evaluation_ledger import read_latest_evaluation
+from trailhouse.warehouse.loading.generations import read_latest_generation
 from trailhouse.warehouse.loading.score_ledger import read_latest_scoring
 
 PUSHED_EVENT = "trailhouse.checkpoint.pushed"
@@ -33,18 +35,18 @@ PUSHED_EVENT = "trailhouse.checkpoint.pushed"
 
 @dataclass(frozen=True)
 class WatchedWork:
-    """One part of a run's work on a suite: scoring the suite on one corpus, or evaluating the suite on all tasks."""
+    """One part of a run's work on a suite: scoring it on a corpus, evaluating it on all tasks, or generating texts."""
 
     suite: str
     subject: str
-    """The name of the corpus, or the word "tasks" for the evaluation."""
+    """The name of the corpus, the word "tasks" for the evaluation, or "generated texts"."""
     wrong_count: int
     """Number of checkpoints in which the audit of the suite found a problem."""
     wanted_count: int = 0
-    """Number of checkpoints to score or of evaluations to make, including those that earlier runs did."""
+    """Number of checkpoints to score, evaluations to make or texts to generate, including those of earlier runs."""
     done_count: int = 0
     elsewhere_count: int = 0
-    """Number of checkpoints or evaluations that another worker did during the run."""
+    """Number of checkpoints or evaluations that another worker did during the run. Not counted for texts."""
     error: str = ""
 
 
@@ -77,17 +79,21 @@ def watch_checkpoints(
     corpora: Sequence[str],
     tasks: Sequence[str] = (),
     shot_counts: Sequence[int] = (2,),
+    presets: Sequence[str] = (),
     settings: Settings | None = None,
 ) -> WatchReport:
     """Audit every suite, score and evaluate what is new in it, derive the marts and publish the dashboards.
 
-    ``tasks`` and ``shot_counts`` are passed to ``evaluate_tasks``. If ``tasks`` is empty, nothing is evaluated. An
+    ``tasks`` and ``shot_counts`` are passed to ``evaluate_tasks``. If ``tasks`` is empty, nothing is evaluated.
+    ``presets`` are passed to ``generate_for_suite`` with the first corpus. If they are empty, nothing is generated. An
     error in one suite does not stop the work on the others. If there was an error, PartialError is raised at the end,
     so that the run counts as failed. The next run tries again.
     """
     settings = settings or load_settings()
     guard_shared_server()
     works = [work for suite in suites for work in watch_suite(suite, corpora, tasks, shot_counts, settings)]
+    if presets:
+        works += [watch_generation(suite, corpora[0], presets, settings) for suite in suites]
     report = WatchReport(works, write_watched_reports(derive_new(settings), suites, corpora, settings))
     create_markdown_artifact(describe_watch(report), key="watch-report", description="What the last run found")
     failed = [work for work in works if work.error]
@@ -132,6 +138,20 @@ def watch_suite(
     else:
         counts = (evaluation.evaluation_count, evaluation.evaluated_count, evaluation.elsewhere_count)
         yield WatchedWork(suite, "tasks", wrong_count, *counts)
+
+
+def watch_generation(suite: str, corpus: str, presets: Sequence[str], settings: Settings) -> WatchedWork:
+    """Generate and score texts once the smallest and largest models are finished. An error is stored in the result."""
+    subject = "generated texts"
+    try:
+        made = generate_for_suite(suite, corpus, presets, settings)
+    except TrailhouseError as error:
+        return WatchedWork(suite, subject, 0, error=str(error))
+    if made is None:
+        return WatchedWork(suite, subject, 0)
+    generation = made.generation
+    wanted_count = generation.generated_count + generation.already_generated_count
+    return WatchedWork(suite, subject, 0, wanted_count, generation.generated_count)
 
 
 def derive_new(
@@ -182,7 +202,7 @@ def write_watched_reports(
 
 
 def describe_latest(settings: Settings) -> str | None:
-    """Return one text with the times of the latest scores, evaluations, imported results and audits.
+    """Return one text with the times of the latest scores, evaluations, imported results, audits and generated texts.
 
     The marts must be derived again when this text changes. Returns None if there are no scores, no evaluations and no
     imported results.
@@ -190,9 +210,10 @@ def describe_latest(settings: Settings) -> str | None:
     with connect(resolve_reader_address(settings)) as client:
         scored, evaluated = read_latest_scoring(client), read_latest_evaluation(client)
         imported, audited = read_latest_import(client), read_latest_audit(client)
+        generated = read_latest_generation(client)
     if scored is None and evaluated is None and imported is None:
         return None
-    return f"scored {scored}, evaluated {evaluated}, imported {imported}, audited {audited}"
+    return f"scored {scored}, evaluated {evaluated}, imported {imported}, audited {audited}, generated {generated}"
 
 
 def is_noted(note: Path, text: str) -> bool:
@@ -203,7 +224,7 @@ def is_noted(note: Path, text: str) -> bool:
 def describe_watch(report: WatchReport) -> str:
     """Return the report as Markdown."""
     lines = [
-        "| suite | corpus or tasks | wanted | done now | done by other workers | wrong by the audit | error |",
+        "| suite | corpus, tasks or texts | wanted | done now | done by other workers | wrong by the audit | error |",
         "|---|---|---|---|---|---|---|",
     ]
     for work in report.works:

@@ -30,6 +30,13 @@ def watch(
     shots: Annotated[
         list[int] | None, typer.Option("--shots", help="Exemplars before the question; may be repeated. [default: 2]")
     ] = None,
+    generate: Annotated[
+        str | None,
+        typer.Option(
+            help="Presets of `trailhouse generate`, with commas, such as ps-pl,pl-ps. When the smallest and the largest"
+            " model of a suite are finished, they generate texts, which all checkpoints score. [default: none]"
+        ),
+    ] = None,
     interval: Annotated[float, typer.Option(min=1, help="Seconds from one run to the next.")] = 300,
     device: DeviceOption = None,
     data_directory: DataDirectoryOption = None,
@@ -57,4 +64,5 @@ def watch(
         say(
             f"watching {', '.join(suites)} every {interval:g} s; runs are at {url.removesuffix('/api')}, Ctrl-C ends it"
         )
-        watch_forever(WatchedSubjects(suites, corpora, tasks or (), shots or (2,)), interval, settings)
+        presets = [name.strip() for name in generate.split(",")] if generate else []
+        watch_forever(WatchedSubjects(suites, corpora, tasks or (), shots or (2,), presets), interval, settings)

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+MOST_LINEAR_SPAN = 10
+
 
 class HorizontalAxis(NamedTuple):
     """The column of a mart that a horizontal axis shows, and the label of the axis."""
@@ -20,6 +22,7 @@ class HorizontalAxis(NamedTuple):
 
 COMPUTE = HorizontalAxis("train_flops_palm", "Training compute (FLOPs)")
 VALIDATION = HorizontalAxis("validation_perplexity", "Validation perplexity")
+VALIDATION_BITS = HorizontalAxis("validation_bits_per_byte", "Validation bits per byte")
 
 
 def keep_positive(rows: pa.Table, column: str) -> pa.Table:
@@ -30,11 +33,11 @@ def keep_positive(rows: pa.Table, column: str) -> pa.Table:
 def finish_axis(panel: Axes, axis: HorizontalAxis, title: str) -> None:
     """Set the title of a panel, label the panel's horizontal axis, and make the axis logarithmic.
 
-    On an axis of validation perplexity, the values decrease from left to right.
+    On an axis of validation perplexity or bits per byte, the values decrease from left to right.
     """
     panel.set(title=title, xlabel=axis.label)
     scale_logarithmically(panel, "x")
-    if axis == VALIDATION:
+    if axis in (VALIDATION, VALIDATION_BITS):
         panel.invert_xaxis()
 
 
@@ -71,6 +74,13 @@ def scale_logarithmically(panel: Axes, directions: str) -> None:
             axis.set_major_locator(LogLocator(subs=(1, 3)))
         axis.set_major_formatter(FuncFormatter(write_tick))
         axis.set_minor_formatter(NullFormatter())
+
+
+def scale_by_span(panel: Axes) -> None:
+    """Make the vertical axis logarithmic if its values span more than a factor of ten. Call this after drawing."""
+    lowest, highest = panel.dataLim.intervaly
+    if highest > MOST_LINEAR_SPAN * lowest > 0:
+        scale_logarithmically(panel, "y")
 
 
 def write_tick(value: float, _position: int | None = None) -> str:

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE, TEXT
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
+from trailhouse.dashboards.figures.exhibit import PUBLISHED_SUITE, Companion
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.panels import add_legend, new_canvas
 from trailhouse.dashboards.figures.task_rows import ACCURACY, GROUPS, choose_shots
 

@@ -1,4 +1,4 @@
-"""This module defines what a figure is and which marts it reads, and writes a figure in every format."""
+"""This module defines what a figure is, and writes a figure in every format."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib import style
 from matplotlib.figure import Figure as Canvas
 from matplotlib.transforms import Bbox
 
+from trailhouse.dashboards.figures.exhibit import Exhibit
 from trailhouse.dashboards.figures.line_styles import STYLE
 from trailhouse.support.files import replacing
 
@@ -21,47 +22,18 @@ FORMATS = ("png", "svg", "pdf")
 METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 CHARACTERS_PER_INCH = 15
 MARGIN_INCHES = 0.1
-PUBLISHED_SUITE = "opt-published"
 Sample = Literal["tokens", "trends", "none"]
 
 
-def has_rows(rows: pa.Table) -> bool:
-    """Return whether a table has a row."""
-    return int(rows.num_rows) > 0
-
-
-@dataclass(frozen=True)
-class Companion:
-    """Another mart that a figure shows in addition to its own mart.
-
-    ``equals`` holds (column, value) pairs. Only rows with these values are read. ``suite_id`` is the published suite
-    whose rows are read. If ``suite_id`` is None, the rows of the figure's own suite and corpus are read.
-    """
-
-    mart: str
-    columns: tuple[str, ...]
-    suite_id: str | None = None
-    equals: tuple[tuple[str, str], ...] = ()
-    is_of_corpus: bool = True
-    """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""
-
-
-@dataclass(frozen=True)
-class Figure:
+@dataclass(frozen=True, kw_only=True)
+class Figure(Exhibit):
     """A figure of a paper, drawn from a mart.
 
-    ``draw`` takes the rows of ``mart``, and then the rows of each mart in ``companions``. ``equals`` holds (column,
-    value) pairs. Only rows of ``mart`` with these values are read. ``caveat_mart`` is the mart that holds the caveats
-    about a suite, which are written below the panels.
+    ``draw`` takes the rows of ``mart``, and then the rows of each mart in ``companions``. ``caveat_mart`` is the mart
+    that holds the caveats about a suite, which are written below the panels.
     """
 
-    name: str
-    title: str
-    source: str
-    mart: str
-    columns: tuple[str, ...]
     draw: Callable[..., Canvas]
-    companions: tuple[Companion, ...] = ()
     caveat_mart: str | None = None
     are_caveats_of_corpus: bool = True
     """Whether ``caveat_mart`` has rows per suite and corpus. If false, it has rows per suite only."""
@@ -69,11 +41,6 @@ class Figure:
     """The last start of the trend fit that the figure shows, if it does not show all of them."""
     sample: Sample = "tokens"
     """What the figure's caption counts: the tokens of the corpus, also naming the convention of trends, or nothing."""
-    equals: tuple[tuple[str, str], ...] = ()
-    is_of_corpus: bool = True
-    """Whether the mart has rows per suite and corpus. If false, it has rows per suite only."""
-    is_drawable: Callable[[pa.Table], bool] = has_rows
-    """Whether the rows of a suite hold what the figure shows."""
 
 
 def save_figure(figure: Figure, directory: Path, *tables: pa.Table, notes: Sequence[str] = ()) -> list[Path]:

@@ -1,4 +1,4 @@
-"""All figures: those of Xia et al. 2023 by number, then what predicts accuracy, and the imported metrics.
+"""All figures and tables: those of Xia et al. 2023 by number, then what predicts accuracy, and the imported metrics.
 
 The sensitivity of the trends stands behind figure 2.
 """
@@ -17,15 +17,28 @@ from trailhouse.dashboards.figures import (
     validation_perplexity,
 )
 from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.sequences import (
+    corruption_perplexity,
+    generated_examples,
+    generation_perplexity,
+    generation_quality,
+)
+from trailhouse.dashboards.figures.table import Table
 
 FIGURES: tuple[Figure, ...] = (
     validation_perplexity.FIGURE,
     trend_shares.FIGURE,
     trend_sensitivity.FIGURE,
     *token_sets.FIGURES,
+    corruption_perplexity.FIGURE,
     option_perplexity.FIGURE,
+    *generation_perplexity.FIGURES,
     *task_accuracy.FIGURES,
+    generation_quality.FIGURE,
+    *generation_perplexity.LATER_FIGURES,
     *task_groups.FIGURES,
     axis_correlations.FIGURE,
     imported_metrics.FIGURE,
 )
+
+TABLES: tuple[Table, ...] = (generated_examples.TABLE, generation_quality.TABLE)

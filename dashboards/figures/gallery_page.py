@@ -1,4 +1,7 @@
-"""The figures of a suite on one HTML page. Each figure has a caption, its files, and its numbers as CSV."""
+"""The figures of a suite on one HTML page, with links to its tables.
+
+Each figure has a caption, its files, and its numbers as CSV.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,17 @@ def save_rows(rows: pa.Table, directory: Path, name: str) -> Path:
 
 
 def write_gallery(
-    figures: list[Figure], directory: Path, suite: str, corpus: str, samples: Mapping[Sample, str]
+    figures: list[Figure],
+    directory: Path,
+    suite: str,
+    corpus: str,
+    samples: Mapping[Sample, str],
+    tables: Mapping[str, str],
 ) -> Path:
-    """Write the page that shows the figures in ``directory``, and return its file.
+    """Write the page that shows the figures in ``directory`` and links to the tables, and return its file.
 
-    ``samples`` maps what a figure counts to the sentence that its caption has about it.
+    ``samples`` maps what a figure counts to the sentence that its caption has about it. ``tables`` maps the name of the
+    HTML file of each table to its title.
 
     The page contains no script and loads nothing from outside the directory.
     """
@@ -48,9 +57,15 @@ def write_gallery(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<h1>{title}</h1>\n{parts}\n</body>\n</html>\n",
+        f"<body>\n<h1>{title}</h1>\n{render_links(tables)}{parts}\n</body>\n</html>\n",
     )
     return file
+
+
+def render_links(tables: Mapping[str, str]) -> str:
+    """Return the list of links to tables as HTML, which is empty if there are none."""
+    links = " · ".join(f'<a href="{escape(name)}">{escape(title)}</a>' for name, title in tables.items())
+    return f"<p>Tables: {links}</p>\n" if links else ""
 
 
 def render_figure(figure: Figure, sample: str) -> str:

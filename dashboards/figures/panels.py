@@ -19,11 +19,13 @@ HEADING = Line2D([], [], linestyle="none")
 LIGHTEST_PUBLISHED, DARKEST_PUBLISHED = 0.8, 0.3
 
 
-def new_canvas(panel_count: int, title: str, row_count: int = 1) -> tuple[Canvas, list[Axes]]:
+def new_canvas(
+    panel_count: int, title: str, row_count: int = 1, panel_inches: float = PANEL_INCHES
+) -> tuple[Canvas, list[Axes]]:
     """Return an empty canvas and its panels, row by row. ``panel_count`` must be a multiple of ``row_count``."""
     with style.context(STYLE):
         column_count = panel_count // row_count
-        size = (PANEL_INCHES * column_count + LEGEND_INCHES, PANEL_INCHES * row_count)
+        size = (panel_inches * column_count + LEGEND_INCHES, panel_inches * row_count)
         canvas = Canvas(figsize=size, layout="constrained")
         panels = list(canvas.subplots(row_count, column_count, squeeze=False).flat)
         canvas.suptitle(title, x=0.01, ha="left")

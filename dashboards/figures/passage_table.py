@@ -19,6 +19,7 @@ from trailhouse.dashboards.passages.passage import Passage
 from trailhouse.support.visible_text import make_visible
 
 NAME = "table_03_passage"
+TITLE = "A passage by the trends of its tokens"
 LINE_CHARACTERS = 100
 LINE_COUNT = 40
 LEGEND_GAP_CHARACTERS = 3

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import REFERENCE
 from trailhouse.dashboards.figures.axes import COMPUTE, VALIDATION, HorizontalAxis, finish_axis, keep_positive
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Figure, add_notes
+from trailhouse.dashboards.figures.exhibit import PUBLISHED_SUITE
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.option_perplexity import draw_options
 from trailhouse.dashboards.figures.panels import (
     add_legend,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion
+from trailhouse.dashboards.figures.exhibit import PUBLISHED_SUITE, Companion
 from trailhouse.dashboards.figures.panels import order_by_size
 
 SHOT_COUNT = 2  # the number of exemplars in a prompt in Xia et al. 2023
@@ -49,7 +49,7 @@ MEAN_INTERVALS = Companion(
         "left_out_task_count",
     ),
     equals=(("task_set_kind", "group"), ("task_set", "all"), ("normalisation", "token")),
-    is_of_corpus=False,
+    corpus_column=None,
 )
 INCORRECT_OPTIONS = Companion(MEASURES, MEASURE_COLUMNS, equals=INCORRECT)
 

@@ -20,7 +20,8 @@ from trailhouse.dashboards.figures.axes import (
     keep_positive,
     scale_logarithmically,
 )
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
+from trailhouse.dashboards.figures.exhibit import PUBLISHED_SUITE, Companion
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import (
     add_legend,
@@ -61,7 +62,7 @@ def list_set_models(rows: pa.Table) -> list[str]:
     return list_models(order_by_size(rows.filter(pc.equal(rows["model_id"], rows["set_model_id"]))))
 
 
-def has_own_sets(rows: pa.Table) -> bool:
+def has_own_sets(rows: pa.Table, *_companions: pa.Table) -> bool:
     """Return whether a model of the suite has token sets. A model may be followed on sets of other suites only."""
     return bool(list_set_models(rows))
 
@@ -256,13 +257,13 @@ def define_figure(
     """Return the definition of a figure of token sets, which has the number ``number`` in Xia et al. 2023."""
     source = f"Xia et al. 2023, Figure {number}"
     return Figure(
-        f"figure_{number:02d}_{name}",
-        title,
-        source,
-        mart,
-        COLUMNS,
-        draw,
-        companions,
+        name=f"figure_{number:02d}_{name}",
+        title=title,
+        source=source,
+        mart=mart,
+        columns=COLUMNS,
+        draw=draw,
+        companions=companions,
         caveat_mart="fct_trend_caveat",
         last_start_percent=LATE_START_PERCENT if mart == OWN_SETS else START_PERCENT,
         sample="trends",

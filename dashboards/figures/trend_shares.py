@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.colours import CHANCE_AREA
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
+from trailhouse.dashboards.figures.exhibit import PUBLISHED_SUITE, Companion
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import (
     add_legend,

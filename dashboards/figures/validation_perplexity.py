@@ -6,7 +6,8 @@ import pyarrow as pa
 from matplotlib.figure import Figure as Canvas
 
 from trailhouse.dashboards.figures.axes import COMPUTE, keep_positive, scale_logarithmically
-from trailhouse.dashboards.figures.figure import PUBLISHED_SUITE, Companion, Figure, add_notes
+from trailhouse.dashboards.figures.exhibit import PUBLISHED_SUITE, Companion
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.panels import (
     add_legend,
     draw_intervals,

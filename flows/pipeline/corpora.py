@@ -15,7 +15,17 @@ from trailhouse.warehouse.loading.catalogue import load_corpus
 from trailhouse.warehouse.reading.query import read_columns
 from trailhouse.warehouse.schema.initialisation import require_schema
 
-DOCUMENT_COLUMNS = ("document_id", "document_name", "text", "kind", "provenance", "scored_from_position")
+DOCUMENT_COLUMNS = (
+    "document_id",
+    "document_name",
+    "text",
+    "kind",
+    "provenance",
+    "scored_from_position",
+    "token_ids",
+    "tokenizer_id",
+    "scored_from_byte",
+)
 
 
 def register_corpus(client: Client, corpus: Corpus) -> bool:
@@ -53,7 +63,10 @@ def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
     if known.num_rows == 0:
         raise name_unknown_corpus(corpus_id)
     rows = read_columns(client, "raw_document", DOCUMENT_COLUMNS, chosen)
-    documents = tuple(Document(**row) for row in rows.drop_columns("document_id").to_pylist())
+    documents = tuple(
+        Document(**{**row, "token_ids": tuple(row["token_ids"])})
+        for row in rows.drop_columns("document_id").to_pylist()
+    )
     (record,) = known.to_pylist()
     if len(documents) != record["document_count"]:
         raise BadInputError(

@@ -19,10 +19,12 @@ from trailhouse.errors import BadInputError, UsageError
 from trailhouse.flows.pipeline.claims import claim_work, name_claim
 from trailhouse.flows.pipeline.device_slots import hold_device_slots
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome, Failure, release_frames
-from trailhouse.flows.pipeline.pipeline import Pipeline, StepProgress
+from trailhouse.flows.pipeline.pipeline import Pipeline, PipelineSteps, StepProgress
 from trailhouse.flows.pipeline.run_record import record_begin
 from trailhouse.flows.pipeline.unit_results import UnitResults
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.download_cache import CheckpointCache
+from trailhouse.models.checkpoints.sources.source import CheckpointSource
 from trailhouse.models.scoring.devices import device_name, list_devices
 from trailhouse.models.scoring.load_model import attention_implementation, load_model
 from trailhouse.models.scoring.out_of_memory import is_out_of_memory
@@ -90,7 +92,8 @@ def do_work(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> None:
         with steps.loading:
             steps.refuse_if_stopped()
             load_started = time.monotonic()
-            directory = fetch_checkpoint(checkpoint, pipeline, files)
+            source = pipeline.sources[checkpoint.model_id]
+            directory = fetch_checkpoint(checkpoint, source, pipeline.cache, steps, files)
             model = load_beside(directory, checkpoint, pipeline)
             load_time = timedelta(seconds=time.monotonic() - load_started)
         with steps.running:
@@ -113,7 +116,9 @@ def list_missing(work: CheckpointWork[UnitT], pipeline: Pipeline[UnitT]) -> list
     return missing
 
 
-def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: ExitStack) -> Path:
+def fetch_checkpoint(
+    checkpoint: Checkpoint, source: CheckpointSource, cache: CheckpointCache, steps: PipelineSteps, files: ExitStack
+) -> Path:
     """Return a directory with the complete checkpoint.
 
     For a local checkpoint, the result is its own directory. A remote checkpoint is fetched and verified, unless the
@@ -122,11 +127,11 @@ def fetch_checkpoint(checkpoint: Checkpoint, pipeline: Pipeline[UnitT], files: E
     if not checkpoint.is_remote:
         return checkpoint.directory
     name = f"{checkpoint.model_id} step {checkpoint.step}"
-    progress = StepProgress("Fetching", name, checkpoint.size_bytes, pipeline.steps)
-    directory = files.enter_context(pipeline.cache.reserve(checkpoint))
+    progress = StepProgress("Fetching", name, checkpoint.size_bytes, steps)
+    directory = files.enter_context(cache.reserve(checkpoint))
     if directory.is_dir():
         return directory
-    return pipeline.sources[checkpoint.model_id].fetch(checkpoint, directory, progress.advance)
+    return source.fetch(checkpoint, directory, progress.advance)
 
 
 def load_beside(directory: Path, checkpoint: Checkpoint, pipeline: Pipeline[UnitT]) -> PreTrainedModel | None:

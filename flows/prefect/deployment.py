@@ -25,6 +25,7 @@ from trailhouse.flows.prefect.crashed_runs import install_crash_guard
 from trailhouse.flows.settings import Settings
 from trailhouse.flows.watch_checkpoints import PUSHED_EVENT, watch_checkpoints
 from trailhouse.models.few_shot.tasks.discovery import find_tasks
+from trailhouse.models.sequences.configuration import find_preset
 
 DEPLOYMENT = "standing"
 
@@ -33,24 +34,28 @@ DEPLOYMENT = "standing"
 class WatchedSubjects:
     """The suites that a standing service watches, and the corpora and tasks on which it scores new checkpoints.
 
-    They become parameters of the flow ``watch_checkpoints``.
+    With ``presets``, it also generates texts with the final checkpoints of each suite; see ``generate_for_suite``. All
+    of them become parameters of the flow ``watch_checkpoints``.
     """
 
     suites: Sequence[str]
     corpora: Sequence[str]
     tasks: Sequence[str] = ()
     shot_counts: Sequence[int] = (2,)
+    presets: Sequence[str] = ()
 
 
 def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: Settings) -> None:
     """Run ``watch_checkpoints`` every ``interval_seconds`` and after each ``announce_push``, until Ctrl-C or SIGTERM.
 
-    Raises UsageError or BadInputError before the first run if the YAML file of a suite is wrong or tasks cannot be
-    read.
+    Raises UsageError or BadInputError before the first run if the YAML file of a suite is wrong, if tasks cannot be
+    read, or if a preset is unknown.
     """
     suite_ids = [find_declared_suite(suite, settings).suite_id for suite in subjects.suites]
     if subjects.tasks:
         find_tasks(subjects.tasks)
+    for preset in subjects.presets:
+        find_preset(preset)
     install_crash_guard()
     serve(make_deployment(subjects, suite_ids, interval_seconds), print_starting_message=False)
 
@@ -65,6 +70,7 @@ def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_se
         "corpora": list(subjects.corpora),
         "tasks": [make_absolute(place) for place in subjects.tasks],
         "shot_counts": list(subjects.shot_counts),
+        "presets": list(subjects.presets),
     }
     made: Any = watch_checkpoints.to_deployment(
         DEPLOYMENT,

@@ -14,10 +14,10 @@ MULTITHREADED_PARAMETER_COUNT = 1_000_000
 
 
 @contextmanager
-def limit_threads(model: nn.Module) -> Iterator[None]:
-    """If the model has fewer than a million parameters, limit torch to one thread while the ``with`` block runs."""
+def limit_threads(model: nn.Module, multithreaded_count: int = MULTITHREADED_PARAMETER_COUNT) -> Iterator[None]:
+    """Limit torch to one thread within the block if a model has fewer parameters than ``multithreaded_count``."""
     thread_count = torch.get_num_threads()
-    if sum(parameter.numel() for parameter in model.parameters()) < MULTITHREADED_PARAMETER_COUNT:
+    if sum(parameter.numel() for parameter in model.parameters()) < multithreaded_count:
         torch.set_num_threads(1)
     try:
         yield

@@ -28,6 +28,9 @@ DOCUMENT_SCHEMA = pa.schema(
         pa.field("kind", pa.string(), nullable=False),
         pa.field("provenance", pa.string(), nullable=False),
         pa.field("scored_from_position", pa.int32(), nullable=False),
+        pa.field("token_ids", pa.list_(pa.int32()), nullable=False),
+        pa.field("tokenizer_id", pa.string(), nullable=False),
+        pa.field("scored_from_byte", pa.int32(), nullable=False),
     ]
 )
 FILE_READERS = {".txt": read_plain_text, ".jsonl": read_jsonl_texts, ".parquet": read_parquet_texts}
@@ -44,6 +47,15 @@ class Document:
     """JSON object with details of the text's origin; empty for texts that a person wrote."""
     scored_from_position: int = 0
     """First token position that is included in aggregates. Earlier positions belong to the prompt."""
+    token_ids: tuple[int, ...] = ()
+    """The exact tokens of a text that was made from tokens; empty for other texts.
+
+    The tokens stand for the text under ``tokenizer_id`` only. To tokenize the text again could give other tokens.
+    """
+    tokenizer_id: str = ""
+    """The tokenizer of ``token_ids``; empty if there are none."""
+    scored_from_byte: int = 0
+    """First byte of the text that is included in aggregates under another tokenizer than ``tokenizer_id``."""
 
     @property
     def document_sha256(self) -> str:
@@ -62,13 +74,18 @@ class Corpus:
 
     @cached_property
     def corpus_sha256(self) -> str:
-        """SHA-256 of every document's text and ``scored_from_position``, in order.
+        """SHA-256 of every document's text, prompt and exact tokens, in order.
 
-        It does not depend on names and descriptions.
+        It does not depend on names and descriptions. A document without exact tokens adds its text and
+        ``scored_from_position`` only, so that the scores of corpora from earlier versions stay valid.
         """
         digest = hashlib.sha256()
         for document in self.documents:
-            digest.update(f"{document.document_sha256} {document.scored_from_position}\n".encode())
+            digest.update(f"{document.document_sha256} {document.scored_from_position}".encode())
+            if document.token_ids:
+                exact = f" {document.scored_from_byte} {document.tokenizer_id} {document.token_ids}"
+                digest.update(exact.encode())
+            digest.update(b"\n")
         return digest.hexdigest()
 
     @property
@@ -110,6 +127,9 @@ def document_table(corpus: Corpus) -> pa.Table:
         "kind": [document.kind for document in documents],
         "provenance": [document.provenance for document in documents],
         "scored_from_position": [document.scored_from_position for document in documents],
+        "token_ids": [document.token_ids for document in documents],
+        "tokenizer_id": [document.tokenizer_id for document in documents],
+        "scored_from_byte": [document.scored_from_byte for document in documents],
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in DOCUMENT_SCHEMA], schema=DOCUMENT_SCHEMA)
 

@@ -49,7 +49,7 @@ class TokenLocator:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
-        self._speller = TokenSpeller(tokenizer)
+        self.speller = TokenSpeller(tokenizer)
         self._aligner: TokenAligner | None = None
 
     def find_byte_spans(self, text: str, token_ids: npt.NDArray[np.int32], location: str) -> TokenSpans | None:
@@ -64,7 +64,7 @@ class TokenLocator:
         the text and the tokenizer has no offsets.
         """
         content = text.encode()
-        pieces = [self._speller.spell(token_id) for token_id in token_ids.tolist()]
+        pieces = [self.speller.spell(token_id) for token_id in token_ids.tolist()]
         joined = b"".join(pieces)
         lead = len(joined) - len(content)
         if lead in (0, 1) and joined == b" " * lead + content:

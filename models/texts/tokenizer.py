@@ -19,11 +19,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from trailhouse.errors import BadInputError
 from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.rule_comparison import load_with_file_rules, refuse_different_rules
+from trailhouse.models.texts.spelled_text import spell_text
 from trailhouse.models.texts.token_alignment import TokenSpans
 from trailhouse.models.texts.token_spans import TextIndex, TokenLocator
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, describe_unknown_text
 from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.models.texts.untrusted_tokenizers import (
+    TokenIds,
     encode_texts,
     forget_training_settings,
     refuse_untrusted_tokenizer_files,
@@ -150,21 +152,24 @@ def hash_tokenizer_files(directory: Path) -> str:
 def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> TokenizedCorpus:
     """Return the token ids of every document, without special tokens. The tokens spell the whole document.
 
+    A document that was made from tokens of this tokenizer keeps exactly these tokens.
+
     The user is warned if more than 0.1% of the corpus's bytes are unknown to the tokenizer, and if the tokens of a
     document have no spans in its text.
 
     Raises BadInputError if the tokenizer cannot process a text. Raises BadInputError naming the corpus and the document
     if the tokens do not spell the document.
     """
-    token_ids = encode_texts(tokenizer, [document.text for document in corpus.documents])
+    tokenizer_id = identify_tokenizer(tokenizer)
+    token_ids = _list_token_ids(tokenizer, tokenizer_id, corpus)
     locator = TokenLocator(tokenizer)
     spans = [
-        locator.find_byte_spans(document.text, tokens, _name_document(corpus, document))
+        _find_spans(locator, tokenizer_id, corpus, document, tokens)
         for document, tokens in zip(corpus.documents, token_ids, strict=True)
     ]
     _note_unlocated_documents(corpus, spans)
     unknown_byte_counts = tuple(0 if found is None else found.unknown_byte_count for found in spans)
-    tokenized = TokenizedCorpus(corpus.corpus_id, identify_tokenizer(tokenizer), tuple(token_ids), unknown_byte_counts)
+    tokenized = TokenizedCorpus(corpus.corpus_id, tokenizer_id, tuple(token_ids), unknown_byte_counts)
     warning = describe_unknown_text(tokenized, corpus.byte_count)
     if warning is not None:
         report_note(warning)
@@ -190,7 +195,7 @@ def _build_document_table(
     locator: TokenLocator, corpus: Corpus, tokenized: TokenizedCorpus, document_id: int
 ) -> pa.Table:
     document, token_ids = corpus.documents[document_id], tokenized.token_ids[document_id]
-    spans = locator.find_byte_spans(document.text, token_ids, _name_document(corpus, document))
+    spans = _find_spans(locator, tokenized.tokenizer_id, corpus, document, token_ids)
     if spans is None:
         return TOKEN_SCHEMA.empty_table()
     starts, ends = spans.starts, spans.ends
@@ -213,6 +218,33 @@ def _build_document_table(
         "is_word_initial": is_initial,
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in TOKEN_SCHEMA], schema=TOKEN_SCHEMA)
+
+
+def _list_token_ids(tokenizer: PreTrainedTokenizerBase, tokenizer_id: str, corpus: Corpus) -> list[TokenIds]:
+    """Return the token ids of every document: its exact tokens of this tokenizer, or else the tokens of its text."""
+    is_exact = [document.tokenizer_id == tokenizer_id for document in corpus.documents]
+    texts = [document.text for document, exact in zip(corpus.documents, is_exact, strict=True) if not exact]
+    encoded = iter(encode_texts(tokenizer, texts) if texts else [])
+    return [
+        np.asarray(document.token_ids, np.int32) if exact else next(encoded)
+        for document, exact in zip(corpus.documents, is_exact, strict=True)
+    ]
+
+
+def _find_spans(
+    locator: TokenLocator, tokenizer_id: str, corpus: Corpus, document: Document, token_ids: TokenIds
+) -> TokenSpans | None:
+    """Return the spans of a document's tokens, or None if they have none. Raises BadInputError naming the document."""
+    location = _name_document(corpus, document)
+    if document.tokenizer_id != tokenizer_id:
+        return locator.find_byte_spans(document.text, token_ids, location)
+    spelled = spell_text(locator.speller, token_ids)
+    if spelled.text != document.text:
+        raise BadInputError(
+            f"{location}: its {len(token_ids)} exact tokens do not spell its text",
+            "make the corpus again with the command that made it",
+        )
+    return spelled.spans
 
 
 def _note_unlocated_documents(corpus: Corpus, spans: Sequence[TokenSpans | None]) -> None:

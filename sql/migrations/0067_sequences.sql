@@ -30,6 +30,7 @@ create table raw_generation (
 )
 engine = ReplacingMergeTree(updated_at)
 order by generation_key
+settings fsync_after_insert = 1, fsync_part_directory = 1
 comment 'One row per generation: two checkpoints, prompts, weights and sampling';
 
 create table raw_generated_text (
@@ -43,6 +44,7 @@ create table raw_generated_text (
 )
 engine = ReplacingMergeTree(generated_at)
 order by (generation_key, prompt_document_id)
+settings fsync_after_insert = 1, fsync_part_directory = 1
 comment 'One row per generated text: the tokens that two checkpoints wrote after one prompt';
 
 create table raw_generation_quality (
@@ -54,4 +56,5 @@ create table raw_generation_quality (
 )
 engine = ReplacingMergeTree(updated_at)
 order by (generation_key, metric, settings)
+settings fsync_after_insert = 1, fsync_part_directory = 1
 comment 'One row per quality metric of a generation that is computed outside SQL';

@@ -23,14 +23,20 @@ ARROW_TYPES = {
     "UInt16": pa.uint16(),
     "Nullable(Float32)": pa.float32(),
     "Nullable(Int32)": pa.int32(),
+    "Array(Int32)": pa.list_(pa.int32()),
 }
 
 
 def read_columns(file_name: str, table: str) -> dict[str, str]:
-    """The columns of a raw table that are stored, with their types, as its migration declares them."""
+    """The columns of a raw table that are stored, with their types, as its migrations declare them."""
     body = (MIGRATIONS / file_name).read_text().split(f"create table {table} (\n")[1].split("\n)\n")[0]
     lines = [line for line in body.splitlines() if " alias " not in line]
-    return dict(re.match(r"\s+(\w+) ([\w()]+)", line).groups() for line in lines)
+    columns = dict(re.match(r"\s+(\w+) ([\w()]+)", line).groups() for line in lines)
+    for file in sorted(MIGRATIONS.glob("*.sql")):
+        addition = rf"^alter table {table} add column if not exists (\w+) ([\w()]+)"
+        added = re.findall(addition, file.read_text(), re.MULTILINE)
+        columns |= dict(added)
+    return columns
 
 
 @pytest.mark.parametrize(

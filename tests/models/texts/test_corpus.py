@@ -134,6 +134,9 @@ def test_the_document_table_holds_the_rows_of_raw_document():
         "kind": "generated",
         "provenance": '{"seed": 1}',
         "scored_from_position": 5,
+        "token_ids": [],
+        "tokenizer_id": "",
+        "scored_from_byte": 0,
     }
     assert json.loads(rows[0]["provenance"]) == {}
     assert corpus_record(corpus)["byte_count"] == 7
@@ -149,6 +152,19 @@ def test_the_identity_of_a_corpus_follows_texts_order_and_prompts_and_nothing_el
     assert identify(one, two) == identify(Document("z", "one"), two, name="d")
     assert len({identify(one, two), identify(two, one), identify(one), identify(Document("", "onetwo"))}) == 4
     assert identify(one) != identify(Document("a", "one", scored_from_position=3))
+    exact = [
+        Document("a", "one", token_ids=(1, 2), tokenizer_id="t"),
+        Document("a", "one", token_ids=(3,), tokenizer_id="t"),
+        Document("a", "one", token_ids=(1, 2), tokenizer_id="u"),
+        Document("a", "one", token_ids=(1, 2), tokenizer_id="t", scored_from_byte=1),
+    ]
+    assert len({identify(one), *map(identify, exact)}) == 5
+
+
+def test_corpora_of_earlier_versions_keep_their_identity():
+    corpus = Corpus("c", "", "", (Document("a", "one"), Document("b", "two", scored_from_position=5)))
+    lines = [f"{hashlib.sha256(text).hexdigest()} {position}\n" for text, position in ((b"one", 0), (b"two", 5))]
+    assert corpus.corpus_sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @pytest.mark.parametrize("column", ["id", "text"])

@@ -18,6 +18,7 @@ with
             any(document.seed) as seed,
             any(document.tokenizer_id) as tokenizer_id,
             max(document.vocabulary_size) as vocabulary_size,
+            max(document.source_token_count) as longest_source_token_count,
             sum(changed_token_count) / nullIf(sum(source_token_count), 0) as changed_token_ratio,
             toInt64(count()) as document_count
         from document
@@ -98,9 +99,11 @@ select
     toLowCardinality(variant.source_corpus_id) as source_corpus_id,
     toLowCardinality(variant.corruption_kind) as corruption_kind,
     variant.corruption_rate as corruption_rate,
+    round(100 * variant.corruption_rate, 3) as corruption_percent,
     toLowCardinality(variant.corruption_unit) as corruption_unit,
     variant.seed as seed,
     changed_token_ratio,
+    longest_source_token_count,
     toLowCardinality(coalesce(model.suite_id, '')) as suite_id,
     loss.model_id as model_id,
     coalesce(model.parameter_count, 0) as parameter_count,

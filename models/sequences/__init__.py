@@ -1,0 +1,1 @@
+"""This package makes sequences with language models: it generates texts from the predictions of two models."""
