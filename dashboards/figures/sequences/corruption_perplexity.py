@@ -126,7 +126,7 @@ def describe_variants(rows: pa.Table, chosen: pa.Table) -> list[str]:
         UNIFORM,
     ]
     if left_out_count:
-        sentences.append(f"Not shown: {left_out_count} corrupted corpora with other seeds or lengths.")
+        sentences.append(f"Not shown: corrupted corpora with other seeds or lengths ({left_out_count}).")
     return sentences
 
 

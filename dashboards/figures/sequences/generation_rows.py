@@ -135,5 +135,5 @@ def describe_generations(shown: Sequence[Generation], left_out_count: int) -> li
     if any(row["decoding_method"] == "contrastive" for row in shown):
         sentences.append(CONTRAST)
     if left_out_count:
-        sentences.append(f"Not shown: {left_out_count} generations with other checkpoints, prompts or seeds.")
+        sentences.append(f"Not shown: generations with other checkpoints, prompts or seeds ({left_out_count}).")
     return sentences

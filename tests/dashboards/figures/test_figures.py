@@ -10,11 +10,15 @@ from matplotlib import style
 from matplotlib.figure import Figure as Canvas
 from pyarrow import csv
 
-from tests.dashboards.figures.mart_rows import MARTS, PERPLEXITIES, with_styles
+from tests.dashboards.figures.mart_rows import MARTS as OTHER_MARTS
+from tests.dashboards.figures.mart_rows import PERPLEXITIES, with_styles
+from tests.dashboards.figures.sequences.sequence_rows import SEQUENCE_MARTS
 from trailhouse.dashboards.figures.figure import FORMATS, Figure, add_notes, arrange_panels, save_canvas, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.line_styles import STYLE
+
+MARTS = OTHER_MARTS | SEQUENCE_MARTS
 
 
 def test_caveats_are_written_below_a_figure(tmp_path):
@@ -78,6 +82,8 @@ def test_a_suite_without_known_compute_is_drawn(figure):
         place = rows.column_names.index("train_flops_palm")
         rows = rows.set_column(place, "train_flops_palm", pa.array([0.0] * rows.num_rows))
     companions = [MARTS[companion.mart].slice(0, 0) for companion in figure.companions]
+    if not figure.is_drawable(rows, *companions):
+        companions = read_tables(figure)[1:]
     canvas = figure.draw(rows, *companions)
     canvas.draw_without_rendering()  # scales and ticks are computed here, where an axis without values would fail
     assert len(canvas.axes) > 0
@@ -88,11 +94,14 @@ def test_the_page_shows_every_figure_with_its_source_and_links_to_files_that_are
     for figure in shown:
         save_figure(figure, tmp_path, PERPLEXITIES)
         save_rows(PERPLEXITIES, tmp_path, figure.name)
-    text = write_gallery(shown, tmp_path, "<s>", "c", {"tokens": "<s>; 9 tokens."}).read_text()
+    (tmp_path / "table_03.html").touch()
+    samples, tables = {"tokens": "<s>; 9 tokens."}, {"table_03.html": "A <passage>"}
+    text = write_gallery(shown, tmp_path, "<s>", "c", samples, tables).read_text()
     assert "<h1>Figures of &lt;s&gt; on c</h1>" in text
     assert "&lt;s&gt;; 9 tokens. After Xia et al. 2023, Figure 1" in text
     links = re.findall(r'(?:href|src)="([^"]+)"', text)
-    assert len(links) == len(FORMATS) + 2
+    assert len(links) == len(FORMATS) + 3
+    assert '<a href="table_03.html">A &lt;passage&gt;</a>' in text
     assert all((tmp_path / link).is_file() for link in links)
 
 
