@@ -116,6 +116,13 @@ def test_a_text_does_not_depend_on_its_batch_on_the_other_prompts_or_on_a_cache(
         np.testing.assert_allclose(one.large_log_prob_nats, other.large_log_prob_nats, atol=2e-4)
 
 
+def test_texts_of_half_precision_models_do_not_depend_on_the_batch_either():
+    models, prompts = [model.bfloat16() for model in build_two_models("gpt_neox")], draw_prompts(8)
+    together = generate(models, prompts, PRESETS["ps-pl"], NUCLEUS)
+    alone = generate(models, prompts, PRESETS["ps-pl"], NUCLEUS, batch_size=1)
+    assert stack(alone).tolist() == stack(together).tolist()
+
+
 def test_a_seed_gives_the_same_texts_again_and_other_seeds_give_others():
     models, prompts = build_two_models("gpt_neox"), draw_prompts(8)
     torch.manual_seed(1)
