@@ -64,6 +64,7 @@ chromium: # The browser that the tests of the dashboards look through
 screenshots: $(READY) $(SUPERSET_READY) chromium ## Take the screenshots of docs/images anew, of what `make demo` made
 	$(BIN)/python -m tests.dashboards.superset.photograph docs/images
 	$(BIN)/python -m tests.dashboards.passages.photograph docs/images
+	$(BIN)/python -m tests.dashboards.report.photograph docs/images
 
 # Coverage is measured over the tests that run in one process: it would make the others half as slow again.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from trailhouse.support.files import replacing
 from trailhouse.support.progress import listening
@@ -99,6 +110,16 @@ def print_rows(rows: pa.Table, *, as_json: bool, as_csv: bool = False, parquet: 
         print_table(rows)
 
 
+class SpeedColumn(ProgressColumn):
+    """How much of a piece of work is done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the speed, or an empty text if it is not known yet."""
+        if not task.speed:
+            return Text("")
+        return Text(f"{task.speed:.0f}/s" if task.speed >= 10 else f"{task.speed:.2g}/s", style="progress.data.speed")
+
+
 class ProgressBars:
     """Progress listener that shows one progress bar per named piece of work."""
 
@@ -126,13 +147,26 @@ class ProgressLines:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.said_at: dict[str, float] = {}
+        self.began: dict[str, tuple[float, float]] = {}
+        """The time of the first report of each work, and how much was done by then."""
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
         """Write the progress of the work called ``name``, unless a line about it was written less than 15 s ago."""
         now = self.clock()
+        self.began.setdefault(name, (now, done))
         if now - self.said_at.setdefault(name, now) >= SECONDS_BETWEEN_LINES:
             self.said_at[name] = now
-            say(f"{name}: {done:.0f} of {total:.0f}" + (f", {detail}" if detail else ""))
+            speed = self._describe_speed(name, done, total, now)
+            say(f"{name}: {done:.0f} of {total:.0f}{speed}" + (f", {detail}" if detail else ""))
+
+    def _describe_speed(self, name: str, done: float, total: float, now: float) -> str:
+        """Return the speed since the first report and the time that is left at this speed, or an empty text."""
+        began_at, done_before = self.began[name]
+        if done <= done_before or done >= total:
+            return ""
+        per_second = (done - done_before) / (now - began_at)
+        speed = f"{per_second:.0f} per second" if per_second >= 10 else f"{per_second:.2g} per second"
+        return f" ({speed}, {timedelta(seconds=round((total - done) / per_second))} left)"
 
     def note(self, message: str) -> None:
         """Print a message to the user."""
@@ -150,6 +184,7 @@ def progress_bars() -> Iterator[None]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        SpeedColumn(),
         TimeRemainingColumn(),
         TextColumn("[dim]{task.fields[detail]}"),
     )

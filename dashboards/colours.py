@@ -29,11 +29,19 @@ BLACK = "#000000"
 TEXT = BLACK
 HIGHLIGHT = "#FFEE99"
 """Background of the token under the mouse pointer."""
+SMALL_MODEL_TINTS = ("#fdeadf", "#f8c3a5")
+"""Backgrounds of tokens that the small one of two models finds more probable: by at most 1 nat, and by more."""
+LARGE_MODEL_TINTS = ("#e4edfb", "#b0cbf3")
+"""Backgrounds of tokens that the large one of two models finds more probable: by at most 1 nat, and by more."""
 GRID = "#DDDDDD"
 CHANCE_AREA = "#EBEBEB"
 """Colour of the area that chance explains, which is opaque, so that overlapping areas look like one."""
 REFERENCE = "#999999"
 """Colour of the references that models are compared with: chance accuracy and random token sets."""
+REFERENCES = ("#C4C4C4", "#4D4D4D")
+"""The lightest and the darkest grey of models that another model is compared with."""
+NEUTRAL = "#595959"
+"""Colour of lines and bars that are no models."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,23 @@ def assign_model_colors(models: Iterable[tuple[str, str]]) -> dict[str, str]:
     }
 
 
+def assign_reference_colors(models: Iterable[str]) -> dict[str, str]:
+    """Return the grey of every model as the reference of another: larger models of a suite are darker.
+
+    ``models`` holds the names of the models with their suites, those of a suite by ascending size. The keys are the
+    names that charts give to references.
+    """
+    suites: dict[str, list[str]] = {}
+    for model_id in models:
+        suites.setdefault(model_id.partition("/")[0], []).append(model_id)
+    greys = (REFERENCES[0], REFERENCE, REFERENCES[1])
+    return {
+        f"{model_id} (reference)": choose_shade(greys, (index + 0.5) / len(model_ids))
+        for model_ids in suites.values()
+        for index, model_id in enumerate(model_ids)
+    }
+
+
 def choose_shade(hue: tuple[str, str, str], position: float) -> str:
     """Return the shade of a hue at ``position``: 0 is the light end, 0.5 the middle, 1 the dark end."""
     first, last = hue[:2] if position < 0.5 else hue[1:]
@@ -95,4 +120,6 @@ def choose_grey(index: int, count: int, first: float, last: float) -> str:
 def write_css_variables() -> str:
     """Return the CSS rule that names the colours, such as ``--upward``, for the styles of pages and dashboards."""
     colors = {category.name: category.color for category in CATEGORIES} | {"text": TEXT, "highlight": HIGHLIGHT}
+    for name, tints in (("small-model", SMALL_MODEL_TINTS), ("large-model", LARGE_MODEL_TINTS)):
+        colors |= {name: tints[0], f"{name}-strongly": tints[1]}
     return ":root { " + " ".join(f"--{name}: {color};" for name, color in colors.items()) + " }"

@@ -1,15 +1,18 @@
-"""This module generates texts with the smallest and the largest model of a suite, and scores them with the suite."""
+"""The flow that generates texts with the smallest and the largest model of a suite, and scores them with the suite."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trailhouse.flows.generate_texts import GenerationReport, GenerationRequest, generate_texts
+from prefect import flow
+
+from trailhouse.flows.generate_texts import GenerationReport, generate_texts
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
+from trailhouse.flows.pipeline.generation_plan import GenerationRequest
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
-from trailhouse.flows.settings import Settings
+from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.models.sequences.configuration import Sampling, find_preset
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.reading.finished_models import list_finished_models
@@ -25,11 +28,12 @@ class SuiteGeneration:
     scoring: ScoringReport
 
 
+@flow(name="generate_for_suite", validate_parameters=False, persist_result=False)
 def generate_for_suite(
     suite: str,
     prompt_corpus: str,
     presets: Sequence[str],
-    settings: Settings,
+    settings: Settings | None = None,
     prompt_limit: int = DEFAULT_PROMPT_LIMIT,
 ) -> SuiteGeneration | None:
     """Generate texts from each preset, greedily and by nucleus sampling, and score them with every checkpoint.
@@ -40,6 +44,7 @@ def generate_for_suite(
 
     Raises BadInputError if a preset is unknown, and the errors of ``generate_texts`` and ``score_checkpoints``.
     """
+    settings = settings or load_settings()
     decodings = [find_preset(name) for name in presets]
     with connect(resolve_address(settings)) as client:
         finished = list_finished_models(client, find_declared_suite(suite, settings).suite_id)

@@ -41,6 +41,8 @@ class DemoReport:
     trend_shares: pa.Table
     accuracies: pa.Table
     """Accuracies of the largest model at its last checkpoint, by task."""
+    scaling: pa.Table
+    """How the perplexity of each generation depends on the size of the models."""
     figures: DrawingReport
     report: Path
 
@@ -62,7 +64,10 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
     with connect(address) as client:
         perplexities = ask_question(client, questions["validation_perplexity_by_step"], chosen)
         trend_shares = ask_question(client, questions["trend_shares_by_start"], chosen)
+        scaling = ask_question(client, questions["generations_that_scale_inversely"], {"suite_id": suite})
         accuracies = ask_question(client, questions["tasks_by_accuracy"], {"suite_id": suite})
     figures = draw_figures(settings, suite, corpus.corpus_id)
     report = write_report(settings, suite, corpus=corpus.corpus_id).files[0]
-    return DemoReport(scoring, evaluation, generation, marts, perplexities, trend_shares, accuracies, figures, report)
+    return DemoReport(
+        scoring, evaluation, generation, marts, perplexities, trend_shares, accuracies, scaling, figures, report
+    )

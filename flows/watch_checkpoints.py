@@ -27,6 +27,7 @@ from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.eval_results import read_latest_import
 from trailhouse.warehouse.loading.audits import read_latest_audit
 from trailhouse.warehouse.loading.evaluation_ledger import read_latest_evaluation
+from trailhouse.warehouse.loading.generations import read_latest_generation
 from trailhouse.warehouse.loading.score_ledger import read_latest_scoring
 
 PUSHED_EVENT = "trailhouse.checkpoint.pushed"
@@ -34,7 +35,7 @@ PUSHED_EVENT = "trailhouse.checkpoint.pushed"
 
 @dataclass(frozen=True)
 class WatchedWork:
-    """One part of a run's work on a suite: scoring it on one corpus, evaluating it on all tasks, or generating texts."""
+    """One part of a run's work on a suite: scoring it on a corpus, evaluating it on all tasks, or generating texts."""
 
     suite: str
     subject: str
@@ -201,7 +202,7 @@ def write_watched_reports(
 
 
 def describe_latest(settings: Settings) -> str | None:
-    """Return one text with the times of the latest scores, evaluations, imported results and audits.
+    """Return one text with the times of the latest scores, evaluations, imported results, audits and generated texts.
 
     The marts must be derived again when this text changes. Returns None if there are no scores, no evaluations and no
     imported results.
@@ -209,9 +210,10 @@ def describe_latest(settings: Settings) -> str | None:
     with connect(resolve_reader_address(settings)) as client:
         scored, evaluated = read_latest_scoring(client), read_latest_evaluation(client)
         imported, audited = read_latest_import(client), read_latest_audit(client)
+        generated = read_latest_generation(client)
     if scored is None and evaluated is None and imported is None:
         return None
-    return f"scored {scored}, evaluated {evaluated}, imported {imported}, audited {audited}"
+    return f"scored {scored}, evaluated {evaluated}, imported {imported}, audited {audited}, generated {generated}"
 
 
 def is_noted(note: Path, text: str) -> bool:

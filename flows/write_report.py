@@ -14,9 +14,10 @@ from trailhouse.dashboards.colours import assign_model_colors
 from trailhouse.dashboards.report.findings import Answer, Findings
 from trailhouse.dashboards.report.model_card import render_model_card
 from trailhouse.dashboards.report.model_colours import assign_dark_colors
-from trailhouse.dashboards.report.page import render_report
+from trailhouse.dashboards.report.page import Block, render_report
+from trailhouse.dashboards.report.passage import make_passage
 from trailhouse.errors import BadInputError
-from trailhouse.flows.read_passage import TRANSFORM_HINT
+from trailhouse.flows.read_passage import TRANSFORM_HINT, read_passage
 from trailhouse.flows.services.warehouse import resolve_reader_address
 from trailhouse.flows.settings import Settings
 from trailhouse.support.files import write_whole
@@ -66,9 +67,10 @@ def write_report(
     with connect(resolve_reader_address(settings)) as client:
         suite_id, corpus_id = find_subject(client, suite, corpus)
         findings = collect_findings(client, settings, suite_id, against or suite_id, corpus_id)
+        passages = [] if is_markdown else list_passages(client, findings)
     file = out or settings.reports_directory / f"{suite_id}.{'md' if is_markdown else 'html'}"
     if not is_markdown:
-        write_whole(file, render_report(findings))
+        write_whole(file, render_report(findings, passages))
         return WrittenReport(suite_id, corpus_id, (file,))
     card = render_model_card(findings, file.stem)
     for name, image in card.images.items():
@@ -169,6 +171,9 @@ def collect_findings(
         forgotten_tokens=asker.ask(
             "most_forgotten_tokens", suite_id, model_id=model_id, start_percent=start_percent, limit=TOKEN_LIMIT
         ),
+        most_forgotten_document=asker.ask(
+            "documents_by_trend", suite_id, model_id=model_id, start_percent=start_percent, limit=1
+        ),
         task_accuracies=tuple(
             asker.ask("tasks_by_accuracy", each.partition("/")[0], model_id=each, shot_count=shot_count)
             for each in [model_id, *others[-COMPARED_ON_TASKS:]]
@@ -185,6 +190,23 @@ def collect_findings(
         version=__version__,
         written_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
     )
+
+
+def list_passages(client: Client, findings: Findings) -> list[Block]:
+    """Return the passage that a report shows, as a list without an entry if no document has enough tokens."""
+    return [
+        make_passage(
+            findings,
+            read_passage(
+                client,
+                str(row["document_id"]),
+                findings.model_id,
+                findings.start_percent,
+                corpus=findings.corpus_id,
+            ),
+        )
+        for row in findings.most_forgotten_document.list_rows()
+    ]
 
 
 def find_suite(client: Client, suite_id: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -45,6 +45,8 @@ def demo(
                 "validation_perplexity": report.perplexities.to_pylist(),
                 "trend_shares": report.trend_shares.to_pylist(),
                 "task_accuracies": report.accuracies.to_pylist(),
+                "generation": None if report.generation is None else asdict(report.generation.generation),
+                "generation_scaling": report.scaling.to_pylist(),
             }
         )
     else:
@@ -55,4 +57,22 @@ def demo(
         columns = ["task_id", "accuracy_ratio", "accuracy_lower", "accuracy_upper", "chance_accuracy_ratio"]
         accuracies = report.accuracies.select(columns)
         print_table(accuracies, title="Accuracy of the largest model at its last checkpoint, 2 exemplars")
+        columns = ["decoding_name", "sampling_name", "spearman", "spearman_lower", "spearman_upper", "verdict"]
+        print_table(report.scaling.select(columns), title="Perplexity of generated texts and the size of the models")
+    for row in report.scaling.to_pylist():
+        if row["decoding_name"] == "ps-pl":
+            say(describe_scaling(row))
     say(f"figures: {report.figures.page}; report: {report.report}")
+
+
+def describe_scaling(row: dict[str, Any]) -> str:
+    """Return a sentence that says whether the perplexity of a generation's texts rises with model size."""
+    sentence = {
+        "inverse": "scale inversely here: larger models find them less probable",
+        "regular": "do not scale inversely here: larger models find them more probable",
+    }.get(row["verdict"], "show no clear scaling here")
+    steadily = " at every step in size" if row["is_strictly_increasing"] else ""
+    correlation = (
+        "" if row["spearman"] is None else f" (Spearman {row['spearman']:.2f} over {row['model_count']} models)"
+    )
+    return f"texts of ps-pl, {row['sampling_name']}, {sentence}{steadily}{correlation}"

@@ -44,6 +44,10 @@ def generate(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the new corpus. [default: made from PROMPTS]")] = None,
     batch_size: Annotated[int, typer.Option(help="Texts that are generated at the same time.")] = 32,
+    features_of: Annotated[
+        str | None,
+        typer.Option("--features-of", help="Checkpoint that gives the features of MAUVE. [default: that of --large]"),
+    ] = None,
     score: ScoreOption = None,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
@@ -74,7 +78,8 @@ def generate(
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
     prepare_prefect(settings)
-    from trailhouse.flows.generate_texts import GenerationRequest, generate_texts
+    from trailhouse.flows.generate_texts import generate_texts
+    from trailhouse.flows.pipeline.generation_plan import GenerationRequest
     from trailhouse.flows.score_checkpoints import score_corpora
     from trailhouse.models.sequences.configuration import PAPER_PRESETS, Decoding, Sampling, find_preset
 
@@ -86,7 +91,7 @@ def generate(
         for one in dict.fromkeys(sampling or ["greedy", "nucleus"])
     ]
     request = GenerationRequest(
-        small, large, prompts, decodings, samplings, prompt_length, length, limit, name, batch_size
+        small, large, prompts, decodings, samplings, prompt_length, length, limit, name, batch_size, features_of
     )
     with progress_bars():
         report = generate_texts(request, settings)

@@ -9,10 +9,11 @@ horizontal axis has categories. On numeric axes it adds the horizontal values of
 from __future__ import annotations
 
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
+from trailhouse.dashboards.bundle.superset_document import Document
 
 SERIES = "model_id"
 NAMES = "model_and_interval"
-"""The dataset's column with the four names of every model. It is computed where it is used."""
+"""The label of the expression that gives the four names of every model."""
 LINE, LOWER, UPPER = "__yhat", "__yhat_lower", "__yhat_upper"
 
 
@@ -27,9 +28,20 @@ def list_names(model_id: str) -> list[str]:
     return [model_id, *(f"{model_id}{suffix}" for suffix in (LINE, LOWER, UPPER))]
 
 
-def list_series(chart: Chart) -> list[str]:
-    """Return the columns that divide the rows of a line, scatter or bar chart into lines, points or bars."""
-    return [NAMES] if chart.band is not None else list(chart.series)
+def list_series(chart: Chart) -> list[str | Document]:
+    """Return the columns that divide the rows of a line, scatter or bar chart into lines, points or bars.
+
+    In a chart with a band, it is an expression of the chart. As a column of the dataset, which the engine would have to
+    know by this name, it would break Superset's samples of the dataset.
+    """
+    if chart.band is None:
+        return list(chart.series)
+    return [{"expressionType": "SQL", "label": NAMES, "sqlExpression": write_names()}]
+
+
+def list_series_labels(chart: Chart) -> list[str]:
+    """Return the names under which Superset's answers have the columns of ``list_series``."""
+    return list(chart.series) if chart.band is None else [NAMES]
 
 
 def write_expression(chart: Chart, expression: str) -> str:

@@ -92,6 +92,8 @@ def find_chart_problems(chart: Chart, marts: Mapping[str, Mart]) -> Iterator[str
     if not chart.explanation.rstrip().endswith((".", "!", "?")):
         yield "its explanation is not a sentence"
     yield from find_shape_problems(chart)
+    if chart.x is not None and not chart.x_name:
+        yield "its x is an expression, and needs an x_title"
     if chart.band is not None and (chart.kind != "line" or chart.series != (SERIES,) or len(chart.metrics) != 1):
         yield f"a band needs a line chart with one metric and the series {SERIES}"
     if chart.mart not in marts:
@@ -105,7 +107,7 @@ def find_columns(chart: Chart) -> set[str]:
     """Return every column that a chart names, including the columns in its SQL and its template."""
     names = {*chart.series, *chart.columns, *chart.ignores, *(order.rpartition(" ")[0] for order in chart.order)}
     if chart.x is not None:
-        names.add(chart.x)
+        names |= find_names([chart.x])
     names |= find_names((*chart.where, *(metric.expression for metric in chart.metrics)))
     if chart.band is not None:
         names |= find_names((chart.band.lower, chart.band.upper))

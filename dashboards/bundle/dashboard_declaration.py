@@ -35,9 +35,10 @@ class Band(Declaration):
 class Chart(Declaration):
     """One chart: the data that it reads from a mart, the way it draws them, and an explanation for readers.
 
-    ``x`` is the column on the horizontal axis. ``series`` holds columns that group the rows, for example into one line
-    per model. A table or template shows either ``metrics`` for each group, or the columns ``columns`` of every row.
-    Every other kind shows ``metrics`` for each group and each value of ``x``.
+    ``x`` is the column on the horizontal axis, or an SQL expression, which is named by the title of the axis.
+    ``series`` holds columns that group the rows, for example into one line per model. A table or template shows either
+    ``metrics`` for each group, or the columns ``columns`` of every row. Every other kind shows ``metrics`` for each
+    group and each value of ``x``.
 
     ``where`` holds SQL conditions on the rows. ``order`` holds columns with a direction, such as ``step desc``. Filters
     on the columns in ``ignores`` do not change the chart. If ``is_passive`` is true, a click in the chart filters no
@@ -67,6 +68,8 @@ class Chart(Declaration):
     has_categories: bool = False
     """Whether the values of ``x`` are categories, so that a click on one filters the other charts."""
     is_x_logarithmic: bool = False
+    is_x_exponent: bool = False
+    """Whether the values of ``x`` are shown as powers of ten, for an expression such as ``log10(train_flops_palm)``."""
     is_y_logarithmic: bool = False
     y_maximum: float | None = None
     is_stacked: bool = False
@@ -74,12 +77,26 @@ class Chart(Declaration):
     template: str = ""
     """Handlebars of a template chart. ``[[inspector model_id]]`` is the address of a dashboard with filters set."""
     style: str = ""
+    greys: tuple[str, ...] = ()
+    """Values of the series that are no models. They are drawn in greys, the first the darkest."""
+    has_hidden_legend: bool = False
+    """Whether the page says elsewhere what the colours are. A chart by model never has a legend, as the bar has one."""
     is_bare: bool = False
     """Whether a template chart is shown without its title and menu."""
     filled_by: str = ""
     """The command that fills the chart. Readers of an empty chart need it."""
     height: int = Field(default=44, ge=6, le=200)
     """Height of the chart in units of 8 pixels."""
+
+    @property
+    def is_x_column(self) -> bool:
+        """Whether ``x`` is a column and not an expression."""
+        return self.x is not None and self.x.isidentifier()
+
+    @property
+    def x_name(self) -> str | None:
+        """The name that the values of ``x`` have in the answer to the chart's query."""
+        return self.x if self.x is None or self.is_x_column else self.x_title
 
     @property
     def description(self) -> str:

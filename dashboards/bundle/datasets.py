@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trailhouse.dashboards.bundle.bands import NAMES, SERIES, write_names
 from trailhouse.dashboards.bundle.dashboard_declaration import Filter
 from trailhouse.dashboards.bundle.identity import make_uuid
 from trailhouse.dashboards.bundle.marts import Column, Mart
@@ -59,7 +58,7 @@ def compile_dataset(mart: Mart, schema: str, orders: Sequence[Filter] = ()) -> D
             compile_metric("row_count", "Rows", "toInt64(count())"),
             *(compile_metric(native.order_name, f"Order of {native.name}", native.first) for native in orders),
         ],
-        "columns": [compile_column(column) for column in [*mart.columns.values(), *list_computed_columns(mart)]],
+        "columns": [compile_column(column) for column in mart.columns.values()],
         "version": VERSION,
         "database_uuid": make_uuid("database"),
     }
@@ -80,16 +79,6 @@ def compile_metric(name: str, label: str, expression: str) -> Document:
     }
 
 
-def list_computed_columns(mart: Mart) -> list[Column]:
-    """Return the columns that a dataset has in addition to those of its mart.
-
-    Every dataset with models has the names for bands, so that a click in a chart with bands also filters the others.
-    """
-    if SERIES not in mart.columns:
-        return []
-    return [Column(NAMES, "String", "The model, and the parts of a line with its interval.", write_names())]
-
-
 def compile_column(column: Column) -> Document:
     """Return one column of a dataset. Charts can filter and group by every column."""
     return {
@@ -101,7 +90,7 @@ def compile_column(column: Column) -> Document:
         "advanced_data_type": None,
         "groupby": True,
         "filterable": True,
-        "expression": column.expression,
+        "expression": None,
         "description": column.description,
         "python_date_format": None,
         "extra": {},

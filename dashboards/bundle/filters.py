@@ -24,7 +24,7 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
         "id": make_filter_key(folder.name, native.name),
         "type": "NATIVE_FILTER",
         "name": native.name,
-        "description": native.description,
+        "description": describe_reach(folder, native, marts),
         "filterType": "filter_select",
         "targets": [{"datasetUuid": make_uuid("dataset", native.mart), "column": {"name": native.column}}],
         "controlValues": {
@@ -51,6 +51,18 @@ def compile_filter(folder: Folder, native: Filter, numbers: Mapping[str, int], m
     }
 
 
+def describe_reach(folder: Folder, native: Filter, marts: Mapping[str, Mart]) -> str:
+    """Return the description of a filter, with the charts that it does not change, or those that it does if few."""
+    titles: dict[bool, list[str]] = {True: [], False: []}
+    for chart in folder.charts.values():
+        if not chart.is_bare:
+            titles[is_filtered(chart, native, marts[chart.mart])].append(f'"{chart.title}"')
+    if not titles[False]:
+        return native.description
+    is_rare = len(titles[True]) <= len(titles[False])
+    return f"{native.description}. It changes {'' if is_rare else 'all charts but '}{', '.join(titles[is_rare])}"
+
+
 def compile_conditions(native: Filter) -> Document:
     """Return the SQL conditions on the values that a filter offers. Without conditions, the mapping is empty."""
     if not native.where:
@@ -68,7 +80,8 @@ def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Documen
 
     A click in a passive chart filters no chart. A click in any other chart filters all charts of the dashboard, except
     the clicked chart and the charts that ignore a column which the clicked chart shows. Superset stores the exceptions
-    (``excluded``). A chart has no entry in the result if its click filters all other charts, as this is the default.
+    (``excluded``). A chart has no entry in the result if its click filters all other charts, as this is the default. A
+    click in a chart with a band filters only charts with bands, because the others lack the names of its lines.
     """
     configuration = {}
     for key, chart in folder.charts.items():
@@ -76,7 +89,8 @@ def compile_cross_filters(folder: Folder, numbers: Mapping[str, int]) -> Documen
         excluded = [
             numbers[other_key]
             for other_key, other in folder.charts.items()
-            if other_key != key and (chart.is_passive or shown & set(other.ignores))
+            if other_key != key
+            and (chart.is_passive or shown & set(other.ignores) or (chart.band is not None and other.band is None))
         ]
         if excluded:
             scope = {"rootPath": ["ROOT_ID"], "excluded": [numbers[key], *excluded]}

@@ -47,8 +47,8 @@ def compile_formats(chart: Chart, mart: Mart) -> Document:
 def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
     """Return the form data of a line, scatter or bar chart, without the fields that all kinds of charts share."""
     has_categories = chart.kind == "bar" or chart.band is not None or chart.has_categories
-    form = {
-        "x_axis": chart.x,
+    return {
+        "x_axis": compile_axis(chart),
         "xAxisForceCategorical": has_categories,
         "x_axis_sort_asc": True,
         "x_axis_sort_series": "name",
@@ -61,7 +61,7 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "color_scheme": COLOUR_SCHEME,
         "markerEnabled": chart.has_markers and chart.kind != "bar",
         "markerSize": 6,
-        "show_legend": chart.series not in ((), ("model_id",)) or len(metrics) > 1,  # the page's bar shows the models
+        "show_legend": has_legend(chart),
         "legendType": "plain",
         "legendOrientation": "top",
         "x_axis_title": chart.x_title,
@@ -70,7 +70,7 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "y_axis_title_margin": 56 if chart.y_title else 0,
         "y_axis_title_position": "Left",
         "y_axis_format": chart.metrics[0].format,
-        "x_axis_number_format": "~g" if chart.band is None else ".3~r",
+        "x_axis_number_format": "SMART_NUMBER" if chart.band is None else ".3~r",
         "xAxisLabelInterval": "0" if chart.kind == "bar" else "auto",
         "logAxis": chart.is_y_logarithmic,
         "truncateYAxis": chart.is_y_logarithmic,
@@ -83,10 +83,37 @@ def compile_series_form(chart: Chart, metrics: list[Document]) -> Document:
         "stack": "Stack" if chart.is_stacked else None,
         "zoomable": False,
         "comparison_type": "values",
+        "echart_options": write_plot_options(chart),
     }
-    if chart.is_x_logarithmic:
-        form["echart_options"] = "{ xAxis: { type: 'log' } }"
-    return form
+
+
+def compile_axis(chart: Chart) -> str | Document | None:
+    """Return what the horizontal axis shows: a column, or an expression with its name."""
+    if chart.x is None or chart.is_x_column:
+        return chart.x
+    return {"expressionType": "SQL", "label": chart.x_name, "sqlExpression": chart.x}
+
+
+def has_legend(chart: Chart) -> bool:
+    """Return whether a chart has a legend of its own: the bar of the page shows the colours of models."""
+    is_explained = chart.has_hidden_legend or (chart.series in ((), ("model_id",)) and len(chart.metrics) == 1)
+    return not is_explained
+
+
+def write_plot_options(chart: Chart) -> str:
+    """Return the options of the plot that Superset's form lacks, in the notation of ECharts.
+
+    They leave room for the last label of the horizontal axis, and none below its title.
+    """
+    label = "alignMinLabel: 'left', alignMaxLabel: 'right'" + (
+        ", formatter: '10^{value}'" if chart.is_x_exponent else ""
+    )
+    axis = [f"axisLabel: {{ {label} }}"]
+    axis += ["type: 'log'"] if chart.is_x_logarithmic else []
+    axis += ["scale: true", "minInterval: 1"] if chart.is_x_exponent else []
+    ticks = f", yAxis: {{ interval: {chart.y_maximum / 4:g} }}" if chart.y_maximum else ""
+    grid = [f"bottom: {34 if chart.x_title else 8}", *([] if has_legend(chart) else ["top: 12"])]
+    return f"{{ xAxis: {{ {', '.join(axis)} }}, grid: {{ {', '.join(grid)} }}{ticks} }}"
 
 
 def compile_table_form(chart: Chart, metrics: list[Document]) -> Document:

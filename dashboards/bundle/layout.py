@@ -12,7 +12,15 @@ from trailhouse.dashboards.bundle.marts import Mart
 from trailhouse.dashboards.bundle.page_bar import BAR_KEY
 from trailhouse.dashboards.bundle.page_style import compile_css
 from trailhouse.dashboards.bundle.superset_document import VERSION, Document
-from trailhouse.dashboards.colours import COLOUR_SCHEME, MODEL_COLOURS, REFERENCE
+from trailhouse.dashboards.colours import (
+    COLOUR_SCHEME,
+    MODEL_COLOURS,
+    NEUTRAL,
+    REFERENCES,
+    TEXT,
+    assign_reference_colors,
+    choose_shade,
+)
 
 TWELFTHS = 12
 
@@ -66,7 +74,15 @@ def compile_dashboard(folder: Folder, marts: Mapping[str, Mart], model_colors: M
     """Return the content of the file of one dashboard. ``model_colors`` maps models to the colours of their lines."""
     numbers = {key: number for number, key in enumerate(folder.charts, 1)}
     label_colors = {name: color for model, color in model_colors.items() for name in list_names(model)}
-    label_colors |= {f"{model} (reference)": REFERENCE for model in model_colors}
+    label_colors |= assign_reference_colors(model_colors)
+    label_colors |= {
+        metric.label: NEUTRAL for chart in folder.charts.values() if not chart.series for metric in chart.metrics
+    }
+    label_colors |= {
+        name: choose_shade((TEXT, NEUTRAL, REFERENCES[0]), (index + 0.5) / len(chart.greys))
+        for chart in folder.charts.values()
+        for index, name in enumerate(chart.greys)
+    }
     return {
         "dashboard_title": folder.dashboard.title,
         "description": folder.dashboard.description,

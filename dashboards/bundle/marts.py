@@ -13,18 +13,19 @@ from trailhouse.errors import BadInputError
 DOCS_BLOCK = re.compile(r"{%\s*docs\s+(\w+)\s*%}(.*?){%\s*enddocs\s*%}", re.DOTALL)
 DOCS_REFERENCE = re.compile(r"{{\s*doc\(\s*['\"](\w+)['\"]\s*\)\s*}}")
 
+SHARES = re.compile(
+    r"(share|accuracy_ratio|improvement_ratio|fraction_of_training)(_lower|_upper)?$|accuracy_(lower|upper)$"
+)
+"""Matches the names of columns whose numbers are shown in percent."""
+
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a mart, with its ClickHouse type and its description.
-
-    A column that only the dataset has is computed by the SQL ``expression``.
-    """
+    """A column of a mart, with its ClickHouse type and its description."""
 
     name: str
     data_type: str
     description: str
-    expression: str | None = None
 
     @property
     def is_temporal(self) -> bool:
@@ -39,13 +40,13 @@ class Column:
         if re.search(r"\bFloat\d+\b", self.data_type):
             if self.name.endswith("p_value"):
                 return ".2~g"
-            return ".1%" if self.name.endswith("_share") else ".4~r"
+            return ".1%" if SHARES.search(self.name) else ".4~r"
         return None
 
     @property
     def label(self) -> str:
         """The column's name for readers: ``Model`` for ``model_id``, ``Token share`` for ``token_share``."""
-        words = self.name.removesuffix("_id").replace("_", " ")
+        words = self.name.removesuffix("_id").replace("_", " ").replace("null share", "share by chance")
         return words[:1].upper() + words[1:]
 
 

@@ -13,7 +13,7 @@ from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Folder
 from trailhouse.dashboards.bundle.marts import Mart
 
 BAR_KEY = "bar"
-MART = "fct_model_standing"
+MART = "dim_scored_model"
 KEPT = ("suite_id", "corpus_id", "model_id")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trailhouse.dashboards.bundle.bands import list_series
+from trailhouse.dashboards.bundle.bands import list_series, list_series_labels
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart
 from trailhouse.dashboards.bundle.forms import read_order
 from trailhouse.dashboards.bundle.links import compile_columns
@@ -44,15 +44,10 @@ def compile_query(chart: Chart, metrics: list[Document]) -> Document:
     return shared | rows | ({} if chart.kind == "template" else {"post_processing": [], "time_offsets": []})
 
 
-def axis_column(name: str | None) -> Document:
+def axis_column(chart: Chart) -> Document:
     """Return the column that a chart's horizontal axis shows, in the notation of Superset's queries."""
-    return {
-        "columnType": "BASE_AXIS",
-        "sqlExpression": name,
-        "label": name,
-        "expressionType": "SQL",
-        "isColumnReference": True,
-    }
+    column = {"columnType": "BASE_AXIS", "sqlExpression": chart.x, "label": chart.x_name, "expressionType": "SQL"}
+    return column | ({"isColumnReference": True} if chart.is_x_column else {})
 
 
 def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
@@ -65,8 +60,8 @@ def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
     pivot = {
         "operation": "pivot",
         "options": {
-            "index": [chart.x],
-            "columns": series,
+            "index": [chart.x_name],
+            "columns": list_series_labels(chart),
             "drop_missing_columns": False,
             "aggregates": {label: {"operator": "mean"} for label in labels},
         },
@@ -74,7 +69,7 @@ def compile_series_query(chart: Chart, metrics: list[Document]) -> Document:
     rename = {"operation": "rename", "options": {"columns": {labels[0]: None}, "level": 0, "inplace": True}}
     has_one_metric_in_series = bool(series) and len(labels) == 1
     return {
-        "columns": [axis_column(chart.x), *series],
+        "columns": [axis_column(chart), *series],
         "metrics": metrics,
         "orderby": [[metrics[0], False]],
         "series_columns": series,
@@ -90,8 +85,8 @@ def compile_heatmap_query(chart: Chart, metrics: list[Document]) -> Document:
     """
     rank = {"operation": "rank", "options": {"metric": metrics[0]["label"], "group_by": None}}
     return {
-        "columns": [axis_column(chart.x), chart.series[0]],
+        "columns": [axis_column(chart), chart.series[0]],
         "metrics": metrics,
-        "orderby": [[axis_column(chart.x), True], [chart.series[0], True]],
+        "orderby": [[axis_column(chart), True], [chart.series[0], True]],
         "post_processing": [rank],
     }

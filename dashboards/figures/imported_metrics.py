@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import add_legend, new_canvas
 
@@ -16,6 +16,7 @@ ROW_COUNT = 2
 METRIC = "acc"
 INTERVAL_STANDARD_ERRORS = 1.96  # half the width of a 95% interval, in standard errors
 SMALLEST_ERROR = 1e-6
+NOTE = "Tasks whose metric changed most come first. Bands: 95% intervals from the standard errors of the harness."
 
 
 def choose_tasks(rows: pa.Table) -> list[str]:
@@ -64,7 +65,9 @@ def draw_imported_metrics(rows: pa.Table) -> Canvas:
         draw_task(panel, shown.filter(pc.equal(shown["task_id"], task)), task)
     for panel in panels[len(tasks) :]:
         panel.set_axis_off()
-    panels[0].set_ylabel(metric)
+    for panel in panels[::column_count]:
+        panel.set_ylabel(metric)
+    add_notes(canvas, [NOTE])
     add_legend(canvas, panels)
     return canvas
 

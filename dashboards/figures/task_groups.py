@@ -33,13 +33,13 @@ from trailhouse.dashboards.figures.task_rows import (
 
 COLUMN_COUNT = 5
 BANDS = "Bands: 95% intervals over the items of a task."
-GREYS = "Last checkpoints: one line per task."
+GREYS = "Last checkpoints: one line per task, from dark to light in the order of the panels."
 DARKEST_TASK, LIGHTEST_TASK = 0.15, 0.7
 
 
 def draw_scaling(panel: Axes, rows: pa.Table, title: str) -> None:
     """Draw the accuracy of every model's last checkpoint against model size, one grey line per task."""
-    tasks = list(dict.fromkeys(rows["task_set"].to_pylist()))
+    tasks = sorted(set(rows["task_set"].to_pylist()))
     for index, task in enumerate(tasks):
         last = keep_last(rows.filter(pc.equal(rows["task_set"], task)))
         shade = choose_grey(index, len(tasks), DARKEST_TASK, LIGHTEST_TASK)

@@ -28,9 +28,14 @@ MOST_TOKENS = 20_000
 CATEGORY_CODES = {None: "-", "other": "o", "stagnated": "s", "upward": "u", "downward": "d"}
 
 
-def describe_history(history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES) -> dict[str, Any]:
-    """Return what the viewer shows. If the log-probabilities exceed ``largest_bytes``, fewer checkpoints are kept."""
-    packed, every = pack_within(history.readings, largest_bytes)
+def describe_history(
+    history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES, most_tokens: int = MOST_TOKENS
+) -> dict[str, Any]:
+    """Return what the viewer shows: the first ``most_tokens`` tokens of the document.
+
+    If the log-probabilities exceed ``largest_bytes``, fewer checkpoints are kept.
+    """
+    packed, every = pack_within(history.readings, largest_bytes, most_tokens)
     tokenizers = list(dict.fromkeys(reading.tokenizer_id for reading in history.readings))
     first = {reading.tokenizer_id: reading.passage for reading in reversed(history.readings)}
     names = name_models(history.readings)
@@ -43,13 +48,13 @@ def describe_history(history: PassageHistory, *, largest_bytes: int = LARGEST_BY
         "everyCheckpoint": every,
         "startPercent": history.passage.start_percent,
         "convention": make_label(history.passage.convention_id),
-        "tokenizers": [describe_tokens(first[tokenizer]) for tokenizer in tokenizers],
+        "tokenizers": [describe_tokens(first[tokenizer], most_tokens) for tokenizer in tokenizers],
         "models": [
             {
                 "name": name,
                 "color": reading.color,
                 "tokenizer": tokenizers.index(reading.tokenizer_id),
-                "categories": "".join(CATEGORY_CODES[token.category] for token in reading.passage.tokens[:MOST_TOKENS]),
+                "categories": "".join(CATEGORY_CODES[token.category] for token in reading.passage.tokens[:most_tokens]),
                 **describe_checkpoints(reading, every),
                 "logProbs": log_probs,
             }
@@ -58,9 +63,9 @@ def describe_history(history: PassageHistory, *, largest_bytes: int = LARGEST_BY
     }
 
 
-def describe_tokens(passage: Passage) -> dict[str, Any]:
-    """Return the visible texts of a passage's tokens and their bytes in the document."""
-    kept = passage.tokens[:MOST_TOKENS]
+def describe_tokens(passage: Passage, most_tokens: int = MOST_TOKENS) -> dict[str, Any]:
+    """Return the visible texts of a passage's first tokens and their bytes in the document."""
+    kept = passage.tokens[:most_tokens]
     return {
         "texts": [make_visible(token.text, line_break="⏎\n") for token in kept],
         "labels": {index: make_label(token.text) for index, token in enumerate(kept) if needs_label(token.text)},
@@ -98,7 +103,9 @@ def name_models(readings: tuple[Reading, ...]) -> list[str]:
     return ids if len(suites) > 1 else [name.partition("/")[2] or name for name in ids]
 
 
-def pack_within(readings: tuple[Reading, ...], largest_bytes: int) -> tuple[list[str], int]:
+def pack_within(
+    readings: tuple[Reading, ...], largest_bytes: int, most_tokens: int = MOST_TOKENS
+) -> tuple[list[str], int]:
     """Pack the log-probabilities of every n-th checkpoint, where n is about the least number with which they fit.
 
     Returns the packed log-probabilities of each reading, and n. If even the first and the last checkpoint do not fit,
@@ -106,7 +113,7 @@ def pack_within(readings: tuple[Reading, ...], largest_bytes: int) -> tuple[list
     """
     every = 1
     while True:
-        packed = [pack_log_probs(reading.log_probs_nats[:MOST_TOKENS], every) for reading in readings]
+        packed = [pack_log_probs(reading.log_probs_nats[:most_tokens], every) for reading in readings]
         size = sum(map(len, packed))
         most_checkpoints = max(len(reading.checkpoints) for reading in readings)
         if size <= largest_bytes or every >= most_checkpoints - 1:

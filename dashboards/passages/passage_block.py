@@ -12,7 +12,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from trailhouse.dashboards.passages.page_data import LARGEST_BYTES, describe_history, write_json
+from trailhouse.dashboards.passages.page_data import LARGEST_BYTES, MOST_TOKENS, describe_history, write_json
 from trailhouse.dashboards.passages.passage_history import PassageHistory
 
 VIEWER = Path(__file__).parent / "viewer"
@@ -29,9 +29,9 @@ SCRIPTS = (
 )
 
 
-def render_block(history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES) -> str:
-    """Return the block of a passage as HTML. ``largest_bytes`` limits the size of its log-probabilities."""
-    data = write_json(describe_history(history, largest_bytes=largest_bytes))
+def render_block(history: PassageHistory, *, largest_bytes: int = LARGEST_BYTES, most_tokens: int = MOST_TOKENS) -> str:
+    """Return the block of a passage as HTML. The limits are those of ``describe_history``."""
+    data = write_json(describe_history(history, largest_bytes=largest_bytes, most_tokens=most_tokens))
     title = escape(history.passage.title, quote=True)
     return (
         f'<section class="passage-viewer" aria-label="{title}">'

@@ -61,6 +61,8 @@ class Findings:
     trend_shares: Answer
     start_percent: int
     forgotten_tokens: Answer
+    most_forgotten_document: Answer
+    """The document of which ``model_id`` forgets the largest share of tokens."""
     task_accuracies: tuple[Answer, ...]
     """Accuracies of the last checkpoints, of ``model_id`` first."""
     shot_count: int

@@ -33,11 +33,18 @@ from trailhouse.dashboards.report.sections import (
 from trailhouse.dashboards.report.sentences import Sentence
 from trailhouse.support.visible_text import make_visible
 
+BLOCKS_FOLLOW = "forgotten"
+"""Name of the section that blocks follow."""
+
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the page that was made elsewhere, such as a passage, with its own style and script."""
+    """A section of the page that was made elsewhere, such as a passage, with its own style and script.
 
+    ``name`` is the target of the link to the section.
+    """
+
+    name: str
     title: str
     html: str
     style: str = ""
@@ -45,7 +52,7 @@ class Block:
 
 
 def render_report(findings: Findings, blocks: Sequence[Block] = ()) -> str:
-    """Return the report as HTML. ``blocks`` follow the section about forgotten tokens."""
+    """Return the report as HTML. ``blocks`` follow the section ``BLOCKS_FOLLOW``."""
     sections = list_sections(findings)
     charts = {chart.name: chart for section in sections for chart in section.charts}
     specs = {name: use_variables(chart.spec, findings) for name, chart in charts.items()}
@@ -57,8 +64,8 @@ def render_report(findings: Findings, blocks: Sequence[Block] = ()) -> str:
     parts = []
     for section in sections:
         parts.append(render_section(section, findings))
-        if section.name == "forgotten":
-            parts += [f"<section><h2>{show(block.title)}</h2>\n{block.html}\n</section>" for block in blocks]
+        if section.name == BLOCKS_FOLLOW:
+            parts += [render_block(block) for block in blocks]
     code = "\n".join(f"<script>{script}</script>" for script in scripts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -66,7 +73,7 @@ def render_report(findings: Findings, blocks: Sequence[Block] = ()) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{title}</title>\n<style>\n{styles}</style>\n</head>\n<body>\n<main>\n"
-        f"{render_head(findings)}\n{render_contents(sections)}\n" + "\n".join(parts) + "\n</main>\n"
+        f"{render_head(findings)}\n{render_contents(sections, blocks)}\n" + "\n".join(parts) + "\n</main>\n"
         f'<script type="application/json" id="report-data">{escape_json(specs)}</script>\n{code}\n</body>\n</html>\n'
     )
 
@@ -116,10 +123,18 @@ def render_head(findings: Findings) -> str:
     )
 
 
-def render_contents(sections: Sequence[Section]) -> str:
-    """Return links to the sections."""
-    links = "".join(f'<li><a href="#{section.name}">{show(section.title)}</a></li>' for section in sections)
+def render_contents(sections: Sequence[Section], blocks: Sequence[Block]) -> str:
+    """Return links to the sections, in the order of the page."""
+    shown: list[Section | Block] = []
+    for section in sections:
+        shown += [section, *blocks] if section.name == BLOCKS_FOLLOW else [section]
+    links = "".join(f'<li><a href="#{part.name}">{show(part.title)}</a></li>' for part in shown)
     return f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
+
+
+def render_block(block: Block) -> str:
+    """Return a block as a section."""
+    return f'<section id="{block.name}">\n<h2>{show(block.title)}</h2>\n{block.html}\n</section>'
 
 
 def render_section(section: Section, findings: Findings) -> str:

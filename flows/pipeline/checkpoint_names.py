@@ -34,8 +34,7 @@ def find_named_checkpoint(name: str, settings: Settings) -> NamedCheckpoint:
     Without a step, or with the step ``last``, it is the model's last checkpoint. With a suite alone, it is the last
     checkpoint of the suite's first model.
 
-    Raises BadInputError if the suite has no such model, or the model no usable checkpoint at that step. Raises the
-    errors of ``find_declared_suite``.
+    Raises BadInputError if there is no such suite, model or usable checkpoint at that step.
     """
     path, has_step, step = name.partition("@")
     if has_step and step != "last" and not step.isdecimal():
@@ -62,10 +61,13 @@ def find_named_checkpoint(name: str, settings: Settings) -> NamedCheckpoint:
 
 def _split_name(path: str, settings: Settings) -> tuple[Suite, str]:
     """Return the suite and the name of the model in SUITE/MODEL; the name is empty if only a suite is named."""
+    suite_name, _, model_name = path.rpartition("/")
     try:
         return find_declared_suite(path, settings), ""
-    except UsageError:
-        suite_name, _, model_name = path.rpartition("/")
+    except UsageError as error:
         if not suite_name:
-            raise
-    return find_declared_suite(suite_name, settings), model_name
+            raise BadInputError(f"{path!r}: {error.message}", error.hint) from error
+    try:
+        return find_declared_suite(suite_name, settings), model_name
+    except UsageError as error:
+        raise BadInputError(f"{path!r}: {error.message}", error.hint) from error

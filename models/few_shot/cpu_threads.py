@@ -15,7 +15,7 @@ MULTITHREADED_PARAMETER_COUNT = 1_000_000
 
 @contextmanager
 def limit_threads(model: nn.Module, multithreaded_count: int = MULTITHREADED_PARAMETER_COUNT) -> Iterator[None]:
-    """If the model has fewer parameters than ``multithreaded_count``, limit torch to one thread in the ``with`` block."""
+    """Limit torch to one thread within the block if a model has fewer parameters than ``multithreaded_count``."""
     thread_count = torch.get_num_threads()
     if sum(parameter.numel() for parameter in model.parameters()) < multithreaded_count:
         torch.set_num_threads(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.scoring.context_window import find_context_length
@@ -39,9 +38,6 @@ def refuse_long_texts(name: str, model: IncrementalModel, prompt_length: int, ne
 
 def refuse_prompts(name: str, model: IncrementalModel, prompts: Sequence[Prompt]) -> None:
     """Raise BadInputError naming a prompt that is empty, repeated, of another length, or has unknown tokens."""
-    embedding = model.model.get_input_embeddings()
-    assert isinstance(embedding, torch.nn.Module) and isinstance(embedding.weight, torch.Tensor)
-    token_count = embedding.weight.shape[0]
     length = len(prompts[0].token_ids)
     seen: set[int] = set()
     for prompt in prompts:
@@ -50,8 +46,8 @@ def refuse_prompts(name: str, model: IncrementalModel, prompts: Sequence[Prompt]
             problem = "has no tokens"
         elif len(prompt.token_ids) != length:
             problem = f"has {len(prompt.token_ids)} tokens, and prompt {prompts[0].prompt_id} has {length}"
-        elif not 0 <= np.min(prompt.token_ids) <= np.max(prompt.token_ids) < token_count:
-            problem = f"has token ids outside the {token_count} tokens of the {name} model"
+        elif not 0 <= np.min(prompt.token_ids) <= np.max(prompt.token_ids) < model.token_count:
+            problem = f"has token ids outside the {model.token_count} tokens of the {name} model"
         elif prompt.prompt_id in seen:
             problem = "occurs twice"
         if problem is not None:

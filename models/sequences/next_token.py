@@ -19,6 +19,20 @@ from trailhouse.models.sequences.configuration import Decoding, Sampling
 from trailhouse.models.sequences.gumbel_noise import draw_gumbel
 
 
+class Prediction:
+    """What one model predicts after B texts: logits and probabilities (B, V) in float32."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        self.probabilities = logits.softmax(-1)
+
+    def find_log_probs(self, token_ids: Tensor) -> Tensor:
+        """Return the log-probabilities (B,) of one token (B,) after each text, in nats."""
+        # The largest logit and its probability give the normaliser without another exponential of all logits
+        normaliser = self.logits.amax(-1) - self.probabilities.amax(-1).log()
+        return (self.logits.gather(1, token_ids[:, None])[:, 0] - normaliser).clamp_(max=0)
+
+
 @dataclass(frozen=True)
 class TokenWeights:
     """The distributions of the next token of B texts over V tokens, before they are normalised."""
@@ -28,7 +42,7 @@ class TokenWeights:
     lowest: Tensor
     """Lower bounds of the weights (B, V), at least 0."""
     highest: Tensor
-    """Upper bounds of the weights (B, V)."""
+    """Upper bounds of the weights (B, V), at least 0."""
     totals: Tensor
     """Sums of the weights (B, 1)."""
     favoured: Tensor
@@ -46,22 +60,22 @@ class Choice(NamedTuple):
 
 
 def weigh_tokens(
-    small_logits: Tensor, large_logits: Tensor, decoding: Decoding, vocabulary_size: int, tolerance_nats: float = 0.0
+    small: Prediction, large: Prediction, decoding: Decoding, vocabulary_size: int, tolerance_nats: float = 0.0
 ) -> TokenWeights:
     """Return the distributions of the next token.
 
-    The float32 logits (B, V_s) and (B, V_l) are on one device. Tokens from ``vocabulary_size`` on get no weight.
-    ``tolerance_nats`` is the largest error of each model's log-probabilities, from which the bounds follow.
+    The predictions are on one device. Tokens from ``vocabulary_size`` on get no weight. ``tolerance_nats`` is the
+    largest error of each model's log-probabilities, from which the bounds follow.
     """
-    small = small_logits.softmax(-1)[:, :vocabulary_size]
-    large = large_logits.softmax(-1)[:, :vocabulary_size]
-    favoured = small if decoding.small_weight > decoding.large_weight else large
+    p_s, p_l = small.probabilities[:, :vocabulary_size], large.probabilities[:, :vocabulary_size]
+    favoured = p_s if decoding.small_weight > decoding.large_weight else p_l
     if decoding.method == "contrastive":
-        values, lowest, highest = _weigh_contrastive(small_logits, large_logits, decoding, large, tolerance_nats)
-    else:
-        values, lowest, highest = _weigh_interpolated(small, large, decoding, tolerance_nats)
-    is_whole = vocabulary_size == small_logits.shape[1] == large_logits.shape[1]
-    if decoding.method == "interpolated" and is_whole and min(decoding.small_weight, decoding.large_weight) >= 0:
+        ratios = large.logits[:, :vocabulary_size] - small.logits[:, :vocabulary_size]
+        values, lowest, highest = _weigh_contrastive(ratios, p_l, decoding.plausibility, tolerance_nats)
+        return TokenWeights(values, lowest, highest, values.sum(-1, keepdim=True), favoured)
+    values, lowest, highest = _weigh_interpolated(p_s, p_l, decoding, tolerance_nats)
+    is_whole = vocabulary_size == small.logits.shape[1] == large.logits.shape[1]
+    if is_whole and min(decoding.small_weight, decoding.large_weight) >= 0:
         # The sum is known, and adding up the rounded weights would change the last digits
         totals = torch.full_like(values[:, :1], decoding.small_weight + decoding.large_weight)
     else:
@@ -78,35 +92,38 @@ def choose_tokens(weights: TokenWeights, sampling: Sampling, prompt_ids: Tensor,
         token_ids, is_close = _choose_most_probable(weights)
     else:
         token_ids, is_close = _draw_from_nucleus(weights, sampling, prompt_ids, position)
-    is_fallback = weights.values.amax(-1) <= 0
-    token_ids = torch.where(is_fallback, weights.favoured.argmax(-1), token_ids)
-    may_be_fallback = (weights.lowest.amax(-1) <= 0) & (weights.highest.amax(-1) > 0)
-    return Choice(token_ids, is_fallback, is_close | may_be_fallback)
+    # A token that may have no weight is close, so a choice that is not close is no fallback
+    is_fallback = weights.values.gather(1, token_ids[:, None])[:, 0] <= 0
+    if is_fallback.any():
+        token_ids = torch.where(is_fallback, weights.favoured.argmax(-1), token_ids)
+    return Choice(token_ids, is_fallback, is_close)
 
 
 def _weigh_interpolated(
-    small: Tensor, large: Tensor, decoding: Decoding, tolerance_nats: float
+    p_s: Tensor, p_l: Tensor, decoding: Decoding, tolerance_nats: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return equation 2 of Xia et al. (2023) without negative values, and its bounds."""
-    signed = decoding.small_weight * small + decoding.large_weight * large
-    error = (abs(decoding.small_weight) * small + abs(decoding.large_weight) * large).mul_(tolerance_nats)
-    return signed.clamp(min=0), (signed - error).clamp_(min=0), error.add_(signed).clamp_(min=0)
+    signed = p_s.mul(decoding.small_weight).add_(p_l, alpha=decoding.large_weight)
+    error = p_s.mul(abs(decoding.small_weight) * tolerance_nats)
+    error.add_(p_l, alpha=abs(decoding.large_weight) * tolerance_nats)
+    lowest, highest = (signed - error).clamp_(min=0), error.add_(signed).clamp_(min=0)
+    return signed.clamp_(min=0), lowest, highest
 
 
 def _weigh_contrastive(
-    small_logits: Tensor, large_logits: Tensor, decoding: Decoding, large: Tensor, tolerance_nats: float
+    ratios: Tensor, p_l: Tensor, plausibility: float, tolerance_nats: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return p_l / p_s of the plausible tokens, divided by its largest value, and its bounds."""
-    vocabulary_size = large.shape[1]
-    scores = (large_logits.log_softmax(-1)[:, :vocabulary_size]) - small_logits.log_softmax(-1)[:, :vocabulary_size]
-    least = decoding.plausibility * large.amax(-1, keepdim=True)
-    is_plausible = large >= least
-    scores = scores - scores.where(is_plausible, -torch.inf).amax(-1, keepdim=True)
-    values = scores.exp()
-    # Each of the two log-probabilities of a comparison has an error of tolerance_nats
+    """Return p_l / p_s of the plausible tokens, divided by its largest value, and its bounds.
+
+    ``ratios`` (B, V) are log p_l - log p_s, up to a constant for each text.
+    """
+    least = plausibility * p_l.amax(-1, keepdim=True)
+    is_plausible = p_l >= least
+    values = (ratios - ratios.where(is_plausible, -torch.inf).amax(-1, keepdim=True)).exp_()
+    # Each comparison is one of two log-probabilities, each with an error of tolerance_nats
     factor = math.exp(2 * tolerance_nats)
-    lowest = (values / factor).where(large >= least * factor, 0.0)
-    highest = (values * factor).where(large >= least / factor, 0.0)
+    lowest = (values / factor).where(p_l >= least * factor, 0.0)
+    highest = (values * factor).where(p_l >= least / factor, 0.0)
     return values.where(is_plausible, 0.0), lowest, highest
 
 

@@ -159,5 +159,9 @@ def test_the_dashboards_give_a_model_its_colour_under_every_name_of_a_band():
         if path.startswith("dashboards/"):
             labels = yaml.safe_load(text)["metadata"]["label_colors"]
             assert labels["s/large"] == labels["s/large__yhat"] == labels["s/large__yhat_upper"] == colors["s/large"]
-            assert len(labels) == 5 * len(colors)
-            assert labels["s/large (reference)"] == REFERENCE
+            others = [color for name, color in labels.items() if "/" not in name]
+            assert all(color[1:3] == color[3:5] == color[5:] for color in others), "a hue would be a model"
+            greys = labels["s/small (reference)"], labels["s/large (reference)"]
+            assert all(grey[1:3] == grey[3:5] == grey[5:] for grey in greys), "a hue would be a model"
+            assert greys[0] > greys[1], "the larger is the darker"
+            assert labels["t/only (reference)"] == REFERENCE

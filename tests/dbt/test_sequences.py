@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from pathlib import Path
 
@@ -11,6 +10,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.support.synthetic_sequences import (
+    GENERATIONS,
+    NEW_LENGTH,
+    PARAMETERS,
+    PROMPT_COUNT,
+    PROMPT_LENGTH,
+    RATES,
+    STEPS,
+    TOKEN_BYTES,
+    corrupted_losses,
+    count_tokens,
+    generated_losses,
+    insert_sequences,
+    tokenizer_of,
+)
 from trailhouse.dashboards.colours import assign_model_colors
 from trailhouse.dashboards.figures.gallery import TABLES
 from trailhouse.dashboards.figures.sequences import corruption_perplexity, generation_perplexity, generation_quality
@@ -18,189 +32,19 @@ from trailhouse.flows.draw_figures import draw_figure, draw_table
 from trailhouse.warehouse.reading.query import read_models_by_size
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
-STEPS = [0, 10, 40, 80]
-# By model: number of parameters. All models but those of suite `w` have the tokenizer of the generated texts.
-PARAMETERS = {"s/tiny": 100, "s/small": 400, "s/middle": 1600, "s/large": 6400, "w/a": 50, "w/b": 70, "w/c": 90}
-PROMPT_COUNT, PROMPT_LENGTH, NEW_LENGTH = 12, 3, 8
-# By generation: the key, the configuration, and by how much the loss grows with each next larger model.
-GENERATIONS = {"ps-pl": ("a" * 64, 0.25), "pl-ps": ("b" * 64, -0.25), "ps": ("c" * 64, 0.0)}
-RATES = {"none": 0.0, "replace-20": 0.2, "replace-100": 1.0}
-DOCUMENT_LENGTH = 6
 SELECTION = ("--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select")
-
-
-def tokenizer_of(model_id: str) -> str:
-    return "words" if model_id.startswith("w/") else "tok"
-
-
-def curve(model_id: str, step: int) -> float:
-    """Return how the mean loss depends on the checkpoint: it falls, and for the largest model rises at the end."""
-    values = {0: 3.0, 10: 1.0, 40: 0.25, 80: 0.5 if model_id == "s/large" else 0.125}
-    return values[step]
-
-
-def generated_losses(decoding: str) -> dict[tuple[str, int], np.ndarray]:
-    """Return the losses of the generated tokens, of shape (prompts, tokens), by model and step."""
-    noise = np.random.default_rng(len(decoding)).normal(0, 0.125, size=(PROMPT_COUNT, NEW_LENGTH))
-    growth = GENERATIONS[decoding][1]
-    sizes = sorted(PARAMETERS.values())
-    return {
-        (model_id, step): np.float32(
-            2
-            + curve(model_id, step)
-            + growth * sizes.index(PARAMETERS[model_id])
-            + noise
-            + np.random.default_rng([step, PARAMETERS[model_id]]).normal(0, 0.25, size=noise.shape)
-        )
-        for model_id in PARAMETERS
-        for step in STEPS
-    }
-
-
-def corrupted_losses(variant: str) -> dict[tuple[str, int], np.ndarray]:
-    """Return the losses of the tokens of corrupted documents, of shape (documents, tokens), by model and step."""
-    noise = np.random.default_rng(7).normal(0, 0.25, size=(PROMPT_COUNT, DOCUMENT_LENGTH))
-    return {
-        (model_id, step): np.float32(3 + curve(model_id, step) + 4 * RATES[variant] + noise)
-        for model_id in PARAMETERS
-        for step in STEPS
-    }
-
-
-def add_documents(warehouse, corpus_id: str, kind: str, documents: list[dict], *, length: int, prompt: int) -> None:
-    """Insert a corpus of texts that were made from tokens of four bytes, and its tokens under both tokenizers.
-
-    Tokens of the tokenizer `words` are two bytes longer, so that one of them begins in the prompt and ends after it.
-    """
-    warehouse.insert("raw_corpus", corpus_id=corpus_id, document_count=len(documents))
-    for document_id, provenance in enumerate(documents):
-        warehouse.insert(
-            "raw_document",
-            corpus_id=corpus_id,
-            document_id=document_id,
-            document_name=f"text {document_id}",
-            text="".join(f"{position:>4}" for position in range(length)),
-            kind=kind,
-            provenance=json.dumps(provenance),
-            scored_from_position=prompt,
-            tokenizer_id="tok",
-            token_ids=list(range(length)),
-            scored_from_byte=4 * prompt,
-        )
-    rows = []
-    for tokenizer_id, size in (("tok", 4), ("words", 6)):
-        for document_id in range(len(documents)):
-            for position in range(math.ceil(4 * length / size)):
-                text = f"{position:>4}" if position else "a\u202e"
-                rows.append(
-                    [tokenizer_id, corpus_id, document_id, position, text, size * position, size * (position + 1)]
-                )
-    names = ["tokenizer_id", "corpus_id", "document_id", "position", "token_text", "byte_start", "byte_end"]
-    warehouse.client.insert("raw_token", rows, column_names=names)
-
-
-def add_generation(warehouse, decoding: str) -> None:
-    key = GENERATIONS[decoding][0]
-    warehouse.insert(
-        "raw_generation",
-        generation_key=key,
-        small_model_id="s/tiny",
-        small_step=80,
-        small_weights_sha256="0" * 64,
-        large_model_id="s/large",
-        large_step=80,
-        large_weights_sha256="0" * 64,
-        tokenizer_id="tok",
-        prompt_corpus_id="human",
-        prompt_corpus_sha256="0" * 64,
-        prompt_token_count=PROMPT_LENGTH,
-        new_token_count=NEW_LENGTH,
-        method="interpolated",
-        decoding_name=decoding,
-        sampling="greedy",
-        top_p=1.0,
-    )
-    losses = generated_losses(decoding)
-    for prompt in range(PROMPT_COUNT):
-        warehouse.insert(
-            "raw_generated_text",
-            generation_key=key,
-            prompt_document_id=prompt,
-            token_ids=[(prompt + position) % 5 for position in range(NEW_LENGTH)],
-            is_fallback=[position == 0 for position in range(NEW_LENGTH)],
-            small_log_prob_nats=(-losses["s/tiny", 80][prompt]).tolist(),
-            large_log_prob_nats=(-losses["s/large", 80][prompt]).tolist(),
-        )
-
-
-def score(warehouse, model_id: str, corpus_id: str, step: int, texts: np.ndarray, *, prompt: int) -> None:
-    """Score the texts of a corpus by one checkpoint. Tokens of the prompts have a loss of 50 nats."""
-    if tokenizer_of(model_id) == "words":
-        prompt_tokens = math.ceil(4 * prompt / 6)
-        length = math.ceil(4 * (prompt + texts.shape[1]) / 6) - prompt_tokens
-        texts = texts[:, :length]
-    else:
-        prompt_tokens = prompt
-    rows = [
-        (document_id, position, -50.0 if position < prompt_tokens else -float(losses[position - prompt_tokens]))
-        for document_id, losses in enumerate(texts)
-        for position in range(1, prompt_tokens + len(losses))
-    ]
-    warehouse.score_checkpoint(model_id, corpus_id, step, rows, tokenizer_id=tokenizer_of(model_id))
 
 
 def kept(losses: np.ndarray, model_id: str, *, prompt: int) -> np.ndarray:
     """Return the losses that aggregates count: without prompts, and without the first token of a document."""
-    if tokenizer_of(model_id) == "words":
-        losses = losses[:, : math.ceil(4 * (prompt + losses.shape[1]) / 6) - math.ceil(4 * prompt / 6)]
-    return losses if prompt else losses[:, 1:]
+    text_end = 4 * (prompt + losses.shape[1])
+    losses = losses[:, : count_tokens(text_end, model_id) - count_tokens(4 * prompt, model_id)]
+    return (losses if prompt else losses[:, 1:]).astype(float)
 
 
 @pytest.fixture(scope="module")
 def built(warehouse):
-    """Three generations in two corpora, three corrupted corpora, and the human corpus that both were made from."""
-    warehouse.add_corpus("human", dict.fromkeys(range(PROMPT_COUNT), 4))
-    for model_id, count in PARAMETERS.items():
-        warehouse.add_model(model_id, STEPS, planned_steps=80, parameter_count=count, active_parameter_count=count)
-    held = {"texts": ["ps-pl", "pl-ps"], "texts-too": ["ps-pl", "ps"]}
-    for corpus_id, decodings in held.items():
-        documents = [
-            {"generation_key": GENERATIONS[decoding][0], "prompt_corpus_id": "human", "prompt_document_id": prompt}
-            for decoding in decodings
-            for prompt in range(PROMPT_COUNT)
-        ]
-        length = PROMPT_LENGTH + NEW_LENGTH
-        add_documents(warehouse, corpus_id, "generated", documents, length=length, prompt=PROMPT_LENGTH)
-    for variant, rate in RATES.items():
-        documents = [
-            {
-                "source_corpus_id": "human",
-                "source_document_id": document_id,
-                "corruption_kind": variant.split("-")[0],
-                "corruption_rate": rate,
-                "corruption_unit": "token",
-                "seed": 1,
-                "changed_token_count": round(rate * DOCUMENT_LENGTH),
-                "source_token_count": DOCUMENT_LENGTH,
-                "vocabulary_size": 5000,
-            }
-            for document_id in range(PROMPT_COUNT)
-        ]
-        add_documents(warehouse, variant, "corrupted", documents, length=DOCUMENT_LENGTH, prompt=0)
-    for decoding in GENERATIONS:
-        add_generation(warehouse, decoding)
-    for model_id, step in itertools.product(PARAMETERS, STEPS):
-        for corpus_id, decodings in held.items():
-            texts = np.concatenate([generated_losses(decoding)[model_id, step] for decoding in decodings])
-            score(warehouse, model_id, corpus_id, step, texts, prompt=PROMPT_LENGTH)
-        for variant in RATES:
-            score(warehouse, model_id, variant, step, corrupted_losses(variant)[model_id, step], prompt=0)
-        rows = [(document, position, -1.5 - step / 64) for document in range(PROMPT_COUNT) for position in (1, 2, 3)]
-        if model_id.startswith("s/"):
-            warehouse.score_checkpoint(model_id, "human", step, rows)
-    warehouse.insert(
-        "raw_generation_quality", generation_key="a" * 64, metric="mauve", value=0.25, settings='{"seed": 1}'
-    )
+    insert_sequences(warehouse)
     warehouse.dbt(
         "build",
         *SELECTION,
@@ -240,10 +84,10 @@ def test_perplexity_on_generated_texts_leaves_out_the_prompts_under_any_tokenize
     )
     assert len(found) == len(GENERATIONS) * len(PARAMETERS) * len(STEPS)
     for decoding, model_id, step, perplexity, token_count, bits, has_tokenizer, is_final in found:
-        losses = kept(generated_losses(decoding)[model_id, step], model_id, prompt=PROMPT_LENGTH).astype(float)
+        losses = kept(generated_losses(decoding)[model_id, step], model_id, prompt=PROMPT_LENGTH)
         assert token_count == losses.size
         assert perplexity == pytest.approx(math.exp(losses.mean()), rel=1e-6)
-        token_bytes = 6 if tokenizer_of(model_id) == "words" else 4
+        token_bytes = TOKEN_BYTES[tokenizer_of(model_id)]
         assert bits == pytest.approx(losses.sum() / math.log(2) / (token_bytes * losses.size), rel=1e-6)
         assert has_tokenizer is (tokenizer_of(model_id) == "tok")
         assert is_final is (step == 80)
@@ -271,7 +115,7 @@ def test_inverse_scaling_is_spearmans_correlation_with_an_interval_over_prompts(
     assert found.keys() == {(decoding, suite) for decoding in GENERATIONS for suite in "sw"}
     for (decoding, suite), (spearman, lower, upper, is_increasing, verdict) in found.items():
         models = sorted((m for m in PARAMETERS if m.startswith(suite)), key=PARAMETERS.get)
-        finals = [kept(generated_losses(decoding)[m, 80], m, prompt=PROMPT_LENGTH).astype(float) for m in models]
+        finals = [kept(generated_losses(decoding)[m, 80], m, prompt=PROMPT_LENGTH) for m in models]
         means = [losses.mean() for losses in finals]
         sizes = [PARAMETERS[model_id] for model_id in models]
         assert spearman == pytest.approx(stats.spearmanr(sizes, means).statistic, abs=1e-9)
@@ -314,9 +158,7 @@ def test_corrupted_texts_are_compared_with_the_unchanged_ones(built):
     )
     assert len(rows) == len(RATES) * len(PARAMETERS) * len(STEPS)
     for variant, model_id, step, perplexity, unchanged, random, rate, changed, is_lower, is_upper in rows:
-        losses, clean = (
-            kept(corrupted_losses(each)[model_id, step], model_id, prompt=0).astype(float) for each in (variant, "none")
-        )
+        losses, clean = (kept(corrupted_losses(each)[model_id, step], model_id, prompt=0) for each in (variant, "none"))
         assert perplexity == pytest.approx(math.exp(losses.mean()), rel=1e-6)
         assert unchanged == pytest.approx(math.exp(clean.mean()), rel=1e-6)
         assert random == (5000 if tokenizer_of(model_id) == "tok" else None)

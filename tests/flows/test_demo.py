@@ -20,8 +20,8 @@ MARTS = (
 )
 
 
-# The demonstration imports no results of other harnesses, and its evaluations need no caveat
-EMPTY_MARTS = {"fct_eval_metric_by_checkpoint", "fct_task_caveat"}
+# The demonstration imports no results, its evaluations need no caveat, and it corrupts no texts
+EMPTY_MARTS = {"fct_eval_metric_by_checkpoint", "fct_task_caveat", "fct_corruption_perplexity"}
 PAPER_FIGURES = (
     "figure_02_trend_shares",
     "figure_03_stagnated_tokens",
@@ -42,14 +42,17 @@ def checksums(workplace) -> dict[str, int]:
 
 
 def test_there_is_a_score_for_every_scored_position_of_every_document_at_every_checkpoint(demo, workplace):
-    ((score_count,),) = workplace.query("select count() from raw_token_score")
-    ((distinct_count,),) = workplace.query(
-        "select uniqExact(model_id, corpus_id, step, document_id, position) from raw_token_score"
+    counts = workplace.query(
+        "select corpus_id, count(), uniqExact(model_id, step, document_id, position) from raw_token_score"
+        " group by corpus_id"
     )
-    ((position_count,),) = workplace.query("select count() from raw_token where position > 0")
+    positions = dict(workplace.query("select corpus_id, count() from raw_token where position > 0 group by corpus_id"))
     ((checkpoint_count,),) = workplace.query("select count() from raw_checkpoint final")
     assert checkpoint_count == 18
-    assert score_count == distinct_count == position_count * checkpoint_count == demo["scoring"]["score_count"]
+    assert {corpus for corpus, _, _ in counts} == {"python-docs-validation", demo["generation"]["corpus_id"]}
+    for corpus, score_count, distinct_count in counts:
+        assert score_count == distinct_count == positions[corpus] * checkpoint_count
+    assert demo["scoring"]["score_count"] == dict(row[:2] for row in counts)["python-docs-validation"]
 
 
 def test_the_losses_fall_and_the_larger_model_ends_lower(demo):
@@ -66,7 +69,12 @@ def test_the_losses_fall_and_the_larger_model_ends_lower(demo):
 
 
 def test_the_perplexity_of_the_mart_is_the_one_of_the_raw_scores(demo, workplace):
-    raw = dict(workplace.query("select (model_id, step), exp(-avg(log_prob_nats)) from raw_token_score group by all"))
+    raw = dict(
+        workplace.query(
+            "select (model_id, step), exp(-avg(log_prob_nats)) from raw_token_score"
+            " where corpus_id = 'python-docs-validation' group by all"
+        )
+    )
     assert len(demo["validation_perplexity"]) == len(raw) == 18
     for row in demo["validation_perplexity"]:
         assert row["perplexity"] == pytest.approx(raw[row["model_id"], row["step"]], rel=1e-9)
@@ -116,6 +124,35 @@ def test_the_trend_shares_of_every_model_and_start_add_up_to_one_hundred_percent
         totals[key] = totals.get(key, 0.0) + row["token_percent"]
     assert len(totals) >= 3
     assert all(math.isclose(total, 100.0, abs_tol=1e-9) for total in totals.values())
+
+
+def test_the_five_configurations_are_generated_and_measured_by_every_checkpoint(demo, workplace):
+    assert demo["generation"]["generated_count"] == 10 * 16
+    rows = workplace.query(
+        "select decoding_name, sampling_name, uniqExact(checkpoint_id), min(text_count), max(text_count)"
+        " from fct_generation_perplexity_by_checkpoint group by all order by all"
+    )
+    expected = [(name, how) for name in ("pl", "pl-ps", "ps", "ps+pl", "ps-pl") for how in ("greedy", "nucleus 0.9")]
+    assert rows == [(*pair, 18, 16, 16) for pair in sorted(expected)]
+    raw = dict(
+        workplace.query(
+            "select (model_id, step, JSONExtractString(provenance, 'generation_key')), -avg(log_prob_nats)"
+            " from raw_token_score join raw_document using (corpus_id, document_id)"
+            " where position >= scored_from_position and kind = 'generated' group by all"
+        )
+    )
+    marts = workplace.query(
+        "select (model_id, step, generation_key), log_perplexity_nats from fct_generation_perplexity_by_checkpoint"
+    )
+    assert len(raw) == len(marts) == 10 * 18
+    for (model_id, step, key), log_perplexity_nats in marts:
+        assert log_perplexity_nats == pytest.approx(raw[model_id, step, key.decode()], rel=1e-9)
+
+
+def test_a_sentence_says_how_texts_that_the_small_model_prefers_scale(demo):
+    verdicts = {row["sampling_name"]: row for row in demo["generation_scaling"] if row["decoding_name"] == "ps-pl"}
+    assert set(verdicts) == {"greedy", "nucleus 0.9"}
+    assert all(row["model_count"] == 3 and row["verdict"] for row in verdicts.values())
 
 
 def test_the_figures_are_written_as_png_svg_and_pdf(demo, workplace):

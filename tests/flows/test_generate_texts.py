@@ -65,8 +65,11 @@ def test_texts_are_generated_once_and_become_a_corpus_with_their_origin(generate
         ("ps-pl", "greedy", 1, 2, 1.0),
         ("ps-pl", "nucleus", 1, 2, 0.9),
     ]
-    ((kind, checkpoints),) = client.query("select run_kind, checkpoint_count from raw_scoring_run final").result_rows
-    assert (kind, checkpoints) == ("generation", 1)
+    runs = client.query("select run_kind, checkpoint_count, score_count from raw_scoring_run final order by run_kind")
+    assert runs.result_rows == [("generation", 1, 20 * 12), ("judgement", 1, 0)]
+    quality = client.query("select metric, count(), min(value) > 0 from raw_generation_quality final group by metric")
+    assert quality.result_rows == [("self_bleu", 4, True)]
+    assert "MAUVE is not computed: it needs 50 of each, and there are 5 generated texts and 1 human ones" in err
 
     code, again, _ = generate("--preset", "ps-pl", "--preset", "pl", "--batch-size", "2")
     assert (code, again["generated_count"], again["already_generated_count"]) == (0, 0, 20)
@@ -147,6 +150,7 @@ def test_bad_input_is_named_in_one_line_and_nothing_is_written(generate, client)
         ((), {"small": "@x"}, "'x' is no step"),
         ((), {"large": "o@1"}, "no model 'tinyo'"),
         ((), {"prompts": "nothing"}, "no corpus 'nothing'"),
+        (("--small", "nosuch/model@3"), {}, "'nosuch/model'"),
     ]
     for options, models, message in cases:
         code, _, err = generate(*options, **models)

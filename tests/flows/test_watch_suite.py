@@ -1,5 +1,7 @@
 """`trailhouse watch`: what one run does for a suite, and what the Prefect deployment of its runs stores."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from trailhouse.errors import BadInputError, UnreachableError
@@ -73,6 +75,27 @@ def test_without_tasks_nothing_is_evaluated_and_a_failed_audit_is_in_every_row(c
     works = list(watch_suite("ours", ["wiki"], ["tasks"], [2], Settings()))
     assert [(work.subject, work.error) for work in works] == [("wiki", "the hub (wait)"), ("tasks", "the hub (wait)")]
     assert [call[0] for call in calls] == ["audit", "score"]
+
+
+def test_texts_are_generated_by_each_suite_from_the_first_corpus_and_errors_stay_in_the_row(monkeypatch):
+    asked: list[tuple] = []
+
+    def generate(suite, corpus, presets, settings):
+        asked.append((suite, corpus, presets))
+        if suite == "young":
+            return None
+        if suite == "broken":
+            raise BadInputError("document 'a' has 3 tokens", "ask for shorter prompts")
+        return SimpleNamespace(generation=Report(generated_count=4, already_generated_count=6))
+
+    monkeypatch.setattr(watch, "generate_for_suite", generate)
+    works = [watch.watch_generation(suite, "wiki", ["ps-pl"], Settings()) for suite in ("ours", "young", "broken")]
+    assert asked == [("ours", "wiki", ["ps-pl"]), ("young", "wiki", ["ps-pl"]), ("broken", "wiki", ["ps-pl"])]
+    assert works == [
+        WatchedWork("ours", "generated texts", 0, 10, 4),
+        WatchedWork("young", "generated texts", 0),
+        WatchedWork("broken", "generated texts", 0, error="document 'a' has 3 tokens (ask for shorter prompts)"),
+    ]
 
 
 def test_the_deployment_stores_what_is_watched_with_absolute_paths(tmp_path, monkeypatch):

@@ -119,6 +119,20 @@ def test_the_tokens_in_context_make_up_their_documents(findings, workplace):
         assert row["text_before"] + row["token_text"] + row["text_after"] in documents[row["document_id"]]
 
 
+def test_the_passage_is_that_of_which_the_largest_share_is_forgotten(demo, findings, workplace):
+    counts = workplace.query(
+        "select document_id, countIf(category = 'upward'), count() from int_token_trend_by_start"
+        f" where model_id = '{MODEL}' and corpus_id = '{CORPUS}' and convention_id = 'paper'"
+        f" and start_percent = {findings.start_percent} and category != 'undetermined' group by document_id"
+    )
+    shares = {document_id: upward / count for document_id, upward, count in counts if count >= 50}
+    document_id = max(shares, key=lambda found: (shares[found], -found))
+    page = unescape((workplace.directory / demo["report"]).read_text())
+    assert f"document {document_id} of {CORPUS}. It was chosen because neox-large is forgetting" in page
+    assert f"{100 * shares[document_id]:.1f}\u00a0% of " in page
+    assert page.count('<section class="passage-viewer"') == 1
+
+
 def test_every_question_of_the_report_runs_as_it_is_written(findings, ask):
     page = render_report(findings)
     commands = {unescape(command) for command in re.findall(r"<code>(trailhouse ask .*?)</code>", page)}

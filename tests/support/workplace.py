@@ -36,7 +36,7 @@ class Workplace:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRAILHOUSE_", "PREFECT_"))}
         return {**kept, **variables}
 
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout: float = 560, **variables: str) -> subprocess.CompletedProcess[str]:
         if self.prefect_url is not None:
             server = {"PREFECT_API_URL": self.prefect_url, "TRAILHOUSE_OWN_PREFECT_URL": self.prefect_url}
             variables = {**server, **variables}
@@ -46,7 +46,7 @@ class Workplace:
             env=self.environment(**variables),
             capture_output=True,
             text=True,
-            timeout=560,
+            timeout=timeout,
         )
 
     def start(

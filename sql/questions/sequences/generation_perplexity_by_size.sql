@@ -14,7 +14,7 @@ select
     perplexity_upper,
     bits_per_byte,
     has_generator_tokenizer,
-    generation_name
+    left(generation_key, 8) as generation
 from fct_generation_perplexity_by_checkpoint
 where
     suite_id = {suite_id:String}

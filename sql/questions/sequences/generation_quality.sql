@@ -18,7 +18,7 @@ select
     mean_large_log_prob_nats,
     mauve,
     self_bleu,
-    generation_name
+    left(generation_key, 8) as generation
 from fct_generation_quality
 where {decoding_name:String} = '' or decoding_name = {decoding_name:String}
 order by decoding_name, sampling_name, new_token_count, generation_name

@@ -15,7 +15,7 @@ select
     is_strictly_increasing,
     if(verdict is null, reason_for_null, verdict) as verdict,
     caveat,
-    generation_name
+    left(generation_key, 8) as generation
 from fct_generation_scaling
 where suite_id = {suite_id:String}
 order by ifNull(spearman, -2) desc, decoding_name, sampling_name, generation_name

@@ -14,7 +14,7 @@ select
     largest_model_perplexity,
     generated_text,
     prompt_document_id,
-    generation_name
+    left(generation_key, 8) as generation
 from fct_generation_example
 where suite_id = {suite_id:String} and decoding_name = {decoding_name:String} and spearman is not null
 order by spearman desc, log_perplexity_ratio_nats desc, generation_name, prompt_document_id

@@ -13,7 +13,7 @@ select
     largest_model_perplexity,
     log_perplexity_ratio_nats,
     prompt_document_id,
-    generation_name
+    left(generation_key, 8) as generation
 from fct_generation_example
 where suite_id = {suite_id:String} and ({decoding_name:String} = '' or decoding_name = {decoding_name:String})
 order by log_perplexity_ratio_nats desc, generation_name, prompt_document_id

@@ -26,7 +26,7 @@ select
     is_fallback,
     position,
     prompt_document_id,
-    generation_name
+    left(generation_key, 8) as generation
 from token
 where not is_prompt
 order by abs(log_prob_ratio_nats) desc, generation_name, prompt_document_id, position

@@ -17,7 +17,7 @@ select
     rise_nats,
     rise_lower,
     rise_upper,
-    generation_name
+    left(generation_key, 8) as generation
 from fct_generation_turning_point
 where suite_id = {suite_id:String} and ({decoding_name:String} = '' or decoding_name = {decoding_name:String})
 order by decoding_name, sampling_name, new_token_count, generation_name, parameter_count, model_id

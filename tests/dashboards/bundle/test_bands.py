@@ -11,6 +11,7 @@ from trailhouse.dashboards.bundle.charts import compile_chart
 from trailhouse.dashboards.bundle.check_declarations import find_chart_problems
 from trailhouse.dashboards.bundle.dashboard_declaration import Band, Chart, Dashboard, Folder, Metric, Section
 from trailhouse.dashboards.bundle.datasets import compile_dataset
+from trailhouse.dashboards.bundle.filters import compile_cross_filters
 from trailhouse.dashboards.bundle.marts import Column, Mart
 from trailhouse.warehouse.connection import connect
 
@@ -67,14 +68,15 @@ def test_each_model_has_a_line_both_bounds_and_points(client):
     assert {(start, name): value for start, name, value in answer.result_rows} == expected
 
 
-def test_a_click_on_a_line_filters_charts_without_bands(client):
+def test_a_click_on_a_line_chooses_the_rows_of_its_model(client):
     chosen = client.query(f"select model_id, start from fct_share where {write_names()} in ('a__yhat') order by all")
     assert chosen.result_rows == [("a", 0), ("a", 10)]
 
 
 def test_the_form_and_the_query_group_by_the_names_on_an_axis_with_categories():
+    names = [{"expressionType": "SQL", "label": NAMES, "sqlExpression": write_names()}]
     form, query = compile_one(make_chart())
-    assert (form["groupby"], query["columns"][1:], query["series_columns"]) == ([NAMES], [NAMES], [NAMES])
+    assert (form["groupby"], query["columns"][1:], query["series_columns"]) == (names, names, names)
     assert query["post_processing"][0]["options"]["columns"] == [NAMES]
     assert form["xAxisForceCategorical"]
     assert form["metrics"] == query["metrics"]
@@ -83,12 +85,19 @@ def test_the_form_and_the_query_group_by_the_names_on_an_axis_with_categories():
     assert query["metrics"][0]["sqlExpression"] == "avg(share)"
 
 
-def test_every_dataset_with_models_has_the_names():
-    expressions = {column["column_name"]: column["expression"] for column in compile_dataset(MART, "db")["columns"]}
-    assert expressions[NAMES] == write_names()
-    assert expressions["share"] is None
-    without = Mart("fct_other", "One row.", {"start": COLUMNS["start"]})
-    assert [column["column_name"] for column in compile_dataset(without, "db")["columns"]] == ["start"]
+def test_a_dataset_has_the_columns_of_its_mart_only():
+    assert [column["column_name"] for column in compile_dataset(MART, "db")["columns"]] == [*COLUMNS]
+
+
+def test_a_click_on_a_line_with_a_band_filters_charts_with_bands_only():
+    charts = {"band": make_chart(), "other": make_chart(title="O"), "plain": make_chart(title="P", band=None)}
+    section = Section(title="S", rows=({"band": 4, "other": 4, "plain": 4},))
+    folder = Folder("a", Dashboard(title="A", description="D", order=1, filters=(), sections=(section,)), charts)
+    configuration = compile_cross_filters(folder, {"band": 1, "other": 2, "plain": 3})
+    assert {key: entry["crossFilters"]["scope"]["excluded"] for key, entry in configuration.items()} == {
+        "1": [1, 3],
+        "2": [2, 3],
+    }
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import yaml
 
 from tests.support.paths import DBT_MODELS
 from trailhouse.dashboards.bundle.bundle import ASSETS, check_assets, compile_bundle, find_bundle_problems
+from trailhouse.dashboards.bundle.check_declarations import find_names
 from trailhouse.dashboards.bundle.dashboard_declaration import read_folders
 from trailhouse.errors import BadInputError
 
@@ -208,15 +209,32 @@ def test_dashboards_are_listed_by_order_and_then_by_name(project):
     assert [folder.name for folder in read_folders(project.assets)] == ["b", "d", "c", "a"]
 
 
-def test_the_page_leaves_room_for_each_explanation(project):
+def test_the_charts_of_a_row_have_room_for_the_longest_explanation(project):
     project.charts["second"] = {**CHART, "title": "Second", "explanation": "A much longer explanation. " * 10}
-    project.dashboard["sections"][0]["rows"] = [{"loss": 6, "second": 6}]
+    project.charts["third"] = {**CHART, "title": "Third", "explanation": "Another short explanation."}
+    project.dashboard["sections"][0]["rows"] = [{"loss": 6, "second": 6}, {"third": 6}]
     (page,) = [content for path, content in project.compile().items() if "dashboards/" in str(path)]
-    rooms = re.findall(r'aria-label="([^"]*)"\]\) .*margin-bottom: (\d+)px', page["css"])
-    heights = {text: int(height) for text, height in rooms}
-    longest = max(heights, key=len)
-    assert len(longest) > 200
-    assert heights[longest] > min(heights.values())
+    rooms = [
+        (text, int(height)) for text, height in re.findall(r'aria-label="([^"]*)"\]\) .*--room: (\d+)px', page["css"])
+    ]
+    assert len(rooms[1][0]) > 200
+    assert rooms[0][1] == rooms[1][1] > rooms[2][1]
+
+
+def test_a_page_has_the_styles_of_its_own_templates_only(ours):
+    pages = {path: file["css"] for path, file in ours.items() if path.startswith("dashboards/")}
+    for rule, users in (
+        (".at-50", {"tasks"}),
+        (".track", {"tasks"}),
+        (".facts", {"overview"}),
+        (".status", {"overview", "operations"}),
+        (".tokens-in-context", {"overview", "token_trends"}),
+        (".plain-table", {"overview", "tasks", "inspector"}),
+        (".trailhouse-bar", {"overview", "token_trends", "tasks", "sequences", "operations", "inspector"}),
+    ):
+        assert {
+            path.removeprefix("dashboards/").removesuffix(".yaml") for path in pages if rule in pages[path]
+        } == users
 
 
 def test_a_chart_without_an_explanation_is_refused_with_its_file(project):
@@ -285,8 +303,9 @@ def test_every_query_reads_columns_of_its_own_mart(ours):
     assert len(charts) > 30
     for chart in charts:
         (query,) = json.loads(chart["query_context"])["queries"]
-        names = {column if isinstance(column, str) else column["label"] for column in query["columns"]}
-        asked = {name.removeprefix("link_") for name in names}
+        asked = find_names(
+            column if isinstance(column, str) else column["sqlExpression"] for column in query["columns"]
+        )
         assert asked <= columns[chart["dataset_uuid"]]
         assert query.get("metrics") or asked
 
@@ -305,21 +324,40 @@ def test_a_filter_does_not_apply_to_charts_whose_mart_lacks_the_column(ours):
     assert "charts/operations/not_done.yaml" not in {names[uuid] for uuid in excluded}
 
 
-def test_charts_along_an_axis_show_measured_points_only():
+NOT_ALONG_TRAINING = {"Parameters", "Replaced tokens (%)"}
+"""Horizontal axes of charts that compare last checkpoints."""
+
+
+def test_charts_along_training_show_checkpoints_and_name_their_axes():
     charts = [chart for folder in read_folders(ASSETS) for chart in folder.charts.values()]
-    along = [chart for chart in charts if chart.mart.endswith("_by_axis")]
-    assert {chart.mart for chart in along} >= {"fct_task_accuracy_by_axis", "fct_option_perplexity_by_axis"}
+    along = [chart for chart in charts if chart.kind == "scatter" and chart.x_title not in NOT_ALONG_TRAINING]
+    assert len(along) > 10
     for chart in along:
-        assert (chart.kind, "is_measured" in chart.where) == ("scatter", True), chart.title
-    of_flops = [chart.title for chart in charts if chart.x in ("tokens_seen", "train_flops_palm")]
-    assert of_flops == []
+        assert not chart.mart.endswith("_by_axis"), f"{chart.title}: values between checkpoints look like measured ones"
+        assert chart.x_title in {"Step", "Training tokens", "Training compute (FLOPs)", "Validation perplexity"}
+    of_flops = [chart.title for chart in charts if chart.x == "train_flops_palm"]
+    assert of_flops == [], "browsers cannot read such large numbers from Superset"
+
+
+def test_a_filter_says_which_charts_it_does_not_reach(ours):
+    (convention,) = [
+        native
+        for native in ours["dashboards/token_trends.yaml"]["metadata"]["native_filter_configuration"]
+        if native["name"] == "Convention"
+    ]
+    assert '"How many tokens are being forgotten?"' in convention["description"]
+    assert '"How many tokens show double descent?"' not in convention["description"]
+    (suite, *_) = ours["dashboards/operations.yaml"]["metadata"]["native_filter_configuration"]
+    assert 'It changes all charts but "' in suite["description"]
+    assert '"Storage by table"' in suite["description"]
 
 
 def test_an_axis_of_shares_ends_where_the_declaration_says(ours):
     bounds = {path: file["params"].get("y_axis_bounds") for path, file in ours.items() if path.startswith("charts/")}
     for name in ("tasks/collapse_by_measure", "token_trends/collapse", "token_trends/by_test"):
         assert bounds[f"charts/{name}.yaml"] == [None, 1]
-    assert bounds["charts/tasks/accuracy_by_axis.yaml"] == [None, None]
+    assert bounds["charts/tasks/accuracy_by_step.yaml"] == [None, 1]
+    assert bounds["charts/token_trends/shares_upward.yaml"] == [None, None]
 
 
 def test_a_click_on_a_token_does_not_filter_the_passage(ours):
@@ -356,7 +394,8 @@ def test_dashboards_link_to_each_other_with_what_is_chosen(ours):
         for other in dashboards:
             if other is not dashboard:
                 (address,) = re.findall(rf'href="(/superset/dashboard/{other["slug"]}/[^"]*)"', template)
-                assert "'{{link_corpus_id}}'" in address
+                # The corpus of Sequences is that of the prompts, which another page does not choose.
+                assert ("'{{link_corpus_id}}'" in address) != (other["slug"] == "sequences")
 
 
 def test_tables_show_text_as_text_and_uuids_are_uuids(ours):

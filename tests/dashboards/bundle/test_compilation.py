@@ -5,6 +5,7 @@ import json
 import pytest
 
 from trailhouse.dashboards.bundle.charts import compile_chart
+from trailhouse.dashboards.bundle.check_declarations import find_chart_problems
 from trailhouse.dashboards.bundle.dashboard_declaration import Chart, Dashboard, Filter, Folder, Metric, Section
 from trailhouse.dashboards.bundle.filters import compile_cross_filters, compile_filter
 from trailhouse.dashboards.bundle.marts import Column, Mart
@@ -69,15 +70,27 @@ def test_series_are_renamed_only_for_a_single_metric(series, metrics, renames, h
 
 def test_logarithmic_axes_and_stacks_are_told_to_superset():
     form, _ = compile_one(make_chart("line", x="step", metrics=(METRIC,), is_x_logarithmic=True, is_stacked=True))
-    assert ("log" in form["echart_options"], form["logAxis"], form["truncateYAxis"]) == (True, False, False)
+    assert ("type: 'log'" in form["echart_options"], form["logAxis"], form["truncateYAxis"]) == (True, False, False)
     form, _ = compile_one(make_chart("line", x="step", metrics=(METRIC,), is_y_logarithmic=True, y_title="Y"))
-    assert ("echart_options" in form, form["logAxis"], form["truncateYAxis"], form["stack"]) == (
+    assert ("type: 'log'" in form["echart_options"], form["logAxis"], form["truncateYAxis"], form["stack"]) == (
         False,
         True,
         True,
         None,
     )
     assert (form["y_axis_title_margin"] > 0, form["x_axis_title_margin"]) == (True, 0)
+
+
+def test_an_axis_of_exponents_is_an_expression_with_the_title_of_the_axis_as_its_name():
+    chart = make_chart("scatter", x="log10(step)", x_title="Steps", is_x_exponent=True, metrics=(METRIC,))
+    form, query = compile_one(chart)
+    assert form["x_axis"] == {"expressionType": "SQL", "label": "Steps", "sqlExpression": "log10(step)"}
+    assert query["columns"] == [{**form["x_axis"], "columnType": "BASE_AXIS"}]
+    assert query["post_processing"][0]["options"]["index"] == ["Steps"]
+    assert "formatter: '10^{value}'" in form["echart_options"]
+    assert [*find_chart_problems(chart, MARTS)] == []
+    (problem,) = find_chart_problems(chart.model_copy(update={"x_title": ""}), MARTS)
+    assert problem == "its x is an expression, and needs an x_title"
 
 
 def test_a_table_of_rows_has_its_columns_order_and_formats():

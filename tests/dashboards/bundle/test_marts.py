@@ -14,6 +14,9 @@ from trailhouse.errors import BadInputError
         ("start_percent", "UInt8", ",d"),
         ("stored_bytes", "Int64", ".3~s"),
         ("token_share", "Nullable(Float64)", ".1%"),
+        ("null_share_upper", "Nullable(Float64)", ".1%"),
+        ("accuracy_lower", "Float64", ".1%"),
+        ("perplexity_ratio", "Float64", ".4~r"),
         ("perplexity", "Float32", ".4~r"),
         ("byte_share_name", "LowCardinality(String)", None),
         ("scored_at", "DateTime64(3, 'UTC')", None),
@@ -33,7 +36,13 @@ def test_dates_and_times_are_temporal(data_type, is_temporal):
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("model_id", "Model"), ("token_share", "Token share"), ("idle_id_count", "Idle id count")]
+    ("name", "label"),
+    [
+        ("model_id", "Model"),
+        ("token_share", "Token share"),
+        ("null_share_lower", "Share by chance lower"),
+        ("idle_id_count", "Idle id count"),
+    ],
 )
 def test_a_label_is_the_name_in_words(name, label):
     assert Column(name, "String", "").label == label

@@ -56,6 +56,10 @@ def make_findings(**changes: object) -> Findings:
         trend_shares=make_answer("trend_shares_by_start", list_shares()),
         start_percent=10,
         forgotten_tokens=make_answer("most_forgotten_tokens", [describe_token("the ", "owl", " sleeps")]),
+        most_forgotten_document=make_answer(
+            "documents_by_trend",
+            [{"document_id": 3, "document_name": "a name", "token_count": 1234, "upward_percent": 12.5}],
+        ),
         task_accuracies=tuple(
             make_answer("tasks_by_accuracy", list_accuracies(model)) for model in ("owls/large", "owls/small")
         ),

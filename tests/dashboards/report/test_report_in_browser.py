@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.dashboards.passages.histories import make_history, make_reading
 from tests.dashboards.report.findings_of_suite import (
     MODELS,
     describe_model,
@@ -15,6 +16,7 @@ from tests.dashboards.report.findings_of_suite import (
 )
 from trailhouse.dashboards.colours import assign_model_colors
 from trailhouse.dashboards.report.page import Block, render_report
+from trailhouse.dashboards.report.passage import make_passage
 
 UNTRUSTED = (
     "<script>document.title='stolen'</script>",
@@ -226,9 +228,49 @@ def test_untrusted_texts_are_shown_as_texts_and_run_nothing(open_report):
 
 def test_a_block_of_another_page_runs_its_own_script(open_report):
     block = Block(
-        "A passage", '<p id="block">before</p>', script="document.getElementById('block').textContent = 'after';"
+        "example",
+        "A passage",
+        '<p id="block">before</p>',
+        script="document.getElementById('block').textContent = 'after';",
     )
     page = open_report(make_findings(), block)
     assert page.locator("#block").inner_text() == "after"
     titles = page.locator("h2").all_inner_texts()
     assert titles.index("A passage") == titles.index("What is being forgotten") + 1
+
+
+def test_the_passage_of_the_report_is_learned_as_its_slider_moves(open_report):
+    texts = ["The", " owl", " <b>hoots</b>", *(f" word{index}" for index in range(1, 1200))]
+    models = [make_reading(name, texts, [0, 10, 100, 1000], seed=seed) for seed, name in enumerate(MODELS)]
+    page = open_report(make_findings(), make_passage(make_findings(), make_history(*models)))
+    page.wait_for_selector("#passage .pane .token")
+    assert "12.5\u00a0% of 1,234, from 10 % of training on" in page.locator("#passage .sentence").first.inner_text()
+    assert (
+        "The page shows the first 1\u202f000 of 1\u202f202 tokens." in page.locator("#passage .note").all_inner_texts()
+    )
+    assert page.locator("nav a").all_inner_texts()[3] == page.locator("#passage > h2").inner_text()
+    tokens = page.locator("#passage .pane .token")
+    assert tokens.nth(2).inner_text() == " <b>hoots</b>"
+    scores = models[0].log_probs_nats[1:4]
+    edges = (-0.1, -0.5, -1, -2, -3, -5, -7, -10)
+    for checkpoint in (3, 0):
+        page.locator("#passage input[type=range]").fill(str(checkpoint))
+        classes = tokens.evaluate_all("tokens => tokens.slice(1, 4).map(token => token.className)")
+        expected = [sum(round(float(score), 2) < edge for edge in edges) for score in scores[:, checkpoint]]
+        assert classes == [f"token seq-{shade}" for shade in expected]
+    tokens.nth(1).click()
+    assert page.locator("#passage .details .curves").is_visible()
+    assert page.problems == []
+    assert {url.partition(":")[0] for url in page.requests} == {"file"}
+    assert page.bytes < 5 * 2**20
+
+
+def test_the_passage_of_a_large_suite_leaves_the_report_below_five_megabytes(open_report):
+    texts = [f" word{index}" for index in range(1000)]
+    steps = range(0, 300_000, 2000)
+    models = [make_reading(f"owls/model-{index}", texts, steps, seed=index) for index in range(12)]
+    page = open_report(make_findings(), make_passage(make_findings(), make_history(*models)))
+    page.wait_for_selector("#passage .pane .token")
+    assert page.bytes < 5 * 2**20
+    page.locator("#passage input[type=range]").fill("5")
+    assert page.problems == []

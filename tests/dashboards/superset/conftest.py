@@ -4,6 +4,7 @@ import json
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -60,9 +61,9 @@ class RunningSuperset:
         return session
 
 
-@pytest.fixture(scope="package")
-def superset(demo, workplace) -> Iterator[RunningSuperset]:
-    """A running Superset with the dashboards, stopped when the tests of this directory are done."""
+@contextmanager
+def run_superset(workplace: Workplace) -> Iterator[RunningSuperset]:
+    """Start Superset on the warehouse of a workplace, publish the dashboards, and stop it at the end."""
     if not ENVIRONMENT.exists():
         pytest.skip("Superset's environment is not installed: make test installs it")
     variables = {"TRAILHOUSE_SUPERSET_ENVIRONMENT": str(ENVIRONMENT), "TRAILHOUSE_SUPERSET_PORT": "0"}
@@ -72,3 +73,10 @@ def superset(demo, workplace) -> Iterator[RunningSuperset]:
     yield RunningSuperset(json.loads(started.stdout)["url"], "admin", password, workplace, variables)
     stopped = workplace.run("dashboards", "stop", **variables)
     assert "stopped Superset" in stopped.stderr
+
+
+@pytest.fixture(scope="package")
+def superset(demo, workplace) -> Iterator[RunningSuperset]:
+    """A running Superset with the dashboards, stopped when the tests of this directory are done."""
+    with run_superset(workplace) as running:
+        yield running

@@ -1,5 +1,7 @@
 """The dashboards in headless Chromium, on the warehouse of the demonstration."""
 
+import shlex
+
 import pytest
 
 from tests.dashboards.superset.visitor import CHART, DASHBOARDS, Visitor, visit
@@ -135,6 +137,30 @@ def test_links_lead_from_a_checkpoint_over_a_token_to_its_passage(visitor):
     visitor.wait_for_charts()
     assert token.strip() in visitor.read_chart("How does the model see this passage?")
     assert visitor.page.locator(".trailhouse-passage span").count() > 50
+
+
+def test_the_inspector_names_its_document_and_the_command_that_writes_its_page(visitor, workplace):
+    visitor.open_dashboard("inspector")
+    place = visitor.read_template("place")
+    ((name,),) = workplace.query("select document_name from dim_document where document_id = 0 limit 1")
+    assert place.startswith(f"{name}, document 0 of ")
+    program, *arguments = shlex.split(visitor.page.locator(".place code").inner_text())
+    assert program == "trailhouse"
+    result = workplace.run(*arguments)
+    assert result.returncode == 0, result.stderr
+    assert 'class="passage-viewer"' in (workplace.directory / "passage.html").read_text()
+
+
+def test_every_model_has_its_colour_named_where_its_curve_is_drawn(visitor, workplace):
+    names = [name for (name,) in workplace.query("select model_name from dim_scored_model order by parameter_count")]
+    visitor.open_dashboard("inspector")
+    assert visitor.page.locator(".bare.models:visible .model").all_inner_texts() == names
+    visitor.open_dashboard("overview")
+    visitor.page.get_by_role("tab", name="All models").click()
+    visitor.page.wait_for_timeout(500)
+    visitor.wait_for_charts()
+    shown = visitor.page.locator(".bare.models:visible .model").all_inner_texts()
+    assert [model_id.rpartition("/")[2] for model_id in shown] == names
 
 
 def write_tokens(workplace, tokenizer_id: str, corpus_id: str, tokens: list[str]) -> None:

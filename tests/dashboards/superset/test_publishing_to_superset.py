@@ -40,6 +40,20 @@ def test_publishing_again_changes_nothing(superset, files):
     }
 
 
+def test_samples_of_every_dataset_are_shown(superset):
+    session = superset.api()
+    datasets = superset.client().read_all("dataset", "id,table_name")
+    assert len(datasets) > 30
+    for dataset in datasets:
+        body = {
+            "datasource": {"id": dataset["id"], "type": "table"},
+            "queries": [{"columns": [], "metrics": [], "row_limit": 5}],
+            "result_type": "samples",
+        }
+        answer = session.post(f"{superset.url}/api/v1/chart/data", json=body, timeout=60)
+        assert answer.status_code == 200, (dataset["table_name"], answer.text)
+
+
 @pytest.mark.proves_reliability(table="Reliability", row="kill -9 of a publication", ci=2, release=2, count=1)
 @pytest.mark.parametrize("moment", ["while Superset imports", "before the cache is warm"])
 def test_a_publication_that_was_killed_is_completed_by_the_next(superset, files, moment):

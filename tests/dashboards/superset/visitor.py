@@ -45,23 +45,28 @@ class Visitor:
             self.answers[int(found.group(1))] = response.json()["result"]
 
     def log_in(self, user: str, password: str) -> None:
-        # The form loses what is filled in before its script has started
         self.page.goto(f"{self.url}/login/", wait_until="networkidle")
-        self.page.fill("#username", user)
-        self.page.fill("#password", password)
-        self.page.click("button[type=submit]")
-        try:
-            self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
-        except playwright_errors().TimeoutError as error:
-            raise AssertionError(f"{user} is not logged in; the page says: {self.page.inner_text('body')}") from error
+        for _ in range(3):  # the form loses what is filled in before its script has started
+            self.page.fill("#username", user)
+            self.page.fill("#password", password)
+            self.page.click("button[type=submit]")
+            try:
+                self.page.wait_for_url(lambda url: "/login" not in url, wait_until="commit", timeout=20_000)
+            except playwright_errors().TimeoutError:
+                continue
+            return
+        raise AssertionError(f"{user} is not logged in; the page says: {self.page.inner_text('body')}")
 
     def open_dashboard(self, slug: str) -> None:
         self.answers.clear()
         self.page.goto(f"{self.url}/superset/dashboard/{slug}/")
         self.wait_for_charts()
 
-    def wait_for_charts(self) -> None:
-        """Wait until every chart of the dashboard has its data and none has been loading for a second."""
+    def wait_for_charts(self) -> float:
+        """Wait until every chart of the dashboard has its data and none has been loading for a second.
+
+        Returns the time from which on none has been loading, by the clock ``time.monotonic``.
+        """
         self.page.locator(f"{CHART}:visible").first.wait_for()  # charts of other tabs are hidden
         deadline = time.monotonic() + WAIT_MILLISECONDS / 1000
         quiet_since = None
@@ -70,7 +75,7 @@ class Visitor:
             is_busy = is_busy or len(self.answers) < self.page.locator(CHART).count()
             quiet_since = None if is_busy else (quiet_since or time.monotonic())
             if quiet_since is not None and time.monotonic() - quiet_since > 1:
-                return
+                return quiet_since
             self.page.wait_for_timeout(200)
         count = self.page.locator(CHART).count()
         raise AssertionError(f"charts are still loading: {len(self.answers)} of {count} have their data")

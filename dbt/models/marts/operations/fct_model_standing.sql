@@ -39,7 +39,9 @@ with
         select
             model_id,
             toInt64(uniqExactIf(checkpoint_id, is_wrong)) as flagged_count,
-            anyIf(message, is_wrong) as first_flag
+            anyIf(message, is_wrong) as first_flag,
+            -- The perplexity is checked when the marts are derived, everything else by `trailhouse audit`.
+            toBool(countIf(check_name != 'perplexity') > 0) as is_audited
         from {{ ref("fct_checkpoint_audit") }}
         group by model_id
     ),
@@ -127,7 +129,8 @@ with
             pipeline.newest_scored_at as newest_scored_at,
             pipeline.newest_lag_seconds as newest_lag_seconds,
             ifNull(audit.flagged_count, 0) as flagged_count,
-            ifNull(audit.first_flag, '') as first_flag
+            ifNull(audit.first_flag, '') as first_flag,
+            toBool(ifNull(audit.is_audited, false)) as is_audited
         from newest
         inner join model on newest.model_id = model.model_id
         left join

@@ -43,9 +43,7 @@ with
             any(checkpoint.parameter_count) as parameter_count,
             (any(series.tokenizer_id), any(checkpoint.score_count)) as token_identity,
             any(checkpoint.document_count) as document_count,
-            arraySort(groupArray((step, assumeNotNull(train_eflops), perplexity_replicates))) as points,
-            arrayMin(arrayMap(point -> point .2, points)) as first_eflops,
-            arrayMax(arrayMap(point -> point .2, points)) as last_eflops
+            assumeNotNull(max(train_eflops)) as last_eflops
         from checkpoint
         inner join series on checkpoint.model_id = series.model_id and checkpoint.corpus_id = series.corpus_id
         group by checkpoint.model_id, checkpoint.corpus_id
@@ -72,14 +70,54 @@ with
         where own.model_id != reference.model_id
     ),
 
+    -- The replicates are taken apart by checkpoint, because a row with all replicates of all checkpoints of a
+    -- model would need gigabytes once it is repeated for every replicate.
+    replicate_point as (
+        select
+            model_id,
+            corpus_id,
+            step,
+            assumeNotNull(train_eflops) as eflops,
+            toInt64(replicate_number) - 1 as replicate,
+            replicate_perplexity
+        from checkpoint
+        array join
+            perplexity_replicates as replicate_perplexity,
+            arrayEnumerate(perplexity_replicates) as replicate_number
+    ),
+
+    replicate_curve as (
+        select
+            model_id,
+            corpus_id,
+            replicate,
+            arrayMap(
+                point -> (point .2, point .3), arraySort(groupArray((step, eflops, replicate_perplexity)))
+            ) as perplexity_curve,
+            arrayMap(point -> (point .2, point .1), perplexity_curve) as eflops_curve,
+            min(replicate_perplexity) as lowest_perplexity
+        from replicate_point
+        group by model_id, corpus_id, replicate
+    ),
+
     trajectory_replicate as (
         select
-            * except (points),
-            arrayJoin(range({{ var("bootstrap_replicates") }} + 1)) as replicate,
-            arrayMap(point -> (point .2, point .3 [replicate + 1]), points) as perplexity_curve,
-            arrayMap(point -> (point .2, point .1), perplexity_curve) as eflops_curve,
-            arrayMin(arrayMap(point -> point .2, perplexity_curve)) as lowest_perplexity
-        from trajectory
+            trajectory.suite_id as suite_id,
+            trajectory.model_id as model_id,
+            trajectory.corpus_id as corpus_id,
+            trajectory.parameter_count as parameter_count,
+            trajectory.token_identity as token_identity,
+            trajectory.document_count as document_count,
+            trajectory.last_eflops as last_eflops,
+            replicate_curve.replicate as replicate,
+            replicate_curve.perplexity_curve as perplexity_curve,
+            replicate_curve.eflops_curve as eflops_curve,
+            replicate_curve.lowest_perplexity as lowest_perplexity
+        from replicate_curve
+        inner join
+            trajectory
+            on replicate_curve.model_id = trajectory.model_id
+            and replicate_curve.corpus_id = trajectory.corpus_id
     ),
 
     -- Both models are compared at the largest compute that both have, and at the lowest perplexity that

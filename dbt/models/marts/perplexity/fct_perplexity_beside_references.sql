@@ -1,10 +1,9 @@
 {{ config(materialized="view") }}
 
 with
-    measured as (
-        select suite_id, model_id, corpus_id, axis, axis_value, perplexity
-        from {{ ref("fct_validation_perplexity_by_axis") }}
-        where is_measured
+    checkpoint as (
+        select suite_id, model_id, corpus_id, step, train_flops_palm, perplexity
+        from {{ ref("fct_validation_perplexity_by_checkpoint") }}
     ),
 
     -- A model is shown beside every model that it is compared with. Its own line is there for each suite of
@@ -15,7 +14,7 @@ with
         from {{ ref("fct_model_comparison") }}
         union distinct
         select distinct model_id, corpus_id, suite_id as reference_suite_id, model_id as shown_model_id
-        from measured
+        from checkpoint
         union distinct
         select distinct model_id, corpus_id, reference_suite_id, model_id as shown_model_id
         from {{ ref("fct_model_comparison") }}
@@ -31,12 +30,14 @@ with
                 toString(shown.shown_model_id),
                 concat(shown.shown_model_id, ' (reference)')
             ) as line_name,
-            measured.axis as axis,
-            measured.axis_value as axis_value,
-            measured.perplexity as perplexity
+            checkpoint.step as step,
+            checkpoint.train_flops_palm as train_flops_palm,
+            checkpoint.perplexity as perplexity
         from shown
         inner join
-            measured on shown.shown_model_id = measured.model_id and shown.corpus_id = measured.corpus_id
+            checkpoint
+            on shown.shown_model_id = checkpoint.model_id
+            and shown.corpus_id = checkpoint.corpus_id
     )
 
 select *

@@ -99,6 +99,7 @@ select
     toLowCardinality(variant.source_corpus_id) as source_corpus_id,
     toLowCardinality(variant.corruption_kind) as corruption_kind,
     variant.corruption_rate as corruption_rate,
+    round(100 * variant.corruption_rate, 3) as corruption_percent,
     toLowCardinality(variant.corruption_unit) as corruption_unit,
     variant.seed as seed,
     changed_token_ratio,

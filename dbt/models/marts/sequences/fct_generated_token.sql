@@ -2,7 +2,15 @@
 
 with
     generation as (
-        select generation_key, generation_name, decoding_name, sampling_name, tokenizer_id, corpus_id
+        select
+            generation_key,
+            generation_name,
+            decoding_name,
+            sampling_name,
+            prompt_corpus_id,
+            new_token_count,
+            tokenizer_id,
+            corpus_id
         from {{ ref("dim_generation") }}
         where corpus_id != ''
     ),
@@ -13,6 +21,8 @@ with
             generation.generation_name as generation_name,
             generation.decoding_name as decoding_name,
             generation.sampling_name as sampling_name,
+            generation.prompt_corpus_id as prompt_corpus_id,
+            generation.new_token_count as new_token_count,
             generation.tokenizer_id as tokenizer_id,
             generation.corpus_id as corpus_id,
             document.document_id as document_id,
@@ -44,6 +54,8 @@ with
             document.generation_name as generation_name,
             document.decoding_name as decoding_name,
             document.sampling_name as sampling_name,
+            document.prompt_corpus_id as prompt_corpus_id,
+            document.new_token_count as new_token_count,
             document.tokenizer_id as tokenizer_id,
             document.corpus_id as corpus_id,
             document.document_id as document_id,
@@ -69,6 +81,8 @@ with
             located.generation_name as generation_name,
             located.decoding_name as decoding_name,
             located.sampling_name as sampling_name,
+            located.prompt_corpus_id as prompt_corpus_id,
+            located.new_token_count as new_token_count,
             located.corpus_id as corpus_id,
             located.document_id as document_id,
             located.prompt_document_id as prompt_document_id,
@@ -89,7 +103,18 @@ with
                 toNullable(toFloat64(large_values[greatest(place, 1)])),
                 null
             ) as large_log_prob_nats,
-            small_log_prob_nats - large_log_prob_nats as log_prob_ratio_nats
+            small_log_prob_nats - large_log_prob_nats as log_prob_ratio_nats,
+            multiIf(
+                is_prompt,
+                'prompt',
+                log_prob_ratio_nats > 1,
+                'small-strongly',
+                log_prob_ratio_nats > 0,
+                'small',
+                log_prob_ratio_nats < -1,
+                'large-strongly',
+                'large'
+            ) as preference
         from token
         inner join
             located

@@ -161,7 +161,7 @@ select
                 multiIf(
                     not is_defined,
                     '',
-                    model_count = 3,
+                    model_count = 3 and size_count = 3,
                     'with three models, the correlation can only be -1, -0.5, 0.5 or 1',
                     model_count < {{ var("interval_least_models") }},
                     format('with only {} models, the correlation takes few values', toString(model_count)),
