@@ -23,7 +23,25 @@ TEMPLATE_NAME = re.compile(r"(?<![@.\w])(?:this\.)?([A-Za-z_]\w*)")
 # Words in templates that are not columns: those of the language Handlebars and of its functions, and ``data``, which
 # stands for all rows.
 TEMPLATE_WORDS = frozenset(
-    {"if", "unless", "each", "else", "this", "data", "and", "or", "not", "eq", "neq", "gt", "gte", "lt", "lte"}
+    {
+        "if",
+        "includeZero",
+        "true",
+        "unless",
+        "each",
+        "else",
+        "this",
+        "data",
+        "and",
+        "or",
+        "not",
+        "eq",
+        "neq",
+        "gt",
+        "gte",
+        "lt",
+        "lte",
+    }
     | {"sprintf", "multiplication", "difference", "formatNumber", "dateFormat", "format"}
 )
 ROW_WIDTH = 12

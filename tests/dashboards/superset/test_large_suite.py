@@ -16,7 +16,7 @@ pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
-COMPLAINTS = ("BigInt", "Unexpected error", "Data error", "Unable to load")
+COMPLAINTS = ("BigInt", "Cannot read properties", "Unexpected error", "Data error", "Unable to load")
 
 
 @pytest.fixture(scope="module")
