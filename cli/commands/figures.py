@@ -1,4 +1,4 @@
-"""``trailhouse figures``: draw the figures of Xia et al. 2023."""
+"""``trailhouse figures``: draw the figures and tables of Xia et al. 2023."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def figures(
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Draw the figures of Xia et al. 2023 from the marts as PNG, SVG and PDF, and write an HTML page that shows them.
+
+    Tables are HTML pages, to which this page links. The figures and tables of corrupted and generated texts are those
+    of the corpus that the texts were made from.
 
     The command names the page. With --json, it prints the list of all files.
 

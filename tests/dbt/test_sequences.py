@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,11 @@ from tests.support.synthetic_sequences import (
     insert_sequences,
     tokenizer_of,
 )
+from trailhouse.dashboards.colours import assign_model_colors
+from trailhouse.dashboards.figures.gallery import TABLES
+from trailhouse.dashboards.figures.sequences import corruption_perplexity, generation_perplexity, generation_quality
+from trailhouse.flows.draw_figures import draw_figure, draw_table
+from trailhouse.warehouse.reading.query import read_models_by_size
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
 SELECTION = ("--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select")
@@ -289,3 +295,53 @@ def test_questions_about_tokens_find_where_the_generators_part(built):
     places = ask(built, "positions_where_generators_part")
     assert [row["mean_log_prob_ratio_nats"] for row in places] == pytest.approx(ratio.mean(axis=0), abs=1e-5)
     assert places[-1]["mean_log_prob_ratio_so_far_nats"] == pytest.approx(ratio.mean(), abs=1e-5)
+
+
+def test_figures_and_tables_of_a_suite_that_generated_texts_are_drawn_from_the_marts(built, tmp_path):
+    files = draw_sequences(built, "s", tmp_path)
+    assert {file.stem for file in files} == {
+        "figure_05_corruption_perplexity",
+        "figure_06_generation_perplexity",
+        "figure_13_generation_mauve",
+        "figure_16_generation_perplexity_against_validation",
+        "table_01_generated_examples",
+        "table_04_generation_quality",
+    }
+    texts = {file.stem: file.read_text() for file in files if file.suffix in (".svg", ".html")}
+    assert (
+        "Texts of 8 tokens after the first 3 tokens of documents of human" in texts["figure_06_generation_perplexity"]
+    )
+    assert "greedy: inverse, 1 [1, 1]" in texts["figure_06_generation_perplexity"]
+    assert "|V| = 5,000" in texts["figure_05_corruption_perplexity"]
+    assert texts["table_01_generated_examples"].count("<bdi>") == 2 * len(GENERATIONS)
+    assert texts["table_04_generation_quality"].count('<th scope="row">') == len(GENERATIONS)
+
+
+def test_a_suite_that_generated_no_texts_has_a_figure_of_those_of_others(built, tmp_path):
+    files = draw_sequences(built, "w", tmp_path)
+    assert {file.stem for file in files} == {
+        "figure_05_corruption_perplexity",
+        "figure_07_generation_perplexity_of_other_models",
+        "table_01_generated_examples",
+    }
+    (svg,) = [file for file in files if file.name == "figure_07_generation_perplexity_of_other_models.svg"]
+    assert "Bits per byte of generated texts" in svg.read_text()
+
+
+def draw_sequences(warehouse, suite: str, directory: Path) -> list[Path]:
+    """Draw the figures and tables of sequences of a suite, with prompts and sources of corpus `human`."""
+    colors = assign_model_colors(read_models_by_size(warehouse.client, warehouse.address.database))
+    figures = (
+        corruption_perplexity.FIGURE,
+        *generation_perplexity.FIGURES,
+        generation_quality.FIGURE,
+        *generation_perplexity.LATER_FIGURES,
+    )
+    return [
+        *(
+            file
+            for figure in figures
+            for file in draw_figure(warehouse.client, figure, suite, "human", directory, colors, [])
+        ),
+        *(file for table in TABLES for file in draw_table(warehouse.client, table, suite, "human", directory)),
+    ]

@@ -29,6 +29,10 @@ PAPER_FIGURES = (
     "figure_10_other_tokens",
     "figure_11_upward_tokens_by_model",
     "figure_12_equal_perplexity",
+    "figure_06_generation_perplexity",
+    "figure_16_generation_perplexity_against_validation",
+    "table_01_generated_examples",
+    "table_04_generation_quality",
     "table_03_passage",
 )
 
@@ -175,7 +179,7 @@ def test_every_mart_is_filled(demo, workplace):
     assert empty <= EMPTY_MARTS  # other tests of this workplace may import results
 
 
-def test_the_figures_and_the_table_of_the_section_on_tokens_are_drawn(demo, workplace):
+def test_the_figures_and_tables_of_the_sections_on_tokens_and_sequences_are_drawn(demo, workplace):
     stems = {(workplace.directory / file).stem for file in demo["figures"]}
     assert stems >= set(PAPER_FIGURES)
 

@@ -109,7 +109,7 @@ def draw_kind(panel: Axes, rows: pa.Table, measure: Measure) -> None:
     if measure == PERPLEXITY and vocabulary_size is not None:
         label = f"|V| = {vocabulary_size:,.0f}"
         panel.axhline(vocabulary_size, color=REFERENCE, linestyle="--", label=label)
-    panel.set_xlabel("Corrupted tokens (%)")
+    panel.set(xlabel="Corrupted tokens (%)", xlim=(-4, 104))
     panel.xaxis.set_major_locator(MultipleLocator(20))
     scale_by_span(panel)
 

@@ -21,6 +21,7 @@ from trailhouse.dashboards.figures.exhibit import Companion
 from trailhouse.dashboards.figures.figure import Figure, add_notes
 from trailhouse.dashboards.figures.line_styles import assign_styles
 from trailhouse.dashboards.figures.panels import (
+    PANEL_INCHES,
     add_legend,
     draw_intervals,
     draw_models,
@@ -42,7 +43,8 @@ from trailhouse.dashboards.figures.sequences.generation_rows import (
 from trailhouse.dashboards.figures.sequences.measure import MEASURE_COLUMNS, Measure, choose_measure, write_range
 from trailhouse.dashboards.figures.sequences.scaling_panel import SCALING, describe_verdicts, draw_scaling, title_panel
 
-PANEL_INCHES = 2.5
+NARROW_INCHES = 2.5
+MOST_WIDE_COLUMNS = 2
 INTERVALS = "Bars and bands: 95% intervals over prompts, by a bootstrap. The tokens of the prompts are not scored."
 TURNING_LABEL = "lowest, then rises"
 
@@ -87,7 +89,8 @@ def draw_generation_perplexity(
     title = f"{measure.name} of generated texts" + (
         f" against validation {measure.name.lower()}" if is_against_validation else ""
     )
-    canvas, panels = new_canvas(row_count * len(configurations), title, row_count, PANEL_INCHES)
+    inches = PANEL_INCHES if len(configurations) <= MOST_WIDE_COLUMNS else NARROW_INCHES
+    canvas, panels = new_canvas(row_count * len(configurations), title, row_count, inches)
     notes = [*describe_generations(shown, left_out_count), describe_counts(rows), INTERVALS]
     trajectories = panels if is_against_validation else panels[len(configurations) :]
     if not is_against_validation:
@@ -133,7 +136,7 @@ def draw_trajectories(
     """
     drawn = keep_positive(rows.filter(pc.is_valid(rows[measure.column])), axis.column)
     if drawn.num_rows == 0:
-        panel.set(xlabel=axis.label, xticks=[], yticks=[])
+        panel.set(xticks=[], yticks=[])
         panel.text(0.5, 0.5, "no values", ha="center", va="center", transform=panel.transAxes)
         return
     draw_models(panel, drawn, axis.column, measure.column)

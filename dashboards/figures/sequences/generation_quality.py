@@ -107,7 +107,9 @@ def draw_mauve(rows: pa.Table, generations: pa.Table) -> Canvas:
     panels[0].set_ylabel("MAUVE")
     texts = write_range(row["text_count"] for row in shown)
     counts = f"For each configuration and sampling: {texts} texts."
-    add_notes(canvas, [*describe_generations(shown, 0), counts, MAUVE_NOTE, *describe_settings(shown, "MAUVE")])
+    left_out_count = sum(row["mauve"] is not None for row in join_quality(rows, generations)) - len(shown)
+    sentences = describe_generations(shown, left_out_count)
+    add_notes(canvas, [*sentences, counts, MAUVE_NOTE, *describe_settings(shown, "MAUVE")])
     add_legend(canvas, panels, title="Sampling")
     return canvas
 
@@ -119,6 +121,8 @@ def draw_bars(panel: Axes, shown: list[Generation], samplings: list[str]) -> Non
     width = GROUP_WIDTH / len(samplings)
     for index, (sampling, grey) in enumerate(assign_greys(samplings).items()):
         bars = [row for row in shown if row["sampling_name"] == sampling]
+        if not bars:
+            continue
         offset = (index - (len(samplings) - 1) / 2) * width
         panel.bar(
             [places[row["decoding_name"]] + offset for row in bars],
@@ -129,7 +133,7 @@ def draw_bars(panel: Axes, shown: list[Generation], samplings: list[str]) -> Non
         )
     panel.set_xticks(range(len(configurations)), [write_math_name(name) for name in configurations])
     panel.grid(visible=False, axis="x")
-    panel.set_ylim(0, 1)
+    panel.set(xlim=(-0.75, len(configurations) - 0.25), ylim=(0, 1))
 
 
 def describe_settings(rows: Iterable[dict[str, Any]], measure: str) -> list[str]:

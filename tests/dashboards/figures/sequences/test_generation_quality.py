@@ -23,6 +23,7 @@ def test_figure_13_has_a_panel_for_each_length_and_a_bar_for_each_generation_wit
     places = {bar.get_height(): bar.get_x() + bar.get_width() / 2 for bar in canvas.axes[0].patches}
     assert [round(places[height]) for height in (0.05, 0.1, 0.15)] == [0, 0, 1]
     assert 'Settings of MAUVE: {"seed": 1}.' in read_caption(canvas)
+    assert "Not shown: generations with other checkpoints, prompts or seeds (2)." in read_caption(canvas)
 
 
 def test_without_mauve_there_is_no_figure_and_the_table_leaves_it_out():
