@@ -19,10 +19,10 @@ from tests.models.sequences.two_models import (
 )
 from tests.support.architectures import VOCABULARY_SIZE, build_random_model
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.models.sequences.configuration import PRESETS, Decoding, Sampling
-from trailhouse.models.sequences.generated_text import Prompt
-from trailhouse.models.sequences.gumbel_noise import draw_gumbel
-from trailhouse.models.sequences.incremental_model import IncrementalModel
+from trailhouse.models.sequences.decoding.configuration import PRESETS, Decoding, Sampling
+from trailhouse.models.sequences.decoding.generated_text import Prompt
+from trailhouse.models.sequences.decoding.gumbel_noise import draw_gumbel
+from trailhouse.models.sequences.decoding.incremental_model import IncrementalModel
 
 GREEDY, NUCLEUS = Sampling("greedy"), Sampling("nucleus", 0.9, 11)
 BEGINNINGS = {"small_beginning_ids": (2,), "large_beginning_ids": (3, 4)}
