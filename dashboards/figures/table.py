@@ -13,16 +13,16 @@ from trailhouse.dashboards.figures.exhibit import Exhibit
 from trailhouse.support.files import write_whole
 
 STYLE = """
-body { font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #000; background: #fff }
+body { font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: black; background: white }
 div { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0 2rem }
-th, td { padding: .35rem .75rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top }
-thead th { border-bottom: 1px solid #000 } th { font-weight: 600 } th, td { white-space: nowrap }
+th, td { padding: .35rem .75rem; border-bottom: 1px solid lightgrey; text-align: left; vertical-align: top }
+thead th { border-bottom: 1px solid black } th { font-weight: 600 } th, td { white-space: nowrap }
 .number { text-align: right; font-variant-numeric: tabular-nums }
 .text { white-space: normal; width: 45%; min-width: 16rem }
 .text bdi { white-space: pre-wrap; overflow-wrap: anywhere; font-family: monospace; font-size: .85rem }
 .text p { margin: .25rem 0 0 }
 caption { white-space: pre-wrap; text-align: left; font-weight: 600; padding: .5rem 0; overflow-wrap: anywhere }
-.note { font-size: .85rem; color: #444 }
+.note { font-size: .85rem; color: dimgrey }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
