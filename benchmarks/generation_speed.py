@@ -28,9 +28,9 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 from tests.support.peak_memory import PeakMemory
 from trailhouse.models.scoring.load_model import load_model
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
-from trailhouse.models.sequences.configuration import PRESETS, Sampling
-from trailhouse.models.sequences.generate import generate_texts
-from trailhouse.models.sequences.generated_text import GeneratedText, Prompt
+from trailhouse.models.sequences.decoding.configuration import PRESETS, Sampling
+from trailhouse.models.sequences.decoding.generate import generate_texts
+from trailhouse.models.sequences.decoding.generated_text import GeneratedText, Prompt
 
 SHAPES = {"pythia-70m": (512, 6, 8), "pythia-160m": (768, 12, 12)}
 VOCABULARY_SIZE = 50_304

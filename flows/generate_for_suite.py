@@ -13,7 +13,7 @@ from trailhouse.flows.pipeline.generation_plan import GenerationRequest
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
-from trailhouse.models.sequences.configuration import Sampling, find_preset
+from trailhouse.models.sequences.decoding.configuration import Sampling, find_preset
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.reading.finished_models import list_finished_models
 

@@ -19,7 +19,7 @@ from trailhouse.flows.settings import Settings
 from trailhouse.flows.write_report import write_report
 from trailhouse.models.few_shot.tasks.discovery import PACKAGED_SET
 from trailhouse.models.miniature import miniature_corpus
-from trailhouse.models.sequences.configuration import PAPER_PRESETS
+from trailhouse.models.sequences.decoding.configuration import PAPER_PRESETS
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 from trailhouse.warehouse.schema.initialisation import initialise

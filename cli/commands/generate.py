@@ -81,7 +81,7 @@ def generate(
     from trailhouse.flows.generate_texts import generate_texts
     from trailhouse.flows.pipeline.generation_plan import GenerationRequest
     from trailhouse.flows.score_checkpoints import score_corpora
-    from trailhouse.models.sequences.configuration import PAPER_PRESETS, Decoding, Sampling, find_preset
+    from trailhouse.models.sequences.decoding.configuration import PAPER_PRESETS, Decoding, Sampling, find_preset
 
     names = preset or (() if weights else PAPER_PRESETS)
     decodings = [find_preset(one) for one in dict.fromkeys(names)]

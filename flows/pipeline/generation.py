@@ -25,9 +25,9 @@ from trailhouse.models.few_shot.cpu_threads import limit_threads
 from trailhouse.models.scoring.load_model import load_model
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.verification import Verification
-from trailhouse.models.sequences import generate
-from trailhouse.models.sequences.configuration import Decoding, Sampling
-from trailhouse.models.sequences.generated_text import Prompt, generated_text_batch
+from trailhouse.models.sequences.decoding import generate
+from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
+from trailhouse.models.sequences.decoding.generated_text import Prompt, generated_text_batch
 from trailhouse.support.progress import report_note
 from trailhouse.warehouse.loading.generations import Generation, load_generated_texts, read_generated_prompts
 from trailhouse.warehouse.loading.partition_load import Partition

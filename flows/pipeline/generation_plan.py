@@ -18,8 +18,8 @@ from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.models.scoring.context_window import ContextChoice
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
-from trailhouse.models.sequences.configuration import Decoding, Sampling
-from trailhouse.models.sequences.generated_text import Prompt
+from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
+from trailhouse.models.sequences.decoding.generated_text import Prompt
 from trailhouse.models.texts.corpus import Corpus
 from trailhouse.models.texts.tokenizer import tokenize_corpus
 from trailhouse.warehouse.loading.generations import GeneratingCheckpoint, Generation

@@ -25,7 +25,7 @@ from trailhouse.flows.prefect.crashed_runs import install_crash_guard
 from trailhouse.flows.settings import Settings
 from trailhouse.flows.watch_checkpoints import PUSHED_EVENT, watch_checkpoints
 from trailhouse.models.few_shot.tasks.discovery import find_tasks
-from trailhouse.models.sequences.configuration import find_preset
+from trailhouse.models.sequences.decoding.configuration import find_preset
 
 DEPLOYMENT = "standing"
 

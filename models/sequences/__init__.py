@@ -1,1 +1,1 @@
-"""This package makes sequences with language models: it generates texts from the predictions of two models."""
+"""This package makes sequences and judges them: corrupted documents, and texts that two models generate together."""

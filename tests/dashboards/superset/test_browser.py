@@ -12,8 +12,14 @@ pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
-# Charts that have no rows if the audit found nothing and every checkpoint is done.
-EMPTY_WITHOUT_FAULTS = {"What did the audit find?", "What is not done?", "What to know about these evaluations"}
+# Charts that have no rows if the audit found nothing, every checkpoint is done and no text was corrupted.
+EMPTY_WITHOUT_FAULTS = {
+    "What did the audit find?",
+    "What is not done?",
+    "What to know about these evaluations",
+    "Do larger models also like random tokens better?",
+    "How does each kind of corruption raise perplexity?",
+}
 UNTRUSTED_TOKENS = (
     "<script>window.wasAttacked=1</script>",
     "<img src=x onerror=window.wasAttacked=1>",

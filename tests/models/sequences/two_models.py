@@ -5,8 +5,8 @@ import torch
 
 from tests.support.architectures import VOCABULARY_SIZE, build_random_model
 from tests.support.spread_weights import spread_weights
-from trailhouse.models.sequences.generate import generate_texts
-from trailhouse.models.sequences.generated_text import Prompt
+from trailhouse.models.sequences.decoding.generate import generate_texts
+from trailhouse.models.sequences.decoding.generated_text import Prompt
 
 FAMILIES = ("gpt_neox", "opt", "mamba", "rwkv")
 NEW_TOKEN_COUNT = 12

@@ -56,20 +56,28 @@ with
         group by compared.corpus_id
     ),
 
+    text as (
+        select corpus_id, model_id, step, origin_corpus_id, origin_document_id, token_count, loss_sum_nats
+        from {{ ref("int_sequence_loss_by_document") }}
+        where generation_key = ''
+    ),
+
     unchanged_loss as (
         select
-            unchanged_corpus.corpus_id as corpus_id,
+            text.corpus_id as corpus_id,
             text.model_id as model_id,
             text.step as step,
-            sum(text.loss_sum_nats) / sum(text.token_count) as unchanged_loss_nats,
+            sum(unchanged_text.loss_sum_nats) / sum(unchanged_text.token_count) as unchanged_loss_nats,
             toInt64(count()) as unchanged_document_count
-        from {{ ref("int_sequence_loss_by_document") }} as text
-        inner join unchanged_corpus on text.corpus_id = unchanged_corpus.unchanged_corpus_id
+        from text
+        inner join unchanged_corpus on text.corpus_id = unchanged_corpus.corpus_id
         inner join
-            document
-            on unchanged_corpus.corpus_id = document.corpus_id
-            and text.origin_corpus_id = document.origin_corpus_id
-            and text.origin_document_id = document.origin_document_id
+            text as unchanged_text
+            on unchanged_corpus.unchanged_corpus_id = unchanged_text.corpus_id
+            and text.model_id = unchanged_text.model_id
+            and text.step = unchanged_text.step
+            and text.origin_corpus_id = unchanged_text.origin_corpus_id
+            and text.origin_document_id = unchanged_text.origin_document_id
         group by corpus_id, model_id, step
     ),
 

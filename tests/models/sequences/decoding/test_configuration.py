@@ -3,7 +3,7 @@
 import pytest
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.sequences.configuration import PRESETS, Decoding, Sampling, find_preset
+from trailhouse.models.sequences.decoding.configuration import PRESETS, Decoding, Sampling, find_preset
 
 
 def test_the_presets_have_the_weights_of_the_paper():

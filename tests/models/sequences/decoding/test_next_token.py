@@ -7,9 +7,9 @@ from scipy import stats
 from transformers import TopPLogitsWarper
 
 from tests.models.sequences.two_models import draw_logits, interpolate, softmax
-from trailhouse.models.sequences.configuration import PRESETS, Decoding, Sampling
-from trailhouse.models.sequences.gumbel_noise import draw_gumbel
-from trailhouse.models.sequences.next_token import Prediction, choose_tokens, weigh_tokens
+from trailhouse.models.sequences.decoding.configuration import PRESETS, Decoding, Sampling
+from trailhouse.models.sequences.decoding.gumbel_noise import draw_gumbel
+from trailhouse.models.sequences.decoding.next_token import Prediction, choose_tokens, weigh_tokens
 
 VOCABULARY_SIZE = 500
 PAIRS = [tuple(pair) for pair in np.random.default_rng(4).uniform(-1, 1, (60, 2)).round(3) if pair.max() > 0]

@@ -9,8 +9,8 @@ import numpy as np
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.scoring.context_window import find_context_length
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
-from trailhouse.models.sequences.generated_text import Prompt
-from trailhouse.models.sequences.incremental_model import IncrementalModel
+from trailhouse.models.sequences.decoding.generated_text import Prompt
+from trailhouse.models.sequences.decoding.incremental_model import IncrementalModel
 
 
 def refuse_counts(new_token_count: int, batch_size: int) -> None:

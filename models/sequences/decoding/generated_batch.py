@@ -12,10 +12,15 @@ from torch import Tensor
 from trailhouse.errors import BadInputError
 from trailhouse.models.scoring.causality import refuse_non_causal
 from trailhouse.models.scoring.quantisation import quantise_log_probs, restore_log_probs
-from trailhouse.models.sequences.configuration import Decoding, Sampling
-from trailhouse.models.sequences.generated_text import GeneratedText, Prompt
-from trailhouse.models.sequences.incremental_model import IncrementalModel, TextReader, agree, measure_difference
-from trailhouse.models.sequences.next_token import Choice, Prediction, choose_tokens, weigh_tokens
+from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
+from trailhouse.models.sequences.decoding.generated_text import GeneratedText, Prompt
+from trailhouse.models.sequences.decoding.incremental_model import (
+    IncrementalModel,
+    TextReader,
+    agree,
+    measure_difference,
+)
+from trailhouse.models.sequences.decoding.next_token import Choice, Prediction, choose_tokens, weigh_tokens
 
 QUANTA_PER_NAT = 10_000
 # Choices count as close if an error of the log-probabilities by this many nats could change them. Batches and caches

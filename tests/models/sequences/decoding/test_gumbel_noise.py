@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from trailhouse.models.sequences.gumbel_noise import draw_gumbel
+from trailhouse.models.sequences.decoding.gumbel_noise import draw_gumbel
 
 
 def draw(seed=0, prompt_count=4, position=0, token_count=50_000):

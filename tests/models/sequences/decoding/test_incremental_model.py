@@ -5,7 +5,7 @@ import torch
 
 from tests.models.sequences.two_models import build_model
 from tests.support.architectures import VOCABULARY_SIZE, build_random_model
-from trailhouse.models.sequences.incremental_model import IncrementalModel, TextReader
+from trailhouse.models.sequences.decoding.incremental_model import IncrementalModel, TextReader
 
 FAMILIES = ("gpt_neox", "gpt2", "opt", "bloom", "llama", "gemma2", "mamba", "mamba2", "rwkv")
 BEGINNING = (3, 5)

@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from trailhouse.models.sequences.generated_text import GENERATED_TEXT_SCHEMA, GeneratedText, generated_text_batch
+from trailhouse.models.sequences.decoding.generated_text import (
+    GENERATED_TEXT_SCHEMA,
+    GeneratedText,
+    generated_text_batch,
+)
 
 
 def test_texts_are_records_in_their_order():

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trailhouse.models.sequences.configuration import Decoding, Sampling
-from trailhouse.models.sequences.gumbel_noise import draw_gumbel
+from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
+from trailhouse.models.sequences.decoding.gumbel_noise import draw_gumbel
 
 
 class Prediction:

@@ -19,10 +19,10 @@ from tests.models.sequences.two_models import (
 )
 from tests.support.architectures import VOCABULARY_SIZE, build_random_model
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.models.sequences.configuration import PRESETS, Decoding, Sampling
-from trailhouse.models.sequences.generated_text import Prompt
-from trailhouse.models.sequences.gumbel_noise import draw_gumbel
-from trailhouse.models.sequences.incremental_model import IncrementalModel
+from trailhouse.models.sequences.decoding.configuration import PRESETS, Decoding, Sampling
+from trailhouse.models.sequences.decoding.generated_text import Prompt
+from trailhouse.models.sequences.decoding.gumbel_noise import draw_gumbel
+from trailhouse.models.sequences.decoding.incremental_model import IncrementalModel
 
 GREEDY, NUCLEUS = Sampling("greedy"), Sampling("nucleus", 0.9, 11)
 BEGINNINGS = {"small_beginning_ids": (2,), "large_beginning_ids": (3, 4)}
@@ -114,6 +114,13 @@ def test_a_text_does_not_depend_on_its_batch_on_the_other_prompts_or_on_a_cache(
     for one, other in zip(together, uncached, strict=True):
         np.testing.assert_allclose(one.small_log_prob_nats, other.small_log_prob_nats, atol=2e-4)
         np.testing.assert_allclose(one.large_log_prob_nats, other.large_log_prob_nats, atol=2e-4)
+
+
+def test_texts_of_half_precision_models_do_not_depend_on_the_batch_either():
+    models, prompts = [model.bfloat16() for model in build_two_models("gpt_neox")], draw_prompts(8)
+    together = generate(models, prompts, PRESETS["ps-pl"], NUCLEUS)
+    alone = generate(models, prompts, PRESETS["ps-pl"], NUCLEUS, batch_size=1)
+    assert stack(alone).tolist() == stack(together).tolist()
 
 
 def test_a_seed_gives_the_same_texts_again_and_other_seeds_give_others():

@@ -1,0 +1,1 @@
+"""This package generates texts from the predictions of two models."""
