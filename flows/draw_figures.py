@@ -75,7 +75,7 @@ def draw_figures(settings: Settings, suite: str, corpus: str) -> DrawingReport:
         files += draw_passage(client, suite, corpus, directory)
         drawn = [figure for figure in FIGURES if directory / f"{figure.name}.csv" in files]
         titles = {table.name: table.title for table in TABLES} | {PASSAGE_NAME: PASSAGE_TITLE}
-        tables = {file.name: titles[file.stem] for file in files if file.suffix == ".html"}
+        tables = {file.name: titles[file.stem] for file in sorted(files) if file.suffix == ".html"}
         page = write_gallery(drawn, directory, suite, corpus, samples, tables)
         files.append(page)
     report_progress("Figures", len(FIGURES) + 1, len(FIGURES) + 1)
