@@ -20,7 +20,7 @@ def test_the_tokens_make_up_the_document(demo, model, workplace):
     result = workplace.run(*SHOW, "--model", model, "--json")
     assert result.returncode == 0, result.stderr
     passage = json.loads(result.stdout)
-    ((text,),) = workplace.query("select text from raw_document where document_id = 3")
+    ((text,),) = workplace.query("select text from raw_document where document_id = 3 and kind = 'human'")
     assert "".join(token["text"] for token in passage["tokens"]) == text
     ((count,),) = workplace.query("select uniqExact(model_id) from raw_model where suite_id = 'miniature-reduced'")
     assert len(passage["models"]) == count
