@@ -13,7 +13,8 @@ from trailhouse.dashboards.figures.exhibit import Exhibit
 from trailhouse.support.files import write_whole
 
 STYLE = """
-body { font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: black; background: white }
+body { font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
+body { color: black; background: white }
 div { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0 2rem }
 th, td { padding: .35rem .75rem; border-bottom: 1px solid lightgrey; text-align: left; vertical-align: top }
 thead th { border-bottom: 1px solid black } th { font-weight: 600 } th, td { white-space: nowrap }

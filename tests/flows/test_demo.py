@@ -254,7 +254,8 @@ def test_a_question_without_an_answer_says_where_to_look(demo, workplace):
 
 def test_the_run_recorded_its_provenance(demo, workplace):
     runs = workplace.query(
-        "select run_kind, dtype, device, library_versions, checkpoint_count from raw_scoring_run final order by run_kind"
+        "select run_kind, dtype, device, library_versions, checkpoint_count"
+        " from raw_scoring_run final order by run_kind"
     )
     kinds = [("evaluation", 18), ("generation", 1), ("judgement", 1), ("scoring", 18), ("scoring", 18)]
     assert [(kind, checkpoints) for kind, _, _, _, checkpoints in runs] == kinds

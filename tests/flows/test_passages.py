@@ -51,7 +51,8 @@ def test_the_page_has_the_colours_that_the_marts_say(demo, model, workplace):
     rows = workplace.query(
         "select position, step, toFloat64(log_prob_nats) from fct_passage_series"
         " array join steps as step, log_prob_nats as log_prob_nats"
-        f" where model_id = '{model}' and document_id = 3 order by step, position"
+        f" where model_id = '{model}' and document_id = 3 and corpus_id = 'python-docs-validation'"
+        " order by step, position"
     )
     with open_chromium() as browser:
         page = browser.new_page()
