@@ -149,10 +149,14 @@ class ProgressLines:
         self.said_at: dict[str, float] = {}
         self.began: dict[str, tuple[float, float]] = {}
         """The time of the first report of each work, and how much was done by then."""
+        self.done: dict[str, float] = {}
 
     def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
         """Write the progress of the work called ``name``, unless a line about it was written less than 15 s ago."""
         now = self.clock()
+        if done < self.done.get(name, done):
+            del self.began[name]  # the work of this name began anew, for example on the next checkpoint
+        self.done[name] = done
         self.began.setdefault(name, (now, done))
         if now - self.said_at.setdefault(name, now) >= SECONDS_BETWEEN_LINES:
             self.said_at[name] = now

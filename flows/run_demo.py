@@ -25,7 +25,7 @@ from trailhouse.warehouse.reading.questions import ask_question, packaged_questi
 from trailhouse.warehouse.schema.initialisation import initialise
 from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
 
-PROMPT_LIMIT = 16
+PROMPT_LIMIT = 12
 SUITES = {"full": "miniature", "reduced": "miniature-reduced"}
 
 

@@ -39,7 +39,7 @@ def find_named_checkpoint(name: str, settings: Settings) -> NamedCheckpoint:
     path, has_step, step = name.partition("@")
     if has_step and step != "last" and not step.isdecimal():
         raise BadInputError(
-            f"{name!r}: {step!r} is no step", "write SUITE/MODEL@STEP, such as miniature/neox-large@1200"
+            f"{name!r}: {step!r} is no step", "write SUITE/MODEL@STEP, such as miniature/neox-large@1000"
         )
     suite, model_name = _split_name(path, settings)
     models = [model for model in suite.models if model_name in ("", model.model_name)]

@@ -24,12 +24,13 @@ def test_a_log_gets_a_line_about_long_work_now_and_then_and_none_about_short_wor
 def test_the_speed_counts_what_is_done_since_the_first_report(capfd):
     seconds = 0.0
     lines = ProgressLines(lambda: seconds)
-    for done in (1000, 1300, 700):
+    for done in (1000, 1300, 700, 850):
         lines.advance("Tokens", done, 2000)
         seconds += SECONDS_BETWEEN_LINES
     assert capfd.readouterr().err.splitlines() == [
         "Tokens: 1300 of 2000 (20 per second, 0:00:35 left)",
         "Tokens: 700 of 2000",
+        "Tokens: 850 of 2000 (10 per second, 0:01:55 left)",
     ]
 
 

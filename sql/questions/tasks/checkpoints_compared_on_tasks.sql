@@ -3,7 +3,7 @@
 -- parameter first_model_id String = miniature/neox-small: model of the first checkpoint
 -- parameter first_step Int64 = 0: step of the first checkpoint
 -- parameter second_model_id String = miniature/neox-large: model of the second checkpoint
--- parameter second_step Int64 = 1200: step of the second checkpoint
+-- parameter second_step Int64 = 1000: step of the second checkpoint
 -- parameter shot_count Int16 = 2: number of exemplars
 -- parameter normalisation String = token: normalisation: token, character, byte, sum or pmi
 with
