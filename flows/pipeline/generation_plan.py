@@ -49,13 +49,13 @@ class GenerationRequest:
     """The checkpoint that gives the features of MAUVE, as SUITE/MODEL@STEP; None for the large one."""
 
     def __post_init__(self) -> None:
-        for name, value in (
-            ("prompts", self.prompt_token_count),
-            ("texts", self.new_token_count),
-            ("batches", self.batch_size),
+        for what, value in (
+            (f"prompts of {self.prompt_token_count} tokens", self.prompt_token_count),
+            (f"texts of {self.new_token_count} new tokens", self.new_token_count),
+            (f"batches of {self.batch_size} texts", self.batch_size),
         ):
             if value < 1:
-                raise BadInputError(f"{name} of {value} tokens or texts are asked for", "ask for at least 1")
+                raise BadInputError(f"{what} are asked for", "ask for at least 1")
         if self.prompt_limit is not None and self.prompt_limit < 1:
             raise BadInputError(f"{self.prompt_limit} prompts are asked for", "ask for at least 1")
         if not self.decodings or not self.samplings:
