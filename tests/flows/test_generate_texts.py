@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from trailhouse.models.scoring.load_model import load_model
+from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.sequences.mauve_score import compute_mauve, extract_features
+from trailhouse.models.texts.tokenizer import load_tokenizer
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +113,37 @@ def test_the_generating_models_score_their_texts_as_they_did_when_they_wrote_the
         ).result_rows
         assert count == 10 * 5 * 12
         assert difference < 2.1e-4  # both are rounded to 1e-4 nats
+
+
+def test_enough_texts_are_judged_by_mauve_with_features_of_the_large_checkpoint(generate, trailhouse, client, pair):
+    words = ["the", "cat", "sat", "on", "the", "mat", "and", "the", "parser", "reads", "the", "file"]
+    draw = random.Random(0)
+    texts = [{"id": f"t{n}", "text": " ".join(draw.choices(words, k=20))} for n in range(50)]
+    Path("many.jsonl").write_text("\n".join(map(json.dumps, texts)))
+    assert trailhouse("corpus", "add", "many.jsonl", "--name", "many")[0] == 0
+    code, report, err = generate("--preset", "pl", "--sampling", "nucleus", prompts="many")
+    assert code == 0, err
+    ((value, settings),) = client.query(
+        "select value, settings from raw_generation_quality final where metric = 'mauve'"
+    ).result_rows
+    assert json.loads(settings) == {
+        "cluster_count": 5,
+        "features_of": "pair/tiny@2",
+        "generated_text_count": 50,
+        "human_text_count": 50,
+        "seed": 25,
+    }
+    directory = Path(pair[0]).with_suffix("") / "step-2"
+    model, tokenizer = load_model(directory, ScoringSettings()), load_tokenizer(directory)
+    human = [tokenizer(one["text"])["input_ids"][:17] for one in texts]
+    rows = client.query(
+        "select token_ids from raw_document where corpus_id = {corpus:String} order by document_id",
+        parameters={"corpus": report["corpus_id"]},
+    ).result_rows
+    features = [
+        extract_features(model, [np.asarray(ids, np.int32) for ids in group]) for group in (rows_of(rows), human)
+    ]
+    assert value == pytest.approx(compute_mauve(*features, cluster_count=5).mauve, abs=1e-6)
 
 
 def test_a_killed_run_continues_and_ends_with_the_same_corpus(pair, generate, client, address, tmp_path):
