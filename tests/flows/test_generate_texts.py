@@ -140,9 +140,8 @@ def test_enough_texts_are_judged_by_mauve_with_features_of_the_large_checkpoint(
         "select token_ids from raw_document where corpus_id = {corpus:String} order by document_id",
         parameters={"corpus": report["corpus_id"]},
     ).result_rows
-    features = [
-        extract_features(model, [np.asarray(ids, np.int32) for ids in group]) for group in (rows_of(rows), human)
-    ]
+    groups = ([ids for (ids,) in rows], human)
+    features = [extract_features(model, [np.asarray(ids, np.int32) for ids in group]) for group in groups]
     assert value == pytest.approx(compute_mauve(*features, cluster_count=5).mauve, abs=1e-6)
 
 
