@@ -31,7 +31,11 @@ from trailhouse.models.checkpoints.download_cache import CheckpointCache
 from trailhouse.models.sequences.generated_corpus import WrittenText, build_generated_corpus
 from trailhouse.models.texts.corpus import Corpus
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.loading.generations import read_generated_prompts, read_generated_token_ids
+from trailhouse.warehouse.loading.generations import (
+    read_generated_prompts,
+    read_generated_token_ids,
+    register_generations,
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ def store_corpus(plan: GenerationPlan, address: WarehouseAddress) -> tuple[Corpu
     )
     tokenizer = plan.large.checkpoint.tokenizer.load()
     with connect(address) as client:
+        register_generations(client, [unit.generation for unit in plan.units])  # in case that the rows are gone
         texts = list(read_written_texts(client, plan))
         corpus = build_generated_corpus(tokenizer, texts, request.prompt_corpus, description, request.corpus_name)
         register_corpus(client, corpus)

@@ -15,11 +15,13 @@ from trailhouse.warehouse.schema.missing_tables import list_tables
 NOT_WRITTEN_AGAIN = {"raw_eval_result", "raw_scoring_run"}
 # Tables without whose rows nothing is stated: what the ledgers lack is scored, evaluated or audited again.
 STATED_NOWHERE = {"raw_eval_result", "raw_score_ledger", "raw_evaluation_ledger", "raw_audit_run", "raw_task_group"}
+STATED_NOWHERE |= {"raw_generation_quality"}
 TABLES = list_tables(read_migrations(packaged_migrations()))
+GENERATORS = ("--small", "lost.yaml/tiny@10", "--large", "lost.yaml/tiny@20")
 TASK = [json.dumps({"input": f"which {index}", "options": ["a", "b"], "answer": 0}) for index in range(4)]
 VOLATILE = (
     *("scoring_run_id", "duration_seconds", "updated_at", "discovered_at", "scored_at", "evaluated_at", "audited_at"),
-    *("audit_run_id", "started_at", "finished_at", "tokens_per_second", "imported_at"),
+    *("audit_run_id", "started_at", "finished_at", "tokens_per_second", "imported_at", "generated_at"),
 )
 
 
@@ -48,10 +50,11 @@ def run_ordinary_commands(run) -> None:
     """Run what a user runs anyway. Every command succeeds."""
     for arguments in (
         ("init",),
-        ("corpus", "add", "text.txt", "--name", "text"),
+        ("corpus", "add", "text.txt", "other.txt", "--name", "text"),
         ("score", "lost.yaml", "--corpus", "text"),
         ("evaluate", "lost.yaml", "--tasks", "task.jsonl", "--shots", "0"),
         ("audit", "lost.yaml"),
+        ("generate", *GENERATORS, "--prompts", "text", "--preset", "pl", "--sampling", "greedy", "--length", "5"),
         ("task", "group", "add", "mine", "task"),
     ):
         code, _, err = run(*arguments)
@@ -90,6 +93,7 @@ def whole(expected, run, lost_address, place) -> dict[str, list[tuple]]:
     if not expected:
         make_suite(make_template(place / "template"), place, "lost", [10, 20])
         (place / "text.txt").write_text("the parser reads the file " * 4)
+        (place / "other.txt").write_text("the cat sat on the mat " * 4)
         (place / "task.jsonl").write_text("\n".join(TASK))
         run_ordinary_commands(run)
         with connect(lost_address) as client:

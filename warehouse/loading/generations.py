@@ -71,12 +71,17 @@ class Generation:
         return {"generation_key": self.generation_key, **checkpoints, **fields, "settings": settings}
 
 
+def register_generations(client: Client, generations: Sequence[Generation]) -> int:
+    """Write the rows of raw_generation that are new, and return their number."""
+    return upsert(client, "raw_generation", ["generation_key"], [one.as_record() for one in generations])
+
+
 def load_generated_texts(client: Client, generation: Generation, batch: pa.RecordBatch) -> int:
     """Store the texts of a batch, after the row of their generation, and return their number.
 
     The rows of the batch are stored together or not at all. Rows that are stored already are replaced by equal rows.
     """
-    upsert(client, "raw_generation", ["generation_key"], [generation.as_record()])
+    register_generations(client, [generation])
     table = pa.Table.from_batches([batch])
     with answering_promptly(client):
         version = next_version(client, "raw_generated_text", "generated_at")

@@ -47,6 +47,7 @@ _LEDGERS = ("raw_score_ledger", "raw_evaluation_ledger")
 _SCORE_AGAIN = "run `trailhouse score SUITE --corpus CORPUS`, which scores them again"
 _REGISTER_AGAIN = "run `trailhouse score SUITE --corpus CORPUS`, which registers them again"
 _EVALUATE_AGAIN = "run `trailhouse evaluate SUITE --tasks TASKS`, which evaluates them again"
+_GENERATE_AGAIN = "run `trailhouse generate` with the same options, which writes them again"
 _ADD_CORPUS_AGAIN = "run `trailhouse corpus add FILES --name CORPUS` with the same texts"
 _COMPARISONS = (
     _Comparison(
@@ -84,6 +85,25 @@ _COMPARISONS = (
         f"select distinct corpus_id from ({LOST_TOKENS}) order by all",
         "run `trailhouse score SUITE --corpus CORPUS`, which writes them again",
         ("raw_score_ledger",),
+    ),
+    _Comparison(
+        "raw_generated_text",
+        "generated corpora without all of the texts that they were made from",
+        "select distinct corpus_id from (select corpus_id, JSONExtractString(provenance, 'generation_key') as key,"
+        " toInt32(JSONExtractInt(provenance, 'prompt_document_id')) as prompt from raw_document"
+        " where kind = 'generated' and key != '')"
+        " where (key, prompt) not in (select toString(generation_key), prompt_document_id from raw_generated_text)"
+        " order by all",
+        _GENERATE_AGAIN,
+        ("raw_document",),
+    ),
+    _Comparison(
+        "raw_generation",
+        "generations of stored texts that are not described",
+        "select distinct left(toString(generation_key), 8) from raw_generated_text"
+        " where generation_key not in (select generation_key from raw_generation) order by all",
+        _GENERATE_AGAIN,
+        ("raw_generated_text",),
     ),
     _Comparison(
         "raw_task_item",

@@ -182,7 +182,9 @@ def write_tokens(workplace, tokenizer_id: str, corpus_id: str, tokens: list[str]
 @pytest.fixture
 def untrusted_document(workplace):
     """While the test runs, the first tokens of document 0 are HTML and JavaScript, which the browser must not run."""
-    ((tokenizer_id, corpus_id),) = workplace.query("select distinct tokenizer_id, corpus_id from raw_token limit 1")
+    ((tokenizer_id, corpus_id),) = workplace.query(
+        "select distinct tokenizer_id, corpus_id from raw_token where corpus_id = 'python-docs-validation'"
+    )
     rows = workplace.query(
         "select token_text from raw_token where document_id = 0"
         f" and tokenizer_id = '{tokenizer_id}' and corpus_id = '{corpus_id}' order by position"

@@ -135,9 +135,9 @@ class Timeline:
 def timeline(monkeypatch) -> Timeline:
     timeline = Timeline()
 
-    def note_and_fetch(checkpoint, pipeline, files, fetch=work_module.fetch_checkpoint):
+    def note_and_fetch(checkpoint, *arguments, fetch=work_module.fetch_checkpoint):
         timeline.note(f"step-{checkpoint.step} is fetched")
-        return fetch(checkpoint, pipeline, files)
+        return fetch(checkpoint, *arguments)
 
     monkeypatch.setattr(work_module, "fetch_checkpoint", note_and_fetch)
     monkeypatch.setattr(work_module, "load_model", timeline.wrap_loading(work_module.load_model))
