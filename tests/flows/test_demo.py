@@ -150,7 +150,7 @@ def test_the_five_configurations_are_generated_and_measured_by_every_checkpoint(
     )
     assert len(raw) == len(marts) == 10 * 18
     for (model_id, step, key), log_perplexity_nats in marts:
-        assert log_perplexity_nats == pytest.approx(raw[model_id, step, key], rel=1e-9)
+        assert log_perplexity_nats == pytest.approx(raw[model_id, step, key], rel=1e-7)  # sums of float32
 
 
 def test_a_sentence_says_how_texts_that_the_small_model_prefers_scale(demo):
