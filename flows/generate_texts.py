@@ -31,11 +31,7 @@ from trailhouse.models.checkpoints.download_cache import CheckpointCache
 from trailhouse.models.sequences.generated_corpus import WrittenText, build_generated_corpus
 from trailhouse.models.texts.corpus import Corpus
 from trailhouse.warehouse.connection import WarehouseAddress, connect
-from trailhouse.warehouse.loading.generations import (
-    read_generated_prompts,
-    read_generated_token_ids,
-    register_generations,
-)
+from trailhouse.warehouse.loading.generations import read_generated_token_ids, register_generations
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ def generate_texts(request: GenerationRequest, settings: Settings | None = None)
         kind = choose_work(plan, settings)
         for one in (plan.small, plan.large):
             register_suite(client, one.suite, one.found)
-        stored = read_generated_prompts(client, [unit.generation.generation_key for unit in plan.units])
+        register_generations(client, [unit.generation for unit in plan.units])
         missing = kind.list_missing(client, plan.large.checkpoint, plan.units)
     large = plan.large
     pipeline = make_pipeline(kind, address, {large.checkpoint.model_id: large.source}, settings, started_at)
@@ -77,16 +73,15 @@ def generate_texts(request: GenerationRequest, settings: Settings | None = None)
     report_run(pipeline, outcomes, len(plan.units) - len(missing))
     corpus, texts = store_corpus(plan, address)
     judge_texts(plan, texts, settings)
-    prompt_ids = {prompt.prompt_id for prompt in plan.prompts}
-    already_generated_count = sum(len(done & prompt_ids) for done in stored.values())
+    generated_count = sum(len(unit.prompts) for unit in missing)
     return GenerationReport(
         corpus_id=corpus.corpus_id,
         small=name_checkpoint(plan.small.checkpoint),
         large=name_checkpoint(large.checkpoint),
         generation_count=len(plan.units),
         prompt_count=len(plan.prompts),
-        already_generated_count=already_generated_count,
-        generated_count=len(texts) - already_generated_count,
+        already_generated_count=len(texts) - generated_count,
+        generated_count=generated_count,
         duration_seconds=(datetime.now(UTC) - started_at).total_seconds(),
         tokens_per_second=measure_speed(outcomes),
     )
@@ -100,9 +95,8 @@ def choose_work(plan: GenerationPlan, settings: Settings) -> TextGeneration:
         CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes),
         plan.small_context.beginning.token_ids,
     )
-    vocabulary_size = len(plan.large.checkpoint.tokenizer.load())
     beginning_ids = plan.large_context.beginning.token_ids
-    return TextGeneration(small, beginning_ids, vocabulary_size, plan.scoring, plan.request.batch_size)
+    return TextGeneration(small, beginning_ids, len(plan.tokenizer), plan.scoring, plan.request.batch_size)
 
 
 def store_corpus(plan: GenerationPlan, address: WarehouseAddress) -> tuple[Corpus, list[WrittenText]]:
@@ -113,11 +107,9 @@ def store_corpus(plan: GenerationPlan, address: WarehouseAddress) -> tuple[Corpu
         f" {request.prompt_corpus}, generated with {name_checkpoint(plan.small.checkpoint)} (small) and"
         f" {name_checkpoint(plan.large.checkpoint)} (large)"
     )
-    tokenizer = plan.large.checkpoint.tokenizer.load()
     with connect(address) as client:
-        register_generations(client, [unit.generation for unit in plan.units])  # in case that the rows are gone
         texts = list(read_written_texts(client, plan))
-        corpus = build_generated_corpus(tokenizer, texts, request.prompt_corpus, description, request.corpus_name)
+        corpus = build_generated_corpus(plan.tokenizer, texts, request.prompt_corpus, description, request.corpus_name)
         register_corpus(client, corpus)
     return corpus, texts
 

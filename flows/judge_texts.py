@@ -9,8 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from trailhouse.flows.pipeline.checkpoint_names import find_named_checkpoint
-from trailhouse.flows.pipeline.generation_plan import GenerationPlan, name_checkpoint, refuse_different_tokenizers
+from trailhouse.flows.pipeline.generation_plan import GenerationPlan, name_checkpoint
 from trailhouse.flows.pipeline.pipeline import make_pipeline
 from trailhouse.flows.pipeline.run_pipeline import run_pipeline
 from trailhouse.flows.pipeline.run_report import report_run
@@ -31,19 +30,13 @@ LEAST_MAUVE_TEXTS = 50
 def judge_texts(plan: GenerationPlan, texts: Sequence[WrittenText], settings: Settings) -> None:
     """Compute self-BLEU and MAUVE of each generation of a plan, and store them.
 
-    MAUVE compares the texts with as many tokens of the documents that begin with the prompts. Its features come from
-    the checkpoint that the request names, or else from the large one. It is left out if there are fewer than
-    ``LEAST_MAUVE_TEXTS`` texts or long enough documents, or if mauve-text is not installed.
-
-    Raises BadInputError if the checkpoint of the features has another tokenizer than the texts.
+    MAUVE compares the texts with as many tokens of the documents that begin with the prompts. It is left out if there
+    are fewer than ``LEAST_MAUVE_TEXTS`` texts or long enough documents, or if mauve-text is not installed.
     """
     if len(plan.prompts) < 2:
         return
     started_at = datetime.now(UTC)
-    named = plan.large
-    if plan.request.features_of is not None:
-        named = find_named_checkpoint(plan.request.features_of, settings)
-        refuse_different_tokenizers(named.checkpoint, plan.large.checkpoint)
+    named = plan.features
     units = list_judged_texts(plan, texts)
     if units and not units[0].has_mauve:
         report_note(explain_missing_mauve(units[0]))
@@ -63,7 +56,7 @@ def list_judged_texts(plan: GenerationPlan, texts: Sequence[WrittenText]) -> lis
     human = tuple(tokens[:length] for tokens in documents if len(tokens) >= length)
     is_enough = min(len(human), len(plan.prompts)) >= LEAST_MAUVE_TEXTS
     has_mauve = is_enough and find_spec("mauve") is not None
-    speller = TokenSpeller(plan.large.checkpoint.tokenizer.load())
+    speller = TokenSpeller(plan.tokenizer)
     return [
         JudgedTexts(
             key,

@@ -25,8 +25,8 @@ from trailhouse.models.few_shot.cpu_threads import limit_threads
 from trailhouse.models.scoring.load_model import load_model
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.verification import Verification
-from trailhouse.models.sequences.decoding import generate
 from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
+from trailhouse.models.sequences.decoding.generate import generate_texts
 from trailhouse.models.sequences.decoding.generated_text import Prompt, generated_text_batch
 from trailhouse.support.progress import report_note
 from trailhouse.warehouse.loading.generations import Generation, load_generated_texts, read_generated_prompts
@@ -116,7 +116,7 @@ class TextGeneration:
             small = self._load_small(model, checkpoint, files)
 
             def run_unit(unit: GenerationUnit, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
-                batches = generate.generate_texts(
+                batches = generate_texts(
                     small,
                     model,
                     unit.prompts,

@@ -21,7 +21,7 @@ from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
 from trailhouse.models.sequences.decoding.generated_text import Prompt
 from trailhouse.models.texts.corpus import Corpus
-from trailhouse.models.texts.tokenizer import tokenize_corpus
+from trailhouse.models.texts.tokenizer import PreTrainedTokenizerBase, tokenize_corpus
 from trailhouse.warehouse.loading.generations import GeneratingCheckpoint, Generation
 
 # Increase this number when a change of the code changes generated texts, so that older texts count as outdated.
@@ -71,7 +71,11 @@ class GenerationPlan:
     large: NamedCheckpoint
     small_context: ContextChoice
     large_context: ContextChoice
+    features: NamedCheckpoint
+    """The checkpoint that gives the features of MAUVE."""
     scoring: ScoringSettings
+    tokenizer: PreTrainedTokenizerBase
+    """The tokenizer of both models."""
     prompt_corpus: Corpus
     prompt_corpus_token_ids: Sequence[npt.NDArray[np.int32]]
     """The tokens of every document of the prompts' corpus."""
@@ -83,17 +87,22 @@ class GenerationPlan:
 def plan_generation(request: GenerationRequest, client: Client, settings: Settings) -> GenerationPlan:
     """Return the plan of a request. Miniature models are trained if they are missing.
 
-    Raises BadInputError if a checkpoint is missing, if the two have no common tokenizer, if a document is shorter than
-    a prompt, or if prompt and text do not fit the context of a model.
+    Raises BadInputError if a checkpoint is missing, if the checkpoints have no common tokenizer, if a document is
+    shorter than a prompt, or if prompt and text do not fit the context of a model.
     """
     prompt_corpus = read_registered_corpus(client, request.prompt_corpus)
     small, large = (find_named_checkpoint(name, settings) for name in (request.small, request.large))
     refuse_different_tokenizers(small.checkpoint, large.checkpoint)
+    features = large
+    if request.features_of is not None:
+        features = find_named_checkpoint(request.features_of, settings)
+        refuse_different_tokenizers(features.checkpoint, large.checkpoint)
     scoring = ScoringSettings(dtype=settings.dtype, device=settings.device)
     small_context, large_context = (choose_context_of(one, scoring) for one in (small, large))
     for one, context in ((small, small_context), (large, large_context)):
         refuse_long_texts(one.checkpoint, context, request)
-    token_ids = tokenize_corpus(large.checkpoint.tokenizer.load(), prompt_corpus).token_ids
+    tokenizer = large.checkpoint.tokenizer.load()
+    token_ids = tokenize_corpus(tokenizer, prompt_corpus).token_ids
     prompts = cut_prompts(token_ids, prompt_corpus, request)
     contexts = (small_context, large_context)
     units = tuple(
@@ -106,7 +115,9 @@ def plan_generation(request: GenerationRequest, client: Client, settings: Settin
         for decoding in request.decodings
         for sampling in request.samplings
     )
-    return GenerationPlan(request, small, large, *contexts, scoring, prompt_corpus, token_ids, prompts, units)
+    return GenerationPlan(
+        request, small, large, *contexts, features, scoring, tokenizer, prompt_corpus, token_ids, prompts, units
+    )
 
 
 def refuse_different_tokenizers(small: Checkpoint, large: Checkpoint) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerBase as PreTrainedTokenizerBase  # flows import the class from here
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.texts.corpus import Corpus, Document

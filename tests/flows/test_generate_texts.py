@@ -188,6 +188,7 @@ def test_bad_input_is_named_in_one_line_and_nothing_is_written(generate, client)
         ((), {"large": "o@1"}, "no model 'tinyo'"),
         ((), {"prompts": "nothing"}, "no corpus 'nothing'"),
         (("--small", "nosuch/model@3"), {}, "'nosuch/model'"),
+        (("--features-of", "nosuch/model@3"), {}, "'nosuch/model'"),
     ]
     for options, models, message in cases:
         code, _, err = generate(*options, **models)

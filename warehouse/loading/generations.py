@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.warehouse.connection import answering_promptly, as_text
+from trailhouse.warehouse.connection import answering_promptly, as_text, read_row
 from trailhouse.warehouse.loading.canonical_json import write_canonical_json
 from trailhouse.warehouse.loading.catalogue import upsert
 from trailhouse.warehouse.loading.row_versions import next_version
@@ -77,11 +77,10 @@ def register_generations(client: Client, generations: Sequence[Generation]) -> i
 
 
 def load_generated_texts(client: Client, generation: Generation, batch: pa.RecordBatch) -> int:
-    """Store the texts of a batch, after the row of their generation, and return their number.
+    """Store the texts of a batch and return their number. Their generation must be registered before.
 
     The rows of the batch are stored together or not at all. Rows that are stored already are replaced by equal rows.
     """
-    register_generations(client, [generation])
     table = pa.Table.from_batches([batch])
     with answering_promptly(client):
         version = next_version(client, "raw_generated_text", "generated_at")
@@ -116,5 +115,5 @@ def read_generated_token_ids(client: Client, generation_key: str) -> dict[int, l
 
 def read_latest_generation(client: Client) -> str | None:
     """Return the time of the latest generated text as text; None if there are no generated texts."""
-    count, latest = client.query("select count(), toString(max(generated_at)) from raw_generated_text").result_rows[0]
+    count, latest = read_row(client, "select count(), toString(max(generated_at)) from raw_generated_text")
     return str(latest) if count else None
