@@ -61,9 +61,8 @@ def corrupt_texts(
     tokenizer = find_named_checkpoint(suite, settings).checkpoint.tokenizer.load()
     stored = []
     with connect(address) as client:
-        for index, variant in enumerate(variants):
-            report_progress("Corrupting", index, len(variants), variant.name_corpus(corpus_id))
-            corrupted = corrupt_corpus(tokenizer, source, variant)
+        for index, corrupted in enumerate(corrupt_corpus(tokenizer, source, variants)):
+            report_progress("Corrupting", index, len(variants), corrupted.corpus_id)
             lost_count = len(source.documents) - len(corrupted.documents)
             if lost_count:
                 report_note(f"{corrupted.corpus_id}: {lost_count} documents of which no token is left are left out")

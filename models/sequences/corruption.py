@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast, get_args
 
@@ -18,6 +18,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.spelled_text import spell_text
 from trailhouse.models.texts.token_spans import TokenSpeller
+from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
 from trailhouse.models.texts.tokenizer import tokenize_corpus
 
 CorruptionKind = Literal["replace", "delete", "insert", "repeat"]
@@ -67,18 +68,32 @@ def check_corruption(corruption: Corruption) -> None:
         )
 
 
-def corrupt_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, corruption: Corruption) -> Corpus:
-    """Return a corpus with every document of ``corpus`` after a corruption. Its texts carry their token ids.
+def corrupt_corpus(
+    tokenizer: PreTrainedTokenizerBase, corpus: Corpus, corruptions: Sequence[Corruption]
+) -> Iterator[Corpus]:
+    """Yield, for each corruption, a corpus with every document of ``corpus``. Its texts carry their token ids.
 
     The same seed gives the same tokens on every machine. A higher rate corrupts at least the units that a lower rate
     of the same seed corrupts, and with the same random tokens. Documents of which no token is left are left out.
 
     Raises BadInputError as ``check_corruption`` does, and if the tokenizer cannot process a text.
     """
-    check_corruption(corruption)
+    for corruption in corruptions:
+        check_corruption(corruption)
     tokenized = tokenize_corpus(tokenizer, corpus)
     vocabulary = list_ordinary_token_ids(tokenizer)
     speller = TokenSpeller(tokenizer)
+    for corruption in corruptions:
+        yield _corrupt_documents(corpus, tokenized, corruption, vocabulary, speller)
+
+
+def _corrupt_documents(
+    corpus: Corpus,
+    tokenized: TokenizedCorpus,
+    corruption: Corruption,
+    vocabulary: Sequence[int],
+    speller: TokenSpeller,
+) -> Corpus:
     documents = []
     for document_id, (document, all_ids) in enumerate(zip(corpus.documents, tokenized.token_ids, strict=True)):
         source_ids = all_ids[: corruption.token_cap].tolist()

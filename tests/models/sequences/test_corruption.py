@@ -31,7 +31,8 @@ VOCABULARY = list_ordinary_token_ids(TOKENIZER)
 
 def corrupt(kind: str, rate: float, **options: object) -> Corpus:
     """Return the corpus after a corruption."""
-    return corrupt_corpus(TOKENIZER, CORPUS, Corruption(kind, rate, **options))
+    (corrupted,) = corrupt_corpus(TOKENIZER, CORPUS, [Corruption(kind, rate, **options)])
+    return corrupted
 
 
 def test_twenty_percent_of_the_tokens_change_binomially() -> None:
