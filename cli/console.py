@@ -110,14 +110,17 @@ def print_rows(rows: pa.Table, *, as_json: bool, as_csv: bool = False, parquet: 
         print_table(rows)
 
 
+def format_speed(per_second: float) -> str:
+    """Return a speed as a whole number, or with two digits if it is below 10."""
+    return f"{per_second:.0f}" if per_second >= 10 else f"{per_second:.2g}"
+
+
 class SpeedColumn(ProgressColumn):
     """How much of a piece of work is done in a second."""
 
     def render(self, task: Task) -> Text:
         """Return the speed, or an empty text if it is not known yet."""
-        if not task.speed:
-            return Text("")
-        return Text(f"{task.speed:.0f}/s" if task.speed >= 10 else f"{task.speed:.2g}/s", style="progress.data.speed")
+        return Text(f"{format_speed(task.speed)}/s", style="progress.data.speed") if task.speed else Text("")
 
 
 class ProgressBars:
@@ -169,8 +172,7 @@ class ProgressLines:
         if done <= done_before or done >= total:
             return ""
         per_second = (done - done_before) / (now - began_at)
-        speed = f"{per_second:.0f} per second" if per_second >= 10 else f"{per_second:.2g} per second"
-        return f" ({speed}, {timedelta(seconds=round((total - done) / per_second))} left)"
+        return f" ({format_speed(per_second)} per second, {timedelta(seconds=round((total - done) / per_second))} left)"
 
     def note(self, message: str) -> None:
         """Print a message to the user."""
