@@ -24,7 +24,7 @@ def demo(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Run every step on the miniature suite: train, score, evaluate, derive the marts, summarise and draw.
+    """Run every step on the miniature suite: train, score, evaluate, generate texts, derive the marts and draw.
 
     The command needs no network and no GPU. Steps that are done already are skipped.
     """

@@ -1,4 +1,6 @@
-"""The protocol by which one pipeline does two kinds of work on checkpoints: scoring a corpus and evaluating tasks.
+"""The protocol by which one pipeline does every kind of work on checkpoints.
+
+The kinds are scoring a corpus, evaluating tasks, generating texts and judging generated texts.
 
 The work on a checkpoint consists of one unit or many units. A unit is the work for one ledger entry: scoring the
 checkpoint on a corpus, or evaluating it on a task.
@@ -62,7 +64,7 @@ class InsertedUnit:
 
 
 class KindOfWork(Protocol[UnitT]):
-    """Everything that differs between scoring a corpus and evaluating tasks."""
+    """Everything that differs between the kinds of work."""
 
     @property
     def wording(self) -> Wording:
