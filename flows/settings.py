@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     warehouse_memory_gib: float | None = Field(
         default=None, gt=0, description="Memory limit of the embedded server's queries in GiB; if unset, 60 % of RAM"
     )
+    ngram_memory_gib: float = Field(
+        default=4.0, gt=0, description="Memory of each query that counts or scores n-grams in GiB; beyond it, they spill"
+    )
     superset_url: str | None = Field(
         default=None, description="URL of Superset; if unset, the local Superset is started on demand"
     )
@@ -141,6 +144,11 @@ class Settings(BaseSettings):
     def warehouse_memory_bytes(self) -> int | None:
         """Memory limit for all queries of the embedded server together; None for the server's default."""
         return None if self.warehouse_memory_gib is None else int(self.warehouse_memory_gib * 2**30)
+
+    @property
+    def ngram_memory_bytes(self) -> int:
+        """Memory limit of each query that counts or scores n-grams."""
+        return int(self.ngram_memory_gib * 2**30)
 
     @property
     def reports_directory(self) -> Path:

@@ -108,7 +108,7 @@ def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", ki
         raise UsageError(f"no files are given for the corpus {corpus_id!r}", "name at least one file or directory")
     documents = [
         Document(document_name=name, text=text, kind=kind)
-        for path in _expand_paths(paths)
+        for path in list_text_files(paths)
         for name, text in FILE_READERS[path.suffix.lower()](path)
     ]
     source = ", ".join(str(path) for path in paths)
@@ -146,7 +146,11 @@ def corpus_record(corpus: Corpus) -> dict[str, str | int]:
     }
 
 
-def _expand_paths(paths: Sequence[Path]) -> Iterator[Path]:
+def list_text_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files of texts among ``paths``, and those in the directories among them, in the order of their paths.
+
+    Raises BadInputError if a path does not exist, is a file of another kind, or is a directory without such files.
+    """
     for path in paths:
         if path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.suffix.lower() in FILE_READERS and file.is_file())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -58,6 +58,23 @@ def replace_partition(client: Client, partition: Partition, batches: Iterable[pa
     """
     with open_staging_table(client, partition) as (staging, sharded):
         row_count = fill_staging_table(client, staging, partition, batches)
+        if row_count == 0:
+            raise BadInputError(f"nothing to load into {partition.table} {partition.expression}", "check the corpus")
+        check_staging_table(client, staging, partition, row_count)
+        run_statements(client, swap_partition(client, staging, partition, sharded))
+    return row_count
+
+
+def replace_partition_by_queries(client: Client, partition: Partition, fill: Callable[[str], object]) -> int:
+    """Replace the content of one partition by the rows that ``fill`` inserts; return the number of rows.
+
+    ``fill`` is called with the name of the staging table, into which it inserts complete rows of the partition. It may
+    take long. If it inserts no rows, raises BadInputError and changes nothing.
+    """
+    with open_staging_table(client, partition) as (staging, sharded):
+        with answering_patiently(client):
+            fill(staging)
+            row_count = int(read_row(client, f"select count() from {quote_identifier(staging)}")[0])
         if row_count == 0:
             raise BadInputError(f"nothing to load into {partition.table} {partition.expression}", "check the corpus")
         check_staging_table(client, staging, partition, row_count)

@@ -1,0 +1,1 @@
+"""n-grams: counting them in SQL, and scoring texts with the counts."""

@@ -1,0 +1,22 @@
+"""This module bounds the memory of the queries over n-grams. Above half of the bound they use the disk."""
+
+from __future__ import annotations
+
+from clickhouse_connect.driver.client import Client
+
+from trailhouse.warehouse.connection import read_row
+
+
+def bound_memory(client: Client, memory_bytes: int) -> dict[str, int]:
+    """Return the settings of a query that may take ``memory_bytes``, or less if the server allows less.
+
+    Aggregation and sorting spill to the disk above half of the bound, so that they need no more memory for a larger
+    corpus.
+    """
+    allowed = int(read_row(client, "select toUInt64(getSetting('max_memory_usage'))")[0])
+    bound = min(memory_bytes, allowed) if allowed else memory_bytes
+    return {
+        "max_memory_usage": bound,
+        "max_bytes_before_external_group_by": bound // 2,
+        "max_bytes_before_external_sort": bound // 2,
+    }
