@@ -18,7 +18,7 @@ from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.models.phases.ngram_shards import SHARD_BYTES, TextShard, hash_text_files, read_shards
 from trailhouse.models.texts.tokenizer import PreTrainedTokenizerBase, identify_tokenizer
 from trailhouse.models.texts.untrusted_tokenizers import encode_texts
-from trailhouse.support.progress import report_progress
+from trailhouse.support.progress import report_note, report_progress
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.partition_load import Partition, drop_abandoned_staging_tables
 from trailhouse.warehouse.ngrams.counting import count_shard
@@ -28,6 +28,7 @@ from trailhouse.warehouse.ngrams.ngram_corpus import (
     NgramCorpus,
     ShardPart,
     declare_ngram_corpus,
+    drop_counts_without_words,
     read_counted_shards,
     record_shard,
 )
@@ -79,7 +80,9 @@ def count_ngrams(
     if not ngram_corpus_id.strip():
         raise UsageError("the n-gram corpus has no name", "name it: --name NAME")
     hashes = hash_text_files(paths)
-    tokenizer = None if tokenizer_of is None else find_named_checkpoint(tokenizer_of, settings).checkpoint.tokenizer.load()
+    tokenizer = (
+        None if tokenizer_of is None else find_named_checkpoint(tokenizer_of, settings).checkpoint.tokenizer.load()
+    )
     vocabulary_id = WORDS if tokenizer is None else identify_tokenizer(tokenizer)
     corpus = NgramCorpus(ngram_corpus_id, vocabulary_id, least_pruned_order, SHARD_BYTES)
     claim_name = name_claim(Partition("raw_ngram_count", (("ngram_corpus_id", ngram_corpus_id),)))
@@ -89,6 +92,8 @@ def count_ngrams(
             raise UsageError(f"another process counts into n-gram corpus {ngram_corpus_id!r}", "wait until it ends")
         drop_abandoned_staging_tables(client)
         corpus = declare_ngram_corpus(client, corpus)
+        if drop_counts_without_words(client, corpus):
+            report_note(f"n-gram corpus {ngram_corpus_id}: words are gone, so that all of its counts are dropped")
         known = read_counted_shards(client, corpus)
         refuse_changed_files(known, hashes)
         counter = ShardCounter(client, corpus, tokenizer, settings.ngram_memory_bytes)

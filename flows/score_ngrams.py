@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from trailhouse.errors import BadInputError
+from trailhouse.errors import BadInputError, UsageError
 from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
@@ -30,6 +30,7 @@ from trailhouse.warehouse.ngrams.ngram_corpus import (
     read_ngram_corpora,
 )
 from trailhouse.warehouse.ngrams.ngram_scores import (
+    SMOOTHINGS,
     STUPID_BACKOFF,
     NgramScores,
     count_stored_scores,
@@ -72,9 +73,12 @@ def score_ngrams(
     Without a provider, the counts of the warehouse are used, in every vocabulary in which the training corpus was
     counted and with every smoothing. A provider scores words, and has a smoothing of its own.
 
-    Raises BadInputError if the warehouse lacks the corpus or the counts, or if a smoothing is not defined for them.
+    Raises UsageError if there is no such smoothing. Raises BadInputError if the warehouse lacks the corpus or the
+    counts, or if a smoothing is not defined for them.
     """
     settings = settings or load_settings()
+    if unknown := [smoothing for smoothing in smoothings if smoothing not in SMOOTHINGS]:
+        raise UsageError(f"there is no smoothing {unknown[0]!r}", f"choose {' or '.join(SMOOTHINGS)}")
     with connect(resolve_address(settings)) as client:
         require_schema(client)
         drop_abandoned_staging_tables(client)
@@ -124,7 +128,9 @@ def score_with_counts(
         for smoothing in dict.fromkeys(smoothings)
     ]
     stored_counts = [count_stored_scores(client, scores) for scores in wanted]
-    reports = [describe(scores, count, is_new=False) for scores, count in zip(wanted, stored_counts, strict=True) if count]
+    reports = [
+        describe(scores, count, is_new=False) for scores, count in zip(wanted, stored_counts, strict=True) if count
+    ]
     missing = [scores for scores, count in zip(wanted, stored_counts, strict=True) if not count]
     if missing:
         with open_units(client, corpus, counts) as units:

@@ -92,7 +92,9 @@ class Settings(BaseSettings):
         default=None, gt=0, description="Memory limit of the embedded server's queries in GiB; if unset, 60 % of RAM"
     )
     ngram_memory_gib: float = Field(
-        default=4.0, gt=0, description="Memory of each query that counts or scores n-grams in GiB; beyond it, they spill"
+        default=4.0,
+        gt=0,
+        description="Memory of each query that counts or scores n-grams in GiB; beyond it, they spill",
     )
     superset_url: str | None = Field(
         default=None, description="URL of Superset; if unset, the local Superset is started on demand"

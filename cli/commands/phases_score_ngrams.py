@@ -18,8 +18,11 @@ def score_ngrams_of(
     corpus: Annotated[str, typer.Argument(help="Corpus to score, see `trailhouse corpus list`.")],
     ngrams: Annotated[str, typer.Option(help="Training corpus of the n-grams, see `trailhouse phases count`.")],
     smoothing: Annotated[
-        list[Literal["stupid_backoff", "kneser_ney"]] | None,
-        typer.Option(help="How the counts of the warehouse are smoothed; may be repeated. [default: stupid_backoff]"),
+        list[str] | None,
+        typer.Option(
+            help="How the counts of the warehouse are smoothed: stupid_backoff or kneser_ney; may be repeated."
+            " [default: stupid_backoff]"
+        ),
     ] = None,
     provider: Annotated[
         Literal["clickhouse", "kenlm", "infini_gram"],
@@ -27,7 +30,9 @@ def score_ngrams_of(
     ] = "clickhouse",
     arpa: Annotated[
         list[Path] | None,
-        typer.Option(help="ARPA or binary file of KenLM, one for each order; may be repeated. Needs trailhouse[kenlm]."),
+        typer.Option(
+            help="ARPA or binary file of KenLM, one for each order; may be repeated. Needs trailhouse[kenlm]."
+        ),
     ] = None,
     api: Annotated[str | None, typer.Option(help="Address of an infini-gram service.")] = None,
     index: Annotated[str, typer.Option(help="Index of the infini-gram service.")] = "",
@@ -68,4 +73,6 @@ def refuse_other_options(provider: str, *, has_smoothing: bool, has_arpa: bool, 
         ("--api and --index", has_api, "infini_gram"),
     ):
         if is_given and owner != provider:
-            raise UsageError(f"the provider {provider} does not use {name}", f"leave it out, or give --provider {owner}")
+            raise UsageError(
+                f"the provider {provider} does not use {name}", f"leave it out, or give --provider {owner}"
+            )

@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 30
 class InfiniGram:
     """The counts of one index of an infini-gram service.
 
-    The service splits an n-gram into tokens of its own. The number of all units is the number of the tokens of the index.
+    The service splits an n-gram into tokens of its own. The number of all units is that of the tokens of the index.
 
     Raises UsageError if the address is no http(s) URL.
     """
@@ -82,7 +82,9 @@ class InfiniGram:
         except requests.JSONDecodeError as error:
             raise BadInputError(f"{self._url}: answers no JSON", "check the address of the service") from error
         except requests.RequestException as error:
-            raise UnreachableError(f"{self._url}: does not answer: {error}", "check the address, or try later") from error
+            raise UnreachableError(
+                f"{self._url}: does not answer: {error}", "check the address, or try later"
+            ) from error
         count = answer.get("count") if isinstance(answer, dict) else None
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             problem = answer.get("error", "no count") if isinstance(answer, dict) else "no object"

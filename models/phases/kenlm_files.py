@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.phases.ngram_provider import NgramScore
@@ -18,8 +19,8 @@ class KenlmFiles:
 
     The lower orders of a file are not used: they are smoothed for backing off, and are no models of these orders.
 
-    Raises UsageError if the library kenlm is not installed or no file is given. Raises BadInputError if a file cannot be
-    read, or if two files have the same order.
+    Raises UsageError if the library kenlm is not installed or no file is given. Raises BadInputError if a file cannot
+    be read, or if two files have the same order.
     """
 
     name = "kenlm"
@@ -32,17 +33,24 @@ class KenlmFiles:
             import kenlm
         except ImportError as error:
             raise UsageError("the library kenlm is not installed", "run `pip install 'trailhouse[kenlm]'`") from error
-        self._models = {}
+        config = kenlm.Config()
+        config.show_progress, config.arpa_complain = False, kenlm.ARPALoadComplain.NONE  # both print to the terminal
+        self._models: dict[int, Any] = {}
         self.inputs: Mapping[str, object] = {}
         for path in paths:
             try:
-                content_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-                model = kenlm.Model(str(path))
+                with path.open("rb") as file:
+                    content_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                model = kenlm.Model(str(path), config)
             except (OSError, RuntimeError) as error:
                 problem = (str(error).splitlines() or ["no message"])[0]
-                raise BadInputError(f"{path}: cannot be read as a KenLM model: {problem}", "make it with lmplz") from error
+                raise BadInputError(
+                    f"{path}: cannot be read as a KenLM model: {problem}", "make it with lmplz"
+                ) from error
             if model.order in self._models:
-                raise BadInputError(f"{path}: is the second file of order {model.order}", "name one file for each order")
+                raise BadInputError(
+                    f"{path}: is the second file of order {model.order}", "name one file for each order"
+                )
             self._models[model.order] = model
             self.inputs = {**self.inputs, f"order_{model.order}": content_sha256}
         self.orders = sorted(self._models)

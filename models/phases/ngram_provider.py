@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +17,25 @@ class NgramScore(NamedTuple):
     """The longest n-gram ending with the word that the model knows; 0 if it does not know the word."""
 
 
+@runtime_checkable  # the flow that takes a provider checks its class
 class NgramProvider(Protocol):
     """A program or service that scores the words of a text by n-grams of one or several orders."""
 
-    name: str
-    smoothing: str
-    orders: Sequence[int]
-    inputs: Mapping[str, object]
-    """All that determines the scores, apart from the texts."""
+    @property
+    def name(self) -> str:
+        """The name of the provider in the warehouse."""
+
+    @property
+    def smoothing(self) -> str:
+        """The smoothing of its scores."""
+
+    @property
+    def orders(self) -> Sequence[int]:
+        """The orders that it scores."""
+
+    @property
+    def inputs(self) -> Mapping[str, object]:
+        """All that determines the scores, apart from the texts."""
 
     def score(self, words: Sequence[str]) -> Mapping[int, Sequence[NgramScore]]:
         """Return the scores of the words of one text, from its first word on, by order."""

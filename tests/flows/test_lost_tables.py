@@ -15,13 +15,13 @@ from trailhouse.warehouse.schema.missing_tables import list_tables
 NOT_WRITTEN_AGAIN = {"raw_eval_result", "raw_scoring_run"}
 # Tables without whose rows nothing is stated: what the ledgers lack is scored, evaluated or audited again.
 STATED_NOWHERE = {"raw_eval_result", "raw_score_ledger", "raw_evaluation_ledger", "raw_audit_run", "raw_task_group"}
-STATED_NOWHERE |= {"raw_generation_quality"}
+STATED_NOWHERE |= {"raw_generation_quality", "raw_ngram_score"}
 TABLES = list_tables(read_migrations(packaged_migrations()))
 GENERATORS = ("--small", "lost.yaml/tiny@10", "--large", "lost.yaml/tiny@20")
 TASK = [json.dumps({"input": f"which {index}", "options": ["a", "b"], "answer": 0}) for index in range(4)]
 VOLATILE = (
     *("scoring_run_id", "duration_seconds", "updated_at", "discovered_at", "scored_at", "evaluated_at", "audited_at"),
-    *("audit_run_id", "started_at", "finished_at", "tokens_per_second", "imported_at", "generated_at"),
+    *("audit_run_id", "started_at", "finished_at", "tokens_per_second", "imported_at", "generated_at", "added_at"),
 )
 
 
@@ -56,6 +56,8 @@ def run_ordinary_commands(run) -> None:
         ("audit", "lost.yaml"),
         ("generate", *GENERATORS, "--prompts", "text", "--preset", "pl", "--sampling", "greedy", "--length", "5"),
         ("task", "group", "add", "mine", "task"),
+        ("phases", "count", "--corpus", "text.txt", "--name", "train", "--words"),
+        ("phases", "score-ngrams", "text", "--ngrams", "train"),
     ):
         code, _, err = run(*arguments)
         assert code == 0, (arguments, err)

@@ -3,7 +3,7 @@
     Y = n1 / (n1 + 2 n2),  D1 = 1 - 2 Y n2 / n1,  D2 = 2 - 3 Y n3 / n2,  D3+ = 3 - 4 Y n4 / n3
 
 n1 to n4 are the numbers of n-grams that occur exactly once to four times. Every order has discounts of its own: one set
-for its counts, which a model of this order uses, and one for its continuation counts, which models of higher orders use.
+for its counts, which a model of this order uses, and one for its continuation counts, for models of higher orders.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def read_discounts(
         report_progress("Reading counts of counts", index, len(queries))
         numbers = ", ".join(f"countIf(occurrences = {count})" for count in range(1, 5))
         counts_of_counts = [
-            int(number) for number in client.query(f"select {numbers} from ({query})", settings=dict(settings)).result_rows[0]
+            int(number)
+            for number in client.query(f"select {numbers} from ({query})", settings=dict(settings)).result_rows[0]
         ]
         discounts = compute_discounts(counts_of_counts)
         if discounts is None:
@@ -97,5 +98,3 @@ def select_continuations(counts: StoredCounts, order: int, where: str = "true", 
         return query
     beginning = counts.select(order, f"token_1 = {TEXT_BEGIN} and ({where})")
     return f"{query} union all select {tokens}, toUInt64(occurrences) as occurrences from ({beginning})"
-
-

@@ -2,10 +2,10 @@
 
     q_0 = 1 / V,  q_k(w | h) = (a(h w) - D(a(h w))) / a(h) + (D1 N1 + D2 N2 + D3 N3) / a(h) q_{k-1}(w | h')
 
-a are the continuation counts of order k, a(h) their sum over all w, N1 to N3 the numbers of w for which they are 1, 2 and
-more, and h' is h without its first word. The model of order n has the counts themselves in place of a at its order n. If
-h was not seen, q_k is q_{k-1}. V is the number of different words or tokens, with the end of a text and one for unknown
-words. The beginning of a text is the context of its first words; before it there is nothing.
+a are the continuation counts of order k, a(h) their sum over all w, N1 to N3 the numbers of w for which they are 1, 2
+and more, and h' is h without its first word. The model of order n has the counts themselves in place of a at its order
+n. If h was not seen, q_k is q_{k-1}. V is the number of different words or tokens, with the end of a text and one for
+unknown words. The beginning of a text is the context of its first words; before it there is nothing.
 """
 
 from __future__ import annotations
@@ -32,9 +32,16 @@ LEVEL_COLUMNS = (
 
 
 def insert_kneser_ney(
-    client: Client, counts: StoredCounts, units: str, target: str, constants: Mapping[str, str], settings: Mapping[str, int]
+    client: Client,
+    counts: StoredCounts,
+    units: str,
+    target: str,
+    constants: Mapping[str, str],
+    settings: Mapping[str, int],
 ) -> None:
-    """Insert the log-probabilities of all units and orders into ``target``. ``constants`` are its other columns, as SQL.
+    """Insert the log-probabilities of all units and orders into ``target``.
+
+    ``constants`` are the other columns of ``target``, as SQL.
 
     Raises BadInputError if the counts are pruned: the discounts need the n-grams that occur once.
     """
@@ -55,8 +62,8 @@ def insert_kneser_ney(
         report_progress("Scoring n-grams", MAXIMUM_ORDER, MAXIMUM_ORDER)
         columns = ", ".join([*constants, "document_id", "unit_index", "ngram_order", "matched_order", "log_prob_nats"])
         client.command(
-            f"insert into {target} ({columns}) select {', '.join(constants.values())}, document_id, unit_index, model.1,"
-            f" model.2, log(model.3) from ({_write_interpolation(levels)}) array join models as model",
+            f"insert into {target} ({columns}) select {', '.join(constants.values())}, document_id, unit_index,"
+            f" model.1, model.2, log(model.3) from ({_write_interpolation(levels)}) array join models as model",
             parameters={"vocabulary_size": vocabulary_size},
             settings=dict(settings),
         )
@@ -117,9 +124,8 @@ def _write_interpolation(levels: str) -> str:
         matched = f"toUInt8(arrayLastIndex(found -> found, arraySlice(is_found, 1, {order})))"
         models.append(f"(toUInt8({order}), {matched}, {own} + {weight} * q_{order - 1})")
         if order < MAXIMUM_ORDER:
-            lower.append(
-                f"if(depth < {order}, q_{order - 1}, lower_own[{order}] + lower_weight[{order}] * q_{order - 1}) as q_{order}"
-            )
+            deeper = f"lower_own[{order}] + lower_weight[{order}] * q_{order - 1}"
+            lower.append(f"if(depth < {order}, q_{order - 1}, {deeper}) as q_{order}")
     named = ", ".join(f"{expression} as {name}" for name, expression in arrays.items())
     rows = "(level, is_found, probability, lower_weight, continuation_probability, continuation_lower_weight)"
     return (

@@ -13,9 +13,10 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
 from trailhouse.support.quoting import quote_literal
-from trailhouse.warehouse.connection import answering_patiently, answering_promptly
+from trailhouse.warehouse.connection import answering_promptly, read_row
 from trailhouse.warehouse.loading.catalogue import read_records, upsert
 from trailhouse.warehouse.loading.partition_load import Partition
+from trailhouse.warehouse.upkeep.large_tables import ANY_SIZE
 
 WORDS = "words"
 """The vocabulary_id of n-grams of words. Any other vocabulary_id is a tokenizer_id."""
@@ -77,13 +78,6 @@ class CountedShard:
     word_count: int
 
 
-# The number of stored rows of each shard, which the engine answers from the metadata of the parts.
-STORED_ROW_COUNTS = (
-    "select ngram_corpus_id, vocabulary_id, shard_id, count() as stored_count from raw_ngram_count"
-    " group by ngram_corpus_id, vocabulary_id, shard_id"
-)
-
-
 def declare_ngram_corpus(client: Client, corpus: NgramCorpus) -> NgramCorpus:
     """Write the row of a corpus unless there is one, and return the corpus as it is stored.
 
@@ -123,7 +117,31 @@ def read_ngram_corpora(client: Client, ngram_corpus_id: str) -> list[NgramCorpus
 
 
 def read_counted_shards(client: Client, corpus: NgramCorpus) -> list[CountedShard]:
-    """Return the shards whose counts are stored completely, ordered by their names."""
+    """Return the shards whose counts are stored completely, ordered by their names.
+
+    There are none if words of the corpus are gone, because the counts hold only their numbers.
+    """
+    shards = _read_complete_shards(client, corpus)
+    return [] if _has_lost_words(client, corpus, shards) else shards
+
+
+def drop_counts_without_words(client: Client, corpus: NgramCorpus) -> bool:
+    """Drop the counts of a corpus if words are gone whose numbers they hold. Return whether anything was dropped.
+
+    Otherwise words that are numbered again would be taken for others.
+    """
+    shards = _read_complete_shards(client, corpus)
+    if not _has_lost_words(client, corpus, shards):
+        return False
+    rows = client.query(f"select distinct shard_id from raw_ngram_count where {corpus.condition}").result_rows
+    for (shard_id,) in rows:
+        key = (*((name, getattr(corpus, name)) for name in CORPUS_KEY), ("shard_id", str(shard_id)))
+        partition = Partition("raw_ngram_count", key)
+        client.command(f"alter table raw_ngram_count drop partition {partition.expression}", settings=ANY_SIZE)
+    return True
+
+
+def _read_complete_shards(client: Client, corpus: NgramCorpus) -> list[CountedShard]:
     columns = list(CountedShard.__dataclass_fields__)
     with answering_promptly(client):
         rows = client.query(
@@ -134,6 +152,17 @@ def read_counted_shards(client: Client, corpus: NgramCorpus) -> list[CountedShar
             column_formats={"file_sha256": "string"},
         ).named_results()
         return [CountedShard(**row) for row in rows]
+
+
+def _has_lost_words(client: Client, corpus: NgramCorpus, shards: Sequence[CountedShard]) -> bool:
+    stated_count = max((shard.word_count for shard in shards), default=0)
+    with answering_promptly(client):
+        stored_count = read_row(
+            client,
+            "select count() from raw_ngram_word where ngram_corpus_id = {id:String}",
+            {"id": corpus.ngram_corpus_id},
+        )[0]
+    return bool(stored_count < stated_count)
 
 
 def record_shard(client: Client, corpus: NgramCorpus, shard: CountedShard) -> None:
@@ -147,13 +176,3 @@ def identify_counts(corpus: NgramCorpus, shards: Sequence[CountedShard]) -> str:
     parts = [corpus.vocabulary_id, str(corpus.least_pruned_order), str(corpus.shard_byte_limit)]
     parts += sorted(f"{shard.file_sha256} {shard.part_index}" for shard in shards)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def has_unrecorded_shards(client: Client, corpus: NgramCorpus) -> bool:
-    """Return whether counts are stored that no row of raw_ngram_shard describes."""
-    with answering_patiently(client):
-        ((count,),) = client.query(
-            f"select count() from (select distinct shard_id from raw_ngram_count where {corpus.condition}"
-            f" and shard_id not in (select shard_id from raw_ngram_shard where {corpus.condition}))"
-        ).result_rows
-    return bool(count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
@@ -24,7 +24,7 @@ DOCUMENTS_PER_INSERT = 1_000
 
 
 @contextmanager
-def open_word_units(client: Client, words: Iterable[Sequence[str]], numbers: Mapping[str, int]) -> Iterator[str]:
+def open_word_units(client: Client, words: Iterable[Sequence[str]], numbers: dict[str, int]) -> Iterator[str]:
     """Yield a table of the words of every document, see ``_lay_out``. It is dropped when the block ends."""
     documents = enumerate(words)
     with open_scratch_table(client, "ngram_single", SINGLE_COLUMNS) as singles:

@@ -1,4 +1,4 @@
-"""This module scores texts by stupid backoff in SQL (Brants et al. 2007, "Large language models in machine translation").
+"""This module scores texts by stupid backoff in SQL (Brants et al. 2007).
 
 The score of a unit is the relative frequency of the longest n-gram that ends with it and occurs in the training corpus,
 times 0.4 for each order by which the n-gram is shorter than it could be. A unit that does not occur counts as if it
@@ -19,7 +19,12 @@ ALPHA = 0.4
 
 
 def insert_stupid_backoff(
-    client: Client, counts: StoredCounts, units: str, target: str, constants: Mapping[str, str], settings: Mapping[str, int]
+    client: Client,
+    counts: StoredCounts,
+    units: str,
+    target: str,
+    constants: Mapping[str, str],
+    settings: Mapping[str, int],
 ) -> None:
     """Insert the scores of all units and orders into ``target``. ``constants`` are its other columns, as SQL."""
     columns = ", ".join([*constants, "document_id", "unit_index", "ngram_order", "matched_order", "log_prob_nats"])

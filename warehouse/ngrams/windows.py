@@ -41,7 +41,9 @@ def _cut_batches(texts: list[TokenNumbers]) -> Iterator[pa.RecordBatch]:
     begin, end = np.asarray([TEXT_BEGIN], np.uint32), np.asarray([TEXT_END], np.uint32)
     tokens = np.concatenate([part for text in texts for part in (begin, text, end)])
     if sum(np.count_nonzero(text > LARGEST_TOKEN) for text in texts):
-        raise BadInputError(f"a token number is larger than {LARGEST_TOKEN}", "use a tokenizer with a smaller vocabulary")
+        raise BadInputError(
+            f"a token number is larger than {LARGEST_TOKEN}", "use a tokenizer with a smaller vocabulary"
+        )
     sizes = np.asarray([len(text) + 2 for text in texts])
     remaining = np.repeat(np.cumsum(sizes), sizes) - np.arange(len(tokens))
     lengths = np.minimum(remaining, MAXIMUM_ORDER).astype(np.uint8)

@@ -83,5 +83,7 @@ def check_word_numbers(client: Client, ngram_corpus_id: str) -> int:
         {"id": ngram_corpus_id},
     )
     if not count == word_count == number_count:
-        raise RuntimeError(f"n-gram corpus {ngram_corpus_id!r}: {count} rows number {word_count} words {number_count} ways")
+        raise RuntimeError(
+            f"n-gram corpus {ngram_corpus_id!r}: {count} rows number {word_count} words {number_count} ways"
+        )
     return int(count)

@@ -49,6 +49,12 @@ _REGISTER_AGAIN = "run `trailhouse score SUITE --corpus CORPUS`, which registers
 _EVALUATE_AGAIN = "run `trailhouse evaluate SUITE --tasks TASKS`, which evaluates them again"
 _GENERATE_AGAIN = "run `trailhouse generate` with the same options, which writes them again"
 _ADD_CORPUS_AGAIN = "run `trailhouse corpus add FILES --name CORPUS` with the same texts"
+_COUNT_AGAIN = "run `trailhouse phases count` with the same files, name and options, which counts them again"
+# The shards whose counts are stored, and the number of their rows
+_COUNTED = (
+    "(select ngram_corpus_id, vocabulary_id, shard_id, count() as stored_count from raw_ngram_count"
+    " group by ngram_corpus_id, vocabulary_id, shard_id)"
+)
 _COMPARISONS = (
     _Comparison(
         "raw_token_score",
@@ -104,6 +110,43 @@ _COMPARISONS = (
         " where generation_key not in (select generation_key from raw_generation) order by all",
         _GENERATE_AGAIN,
         ("raw_generated_text",),
+    ),
+    _Comparison(
+        "raw_ngram_count",
+        "files without all of their n-gram counts",
+        "select distinct concat(shard.source, ' in ', shard.ngram_corpus_id) from"
+        f" (select * from raw_ngram_shard final) as shard left join {_COUNTED} as counted"
+        " using (ngram_corpus_id, vocabulary_id, shard_id) where shard.row_count != counted.stored_count order by all",
+        _COUNT_AGAIN,
+        ("raw_ngram_shard",),
+    ),
+    _Comparison(
+        "raw_ngram_shard",
+        "n-gram corpora with counts that are not recorded",
+        f"select distinct ngram_corpus_id from {_COUNTED} where (ngram_corpus_id, vocabulary_id, shard_id) not in"
+        " (select ngram_corpus_id, vocabulary_id, shard_id from raw_ngram_shard) order by all",
+        _COUNT_AGAIN,
+        ("raw_ngram_count",),
+    ),
+    _Comparison(
+        "raw_ngram_word",
+        "n-gram corpora without all of their words",
+        "select shard.ngram_corpus_id from (select ngram_corpus_id, max(word_count) as stated_count from"
+        f" (select * from raw_ngram_shard final) as stated inner join {_COUNTED} as counted"
+        " using (ngram_corpus_id, vocabulary_id, shard_id) group by ngram_corpus_id) as shard left join"
+        " (select ngram_corpus_id, count() as stored_count from raw_ngram_word group by ngram_corpus_id) as word"
+        " using (ngram_corpus_id) where word.stored_count < shard.stated_count order by all",
+        _COUNT_AGAIN,
+        ("raw_ngram_shard", "raw_ngram_count"),
+    ),
+    _Comparison(
+        "raw_ngram_corpus",
+        "counted n-gram corpora that are not described",
+        "select distinct ngram_corpus_id from raw_ngram_shard"
+        " where (ngram_corpus_id, vocabulary_id) not in (select ngram_corpus_id, vocabulary_id from raw_ngram_corpus)"
+        " order by all",
+        _COUNT_AGAIN,
+        ("raw_ngram_shard",),
     ),
     _Comparison(
         "raw_task_item",

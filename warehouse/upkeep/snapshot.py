@@ -42,8 +42,14 @@ from trailhouse.warehouse.upkeep.table_digest import list_stored_tables, read_di
 
 # The name of a mart that dbt is just building contains this text.
 _UNFINISHED_MART = "__dbt_"
-# A corpus, a task and an audit are written in two steps: first the rows of one table, then a row that states them.
-_STATEMENTS = {"raw_corpus": "raw_document", "raw_task": "raw_task_item", "raw_audit_run": "raw_checkpoint_audit"}
+# A corpus, a task, an audit and a shard of n-grams are written in two steps: first the rows of one table, then a row
+# that states them.
+_STATEMENTS = {
+    "raw_corpus": "raw_document",
+    "raw_task": "raw_task_item",
+    "raw_audit_run": "raw_checkpoint_audit",
+    "raw_ngram_shard": "raw_ngram_count",
+}
 _ATTEMPTS = 10
 _SECONDS_BETWEEN_ATTEMPTS = 0.5
 # A snapshot of a backup on another machine counts as abandoned after this time.
@@ -162,7 +168,7 @@ def write_links(frozen: Client, source: str, table: str, target: str) -> Iterato
 
 
 def freeze_catalogue(client: Client, frozen: Client, tables: list[str]) -> None:
-    """Copy the catalogue. Repeat this if a corpus, a task or an audit was being written meanwhile.
+    """Copy the catalogue. Repeat this if a corpus, a task, an audit or counts of n-grams were being written meanwhile.
 
     Rows that the warehouse itself has lost are missing in the copy, too. Raises UsageError if corpora, tasks or audits
     are written in every attempt.
@@ -179,7 +185,9 @@ def freeze_catalogue(client: Client, frozen: Client, tables: list[str]) -> None:
         if is_unchanged and not {one.table for one in find_lost_rows(frozen)} & set(_STATEMENTS.values()):
             return
     if not is_unchanged:
-        raise UsageError("corpora or tasks changed during the backup", "run it again when no corpus or task is added")
+        raise UsageError(
+            "corpora, tasks or counts of n-grams changed during the backup", "run it again when none of them is added"
+        )
 
 
 def check_columns(client: Client, database: str, engines: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Scores of the warehouse against n-gram models by their definitions."""
 
+import json
 import math
 from itertools import product
 
@@ -8,6 +9,7 @@ import pytest
 from tests.support.counted_ngrams import count_texts, draw_texts, score_texts
 from tests.support.message_listener import Listener
 from tests.support.ngram_models import KneserNey, back_off
+from tests.support.paths import ROOT
 from trailhouse.errors import BadInputError
 from trailhouse.support.progress import listening
 
@@ -43,6 +45,20 @@ def test_kneser_ney_is_that_of_chen_and_goodman(client, shard_count, text_count)
     for unit, context, word in list_units(SCORED):
         expected = math.log(models[unit[2]].predict(context, word))
         assert found[unit][0] == pytest.approx(expected, abs=2e-6), unit
+
+
+def test_kneser_ney_is_that_of_kenlm(client):
+    folder = ROOT / "tests" / "fixtures" / "kenlm"
+    texts = [line.split() for line in (folder / "training.txt").read_text().splitlines()]
+    held_out = [line.split() for line in (folder / "held_out.txt").read_text().splitlines()]
+    scores = json.loads((folder / "log10_scores.json").read_text())
+    found = score_texts(client, count_texts(client, [texts[:300], texts[300:]]), held_out, "kneser_ney")
+    assert {matched for _, matched in found.values()} == {0, 1, 2, 3, 4, 5}
+    for order in range(2, 6):
+        for document, words in enumerate(scores[str(order)]):
+            for index, (log10_prob, matched_order) in enumerate(words):
+                expected = (pytest.approx(log10_prob * math.log(10), abs=1e-5), matched_order)
+                assert found[document, index, order] == expected, (document, index, order)
 
 
 def test_kneser_ney_probabilities_of_all_words_add_up_to_one(client):

@@ -234,7 +234,7 @@ def test_corpora_that_always_change_end_the_backup(address, monkeypatch):
         freeze_table(frozen, source, table, copy)
 
     monkeypatch.setattr(snapshot_module, "freeze_table", change_and_freeze)
-    with pytest.raises(UsageError, match="corpora or tasks changed"), open_snapshot(address):
+    with pytest.raises(UsageError, match="corpora, tasks or counts of n-grams changed"), open_snapshot(address):
         pass
 
 
