@@ -10,7 +10,8 @@ unknown words. The beginning of a text is the context of its first words; before
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from clickhouse_connect.driver.client import Client
 
@@ -22,8 +23,9 @@ from trailhouse.warehouse.ngrams.ngram_corpus import describe_pruning
 from trailhouse.warehouse.ngrams.reserved_tokens import MAXIMUM_ORDER
 from trailhouse.warehouse.ngrams.scored_units import write_ngram
 from trailhouse.warehouse.ngrams.scratch_tables import open_scratch_table
-from trailhouse.warehouse.ngrams.stored_counts import StoredCounts, list_tokens
+from trailhouse.warehouse.ngrams.stored_counts import StoredCounts, list_tokens, write_filter
 
+FOLLOWER_COLUMNS = f"{', '.join(f'token_{index} UInt32' for index in range(1, MAXIMUM_ORDER + 1))}, occurrences UInt64"
 # One row per (unit, order): what its counts give, and the weight of the next lower order
 LEVEL_COLUMNS = (
     "document_id Int32, unit_index Int32, level UInt8, is_found Bool,"
@@ -57,8 +59,8 @@ def insert_kneser_ney(
     with open_scratch_table(client, "ngram_level", LEVEL_COLUMNS, "(document_id, unit_index, level)") as levels:
         for order in range(1, MAXIMUM_ORDER + 1):
             report_progress("Scoring n-grams", order - 1, MAXIMUM_ORDER)
-            query = _write_level(counts, units, order, of_counts[order], of_continuations.get(order))
-            client.command(f"insert into {levels} {query}", settings=dict(settings))
+            discounts = [of_counts[order], *([of_continuations[order]] if order < MAXIMUM_ORDER else [])]
+            _insert_level(client, counts, units, levels, order, discounts, settings)
         report_progress("Scoring n-grams", MAXIMUM_ORDER, MAXIMUM_ORDER)
         columns = ", ".join([*constants, "document_id", "unit_index", "ngram_order", "matched_order", "log_prob_nats"])
         client.command(
@@ -69,20 +71,40 @@ def insert_kneser_ney(
         )
 
 
-def _write_level(
-    counts: StoredCounts, units: str, order: int, discounts: Discounts, continuation_discounts: Discounts | None
-) -> str:
-    """Return the query of the rows of one order, for the units that have enough context."""
-    contexts = f"select {write_ngram(order - 1, first=1)} from {units} where context_length >= {order - 1}"
-    wanted = exclude_beginning(1) if order == 1 else f"({list_tokens(order - 1)}) in ({contexts})"
-    wanted_longer = "true" if order == 1 else f"({list_tokens(order - 1, 2)}) in ({contexts})"
-    sources = [("seen", counts.select(order, wanted), discounts)]
-    if continuation_discounts is not None:
-        continuations = select_continuations(counts, order, wanted, wanted_longer)
-        sources.append(("continued", continuations, continuation_discounts))
+def _insert_level(
+    client: Client,
+    counts: StoredCounts,
+    units: str,
+    levels: str,
+    order: int,
+    discounts: Sequence[Discounts],
+    settings: Mapping[str, int],
+) -> None:
+    """Insert the rows of one order for the units that have enough context.
+
+    ``discounts`` are those of the counts and, below the highest order, those of the continuation counts.
+    """
+    wanted, wanted_longer = exclude_beginning(order), "true"
+    if order > 1:
+        context, usable = write_ngram(order - 1, first=1), f"{units} where context_length >= {order - 1}"
+        wanted = write_filter(list_tokens(order - 1), context, usable)
+        wanted_longer = write_filter(list_tokens(order - 1, 2), context, usable)
+    queries = [counts.select(order, wanted), select_continuations(counts, order, wanted, wanted_longer)]
+    with ExitStack() as tables:
+        sources = []
+        for name, query, amounts in zip(("seen", "continued"), queries, discounts, strict=False):
+            table = tables.enter_context(open_scratch_table(client, "ngram_follower", FOLLOWER_COLUMNS))
+            columns = f"{list_tokens(order)}, occurrences"
+            client.command(f"insert into {table} ({columns}) select {columns} from ({query})", settings=dict(settings))
+            sources.append((name, table, amounts))
+        client.command(f"insert into {levels} {_write_level(sources, units, order)}", settings=dict(settings))
+
+
+def _write_level(sources: Sequence[tuple[str, str, Discounts]], units: str, order: int) -> str:
+    """Return the query of the rows of one order from the n-grams that follow the contexts of the units."""
     joins, values = "", ["seen.occurrences > 0"]
-    for name, query, amounts in sources:
-        joins += _write_joins(name, query, units, order)
+    for name, table, amounts in sources:
+        joins += _write_joins(name, table, units, order)
         total = f"{name}_context.total"
         values += [
             f"if({total} = 0, 0, ({name}.occurrences - {amounts.write(f'{name}.occurrences')}) / {total})",
@@ -96,16 +118,16 @@ def _write_level(
     )
 
 
-def _write_joins(name: str, query: str, units: str, order: int) -> str:
+def _write_joins(name: str, table: str, units: str, order: int) -> str:
     """Return the joins of the units with their n-grams, as ``name``, and with the sums over their contexts."""
     context = list_tokens(order - 1) or "0"
+    endings = write_filter(list_tokens(order), write_ngram(order), f"{units} where context_length >= {order - 1}")
     unit_context = f"tuple{write_ngram(order - 1, first=1)}" if order > 1 else "tuple(0)"
-    endings = f"select {write_ngram(order)} from {units} where context_length >= {order - 1}"
     return (
-        f" left join (select tuple({list_tokens(order)}) as ngram, occurrences from ({query})"
-        f" where ({list_tokens(order)}) in ({endings})) as {name} on {name}.ngram = tuple{write_ngram(order)}"
+        f" left join (select tuple({list_tokens(order)}) as ngram, occurrences from {table}"
+        f" where {endings}) as {name} on {name}.ngram = tuple{write_ngram(order)}"
         f" left join (select tuple({context}) as context, sum(occurrences) as total, countIf(occurrences = 1) as n1,"
-        f" countIf(occurrences = 2) as n2, countIf(occurrences > 2) as n3 from ({query}) group by context)"
+        f" countIf(occurrences = 2) as n2, countIf(occurrences > 2) as n3 from {table} group by context)"
         f" as {name}_context on {name}_context.context = {unit_context}"
     )
 

@@ -19,4 +19,5 @@ def bound_memory(client: Client, memory_bytes: int) -> dict[str, int]:
         "max_memory_usage": bound,
         "max_bytes_before_external_group_by": bound // 2,
         "max_bytes_before_external_sort": bound // 2,
+        "use_index_for_in_with_subqueries": 0,  # for a set of many n-grams, the index costs more than it saves
     }

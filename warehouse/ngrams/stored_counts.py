@@ -23,7 +23,7 @@ class StoredCounts:
     def select(self, order: int, where: str = "true") -> str:
         """Return the query of the n-grams of one order: ``token_1`` to ``token_<order>`` and their ``occurrences``."""
         tokens = list_tokens(order)
-        source = f"from raw_ngram_count where {self._condition(order)} and ({where})"
+        source = f"from raw_ngram_count prewhere {where} where {self._condition(order)}"
         if len(self.shards) == 1:  # every n-gram has one row
             return f"select {tokens}, occurrence_count as occurrences {source}"
         return f"select {tokens}, sum(occurrence_count) as occurrences {source} group by {tokens}"
@@ -36,3 +36,12 @@ class StoredCounts:
 def list_tokens(order: int, first: int = 1) -> str:
     """Return the columns of an n-gram of the given order, separated by commas."""
     return ", ".join(f"token_{index}" for index in range(first, first + order))
+
+
+def write_filter(tokens: str, ngram: str, units: str) -> str:
+    """Return the condition that an n-gram, the columns ``tokens``, occurs in a text, or that it has the hash of one.
+
+    ``ngram`` is the expression of the n-grams of the text in the table ``units``. n-grams are compared by hash, which
+    is six times as fast as by their tokens; whoever uses the condition joins by the tokens.
+    """
+    return f"cityHash64({tokens}) in (select cityHash64{ngram} from {units})"

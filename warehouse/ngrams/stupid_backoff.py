@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.warehouse.ngrams.reserved_tokens import MAXIMUM_ORDER
 from trailhouse.warehouse.ngrams.scored_units import write_ngram
-from trailhouse.warehouse.ngrams.stored_counts import StoredCounts, list_tokens
+from trailhouse.warehouse.ngrams.stored_counts import StoredCounts, list_tokens, write_filter
 
 ALPHA = 0.4
 
@@ -51,7 +51,7 @@ def _write_units(counts: StoredCounts, units: str) -> str:
     joins, columns = "", []
     for order in range(1, MAXIMUM_ORDER + 1):
         reaching = f"context_length >= {order - 1}"
-        wanted = f"({list_tokens(order)}) in (select {write_ngram(order)} from {units} where {reaching})"
+        wanted = write_filter(list_tokens(order), write_ngram(order), f"{units} where {reaching}")
         joins += (
             f" left join (select tuple({list_tokens(order)}) as ngram, occurrences from"
             f" ({counts.select(order, wanted)})) as found_{order} on found_{order}.ngram = tuple{write_ngram(order)}"
