@@ -2,13 +2,14 @@
 
     python -m benchmarks.ngram_counting [--words 10000000] [--scored-words 100000] [--kenlm DIRECTORY]
 
-The training text is half random words with Zipf's distribution, in which phrases are repeated, and half the text of this
-Python's source files, again and again with random words between them. All contenders read the same lines, each of which
-is a text, and score the same text with n-grams of orders 1 to 5:
+The training text is half random words with Zipf's distribution, in which phrases are repeated, and half the text of
+this Python's source files, again and again with random words between them. All contenders read the same lines, each of
+which is a text, and score the same text with n-grams of orders 1 to 5:
 
 - Trailhouse counts into the embedded server and scores by stupid backoff and by Kneser-Ney smoothing.
-- KenLM makes a model with ``lmplz``, compiles it with ``build_binary`` and scores with ``query``, for the orders 5 to 2
-  one after the other, because the lower orders inside a model are not models of these orders. DIRECTORY has its programs.
+- KenLM makes a model with ``lmplz``, compiles it with ``build_binary`` and scores with ``query``, for the orders 5 to
+  2 one after the other, because the lower orders inside a model are not models of these orders. DIRECTORY has its
+  programs.
 - Counter counts the five orders of the first ``--counter-words`` words, and scores nothing.
 
 The table has wall time, CPU time and peak memory: that of the server and of this process for Trailhouse, above their
@@ -53,7 +54,8 @@ ORDERS = range(1, 6)
 # Runs a program in a small process, because a program inherits the peak memory of the process that starts it
 LAUNCHER = """
 import os, resource, subprocess, sys
-code = subprocess.call(sys.argv[2:], stdin=open(sys.argv[1], "rb"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+nothing = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+code = subprocess.call(sys.argv[2:], stdin=open(sys.argv[1], "rb"), **nothing)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(code, used.ru_utime + used.ru_stime, used.ru_maxrss << 10)
 """

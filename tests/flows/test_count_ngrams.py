@@ -5,6 +5,7 @@ import os
 import signal
 from collections import Counter
 from multiprocessing import get_context
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -133,7 +134,7 @@ def test_lost_words_are_numbered_again_with_all_counts(count, client, tmp_path):
     assert read_word_counts(client, 3) == count_ngrams(texts, 3)
 
 
-def count_until_killed(address, path: str, request_number: int) -> None:
+def count_until_killed(address, path: Path, request_number: int) -> None:
     """Count a file as several shards, and kill this process before a request to the warehouse."""
     with connect(address) as client:
         corpus = declare_ngram_corpus(client, NgramCorpus("train", WORDS, 0, SHARD_BYTES))
