@@ -26,8 +26,8 @@ from trailhouse.warehouse.ngrams.ngram_corpus import (
     WORDS,
     NgramCorpus,
     identify_counts,
-    read_counted_shards,
     read_ngram_corpora,
+    require_counted_shards,
 )
 from trailhouse.warehouse.ngrams.ngram_scores import (
     SMOOTHINGS,
@@ -104,11 +104,14 @@ def open_provider(name: str, files: Sequence[Path], url: str, index: str) -> Ngr
 
 
 def read_counts(client: Client, ngram_corpus_id: str) -> list[StoredCounts]:
-    """Return the counts of a training corpus, in every vocabulary. Raises BadInputError if there are none."""
+    """Return the counts of a training corpus in every vocabulary.
+
+    Raises BadInputError if there are none, or if counts are lost.
+    """
     counts = [
         StoredCounts(corpus, tuple(shards))
         for corpus in read_ngram_corpora(client, ngram_corpus_id)
-        if (shards := read_counted_shards(client, corpus))
+        if (shards := require_counted_shards(client, corpus))
     ]
     if not counts:
         raise BadInputError(

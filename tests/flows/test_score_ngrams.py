@@ -101,6 +101,16 @@ def test_tokens_are_scored_once_the_corpus_is(score, count, client, trailhouse, 
             assert found[document, index, 3] == (pytest.approx(expected[0], abs=1e-6), expected[1])
 
 
+def test_lost_counts_are_named_and_not_taken_for_zeros(score, count, client):
+    count("--words")
+    count("--words", texts=draw_texts(34, 5), file="more.jsonl")
+    client.command(
+        "delete from raw_ngram_count where ngram_order = 5 and shard_id = (select min(shard_id) from raw_ngram_shard)"
+    )
+    code, _, err = score()
+    assert (code, "1 of its 2 shards have lost counts or words" in err) == (3, True), err
+
+
 def test_a_service_with_the_same_counts_gives_the_same_scores(score, count, client):
     count("--words")
     score()

@@ -17,7 +17,6 @@ from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError
 from trailhouse.support.progress import report_progress
-from trailhouse.warehouse.connection import read_row
 from trailhouse.warehouse.ngrams.discounts import Discounts, exclude_beginning, read_discounts, select_continuations
 from trailhouse.warehouse.ngrams.ngram_corpus import describe_pruning
 from trailhouse.warehouse.ngrams.reserved_tokens import MAXIMUM_ORDER
@@ -55,7 +54,8 @@ def insert_kneser_ney(
             "use --smoothing stupid_backoff, or count into another corpus without pruning",
         )
     of_counts, of_continuations = read_discounts(client, counts, settings)
-    vocabulary_size = read_row(client, f"select count() + 1 from ({counts.select(1, exclude_beginning(1))})")[0]
+    words = counts.select(1, exclude_beginning(1))
+    vocabulary_size = client.query(f"select count() + 1 from ({words})", settings=dict(settings)).result_rows[0][0]
     with open_scratch_table(client, "ngram_level", LEVEL_COLUMNS, "(document_id, unit_index, level)") as levels:
         for order in range(1, MAXIMUM_ORDER + 1):
             report_progress("Scoring n-grams", order - 1, MAXIMUM_ORDER)

@@ -125,6 +125,19 @@ def read_counted_shards(client: Client, corpus: NgramCorpus) -> list[CountedShar
     return [] if _has_lost_words(client, corpus, shards) else shards
 
 
+def require_counted_shards(client: Client, corpus: NgramCorpus) -> list[CountedShard]:
+    """Return the shards of a corpus. Raises BadInputError if counts or words that were recorded are gone."""
+    shards = read_counted_shards(client, corpus)
+    recorded_count = read_row(client, f"select count() from raw_ngram_shard final where {corpus.condition}")[0]
+    if len(shards) != recorded_count:
+        raise BadInputError(
+            f"n-gram corpus {corpus.ngram_corpus_id!r}: {recorded_count - len(shards)} of its {recorded_count} shards"
+            " have lost counts or words",
+            "run `trailhouse phases count` with the same files, name and options",
+        )
+    return shards
+
+
 def drop_counts_without_words(client: Client, corpus: NgramCorpus) -> bool:
     """Drop the counts of a corpus if words are gone whose numbers they hold. Return whether anything was dropped.
 

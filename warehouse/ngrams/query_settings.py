@@ -1,10 +1,12 @@
-"""This module bounds the memory of the queries over n-grams. Above half of the bound they use the disk."""
+"""This module has the settings of the queries over n-grams. They bound the memory; above half of it, queries spill."""
 
 from __future__ import annotations
 
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.warehouse.connection import read_row
+
+MAXIMUM_QUERY_BYTES = 64 << 20  # a query names every shard: 22 bytes for each, several times
 
 
 def bound_memory(client: Client, memory_bytes: int) -> dict[str, int]:
@@ -19,5 +21,6 @@ def bound_memory(client: Client, memory_bytes: int) -> dict[str, int]:
         "max_memory_usage": bound,
         "max_bytes_before_external_group_by": bound // 2,
         "max_bytes_before_external_sort": bound // 2,
+        "max_query_size": MAXIMUM_QUERY_BYTES,
         "use_index_for_in_with_subqueries": 0,  # for a set of many n-grams, the index costs more than it saves
     }
