@@ -29,6 +29,7 @@ from trailhouse.cli.commands import (
     init,
     init_env,
     notify,
+    phases,
     publish,
     report,
     restore,
@@ -108,6 +109,7 @@ for command in (
 app.add_typer(suite.suite_app, name="suite")
 app.add_typer(corpus.corpus_app, name="corpus")
 app.add_typer(task.task_app, name="task")
+app.add_typer(phases.phases_app, name="phases")
 app.add_typer(import_.import_app, name="import")
 app.add_typer(dashboards.dashboards_app, name="dashboards")
 app.add_typer(config.config_app, name="config")

@@ -55,7 +55,10 @@ class Document:
     tokenizer_id: str = ""
     """The tokenizer of ``token_ids``; empty if there are none."""
     scored_from_byte: int = 0
-    """First byte of the text that is included in aggregates under another tokenizer than ``tokenizer_id``."""
+    """First byte of the text that is included in aggregates under another tokenizer than ``tokenizer_id``.
+
+    It is 0 for a text without exact tokens that is no word-in-context document.
+    """
 
     @property
     def document_sha256(self) -> str:
@@ -76,8 +79,9 @@ class Corpus:
     def corpus_sha256(self) -> str:
         """SHA-256 of every document's text, prompt and exact tokens, in order.
 
-        It does not depend on names and descriptions. A document without exact tokens adds its text and
-        ``scored_from_position`` only, so that the scores of corpora from earlier versions stay valid.
+        It does not depend on names and descriptions. A document without exact tokens and without
+        ``scored_from_byte`` adds its text and ``scored_from_position`` only, so that the scores of corpora from earlier
+        versions stay valid. A word-in-context document also adds its provenance, which names its split.
         """
         digest = hashlib.sha256()
         for document in self.documents:
@@ -85,6 +89,8 @@ class Corpus:
             if document.token_ids:
                 exact = f" {document.scored_from_byte} {document.tokenizer_id} {document.token_ids}"
                 digest.update(exact.encode())
+            elif document.scored_from_byte:
+                digest.update(f" {document.scored_from_byte} {document.provenance}".encode())
             digest.update(b"\n")
         return digest.hexdigest()
 
@@ -108,7 +114,7 @@ def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", ki
         raise UsageError(f"no files are given for the corpus {corpus_id!r}", "name at least one file or directory")
     documents = [
         Document(document_name=name, text=text, kind=kind)
-        for path in _expand_paths(paths)
+        for path in list_text_files(paths)
         for name, text in FILE_READERS[path.suffix.lower()](path)
     ]
     source = ", ".join(str(path) for path in paths)
@@ -146,7 +152,11 @@ def corpus_record(corpus: Corpus) -> dict[str, str | int]:
     }
 
 
-def _expand_paths(paths: Sequence[Path]) -> Iterator[Path]:
+def list_text_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files of texts among ``paths``, and those in the directories among them, in the order of their paths.
+
+    Raises BadInputError if a path does not exist, is a file of another kind, or is a directory without such files.
+    """
     for path in paths:
         if path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.suffix.lower() in FILE_READERS and file.is_file())

@@ -1,9 +1,14 @@
-"""This module reads texts and their names from files. It has one function per file format."""
+"""This module reads texts and their names from files. It has one function per file format.
+
+Only one text of a JSONL file, or a batch of texts of a Parquet file, is in memory at a time.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,7 @@ import pyarrow.parquet as pq
 
 from trailhouse.errors import BadInputError
 
+PARQUET_BATCH_ROWS = 256
 NamedText = tuple[str, str]
 """The name of a text, and the text."""
 
@@ -29,9 +35,8 @@ def read_plain_text(path: Path) -> Iterator[NamedText]:
 
 def read_jsonl_texts(path: Path) -> Iterator[NamedText]:
     """Yield the documents of a JSONL file: objects with ``text`` and, optionally, ``id``. Skip blank lines."""
-    rows = _read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
     count = 0
-    for row_number, row in enumerate(rows, start=1):
+    for row_number, row in enumerate(_read_lines(path), start=1):
         if row.strip():
             count += 1
             yield _read_json_row(row, path, row_number)
@@ -41,22 +46,18 @@ def read_jsonl_texts(path: Path) -> Iterator[NamedText]:
 
 def read_parquet_texts(path: Path) -> Iterator[NamedText]:
     """Yield the documents of a Parquet file: texts from column ``text``, names from column ``id`` if it exists."""
-    try:
-        table = _read_parquet_columns(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: cannot be read as Parquet", "write the file again") from error
-    text_type = table.schema.field("text").type
-    if not (pa.types.is_string(text_type) or pa.types.is_large_string(text_type)):
-        raise BadInputError(f"{path}, column text: holds {text_type}, not text", "write it as a string column")
-    if table.num_rows == 0:
+    row_number = 0
+    for batch in _read_parquet_batches(path):
+        first_row = row_number + 1
+        identifiers = _read_values(batch, "id", path, first_row) if "id" in batch.schema.names else repeat(None)
+        for value, identifier in zip(_read_values(batch, "text", path, first_row), identifiers, strict=False):
+            row_number += 1
+            if value is None:
+                raise BadInputError(f"{path}, row {row_number}, text: is null", "give every row a text")
+            name = f"{path.name}:{row_number}" if identifier is None else str(identifier)
+            yield name, check_text(value, f"{path}, row {row_number}, text")
+    if row_number == 0:
         raise BadInputError(f"{path}: holds no documents", "write at least one row")
-    identifiers = _read_values(table, "id", path) if "id" in table.column_names else [None] * table.num_rows
-    texts = _read_values(table, "text", path)
-    for row_number, (value, identifier) in enumerate(zip(texts, identifiers, strict=True), start=1):
-        if value is None:
-            raise BadInputError(f"{path}, row {row_number}, text: is null", "give every row a text")
-        name = f"{path.name}:{row_number}" if identifier is None else str(identifier)
-        yield name, check_text(value, f"{path}, row {row_number}, text")
 
 
 def check_text(text: str, location: str) -> str:
@@ -91,17 +92,24 @@ def _read_json_row(row: bytes, path: Path, row_number: int) -> NamedText:
     return check_text(name, f"{location}, id"), check_text(record["text"], f"{location}, text")
 
 
-def _read_parquet_columns(path: Path) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        names = file.schema_arrow.names
-        if "text" not in names:
-            raise BadInputError(f"{path}, column text: there is no such column", "name the column of texts text")
-        return file.read(columns=[name for name in ("id", "text") if name in names])
+def _read_parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if "text" not in names:
+                raise BadInputError(f"{path}, column text: there is no such column", "name the column of texts text")
+            text_type = file.schema_arrow.field("text").type
+            if not (pa.types.is_string(text_type) or pa.types.is_large_string(text_type)):
+                raise BadInputError(f"{path}, column text: holds {text_type}, not text", "write it as a string column")
+            columns = [name for name in ("id", "text") if name in names]
+            yield from file.iter_batches(PARQUET_BATCH_ROWS, columns=columns)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path}: cannot be read as Parquet", "write the file again") from error
 
 
-def _read_values(table: pa.Table, name: str, path: Path) -> list[Any]:
+def _read_values(batch: pa.RecordBatch, name: str, path: Path, first_row: int) -> list[Any]:
     values: list[Any] = []
-    for row_number, value in enumerate(table.column(name), start=1):
+    for row_number, value in enumerate(batch.column(name), start=first_row):
         try:
             values.append(value.as_py())
         except (ValueError, OverflowError) as error:  # as_py fails on invalid UTF-8 and on dates out of range
@@ -111,7 +119,21 @@ def _read_values(table: pa.Table, name: str, path: Path) -> list[Any]:
 
 
 def _read_bytes(path: Path) -> bytes:
-    try:
+    with refusing_unreadable(path):
         return path.read_bytes()
+
+
+def _read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file without a byte order mark at its beginning."""
+    with refusing_unreadable(path), path.open("rb") as file:
+        yield file.readline().removeprefix(b"\xef\xbb\xbf")
+        yield from file
+
+
+@contextmanager
+def refusing_unreadable(path: Path) -> Iterator[None]:
+    """Raise BadInputError naming the file if the block raises an OSError."""
+    try:
+        yield
     except OSError as error:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}", "check the file's permissions") from error

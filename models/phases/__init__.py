@@ -1,0 +1,1 @@
+"""This package measures what explains the log-probabilities of words over training."""
