@@ -39,13 +39,14 @@ SIMILARITY_SCHEMA = pa.schema(
     ]
 )
 Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Similarities:
     """Similarities of consecutive words of a document; arrays of shape (N,), or (2, N) by weighting."""
 
-    cosine: npt.NDArray[np.float64]
+    cosine: Floats
     """NaN where the word or all of its context has no vector."""
     is_target_known: npt.NDArray[np.bool_]
     context_word_count: Integers
@@ -113,22 +114,23 @@ def compute_similarities(
     unweighted = plain[targets] - plain[begins]
     # The word at place k of a context that begins at place b has the weight k - b + 1
     position = by_place[targets] - by_place[begins] - (begins - 1)[:, None] * unweighted
-    known_before = _sum_before(is_known.astype(np.int64))
-    known_count = known_before[targets] - known_before[begins]
+    known_before = _sum_before(is_known.astype(np.float64))
+    known_count = (known_before[targets] - known_before[begins]).astype(np.int64)
     cosine = np.stack([_find_cosine(vectors[targets], context) for context in (unweighted, position)])
     cosine[:, ~is_known[targets] | (known_count == 0)] = np.nan
     return Similarities(cosine, is_known[targets], targets - begins, known_count)
 
 
-def _sum_before(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _sum_before(values: Floats) -> Floats:
     """Return the sums of all values before each place, and the sum of all; shape (W + 1, ...)."""
     return np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
 
 
-def _find_cosine(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _find_cosine(left: Floats, right: Floats) -> Floats:
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.clip((left * right).sum(1) / norms, -1, 1)
+        cosine: Floats = (left * right).sum(1) / norms
+    return np.clip(cosine, -1.0, 1.0)
 
 
 def _find_first_target(document: Document) -> int:

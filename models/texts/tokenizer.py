@@ -261,7 +261,7 @@ def _note_unlocated_documents(corpus: Corpus, spans: Sequence[TokenSpans | None]
 
 
 def _note_divided_words(corpus: Corpus, spans: Sequence[TokenSpans | None]) -> None:
-    """Tell the user in how many word-in-context documents a token holds the beginning of the word and text before it."""
+    """Tell the user in how many word-in-context documents a token holds the end of the context and some of the word."""
     divided = [
         document.document_name
         for document, found in zip(corpus.documents, spans, strict=True)

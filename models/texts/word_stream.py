@@ -57,18 +57,19 @@ def _read_plain_words(path: Path) -> Iterator[list[str]]:
     with refusing_unreadable(path), path.open("rb") as file:
         while True:
             content = file.read(READ_BYTES)
+            is_last = len(content) < READ_BYTES
             try:
-                text = unfinished + decoder.decode(content, final=not content)
+                text = unfinished + decoder.decode(content, final=is_last)
             except UnicodeDecodeError as error:
                 line = line_count + error.object[: error.start].count(b"\n") + 1
                 raise BadInputError(f"{path}, line {line}: not UTF-8", "save the file as UTF-8") from error
             line_count += content.count(b"\n")
             words = text.split()
             # The last word may go on in the next part of the file
-            unfinished = words.pop() if content and words and not text[-1].isspace() else ""
+            unfinished = words.pop() if not is_last and words and not text[-1].isspace() else ""
             is_empty = is_empty and not words
             yield words
-            if not content:
+            if is_last:
                 break
     if is_empty:
         raise BadInputError(f"{path}: the document is empty", "remove it or give it a text")

@@ -81,4 +81,6 @@ def summarise_similarities(client: Client, corpus_id: str, vectors_id: str) -> S
         f" order by occurrence_count desc, word limit {NAMED_WORD_COUNT}"
     ).result_rows
     share = known_context_count / context_count if context_count else 0.0
-    return SimilaritySummary(word_count, known_count, unknown_count, share, {word: count for word, count in unknown})
+    return SimilaritySummary(
+        word_count, known_count, unknown_count, share, {str(word): int(count) for word, count in unknown}
+    )
