@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from prefect import flow
@@ -31,6 +31,7 @@ from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.texts.corpus import Corpus
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_token_ids, refuse_unscored_corpus
 from trailhouse.models.texts.tokenizer import token_table, tokenize_corpus
+from trailhouse.models.texts.word_starts import find_word_starts
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.loading.catalogue import find_lost_tokens, load_tokens
 from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_tables
@@ -84,7 +85,9 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     planned = plan_partitions(found.checkpoints, registered, contexts)
     pending = [(c, p) for c, p in planned if ledger.get((p.model_id, p.step)) != p.score_key]
     to_score, copies = split_reusable(pending, ledger)
-    to_score, tokenized, unreadable = tokenize_for(to_score, registered, vocabulary_sizes, address)
+    to_score, tokenized, unreadable = tokenize_for(
+        to_score, registered, vocabulary_sizes, address, with_word_starts=scoring.with_next_word
+    )
     restore_tokens(planned, registered, vocabulary_sizes, address)
     kind = CorpusScoring(corpus, tokenized, scoring, contexts, settings.verified_position_count)
     pipeline = make_pipeline(kind, address, found.sources, settings, started_at)
@@ -102,6 +105,7 @@ def choose_scoring(settings: Settings) -> ScoringSettings:
         quanta_per_nat=settings.quanta_per_nat,
         with_entropy=settings.with_entropy,
         with_target_rank=settings.with_target_rank,
+        with_next_word=settings.with_next_word,
         is_compiled=settings.is_compiled,
         device=settings.device,
         context_length=settings.context_length,
@@ -141,12 +145,16 @@ def tokenize_for(
     corpus: Corpus,
     vocabulary_sizes: Mapping[str, int],
     address: WarehouseAddress,
+    *,
+    with_word_starts: bool = False,
 ) -> tuple[list[ScoringPlan], dict[str, TokenizedCorpus], list[CheckpointOutcome]]:
     """Tokenize the corpus once for every tokenizer of the checkpoints, and store the tokens.
 
     A checkpoint cannot be scored if its tokenizer fails on the corpus or leaves no position to score, or if the model
-    lacks an embedding for a token. Returns the plans of the checkpoints that can be scored, the tokenized corpus by
-    tokenizer_id, and the outcomes of the checkpoints that cannot be scored.
+    lacks an embedding for a token. ``with_word_starts`` says whether the tokens that begin a word are found, too. If it
+    is True, a checkpoint whose tokenizer has no such tokens cannot be scored either. Returns the plans of the
+    checkpoints that can be scored, the tokenized corpus by tokenizer_id, and the outcomes of the checkpoints that
+    cannot be scored.
     """
     tokenized: dict[str, TokenizedCorpus] = {}
     tokenizers = {}
@@ -157,7 +165,8 @@ def tokenize_for(
         try:
             if name not in tokenized:
                 tokenizers[name] = checkpoint.tokenizer.load()
-                tokenized[name] = tokenize_corpus(tokenizers[name], corpus)
+                word_start_ids = find_word_starts(tokenizers[name]) if with_word_starts else None
+                tokenized[name] = replace(tokenize_corpus(tokenizers[name], corpus), word_start_ids=word_start_ids)
             refuse_large_token_ids(tokenized[name], vocabulary_sizes[checkpoint.model_id])
         except BadInputError as error:
             named = BadInputError(f"{checkpoint.directory}: {error.message}", error.hint)

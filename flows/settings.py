@@ -73,6 +73,9 @@ class Settings(BaseSettings):
 
     with_entropy: bool = Field(default=False, description="Keep the entropy of every predicted distribution")
     with_target_rank: bool = Field(default=False, description="Keep how many tokens were more probable than the target")
+    with_next_word: bool = Field(
+        default=False, description="Keep how probable it was after each token that a new word begins or the text ends"
+    )
     is_compiled: bool = Field(default=False, description="Compile models with torch.compile before scoring")
     context_length: int | None = Field(
         default=None, ge=1, description="Maximum context in tokens; if unset, that of the training, within the limit"

@@ -40,6 +40,14 @@ def score(
         bool | None,
         typer.Option("--rank/--no-rank", help="Also store how many tokens were more probable than the target."),
     ] = None,
+    with_next_word: Annotated[
+        bool | None,
+        typer.Option(
+            "--next-word-log-prob/--no-next-word-log-prob",
+            help="Also store, for every token, the log-probability that the next token begins a new word or ends the"
+            " text. It corrects the log-probabilities of words.",
+        ),
+    ] = None,
     is_compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the models with torch.compile.")
     ] = None,
@@ -70,6 +78,7 @@ def score(
         dtype=dtype,
         with_entropy=with_entropy,
         with_target_rank=with_target_rank,
+        with_next_word=with_next_word,
         is_compiled=is_compiled,
         context_length=context_length,
         stride=stride,

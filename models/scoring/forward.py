@@ -62,6 +62,7 @@ class ForwardPass:
         *,
         with_entropy: bool,
         with_target_rank: bool,
+        is_word_start: Tensor | None = None,
         layout: Mapping[str, Tensor] | None = None,
     ) -> TargetScores:
         """Return the scores of n targets.
@@ -73,6 +74,9 @@ class ForwardPass:
         attention without a mask takes half the time. For rows that hold several continuations of a shared prefix,
         ``layout`` holds the position ids and the attention mask.
 
+        ``is_word_start`` (V,) states which tokens begin a new word or end the text, if the probability of a new word is
+        wanted.
+
         Raises BadInputError if the model raises an error.
         """
         options = {"with_entropy": with_entropy, "with_target_rank": with_target_rank}
@@ -81,13 +85,17 @@ class ForwardPass:
                 hidden = self.body(input_ids=input_ids, use_cache=False, **(layout or {}))[0]  # (B, T, D)
             device = self.head.weight.device
             wanted = hidden.flatten(0, 1).to(device)[output_indices.to(device)]  # (n, D)
-            return score_hidden_states(wanted, self.head, targets.to(device), **options)
+            word_starts = None if is_word_start is None else is_word_start.to(device)
+            return score_hidden_states(wanted, self.head, targets.to(device), **options, is_word_start=word_starts)
         with refusing_failures(self.model, input_ids):
             logits = self.model(input_ids=input_ids, use_cache=False, **(layout or {})).logits.flatten(0, 1)  # (BT, V)
         index_blocks = torch.split(output_indices.to(logits.device), LOGIT_BLOCK_ROWS)
         target_blocks = torch.split(targets.to(logits.device), LOGIT_BLOCK_ROWS)
+        word_starts = None if is_word_start is None else is_word_start.to(logits.device)
         pairs = zip(index_blocks, target_blocks, strict=True)
-        return join_scores([score_logits(logits[indices], block, **options) for indices, block in pairs])
+        return join_scores(
+            [score_logits(logits[indices], block, **options, is_word_start=word_starts) for indices, block in pairs]
+        )
 
 
 def inspect_forward_pass(model: PreTrainedModel, token_ids: Tensor, context_length: int) -> ForwardPass:

@@ -21,7 +21,12 @@ from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
 from trailhouse.models.scoring.rotary_switch import find_switch_length
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.softmax import TargetScores
-from trailhouse.models.scoring.token_scores import SectionScores, concatenate_ranges, split_record_batch
+from trailhouse.models.scoring.token_scores import (
+    SectionScores,
+    concatenate_ranges,
+    list_planned_tokens,
+    split_record_batch,
+)
 from trailhouse.models.scoring.windows import Window, group_documents, group_windows, plan_windows
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus, refuse_large_beginning, refuse_large_token_ids
 
@@ -49,7 +54,9 @@ def score_corpus(
     Every position of a document except position 0 is scored exactly once. If the settings state the beginning of a
     text, the model reads it before every window, and position 0 is scored, too. ``plan_windows`` explains how much
     context each position has. A log-probability is the float32 log-softmax of float32 logits, in nats, rounded
-    according to the settings. ``progress`` is called with the number of positions scored since its last call.
+    according to the settings. If the settings ask for the probability of a new word, the model also reads the last
+    token of every document, and the corpus must state which tokens begin a word. ``progress`` is called with the number
+    of positions scored since its last call.
 
     Raises BadInputError if the tokenizer does not fit the model, if the model is not causal, or if a score is not
     finite. Scores are computed in sections of about a million positions, and a section with a score that is not finite
@@ -64,8 +71,10 @@ def score_corpus(
     forward_pass = _inspect(model, corpus, settings, np.concatenate([beginning, longest])[:context_length])
     if settings.is_compiled:
         (forward_pass.body or model.base_model).compile(dynamic=True)
-    token_counts = [len(tokens) for tokens in corpus.token_ids]
-    scorer = _Scorer(forward_pass, settings, progress or (lambda _: None))
+    token_ids = [list_planned_tokens(tokens, settings) for tokens in corpus.token_ids]
+    token_counts = [len(tokens) for tokens in token_ids]
+    is_word_start = _mark_word_starts(corpus, forward_pass.vocabulary_size) if settings.with_next_word else None
+    scorer = _Scorer(forward_pass, settings, progress or (lambda _: None), is_word_start)
     for section in group_documents(token_counts, MAX_SECTION_POSITIONS):
         windows = [
             window
@@ -73,15 +82,22 @@ def score_corpus(
             for window in plan_windows(document_id, token_counts[document_id], context_length, stride, len(beginning))
         ]
         scores = SectionScores.allocate(section, token_counts, settings)
-        scorer.score_windows(corpus.token_ids, windows, scores)
+        scorer.score_windows(token_ids, windows, scores)
         yield from split_record_batch(scores.build_record_batch(settings.quanta_per_nat), MAX_SECTION_POSITIONS)
 
 
 class _Scorer:
     """Runs windows through a model in batches. After the memory has run out once, all later batches are smaller."""
 
-    def __init__(self, forward_pass: ForwardPass, settings: ScoringSettings, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        forward_pass: ForwardPass,
+        settings: ScoringSettings,
+        progress: Callable[[int], None],
+        is_word_start: torch.Tensor | None,
+    ) -> None:
         self._forward_pass = forward_pass
+        self._is_word_start = is_word_start
         self._settings = settings
         self._progress = progress
         self._device = find_input_device(forward_pass.model)
@@ -96,7 +112,7 @@ class _Scorer:
         for batch in group_windows(windows, self._batch_size.max_tokens, enough_tokens, self._switch_length):
             for part, result in self._batch_size.run(batch, _count_tokens, run_batch):
                 scores.store(part, result)
-                self._progress(sum(window.target_count for window in part))
+                self._progress(scores.count_stored(part))
 
     @torch.inference_mode()
     def _run_batch(self, token_ids: TokenIds, batch: Sequence[Window]) -> TargetScores:
@@ -119,6 +135,7 @@ class _Scorer:
             torch.from_numpy(targets.astype(np.int64)).to(self._device),
             with_entropy=self._settings.with_entropy,
             with_target_rank=self._settings.with_target_rank,
+            is_word_start=self._is_word_start,
         )
 
 
@@ -138,6 +155,16 @@ def _inspect(
     forward_pass = inspect_forward_pass(model, tokens, find_context_length(model.config, settings))
     refuse_large_token_ids(corpus, forward_pass.vocabulary_size)
     return forward_pass
+
+
+def _mark_word_starts(corpus: TokenizedCorpus, vocabulary_size: int) -> torch.Tensor:
+    """Return for every token of a model's vocabulary whether it begins a new word or ends the text; shape (V,)."""
+    if corpus.word_start_ids is None:
+        raise ValueError("the corpus does not state which tokens begin a word")
+    is_word_start = torch.zeros(vocabulary_size, dtype=torch.bool)
+    known = corpus.word_start_ids[corpus.word_start_ids < vocabulary_size]
+    is_word_start[torch.from_numpy(known.astype(np.int64))] = True
+    return is_word_start
 
 
 def _count_tokens(batch: Sequence[Window]) -> int:

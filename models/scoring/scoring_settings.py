@@ -34,6 +34,8 @@ class ScoringSettings:
     """Rounding of stored log-probabilities: 10000 for 1e-4 nats, 1000 for 1e-3 nats, 0 for no rounding."""
     with_entropy: bool = False
     with_target_rank: bool = False
+    with_next_word: bool = False
+    """Whether each token also gets the log-probability that the token after it begins a new word or ends the text."""
     is_compiled: bool = False
     """Whether torch.compile fuses the model's operations, which is faster on a GPU but changes scores' last digits."""
     max_batch_tokens: int | None = None
@@ -62,8 +64,8 @@ class ScoringSettings:
         With equal records, the same checkpoint gets the same scores on the same corpus. The device and the batch size
         are left out, because in float32 they change a score by less than the rounding of the stored score does.
 
-        The beginning of a text is in the record only if it has tokens, and ``is_compiled`` only if it is True. So the
-        keys from before these settings existed stay valid.
+        The beginning of a text is in the record only if it has tokens, and ``with_next_word`` and ``is_compiled`` only
+        if they are True. So the keys from before these settings existed stay valid.
         """
         record: SettingsRecord = {
             "scoring_method": SCORING_METHOD,
@@ -75,7 +77,8 @@ class ScoringSettings:
             "with_target_rank": self.with_target_rank,
             **self.beginning_record(),
         }
-        return {**record, "is_compiled": True} if self.is_compiled else record
+        added = {"with_next_word": self.with_next_word, "is_compiled": self.is_compiled}
+        return record | {name: True for name, is_on in added.items() if is_on}
 
     def beginning_record(self) -> SettingsRecord:
         """Return the part of a key that states what the model reads before every text; empty if it reads nothing."""

@@ -22,6 +22,9 @@ All logits are taken relative to m. Otherwise H would be the difference of two l
 On a CPU, these sums read every chunk four times. So they take longer than the matrix product that yields the logits. If
 no entropy is needed, one call of ``torch.log_softmax`` replaces the sums, and reads the chunk once. Its result yields
 ln sum exp(x) of the chunk as x - log_softmax(x), which is the same for every entry of the chunk.
+
+The probability that a new word begins is the sum of the probabilities of all tokens that begin a word. If it is wanted,
+it is accumulated over the chunks in the same way, before a chunk is overwritten.
 """
 
 from __future__ import annotations
@@ -51,6 +54,8 @@ class TargetScores:
     entropy_nats: Tensor | None
     target_rank: Tensor | None
     """Number of tokens whose logit is larger than the target's."""
+    word_start_log_prob_nats: Tensor | None = None
+    """Log-probability that the token at the target's position begins a new word or ends the text."""
 
 
 class OnlineSoftmax:
@@ -63,6 +68,20 @@ class OnlineSoftmax:
         self._weighted_sum = torch.zeros_like(target_logits) if with_entropy else None  # u
         self._rank = torch.zeros_like(target_logits, dtype=torch.int32) if with_target_rank else None
         self._buffer = torch.empty(0)
+        self._word_start_sum: Tensor | None = None  # ln sum exp(x) over the tokens that begin a word
+
+    def add_word_starts(self, logits: Tensor, is_word_start: Tensor, *, is_one_pass: bool) -> None:
+        """Add the logits (n, v) of a chunk to the probability of a new word. Call this before the chunk is added.
+
+        ``is_word_start`` (v,) states which of the chunk's tokens begin a new word or end the text. ``is_one_pass`` says
+        whether the chunk is then added in one pass.
+        """
+        columns = is_word_start.nonzero()[:, 0]
+        if len(columns) == 0:
+            return
+        chosen = logits.index_select(1, columns)
+        part = self._sum_in_one_pass(chosen) if is_one_pass else chosen.logsumexp(-1)
+        self._word_start_sum = part if self._word_start_sum is None else self._word_start_sum.logaddexp(part)
 
     def add_chunk_in_one_pass(self, logits: Tensor, target_columns: Tensor) -> None:
         """Add a chunk of finite float32 logits (n, v) on a CPU, without computing the entropy.
@@ -71,6 +90,14 @@ class OnlineSoftmax:
         """
         if self._rank is not None:
             self._count_larger(logits, target_columns)
+        log_sum = self._sum_in_one_pass(logits)
+        maximum = torch.maximum(self._maximum, log_sum)
+        difference = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)
+        self._sum = self._sum * difference.exp() + (log_sum - maximum).exp()
+        self._maximum = maximum
+
+    def _sum_in_one_pass(self, logits: Tensor) -> Tensor:
+        """Return ln sum exp(x) of each row of logits (n, v) on a CPU."""
         if self._buffer.numel() < logits.numel():
             self._buffer = torch.empty(logits.numel())
         log_probs = torch.log_softmax(logits, -1, out=self._buffer[: logits.numel()].view(logits.shape))
@@ -79,11 +106,7 @@ class OnlineSoftmax:
         spacing = -(-logits.shape[1] // PROBED_COLUMN_COUNT)
         largest, column = logits[:, ::spacing].max(-1)
         log_prob = log_probs.gather(1, column[:, None] * spacing)[:, 0]
-        log_sum = largest - log_prob if log_prob.min() > LOWEST_PROBED_NATS else logits.logsumexp(-1)
-        maximum = torch.maximum(self._maximum, log_sum)
-        difference = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)
-        self._sum = self._sum * difference.exp() + (log_sum - maximum).exp()
-        self._maximum = maximum
+        return largest - log_prob if log_prob.min() > LOWEST_PROBED_NATS else logits.logsumexp(-1)
 
     def add_chunk(self, logits: Tensor, target_columns: Tensor) -> None:
         """Add a chunk of float32 logits (n, v), which are overwritten.
@@ -118,7 +141,9 @@ class OnlineSoftmax:
         if self._weighted_sum is not None:
             entropy = (self._sum.log() - self._weighted_sum / self._sum).clamp_(min=0)
         # Rounding can lift the log-probability of a nearly certain token above 0
-        return TargetScores((self._target_logits - log_normaliser).clamp_(max=0), entropy, self._rank)
+        word_start = None if self._word_start_sum is None else (self._word_start_sum - log_normaliser).clamp_(max=0)
+        log_prob = (self._target_logits - log_normaliser).clamp_(max=0)
+        return TargetScores(log_prob, entropy, self._rank, word_start)
 
     def _count_larger(self, logits: Tensor, target_columns: Tensor) -> None:
         assert self._rank is not None
@@ -136,8 +161,13 @@ def score_hidden_states(
     *,
     with_entropy: bool,
     with_target_rank: bool,
+    is_word_start: Tensor | None = None,  # (V,)
 ) -> TargetScores:
-    """Return the scores of N targets from the hidden states that predict them, using a linear LM head."""
+    """Return the scores of N targets from the hidden states that predict them, using a linear LM head.
+
+    ``is_word_start`` states which tokens begin a new word or end the text. If it is None, the probability of a new word
+    is not computed.
+    """
     is_one_pass = hidden.device.type == "cpu" and not with_entropy
     row_count, column_count = _choose_chunk(hidden.device, is_one_pass=is_one_pass)
     blocks = []
@@ -149,6 +179,9 @@ def score_hidden_states(
         softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
         add_chunk = softmax.add_chunk_in_one_pass if is_one_pass else softmax.add_chunk
         for first_column, logits in _compute_logits(rows, head, column_count):
+            if is_word_start is not None:
+                chosen = is_word_start[first_column : first_column + logits.shape[1]]
+                softmax.add_word_starts(logits, chosen, is_one_pass=is_one_pass)
             add_chunk(logits, row_targets - first_column)
         blocks.append(softmax.finish())
     return join_scores(blocks)
@@ -160,11 +193,17 @@ def score_logits(
     *,
     with_entropy: bool,
     with_target_rank: bool,
+    is_word_start: Tensor | None = None,  # (V,)
 ) -> TargetScores:
-    """Return the scores of N targets from the logits of the whole vocabulary. Float32 logits are overwritten."""
+    """Return the scores of N targets from the logits of the whole vocabulary. Float32 logits are overwritten.
+
+    ``is_word_start`` is explained in ``score_hidden_states``.
+    """
     rows = logits.float()
     target_logits = rows.gather(1, targets[:, None])[:, 0]
     softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
+    if is_word_start is not None:
+        softmax.add_word_starts(rows, is_word_start, is_one_pass=False)
     softmax.add_chunk(rows, targets)
     return softmax.finish()
 
@@ -175,6 +214,7 @@ def join_scores(blocks: list[TargetScores]) -> TargetScores:
         torch.cat([block.log_prob_nats for block in blocks]),
         _join_optional([block.entropy_nats for block in blocks]),
         _join_optional([block.target_rank for block in blocks]),
+        _join_optional([block.word_start_log_prob_nats for block in blocks]),
     )
 
 

@@ -23,6 +23,7 @@ SCORE_SCHEMA = pa.schema(
         pa.field("quanta_per_nat", pa.uint16(), nullable=False),
         pa.field("entropy_nats", pa.float32()),
         pa.field("target_rank", pa.int32()),
+        pa.field("next_word_log_prob_nats", pa.float32()),
     ]
 )
 Indices = npt.NDArray[np.int64]
@@ -33,7 +34,8 @@ class SectionScores:
     """Scores of consecutive documents, one row per position in order.
 
     Position 0 of a document has a row only if the beginning of a text has tokens. Log-probabilities and entropies that
-    are not computed yet are NaN.
+    are not computed yet are NaN. If the probability of a new word is wanted, a document also has a row for the position
+    after its last token. This row only tells whether a new word begins there, and is not built.
     """
 
     section: range
@@ -45,12 +47,14 @@ class SectionScores:
     target_rank: npt.NDArray[np.int32] | None
     first_position: int
     """The first position of a document that has a row: 0 or 1."""
+    word_start_log_prob_nats: npt.NDArray[np.float32] | None = None
+    """For each row, the log-probability that the token at its position begins a new word or ends the text."""
 
     @classmethod
     def allocate(cls, section: range, token_counts: Sequence[int], settings: ScoringSettings) -> SectionScores:
         """Return arrays for the scores of a section, a range of document ids. They hold no scores yet.
 
-        ``token_counts`` has the token count of every document of the corpus.
+        ``token_counts`` has the number of tokens of every document of the corpus, counted by ``list_planned_tokens``.
         """
         first_position = 0 if settings.text_beginning_token_ids else 1
         counts = [max(0, token_counts[document_id] - first_position) for document_id in section]
@@ -63,6 +67,7 @@ class SectionScores:
             np.full(size, np.nan, np.float32) if settings.with_entropy else None,
             np.zeros(size, np.int32) if settings.with_target_rank else None,
             first_position,
+            np.full(size, np.nan, np.float32) if settings.with_next_word else None,
         )
 
     def store(self, windows: Sequence[Window], scores: TargetScores) -> None:
@@ -77,6 +82,20 @@ class SectionScores:
             self.entropy_nats[rows] = scores.entropy_nats.cpu().numpy()
         if self.target_rank is not None and scores.target_rank is not None:
             self.target_rank[rows] = scores.target_rank.cpu().numpy()
+        if self.word_start_log_prob_nats is not None and scores.word_start_log_prob_nats is not None:
+            self.word_start_log_prob_nats[rows] = scores.word_start_log_prob_nats.cpu().numpy()
+
+    def count_stored(self, windows: Sequence[Window]) -> int:
+        """Return how many of the positions that the windows predict get a row that is built."""
+        count = sum(window.target_count for window in windows)
+        if self.word_start_log_prob_nats is None:
+            return count
+        return count - sum(self._reaches_end(window) for window in windows)
+
+    def _reaches_end(self, window: Window) -> bool:
+        index = window.document_id - self.section.start
+        row_count = int(self.row_offsets[index + 1] - self.row_offsets[index])
+        return window.end == self.first_position + row_count
 
     def build_record_batch(self, quanta_per_nat: int) -> pa.RecordBatch:
         """Return the rows as a record batch.
@@ -88,6 +107,9 @@ class SectionScores:
         positions = concatenate_ranges(np.full(len(counts), self.first_position, np.int64), counts).astype(np.int32)
         self._refuse_non_finite(document_ids, positions)
         size = len(document_ids)
+        # Whether a new word begins after a token is known from the next row of its document
+        starts = self.word_start_log_prob_nats
+        next_word = None if starts is None else np.append(starts[1:], np.float32(np.nan))
         columns = [
             pa.array(document_ids),
             pa.array(positions),
@@ -95,13 +117,23 @@ class SectionScores:
             pa.array(np.full(size, quanta_per_nat, np.uint16)),
             pa.nulls(size, pa.float32()) if self.entropy_nats is None else pa.array(self.entropy_nats),
             pa.nulls(size, pa.int32()) if self.target_rank is None else pa.array(self.target_rank),
+            pa.nulls(size, pa.float32()) if next_word is None else pa.array(next_word),
         ]
-        return pa.record_batch(columns, schema=SCORE_SCHEMA)
+        batch = pa.record_batch(columns, schema=SCORE_SCHEMA)
+        return batch if next_word is None else batch.filter(pa.array(~self._find_last_rows()))
+
+    def _find_last_rows(self) -> npt.NDArray[np.bool_]:
+        """Return whether each row is the last of its document."""
+        is_last = np.zeros(len(self.log_prob_nats), bool)
+        is_last[self.row_offsets[1:][np.diff(self.row_offsets) > 0] - 1] = True
+        return is_last
 
     def _refuse_non_finite(self, document_ids: npt.NDArray[np.int32], positions: npt.NDArray[np.int32]) -> None:
         is_wrong = ~np.isfinite(self.log_prob_nats)
         if self.entropy_nats is not None:
             is_wrong |= ~np.isfinite(self.entropy_nats)
+        if self.word_start_log_prob_nats is not None:
+            is_wrong |= ~np.isfinite(self.word_start_log_prob_nats)
         if is_wrong.any():
             first = int(np.argmax(is_wrong))
             raise BadInputError(
@@ -109,6 +141,15 @@ class SectionScores:
                 f"({int(is_wrong.sum())} in all)",
                 "the checkpoint is damaged or overflows in this dtype: leave it out, or use dtype float32",
             )
+
+
+def list_planned_tokens(token_ids: npt.NDArray[np.int32], settings: ScoringSettings) -> npt.NDArray[np.int32]:
+    """Return the tokens of a document for which windows are planned.
+
+    If the probability of a new word is wanted, there is one more token, at the position after the last token of the
+    document. No model reads it, and its score is not stored, so any token can take its place.
+    """
+    return np.append(token_ids, np.int32(0)) if settings.with_next_word and len(token_ids) else token_ids
 
 
 def split_record_batch(batch: pa.RecordBatch, max_rows: int) -> Iterator[pa.RecordBatch]:

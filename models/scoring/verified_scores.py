@@ -13,6 +13,7 @@ from trailhouse.models.scoring.context_window import find_context_length, find_s
 from trailhouse.models.scoring.quantisation import restore_log_probs
 from trailhouse.models.scoring.rotary_switch import find_switch_length
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.models.scoring.token_scores import list_planned_tokens
 from trailhouse.models.scoring.verification import AloneScore, Verification, score_alone
 from trailhouse.models.scoring.windows import plan_windows
 from trailhouse.models.texts.tokenized_corpus import TokenizedCorpus
@@ -58,6 +59,7 @@ def score_position_alone(
     """
     context_length = find_context_length(model.config, settings)
     beginning = np.asarray(settings.text_beginning_token_ids, np.int32)
+    token_ids = list_planned_tokens(token_ids, settings)
     windows = plan_windows(0, len(token_ids), context_length, find_stride(context_length, settings), len(beginning))
     window = next(one for one in windows if one.first_target <= position < one.end)
     end = position + 1 if find_switch_length(model.config) is None else window.end

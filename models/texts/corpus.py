@@ -55,7 +55,10 @@ class Document:
     tokenizer_id: str = ""
     """The tokenizer of ``token_ids``; empty if there are none."""
     scored_from_byte: int = 0
-    """First byte of the text that is included in aggregates under another tokenizer than ``tokenizer_id``."""
+    """First byte of the text that is included in aggregates under another tokenizer than ``tokenizer_id``.
+
+    It is 0 for a text without exact tokens that is no word-in-context document.
+    """
 
     @property
     def document_sha256(self) -> str:
@@ -76,8 +79,9 @@ class Corpus:
     def corpus_sha256(self) -> str:
         """SHA-256 of every document's text, prompt and exact tokens, in order.
 
-        It does not depend on names and descriptions. A document without exact tokens adds its text and
-        ``scored_from_position`` only, so that the scores of corpora from earlier versions stay valid.
+        It does not depend on names and descriptions. A document without exact tokens and without
+        ``scored_from_byte`` adds its text and ``scored_from_position`` only, so that the scores of corpora from earlier
+        versions stay valid. A word-in-context document also adds its provenance, which names its split.
         """
         digest = hashlib.sha256()
         for document in self.documents:
@@ -85,6 +89,8 @@ class Corpus:
             if document.token_ids:
                 exact = f" {document.scored_from_byte} {document.tokenizer_id} {document.token_ids}"
                 digest.update(exact.encode())
+            elif document.scored_from_byte:
+                digest.update(f" {document.scored_from_byte} {document.provenance}".encode())
             digest.update(b"\n")
         return digest.hexdigest()
 

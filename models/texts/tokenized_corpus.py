@@ -23,6 +23,8 @@ class TokenizedCorpus:
     token_ids: tuple[npt.NDArray[np.int32], ...]
     unknown_byte_counts: tuple[int, ...] = ()
     """For every document, the number of its bytes that the tokenizer replaced by its token for unknown text."""
+    word_start_ids: npt.NDArray[np.int32] | None = None
+    """The tokens of the vocabulary that begin a new word or end the text, see ``find_word_starts``; None if unused."""
 
     @property
     def token_count(self) -> int:

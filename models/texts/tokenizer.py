@@ -155,8 +155,8 @@ def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> Token
 
     A document that was made from tokens of this tokenizer keeps exactly these tokens.
 
-    The user is warned if more than 0.1% of the corpus's bytes are unknown to the tokenizer, and if the tokens of a
-    document have no spans in its text.
+    The user is warned if more than 0.1% of the corpus's bytes are unknown to the tokenizer, if the tokens of a document
+    have no spans in its text, and if a token does not end where the word of a word-in-context document begins.
 
     Raises BadInputError if the tokenizer cannot process a text. Raises BadInputError naming the corpus and the document
     if the tokens do not spell the document.
@@ -169,6 +169,7 @@ def tokenize_corpus(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> Token
         for document, tokens in zip(corpus.documents, token_ids, strict=True)
     ]
     _note_unlocated_documents(corpus, spans)
+    _note_divided_words(corpus, spans)
     unknown_byte_counts = tuple(0 if found is None else found.unknown_byte_count for found in spans)
     tokenized = TokenizedCorpus(corpus.corpus_id, tokenizer_id, tuple(token_ids), unknown_byte_counts)
     warning = describe_unknown_text(tokenized, corpus.byte_count)
@@ -257,6 +258,25 @@ def _note_unlocated_documents(corpus: Corpus, spans: Sequence[TokenSpans | None]
             f" {len(spans)} documents, the first of which is {names[0]!r}. These documents are scored, but their tokens"
             " have no texts, and the corpus has no bits per byte"
         )
+
+
+def _note_divided_words(corpus: Corpus, spans: Sequence[TokenSpans | None]) -> None:
+    """Tell the user in how many word-in-context documents a token holds the end of the context and some of the word."""
+    divided = [
+        document.document_name
+        for document, found in zip(corpus.documents, spans, strict=True)
+        if document.kind == "word-in-context" and found is not None and _divides(found, document.scored_from_byte)
+    ]
+    if divided:
+        report_note(
+            f"corpus {corpus.corpus_id!r}: in {len(divided)} of {len(spans)} documents, the first of which is"
+            f" {divided[0]!r}, one token of this tokenizer holds the beginning of the word and the end of its context."
+            " These words have no log-probability of their own, and are left out"
+        )
+
+
+def _divides(spans: TokenSpans, byte: int) -> bool:
+    return bool(((spans.starts < byte) & (spans.ends > byte)).any())
 
 
 def _name_document(corpus: Corpus, document: Document) -> str:

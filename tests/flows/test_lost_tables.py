@@ -58,6 +58,7 @@ def run_ordinary_commands(run) -> None:
         ("task", "group", "add", "mine", "task"),
         ("phases", "count", "--corpus", "text.txt", "--name", "train", "--words"),
         ("phases", "score-ngrams", "text", "--ngrams", "train"),
+        ("phases", "similarity", "text", "--vectors", "words.vec"),
     ):
         code, _, err = run(*arguments)
         assert code == 0, (arguments, err)
@@ -96,6 +97,7 @@ def whole(expected, run, lost_address, place) -> dict[str, list[tuple]]:
         make_suite(make_template(place / "template"), place, "lost", [10, 20])
         (place / "text.txt").write_text("the parser reads the file " * 4)
         (place / "other.txt").write_text("the cat sat on the mat " * 4)
+        (place / "words.vec").write_text("2 2\nthe 1 2\ncat 3 4\n")
         (place / "task.jsonl").write_text("\n".join(TASK))
         run_ordinary_commands(run)
         with connect(lost_address) as client:

@@ -48,6 +48,7 @@ _SCORE_AGAIN = "run `trailhouse score SUITE --corpus CORPUS`, which scores them 
 _REGISTER_AGAIN = "run `trailhouse score SUITE --corpus CORPUS`, which registers them again"
 _EVALUATE_AGAIN = "run `trailhouse evaluate SUITE --tasks TASKS`, which evaluates them again"
 _GENERATE_AGAIN = "run `trailhouse generate` with the same options, which writes them again"
+_MEASURE_SIMILARITY_AGAIN = "run `trailhouse phases similarity` with the same options, which computes them again"
 _ADD_CORPUS_AGAIN = "run `trailhouse corpus add FILES --name CORPUS` with the same texts"
 _COUNT_AGAIN = "run `trailhouse phases count` with the same files, name and options, which counts them again"
 # The shards whose counts are stored, and the number of their rows
@@ -147,6 +148,22 @@ _COMPARISONS = (
         " order by all",
         _COUNT_AGAIN,
         ("raw_ngram_shard",),
+    ),
+    _Comparison(
+        "raw_semantic_similarity",
+        "sets of word vectors without the similarities that were computed with them",
+        "select vectors_id from (select * from raw_word_vectors final)"
+        " where vectors_id not in (select vectors_id from raw_semantic_similarity) order by all",
+        _MEASURE_SIMILARITY_AGAIN,
+        ("raw_word_vectors",),
+    ),
+    _Comparison(
+        "raw_word_vectors",
+        "word vectors of stored similarities that are not described",
+        "select distinct vectors_id from raw_semantic_similarity"
+        " where vectors_id not in (select vectors_id from raw_word_vectors) order by all",
+        _MEASURE_SIMILARITY_AGAIN,
+        ("raw_semantic_similarity",),
     ),
     _Comparison(
         "raw_task_item",

@@ -9,7 +9,13 @@ import torch
 from trailhouse.errors import BadInputError
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.softmax import TargetScores
-from trailhouse.models.scoring.token_scores import SCORE_SCHEMA, SectionScores, concatenate_ranges, split_record_batch
+from trailhouse.models.scoring.token_scores import (
+    SCORE_SCHEMA,
+    SectionScores,
+    concatenate_ranges,
+    list_planned_tokens,
+    split_record_batch,
+)
 from trailhouse.models.scoring.windows import Window
 
 PLAIN = ScoringSettings()
@@ -95,5 +101,35 @@ def test_ranges_are_concatenated_in_order():
     assert concatenate_ranges(np.asarray([], np.int64), []).tolist() == []
 
 
-def test_only_entropy_and_rank_may_be_null():
-    assert [field.name for field in SCORE_SCHEMA if field.nullable] == ["entropy_nats", "target_rank"]
+def test_only_scores_that_are_asked_for_may_be_null():
+    assert [field.name for field in SCORE_SCHEMA if field.nullable] == [
+        "entropy_nats",
+        "target_rank",
+        "next_word_log_prob_nats",
+    ]
+
+
+def test_a_row_has_the_probability_of_a_new_word_at_the_next_position_of_its_document():
+    settings = ScoringSettings(with_next_word=True)
+    counts = [len(list_planned_tokens(np.zeros(count, np.int32), settings)) for count in TOKEN_COUNTS]
+    assert counts == [10, 4, 0, 2, 3]
+    section = SectionScores.allocate(range(1, 5), counts, settings)
+    windows = [Window(4, 0, 1, 3), Window(1, 1, 2, 4), Window(1, 0, 1, 2), Window(3, 0, 1, 2)]
+    starts = torch.tensor([-0.1, -0.2, -0.3, -0.4, -0.5, -0.6])
+    section.store(windows, TargetScores(10 * starts, None, None, starts))
+    assert section.count_stored(windows) == 3
+    rows = section.build_record_batch(10_000).to_pylist()
+    assert [(row["document_id"], row["position"], row["log_prob_quanta"]) for row in rows] == [
+        (1, 1, -50_000),
+        (1, 2, -30_000),
+        (4, 1, -10_000),
+    ]
+    assert [row["next_word_log_prob_nats"] for row in rows] == pytest.approx([-0.3, -0.4, -0.2])
+
+
+def test_a_probability_of_a_new_word_that_is_not_finite_is_refused():
+    section = SectionScores.allocate(range(1), [3], ScoringSettings(with_next_word=True))
+    values = torch.tensor([-1.0, -2.0])
+    section.store([Window(0, 0, 1, 3)], TargetScores(values, None, None, torch.tensor([-1.0, torch.nan])))
+    with pytest.raises(BadInputError, match="document 0, position 2 is not finite"):
+        section.build_record_batch(10_000)

@@ -10,13 +10,13 @@ with
 
     sequence_document as (select corpus_id from {{ ref("int_sequence_document") }}),
 
-    -- The marts of sequences are derived from the provenance of a text that was made from tokens, too.
+    -- The marts of sequences and of phases are derived from the provenance of such texts, too.
     prompt_boundary as (
         select
             corpus_id,
             groupBitXor(
                 if(
-                    tokenizer_id = '',
+                    tokenizer_id = '' and scored_from_byte = 0,
                     cityHash64(document_id, scored_from_position),
                     cityHash64(document_id, scored_from_position, scored_from_byte, tokenizer_id, provenance)
                 )

@@ -31,7 +31,7 @@ with
     ),
 
     document as (
-        select corpus_id, document_id, scored_from_position, scored_from_byte, tokenizer_id
+        select corpus_id, document_id, document_kind, scored_from_position, scored_from_byte, tokenizer_id
         from {{ ref("stg_corpora__document") }}
         where corpus_id in (select corpus_id from stale_pair)
     ),
@@ -40,6 +40,20 @@ with
         select tokenizer_id, corpus_id, document_id, position, byte_start, byte_count
         from {{ ref("stg_corpora__token") }}
         where corpus_id in (select corpus_id from stale_pair)
+    ),
+
+    -- A token that begins in the context of a word in context and ends in the word belongs to neither, so the
+    -- word has no log-probability under this tokenizer.
+    divided_word as (
+        select distinct token.tokenizer_id, token.corpus_id, token.document_id
+        from token
+        inner join
+            (select * from document where document_kind = 'word-in-context') as word
+            on token.corpus_id = word.corpus_id
+            and token.document_id = word.document_id
+        where
+            token.byte_start < word.scored_from_byte
+            and token.byte_start + token.byte_count > word.scored_from_byte
     ),
 
     -- The array of steps and the array of log-probabilities are both sorted by step, because ClickHouse reads
@@ -57,8 +71,9 @@ with
     ),
 
     -- A prompt ends at a position under the tokenizer that its text was made with, and at a byte under any
-    -- other. In a text that was not made from tokens, it ends at the same position under every tokenizer. If
-    -- the bytes of the tokens are not known, a text with a prompt is left out.
+    -- other. In a text that was not made from tokens, it ends at a byte, or if none is given, at the same
+    -- position under every tokenizer. If the bytes of the tokens are not known, a text with a prompt is left
+    -- out. A word in context is left out if a token divides it from its context in the wrong place.
     described as (
         select
             series.model_id as model_id,
@@ -67,8 +82,10 @@ with
             series.position as position,
             toBool(
                 series.position < coalesce(pair.counted_from_position, 0)
+                or (pair.tokenizer_id, series.corpus_id, series.document_id)
+                in (select tokenizer_id, corpus_id, document_id from divided_word)
                 or if(
-                    coalesce(document.tokenizer_id, '') = ''
+                    (coalesce(document.tokenizer_id, '') = '' and coalesce(document.scored_from_byte, 0) = 0)
                     or coalesce(document.tokenizer_id, '') = pair.tokenizer_id,
                     series.position < coalesce(document.scored_from_position, 0),
                     coalesce(

@@ -4,14 +4,15 @@ with
     corpus as (select * from {{ ref("stg_corpora__corpus") }}),
 
     document as (
-        select corpus_id, document_kind, scored_from_position from {{ ref("stg_corpora__document") }}
+        select corpus_id, document_kind, scored_from_position, scored_from_byte
+        from {{ ref("stg_corpora__document") }}
     ),
 
     document_summary as (
         select
             corpus_id,
             arraySort(groupUniqArray(toString(document_kind))) as document_kinds,
-            toInt64(countIf(scored_from_position > 0)) as prompted_document_count
+            toInt64(countIf(scored_from_position > 0 or scored_from_byte > 0)) as prompted_document_count
         from document
         group by corpus_id
     ),
