@@ -20,7 +20,8 @@ with
             log_prob_nats,
             if(quanta_per_nat = 0, 0., 1 / quanta_per_nat) as rounding_nats,
             entropy_nats,
-            target_rank
+            target_rank,
+            next_word_log_prob_nats
         from {{ source("scoring", "raw_token_score") }}
         where _partition_id in (select partition_id from current_partition)
     )
