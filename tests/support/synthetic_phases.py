@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STEPS = [0, 100, 200, 400, 800, 1600, 3200]
 ORDERS = (1, 2, 3, 4, 5)
 WORD_COUNT = 90
+CORPUS_SHA256 = "c" * 64
 CONTEXT_LENGTH = 4
 PROSE_DOCUMENTS, PROSE_LENGTH = 12, 20
 PROSE_WORDS = PROSE_DOCUMENTS * (PROSE_LENGTH - 4)
@@ -83,7 +84,7 @@ def add_models(warehouse: DbtWarehouse) -> None:
 
 def insert_words(warehouse: DbtWarehouse) -> None:
     """Insert the corpus ``words``: every document is four context words of one token and a target word."""
-    warehouse.insert("raw_corpus", corpus_id="words", document_count=WORD_COUNT)
+    warehouse.insert("raw_corpus", corpus_id="words", corpus_sha256=CORPUS_SHA256, document_count=WORD_COUNT)
     documents, tokens = [], []
     for word in range(WORD_COUNT):
         provenance = {"split": str(WORD_SPLITS[word]), "target": f"w{word}", "target_word_index": CONTEXT_LENGTH}
@@ -100,13 +101,14 @@ def insert_words(warehouse: DbtWarehouse) -> None:
             *("words", word, CONTEXT_LENGTH, "vectors", weighting, f"w{word}"),
             None if UNKNOWN_WORDS[word] else float(PREDICTORS["words"][weighting][word]),
             not UNKNOWN_WORDS[word],
-            *(CONTEXT_LENGTH, CONTEXT_LENGTH),
+            *(CONTEXT_LENGTH, CONTEXT_LENGTH, CORPUS_SHA256),
         ]
         for weighting in ("unweighted", "position")
         for word in range(WORD_COUNT)
     ]
     names = ["corpus_id", "document_id", "word_index", "vectors_id", "weighting", "word"]
     names += ["cosine_similarity", "is_target_known", "context_word_count", "known_context_word_count"]
+    names += ["corpus_sha256"]
     warehouse.client.insert("raw_semantic_similarity", rows, column_names=names)
 
 

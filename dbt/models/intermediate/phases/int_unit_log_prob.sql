@@ -84,6 +84,7 @@ with
             (model_id, corpus_id) in (select model_id, corpus_id from stale_pair)
             and (corpus_id, document_id, position)
             in (select corpus_id, document_id, position from unit_token)
+            and not is_prompt
     ),
 
     next_word as (
@@ -176,8 +177,8 @@ with
             and next_word.position = boundary.position
     ),
 
-    -- Scores are summed as decimals because a sum of floats would depend on the order of the rows. A word of
-    -- which a token has no score at a step is missing there.
+    -- Scores are summed as decimals because a sum of floats would depend on the order of the rows. A word is
+    -- missing at a step at which one of its tokens has no score.
     summed as (
         select
             model_id,

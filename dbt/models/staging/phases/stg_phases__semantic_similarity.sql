@@ -1,6 +1,14 @@
 with
     -- FINAL is not needed because the similarities of a corpus are replaced together, as one partition.
-    source as (select * from {{ source("phases", "raw_semantic_similarity") }}),
+    -- Rows of
+    -- other texts than those that the corpus has now are outdated.
+    source as (
+        select *
+        from {{ source("phases", "raw_semantic_similarity") }}
+        where
+            (corpus_id, toString(corpus_sha256))
+            in (select corpus_id, corpus_sha256 from {{ ref("stg_corpora__corpus") }})
+    ),
 
     renamed as (
         select
@@ -13,7 +21,8 @@ with
             cosine_similarity,
             is_target_known,
             context_word_count,
-            known_context_word_count
+            known_context_word_count,
+            context_word_limit
         from source
     )
 

@@ -9,7 +9,8 @@ with
             source as vectors_source,
             toString(sha256) as vectors_sha256,
             dimension,
-            vocabulary_count
+            vocabulary_count,
+            settings as vectors_settings
         from source
     )
 
