@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 
 import numpy as np
@@ -12,6 +11,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from tests.support.synthetic_phases import (
+    DEGENERATE,
     MODELS,
     ORDERS,
     PREDICTORS,
@@ -23,15 +23,15 @@ from tests.support.synthetic_phases import (
     WORD_COUNT,
     WORD_SPLITS,
     insert_phases,
+    is_scored,
     make_log_probs,
     make_next_word,
-    score_words,
     word_log_probs,
 )
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
 SELECTION = ("--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select")
-MARTS = ("+models/marts/phases", "+dim_token_context", "+dim_model")
+MARTS = ("+models/marts/phases", "+dim_token_context", "+dim_model", "+int_document_weight")
 TRAINING = WORD_SPLITS == "train"
 VALIDATION = WORD_SPLITS == "validation"
 KNOWN = ~UNKNOWN_WORDS
@@ -58,11 +58,11 @@ def log_probs(model_id: str, corpus_id: str) -> np.ndarray:
     return word_log_probs(model_id) if corpus_id == "words" else make_log_probs(model_id, "prose").astype(float)
 
 
-def predictor_mask(corpus_id: str, predictor: int | str) -> np.ndarray:
+def predictor_mask(model_id: str, corpus_id: str, step: int, predictor: int | str) -> np.ndarray:
     """Return which units a correlation is over."""
     if corpus_id == "prose":
         return np.full(PROSE_WORDS, True)
-    return TRAINING & (KNOWN if isinstance(predictor, str) else True)
+    return TRAINING & is_scored(model_id, step) & (KNOWN if isinstance(predictor, str) else True)
 
 
 def ask(warehouse, name: str, **values: object) -> list[dict]:
@@ -75,14 +75,14 @@ def test_correlations_over_training_words_are_those_of_scipy_with_fishers_interv
     rows = built.rows(
         "select model_id, corpus_id, step, predictor_id, ngram_order, weighting, unit_count, pearson, pearson_low,"
         " pearson_high, spearman, spearman_low, spearman_high"
-        " from fct_phase_correlation_by_checkpoint where suite_id = 's'"
+        " from fct_phase_correlation_by_checkpoint where suite_id = 's' and corpus_id in ('words', 'prose')"
     )
     # The words in context have five orders and two weightings, the prose five orders for words and for tokens.
     assert len(rows) == len(MODELS) * len(STEPS) * (7 + 5 + 5)
     for model_id, corpus_id, step, predictor_id, order, weighting, count, *found in rows:
         predictor = weighting or order
         assert predictor_id == (f"similarity-{weighting}/vectors" if weighting else NGRAM.format(order))
-        mask = predictor_mask(corpus_id, predictor)
+        mask = predictor_mask(model_id, corpus_id, step, predictor)
         x = PREDICTORS[corpus_id][predictor][mask].astype(float)
         y = log_probs(model_id, corpus_id)[STEPS.index(step)][mask]
         assert count == mask.sum()
@@ -110,13 +110,13 @@ def test_corrected_log_probs_add_the_boundary_after_a_word_and_take_off_the_one_
         assert found == pytest.approx(expected, abs=1e-9)
 
 
-def fit_regression(y: np.ndarray, weighting: str) -> tuple[sm.OLS, float, list[float]]:
+def fit_regression(y: np.ndarray, weighting: str, known: np.ndarray) -> tuple[sm.OLS, float, list[float]]:
     """Return the fit on training words by statsmodels, R2 on validation words, and the Shapley values of R2."""
     scores = PREDICTORS["words"]
     columns = np.column_stack([y, scores[1], scores[5], scores[weighting]]).astype(float)
-    z_scores = (columns - columns[KNOWN].mean(axis=0)) / columns[KNOWN].std(axis=0)
+    z_scores = (columns - columns[known].mean(axis=0)) / columns[known].std(axis=0)
     response, design = z_scores[:, 0], z_scores[:, 1:]
-    training, validation = TRAINING & KNOWN, VALIDATION & KNOWN
+    training, validation = TRAINING & known, VALIDATION & known
     fit = sm.OLS(response[training], sm.add_constant(design[training])).fit()
     residuals = response[validation] - fit.predict(sm.add_constant(design[validation]))
     variation = response[validation] - response[validation].mean()
@@ -144,13 +144,38 @@ def test_the_regression_is_that_of_statsmodels_and_its_shares_those_of_a_loop_ov
     )
     assert len(rows) == len(MODELS) * len(STEPS) * 2
     for model_id, step, weighting, training_count, validation_count, *found in rows:
-        assert (training_count, validation_count) == ((TRAINING & KNOWN).sum(), (VALIDATION & KNOWN).sum())
-        fit, r_squared_validation, shares = fit_regression(
-            log_probs(model_id, "words")[STEPS.index(step)], weighting
-        )
+        known = KNOWN & is_scored(model_id, step)
+        assert (training_count, validation_count) == ((TRAINING & known).sum(), (VALIDATION & known).sum())
+        y = log_probs(model_id, "words")[STEPS.index(step)]
+        fit, r_squared_validation, shares = fit_regression(y, weighting, known)
         expected = [*fit.params, *fit.bse, fit.rsquared, r_squared_validation, *shares]
         assert found == pytest.approx(expected, abs=1e-6)
         assert sum(found[-3:]) == pytest.approx(found[-5], abs=1e-12)
+
+
+@pytest.mark.parametrize("corpus_id", DEGENERATE)
+def test_where_a_statistic_is_not_defined_there_is_a_reason_and_no_number(built, corpus_id):
+    rows = built.rows(
+        "select distinct intercept, unigram_coefficient, fivegram_standard_error, r_squared_train, similarity_share,"
+        f" reason_for_null from fct_phase_regression_by_checkpoint where corpus_id = '{corpus_id}'"
+    )
+    assert rows == [(None, None, None, None, None, DEGENERATE[corpus_id])]
+    correlations = {
+        (order or weighting): (pearson, spearman, low, reason)
+        for order, weighting, pearson, spearman, low, reason in built.rows(
+            "select ngram_order, weighting, pearson, spearman, pearson_low, reason_for_null"
+            f" from fct_phase_correlation_by_checkpoint where corpus_id = '{corpus_id}' and step = 0"
+        )
+    }
+    everything = set(correlations)
+    undefined = {"few": everything, "silent": everything, "flat": {1}, "alike": {"unweighted"}}.get(corpus_id, set())
+    reason = {"flat": "constant predictor", "alike": "constant predictor", "few": "fewer than five units"}
+    for predictor, found in correlations.items():
+        if predictor in undefined:
+            assert found == (None, None, None, reason.get(corpus_id, DEGENERATE[corpus_id]))
+        else:
+            assert None not in found
+            assert found[-1] == ""
 
 
 def test_a_corpus_without_similarities_has_no_regression_and_says_so(built):
@@ -165,7 +190,12 @@ def test_a_corpus_without_similarities_has_no_regression_and_says_so(built):
 def replicates(built) -> dict[tuple[str, int], np.ndarray]:
     """By model and order: the correlations on ``words`` in each replicate; the axes are steps and replicates."""
     weights = np.array(
-        [row[0] for row in built.rows("select weights from int_document_weight where corpus_id = 'words' order by document_id")],
+        [
+            row[0]
+            for row in built.rows(
+                "select weights from int_document_weight where corpus_id = 'words' order by document_id"
+            )
+        ],
         dtype=float,
     )
     drawn = {}
@@ -173,10 +203,11 @@ def replicates(built) -> dict[tuple[str, int], np.ndarray]:
         y = log_probs(model_id, "words")
         x = PREDICTORS["words"][order].astype(float)
         series = []
-        for values in y:
-            w = weights[TRAINING]
-            dx = x[TRAINING, None] - (w * x[TRAINING, None]).sum(axis=0) / w.sum(axis=0)
-            dy = values[TRAINING, None] - (w * values[TRAINING, None]).sum(axis=0) / w.sum(axis=0)
+        for step, values in zip(STEPS, y, strict=True):
+            kept = TRAINING & is_scored(model_id, step)
+            w = weights[kept]
+            dx = x[kept, None] - (w * x[kept, None]).sum(axis=0) / w.sum(axis=0)
+            dy = values[kept, None] - (w * values[kept, None]).sum(axis=0) / w.sum(axis=0)
             series.append((w * dx * dy).sum(axis=0) / np.sqrt((w * dx**2).sum(axis=0) * (w * dy**2).sum(axis=0)))
         drawn[model_id, order] = np.array(series)
     return drawn
@@ -195,8 +226,9 @@ def test_peaks_and_onsets_have_the_intervals_of_the_bootstrap_over_words(built, 
     assert len(rows) == len(MODELS) * len(ORDERS)
     tail = stats.norm.cdf(-math.sqrt(WORD_COUNT / (WORD_COUNT - 1)) * stats.t.ppf(0.975, WORD_COUNT - 1))
     for model_id, order, *found in rows:
-        x = PREDICTORS["words"][order][TRAINING]
-        series = np.array([np.corrcoef(y[TRAINING], x)[0, 1] for y in log_probs(model_id, "words")])
+        kept = [TRAINING & is_scored(model_id, step) for step in STEPS]
+        x, y = PREDICTORS["words"][order], log_probs(model_id, "words")
+        series = np.array([np.corrcoef(values[mask], x[mask])[0, 1] for values, mask in zip(y, kept, strict=True)])
         peak, onset = int(np.argmax(series)), find_onset(series)
         drawn = replicates[model_id, order]
         peaks, onsets = np.sort(drawn.argmax(axis=0)), np.sort([find_onset(column) for column in drawn.T])
@@ -224,7 +256,7 @@ def test_the_verdict_on_the_order_is_the_share_of_replicates_in_order(built, rep
 def test_agreement_is_the_correlation_of_the_same_words_under_both_checkpoints(built):
     rows = built.rows(
         "select corpus_id, model_id, step, other_model_id, other_step, relation, word_count, pearson, pearson_low"
-        " from fct_checkpoint_agreement"
+        " from fct_checkpoint_agreement where corpus_id in ('words', 'prose')"
     )
     checkpoints = list(itertools.product(MODELS, STEPS))
     assert {row[:5] for row in rows} == {
@@ -235,13 +267,15 @@ def test_agreement_is_the_correlation_of_the_same_words_under_both_checkpoints(b
     assert len(rows) == 2 * len(checkpoints) ** 2
     for corpus_id in ("words", "prose"):
         stacked = np.concatenate([log_probs(model_id, corpus_id) for model_id in MODELS])
-        expected = np.corrcoef(stacked)
+        scored = [corpus_id == "prose" or is_scored(*checkpoint) for checkpoint in checkpoints]
         for _, model_id, step, other_model_id, other_step, relation, count, pearson, low in (
             row for row in rows if row[0] == corpus_id
         ):
             place, other_place = checkpoints.index((model_id, step)), checkpoints.index((other_model_id, other_step))
-            assert count == stacked.shape[1]
-            assert pearson == pytest.approx(expected[place, other_place], abs=1e-9)
+            both = np.full(stacked.shape[1], True) & scored[place] & scored[other_place]
+            assert count == both.sum()
+            expected = np.corrcoef(stacked[place][both], stacked[other_place][both])[0, 1]
+            assert pearson == pytest.approx(expected, abs=1e-9)
             if place != other_place:
                 assert low < pearson
             architecture, parameters, _ = MODELS[model_id]
@@ -374,9 +408,9 @@ def test_a_second_build_writes_nothing_and_a_new_checkpoint_only_its_own_model(b
     built.dbt("run", "--select", *MARTS)
     after = written_blocks(built)
     changed = {key for key in blocks | after if blocks.get(key) != after.get(key)}
-    assert changed and all("'s/neox-2'" in partition and "'words'" in partition for _, partition in changed)
+    assert changed
+    assert all("'s/neox-2'" in partition and "'words'" in partition for _, partition in changed)
     assert {table for table, _ in changed} == set(INCREMENTAL) - {"int_phase_trend_bridge"}
-    before, again = built.digest(), None
+    before = built.digest()
     built.dbt("run", "--full-refresh", "--select", *MARTS)
-    again = built.digest()
-    assert again == before
+    assert built.digest() == before

@@ -34,6 +34,16 @@ SPLITS = np.array(["train", "train", "train", "validation", "validation", "test"
 WORD_SPLITS = SPLITS[np.arange(WORD_COUNT) % len(SPLITS)]
 TARGET_TOKENS = 1 + np.arange(WORD_COUNT) % 3  # tokens of each target word
 UNKNOWN_WORDS = np.arange(WORD_COUNT) % 17 == 5  # words without a vector
+UNSCORED = ("s/mamba-3", 800, 6)  # model, step and word: the last token of the word has no score there
+# Corpora of five to nine words in which a regression or a correlation is not defined, and the reason.
+DEGENERATE = {
+    "few": "fewer than five words",
+    "silent": "constant log-probability",
+    "flat": "constant 1-gram scores",
+    "alike": "constant similarity",
+    "collinear": "collinear predictors",
+    "short": "no 5-gram scores",
+}
 
 
 def make_predictors(count: int, seed: int) -> dict[int | str, np.ndarray]:
@@ -48,6 +58,11 @@ def make_predictors(count: int, seed: int) -> dict[int | str, np.ndarray]:
 
 
 PREDICTORS = {"words": make_predictors(WORD_COUNT, 1), "prose": make_predictors(PROSE_WORDS, 2)}
+
+
+def is_scored(model_id: str, step: int) -> np.ndarray:
+    """Return which words of ``words`` a checkpoint scored whole."""
+    return ~((np.arange(WORD_COUNT) == UNSCORED[2]) & ((model_id, step) == UNSCORED[:2]))
 
 
 def make_log_probs(model_id: str, corpus_id: str) -> np.ndarray:
@@ -84,27 +99,66 @@ def add_models(warehouse: DbtWarehouse) -> None:
 
 def insert_words(warehouse: DbtWarehouse) -> None:
     """Insert the corpus ``words``: every document is four context words of one token and a target word."""
-    warehouse.insert("raw_corpus", corpus_id="words", corpus_sha256=CORPUS_SHA256, document_count=WORD_COUNT)
+    insert_words_in_context(warehouse, "words", WORD_SPLITS.tolist(), TARGET_TOKENS.tolist())
+    units = [(word, CONTEXT_LENGTH) for word in range(WORD_COUNT)]
+    insert_ngram_scores(warehouse, "words", "word", units, "words", PREDICTORS["words"])
+    similarities = {
+        weighting: [None if unknown else float(value) for value, unknown in zip(values, UNKNOWN_WORDS, strict=True)]
+        for weighting, values in PREDICTORS["words"].items()
+        if isinstance(weighting, str)
+    }
+    insert_similarities(warehouse, "words", similarities)
+
+
+def insert_words_in_context(
+    warehouse: DbtWarehouse, corpus_id: str, splits: list[str], token_counts: list[int]
+) -> None:
+    """Insert a corpus of words in context, with the split and the number of tokens of each target word."""
+    warehouse.insert("raw_corpus", corpus_id=corpus_id, corpus_sha256=CORPUS_SHA256, document_count=len(splits))
     documents, tokens = [], []
-    for word in range(WORD_COUNT):
-        provenance = {"split": str(WORD_SPLITS[word]), "target": f"w{word}", "target_word_index": CONTEXT_LENGTH}
-        documents.append(["words", word, "word-in-context", f"a b c d w{word}", json.dumps(provenance)])
-        for position in range(CONTEXT_LENGTH + TARGET_TOKENS[word]):
-            tokens.append(["tok", "words", word, position, min(position, CONTEXT_LENGTH), position <= CONTEXT_LENGTH])
+    for word, (split, token_count) in enumerate(zip(splits, token_counts, strict=True)):
+        provenance = {"split": split, "target": f"w{word}", "target_word_index": CONTEXT_LENGTH}
+        documents.append([corpus_id, word, "word-in-context", f"a b c d w{word}", json.dumps(provenance)])
+        for position in range(CONTEXT_LENGTH + token_count):
+            tokens.append(["tok", corpus_id, word, position, min(position, CONTEXT_LENGTH), position <= CONTEXT_LENGTH])
     warehouse.client.insert(
         "raw_document", documents, column_names=["corpus_id", "document_id", "kind", "text", "provenance"]
     )
     insert_tokens(warehouse, tokens)
-    insert_ngram_scores(warehouse, "words", "word", [(word, CONTEXT_LENGTH) for word in range(WORD_COUNT)], "words")
+
+
+def insert_degenerate(warehouse: DbtWarehouse, corpus_id: str) -> None:
+    """Insert a corpus of words in context in which a statistic is not defined, and score it with one model."""
+    count = 4 if corpus_id == "few" else 9
+    scores = make_predictors(count, 3)
+    if corpus_id == "flat":
+        scores[1] = np.full(count, -3.25)
+    if corpus_id == "alike":
+        scores["unweighted"] = np.full(count, 0.1)
+    if corpus_id == "collinear":
+        scores[5] = 2 * scores[1] + 1
+    if corpus_id == "short":
+        del scores[5]
+    insert_words_in_context(warehouse, corpus_id, ["train"] * count, [1] * count)
+    insert_ngram_scores(
+        warehouse, corpus_id, "word", [(word, CONTEXT_LENGTH) for word in range(count)], "words", scores
+    )
+    insert_similarities(warehouse, corpus_id, {"unweighted": [float(value) for value in scores["unweighted"]]})
+    values = [-2.5 if corpus_id == "silent" else -1.0 - word / 3 for word in range(count)]
+    for step in STEPS[:2]:
+        rows = [(word, CONTEXT_LENGTH, value) for word, value in enumerate(values)]
+        warehouse.score_checkpoint("s/neox-1", corpus_id, step, rows)
+
+
+def insert_similarities(warehouse: DbtWarehouse, corpus_id: str, similarities: dict[str, list[float | None]]) -> None:
+    """Insert the similarities of the target words of a corpus by weighting; None is a word without a vector."""
     rows = [
         [
-            *("words", word, CONTEXT_LENGTH, "vectors", weighting, f"w{word}"),
-            None if UNKNOWN_WORDS[word] else float(PREDICTORS["words"][weighting][word]),
-            not UNKNOWN_WORDS[word],
+            *(corpus_id, word, CONTEXT_LENGTH, "vectors", weighting, f"w{word}", value, value is not None),
             *(CONTEXT_LENGTH, CONTEXT_LENGTH, CORPUS_SHA256),
         ]
-        for weighting in ("unweighted", "position")
-        for word in range(WORD_COUNT)
+        for weighting, values in similarities.items()
+        for word, value in enumerate(values)
     ]
     names = ["corpus_id", "document_id", "word_index", "vectors_id", "weighting", "word"]
     names += ["cosine_similarity", "is_target_known", "context_word_count", "known_context_word_count"]
@@ -122,8 +176,8 @@ def insert_prose(warehouse: DbtWarehouse) -> None:
     places = [(document, place) for document in range(PROSE_DOCUMENTS) for place in range(PROSE_LENGTH)]
     insert_tokens(warehouse, [["tok", "prose", document, place, place, True] for document, place in places])
     measured = [(document, place) for document, place in places if place >= 4]
-    insert_ngram_scores(warehouse, "prose", "word", measured, "words")
-    insert_ngram_scores(warehouse, "prose", "token", measured, "tok")
+    insert_ngram_scores(warehouse, "prose", "word", measured, "words", PREDICTORS["prose"])
+    insert_ngram_scores(warehouse, "prose", "token", measured, "tok", PREDICTORS["prose"])
     unmeasured = [["prose", 0, "word", 3, "books", "words", "clickhouse", "stupid_backoff", 1, -99.0, 1]]
     warehouse.client.insert("raw_ngram_score", unmeasured, column_names=NGRAM_COLUMNS)
 
@@ -139,16 +193,22 @@ def insert_tokens(warehouse: DbtWarehouse, tokens: list[list]) -> None:
 
 
 def insert_ngram_scores(
-    warehouse: DbtWarehouse, corpus_id: str, unit: str, units: list[tuple[int, int]], vocabulary_id: str
+    warehouse: DbtWarehouse,
+    corpus_id: str,
+    unit: str,
+    units: list[tuple[int, int]],
+    vocabulary_id: str,
+    scores: dict[int | str, np.ndarray],
 ) -> None:
-    """Insert the n-gram scores of all orders for the units of a corpus."""
+    """Insert the n-gram scores by order for the units of a corpus. ``units`` are documents and places in them."""
     rows = [
         [
             *(corpus_id, document, unit, index, "books", vocabulary_id, "clickhouse", "stupid_backoff", order),
-            float(PREDICTORS[corpus_id][order][ordinal]),
+            float(values[ordinal]),
             order,
         ]
-        for order in ORDERS
+        for order, values in scores.items()
+        if isinstance(order, int)
         for ordinal, (document, index) in enumerate(units)
     ]
     warehouse.client.insert("raw_ngram_score", rows, column_names=NGRAM_COLUMNS)
@@ -167,12 +227,17 @@ def score_words(warehouse: DbtWarehouse, model_id: str, *, steps: list[int] | No
             continue
         rows, boundaries = [], []
         for word, count in enumerate(TARGET_TOKENS.tolist()):
-            for position in range(1, CONTEXT_LENGTH + count):
+            is_cut = (model_id, step, word) == UNSCORED
+            for position in range(1, CONTEXT_LENGTH + count - is_cut):
                 is_target = position >= CONTEXT_LENGTH
                 rows.append((word, position, float(log_probs[number, word]) / count if is_target else -1.0))
                 before, after = position == CONTEXT_LENGTH - 1, position == CONTEXT_LENGTH + count - 1
                 boundaries.append(
-                    float(next_word[number, word, 0]) if before else float(next_word[number, word, 1]) if after else -9.0
+                    float(next_word[number, word, 0])
+                    if before
+                    else float(next_word[number, word, 1])
+                    if after
+                    else -9.0
                 )
         warehouse.score_checkpoint(
             model_id, "words", step, rows, next_word_log_probs=boundaries if model_id.endswith("-1") else None
@@ -192,10 +257,12 @@ def score_prose(warehouse: DbtWarehouse, model_id: str) -> None:
 
 
 def insert_phases(warehouse: DbtWarehouse) -> None:
-    """Insert both corpora and the scores of all models on them."""
+    """Insert all corpora and the scores of the models on them."""
     add_models(warehouse)
     insert_words(warehouse)
     insert_prose(warehouse)
+    for corpus_id in DEGENERATE:
+        insert_degenerate(warehouse, corpus_id)
     for model_id in MODELS:
         score_words(warehouse, model_id)
         score_prose(warehouse, model_id)
