@@ -118,11 +118,13 @@ class DbtWarehouse:
         is_complete: bool = True,
         tokenizer_id: str = "tok",
         quanta_per_nat: int = 0,
+        next_word_log_probs: list[float] | None = None,
         **ledger_columns: Any,
     ) -> None:
         """Replace the scores of one checkpoint, and then write its ledger row.
 
-        Scores are rounded to ``1 / quanta_per_nat`` nats. By default they are not rounded.
+        Scores are rounded to ``1 / quanta_per_nat`` nats. By default they are not rounded. ``next_word_log_probs`` has
+        the log-probability of a word boundary after each token.
         """
         self.drop_scores(model_id, corpus_id, step)
         scores = np.array([row[2] for row in rows], dtype=np.float32)
@@ -137,6 +139,7 @@ class DbtWarehouse:
                 [row[1] for row in rows],
                 quanta.tolist(),
                 [quanta_per_nat] * len(rows),
+                next_word_log_probs or [None] * len(rows),
             ],
             column_names=[
                 "model_id",
@@ -146,6 +149,7 @@ class DbtWarehouse:
                 "position",
                 "log_prob_quanta",
                 "quanta_per_nat",
+                "next_word_log_prob_nats",
             ],
             column_oriented=True,
         )
