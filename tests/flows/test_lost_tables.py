@@ -56,6 +56,7 @@ def run_ordinary_commands(run) -> None:
         ("audit", "lost.yaml"),
         ("generate", *GENERATORS, "--prompts", "text", "--preset", "pl", "--sampling", "greedy", "--length", "5"),
         ("task", "group", "add", "mine", "task"),
+        ("phases", "similarity", "text", "--vectors", "words.vec"),
     ):
         code, _, err = run(*arguments)
         assert code == 0, (arguments, err)
@@ -94,6 +95,7 @@ def whole(expected, run, lost_address, place) -> dict[str, list[tuple]]:
         make_suite(make_template(place / "template"), place, "lost", [10, 20])
         (place / "text.txt").write_text("the parser reads the file " * 4)
         (place / "other.txt").write_text("the cat sat on the mat " * 4)
+        (place / "words.vec").write_text("2 2\nthe 1 2\ncat 3 4\n")
         (place / "task.jsonl").write_text("\n".join(TASK))
         run_ordinary_commands(run)
         with connect(lost_address) as client:

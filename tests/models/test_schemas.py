@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 import pyarrow as pa
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.support.paths import MIGRATIONS
 from trailhouse.models.few_shot.option_scores import OPTION_SCORE_SCHEMA
 from trailhouse.models.few_shot.tasks.task import TASK_ITEM_SCHEMA
+from trailhouse.models.phases.similarity import SIMILARITY_SCHEMA
+from trailhouse.models.phases.word_vectors import VectorsDescription
 from trailhouse.models.scoring.token_scores import SCORE_SCHEMA
 from trailhouse.models.texts.corpus import DOCUMENT_SCHEMA, Corpus, corpus_record
 from trailhouse.models.texts.tokenizer import TOKEN_SCHEMA
@@ -45,6 +48,7 @@ def read_columns(file_name: str, table: str) -> dict[str, str]:
         (DOCUMENT_SCHEMA, "0002_corpora_documents_tokens.sql", "raw_document", []),
         (TOKEN_SCHEMA, "0002_corpora_documents_tokens.sql", "raw_token", []),
         (SCORE_SCHEMA, "0003_token_scores.sql", "raw_token_score", ["model_id", "corpus_id", "step"]),
+        (SIMILARITY_SCHEMA, "0069_words_in_context.sql", "raw_semantic_similarity", ["corpus_id", "vectors_id"]),
         (TASK_ITEM_SCHEMA, "0006_task_evaluations.sql", "raw_task_item", ["task_id"]),
         (OPTION_SCORE_SCHEMA, "0006_task_evaluations.sql", "raw_option_score", ["model_id", "step"]),
     ],
@@ -63,3 +67,8 @@ def test_the_records_have_the_columns_and_types_of_their_raw_table(schema, file_
 def test_the_corpus_record_has_the_columns_of_its_raw_table():
     columns = read_columns("0002_corpora_documents_tokens.sql", "raw_corpus")
     assert [*corpus_record(Corpus("c", "", "", ())), "updated_at"] == list(columns)
+
+
+def test_a_description_of_vectors_has_the_columns_of_its_raw_table():
+    columns = read_columns("0069_words_in_context.sql", "raw_word_vectors")
+    assert [*(field.name for field in fields(VectorsDescription)), "updated_at"] == list(columns)

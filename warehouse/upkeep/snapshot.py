@@ -42,8 +42,14 @@ from trailhouse.warehouse.upkeep.table_digest import list_stored_tables, read_di
 
 # The name of a mart that dbt is just building contains this text.
 _UNFINISHED_MART = "__dbt_"
-# A corpus, a task and an audit are written in two steps: first the rows of one table, then a row that states them.
-_STATEMENTS = {"raw_corpus": "raw_document", "raw_task": "raw_task_item", "raw_audit_run": "raw_checkpoint_audit"}
+# A corpus, a task, an audit and similarities are written in two steps: first the rows of one table, then a row that
+# states them.
+_STATEMENTS = {
+    "raw_corpus": "raw_document",
+    "raw_task": "raw_task_item",
+    "raw_audit_run": "raw_checkpoint_audit",
+    "raw_word_vectors": "raw_semantic_similarity",
+}
 _ATTEMPTS = 10
 _SECONDS_BETWEEN_ATTEMPTS = 0.5
 # A snapshot of a backup on another machine counts as abandoned after this time.

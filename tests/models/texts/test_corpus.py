@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trailhouse.errors import BadInputError, UsageError
+from trailhouse.models.texts import corpus_files
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table, read_corpus
 
 
@@ -43,6 +44,17 @@ def test_endings_of_files_are_read_in_any_case(tmp_path):
     (tmp_path / "b.Jsonl").write_bytes(b'\xef\xbb\xbf{"text": "two", "id": null}')
     assert read_names_and_texts(tmp_path) == [("A.TXT", "one"), ("b.Jsonl:1", "two")]
     assert not any(field.nullable for field in document_table(read_corpus("c", [tmp_path])).schema)
+
+
+def test_large_files_are_read_in_parts(tmp_path, monkeypatch):
+    """The rows keep their numbers."""
+    monkeypatch.setattr(corpus_files, "PARQUET_BATCH_ROWS", 2)
+    texts = [f"text {index}" for index in range(5)]
+    pq.write_table(pa.table({"text": texts}), tmp_path / "d.parquet")
+    assert read_names_and_texts(tmp_path) == [(f"d.parquet:{index + 1}", text) for index, text in enumerate(texts)]
+    pq.write_table(pa.table({"text": [*texts, None]}), tmp_path / "d.parquet")
+    with pytest.raises(BadInputError, match="row 6, text: is null"):
+        read_names_and_texts(tmp_path)
 
 
 def test_parquet_rows_are_named_by_their_id_or_their_row(tmp_path):
@@ -159,6 +171,15 @@ def test_the_identity_of_a_corpus_follows_texts_order_and_prompts_and_nothing_el
         Document("a", "one", token_ids=(1, 2), tokenizer_id="t", scored_from_byte=1),
     ]
     assert len({identify(one), *map(identify, exact)}) == 5
+
+
+def test_the_identity_of_words_in_context_follows_where_the_word_begins_and_its_split():
+    def identify(**fields):
+        return Corpus("c", "", "", (Document("a", "one two", **fields),)).corpus_sha256
+
+    word = {"kind": "word-in-context", "scored_from_byte": 3}
+    splits = [identify(**word, provenance=json.dumps({"split": split})) for split in ("train", "test")]
+    assert len({identify(), identify(**word), *splits}) == 4
 
 
 def test_corpora_of_earlier_versions_keep_their_identity():

@@ -14,6 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from tests.support.message_listener import Listener
 from trailhouse.errors import BadInputError
 from trailhouse.models.miniature.vocabulary import train_tokenizer
+from trailhouse.models.phases.word_sampling import WordInContext
 from trailhouse.models.texts import token_alignment
 from trailhouse.models.texts.corpus import Corpus, Document
 from trailhouse.models.texts.tokenizer import (
@@ -309,6 +310,37 @@ def test_bytes_that_are_unknown_to_the_tokenizer_are_counted_per_document_and_th
         tokenize_corpus(tokenizer, make_corpus("the cat " * 1000 + "dog"))
         tokenize_corpus(BYTE_LEVEL, make_corpus("the 東京 cat"))
     assert listener.notes == [note]
+
+
+def test_the_user_is_told_of_words_in_context_whose_beginning_shares_a_token_with_the_context():
+    """The tokens are characters, but "n d" is one token. In the second document, it holds "n" of the context."""
+    characters = {character: index for index, character in enumerate("abcdeno \u2581")}
+    tokenizer = Tokenizer(models.BPE({**characters, "n ": 9, "n d": 10}, [("n", " "), ("n ", "d")]))
+    words = [WordInContext(("a", "b"), "de"), WordInContext(("a", "on"), "de"), WordInContext(("a",), "n")]
+    corpus = Corpus("c", "", "", tuple(word.as_document(f"w{n}", "train") for n, word in enumerate(words)))
+    listener = Listener()
+    with listening(listener):
+        tokenize_corpus(wrap(tokenizer), corpus)
+        tokenize_corpus(BYTE_LEVEL, corpus)
+    (note,) = listener.notes
+    assert note.startswith("corpus 'c': in 1 of 3 documents, the first of which is 'w1', one token of this tokenizer")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(st.sampled_from("ab,é京👩"), min_size=1, max_size=4), min_size=2, max_size=6))
+@pytest.mark.parametrize("tokenizer", [BYTE_LEVEL, PREFIX_SPACE, SENTENCEPIECE], ids=["byte-level", "prefix", "pieces"])
+def test_the_tokens_after_the_first_byte_of_a_word_in_context_spell_the_word(tokenizer, words):
+    document = WordInContext(tuple(words[:-1]), words[-1]).as_document("w", "train")
+    corpus = Corpus("c", "", "", (document,))
+    rows = token_table(tokenizer, corpus, tokenize_corpus(tokenizer, corpus)).to_pylist()
+    begin, content = document.scored_from_byte, document.text.encode()
+    if any(row["byte_start"] < begin < row["byte_end"] for row in rows):
+        assert tokenizer is SENTENCEPIECE  # the only one that joins letters and the space after them
+        return
+    counted = [row for row in rows if row["byte_start"] >= begin]
+    assert content[counted[0]["byte_start"] : counted[-1]["byte_end"]].decode() == f" {words[-1]}"
+    assert {row["word_index"] for row in counted} == {len(words) - 1}
+    assert all(row["word_index"] < len(words) - 1 for row in rows if row not in counted)
 
 
 def test_no_column_of_the_tokens_may_be_null():
