@@ -26,7 +26,7 @@ KEY = ("words", "v-1", "a" * 64, "c" * 64, 100)
 
 
 def make_rows(*rows: tuple[int, str, float | None, bool, int], corpus_sha256: str = "c" * 64) -> pa.Table:
-    """Return rows of both weightings from (word index, word, cosine, whether the word is known, known context words)."""
+    """Return rows of both weightings from (index, word, cosine, whether the word is known, known context words)."""
     return pa.Table.from_pylist(
         [
             {
