@@ -70,12 +70,17 @@ class OnlineSoftmax:
         self._buffer = torch.empty(0)
         self._word_start_sum: Tensor | None = None  # ln sum exp(x) over the tokens that begin a word
 
-    def add_word_starts(self, logits: Tensor, is_word_start: Tensor) -> None:
+    def add_word_starts(self, logits: Tensor, is_word_start: Tensor, *, is_one_pass: bool) -> None:
         """Add the logits (n, v) of a chunk to the probability of a new word. Call this before the chunk is added.
 
-        ``is_word_start`` (v,) states which of the chunk's tokens begin a new word or end the text.
+        ``is_word_start`` (v,) states which of the chunk's tokens begin a new word or end the text. ``is_one_pass`` says
+        whether the chunk is then added in one pass.
         """
-        part = logits.masked_fill(~is_word_start, -torch.inf).logsumexp(-1)
+        columns = is_word_start.nonzero()[:, 0]
+        if len(columns) == 0:
+            return
+        chosen = logits.index_select(1, columns)
+        part = self._sum_in_one_pass(chosen) if is_one_pass else chosen.logsumexp(-1)
         self._word_start_sum = part if self._word_start_sum is None else self._word_start_sum.logaddexp(part)
 
     def add_chunk_in_one_pass(self, logits: Tensor, target_columns: Tensor) -> None:
@@ -85,6 +90,14 @@ class OnlineSoftmax:
         """
         if self._rank is not None:
             self._count_larger(logits, target_columns)
+        log_sum = self._sum_in_one_pass(logits)
+        maximum = torch.maximum(self._maximum, log_sum)
+        difference = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)
+        self._sum = self._sum * difference.exp() + (log_sum - maximum).exp()
+        self._maximum = maximum
+
+    def _sum_in_one_pass(self, logits: Tensor) -> Tensor:
+        """Return ln sum exp(x) of each row of logits (n, v) on a CPU."""
         if self._buffer.numel() < logits.numel():
             self._buffer = torch.empty(logits.numel())
         log_probs = torch.log_softmax(logits, -1, out=self._buffer[: logits.numel()].view(logits.shape))
@@ -93,11 +106,7 @@ class OnlineSoftmax:
         spacing = -(-logits.shape[1] // PROBED_COLUMN_COUNT)
         largest, column = logits[:, ::spacing].max(-1)
         log_prob = log_probs.gather(1, column[:, None] * spacing)[:, 0]
-        log_sum = largest - log_prob if log_prob.min() > LOWEST_PROBED_NATS else logits.logsumexp(-1)
-        maximum = torch.maximum(self._maximum, log_sum)
-        difference = (self._maximum - maximum).clamp_(min=NEGLIGIBLE_NATS)
-        self._sum = self._sum * difference.exp() + (log_sum - maximum).exp()
-        self._maximum = maximum
+        return largest - log_prob if log_prob.min() > LOWEST_PROBED_NATS else logits.logsumexp(-1)
 
     def add_chunk(self, logits: Tensor, target_columns: Tensor) -> None:
         """Add a chunk of float32 logits (n, v), which are overwritten.
@@ -171,7 +180,8 @@ def score_hidden_states(
         add_chunk = softmax.add_chunk_in_one_pass if is_one_pass else softmax.add_chunk
         for first_column, logits in _compute_logits(rows, head, column_count):
             if is_word_start is not None:
-                softmax.add_word_starts(logits, is_word_start[first_column : first_column + logits.shape[1]])
+                chosen = is_word_start[first_column : first_column + logits.shape[1]]
+                softmax.add_word_starts(logits, chosen, is_one_pass=is_one_pass)
             add_chunk(logits, row_targets - first_column)
         blocks.append(softmax.finish())
     return join_scores(blocks)
@@ -193,7 +203,7 @@ def score_logits(
     target_logits = rows.gather(1, targets[:, None])[:, 0]
     softmax = OnlineSoftmax(target_logits, with_entropy=with_entropy, with_target_rank=with_target_rank)
     if is_word_start is not None:
-        softmax.add_word_starts(rows, is_word_start)
+        softmax.add_word_starts(rows, is_word_start, is_one_pass=False)
     softmax.add_chunk(rows, targets)
     return softmax.finish()
 

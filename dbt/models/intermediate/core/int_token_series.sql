@@ -48,11 +48,12 @@ with
         select distinct token.tokenizer_id, token.corpus_id, token.document_id
         from token
         inner join
-            document on token.corpus_id = document.corpus_id and token.document_id = document.document_id
+            (select * from document where document_kind = 'word-in-context') as word
+            on token.corpus_id = word.corpus_id
+            and token.document_id = word.document_id
         where
-            document.document_kind = 'word-in-context'
-            and token.byte_start < document.scored_from_byte
-            and token.byte_start + token.byte_count > document.scored_from_byte
+            token.byte_start < word.scored_from_byte
+            and token.byte_start + token.byte_count > word.scored_from_byte
     ),
 
     -- The array of steps and the array of log-probabilities are both sorted by step, because ClickHouse reads
