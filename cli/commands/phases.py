@@ -1,15 +1,14 @@
-"""``trailhouse phases``: what explains the log-probabilities of words over training."""
+"""``trailhouse phases``: what n-grams and meaning explain of the log-probabilities of words."""
 
 from __future__ import annotations
 
 import typer
 
-from trailhouse.cli.commands.similarity import similarity
-from trailhouse.cli.commands.words_in_context import read, sample
+from trailhouse.cli.commands import phases_similarity, phases_words
 
 phases_app = typer.Typer(
-    no_args_is_help=True,
-    help="Behavioural phases: what n-grams and word meaning explain of a model's log-probabilities over training.",
+    no_args_is_help=True, help="Behavioural phases: what n-grams and meaning explain of the log-probabilities of words."
 )
-for command in (sample, read, similarity):
-    phases_app.command()(command)
+phases_app.command("sample")(phases_words.sample)
+phases_app.command("read")(phases_words.read)
+phases_app.command("similarity")(phases_similarity.similarity)
