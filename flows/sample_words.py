@@ -59,7 +59,7 @@ def sample_word_corpus(
         nonlocal passes
         passes += 1
         report_progress("Reading training texts", passes - 1, passes)
-        found = find_in_texts(sequences, training_files) if training_files else set()
+        found = find_in_texts(sequences, training_files)
         report_progress("Reading training texts", passes, passes)
         return found
 
@@ -70,7 +70,7 @@ def sample_word_corpus(
             raise BadInputError(
                 f"corpus {source_id!r} holds words in context already", "name the corpus that they were drawn from"
             )
-        sample = sample_words(source, sampling, find_known)
+        sample = sample_words(source, sampling, find_known if training_files else None)
         corpus = build_sampled_corpus(corpus_id, source, sample.words, sampling)
         return _report(corpus, is_new=register_corpus(client, corpus), counts=sample.counts)
 

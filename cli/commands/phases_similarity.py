@@ -12,6 +12,9 @@ from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.flows.settings import load_settings
 
+# Longer words are cut in the message
+NAMED_CHARACTERS = 40
+
 
 def similarity(
     corpus: Annotated[str, typer.Argument(help="Corpus, see `trailhouse corpus list`.")],
@@ -55,6 +58,6 @@ def similarity(
         f" similarity{state}; {100 * found.known_context_share:.1f} % of the context words have a vector"
     )
     if found.unknown_target_count:
-        named = ", ".join(f"{word} ({count})" for word, count in found.unknown_words.items())
+        named = ", ".join(f"{word[:NAMED_CHARACTERS]} ({count})" for word, count in found.unknown_words.items())
         say(f"{found.unknown_target_count} words have no vector, the most frequent first: {named}")
     say("run `trailhouse transform` to derive what the similarities explain")

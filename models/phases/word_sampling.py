@@ -105,8 +105,11 @@ class SampleCounts:
     candidate_count: int = 0
     repeated_count: int = 0
     """Drawn words that were rejected because the same words were drawn already."""
-    in_training_count: int = 0
-    """Drawn words that were rejected because a training text has the whole context and the target."""
+    in_training_count: int | None = None
+    """Drawn words that were rejected because a training text has the whole context and the target.
+
+    It is None if no training texts were given.
+    """
 
 
 class WordSample(NamedTuple):
@@ -116,15 +119,16 @@ class WordSample(NamedTuple):
     counts: SampleCounts
 
 
-def sample_words(corpus: Corpus, settings: SampleSettings, find_known: FindKnown) -> WordSample:
+def sample_words(corpus: Corpus, settings: SampleSettings, find_known: FindKnown | None = None) -> WordSample:
     """Draw words in context from a corpus. The same corpus, settings and training texts give the same words.
 
     ``find_known`` returns those sequences of words that a training text has; they are not drawn. It reads all training
-    texts, and is called again with twice as many sequences if too few are left.
+    texts, and is called again with twice as many sequences if too few are left. It is None if there are no such texts.
 
     Raises BadInputError if the corpus has too few words that can be drawn.
     """
     counts = SampleCounts()
+    in_training_count = 0
     candidates = _list_candidates(corpus, settings.max_context_words, counts)
     order = np.random.default_rng(settings.seed).permutation(len(candidates))
     chosen: list[WordInContext] = []
@@ -132,12 +136,12 @@ def sample_words(corpus: Corpus, settings: SampleSettings, find_known: FindKnown
     position, batch_size = 0, settings.count
     while len(chosen) < settings.count and position < len(order):
         drawn = [_cut_word(corpus, candidates[index]) for index in order[position : position + batch_size]]
-        known = find_known({word.words for word in drawn} - seen)
+        known = set() if find_known is None else find_known({word.words for word in drawn} - seen)
         for word in drawn:
             if word.words in seen:
                 counts.repeated_count += 1
             elif word.words in known:
-                counts.in_training_count += 1
+                in_training_count += 1
             elif len(chosen) < settings.count:
                 chosen.append(word)
             else:
@@ -145,6 +149,7 @@ def sample_words(corpus: Corpus, settings: SampleSettings, find_known: FindKnown
             seen.add(word.words)
         position += len(drawn)
         batch_size *= 2
+    counts.in_training_count = None if find_known is None else in_training_count
     if len(chosen) < settings.count:
         raise BadInputError(
             f"corpus {corpus.corpus_id!r} has only {len(chosen)} words that can be drawn, and {settings.count} are"
@@ -156,10 +161,12 @@ def sample_words(corpus: Corpus, settings: SampleSettings, find_known: FindKnown
 
 def describe_rejections(counts: SampleCounts) -> str:
     """Return in words why words of a corpus were not drawn."""
+    in_training = counts.in_training_count
     return (
         f"of {counts.word_count} words, {counts.early_count} come too early, {counts.not_alphabetic_count} do not"
         f" consist of letters only, {counts.long_context_count} have no beginning of a sentence near enough;"
-        f" {counts.repeated_count} drawn words were repeated and {counts.in_training_count} stand in the training texts"
+        f" {counts.repeated_count} drawn words were repeated"
+        + ("" if in_training is None else f" and {in_training} stand in the training texts")
     )
 
 
