@@ -13,23 +13,37 @@ from trailhouse.cli.options import (
     JsonOption,
     WarehouseUrlOption,
 )
-from trailhouse.flows.settings import load_settings, prepare_prefect
+from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
 
 
 def demo(
     size: Annotated[
         Literal["full", "reduced"], typer.Option(help="With reduced, smaller models are trained, in seconds.")
     ] = "full",
+    phases: Annotated[
+        bool,
+        typer.Option(
+            "--phases",
+            help="Demonstrate behavioural phases instead, on the suite miniature-parallel: three architectures with two"
+            " seeds each. It takes about twice as long.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Run every step on the miniature suite: train, score, evaluate, generate texts, derive the marts and draw.
 
+    With --phases, the steps are those of Michaelov et al. 2025: count n-grams, draw words in context, train word
+    vectors, score, derive which n-grams the models follow at which step, and draw.
+
     The command needs no network and no GPU. Steps that are done already are skipped.
     """
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)
+    if phases:
+        demonstrate_phases(settings, size, as_json=as_json)
+        return
     from trailhouse.flows.run_demo import run_demo
 
     with progress_bars():
@@ -63,6 +77,53 @@ def demo(
         if row["decoding_name"] == "ps-pl":
             say(describe_scaling(row))
     say(f"figures: {report.figures.page}; report: {report.report}")
+
+
+def demonstrate_phases(settings: Settings, size: Literal["full", "reduced"], *, as_json: bool) -> None:
+    """Run the demonstration of phases, and print what it found for the words in context."""
+    import pyarrow.compute as pc
+
+    from trailhouse.flows.run_phase_demo import WORD_CORPUS, run_phase_demo
+
+    with progress_bars():
+        report = run_phase_demo(settings, size)
+    answers = {"peaks": report.peaks, "order": report.order, "variance": report.variance}
+    found = {
+        name: answer.filter(pc.equal(answer["corpus_id"].cast("string"), WORD_CORPUS))
+        for name, answer in answers.items()
+    }
+    if as_json:
+        print_json(
+            {
+                "words": asdict(report.words),
+                "phases": asdict(report.phases),
+                "marts": asdict(report.marts),
+                "figures": [str(file) for drawing in report.figures for file in drawing.files],
+                **{name: answer.to_pylist() for name, answer in answers.items()},
+            }
+        )
+    else:
+        peaks = pivot(found["peaks"], ["model_id"], "ngram_order", "peak_step")
+        print_table(peaks, title="Step at which the correlation with n-grams peaks, by order n")
+        regressions = found["variance"]["regression_id"].to_pylist()
+        variance = found["variance"].filter(pc.equal(found["variance"]["regression_id"].cast("string"), regressions[0]))
+        explained = pivot(variance, ["step"], "model_id", "r_squared_validation")
+        print_table(explained, title="R² on validation words of 1-grams, 5-grams and similarity, by step")
+    for row in found["order"].to_pylist():
+        say(describe_order(row))
+    for drawing in report.figures:
+        say(f"figures: {drawing.page}")
+
+
+def describe_order(row: dict[str, Any]) -> str:
+    """Return a sentence that says whether the phases of a model come in the order of n."""
+    sentence = {
+        "in order": "the correlations with longer n-grams peak no earlier than those with shorter ones",
+        "not in order": "the correlations do not peak in the order of n",
+    }.get(row["verdict"], "it cannot be told whether the correlations peak in the order of n")
+    steps = row["peak_steps_by_order"]
+    share = "" if row["in_order_share"] is None else f", in order in {100 * row['in_order_share']:.0f} % of replicates"
+    return f"{row['model_id']}: {sentence} (peaks at steps {steps}{share})"
 
 
 def describe_scaling(row: dict[str, Any]) -> str:
