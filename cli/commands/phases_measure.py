@@ -85,16 +85,13 @@ def measure(
     if as_json:
         print_json(asdict(report))
     for count in report.counts:
-        say(
-            f"n-gram corpus {count.ngram_corpus_id} in {count.vocabulary_id}: {count.counted_shard_count} shards counted"
-        )
+        counted = f"n-gram corpus {count.ngram_corpus_id} in {count.vocabulary_id}"
+        say(f"{counted}: {count.counted_shard_count} shards counted, {count.known_shard_count} already there")
     for scoring in report.scorings:
         say(describe(scoring))
     for score in report.ngram_scores:
-        state = "" if score.is_new else ", already there"
-        say(
-            f"{score.corpus_id} by n-grams in {score.vocabulary_id} ({score.smoothing}): {score.row_count} scores{state}"
-        )
+        scored = f"{score.corpus_id} by n-grams in {score.vocabulary_id} ({score.smoothing})"
+        say(f"{scored}: {score.row_count} scores" + ("" if score.is_new else ", already there"))
     for similarity in report.similarities:
         known, total = similarity.summary.known_word_count, similarity.summary.word_count
         say(f"{similarity.corpus_id} under {similarity.vectors_id}: {known} of {total} words have a similarity")
