@@ -141,6 +141,8 @@ class MiniatureModel(DeclaredModel):
             raise mistake("does not divide hidden_size", "choose a divisor of hidden_size", "head_count")
         if self.batch_tokens % self.context_length:
             raise mistake("is no multiple of context_length", "choose a multiple of it", "batch_tokens")
+        if self.architecture == "rwkv" and self.layer_count < 2:
+            raise mistake("is too small for RWKV", "use at least 2 layers", "layer_count")
         return self
 
 
