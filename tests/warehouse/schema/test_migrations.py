@@ -38,6 +38,7 @@ def test_the_numbers_of_the_migrations_are_consecutive():
 
 def test_a_warehouse_with_the_unused_phase_tables_loses_them_and_nothing_else(empty_address):
     migrations = read_migrations(packaged_migrations())
+    migrations = [migration for migration in migrations if migration.version < 68]  # which uses two of the names again
     later = [migration for migration in migrations if migration.version >= 61]
     assert "drop_unused_phase_tables" in {migration.name for migration in later}
     with_tables = [migration for migration in migrations if migration.version < 61]
