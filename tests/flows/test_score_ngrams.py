@@ -126,6 +126,7 @@ def test_a_service_with_the_same_counts_gives_the_same_scores(score, count, clie
 
 
 def test_files_of_kenlm_are_scored_at_their_orders(score, client):
+    pytest.importorskip("kenlm", reason="the extra trailhouse[kenlm] is not installed")
     folder = ROOT / "tests" / "fixtures" / "kenlm"
     files = ("--arpa", str(folder / "few_lines_2.arpa"), "--arpa", str(folder / "few_lines_3.arpa"))
     code, (report,), err = score("--provider", "kenlm", *files)

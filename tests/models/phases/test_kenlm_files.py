@@ -8,6 +8,8 @@ from tests.support.paths import ROOT
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.phases.kenlm_files import KenlmFiles
 
+pytest.importorskip("kenlm", reason="the extra trailhouse[kenlm], which needs a C++ compiler, is not installed")
+
 FOLDER = ROOT / "tests" / "fixtures" / "kenlm"
 FILES = [FOLDER / "few_lines_3.arpa", FOLDER / "few_lines_2.arpa"]
 
