@@ -68,7 +68,7 @@ def measure_phases(request: PhaseRequest, settings: Settings | None = None) -> P
         raise UsageError("no corpus is named", "name one: --corpus CORPUS, see `trailhouse corpus list`")
     with connect(resolve_address(settings)) as client:
         kinds = {name: read_registered_corpus(client, name).documents[0].kind for name in request.corpora}
-    vocabularies = [None]
+    vocabularies: list[str | None] = [None]
     if any(kind != "word-in-context" for kind in kinds.values()):
         vocabularies.append(request.suite)
     counts = [
