@@ -95,11 +95,6 @@ def score_checkpoints(suite: str, corpus: str, settings: Settings | None = None)
     return summarise(declared.suite_id, corpus, already_scored_count, outcomes, started_at)
 
 
-def score_corpora(suite: str, corpora: Sequence[str], settings: Settings) -> list[ScoringReport]:
-    """Score every checkpoint of a suite on several corpora, one after the other. See ``score_checkpoints``."""
-    return [score_checkpoints(suite, corpus, settings) for corpus in corpora]
-
-
 def choose_scoring(settings: Settings) -> ScoringSettings:
     """Return the ScoringSettings with the values from the settings of Trailhouse."""
     return ScoringSettings(

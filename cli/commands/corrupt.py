@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from trailhouse.cli.commands.score import score_and_say
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, DeviceOption, JsonOption, ScoreOption, WarehouseUrlOption
 from trailhouse.flows.settings import load_settings, prepare_prefect
@@ -55,19 +56,18 @@ def corrupt(
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device)
     prepare_prefect(settings)
     from trailhouse.flows.corrupt_texts import corrupt_texts
-    from trailhouse.flows.score_checkpoints import score_corpora
 
     with progress_bars():
         made = corrupt_texts(
             corpus, kind, rate, settings, unit=unit, seed=seed, token_cap=token_cap, tokenizer_of=tokenizer_of
         )
-        corpora = [one.corpus_id for one in made]
-        scorings = [report for suite in score or [] for report in score_corpora(suite, corpora, settings)]
-    if as_json:
-        print_json({"corpora": [asdict(one) for one in made], "scorings": [asdict(report) for report in scorings]})
+    corpora = [one.corpus_id for one in made]
     for one in made:
         written = "" if one.is_new else ", already there"
         say(f"corpus {one.corpus_id}: {one.document_count} documents, {one.token_count} tokens{written}")
+    scorings = score_and_say(score or [], corpora, settings)
+    if as_json:
+        print_json({"corpora": [asdict(one) for one in made], "scorings": [asdict(report) for report in scorings]})
     if not score:
         options = " ".join(f"--corpus {name}" for name in corpora)
         say(f"score them with `trailhouse score SUITE {options}`, then run `trailhouse transform`")

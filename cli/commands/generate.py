@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trailhouse.cli.commands.score import score_and_say
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import (
     DataDirectoryOption,
@@ -80,7 +81,6 @@ def generate(
     prepare_prefect(settings)
     from trailhouse.flows.generate_texts import generate_texts
     from trailhouse.flows.pipeline.generation_plan import GenerationRequest
-    from trailhouse.flows.score_checkpoints import score_corpora
     from trailhouse.models.sequences.decoding.configuration import PAPER_PRESETS, Decoding, Sampling, find_preset
 
     names = preset or (() if weights else PAPER_PRESETS)
@@ -95,14 +95,14 @@ def generate(
     )
     with progress_bars():
         report = generate_texts(request, settings)
-        scorings = [one for suite in score or [] for one in score_corpora(suite, [report.corpus_id], settings)]
-    if as_json:
-        print_json({**asdict(report), "scorings": [asdict(one) for one in scorings]})
     say(
         f"corpus {report.corpus_id}: {report.generation_count} configurations of {report.prompt_count} texts,"
         f" {report.generated_count} texts generated at {report.tokens_per_second:.0f} tokens per second,"
         f" {report.already_generated_count} were there already"
     )
+    scorings = score_and_say(score or [], [report.corpus_id], settings)
+    if as_json:
+        print_json({**asdict(report), "scorings": [asdict(one) for one in scorings]})
     if not score:
         say(f"score them with `trailhouse score SUITE --corpus {report.corpus_id}`, then run `trailhouse transform`")
 

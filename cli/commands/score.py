@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +21,7 @@ from trailhouse.cli.options import (
     WarehouseUrlOption,
 )
 from trailhouse.errors import TrailhouseError, UnreachableError
-from trailhouse.flows.settings import load_settings, prepare_prefect
+from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
 
 if TYPE_CHECKING:
     from trailhouse.flows.score_checkpoints import ScoringReport
@@ -75,17 +77,32 @@ def score(
     )
     prepare_prefect(settings)
     from trailhouse.flows.pipeline.corpora import require_corpora
-    from trailhouse.flows.score_checkpoints import score_checkpoints
 
     corpora = list(dict.fromkeys(corpus))
     require_corpora(settings, corpora)
-    reports, errors = [], []
-    for corpus_id in corpora:
+    reports = score_and_say([suite], corpora, settings)
+    if as_json:
+        records = [asdict(report) for report in reports]
+        print_json(records if len(corpora) > 1 else records[0])
+
+
+def score_and_say(suites: Sequence[str], corpora: Sequence[str], settings: Settings) -> list[ScoringReport]:
+    """Score suites on corpora, one after the other, and tell the user about each of them.
+
+    A failure does not stop the work on the next corpus. Raises the first error at the end, or at once if the warehouse
+    cannot be reached.
+    """
+    from trailhouse.flows.score_checkpoints import score_checkpoints
+
+    reports: list[ScoringReport] = []
+    errors: list[TrailhouseError] = []
+    is_alone = len(suites) * len(corpora) == 1
+    for suite, corpus_id in product(suites, corpora):
         try:
             with progress_bars():
                 reports.append(score_checkpoints(suite, corpus_id, settings))
         except TrailhouseError as error:
-            if len(corpora) == 1 or isinstance(error, UnreachableError):
+            if is_alone or isinstance(error, UnreachableError):
                 raise
             errors.append(error)
             say(f"{suite} on {corpus_id}: {error.message}")
@@ -93,9 +110,7 @@ def score(
             say(describe(reports[-1]))
     if errors:
         raise errors[0]
-    if as_json:
-        records = [asdict(report) for report in reports]
-        print_json(records if len(corpora) > 1 else records[0])
+    return reports
 
 
 def describe(report: ScoringReport) -> str:

@@ -16,10 +16,12 @@ from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.pipeline.generation import GenerationUnit
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
+from trailhouse.models.checkpoints.model_config import read_config
 from trailhouse.models.scoring.context_window import ContextChoice
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
 from trailhouse.models.sequences.decoding.generated_text import Prompt
+from trailhouse.models.sequences.decoding.text_length import refuse_long_texts
 from trailhouse.models.texts.corpus import Corpus
 from trailhouse.models.texts.tokenizer import PreTrainedTokenizerBase, tokenize_corpus
 from trailhouse.warehouse.loading.generations import GeneratingCheckpoint, Generation
@@ -100,7 +102,13 @@ def plan_generation(request: GenerationRequest, client: Client, settings: Settin
     scoring = ScoringSettings(dtype=settings.dtype, device=settings.device)
     small_context, large_context = (choose_context_of(one, scoring) for one in (small, large))
     for one, context in ((small, small_context), (large, large_context)):
-        refuse_long_texts(one.checkpoint, context, request)
+        refuse_long_texts(
+            name_checkpoint(one.checkpoint),
+            read_config(one.checkpoint),
+            len(context.beginning.token_ids),
+            request.prompt_token_count,
+            request.new_token_count,
+        )
     tokenizer = large.checkpoint.tokenizer.load()
     token_ids = tokenize_corpus(tokenizer, prompt_corpus).token_ids
     prompts = cut_prompts(token_ids, prompt_corpus, request)
@@ -127,19 +135,6 @@ def refuse_different_tokenizers(small: Checkpoint, large: Checkpoint) -> None:
             f"{name_checkpoint(small)} and {name_checkpoint(large)} have different tokenizers"
             f" ({small.tokenizer_id} and {large.tokenizer_id}), so their probabilities cannot be combined",
             "name two checkpoints of models with the same tokenizer",
-        )
-
-
-def refuse_long_texts(checkpoint: Checkpoint, context: ContextChoice, request: GenerationRequest) -> None:
-    """Raise BadInputError if a prompt and its text are longer than what a model can read at once."""
-    beginning_count = len(context.beginning.token_ids)
-    wanted = beginning_count + request.prompt_token_count + request.new_token_count
-    if wanted > context.own_length:
-        beginning = f" after a beginning of {beginning_count}" if beginning_count else ""
-        raise BadInputError(
-            f"{name_checkpoint(checkpoint)} can read {context.own_length} tokens at once: prompts of"
-            f" {request.prompt_token_count} and {request.new_token_count} new tokens{beginning} are {wanted}",
-            "ask for shorter prompts or texts",
         )
 
 

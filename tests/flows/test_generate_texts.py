@@ -180,7 +180,7 @@ def test_bad_input_is_named_in_one_line_and_nothing_is_written(generate, client)
         (("--preset", "ps-lp"), {}, "the preset 'ps-lp' is not known"),
         (("--sampling", "beam"), {}, "sampling 'beam' is not known"),
         (("--prompt-length", "15"), {}, "document 'p0'"),
-        (("--length", "28"), {}, "can read 32 tokens at once"),
+        (("--length", "28"), {}, "has 32 positions, too few for a prompt of 5 and 28 new tokens"),
         (("--length", "0"), {}, "at least 1"),
         (("--limit", "0"), {}, "0 prompts"),
         ((), {"small": "@7"}, "no usable checkpoint at step 7"),

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from trailhouse.models.scoring.out_of_memory import ShrinkingBatch
-from trailhouse.models.sequences.decoding.checked_prompts import refuse_counts, refuse_long_texts, refuse_prompts
+from trailhouse.models.sequences.decoding.checked_prompts import refuse_counts, refuse_prompts
 from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
 from trailhouse.models.sequences.decoding.generated_batch import BatchGenerator
 from trailhouse.models.sequences.decoding.generated_text import GeneratedText, Prompt
 from trailhouse.models.sequences.decoding.incremental_model import IncrementalModel
+from trailhouse.models.sequences.decoding.text_length import refuse_long_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # importing it takes seconds
@@ -62,7 +63,8 @@ def generate_texts(
     }
     prompt_length = len(prompts[0].token_ids)
     for name, model in models.items():
-        refuse_long_texts(name, model, prompt_length, new_token_count)
+        described = f"the {name} model ({type(model.model).__name__})"
+        refuse_long_texts(described, model.model.config, model.beginning_length, prompt_length, new_token_count)
         refuse_prompts(name, model, prompts)
     generator = BatchGenerator(models["small"], models["large"], new_token_count, decoding, sampling, progress)
     generator.prepare(prompts[0], vocabulary_size)

@@ -20,7 +20,7 @@ from trailhouse.models.sequences.decoding.incremental_model import (
     agree,
     measure_difference,
 )
-from trailhouse.models.sequences.decoding.next_token import Choice, Prediction, choose_tokens, weigh_tokens
+from trailhouse.models.sequences.decoding.next_token import Choice, Prediction, choose_next_tokens
 
 QUANTA_PER_NAT = 10_000
 # Choices count as close if an error of the log-probabilities by this many nats could change them. Batches and caches
@@ -28,6 +28,7 @@ QUANTA_PER_NAT = 10_000
 # are multiplied by TOLERANCE_FACTOR, because other texts may have larger differences than those of the trial.
 SMALLEST_TOLERANCE_NATS = 1e-4
 TOLERANCE_FACTOR = 4
+COMPARED_TOKEN_COUNT = 16
 
 
 class BatchGenerator:
@@ -110,17 +111,26 @@ class BatchGenerator:
     def _choose(
         self, predictions: dict[str, Prediction], prompt_ids: Tensor, position: int, tolerance_nats: float
     ) -> Choice:
-        small, large = predictions["small"], predictions["large"]
-        weights = weigh_tokens(small, large, self._decoding, self._vocabulary_size, tolerance_nats)
-        return choose_tokens(weights, self._sampling, prompt_ids, position)
+        return choose_next_tokens(
+            predictions["small"],
+            predictions["large"],
+            self._decoding,
+            self._sampling,
+            self._vocabulary_size,
+            prompt_ids,
+            position,
+            tolerance_nats,
+        )
 
     def _compare_with_alone(self, batch: _Batch) -> float:
         """Return the largest difference between log-probabilities of the first text and of this text alone, in nats.
 
-        Raises BadInputError if rounding does not explain it, or if a log-probability of the batch is not finite.
+        The last tokens are compared, because their predictions depend on all that was read before them. Raises
+        BadInputError if rounding does not explain it, or if a log-probability of the batch is not finite.
         """
         text = batch.texts[0]
-        targets = text[batch.prompt_length :, None]
+        count = min(COMPARED_TOKEN_COUNT, self._new_token_count)
+        targets = text[-count:, None]
         largest = 0.0
         for name, model in self._models.items():
             log_probs = batch.log_probs[name]
@@ -131,15 +141,15 @@ class BatchGenerator:
                 )
             if not model.has_cache:
                 continue
-            predicted = model.predict_alone(text[:-1], self._new_token_count).to(self._device)
+            predicted = model.predict_alone(text[:-1], count).to(self._device)
             alone = predicted.log_softmax(-1).gather(1, targets)[:, 0]
-            if not agree(log_probs[0], alone, model.model.dtype):
+            if not agree(log_probs[0, -count:], alone, model.model.dtype):
                 raise BadInputError(
                     f"the {name} model ({type(model.model).__name__}) gives the text of prompt"
                     f" {int(batch.prompt_ids[0])} other log-probabilities token by token than at once",
                     "its outputs depend on what it reads beside the text; report its model_type",
                 )
-            largest = max(largest, measure_difference(log_probs[0], alone))
+            largest = max(largest, measure_difference(log_probs[0, -count:], alone))
         return largest
 
 

@@ -18,6 +18,9 @@ from torch import Tensor
 from trailhouse.models.sequences.decoding.configuration import Decoding, Sampling
 from trailhouse.models.sequences.decoding.gumbel_noise import draw_gumbel
 
+# Smaller probabilities in float32 lose digits
+SMALLEST_EXACT_PROBABILITY = 1e-30
+
 
 class Prediction:
     """What one model predicts after B texts: logits and probabilities (B, V) in float32."""
@@ -28,6 +31,9 @@ class Prediction:
 
     def find_log_probs(self, token_ids: Tensor) -> Tensor:
         """Return the log-probabilities (B,) of one token (B,) after each text, in nats."""
+        chosen = self.probabilities.gather(1, token_ids[:, None])[:, 0]
+        if chosen.amin() > SMALLEST_EXACT_PROBABILITY:
+            return chosen.log()
         # The largest logit and its probability give the normaliser without another exponential of all logits
         normaliser = self.logits.amax(-1) - self.probabilities.amax(-1).log()
         return (self.logits.gather(1, token_ids[:, None])[:, 0] - normaliser).clamp_(max=0)
@@ -57,6 +63,35 @@ class Choice(NamedTuple):
     """Whether all weights were 0, and the favoured model's most probable token was taken."""
     is_close: Tensor
     """Whether weights within their bounds could lead to another token, or to another ``is_fallback``."""
+
+
+def choose_next_tokens(
+    small: Prediction,
+    large: Prediction,
+    decoding: Decoding,
+    sampling: Sampling,
+    vocabulary_size: int,
+    prompt_ids: Tensor,
+    position: int,
+    tolerance_nats: float = 0.0,
+) -> Choice:
+    """Return the next tokens of B texts. See ``weigh_tokens`` and ``choose_tokens`` for the arguments.
+
+    With greedy interpolated decoding, most texts need no bounds of all tokens. The others are chosen with them.
+    """
+    if sampling.method != "greedy" or decoding.method != "interpolated":
+        weights = weigh_tokens(small, large, decoding, vocabulary_size, tolerance_nats)
+        return choose_tokens(weights, sampling, prompt_ids, position)
+    token_ids, is_clear = _find_clear_tokens(small, large, decoding, vocabulary_size, tolerance_nats)
+    choice = Choice(token_ids, torch.zeros_like(is_clear), torch.zeros_like(is_clear))
+    rows = (~is_clear).nonzero()[:, 0]
+    if len(rows):
+        unclear_small, unclear_large = Prediction(small.logits[rows]), Prediction(large.logits[rows])
+        weights = weigh_tokens(unclear_small, unclear_large, decoding, vocabulary_size, tolerance_nats)
+        unclear = choose_tokens(weights, sampling, prompt_ids[rows], position)
+        for whole, part in zip(choice, unclear, strict=True):
+            whole[rows] = part
+    return choice
 
 
 def weigh_tokens(
@@ -97,6 +132,24 @@ def choose_tokens(weights: TokenWeights, sampling: Sampling, prompt_ids: Tensor,
     if is_fallback.any():
         token_ids = torch.where(is_fallback, weights.favoured.argmax(-1), token_ids)
     return Choice(token_ids, is_fallback, is_close)
+
+
+def _find_clear_tokens(
+    small: Prediction, large: Prediction, decoding: Decoding, vocabulary_size: int, tolerance_nats: float
+) -> tuple[Tensor, Tensor]:
+    """Return the token (B,) with the largest weight, and whether it surely has it.
+
+    It surely has it if its weight exceeds the second largest one by twice the largest error of any token's weight.
+    """
+    p_s, p_l = small.probabilities[:, :vocabulary_size], large.probabilities[:, :vocabulary_size]
+    signed = p_s.mul(decoding.small_weight).add_(p_l, alpha=decoding.large_weight)
+    best, token_ids = signed.max(-1, keepdim=True)
+    second = signed.scatter_(1, token_ids, -torch.inf).amax(-1)
+    largest_error = tolerance_nats * (
+        abs(decoding.small_weight) * p_s.amax(-1) + abs(decoding.large_weight) * p_l.amax(-1)
+    )
+    # A little more than twice, because the sums are rounded
+    return token_ids[:, 0], best[:, 0] > second.clamp_(min=0) + 2.001 * largest_error
 
 
 def _weigh_interpolated(

@@ -9,7 +9,12 @@ from transformers import TopPLogitsWarper
 from tests.models.sequences.two_models import draw_logits, interpolate, softmax
 from trailhouse.models.sequences.decoding.configuration import PRESETS, Decoding, Sampling
 from trailhouse.models.sequences.decoding.gumbel_noise import draw_gumbel
-from trailhouse.models.sequences.decoding.next_token import Prediction, choose_tokens, weigh_tokens
+from trailhouse.models.sequences.decoding.next_token import (
+    Prediction,
+    choose_next_tokens,
+    choose_tokens,
+    weigh_tokens,
+)
 
 VOCABULARY_SIZE = 500
 PAIRS = [tuple(pair) for pair in np.random.default_rng(4).uniform(-1, 1, (60, 2)).round(3) if pair.max() > 0]
@@ -136,6 +141,24 @@ def test_a_choice_that_is_not_close_survives_every_error_within_the_tolerance(de
         changed_count += int(is_changed.sum())
     assert changed_count > 0, "no error changed a choice, so the test proves nothing"
     assert choice.is_close.float().mean() < 0.5
+
+
+@pytest.mark.parametrize("tolerance_nats", [0.0, 1e-4, 1e-2])
+@pytest.mark.parametrize("pair", [*CORNERS, *PAIRS[:20]], ids=str)
+def test_the_fast_greedy_choice_is_that_of_the_bounds_of_all_tokens(pair, tolerance_nats):
+    prompt_ids, decoding, greedy = torch.arange(200), Decoding("interpolated", *pair), Sampling("greedy")
+    small = Prediction(draw_logits(200, VOCABULARY_SIZE, 1))
+    # Some texts have nearly the same predictions, so that their weights are nearly 0, and some have two equal logits
+    logits = draw_logits(200, VOCABULARY_SIZE, 2)
+    logits[:60] = small.logits[:60] + 1e-3 * logits[:60] * (torch.arange(60)[:, None] % 3)
+    logits[60:80, :2] = small.logits[60:80, :2] = 9.0
+    small, large = Prediction(small.logits), Prediction(logits)
+    weights = weigh_tokens(small, large, decoding, VOCABULARY_SIZE, tolerance_nats)
+    expected = choose_tokens(weights, greedy, prompt_ids, 3)
+    found = choose_next_tokens(small, large, decoding, greedy, VOCABULARY_SIZE, prompt_ids, 3, tolerance_nats)
+    assert found.token_ids.tolist() == expected.token_ids.tolist()
+    assert found.is_fallback.tolist() == expected.is_fallback.tolist()
+    assert found.is_close.tolist() == expected.is_close.tolist()
 
 
 def test_exact_ties_are_close_and_go_to_the_smallest_id():
