@@ -76,7 +76,7 @@ def draw_seed_means(rows: pa.Table) -> Canvas:
         title = f"{make_label(architecture)}, {describe_size(parameter_count)}, {seeds} seeds"
         finish_panel(panel, title, limits)
     for panel in list_left_panels(panels):
-        panel.set_ylabel(f"{LABEL}, mean")
+        panel.set_ylabel("Mean correlation")
     corpus = f"Corpus: {make_label(chosen[0]['corpus_id'])}."
     add_notes(canvas, [corpus, *describe_ngrams(chosen, other_count), STUDENT, POSITIVE_STEPS])
     add_legend(canvas, panels)

@@ -32,7 +32,10 @@ INTERVALS = "Bars: 95% intervals of a bootstrap over documents."
 TOLERANCE = (
     "Bars: checkpoints whose correlation is within the tolerance of the peak; no words were published to draw anew."
 )
-VERDICTS = ("in order", "not in order", "cannot be told")
+BASES = {
+    "bootstrap": "a bootstrap over documents (in brackets: the share of replicates in order)",
+    "argmax with tolerance": "the greatest correlations with a tolerance",
+}
 PEAK_COLUMNS = (
     "corpus_id",
     "model_id",
@@ -83,7 +86,7 @@ def draw_ladder(rows: pa.Table, verdicts: pa.Table) -> Canvas:
     for panel in list_left_panels(panels):
         panel.set_ylabel("Order of the n-grams")
     notes = [
-        *state_order(judged.values()),
+        *state_order(list(judged.values())),
         f"Corpus: {make_label(chosen[0]['corpus_id'])}.",
         *describe_ngrams(chosen, other_count),
         ONSET,
@@ -127,7 +130,7 @@ def draw_rungs(panel: Axes, rows: Sequence[Row]) -> None:
 
 def write_verdict(row: Row) -> str:
     """Write the verdict on a model, with the share of the replicates in which the peaks come in order."""
-    share = "" if row["in_order_share"] is None else f" ({100 * row['in_order_share']:.0f}% of replicates in order)"
+    share = "" if row["in_order_share"] is None else f" ({100 * row['in_order_share']:.0f}%)"
     return f"{row['verdict']}{share}"
 
 
@@ -137,9 +140,11 @@ def state_order(verdicts: Sequence[Row]) -> list[str]:
     if not rows:
         return []
     counts = Counter(row["verdict"] for row in rows)
-    parts = [f"{verdict}: {counts[verdict]}" for verdict in VERDICTS if counts[verdict]]
-    bases = " and ".join(sorted({row["verdict_basis"] for row in rows}))
-    return [f"Do the peaks come in the order of n? Of {len(rows)} models, {', '.join(parts)} (judged by {bases})."]
+    bases = " and ".join(sorted({BASES[row["verdict_basis"]] for row in rows}))
+    return [
+        f"The peaks come in the order of n in {counts['in order']} of {len(rows)} models and not in "
+        f"{counts['not in order']}; of {counts['cannot be told']} it cannot be told. Judged by {bases}."
+    ]
 
 
 FIGURE = Figure(

@@ -16,6 +16,7 @@ from trailhouse.dashboards.figures.phases.phase_rows import Row, keep_known
 
 MOST_COLUMNS = 5
 NARROW_INCHES = 2.6
+CAPTION_INCHES = 1.0
 LIGHTEST, DARKEST = 0.72, 0.0
 
 
@@ -24,6 +25,7 @@ def new_grid(panel_count: int, title: str) -> tuple[Canvas, list[Axes]]:
     row_count = ceil(panel_count / MOST_COLUMNS)
     column_count = ceil(panel_count / row_count)
     canvas, panels = new_canvas(row_count * column_count, title, row_count, NARROW_INCHES)
+    canvas.set_figheight(canvas.get_figheight() + CAPTION_INCHES)
     for spare in panels[panel_count:]:
         spare.remove()
     return canvas, panels[:panel_count]
@@ -44,14 +46,15 @@ def draw_orders(panel: Axes, rows: Sequence[Row], orders: Sequence[int], value: 
     """Draw a column against the step, a line for each order of n-grams, with a band between the columns ``bounds``."""
     for place, order in enumerate(orders):
         of_order = [row for row in rows if row["ngram_order"] == order]
-        label = f"{order}-grams"
-        draw_steps(panel, of_order, value, bounds, label=label, color=choose_order_grey(order, orders), place=place)
+        grey = choose_order_grey(order, orders)
+        draw_steps(panel, of_order, value, label=f"{order}-grams", color=grey, place=place)
+        sure = keep_known(of_order, *bounds)
+        ends = ([row[bound] for row in sure] for bound in bounds)
+        panel.fill_between([row["step"] for row in sure], *ends, color=grey, alpha=0.15, linewidth=0)
 
 
-def draw_steps(
-    panel: Axes, rows: Sequence[Row], value: str, bounds: tuple[str, str], *, label: str, color: str, place: int
-) -> None:
-    """Draw one line against the step with its band. ``place`` chooses its marker and dashes."""
+def draw_steps(panel: Axes, rows: Sequence[Row], value: str, *, label: str, color: str, place: int) -> None:
+    """Draw one line against the step. ``place`` chooses its marker and dashes."""
     known = keep_known(rows, value)
     panel.plot(
         [row["step"] for row in known],
@@ -61,9 +64,6 @@ def draw_steps(
         marker=MARKERS[place % len(MARKERS)],
         linestyle=DASHES[place % len(DASHES)],
     )
-    sure = keep_known(rows, *bounds)
-    ends = ([row[bound] for row in sure] for bound in bounds)
-    panel.fill_between([row["step"] for row in sure], *ends, color=color, alpha=0.15, linewidth=0)
 
 
 def finish_panel(panel: Axes, title: str, limits: tuple[float, float] | None) -> None:

@@ -36,10 +36,10 @@ AREAS = "Areas: the part of R-squared on training words that each predictor owns
 R_SQUARED_NOTE = (
     "R-squared on validation words is that of the regression fitted on the training words, without an interval."
 )
-ERROR_BANDS = "Bands: 95% intervals, 1.96 standard errors of ordinary least squares around the coefficient."
+ERROR_BARS = "Bars: one standard error of ordinary least squares to either side."
 Z_SCORES = "All columns are z-scores over the words of the corpus."
+WEIGHTINGS = {"unweighted": "equally", "position": "by position"}
 DARKEST, LIGHTEST = 0.45, 0.88
-Z_95 = 1.96
 
 
 def choose_regression(rows: Sequence[Row]) -> tuple[list[Row], int]:
@@ -75,7 +75,7 @@ def draw_r_squared(rows: pa.Table) -> Canvas:
             ("r_squared_validation", "R², validation words", REFERENCE),
         )
         for place, (column, label, color) in enumerate(names):
-            draw_steps(panel, of_model, column, (column, column), label=label, color=color, place=place)
+            draw_steps(panel, of_model, column, label=label, color=color, place=place)
         finish_panel(panel, name_model(of_model), limits)
     for panel in list_left_panels(panels):
         panel.set_ylabel("R²")
@@ -98,28 +98,23 @@ def draw_shares(panel: Axes, rows: Sequence[Row]) -> None:
 
 
 def draw_coefficients(rows: pa.Table) -> Canvas:
-    """Draw the coefficients of the regression of z-scores against the step, with bands of their standard errors."""
+    """Draw the coefficients of the regression of z-scores against the step, with their standard errors."""
     chosen, other_count = choose_regression(keep_known(rows.to_pylist(), *COEFFICIENTS, *ERRORS))
-    bounded = [
-        row
-        | {f"{name}_low": row[f"{name}_coefficient"] - Z_95 * row[f"{name}_standard_error"] for name, _ in PREDICTORS}
-        | {f"{name}_high": row[f"{name}_coefficient"] + Z_95 * row[f"{name}_standard_error"] for name, _ in PREDICTORS}
-        for row in chosen
-    ]
-    models, left_out_count = choose_models(bounded)
+    models, left_out_count = choose_models(chosen)
     shown = [row for of_model in models.values() for row in of_model]
     canvas, panels = new_grid(len(models), "Coefficients of n-grams and similarity")
-    limits = find_limits(shown, *(f"{name}_{end}" for name, _ in PREDICTORS for end in ("low", "high")))
+    limits = find_limits(shown, *COEFFICIENTS, margin=0.15)
     for panel, of_model in zip(panels, models.values(), strict=True):
         panel.axhline(0, color=REFERENCE, linewidth=0.8)
         for place, (name, label) in enumerate(PREDICTORS):
             grey = choose_grey(place, len(PREDICTORS), 0, 0.6)
-            bounds = (f"{name}_low", f"{name}_high")
-            draw_steps(panel, of_model, f"{name}_coefficient", bounds, label=label, color=grey, place=place)
+            draw_steps(panel, of_model, f"{name}_coefficient", label=label, color=grey, place=place)
+            ends = ([row[f"{name}_{end}"] for row in of_model] for end in ("coefficient", "standard_error"))
+            panel.errorbar([row["step"] for row in of_model], *ends, color=grey, linestyle="none", capsize=2)
         finish_panel(panel, name_model(of_model), limits)
     for panel in list_left_panels(panels):
         panel.set_ylabel("Coefficient")
-    notes = [*describe_regression(shown, other_count), Z_SCORES, ERROR_BANDS, POSITIVE_STEPS]
+    notes = [*describe_regression(shown, other_count), Z_SCORES, ERROR_BARS, POSITIVE_STEPS]
     add_notes(canvas, [*notes, *describe_left_out(left_out_count)])
     add_legend(canvas, panels)
     return canvas
@@ -131,11 +126,11 @@ def describe_regression(rows: Sequence[Row], other_count: int) -> list[str]:
     training, validation = (
         describe_count(rows, f"{part}_count", f"{part} words") for part in ("training", "validation")
     )
-    vectors = f"vectors {make_label(first['vectors_id'])} ({first['weighting']})" if first["vectors_id"] else "none"
+    vectors = f"by the vectors {make_label(first['vectors_id'])}, contexts weighted {WEIGHTINGS[first['weighting']]}"
     sentences = [
         f"{make_label(first['corpus_id'])}: {training} {validation if validation != training else ''}".strip(),
         f"Regression on 1-grams and 5-grams counted in {make_label(first['ngram_corpus_id'])} "
-        f"({first['smoothing'].replace('_', ' ')}) and on similarity: {vectors}.",
+        f"({first['smoothing'].replace('_', ' ')}) and on similarity {vectors}.",
     ]
     if other_count:
         sentences.append(f"Not shown: regressions on other predictors ({other_count}).")
