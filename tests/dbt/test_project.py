@@ -19,6 +19,15 @@ PUBLISHED = {
     "fct_behaviour_alignment",
     "fct_task_scaling",
 }
+PUBLISHED_PHASES = {
+    "int_phase_peak",
+    "dim_phase_predictor",
+    "fct_phase_correlation_by_checkpoint",
+    "fct_phase_regression_by_checkpoint",
+    "fct_phase_peak",
+    "fct_phase_order",
+    "fct_phase_seed_mean",
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +50,11 @@ def models(manifest):
 def test_an_empty_warehouse_builds_into_empty_marts(built):
     counts = {name: count for name, (count, _) in built.digest().items()}
     assert counts.pop("trend_convention") == 9
-    assert {name for name, count in counts.items() if count} == PUBLISHED
+    assert {name for name, count in counts.items() if count} == PUBLISHED | PUBLISHED_PHASES
     for name in PUBLISHED - {"int_behaviour_measure"}:
         assert built.rows(f"select distinct suite_id from {name}") == [("opt-published",)]
+    for name in PUBLISHED_PHASES - {"int_phase_peak", "dim_phase_predictor"}:
+        assert built.rows(f"select distinct suite_id, is_published from {name}") == [("phases-published", True)]
 
 
 def test_the_unit_tests_beside_the_models_pass(built):

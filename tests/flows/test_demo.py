@@ -22,6 +22,7 @@ MARTS = (
 
 # The demonstration imports no results, its evaluations need no caveat, and it corrupts no texts
 EMPTY_MARTS = {"fct_eval_metric_by_checkpoint", "fct_task_caveat", "fct_corruption_perplexity"}
+EMPTY_MARTS |= {"fct_checkpoint_agreement", "fct_phase_trend_bridge"}  # the demonstration measures no phases
 PAPER_FIGURES = (
     "figure_02_trend_shares",
     "figure_03_stagnated_tokens",
@@ -221,7 +222,7 @@ def test_sql_counts_the_scores(demo, workplace):
 
 
 def test_every_question_is_listed_and_answers(demo, workplace):
-    # without an answer: the demonstration has no damaged checkpoint, no imported results and no corrupted texts
+    # without an answer: the demonstration has no damaged checkpoint, imported results, corrupted texts or phases
     silent = {"checkpoints_with_something_wrong", "imported_metric_by_step", "corruption_by_rate_and_size"}
     chosen = {
         "suite_id": "miniature-reduced",
@@ -230,6 +231,7 @@ def test_every_question_is_listed_and_answers(demo, workplace):
         "second_step": "120",
     }
     questions = read_questions(packaged_questions())
+    silent |= {name for name, question in questions.items() if question.subject == "phases"}
     listed = json.loads(workplace.run("ask", "--json").stdout)
     assert {row["question"] for row in listed} == set(questions) > silent
     with connect(resolve_address(workplace.settings)) as client:

@@ -7,7 +7,7 @@
             "join_use_nulls": 0,
             "max_block_size": 16,
             "max_joined_block_size_rows": 16,
-            "short_circuit_function_evaluation": "force_enable",
+            "short_circuit_function_evaluation": "disable",
         },
         pre_hook="{{ drop_vanished_pairs(ref('int_phase_fingerprint')) }}",
     )
