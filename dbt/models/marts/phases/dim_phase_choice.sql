@@ -16,9 +16,18 @@ with
     suite as (select distinct suite_id from {{ ref("dim_scored_model") }}),
 
     measured as (
-        select distinct suite_id, corpus_id, unit, predictor_source, smoothing, provider, is_published
-        from {{ ref("fct_phase_correlation_by_checkpoint") }}
+        select
+            suite_id,
+            corpus_id,
+            unit,
+            predictor_source,
+            smoothing,
+            provider,
+            is_published,
+            ifNull(max(correlation.unit_count), 0) as unit_count
+        from {{ ref("fct_phase_correlation_by_checkpoint") }} as correlation
         where predictor_kind = 'ngram'
+        group by suite_id, corpus_id, unit, predictor_source, smoothing, provider, is_published
     ),
 
     fitted as (
@@ -36,6 +45,7 @@ with
             measured.smoothing as smoothing,
             measured.provider as provider,
             if(fitted.regression_id = '', 'no regression', fitted.regression_id) as regression_id,
+            measured.unit_count as unit_count,
             true as has_phases,
             measured.is_published as is_published
         from measured
@@ -60,6 +70,7 @@ select
     'none' as smoothing,
     'none' as provider,
     'no regression' as regression_id,
+    toInt64(0) as unit_count,
     false as has_phases,
     false as is_published
 from suite
