@@ -230,7 +230,7 @@ def test_a_page_has_the_styles_of_its_own_templates_only(ours):
         (".status", {"overview", "operations"}),
         (".tokens-in-context", {"overview", "token_trends"}),
         (".plain-table", {"overview", "tasks", "inspector"}),
-        (".trailhouse-bar", {"overview", "token_trends", "tasks", "sequences", "operations", "inspector"}),
+        (".trailhouse-bar", {"overview", "token_trends", "tasks", "sequences", "phases", "operations", "inspector"}),
     ):
         assert {
             path.removeprefix("dashboards/").removesuffix(".yaml") for path in pages if rule in pages[path]
@@ -324,7 +324,7 @@ def test_a_filter_does_not_apply_to_charts_whose_mart_lacks_the_column(ours):
     assert "charts/operations/not_done.yaml" not in {names[uuid] for uuid in excluded}
 
 
-NOT_ALONG_TRAINING = {"Parameters", "Replaced tokens (%)"}
+NOT_ALONG_TRAINING = {"Parameters", "Replaced tokens (%)", "Order of the n-grams"}
 """Horizontal axes of charts that compare last checkpoints."""
 
 
@@ -393,9 +393,19 @@ def test_dashboards_link_to_each_other_with_what_is_chosen(ours):
         template = ours[f"charts/{dashboard['slug']}/bar.yaml"]["params"]["handlebarsTemplate"]
         for other in dashboards:
             if other is not dashboard:
-                (address,) = re.findall(rf'href="(/superset/dashboard/{other["slug"]}/[^"]*)"', template)
-                # The corpus of Sequences is that of the prompts, which another page does not choose.
-                assert ("'{{link_corpus_id}}'" in address) != (other["slug"] == "sequences")
+                addresses = re.findall(rf'href="(/superset/dashboard/{other["slug"]}/[^"]*)"', template)
+                # The corpora of Sequences and Phases are others: those of the prompts, and those of words in context.
+                is_of_other_corpora = {dashboard["slug"], other["slug"]} & {"phases"} or other["slug"] == "sequences"
+                assert ("'{{link_corpus_id}}'" in addresses[-1]) != bool(is_of_other_corpora)
+                assert len(addresses) == (2 if dashboard["slug"] == "phases" else 1)
+
+
+def test_a_page_of_a_published_suite_links_to_the_other_pages_without_the_suite(ours):
+    template = ours["charts/phases/bar.yaml"]["params"]["handlebarsTemplate"]
+    published = template.partition("{{#if is_published}}")[2].partition("{{else}}")[0]
+    assert published.count("href=") == 6
+    assert "native_filters" not in published
+    assert [one["sqlExpression"] for one in ours["charts/phases/bar.yaml"]["params"]["adhoc_filters"]] == ["is_named"]
 
 
 def test_tables_show_text_as_text_and_uuids_are_uuids(ours):

@@ -13,7 +13,7 @@
 }}
 
 with
-    suite as (select distinct suite_id from {{ ref("dim_scored_model") }}),
+    suite as (select distinct suite_id from {{ ref("dim_model") }}),
 
     measured as (
         select
