@@ -57,21 +57,50 @@ with
             and measured.predictor_source = fitted.ngram_corpus_id
             and measured.smoothing = fitted.smoothing
             and measured.provider = fitted.provider
+    ),
+
+    chosen as (
+        select *
+        from offered
+        union all
+        select
+            toString(suite_id) as suite_id,
+            'no phases' as corpus_id,
+            'word' as unit,
+            'no n-grams' as predictor_source,
+            'none' as smoothing,
+            'none' as provider,
+            'no regression' as regression_id,
+            toInt64(0) as unit_count,
+            false as has_phases,
+            false as is_published
+        from suite
+        where suite_id not in (select suite_id from measured)
     )
 
-select *
-from offered
-union all
+-- Superset chooses the first value of every filter before it knows those of the others. The values of one
+-- row are the
+-- first ones of all filters, if each orders its values by this preference.
 select
-    toString(suite_id) as suite_id,
-    'no phases' as corpus_id,
-    'word' as unit,
-    'no n-grams' as predictor_source,
-    'none' as smoothing,
-    'none' as provider,
-    'no regression' as regression_id,
-    toInt64(0) as unit_count,
-    false as has_phases,
-    false as is_published
-from suite
-where suite_id not in (select suite_id from measured)
+    *,
+    toInt64(
+        row_number() over (
+            order by
+                has_phases,
+                not is_published,
+                unit = 'word',
+                position(regression_id, 'similarity-unweighted') > 0,
+                position(regression_id, 'similarity-') > 0,
+                unit_count,
+                predictor_source = 'pile',
+                smoothing = 'stupid_backoff',
+                provider = 'clickhouse',
+                suite_id desc,
+                corpus_id desc,
+                predictor_source desc,
+                smoothing desc,
+                provider desc,
+                regression_id desc
+        )
+    ) as preference
+from chosen
