@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -125,8 +126,8 @@ class Filter(Declaration):
 
     @property
     def order_name(self) -> str:
-        """The name under which the dataset offers the aggregate ``first``."""
-        return f"order_of_{self.column}"
+        """The name under which the dataset offers the aggregate ``first``. Filters with equal aggregates share it."""
+        return f"order_by_{re.sub('[^a-z0-9]+', '_', self.first).strip('_')}"
 
 
 class Section(Declaration):

@@ -36,6 +36,7 @@ def compile_dataset(mart: Mart, schema: str, orders: Sequence[Filter] = ()) -> D
 
     ``orders`` are filters whose values an aggregate orders.
     """
+    aggregates = {native.order_name: native.first for native in orders}
     return {
         "table_name": mart.name,
         "main_dttm_col": None,
@@ -56,7 +57,7 @@ def compile_dataset(mart: Mart, schema: str, orders: Sequence[Filter] = ()) -> D
         "uuid": make_uuid("dataset", mart.name),
         "metrics": [
             compile_metric("row_count", "Rows", "toInt64(count())"),
-            *(compile_metric(native.order_name, f"Order of {native.name}", native.first) for native in orders),
+            *(compile_metric(name, f"Order by {first}", first) for name, first in aggregates.items()),
         ],
         "columns": [compile_column(column) for column in mart.columns.values()],
         "version": VERSION,

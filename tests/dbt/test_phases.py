@@ -31,7 +31,7 @@ from tests.support.synthetic_phases import (
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
 SELECTION = ("--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select")
-MARTS = ("+models/marts/phases", "+dim_token_context", "+dim_model", "+int_document_weight")
+MARTS = ("+models/marts/phases", "+dim_token_context", "+dim_token", "+dim_model", "+int_document_weight")
 TRAINING = WORD_SPLITS == "train"
 VALIDATION = WORD_SPLITS == "validation"
 KNOWN = ~UNKNOWN_WORDS

@@ -33,7 +33,7 @@ def name_model(size: str, seed: str) -> str:
 def series() -> dict[tuple[str, str, int], dict[int, float]]:
     """By model, corpus and order: Pearson's correlation with the n-grams by step, as published."""
     found: dict[tuple[str, str, int], dict[int, float]] = defaultdict(dict)
-    for row in csv.DictReader((SEEDS / "published_phase_correlation.csv").open()):
+    for row in csv.DictReader((SEEDS / "published_phase_correlation.csv").read_text().splitlines()):
         if row["predictor"] == "ngram":
             key = name_model(row["model_size"], row["seed"]), row["predictor_corpus"], int(row["ngram_order"])
             found[key][int(row["step"])] = float(row["pearson_correlation"])

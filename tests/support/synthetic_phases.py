@@ -49,7 +49,7 @@ DEGENERATE = {
 def make_predictors(count: int, seed: int) -> dict[int | str, np.ndarray]:
     """Return the n-gram scores by order, and the similarities by weighting. 1-grams have ties."""
     random = np.random.default_rng(seed)
-    scores: dict[int | str, np.ndarray] = {1: np.float32(np.round(random.normal(-7, 2, count)))}
+    scores: dict[int | str, np.ndarray] = {1: np.round(random.normal(-7, 2, count)).astype(np.float32)}
     for order in ORDERS[1:]:
         scores[order] = np.float32(0.75 * scores[order - 1] + random.normal(-1, 1.3, count))
     scores["unweighted"] = np.float32(random.uniform(-0.2, 0.9, count))

@@ -65,7 +65,7 @@ with
 
     token as (
         select document_id, word_index, position
-        from stg_corpora__token
+        from dim_token
         where
             corpus_id = {corpus_id:String}
             and tokenizer_id in (select tokenizer_id from chosen_model)

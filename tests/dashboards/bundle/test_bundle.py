@@ -310,6 +310,16 @@ def test_every_query_reads_columns_of_its_own_mart(ours):
         assert query.get("metrics") or asked
 
 
+def test_every_order_of_a_filter_is_an_aggregate_of_its_dataset(ours):
+    declared = [native for folder in read_folders(ASSETS) for native in folder.dashboard.filters if native.first]
+    assert len({(native.mart, native.column) for native in declared}) < len({(n.mart, n.first) for n in declared})
+    for native in declared:
+        (dataset,) = [content for path, content in ours.items() if path.endswith(f"/{native.mart}.yaml")]
+        expressions = {metric["metric_name"]: metric["expression"] for metric in dataset["metrics"]}
+        assert expressions[native.order_name] == native.first
+        assert len(expressions) == len(dataset["metrics"])
+
+
 def test_a_filter_does_not_apply_to_charts_whose_mart_lacks_the_column(ours):
     dashboard = ours["dashboards/operations.yaml"]
     numbers = {
