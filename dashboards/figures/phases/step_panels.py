@@ -49,8 +49,8 @@ def draw_orders(panel: Axes, rows: Sequence[Row], orders: Sequence[int], value: 
         grey = choose_order_grey(order, orders)
         draw_steps(panel, of_order, value, label=f"{order}-grams", color=grey, place=place)
         sure = keep_known(of_order, *bounds)
-        ends = ([row[bound] for row in sure] for bound in bounds)
-        panel.fill_between([row["step"] for row in sure], *ends, color=grey, alpha=0.15, linewidth=0)
+        low, high = ([row[bound] for row in sure] for bound in bounds)
+        panel.fill_between([row["step"] for row in sure], low, high, color=grey, alpha=0.15, linewidth=0)
 
 
 def draw_steps(panel: Axes, rows: Sequence[Row], value: str, *, label: str, color: str, place: int) -> None:

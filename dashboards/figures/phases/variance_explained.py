@@ -109,8 +109,9 @@ def draw_coefficients(rows: pa.Table) -> Canvas:
         for place, (name, label) in enumerate(PREDICTORS):
             grey = choose_grey(place, len(PREDICTORS), 0, 0.6)
             draw_steps(panel, of_model, f"{name}_coefficient", label=label, color=grey, place=place)
-            ends = ([row[f"{name}_{end}"] for row in of_model] for end in ("coefficient", "standard_error"))
-            panel.errorbar([row["step"] for row in of_model], *ends, color=grey, linestyle="none", capsize=2)
+            values, errors = ([row[f"{name}_{end}"] for row in of_model] for end in ("coefficient", "standard_error"))
+            steps = [row["step"] for row in of_model]
+            panel.errorbar(steps, values, yerr=errors, color=grey, linestyle="none", capsize=2)
         finish_panel(panel, name_model(of_model), limits)
     for panel in list_left_panels(panels):
         panel.set_ylabel("Coefficient")

@@ -12,8 +12,8 @@ pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
-# Charts that have no rows if the audit found nothing, every checkpoint is done, no text was corrupted and no phases were
-# measured: the published phases have no words.
+# Charts that have no rows if the audit found nothing, every checkpoint is done, no text was corrupted and no phases
+# were measured: the published phases have no words.
 EMPTY_WITHOUT_FAULTS = {
     "What did the audit find?",
     "What is not done?",

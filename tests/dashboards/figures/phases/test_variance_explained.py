@@ -1,5 +1,6 @@
 """R-squared with the share of each predictor, and the coefficients, over training."""
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -22,7 +23,10 @@ def test_r_squared_of_the_unweighted_similarity_is_drawn_with_areas_that_add_up_
     lines = lines_of(canvas.axes[0])
     assert lines["R², training words"] == ([1, 10, 100], pytest.approx([0.501, 0.51, 0.6]))
     assert lines["R², validation words"] == ([1, 10, 100], pytest.approx([0.401, 0.41, 0.5]))
-    tops = [max(y for x, y in area.get_paths()[0].vertices if x == 100) for area in canvas.axes[0].collections]
+    tops = [
+        max(float(y) for x, y in np.asarray(area.get_paths()[0].vertices) if x == 100)
+        for area in canvas.axes[0].collections
+    ]
     assert tops == pytest.approx([0.3, 0.5, 0.6])
     caption = read_caption(canvas)
     assert "words: n = 40 training words. n = 20 validation words." in caption
