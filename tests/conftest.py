@@ -36,8 +36,6 @@ SHARES_DEMONSTRATION = (
     "tests/flows/test_write_report.py",
     "tests/dashboards/superset/",
 )
-NO_DEMONSTRATION = ("tests/dashboards/superset/test_large_suite.py",)
-"""Files below these folders that make what they need themselves."""
 
 
 @pytest.fixture(scope="session")
@@ -145,11 +143,6 @@ def prefect_server(workplace, tmp_path_factory) -> Iterator[str]:
         yield url
 
 
-def shares_demonstration(file: str) -> bool:
-    """Return whether the tests of a file use the fixture `demo`, or share a Superset with tests that do."""
-    return file.startswith(SHARES_DEMONSTRATION) and file not in NO_DEMONSTRATION
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need a server, and sort all tests, slow ones first: demonstration, flows, dbt, others.
 
@@ -173,4 +166,4 @@ class SharedFixtureScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "demonstration" if shares_demonstration(file) else file
+        return "demonstration" if file.startswith(SHARES_DEMONSTRATION) else file
