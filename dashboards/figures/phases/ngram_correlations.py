@@ -18,6 +18,7 @@ from trailhouse.dashboards.figures.phases.phase_rows import (
     find_limits,
     group_rows,
     has_known,
+    keep_known,
     name_model,
 )
 from trailhouse.dashboards.figures.phases.step_panels import draw_orders, finish_panel, list_left_panels, new_grid
@@ -35,7 +36,7 @@ BOUNDS, SEED_BOUNDS = ("pearson_low", "pearson_high"), ("mean_low", "mean_high")
 
 def draw_correlations(rows: pa.Table) -> Canvas:
     """Draw the correlation with n-grams against the step: a panel for each model, a line for each order."""
-    chosen, other_count = choose_ngrams(rows.to_pylist(), "pearson")
+    chosen, other_count = choose_ngrams(keep_known(rows.to_pylist(), "pearson"), "pearson")
     models, left_out_count = choose_models(chosen)
     shown = [row for of_model in models.values() for row in of_model]
     orders = sorted({row["ngram_order"] for row in shown})
@@ -61,7 +62,7 @@ def draw_correlations(rows: pa.Table) -> Canvas:
 
 def draw_seed_means(rows: pa.Table) -> Canvas:
     """Draw the mean correlation over seeds: a panel for each architecture and size, a line for each order."""
-    several = [row for row in rows.to_pylist() if row["seed_count"] > 1]
+    several = [row for row in keep_known(rows.to_pylist(), "mean_value") if row["seed_count"] > 1]
     kinds = ("architecture", "parameter_count")
     chosen, other_count = choose_ngrams(
         [row | {"model_id": tuple(map(row.get, kinds))} for row in several], "mean_value"

@@ -59,7 +59,7 @@ ORDERS = Companion("fct_phase_order", ("model_id", *NGRAM_MODEL, "verdict", "in_
 
 def draw_ladder(rows: pa.Table, verdicts: pa.Table) -> Canvas:
     """Draw a rung for each order, from its onset to its peak: a panel for each model, with its verdict above."""
-    chosen, other_count = choose_ngrams(rows.to_pylist(), "peak_correlation")
+    chosen, other_count = choose_ngrams(list_peaks(rows), "peak_correlation")
     models, left_out_count = choose_models(chosen)
     key = tuple(chosen[0][column] for column in NGRAM_MODEL)
     judged = {
@@ -97,6 +97,11 @@ def draw_ladder(rows: pa.Table, verdicts: pa.Table) -> Canvas:
     add_notes(canvas, notes)
     add_legend(canvas, panels)
     return canvas
+
+
+def list_peaks(rows: pa.Table, *_companions: pa.Table) -> list[Row]:
+    """Return the rows whose peak has a place on a logarithmic axis."""
+    return [row for row in rows.to_pylist() if row["peak_step"] > 0]
 
 
 def draw_rungs(panel: Axes, rows: Sequence[Row]) -> None:
@@ -156,4 +161,5 @@ FIGURE = Figure(
     draw=draw_ladder,
     companions=(ORDERS,),
     sample="none",
+    is_drawable=lambda *tables: bool(list_peaks(*tables)),
 )

@@ -63,7 +63,7 @@ def choose_regression(rows: Sequence[Row]) -> tuple[list[Row], int]:
 
 def draw_r_squared(rows: pa.Table) -> Canvas:
     """Draw R-squared on training and validation words against the step, with the part that each predictor owns."""
-    chosen, other_count = choose_regression(rows.to_pylist())
+    chosen, other_count = choose_regression(keep_known(rows.to_pylist(), "r_squared_train"))
     models, left_out_count = choose_models(chosen)
     shown = [row for of_model in models.values() for row in of_model]
     canvas, panels = new_grid(len(models), "Variance of log-probabilities that n-grams and similarity explain")

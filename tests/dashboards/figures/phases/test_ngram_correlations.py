@@ -78,6 +78,19 @@ def test_a_figure_without_a_known_correlation_or_without_seeds_is_left_out():
     assert not has_seeds(SEED_MEANS.filter(pc.equal(SEED_MEANS["seed_count"], 1)))
 
 
+def test_n_grams_whose_correlations_are_not_defined_are_not_chosen():
+    place = CORRELATIONS.column_names.index("pearson")
+    values = [
+        value if smoothing == "kneser_ney" else None
+        for value, smoothing in zip(
+            CORRELATIONS["pearson"].to_pylist(), CORRELATIONS["smoothing"].to_pylist(), strict=True
+        )
+    ]
+    canvas = draw_correlations(CORRELATIONS.set_column(place, "pearson", pa.array(values)))
+    canvas.draw_without_rendering()
+    assert "counted in books, Kneser-Ney, by clickhouse" in read_caption(canvas)
+
+
 def test_names_of_models_are_shown_as_text():
     name = "s/$x$\u202e"
     place = CORRELATIONS.column_names.index("model_id")

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from tests.dashboards.figures.mart_rows import read_caption
 from tests.dashboards.figures.phases.phase_mart_rows import PEAKS, VERDICTS
-from trailhouse.dashboards.figures.phases.phase_ladder import TOLERANCE, draw_ladder
+from trailhouse.dashboards.figures.phases.phase_ladder import FIGURE, TOLERANCE, draw_ladder
 
 
 def points_of(panel, label: str) -> set[tuple[float, float]]:
@@ -52,3 +52,10 @@ def test_published_peaks_have_the_checkpoints_within_the_tolerance_in_place_of_i
 def test_models_without_a_verdict_are_drawn():
     canvas = draw_ladder(PEAKS, VERDICTS.slice(0, 0))
     assert [panel.get_title() for panel in canvas.axes] == ["small", "middle", "large"]
+
+
+def test_peaks_at_step_0_have_no_place_on_the_axis():
+    place = PEAKS.column_names.index("peak_step")
+    at_start = PEAKS.set_column(place, "peak_step", pa.array([0] * PEAKS.num_rows))
+    assert FIGURE.is_drawable(PEAKS, VERDICTS)
+    assert not FIGURE.is_drawable(at_start, VERDICTS)
