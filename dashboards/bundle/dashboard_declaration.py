@@ -149,6 +149,8 @@ class Dashboard(Declaration):
     order: int
     filters: tuple[Filter, ...]
     sections: tuple[Section, ...]
+    bar_mart: str = "dim_scored_model"
+    """The mart with the models that the bar at the top names."""
 
 
 class Charts(RootModel[dict[str, Chart]]):

@@ -173,8 +173,8 @@ def compile_heatmap_form(chart: Chart, metrics: list[Document]) -> Document:
         "show_values": True,
         "xscale_interval": 1,
         "yscale_interval": 1,
-        "left_margin": "auto",
-        "bottom_margin": "auto",
+        "left_margin": 100,  # Superset cuts labels off that are longer than its automatic margins
+        "bottom_margin": 50,
         "value_bounds": [None, None],
         "y_axis_format": chart.metrics[0].format,
     }

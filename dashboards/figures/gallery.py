@@ -1,4 +1,4 @@
-"""All figures and tables: those of Xia et al. 2023 by number, then what predicts accuracy, and the imported metrics.
+"""All figures and tables: those of Xia et al. 2023 by number, what predicts accuracy, imported metrics, and phases.
 
 The sensitivity of the trends stands behind figure 2.
 """
@@ -17,6 +17,12 @@ from trailhouse.dashboards.figures import (
     validation_perplexity,
 )
 from trailhouse.dashboards.figures.figure import Figure
+from trailhouse.dashboards.figures.phases import (
+    checkpoint_agreement,
+    ngram_correlations,
+    phase_ladder,
+    variance_explained,
+)
 from trailhouse.dashboards.figures.sequences import (
     corruption_perplexity,
     generated_examples,
@@ -39,6 +45,12 @@ FIGURES: tuple[Figure, ...] = (
     *task_groups.FIGURES,
     axis_correlations.FIGURE,
     imported_metrics.FIGURE,
+    ngram_correlations.FIGURE,
+    phase_ladder.FIGURE,
+    ngram_correlations.SEED_FIGURE,
+    variance_explained.FIGURE,
+    variance_explained.COEFFICIENT_FIGURE,
+    checkpoint_agreement.FIGURE,
 )
 
 TABLES: tuple[Table, ...] = (generated_examples.TABLE, generation_quality.TABLE)

@@ -21,6 +21,8 @@ PUBLISHED = {
 }
 PUBLISHED_PHASES = {
     "int_phase_peak",
+    "dim_phase_choice",
+    "dim_phase_model",
     "dim_phase_predictor",
     "fct_phase_correlation_by_checkpoint",
     "fct_phase_regression_by_checkpoint",

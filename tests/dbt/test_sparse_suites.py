@@ -293,12 +293,18 @@ def test_models_are_listed_by_suite_and_size_and_published_suites_come_last(buil
     models = read_models_by_size(built.client, built.address.database)
     own = built.rows("select suite_id, model_id, parameter_count from dim_model")
     sizes = {model_id: count for _, model_id, count in own}
-    assert {model for model in models if model[0] != "opt-published"} == {(suite, model) for suite, model, _ in own}
-    assert [model for _, model in models[-6:]] == [
+    published = [model for model in models if model[0] in ("opt-published", "phases-published")]
+    assert set(models) - set(published) == {(suite, model) for suite, model, _ in own}
+    assert models[-len(published) :] == published
+    assert [model for _, model in published[:6]] == [
         f"opt-published/{name}" for name in ("125m", "1.3b", "6.7b", "13b", "30b", "175b")
     ]
+    assert [model for _, model in (*published[6:8], published[-1])] == [
+        f"phases-published/{name}" for name in ("pythia-14m", "pythia-14m-seed1", "pythia-12b")
+    ]
+    assert len(published) == 6 + 55
     first_seen = dict(built.rows("select suite_id, min(discovered_at) from dim_checkpoint group by suite_id"))
-    keys = [(first_seen[suite], suite, sizes[model], model) for suite, model in models[:-6]]
+    keys = [(first_seen[suite], suite, sizes[model], model) for suite, model in models[: -len(published)]]
     assert keys == sorted(keys)
     assert read_models_by_size(built.client, "system") == []
 

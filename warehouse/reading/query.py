@@ -117,14 +117,15 @@ def read_models_by_size(client: Client, database: str) -> list[tuple[str, str]]:
     others, and published suites come last. The list is empty if the marts of the database were never derived.
     ``client`` may be connected to another database.
     """
-    marts = ("dim_model", "dim_published_model", "dim_checkpoint")
-    model, published, checkpoint = (f"{quote_identifier(database)}.{name}" for name in marts)
-    if not all(read_row(client, f"exists table {table}")[0] for table in (model, published, checkpoint)):
+    marts = ("dim_model", "dim_published_model", "dim_phase_model", "dim_checkpoint")
+    model, published, of_phases, checkpoint = (f"{quote_identifier(database)}.{name}" for name in marts)
+    if not all(read_row(client, f"exists table {table}")[0] for table in (model, published, of_phases, checkpoint)):
         return []
     columns = "toString(suite_id) as suite_id, toString(model_id) as model_id, parameter_count"
     rows = client.query(
         f"select suite_id, model_id from (select {columns}, false as is_published from {model}"
-        f" union all select {columns}, true from {published}) as model"
+        f" union all select {columns}, true from {published}"
+        f" union all select {columns}, true from {of_phases} where is_published) as model"
         f" left join (select toString(suite_id) as suite_id, min(discovered_at) as first_at from {checkpoint}"
         " group by suite_id) as suite using (suite_id)"
         " order by is_published, first_at, suite_id, parameter_count, model_id"

@@ -230,7 +230,7 @@ def test_a_page_has_the_styles_of_its_own_templates_only(ours):
         (".status", {"overview", "operations"}),
         (".tokens-in-context", {"overview", "token_trends"}),
         (".plain-table", {"overview", "tasks", "inspector"}),
-        (".trailhouse-bar", {"overview", "token_trends", "tasks", "sequences", "operations", "inspector"}),
+        (".trailhouse-bar", {"overview", "token_trends", "tasks", "sequences", "phases", "operations", "inspector"}),
     ):
         assert {
             path.removeprefix("dashboards/").removesuffix(".yaml") for path in pages if rule in pages[path]
@@ -312,7 +312,8 @@ def test_every_query_reads_columns_of_its_own_mart(ours):
 
 def test_every_order_of_a_filter_is_an_aggregate_of_its_dataset(ours):
     declared = [native for folder in read_folders(ASSETS) for native in folder.dashboard.filters if native.first]
-    assert len({(native.mart, native.column) for native in declared}) < len({(n.mart, n.first) for n in declared})
+    orders = {native.first for native in declared if (native.mart, native.column) == ("dim_suite_choice", "suite_id")}
+    assert len(orders) > 1
     for native in declared:
         (dataset,) = [content for path, content in ours.items() if path.endswith(f"/{native.mart}.yaml")]
         expressions = {metric["metric_name"]: metric["expression"] for metric in dataset["metrics"]}
@@ -334,7 +335,7 @@ def test_a_filter_does_not_apply_to_charts_whose_mart_lacks_the_column(ours):
     assert "charts/operations/not_done.yaml" not in {names[uuid] for uuid in excluded}
 
 
-NOT_ALONG_TRAINING = {"Parameters", "Replaced tokens (%)"}
+NOT_ALONG_TRAINING = {"Parameters", "Replaced tokens (%)", "Order of the n-grams"}
 """Horizontal axes of charts that compare last checkpoints."""
 
 
@@ -403,9 +404,19 @@ def test_dashboards_link_to_each_other_with_what_is_chosen(ours):
         template = ours[f"charts/{dashboard['slug']}/bar.yaml"]["params"]["handlebarsTemplate"]
         for other in dashboards:
             if other is not dashboard:
-                (address,) = re.findall(rf'href="(/superset/dashboard/{other["slug"]}/[^"]*)"', template)
-                # The corpus of Sequences is that of the prompts, which another page does not choose.
-                assert ("'{{link_corpus_id}}'" in address) != (other["slug"] == "sequences")
+                addresses = re.findall(rf'href="(/superset/dashboard/{other["slug"]}/[^"]*)"', template)
+                # The corpora of Sequences and Phases are others: those of the prompts, and those of words in context.
+                is_of_other_corpora = {dashboard["slug"], other["slug"]} & {"phases"} or other["slug"] == "sequences"
+                assert ("'{{link_corpus_id}}'" in addresses[-1]) != bool(is_of_other_corpora)
+                assert len(addresses) == (2 if dashboard["slug"] == "phases" else 1)
+
+
+def test_a_page_of_a_published_suite_links_to_the_other_pages_without_the_suite(ours):
+    template = ours["charts/phases/bar.yaml"]["params"]["handlebarsTemplate"]
+    published = template.partition("{{#if is_published}}")[2].partition("{{else}}")[0]
+    assert published.count("href=") == 6
+    assert "native_filters" not in published
+    assert [one["sqlExpression"] for one in ours["charts/phases/bar.yaml"]["params"]["adhoc_filters"]] == ["is_named"]
 
 
 def test_tables_show_text_as_text_and_uuids_are_uuids(ours):

@@ -12,13 +12,14 @@ from pyarrow import csv
 
 from tests.dashboards.figures.mart_rows import MARTS as OTHER_MARTS
 from tests.dashboards.figures.mart_rows import PERPLEXITIES, with_styles
+from tests.dashboards.figures.phases.phase_mart_rows import PHASE_MARTS
 from tests.dashboards.figures.sequences.sequence_rows import SEQUENCE_MARTS
 from trailhouse.dashboards.figures.figure import FORMATS, Figure, add_notes, arrange_panels, save_canvas, save_figure
 from trailhouse.dashboards.figures.gallery import FIGURES
 from trailhouse.dashboards.figures.gallery_page import save_rows, write_gallery
 from trailhouse.dashboards.figures.line_styles import STYLE
 
-MARTS = OTHER_MARTS | SEQUENCE_MARTS
+MARTS = OTHER_MARTS | SEQUENCE_MARTS | PHASE_MARTS
 
 
 def test_caveats_are_written_below_a_figure(tmp_path):

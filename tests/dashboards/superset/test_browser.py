@@ -12,13 +12,21 @@ pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 
 ARTIFACTS = ROOT / "test-artifacts" / "dashboards"
-# Charts that have no rows if the audit found nothing, every checkpoint is done and no text was corrupted.
+# Charts that have no rows if the audit found nothing, every checkpoint is done, no text was corrupted and no phases
+# were measured: the published phases have no words.
 EMPTY_WITHOUT_FAULTS = {
     "What did the audit find?",
     "What is not done?",
     "What to know about these evaluations",
     "Do larger models also like random tokens better?",
     "How does each kind of corruption raise perplexity?",
+    "Which models agree about words?",
+    "At which steps do models agree?",
+    "Do seeds, sizes and architectures come closer with training?",
+    "Is what a model forgets what n-grams predict?",
+    "How far is the model ahead of n-grams?",
+    "How probable do n-grams find these tokens?",
+    "What do n-grams say of each category?",
 }
 UNTRUSTED_TOKENS = (
     "<script>window.wasAttacked=1</script>",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FloatRect, Page, ViewportSize
 
-DASHBOARDS = ("overview", "token_trends", "tasks", "sequences", "operations", "inspector")
+DASHBOARDS = ("overview", "token_trends", "tasks", "sequences", "phases", "operations", "inspector")
 WAIT_MILLISECONDS = 180_000
 # So tall that every chart is in view, because Superset does not load charts out of view.
 VIEWPORT: ViewportSize = {"width": 1500, "height": 4600}

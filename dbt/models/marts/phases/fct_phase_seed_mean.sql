@@ -33,6 +33,8 @@ with
             predictor_kind,
             ngram_order,
             predictor_source,
+            provider,
+            smoothing,
             assumeNotNull(measure_pair .2) as value,
             is_published
         from correlation
@@ -53,6 +55,8 @@ with
             'regression' as predictor_kind,
             toUInt8(0) as ngram_order,
             ngram_corpus_id as predictor_source,
+            provider,
+            smoothing,
             assumeNotNull(measure_pair .2) as value,
             is_published
         from regression
@@ -76,6 +80,8 @@ with
             any(measured.predictor_kind) as predictor_kind,
             any(measured.ngram_order) as ngram_order,
             any(measured.predictor_source) as predictor_source,
+            any(measured.provider) as provider,
+            any(measured.smoothing) as smoothing,
             toInt64(count()) as model_count,
             toInt64(uniqExact(seed)) as seed_count,
             arraySort(groupArray(value)) as
@@ -105,6 +111,8 @@ with
             predictor_kind,
             ngram_order,
             predictor_source,
+            provider,
+            smoothing,
             averaged.seed_count as seed_count,
             model_count,
             arrayAvg(values) as mean_value,

@@ -1,0 +1,1 @@
+"""Figures of behavioural phases, after Michaelov et al. 2025."""
