@@ -72,6 +72,8 @@ PACKAGED = {
     "gpt-neo": 3,
     "miniature": 3,
     "miniature-families": 2,
+    "miniature-parallel": 6,
+    "miniature-parallel-reduced": 6,
     "miniature-reduced": 3,
     "olmo-2": 4,
     "opt": 8,

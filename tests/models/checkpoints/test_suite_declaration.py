@@ -70,6 +70,7 @@ def test_the_steps_of_a_miniature_suite_increase_to_the_planned_steps(steps, pro
     [
         ({"head_count": 3}, r"head_count: does not divide hidden_size"),
         ({"batch_tokens": 65}, r"batch_tokens: is no multiple of context_length"),
+        ({"architecture": "rwkv", "layer_count": 1}, r"layer_count: is too small for RWKV"),
     ],
 )
 def test_sizes_of_a_miniature_model_that_do_not_divide_are_refused(changes, problem):
