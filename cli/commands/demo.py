@@ -92,6 +92,8 @@ def demonstrate_phases(settings: Settings, size: Literal["full", "reduced"], *, 
         name: answer.filter(pc.equal(answer["corpus_id"].cast("string"), WORD_CORPUS))
         for name, answer in answers.items()
     }
+    for name in ("peaks", "order"):  # tokens are in the answers, too
+        found[name] = found[name].filter(pc.equal(found[name]["unit"].cast("string"), "word"))
     if as_json:
         print_json(
             {

@@ -23,7 +23,7 @@ TARGETS = f"""
         inner join (
             select document_id, position from raw_token
             inner join (
-                select document_id, scored_from_byte from raw_document final where corpus_id = '{WORDS}'
+                select document_id, scored_from_byte from raw_document where corpus_id = '{WORDS}'
             ) as document using (document_id)
             where corpus_id = '{WORDS}' and byte_start >= scored_from_byte
         ) as token using (document_id, position)
@@ -33,7 +33,7 @@ TARGETS = f"""
     inner join raw_ngram_score as ngram on ngram.document_id = scored.document_id
     inner join (
         select document_id, JSONExtractString(provenance, 'split') as split
-        from raw_document final where corpus_id = '{WORDS}'
+        from raw_document where corpus_id = '{WORDS}'
     ) as document on document.document_id = scored.document_id
     where ngram.corpus_id = '{WORDS}' and ngram.vocabulary_id = 'words' and ngram_order = 2 and split = 'train'
 """
@@ -84,14 +84,18 @@ def test_models_follow_word_frequencies_more_after_training_than_before(report, 
         f" where corpus_id = '{WORDS}' and unit = 'word' and ngram_order = 1 group by model_id"
     )
     assert len(rows) == len(MODELS)
-    assert all(trained > untrained + 0.2 for _, untrained, trained in rows), rows
+    assert all(trained > untrained + 0.05 for _, untrained, trained in rows), rows
 
 
 def test_each_model_has_a_verdict_and_a_sentence_that_says_it(report):
-    verdicts = {row["model_id"]: row["verdict"] for row in report["order"] if row["corpus_id"] == WORDS}
+    verdicts = {
+        row["model_id"]: row["verdict"]
+        for row in report["order"]
+        if row["corpus_id"] == WORDS and row["unit"] == "word"
+    }
     assert sorted(verdicts) == MODELS
     assert set(verdicts.values()) <= {"in order", "not in order", "cannot be told"}
-    assert all(f"{model}: " in report["messages"] for model in MODELS)
+    assert all(report["messages"].count(f"{model}: ") == 1 for model in MODELS)
 
 
 def test_the_variance_is_explained_on_training_and_validation_words(report):
