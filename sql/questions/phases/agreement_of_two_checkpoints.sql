@@ -1,5 +1,5 @@
--- How far do any two checkpoints agree about the words of a corpus? The answer gives the correlation of their
--- log-probabilities of the same words, also for checkpoints that the heat map leaves out.
+-- How far do any two checkpoints agree about the words of a corpus? The answer gives the correlation
+-- of their log-probabilities of the same words, also for checkpoints that the heat map leaves out.
 -- parameter corpus_id String: corpus whose words are compared
 -- parameter model_id String: model of one checkpoint
 -- parameter step Int64: step of this checkpoint

@@ -1,8 +1,7 @@
--- Is what a model forgets what n-grams predict? The answer gives, for the tokens of each trend category and
--- at
--- each checkpoint, the mean log-probability under the n-gram model and the checkpoint, and the correlation
--- of the
--- two. Forgotten tokens are those of the category upward, whose perplexity rises.
+-- Is what a model forgets what n-grams predict? The answer gives, for the tokens of each trend
+-- category and at each checkpoint, the mean log-probability under the n-gram model and the checkpoint,
+-- and the correlation of the two. Forgotten tokens are those of the category upward, whose perplexity
+-- rises.
 -- parameter suite_id String = miniature-parallel: suite to show
 -- parameter ngram_order UInt8 = 5: order of the n-grams
 -- parameter model_id String = : model to show; empty is every one

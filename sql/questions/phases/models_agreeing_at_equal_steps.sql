@@ -1,5 +1,6 @@
 -- Which two models agree most about words after the same number of steps? The answer gives Pearson's
--- correlation of their log-probabilities of the same words, highest first, and how the two runs differ.
+-- correlation of their log-probabilities of the same words, highest first, and how the two runs
+-- differ.
 -- parameter suite_id String = miniature-parallel: suite to show
 -- parameter step Int64 = -1: step to show; -1 is every one
 select

@@ -1,7 +1,7 @@
--- At which step does the correlation of a model with n-grams begin and peak, for each order n? The answer
--- gives
--- both steps with 95% intervals of a bootstrap over documents, which published models lack. The onset is the
--- first checkpoint that has come half the way from the first correlation to the greatest.
+-- At which step does the correlation of a model with n-grams begin and peak, for each order n? The
+-- answer gives both steps with 95% intervals of a bootstrap over documents, which published models
+-- lack. The onset is the first checkpoint that has come half the way from the first correlation to the
+-- greatest.
 -- parameter suite_id String = miniature-parallel: suite to show, such as phases-published
 -- parameter predictor_source String = : corpus of the n-grams; empty is every one
 select

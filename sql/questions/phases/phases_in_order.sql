@@ -1,6 +1,6 @@
--- Do the correlations with n-grams peak in the order of n? The verdict needs 95% of the replicates of a
--- bootstrap over documents. For published models, of which no words are known, it needs peaks further apart
--- than a tolerance.
+-- Do the correlations with n-grams peak in the order of n? The verdict needs 95% of the replicates of
+-- a bootstrap over documents. For published models, of which no words are known, it needs peaks
+-- further apart than a tolerance.
 -- parameter suite_id String = miniature-parallel: suite to show, such as phases-published
 -- parameter predictor_source String = : corpus of the n-grams; empty is every one
 select

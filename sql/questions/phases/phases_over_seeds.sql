@@ -1,5 +1,5 @@
--- How much do the phases vary between seeds? The answer gives the mean over runs that differ in their seed
--- alone of a correlation or R-squared, with its 95% interval.
+-- How much do the phases vary between seeds? The answer gives the mean over runs that differ in their
+-- seed alone of a correlation or R-squared, with its 95% interval.
 -- parameter suite_id String = miniature-parallel: suite to show, such as phases-published
 -- parameter measure String = pearson: pearson, spearman, r_squared_train or r_squared_validation
 -- parameter ngram_order UInt8 = 5: order of the n-grams; 0 is similarities and regressions

@@ -1,7 +1,7 @@
--- How much of the variance of a model's log-probabilities do word frequency, 5-grams and similarity to the
--- context explain at each checkpoint? The answer gives R-squared on training and validation words, and the
--- part
--- of it that each of the three owns. The parts add up to R-squared and are not known for published models.
+-- How much of the variance of a model's log-probabilities do word frequency, 5-grams and similarity to
+-- the context explain at each checkpoint? The answer gives R-squared on training and validation words,
+-- and the part of it that each of the three owns. The parts add up to R-squared and are not known for
+-- published models.
 -- parameter suite_id String = miniature-parallel: suite to show, such as phases-published
 -- parameter model_id String = : model to show; empty is every one
 select

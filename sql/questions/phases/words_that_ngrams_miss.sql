@@ -1,7 +1,6 @@
 -- Which words does an n-gram model explain worst? The answer gives the words whose log-probability is
--- furthest
--- from the regression on the n-gram score, in standard deviations of the residuals, at one checkpoint. It is
--- positive where the model finds the word more probable than its n-grams suggest.
+-- furthest from the regression on the n-gram score, in standard deviations of the residuals, at one
+-- checkpoint. It is positive where the model finds the word more probable than its n-grams suggest.
 -- parameter corpus_id String: corpus of the words
 -- parameter model_id String: model to show
 -- parameter step Int64 = -1: step to show; -1 is the last one

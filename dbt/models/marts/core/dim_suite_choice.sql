@@ -23,6 +23,19 @@ with
         left join evaluated on model.suite_id = evaluated.suite_id
     )
 
-select *
+-- Superset chooses the first value of every filter before it knows those of the others.
+-- The values of one row are the first ones of all filters, if each orders them by this preference.
+select
+    *,
+    toInt64(
+        row_number() over (
+            order by has_scores, has_tasks, suite_id desc, corpus_id desc, set_model_id desc, shot_count desc
+        )
+    ) as score_preference,
+    toInt64(
+        row_number() over (
+            order by has_tasks, has_scores, suite_id desc, corpus_id desc, set_model_id desc, shot_count desc
+        )
+    ) as task_preference
 from chosen
 where has_scores or has_tasks

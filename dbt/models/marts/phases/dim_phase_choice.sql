@@ -78,9 +78,8 @@ with
         where suite_id not in (select suite_id from measured)
     )
 
--- Superset chooses the first value of every filter before it knows those of the others. The values of one
--- row are the
--- first ones of all filters, if each orders its values by this preference.
+-- Superset chooses the first value of every filter before it knows those of the others.
+-- The values of one row are the first ones of all filters, if each orders them by this preference.
 select
     *,
     toInt64(

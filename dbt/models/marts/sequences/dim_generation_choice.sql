@@ -21,18 +21,38 @@ with
             true as has_texts
         from scored
         inner join generation on scored.generation_key = generation.generation_key
+    ),
+
+    chosen as (
+        select *
+        from offered
+        union all
+        select
+            suite_id,
+            'no generated texts' as prompt_corpus_id,
+            toInt32(0) as new_token_count,
+            'none' as decoding_name,
+            'none' as sampling_name,
+            0. as small_preference,
+            false as has_texts
+        from suite
+        where suite_id not in (select suite_id from scored)
     )
 
-select *
-from offered
-union all
+-- Superset chooses the first value of every filter before it knows those of the others.
+-- The values of one row are the first ones of all filters, if each orders them by this preference.
 select
-    suite_id,
-    'no generated texts' as prompt_corpus_id,
-    toInt32(0) as new_token_count,
-    'none' as decoding_name,
-    'none' as sampling_name,
-    0. as small_preference,
-    false as has_texts
-from suite
-where suite_id not in (select suite_id from scored)
+    *,
+    toInt64(
+        row_number() over (
+            order by
+                has_texts,
+                small_preference,
+                suite_id desc,
+                prompt_corpus_id desc,
+                new_token_count desc,
+                sampling_name desc,
+                decoding_name desc
+        )
+    ) as preference
+from chosen
