@@ -50,7 +50,9 @@ def draw_agreement(rows: pa.Table) -> Canvas:
         canvas = Canvas(figsize=(SIDE_INCHES + 1.5, SIDE_INCHES), layout="constrained")
         panel = canvas.subplots()
         canvas.suptitle("Agreement of checkpoints about words", x=0.01, ha="left")
-    image = panel.imshow(matrix, cmap=COLOUR_MAP, vmin=min(0.0, float(np.nanmin(matrix))), vmax=1, aspect="equal")
+    # From the tenth below the smallest correlation, because most are close to 1
+    least = np.floor(10 * float(np.nanmin(matrix))) / 10
+    image = panel.imshow(matrix, cmap=COLOUR_MAP, vmin=min(0.9, least), vmax=1, aspect="equal")
     canvas.colorbar(image, ax=panel, label="Pearson correlation", shrink=0.8)
     mark_models(panel, [name_model(of_model) for of_model in models.values()], [len(part) for part in steps.values()])
     ranges = {f"{part[0]:,} to {part[-1]:,}" for part in steps.values()}
