@@ -14,7 +14,7 @@ from prefect import flow
 
 from trailhouse.errors import UsageError
 from trailhouse.flows.count_ngrams import NgramCountReport, count_ngrams
-from trailhouse.flows.measure_similarity import SimilarityReport, measure_similarity
+from trailhouse.flows.measure_similarity import SimilarityReport, measure_similarities
 from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.score_ngrams import NgramScoreReport, score_ngrams
@@ -23,9 +23,6 @@ from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_note
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.ngrams.ngram_scores import STUPID_BACKOFF
-
-CONTEXT_LIMIT = 100
-"""Words of the context with which a word is compared in meaning."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +73,19 @@ def measure_phases(request: PhaseRequest, settings: Settings | None = None) -> P
         for name in vocabularies
         if request.training_files
     ]
-    scorings, ngram_scores, similarities = [], [], []
+    scorings: list[ScoringReport] = []
+    ngram_scores: list[NgramScoreReport] = []
+    similarities: list[SimilarityReport] = []
     for corpus_id, kind in kinds.items():
         is_corrected = request.corrects_words and kind == "word-in-context"
         scoring = settings.model_copy(update={"with_next_word": True}) if is_corrected else settings
         scorings.append(score_checkpoints(request.suite, corpus_id, scoring))
         ngram_scores += score_ngrams(corpus_id, request.ngram_corpus_id, settings, smoothings=request.smoothings)
-        if request.vector_file is None and not request.training_files:
-            report_note("no word vectors and no training texts are given: words are not compared with their contexts")
-            continue
+    if request.vector_file is not None or request.training_files:
         training_files = request.training_files if request.vector_file is None else ()
-        similarities.append(
-            measure_similarity(
-                corpus_id,
-                settings,
-                vector_file=request.vector_file,
-                training_files=training_files,
-                context_limit=CONTEXT_LIMIT,
-            )
+        similarities = measure_similarities(
+            list(kinds), settings, vector_file=request.vector_file, training_files=training_files
         )
+    else:
+        report_note("no word vectors and no training texts are given: words are not compared with their contexts")
     return PhaseReport(counts, scorings, ngram_scores, similarities)

@@ -1,4 +1,4 @@
-"""This module measures how similar in meaning the words of a corpus are to their contexts."""
+"""This module measures how similar in meaning the words of corpora are to their contexts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from trailhouse.flows.settings import Settings
 from trailhouse.models.phases.similarity import build_similarity_tables, count_targets, list_wanted_forms
 from trailhouse.models.phases.trained_vectors import describe_trained_vectors, train_word_vectors
 from trailhouse.models.phases.vector_files import describe_vector_file, read_vector_file
+from trailhouse.models.texts.corpus import Corpus
 from trailhouse.support.progress import report_progress
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.semantic_similarity import (
@@ -22,6 +23,9 @@ from trailhouse.warehouse.loading.semantic_similarity import (
     summarise_similarities,
 )
 from trailhouse.warehouse.schema.initialisation import require_schema
+
+CONTEXT_LIMIT = 100
+"""Words before a word that are its context, if the user does not say how many."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +39,21 @@ class SimilarityReport:
     summary: SimilaritySummary
 
 
-def measure_similarity(
-    corpus_id: str,
+def measure_similarities(
+    corpus_ids: Sequence[str],
     settings: Settings,
     *,
     vector_file: Path | None = None,
     training_files: Sequence[Path] = (),
-    context_limit: int,
-) -> SimilarityReport:
-    """Store the similarity of every word of a corpus to its context, unless it is stored already.
+    context_limit: int = CONTEXT_LIMIT,
+) -> list[SimilarityReport]:
+    """Store the similarity of every word of the corpora to its context, unless it is stored already.
 
-    The word vectors come from a file, or are trained on texts.
+    The word vectors come from a file, or are trained on texts. They are read or trained once for all corpora.
+    ``context_limit`` is the number of words before a word that are its context.
 
-    Raises UsageError if both or neither are given. Raises BadInputError if the warehouse lacks the corpus, if no word
-    of the corpus has enough words before it, or if the vectors cannot be read or trained.
+    Raises UsageError if both or neither are given. Raises BadInputError if the warehouse lacks a corpus, if no word of
+    a corpus has enough words before it, or if the vectors cannot be read or trained.
     """
     if (vector_file is None) == (not training_files):
         raise UsageError(
@@ -56,27 +61,48 @@ def measure_similarity(
             f" {'both' if vector_file is not None else 'neither'} are given",
             "give --vectors FILE, or --train FILE once or several times",
         )
-    describe = describe_trained_vectors(training_files) if vector_file is None else describe_vector_file(vector_file)
-    vectors_id = describe.vectors_id
+    described = describe_trained_vectors(training_files) if vector_file is None else describe_vector_file(vector_file)
+    vectors_id = described.vectors_id
     with connect(resolve_address(settings)) as client:
         require_schema(client)
-        corpus = read_registered_corpus(client, corpus_id)
-        key = (corpus_id, vectors_id, describe.sha256, corpus.corpus_sha256, context_limit)
-        is_new = not has_similarities(client, *key)
-        if is_new:
-            if count_targets(corpus) == 0:
-                raise BadInputError(
-                    f"corpus {corpus_id!r} has no word with at least four words before it",
-                    "use a corpus of longer texts, see `trailhouse corpus list`",
-                )
+        corpora = [read_registered_corpus(client, corpus_id) for corpus_id in corpus_ids]
+        missing = [
+            corpus
+            for corpus in corpora
+            if not has_similarities(
+                client, corpus.corpus_id, vectors_id, described.sha256, corpus.corpus_sha256, context_limit
+            )
+        ]
+        new_ids = {corpus.corpus_id for corpus in missing}
+        for corpus in missing:
+            refuse_short_texts(corpus)
+        if missing:
             report_progress("Word similarity", 0, 2, "reading or training vectors")
-            wanted = list_wanted_forms(corpus)
+            wanted = set().union(*map(list_wanted_forms, missing))
             if vector_file is None:
-                vectors = train_word_vectors(training_files, wanted)
+                vectors = train_word_vectors(training_files, wanted, described)
             else:
-                vectors = read_vector_file(vector_file, wanted)
+                vectors = read_vector_file(vector_file, wanted, described)
             report_progress("Word similarity", 1, 2, "comparing words with their contexts")
-            tables = build_similarity_tables(corpus, vectors, context_limit)
-            load_similarities(client, corpus_id, asdict(vectors.description), tables)
+            for corpus in missing:
+                tables = build_similarity_tables(corpus, vectors, context_limit)
+                load_similarities(client, corpus.corpus_id, asdict(vectors.description), tables)
             report_progress("Word similarity", 2, 2)
-        return SimilarityReport(corpus_id, vectors_id, is_new, summarise_similarities(client, corpus_id, vectors_id))
+        return [
+            SimilarityReport(
+                corpus.corpus_id,
+                vectors_id,
+                corpus.corpus_id in new_ids,
+                summarise_similarities(client, corpus.corpus_id, vectors_id),
+            )
+            for corpus in corpora
+        ]
+
+
+def refuse_short_texts(corpus: Corpus) -> None:
+    """Raise BadInputError if no word of the corpus has enough words before it."""
+    if count_targets(corpus) == 0:
+        raise BadInputError(
+            f"corpus {corpus.corpus_id!r} has no word with at least four words before it",
+            "use a corpus of longer texts, see `trailhouse corpus list`",
+        )

@@ -20,7 +20,8 @@ from trailhouse.flows.write_report import write_report
 from trailhouse.models.few_shot.tasks.discovery import PACKAGED_SET
 from trailhouse.models.miniature import miniature_corpus
 from trailhouse.models.sequences.decoding.configuration import PAPER_PRESETS
-from trailhouse.warehouse.connection import connect
+from trailhouse.models.texts.corpus import Corpus
+from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 from trailhouse.warehouse.schema.initialisation import initialise
 from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
@@ -51,10 +52,7 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
     """Run every step of the demonstration, from training to figures. Work that is done already is not repeated."""
     suite = SUITES[size]
     address = resolve_address(settings)
-    initialise(address, read_migrations(packaged_migrations()))
-    corpus = miniature_corpus()
-    with connect(address) as client:
-        register_corpus(client, corpus)
+    corpus = prepare_warehouse(address)
     scoring = score_checkpoints(suite, corpus.corpus_id, settings)
     evaluation = evaluate_tasks(suite, [PACKAGED_SET], settings=settings)
     generation = generate_for_suite(suite, corpus.corpus_id, PAPER_PRESETS, settings, PROMPT_LIMIT)
@@ -71,3 +69,12 @@ def run_demo(settings: Settings, size: Literal["full", "reduced"]) -> DemoReport
     return DemoReport(
         scoring, evaluation, generation, marts, perplexities, trend_shares, accuracies, scaling, figures, report
     )
+
+
+def prepare_warehouse(address: WarehouseAddress) -> Corpus:
+    """Create the tables that are missing, and register and return the validation corpus of the miniature suites."""
+    initialise(address, read_migrations(packaged_migrations()))
+    corpus = miniature_corpus()
+    with connect(address) as client:
+        register_corpus(client, corpus)
+    return corpus

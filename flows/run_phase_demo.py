@@ -10,16 +10,14 @@ import pyarrow as pa
 from trailhouse.flows.build_marts import BuildReport, build_marts
 from trailhouse.flows.draw_figures import DrawingReport, draw_figures
 from trailhouse.flows.measure_phases import PhaseReport, PhaseRequest, measure_phases
-from trailhouse.flows.pipeline.corpora import register_corpus
+from trailhouse.flows.run_demo import prepare_warehouse
 from trailhouse.flows.sample_words import WordCorpusReport, sample_word_corpus
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
-from trailhouse.models.miniature import miniature_corpus, write_training_texts
+from trailhouse.models.miniature import write_training_texts
 from trailhouse.models.phases.word_sampling import SampleSettings
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
-from trailhouse.warehouse.schema.initialisation import initialise
-from trailhouse.warehouse.schema.migrations import packaged_migrations, read_migrations
 
 SUITES = {"full": "miniature-parallel", "reduced": "miniature-parallel-reduced"}
 PUBLISHED_SUITE, PUBLISHED_CORPUS = "phases-published", "nawoco"
@@ -49,10 +47,7 @@ def run_phase_demo(settings: Settings, size: Literal["full", "reduced"]) -> Phas
     """Run every step from training to figures. Work that is done already is not repeated."""
     suite = SUITES[size]
     address = resolve_address(settings)
-    initialise(address, read_migrations(packaged_migrations()))
-    corpus = miniature_corpus()
-    with connect(address) as client:
-        register_corpus(client, corpus)
+    corpus = prepare_warehouse(address)
     training_texts = settings.data_directory / "miniature-texts" / "training.jsonl"
     write_training_texts(training_texts)
     words = sample_word_corpus(corpus.corpus_id, WORD_CORPUS, SAMPLING, [training_texts], settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
 from trailhouse.flows.settings import load_settings, prepare_prefect
+
+if TYPE_CHECKING:
+    from trailhouse.flows.count_ngrams import NgramCountReport
 
 
 def count(
@@ -59,8 +62,15 @@ def count(
         )
     if as_json:
         print_json(asdict(report))
-    say(
-        f"n-gram corpus {name}: {report.counted_shard_count} shards counted, {report.known_shard_count} already there;"
-        f" {report.unit_count} {'words' if is_of_words else 'tokens'}, {report.ngram_count} n-grams of orders 1 to 5"
-    )
+    say_counts(report)
     say(f"score a corpus with `trailhouse phases score-ngrams CORPUS --ngrams {name}`")
+
+
+def say_counts(report: NgramCountReport) -> None:
+    """Tell the user what was counted."""
+    units = "words" if report.vocabulary_id == "words" else "tokens"
+    say(
+        f"n-gram corpus {report.ngram_corpus_id}: {report.counted_shard_count} shards counted,"
+        f" {report.known_shard_count} already there; {report.unit_count} {units}, {report.ngram_count} n-grams of"
+        " orders 1 to 5"
+    )

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from trailhouse.cli.commands.phases_count import say_counts
+from trailhouse.cli.commands.phases_score_ngrams import say_scores
+from trailhouse.cli.commands.phases_similarity import say_similarity
 from trailhouse.cli.commands.score import describe
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import (
@@ -85,14 +88,11 @@ def measure(
     if as_json:
         print_json(asdict(report))
     for count in report.counts:
-        counted = f"n-gram corpus {count.ngram_corpus_id} in {count.vocabulary_id}"
-        say(f"{counted}: {count.counted_shard_count} shards counted, {count.known_shard_count} already there")
+        say_counts(count)
     for scoring in report.scorings:
         say(describe(scoring))
-    for score in report.ngram_scores:
-        scored = f"{score.corpus_id} by n-grams in {score.vocabulary_id} ({score.smoothing})"
-        say(f"{scored}: {score.row_count} scores" + ("" if score.is_new else ", already there"))
+    for scores in report.ngram_scores:
+        say_scores(scores)
     for similarity in report.similarities:
-        known, total = similarity.summary.known_word_count, similarity.summary.word_count
-        say(f"{similarity.corpus_id} under {similarity.vectors_id}: {known} of {total} words have a similarity")
+        say_similarity(similarity)
     say(f"run `trailhouse transform`, then `trailhouse ask phases_in_order --param suite_id={suite}`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,9 @@ from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
 from trailhouse.flows.settings import load_settings, prepare_prefect
+
+if TYPE_CHECKING:
+    from trailhouse.flows.score_ngrams import NgramScoreReport
 
 
 def score_ngrams_of(
@@ -58,11 +61,16 @@ def score_ngrams_of(
     if as_json:
         print_json([asdict(report) for report in reports])
     for report in reports:
-        say(
-            f"{report.corpus_id} by n-grams of {report.ngram_corpus_id} in {report.vocabulary_id}"
-            f" ({report.provider}, {report.smoothing}): {report.row_count} scores"
-            + ("" if report.is_new else ", already there")
-        )
+        say_scores(report)
+
+
+def say_scores(report: NgramScoreReport) -> None:
+    """Tell the user how many scores of a corpus there are."""
+    say(
+        f"{report.corpus_id} by n-grams of {report.ngram_corpus_id} in {report.vocabulary_id}"
+        f" ({report.provider}, {report.smoothing}): {report.row_count} scores"
+        + ("" if report.is_new else ", already there")
+    )
 
 
 def refuse_other_options(provider: str, *, has_smoothing: bool, has_arpa: bool, has_api: bool) -> None:

@@ -5,9 +5,11 @@
     Every row carries the fingerprint of the data that its partition was computed from. A pair is stale if its
     fingerprint in `wanted` differs from the fingerprint in the table. Only stale pairs are recomputed: dbt replaces
     their partitions.
+
+    `carried` are further columns of `wanted` that the query returns, such as "tokenizer_id".
 #}
-{% macro select_stale_pairs(wanted, fingerprint, keys="model_id, corpus_id") %}
-    select {{ keys }}, {{ fingerprint }}
+{% macro select_stale_pairs(wanted, fingerprint, keys="model_id, corpus_id", carried="") %}
+    select {{ keys }}, {{ carried ~ ", " if carried else "" }}{{ fingerprint }}
     from {{ wanted }}
     {% if is_incremental() %}
         where

@@ -49,8 +49,13 @@ def describe_trained_vectors(paths: Sequence[Path]) -> VectorsDescription:
     return VectorsDescription(name_vectors("word2vec", sha256), "trained", source, sha256, dimension, 0, settings)
 
 
-def train_word_vectors(paths: Sequence[Path], wanted: Collection[str]) -> WordVectors:
+def train_word_vectors(
+    paths: Sequence[Path], wanted: Collection[str], description: VectorsDescription | None = None
+) -> WordVectors:
     """Train vectors on the texts in files and directories, and return those of the wanted words.
+
+    ``description`` is what ``describe_trained_vectors`` returned for the files. If it is None, the files are described
+    here, which reads them once more.
 
     The words of the texts are taken in lower case and without punctuation around them. The texts are read six times and
     may be larger than memory; the words that occur at least ``min_count`` times fit into it.
@@ -59,7 +64,7 @@ def train_word_vectors(paths: Sequence[Path], wanted: Collection[str]) -> WordVe
     """
     from gensim.models import Word2Vec
 
-    description = describe_trained_vectors(paths)
+    description = description or describe_trained_vectors(paths)
     texts = _TrainingTexts(paths)
     model = Word2Vec(**TRAINING_SETTINGS)
     model.build_vocab(texts)

@@ -43,15 +43,18 @@ def describe_vector_file(path: Path) -> VectorsDescription:
     return VectorsDescription(name_vectors(path.stem, sha256), "file", str(path), sha256, dimension, count, settings)
 
 
-def read_vector_file(path: Path, wanted: Collection[str]) -> WordVectors:
+def read_vector_file(path: Path, wanted: Collection[str], description: VectorsDescription | None = None) -> WordVectors:
     """Return the vectors of the wanted words that the file has.
+
+    ``description`` is what ``describe_vector_file`` returned for the file. If it is None, the file is described here,
+    which reads it once more.
 
     If a word occurs twice in a file, its first vector counts. Of a binary fastText model, only the vectors of words of
     its vocabulary are used, as in its .vec file; none is made from parts of words.
 
     Raises BadInputError naming the file and the place if a vector is missing, of a wrong dimension or not finite.
     """
-    description = describe_vector_file(path)
+    description = description or describe_vector_file(path)
     kind = find_format(path)
     if kind == "fasttext-binary":
         return _read_fasttext(path, description, wanted)

@@ -14,13 +14,11 @@
 
 with
     stale_pair as (
-        select model_id, corpus_id, tokenizer_id, bridge_fingerprint
-        from {{ ref("int_phase_trend_fingerprint") }}
-        where
-            (model_id, corpus_id, bridge_fingerprint) in (
-                select model_id, corpus_id, bridge_fingerprint
-                from ({{ select_stale_pairs(ref("int_phase_trend_fingerprint"), "bridge_fingerprint") }})
+        {{
+            select_stale_pairs(
+                ref("int_phase_trend_fingerprint"), "bridge_fingerprint", carried="tokenizer_id"
             )
+        }}
     ),
 
     measured_unit as (

@@ -11,13 +11,7 @@
 
 with
     stale_pair as (
-        select model_id, corpus_id, tokenizer_id, unit_fingerprint
-        from {{ ref("int_phase_fingerprint") }}
-        where
-            (model_id, corpus_id, unit_fingerprint) in (
-                select model_id, corpus_id, unit_fingerprint
-                from ({{ select_stale_pairs(ref("int_phase_fingerprint"), "unit_fingerprint") }})
-            )
+        {{ select_stale_pairs(ref("int_phase_fingerprint"), "unit_fingerprint", carried="tokenizer_id") }}
     ),
 
     measured_unit as (
