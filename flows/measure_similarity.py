@@ -24,7 +24,7 @@ from trailhouse.warehouse.loading.semantic_similarity import (
 )
 from trailhouse.warehouse.schema.initialisation import require_schema
 
-CONTEXT_LIMIT = 100
+CONTEXT_WORD_LIMIT = 100
 """Words before a word that are its context, if the user does not say how many."""
 
 
@@ -45,12 +45,12 @@ def measure_similarities(
     *,
     vector_file: Path | None = None,
     training_files: Sequence[Path] = (),
-    context_limit: int = CONTEXT_LIMIT,
+    context_word_limit: int = CONTEXT_WORD_LIMIT,
 ) -> list[SimilarityReport]:
     """Store the similarity of every word of the corpora to its context, unless it is stored already.
 
     The word vectors come from a file, or are trained on texts. They are read or trained once for all corpora.
-    ``context_limit`` is the number of words before a word that are its context.
+    ``context_word_limit`` is the number of words before a word that are its context.
 
     Raises UsageError if both or neither are given. Raises BadInputError if the warehouse lacks a corpus, if no word of
     a corpus has enough words before it, or if the vectors cannot be read or trained.
@@ -70,7 +70,7 @@ def measure_similarities(
             corpus
             for corpus in corpora
             if not has_similarities(
-                client, corpus.corpus_id, vectors_id, described.sha256, corpus.corpus_sha256, context_limit
+                client, corpus.corpus_id, vectors_id, described.sha256, corpus.corpus_sha256, context_word_limit
             )
         ]
         new_ids = {corpus.corpus_id for corpus in missing}
@@ -85,7 +85,7 @@ def measure_similarities(
                 vectors = read_vector_file(vector_file, wanted, described)
             report_progress("Word similarity", 1, 2, "comparing words with their contexts")
             for corpus in missing:
-                tables = build_similarity_tables(corpus, vectors, context_limit)
+                tables = build_similarity_tables(corpus, vectors, context_word_limit)
                 load_similarities(client, corpus.corpus_id, asdict(vectors.description), tables)
             report_progress("Word similarity", 2, 2)
         return [

@@ -48,7 +48,7 @@ def similarity(
     A word is looked up as it is, then in lower case, then without punctuation around it, then both. Words without a
     vector are counted and named; they have no similarity, and no part in the mean of a context.
     """
-    from trailhouse.flows.measure_similarity import CONTEXT_LIMIT, measure_similarities
+    from trailhouse.flows.measure_similarity import CONTEXT_WORD_LIMIT, measure_similarities
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with progress_bars():
@@ -57,7 +57,7 @@ def similarity(
             settings,
             vector_file=vectors,
             training_files=train or [],
-            context_limit=max_context_words or CONTEXT_LIMIT,
+            context_word_limit=max_context_words or CONTEXT_WORD_LIMIT,
         )
     if as_json:
         print_json(asdict(report))

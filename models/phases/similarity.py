@@ -58,16 +58,16 @@ def list_wanted_forms(corpus: Corpus) -> set[str]:
     return list_all_forms({word for document in corpus.documents for word in document.text.split()})
 
 
-def build_similarity_tables(corpus: Corpus, vectors: WordVectors, context_limit: int) -> Iterator[pa.Table]:
+def build_similarity_tables(corpus: Corpus, vectors: WordVectors, context_word_limit: int) -> Iterator[pa.Table]:
     """Yield the rows of raw_semantic_similarity, without corpus and vectors, in order of document, word and weighting.
 
     Of a word-in-context document, the target has rows, and all words before it are its context. Of any other document,
-    every word with at least four words before it has rows, and the last ``context_limit`` words before it are its
+    every word with at least four words before it has rows, and the last ``context_word_limit`` words before it are its
     context.
     """
     waiting: list[pa.RecordBatch] = []
     row_count = 0
-    for batch in _build_batches(corpus, vectors, context_limit):
+    for batch in _build_batches(corpus, vectors, context_word_limit):
         waiting.append(batch)
         row_count += batch.num_rows
         if row_count >= TABLE_ROWS:
@@ -82,34 +82,34 @@ def count_targets(corpus: Corpus) -> int:
     return sum(max(0, len(document.text.split()) - _find_first_target(document)) for document in corpus.documents)
 
 
-def _build_batches(corpus: Corpus, vectors: WordVectors, context_limit: int) -> Iterator[pa.RecordBatch]:
+def _build_batches(corpus: Corpus, vectors: WordVectors, context_word_limit: int) -> Iterator[pa.RecordBatch]:
     words = {word for document in corpus.documents for word in document.text.split()}
     matrix, rows = vectors.find_rows(words)
     for document_id, document in enumerate(corpus.documents):
         document_words = document.text.split()
         row_of_word = np.asarray([rows.get(word, -1) for word in document_words], np.int64)
         first_target = _find_first_target(document)
-        limit = context_limit if document.kind != "word-in-context" else max(1, len(document_words))
+        limit = context_word_limit if document.kind != "word-in-context" else max(1, len(document_words))
         for first in range(first_target, len(document_words), BLOCK_WORDS):
             end = min(first + BLOCK_WORDS, len(document_words))
             found = compute_similarities(matrix, row_of_word, first, end, limit)
-            yield _build_batch(document_id, document_words, first, found, corpus.corpus_sha256, context_limit)
+            yield _build_batch(document_id, document_words, first, found, corpus.corpus_sha256, context_word_limit)
 
 
 def compute_similarities(
-    matrix: Vectors, row_of_word: Integers, first_target: int, end: int, context_limit: int
+    matrix: Vectors, row_of_word: Integers, first_target: int, end: int, context_word_limit: int
 ) -> Similarities:
     """Return the similarities of the words ``first_target .. end - 1`` of a document.
 
     ``row_of_word`` has for every word of the document the row of its vector in ``matrix`` (V, D), or -1.
     """
-    start = max(0, first_target - context_limit)
+    start = max(0, first_target - context_word_limit)
     rows = row_of_word[start:end]
     is_known = rows >= 0
     vectors = np.zeros((len(rows), matrix.shape[1]))  # (W, D) in float64; unknown words are zero
     vectors[is_known] = matrix[rows[is_known]]
     targets = np.arange(first_target, end) - start
-    begins = np.maximum(targets - context_limit, 0)
+    begins = np.maximum(targets - context_word_limit, 0)
     plain, by_place = _sum_before(vectors), _sum_before(vectors * np.arange(len(rows))[:, None])
     unweighted = plain[targets] - plain[begins]
     # The word at place k of a context that begins at place b has the weight k - b + 1
@@ -141,7 +141,7 @@ def _find_first_target(document: Document) -> int:
 
 
 def _build_batch(
-    document_id: int, words: Sequence[str], first: int, found: Similarities, corpus_sha256: str, context_limit: int
+    document_id: int, words: Sequence[str], first: int, found: Similarities, corpus_sha256: str, context_word_limit: int
 ) -> pa.RecordBatch:
     count = found.cosine.shape[1]
     cosine = found.cosine.T.ravel()  # both weightings of a word follow each other
@@ -159,7 +159,7 @@ def _build_batch(
         twice(found.known_context_word_count.astype(np.int32)),
         [word for word in words[first : first + count] for _ in WEIGHTINGS],
         [corpus_sha256] * (2 * count),
-        np.full(2 * count, context_limit, np.int32),
+        np.full(2 * count, context_word_limit, np.int32),
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, SIMILARITY_SCHEMA, strict=True)]
     return pa.record_batch(arrays, schema=SIMILARITY_SCHEMA)

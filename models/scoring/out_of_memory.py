@@ -8,12 +8,19 @@ from typing import TypeVar
 import torch
 
 from trailhouse.errors import UsageError
+from trailhouse.models.checkpoints.library_errors import describe_error
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# A failed allocation on the CPU raises a plain RuntimeError. Its message contains one of these texts.
-_ALLOCATION_FAILURES = ("allocate memory", "std::bad_alloc")
+# A failed allocation on the CPU raises a plain RuntimeError. Its message contains one of these texts. The last two are
+# of oneDNN, which does not say why an operation could not be prepared or run; a lack of memory is the usual reason.
+_ALLOCATION_FAILURES = (
+    "allocate memory",
+    "std::bad_alloc",
+    "could not create a primitive",
+    "could not execute a primitive",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -51,32 +58,32 @@ class ShrinkingBatch:
             part = waiting.pop()
             token_count = count_tokens(part)
             if len(part) == 1 or token_count <= self.max_tokens:
-                results = self._try(forward, part)
+                results, failure = self._try(forward, part)
                 if results:
                     yield part, results[0]
                     continue
-                self._shrink(part, token_count)
+                self._shrink(part, token_count, failure)
             middle = len(part) // 2
             waiting += [part[middle:], part[:middle]]
 
     @staticmethod
-    def _try(forward: Callable[[Sequence[Item]], Result], part: Sequence[Item]) -> list[Result]:
-        """Return ``[forward(part)]``, or an empty list if the memory ran out.
+    def _try(forward: Callable[[Sequence[Item]], Result], part: Sequence[Item]) -> tuple[list[Result], str]:
+        """Return ``[forward(part)]``, or an empty list and the text of the error if the memory ran out.
 
         The caller reacts to the empty list after the ``except`` block has ended. Inside the block, the traceback would
         keep the tensors of the failed forward pass in memory.
         """
         try:
-            return [forward(part)]
+            return [forward(part)], ""
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return []
+            return [], describe_error(error)
 
-    def _shrink(self, part: Sequence[object], token_count: int) -> None:
+    def _shrink(self, part: Sequence[object], token_count: int, failure: str) -> None:
         if len(part) == 1:
             raise UsageError(
-                f"{token_count} tokens at once do not fit the memory of {self._device}",
+                f"{token_count} tokens at once do not fit the memory of {self._device}: {failure}",
                 "use a smaller context length or another device",
             )
         self.max_tokens = max(1, token_count // 2)

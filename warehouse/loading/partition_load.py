@@ -56,13 +56,7 @@ def replace_partition(client: Client, partition: Partition, batches: Iterable[pa
 
     If the batches have no rows, raises BadInputError and changes nothing, because an empty load is a mistake.
     """
-    with open_staging_table(client, partition) as (staging, sharded):
-        row_count = fill_staging_table(client, staging, partition, batches)
-        if row_count == 0:
-            raise BadInputError(f"nothing to load into {partition.table} {partition.expression}", "check the corpus")
-        check_staging_table(client, staging, partition, row_count)
-        run_statements(client, swap_partition(client, staging, partition, sharded))
-    return row_count
+    return _replace(client, partition, lambda staging: fill_staging_table(client, staging, partition, batches))
 
 
 def replace_partition_by_queries(client: Client, partition: Partition, fill: Callable[[str], object]) -> int:
@@ -71,10 +65,22 @@ def replace_partition_by_queries(client: Client, partition: Partition, fill: Cal
     ``fill`` is called with the name of the staging table, into which it inserts complete rows of the partition. It may
     take long. If it inserts no rows, raises BadInputError and changes nothing.
     """
-    with open_staging_table(client, partition) as (staging, sharded):
+
+    def write(staging: str) -> int:
         with answering_patiently(client):
             fill(staging)
-            row_count = int(read_row(client, f"select count() from {quote_identifier(staging)}")[0])
+            return int(read_row(client, f"select count() from {quote_identifier(staging)}")[0])
+
+    return _replace(client, partition, write)
+
+
+def _replace(client: Client, partition: Partition, write: Callable[[str], int]) -> int:
+    """Replace the content of a partition by the rows that ``write`` inserts into the staging table that it is given.
+
+    ``write`` returns their number, and so does this function. If there are none, raises BadInputError.
+    """
+    with open_staging_table(client, partition) as (staging, sharded):
+        row_count = write(staging)
         if row_count == 0:
             raise BadInputError(f"nothing to load into {partition.table} {partition.expression}", "check the corpus")
         check_staging_table(client, staging, partition, row_count)
@@ -88,18 +94,19 @@ def copy_partition(client: Client, source: Partition, target: Partition) -> int:
     The server copies the rows. In the copies, the columns of the partition key hold the values of the target. If the
     source has no rows, raises BadInputError and changes nothing.
     """
-    row_count = read_row(client, f"select count() from {quote_identifier(source.table)} where {source.condition}")[0]
+    (row_count,) = read_row(client, f"select count() from {quote_identifier(source.table)} where {source.condition}")
     if row_count == 0:
         raise BadInputError(f"nothing to copy from {source.table} {source.expression}", "score it first")
-    with open_staging_table(client, target) as (staging, sharded):
+
+    def write(staging: str) -> int:
         with answering_patiently(client):
             client.command(
                 write_copy(staging, source, target, list_insertable_columns(client, target.table)),
                 settings={"distributed_foreground_insert": 1},
             )
-        check_staging_table(client, staging, target, row_count)
-        run_statements(client, swap_partition(client, staging, target, sharded))
-    return int(row_count)
+        return int(row_count)
+
+    return _replace(client, target, write)
 
 
 def write_copy(staging: str, source: Partition, target: Partition, columns: list[str]) -> str:

@@ -40,7 +40,7 @@ def find_partition(corpus_id: str, vectors_id: str) -> Partition:
 
 
 def has_similarities(
-    client: Client, corpus_id: str, vectors_id: str, vectors_sha256: str, corpus_sha256: str, context_limit: int
+    client: Client, corpus_id: str, vectors_id: str, vectors_sha256: str, corpus_sha256: str, context_word_limit: int
 ) -> bool:
     """Return whether the similarities of these texts, vectors and contexts are stored, with the row of the vectors."""
     with answering_promptly(client):
@@ -49,7 +49,7 @@ def has_similarities(
             client,
             "select count(), countIf(corpus_sha256 = {corpus_sha256:String} and context_word_limit = {limit:Int32})"
             f" from raw_semantic_similarity where {find_partition(corpus_id, vectors_id).condition}",
-            {"corpus_sha256": corpus_sha256, "limit": context_limit},
+            {"corpus_sha256": corpus_sha256, "limit": context_word_limit},
         )
     return described.get((vectors_id,)) == (vectors_id, vectors_sha256) and count == equal_count > 0
 

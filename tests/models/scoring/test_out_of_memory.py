@@ -14,6 +14,8 @@ FAILURES = [
     MemoryError(),
     RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"),
     RuntimeError("std::bad_alloc"),
+    RuntimeError("could not create a primitive"),
+    RuntimeError("could not execute a primitive"),
 ]
 
 
@@ -58,8 +60,8 @@ def test_a_batch_of_just_the_allowed_size_is_run_at_once_and_a_larger_one_is_hal
 def test_one_item_is_tried_whatever_its_size_and_named_where_it_does_not_fit():
     batch_size, calls = ShrinkingBatch(4, torch.device("cpu")), []
     assert list(batch_size.run([7], count_tokens, make_forward(1, MemoryError(), calls))) == [([7], [-7])]
-    with pytest.raises(UsageError, match="10 tokens at once do not fit the memory of cpu"):
-        list(batch_size.run([7], count_tokens, make_forward(0, MemoryError(), calls)))
+    with pytest.raises(UsageError, match="10 tokens at once do not fit the memory of cpu: MemoryError: full"):
+        list(batch_size.run([7], count_tokens, make_forward(0, MemoryError("full"), calls)))
 
 
 def test_other_errors_are_raised_as_they_are():
