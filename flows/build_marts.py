@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.nodes import ModelNode, SeedNode
 from dbt_common.events.base_types import EventMsg
 from prefect import flow
 from prefect.artifacts import create_table_artifact
@@ -190,5 +191,4 @@ def read_result(result: dbtRunnerResult) -> tuple[BuildReport, list[str]]:
         test_count=types.count("test"),
         duration_seconds=run.elapsed_time,
     )
-    built = [node.node for node in nodes if str(node.node.resource_type) in ("model", "seed")]
-    return report, [node.alias for node in built]
+    return report, [node.node.alias for node in nodes if isinstance(node.node, ModelNode | SeedNode)]
