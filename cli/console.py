@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -34,6 +32,9 @@ from trailhouse.support.files import replacing
 from trailhouse.support.progress import listening
 from trailhouse.support.visible_text import make_visible
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 # Tables are as wide as the terminal. If stdout is a pipe or file, which has no width, tables have a fixed width.
 data = Console(width=None if sys.stdout.isatty() else 200)
 messages = Console(stderr=True)
@@ -52,6 +53,8 @@ def print_json(value: object) -> None:
 
 def print_table(rows: pa.Table, title: str | None = None) -> None:
     """Print an Arrow table as a formatted table. Text in the table is never interpreted as markup."""
+    import pyarrow as pa
+
     table = Table(title=title, title_justify="left", header_style="bold")
     for field in rows.schema:
         is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
@@ -78,6 +81,8 @@ def pivot(rows: pa.Table, index: Sequence[str], column: str, value: str) -> pa.T
     The pivot table also has one column for each distinct value in the column ``column`` of ``rows``. The cells of these
     columns hold the values in the column ``value`` of ``rows``.
     """
+    import pyarrow as pa
+
     names = list(dict.fromkeys(str(name) for name in rows[column].to_pylist()))
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows.to_pylist():
@@ -98,6 +103,8 @@ def to_csv(rows: pa.Table) -> str:
 
 def print_rows(rows: pa.Table, *, as_json: bool, as_csv: bool = False, parquet: Path | None = None) -> None:
     """Print the rows as a table, JSON or CSV, or write them to a Parquet file."""
+    import pyarrow.parquet as pq
+
     if parquet is not None:
         with replacing(parquet) as temporary:
             pq.write_table(rows, temporary, compression="zstd")

@@ -6,44 +6,14 @@ import logging
 import signal
 import sys
 import traceback
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 from trailhouse import __version__
-from trailhouse.cli.commands import (
-    ask,
-    audit,
-    backup,
-    config,
-    corpus,
-    corrupt,
-    dashboards,
-    demo,
-    doctor,
-    evaluate,
-    figures,
-    generate,
-    import_,
-    init,
-    init_env,
-    notify,
-    phases,
-    publish,
-    report,
-    restore,
-    score,
-    serve,
-    show_passage,
-    sql,
-    status,
-    stop,
-    suite,
-    task,
-    transform,
-    watch,
-)
 from trailhouse.cli.console import messages, say
 from trailhouse.errors import PartialError, TrailhouseError
 
@@ -51,15 +21,45 @@ EXIT_INTERNAL = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="A data warehouse for the training trajectories of language models.\n\n"
+# Commands in the order of the help text: the module in cli/commands, and its function or group of commands.
+COMMANDS = {
+    "demo": "demo.demo",
+    "init": "init.init",
+    "serve": "serve.serve",
+    "stop": "stop.stop",
+    "init-env": "init_env.init_env",
+    "audit": "audit.audit",
+    "backup": "backup.backup",
+    "restore": "restore.restore",
+    "doctor": "doctor.doctor",
+    "score": "score.score",
+    "evaluate": "evaluate.evaluate",
+    "corrupt": "corrupt.corrupt",
+    "generate": "generate.generate",
+    "transform": "transform.transform",
+    "watch": "watch.watch",
+    "notify": "notify.notify",
+    "figures": "figures.figures",
+    "report": "report.report",
+    "ask": "ask.ask",
+    "sql": "sql.sql",
+    "status": "status.status",
+    "show-passage": "show_passage.show_passage",
+    "publish": "publish.publish",
+    "suite": "suite.suite_app",
+    "corpus": "corpus.corpus_app",
+    "task": "task.task_app",
+    "phases": "phases.phases_app",
+    "import": "import_.import_app",
+    "dashboards": "dashboards.dashboards_app",
+    "config": "config.config_app",
+}
+DESCRIPTION = (
+    "A data warehouse for the training trajectories of language models.\n\n"
     "Start with `trailhouse demo`: it trains three small models, scores their checkpoints, derives the marts and"
     " draws the figures and writes a report.\n\n"
     "Exit codes: 0 ok, 1 internal error, 2 usage or configuration, 3 bad input, 4 partial success,"
-    " 5 unreachable, 130 interrupted.",
+    " 5 unreachable, 130 interrupted."
 )
 
 
@@ -70,7 +70,6 @@ def show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def accept_global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
@@ -80,39 +79,29 @@ def accept_global_options(
     """Accept the options that stand before the subcommand, such as ``--debug``."""
 
 
-for command in (
-    demo.demo,
-    init.init,
-    serve.serve,
-    stop.stop,
-    init_env.init_env,
-    audit.audit,
-    backup.backup,
-    restore.restore,
-    doctor.doctor,
-    score.score,
-    evaluate.evaluate,
-    corrupt.corrupt,
-    generate.generate,
-    transform.transform,
-    watch.watch,
-    notify.notify,
-    figures.figures,
-    report.report,
-    ask.ask,
-    sql.sql,
-    status.status,
-    show_passage.show_passage,
-    publish.publish,
-):
-    app.command()(command)
-app.add_typer(suite.suite_app, name="suite")
-app.add_typer(corpus.corpus_app, name="corpus")
-app.add_typer(task.task_app, name="task")
-app.add_typer(phases.phases_app, name="phases")
-app.add_typer(import_.import_app, name="import")
-app.add_typer(dashboards.dashboards_app, name="dashboards")
-app.add_typer(config.config_app, name="config")
+def make_app(names: Iterable[str]) -> typer.Typer:
+    """Return the command line with the commands of these names."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=DESCRIPTION,
+    )
+    app.callback()(accept_global_options)
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(".")
+        command = getattr(import_module(f"trailhouse.cli.commands.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def choose_commands(arguments: Sequence[str]) -> Iterable[str]:
+    """Return the command that the arguments name, alone, because all of them take long to import; else all commands."""
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    return words[:1] if words and words[0] in COMMANDS else COMMANDS
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -125,7 +114,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code. The traceback of an error is shown only with ``--debug``."""
     logging.getLogger().addHandler(logging.NullHandler())  # prevents a library of dbt from printing to the terminal
     try:
-        result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
+        result = make_app(choose_commands(arguments))(args=arguments, prog_name="trailhouse", standalone_mode=False)
     except BaseException as error:
         if was_interrupted(error):
             return report_interruption(arguments)

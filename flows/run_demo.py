@@ -8,7 +8,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from trailhouse.flows.build_marts import BuildReport, build_marts
+from trailhouse.flows.build_marts import build_marts
+from trailhouse.flows.build_report import BuildReport
 from trailhouse.flows.draw_figures import DrawingReport, draw_figures
 from trailhouse.flows.evaluate_tasks import EvaluationReport, evaluate_tasks
 from trailhouse.flows.generate_for_suite import SuiteGeneration, generate_for_suite

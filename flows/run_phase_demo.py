@@ -7,7 +7,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from trailhouse.flows.build_marts import BuildReport, build_marts
+from trailhouse.flows.build_marts import build_marts
+from trailhouse.flows.build_report import BuildReport
 from trailhouse.flows.draw_figures import DrawingReport, draw_figures
 from trailhouse.flows.measure_phases import PhaseReport, PhaseRequest, measure_phases
 from trailhouse.flows.run_demo import prepare_warehouse

@@ -11,7 +11,8 @@ from clickhouse_connect.driver.client import Client
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from trailhouse.errors import BadInputError, UsageError
+from trailhouse.errors import UsageError
+from trailhouse.flows.first_checks import name_missing_counts
 from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
@@ -114,10 +115,7 @@ def read_counts(client: Client, ngram_corpus_id: str) -> list[StoredCounts]:
         if (shards := require_counted_shards(client, corpus))
     ]
     if not counts:
-        raise BadInputError(
-            f"there are no counts of n-gram corpus {ngram_corpus_id!r}",
-            "run `trailhouse phases count --corpus FILE --name NAME --words`",
-        )
+        raise name_missing_counts(ngram_corpus_id)
     return counts
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from clickhouse_connect.driver.client import Client
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from trailhouse.errors import PartialError, TrailhouseError
 from trailhouse.flows.audit_checkpoints import audit_checkpoints
-from trailhouse.flows.build_marts import BuildReport, build_marts
+from trailhouse.flows.build_marts import build_marts
+from trailhouse.flows.build_plan import describe_record
+from trailhouse.flows.build_report import BuildReport, find_unchanged
 from trailhouse.flows.evaluate_tasks import evaluate_tasks
 from trailhouse.flows.generate_for_suite import generate_for_suite
 from trailhouse.flows.pipeline.claims import claim_work
@@ -19,15 +22,13 @@ from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.prefect.crashed_runs import guard_shared_server
 from trailhouse.flows.publish_dashboards import refresh_running_dashboards
 from trailhouse.flows.score_checkpoints import score_checkpoints
-from trailhouse.flows.services.warehouse import resolve_reader_address
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.flows.write_report import write_reports
 from trailhouse.support.files import write_whole
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.eval_results import read_latest_import
-from trailhouse.warehouse.loading.audits import read_latest_audit
 from trailhouse.warehouse.loading.evaluation_ledger import read_latest_evaluation
-from trailhouse.warehouse.loading.generations import read_latest_generation
 from trailhouse.warehouse.loading.score_ledger import read_latest_scoring
 
 PUSHED_EVENT = "trailhouse.checkpoint.pushed"
@@ -159,29 +160,30 @@ def derive_new(
     build: Callable[[tuple[str, ...], Settings], BuildReport] = build_marts,
     refresh: Callable[[Settings], int] = refresh_running_dashboards,
 ) -> Derivation:
-    """Build and publish the marts if the raw tables changed since the last build or publication.
+    """Build and publish the marts if something changed since the last build or publication.
 
-    Nothing is done if another process builds the marts at this moment. One file records the state of the raw tables at
-    the last build, and another file the state at the last publication. ``describe_latest`` writes such a state as text.
-    An error is not raised but returned in the result, and the next run tries again.
+    ``find_unchanged`` says whether there is something to build. A file records which build was published last. Nothing
+    is done if there are no results, or if another process does this at the moment. An error is not raised but returned
+    in the result, and the next run tries again.
     """
-    directory = settings.data_directory / "dbt"
-    derived, published = directory / "derived_scoring.txt", directory / "published_scoring.txt"
-    latest = describe_latest(settings)
-    if latest is None or (is_noted(derived, latest) and is_noted(published, latest)):
-        return Derivation()
-    with claim_work("trailhouse-transform", settings.data_directory) as claim:
-        if not claim.is_ours:
+    published = settings.data_directory / "dbt" / "published_build.txt"
+    address = resolve_address(settings)
+    with connect(address) as client:
+        if not holds_results(client):
             return Derivation()
-        marts = None
-        try:
-            if not is_noted(derived, latest):
+    marts = None
+    try:
+        if find_unchanged(settings) is not None and is_noted(published, describe_record(address)):
+            return Derivation()
+        with claim_work("trailhouse-transform", settings.data_directory) as claim:
+            if not claim.is_ours:
+                return Derivation()
+            if find_unchanged(settings) is None:
                 marts = build((), settings)
-                write_whole(derived, latest)
             warmed_chart_count = refresh(settings)
-            write_whole(published, latest)
-        except TrailhouseError as error:
-            return Derivation(marts, error=str(error))
+            write_whole(published, describe_record(address))
+    except TrailhouseError as error:
+        return Derivation(marts, error=str(error))
     return Derivation(marts, warmed_chart_count)
 
 
@@ -201,19 +203,9 @@ def write_watched_reports(
         return replace(derivation, error=derivation.error or str(error))
 
 
-def describe_latest(settings: Settings) -> str | None:
-    """Return one text with the times of the latest scores, evaluations, imported results, audits and generated texts.
-
-    The marts must be derived again when this text changes. Returns None if there are no scores, no evaluations and no
-    imported results.
-    """
-    with connect(resolve_reader_address(settings)) as client:
-        scored, evaluated = read_latest_scoring(client), read_latest_evaluation(client)
-        imported, audited = read_latest_import(client), read_latest_audit(client)
-        generated = read_latest_generation(client)
-    if scored is None and evaluated is None and imported is None:
-        return None
-    return f"scored {scored}, evaluated {evaluated}, imported {imported}, audited {audited}, generated {generated}"
+def holds_results(client: Client) -> bool:
+    """Return whether the warehouse holds scores, evaluations or imported results."""
+    return any(read(client) is not None for read in (read_latest_scoring, read_latest_evaluation, read_latest_import))
 
 
 def is_noted(note: Path, text: str) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
 from trailhouse.cli.console import print_rows, say
 from trailhouse.cli.options import CsvOption, DataDirectoryOption, JsonOption, ParquetOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
-from trailhouse.flows.settings import load_settings
 
 
 def ask(
@@ -27,7 +25,10 @@ def ask(
 
     A suite or corpus that is not given is the one that was scored last.
     """
+    import pyarrow as pa
+
     from trailhouse.flows.services.warehouse import resolve_reader_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.questions import (
         ask_question,

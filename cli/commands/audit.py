@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
 from trailhouse.cli.console import print_json, print_table, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, SuiteArgument, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 
 def audit(
@@ -27,6 +25,10 @@ def audit(
     If the checkpoints are on the Hugging Face Hub, only their metadata is read. The exit code is 4 if any checkpoint
     has a problem.
     """
+    import pyarrow as pa
+
+    from trailhouse.flows.settings import load_settings
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     from trailhouse.flows.audit_checkpoints import audit_checkpoints
 

@@ -9,7 +9,6 @@ import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 from trailhouse.support.progress import report_progress
 
 SinceOption = Annotated[
@@ -46,6 +45,7 @@ def backup(
         trailhouse restore backups/tuesday
     """
     from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.upkeep.backup import back_up
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
 from trailhouse.cli.console import print_rows
 from trailhouse.cli.options import JsonOption
-from trailhouse.flows.settings import describe_settings, load_settings
 
 config_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 
@@ -21,6 +19,10 @@ def show_settings(
     as_json: JsonOption = False,
 ) -> None:
     """Show the settings; passwords stay hidden."""
+    import pyarrow as pa
+
+    from trailhouse.flows.settings import describe_settings, load_settings
+
     rows = [asdict(setting) for setting in describe_settings(load_settings())]
     if not origin:
         rows = [{key: value for key, value in row.items() if key != "origin"} for row in rows]

@@ -9,7 +9,6 @@ import typer
 
 from trailhouse.cli.console import print_json, print_rows, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Corpora: the texts that checkpoints are scored on.")
 
@@ -20,6 +19,7 @@ def list_corpora(
 ) -> None:
     """List the corpora of the warehouse."""
     from trailhouse.flows.services.warehouse import resolve_reader_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.query import read_columns
 
@@ -52,6 +52,7 @@ def add_corpus(
     """
     from trailhouse.flows.pipeline.corpora import register_corpus
     from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.models.texts.corpus import read_corpus
     from trailhouse.warehouse.connection import connect
 

@@ -10,7 +10,6 @@ import typer
 from trailhouse.cli.commands.score import score_and_say
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, DeviceOption, JsonOption, ScoreOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings, prepare_prefect
 
 
 def corrupt(
@@ -53,6 +52,8 @@ def corrupt(
 
     The same seed gives the same texts on every machine. A higher rate corrupts the tokens of a lower rate and more.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device)
     prepare_prefect(settings)
     from trailhouse.flows.corrupt_texts import corrupt_texts

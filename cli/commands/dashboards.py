@@ -9,7 +9,6 @@ import typer
 from trailhouse.cli.commands.publish import run_publication
 from trailhouse.cli.console import print_json, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 dashboards_app = typer.Typer(no_args_is_help=True, help="Superset beside the warehouse, with the dashboards in it.")
 
@@ -25,6 +24,8 @@ def start(
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Start Superset if it is not running, publish the dashboards and print their address."""
+    from trailhouse.flows.settings import load_settings
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, superset_port=port)
     run_publication(settings, as_json=as_json)
     if settings.superset_url is None:
@@ -37,6 +38,7 @@ def stop(data_directory: DataDirectoryOption = None) -> None:
     """Stop the local Superset. Its dashboards and users are kept."""
     from trailhouse.dashboards.superset.superset_process import stop_superset
     from trailhouse.flows.services.superset import locate_installation
+    from trailhouse.flows.settings import load_settings
 
     was_running = stop_superset(locate_installation(load_settings(data_directory=data_directory)))
     say("stopped Superset" if was_running else "no Superset is running")
@@ -46,6 +48,7 @@ def stop(data_directory: DataDirectoryOption = None) -> None:
 def status(as_json: JsonOption = False, data_directory: DataDirectoryOption = None) -> None:
     """Print the address of Superset, if a Superset is configured or the local Superset is running."""
     from trailhouse.flows.services.superset import find_running_superset
+    from trailhouse.flows.settings import load_settings
 
     superset = find_running_superset(load_settings(data_directory=data_directory))
     if as_json:
@@ -57,6 +60,7 @@ def status(as_json: JsonOption = False, data_directory: DataDirectoryOption = No
 def password(data_directory: DataDirectoryOption = None) -> None:
     """Print the password of the user admin of the local Superset."""
     from trailhouse.flows.services.superset import read_local_password
+    from trailhouse.flows.settings import load_settings
 
     typer.echo(read_local_password(load_settings(data_directory=data_directory)))
 
@@ -77,6 +81,7 @@ def add_user(
     """Create a user of Superset. The generated password is printed only once."""
     from trailhouse.dashboards.publish.users import add_user as add_user_to
     from trailhouse.flows.services.superset import connect_superset, resolve_superset
+    from trailhouse.flows.settings import load_settings
 
     superset = resolve_superset(load_settings(data_directory=data_directory))
     password = add_user_to(connect_superset(superset), name, role, group or ())

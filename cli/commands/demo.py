@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,7 +13,9 @@ from trailhouse.cli.options import (
     JsonOption,
     WarehouseUrlOption,
 )
-from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
+
+if TYPE_CHECKING:
+    from trailhouse.flows.settings import Settings
 
 
 def demo(
@@ -39,6 +41,8 @@ def demo(
 
     The command needs no network and no GPU. Steps that are done already are skipped.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)
     if phases:

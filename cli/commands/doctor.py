@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pyarrow as pa
 import typer
 
 from trailhouse.cli.console import print_rows, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import PartialError
-from trailhouse.flows.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from trailhouse.flows.settings import Settings
 
 
 def doctor(
@@ -30,6 +31,10 @@ def doctor(
     servers are compared byte for byte. The user and password of the other server are read from its URL, or from
     TRAILHOUSE_WAREHOUSE_USER and TRAILHOUSE_WAREHOUSE_PASSWORD.
     """
+    import pyarrow as pa
+
+    from trailhouse.flows.settings import load_settings
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     if compare is not None:
         report_differences(settings, compare, as_json=as_json)
@@ -48,6 +53,8 @@ def report_differences(settings: Settings, url: str, *, as_json: bool) -> None:
 
     Raises PartialError if the servers answer any query differently.
     """
+    import pyarrow as pa
+
     from trailhouse.flows.examine_installation import compare_servers
 
     with progress_bars():

@@ -20,7 +20,6 @@ from trailhouse.cli.options import (
     TasksOption,
     WarehouseUrlOption,
 )
-from trailhouse.flows.settings import load_settings, prepare_prefect
 
 
 def evaluate(
@@ -52,6 +51,8 @@ def evaluate(
 
     If the command is interrupted or killed, run it again. It resumes where it stopped.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     settings = load_settings(
         data_directory=data_directory,
         warehouse_url=warehouse_url,
@@ -60,6 +61,11 @@ def evaluate(
         context_length=context_length,
         verified_option_count=verify,
     )
+    from trailhouse.flows.first_checks import check_suites
+    from trailhouse.models.few_shot.tasks.discovery import require_sources
+
+    check_suites([suite], settings)
+    require_sources(tasks or DEFAULT_TASKS)
     prepare_prefect(settings)
     from trailhouse.flows.evaluate_tasks import evaluate_tasks
 

@@ -13,7 +13,6 @@ from trailhouse.cli.options import (
     JsonOption,
     WarehouseUrlOption,
 )
-from trailhouse.flows.settings import load_settings
 
 
 def figures(
@@ -32,6 +31,8 @@ def figures(
 
     Example: trailhouse figures --suite opt-published --corpus pg19-validation
     """
+    from trailhouse.flows.settings import load_settings
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     from trailhouse.flows.draw_figures import draw_figures
 

@@ -18,7 +18,6 @@ from trailhouse.cli.options import (
     WarehouseUrlOption,
 )
 from trailhouse.errors import BadInputError
-from trailhouse.flows.settings import load_settings, prepare_prefect
 
 
 def generate(
@@ -77,10 +76,11 @@ def generate(
     A text depends neither on the batch size nor on the other prompts. If the command is interrupted or killed, run it
     again: it resumes after the last stored batch. The texts can then be scored by every checkpoint of any suite.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
-    prepare_prefect(settings)
-    from trailhouse.flows.generate_texts import generate_texts
-    from trailhouse.flows.pipeline.generation_plan import GenerationRequest
+    from trailhouse.flows.first_checks import check_models, check_suites
+    from trailhouse.flows.pipeline.corpora import require_corpora
     from trailhouse.models.sequences.decoding.configuration import PAPER_PRESETS, Decoding, Sampling, find_preset
 
     names = preset or (() if weights else PAPER_PRESETS)
@@ -90,6 +90,13 @@ def generate(
         Sampling(one, top_p, seed)  # type: ignore[arg-type]  # Sampling refuses other names
         for one in dict.fromkeys(sampling or ["greedy", "nucleus"])
     ]
+    check_models([small, large, *([features_of] if features_of else [])], settings)
+    check_suites(score or [], settings)
+    require_corpora(settings, [prompts])
+    prepare_prefect(settings)
+    from trailhouse.flows.generate_texts import generate_texts
+    from trailhouse.flows.pipeline.generation_plan import GenerationRequest
+
     request = GenerationRequest(
         small, large, prompts, decodings, samplings, prompt_length, length, limit, name, batch_size, features_of
     )

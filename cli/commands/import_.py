@@ -10,7 +10,6 @@ import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings, prepare_prefect
 
 import_app = typer.Typer(no_args_is_help=True, help="Imports: results that other programs computed.")
 
@@ -56,6 +55,8 @@ def import_lm_eval(
 
     Importing a file twice changes nothing. Run `trailhouse transform` after the import.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     prepare_prefect(settings)
     from trailhouse.flows.import_results import Naming, import_results

@@ -9,7 +9,6 @@ import typer
 
 from trailhouse.cli.console import print_json, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 if TYPE_CHECKING:
     from trailhouse.warehouse.schema.migrations import Migration
@@ -29,6 +28,7 @@ def init(
     them again.
     """
     from trailhouse.flows.services.warehouse import resolve_address, resolve_reader_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.schema.initialisation import initialise, require_schema
     from trailhouse.warehouse.schema.migrations import packaged_migrations, pending_migrations, read_migrations

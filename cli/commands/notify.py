@@ -9,7 +9,6 @@ import typer
 from trailhouse.cli.console import say
 from trailhouse.cli.options import DataDirectoryOption
 from trailhouse.errors import UnreachableError
-from trailhouse.flows.settings import load_settings, set_prefect_defaults, use_prefect_server
 
 
 def notify(
@@ -22,6 +21,8 @@ def notify(
     A training script can run this command after it has saved a checkpoint. Instead of this command, a program can emit
     the Prefect event trailhouse.checkpoint.pushed for the resource trailhouse.suite.NAME.
     """
+    from trailhouse.flows.settings import load_settings, set_prefect_defaults, use_prefect_server
+
     settings = load_settings(data_directory=data_directory)
     set_prefect_defaults(settings)
     from trailhouse.flows.prefect.server import find_server

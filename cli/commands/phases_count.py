@@ -11,7 +11,6 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
-from trailhouse.flows.settings import load_settings, prepare_prefect
 
 if TYPE_CHECKING:
     from trailhouse.flows.count_ngrams import NgramCountReport
@@ -50,9 +49,15 @@ def count(
     Counts in words and counts in tokens may have the same name; both are kept. Kneser-Ney smoothing needs counts
     without pruning.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     if is_of_words == (tokenizer_of is not None):
         raise UsageError("it is not clear what to count", "give either --words or --tokenizer-of MODEL")
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    from trailhouse.flows.first_checks import check_models, check_texts
+
+    check_texts(texts)
+    check_models([tokenizer_of] if tokenizer_of else [], settings)
     prepare_prefect(settings)
     from trailhouse.flows.count_ngrams import count_ngrams
 

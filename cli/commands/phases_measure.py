@@ -22,7 +22,6 @@ from trailhouse.cli.options import (
     SuiteArgument,
     WarehouseUrlOption,
 )
-from trailhouse.flows.settings import load_settings, prepare_prefect
 
 
 def measure(
@@ -70,7 +69,19 @@ def measure(
 
     Then run `trailhouse transform`, and ask `trailhouse ask phases_in_order --param suite_id=SUITE`.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
+    from trailhouse.flows.first_checks import check_files, check_ngram_corpus, check_suites, check_texts
+    from trailhouse.flows.pipeline.corpora import require_corpora
+
+    check_suites([suite], settings)
+    require_corpora(settings, corpus)
+    check_files([vectors] if vectors else [])
+    if train_texts:
+        check_texts(train_texts)
+    else:
+        check_ngram_corpus(ngrams, settings)
     prepare_prefect(settings)
     from trailhouse.flows.measure_phases import PhaseRequest, measure_phases
 

@@ -11,7 +11,6 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
-from trailhouse.flows.settings import load_settings, prepare_prefect
 
 if TYPE_CHECKING:
     from trailhouse.flows.score_ngrams import NgramScoreReport
@@ -50,8 +49,17 @@ def score_ngrams_of(
 
     What is scored is not scored again. If the training corpus got new shards, the scores are computed anew.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     refuse_other_options(provider, has_smoothing=bool(smoothing), has_arpa=bool(arpa), has_api=bool(api or index))
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    from trailhouse.flows.first_checks import check_files, check_ngram_corpus
+    from trailhouse.flows.pipeline.corpora import require_corpora
+
+    require_corpora(settings, [corpus])
+    check_files(arpa or [])
+    if provider == "clickhouse":
+        check_ngram_corpus(ngrams, settings)
     prepare_prefect(settings)
     from trailhouse.flows.score_ngrams import open_provider, score_ngrams
 

@@ -10,7 +10,6 @@ import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 if TYPE_CHECKING:
     from trailhouse.flows.measure_similarity import SimilarityReport
@@ -49,6 +48,7 @@ def similarity(
     vector are counted and named; they have no similarity, and no part in the mean of a context.
     """
     from trailhouse.flows.measure_similarity import CONTEXT_WORD_LIMIT, measure_similarities
+    from trailhouse.flows.settings import load_settings
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with progress_bars():

@@ -11,7 +11,6 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
-from trailhouse.flows.settings import load_settings
 
 if TYPE_CHECKING:
     from trailhouse.flows.sample_words import WordCorpusReport
@@ -47,6 +46,7 @@ def sample(
     The same corpus, options and training texts give the same words on every machine.
     """
     from trailhouse.flows.sample_words import sample_word_corpus
+    from trailhouse.flows.settings import load_settings
     from trailhouse.models.phases.word_sampling import SampleSettings, describe_rejections
 
     sampling = SampleSettings(count, seed, max_context_words, read_shares(split))
@@ -76,6 +76,7 @@ def read(
     phases.
     """
     from trailhouse.flows.sample_words import read_word_corpus
+    from trailhouse.flows.settings import load_settings
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     report = read_word_corpus(file, name, description, settings)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import PartialError
-from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
+
+if TYPE_CHECKING:
+    from trailhouse.flows.settings import Settings
 
 
 def publish(
@@ -25,6 +27,8 @@ def publish(
 
     Dashboards, charts and datasets that users made in Superset stay as they are.
     """
+    from trailhouse.flows.settings import load_settings
+
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     if check:
         report_drift(settings, as_json=as_json)
@@ -34,6 +38,8 @@ def publish(
 
 def run_publication(settings: Settings, *, as_json: bool) -> None:
     """Publish the dashboards, and print what changed and the address of the dashboards."""
+    from trailhouse.flows.settings import prepare_prefect
+
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import publish_dashboards
 
@@ -58,6 +64,8 @@ def report_drift(settings: Settings, *, as_json: bool) -> None:
 
     Raises PartialError if there are differences.
     """
+    from trailhouse.flows.settings import prepare_prefect
+
     prepare_prefect(settings)
     from trailhouse.flows.publish_dashboards import check_dashboards, describe_assets
 

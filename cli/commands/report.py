@@ -10,7 +10,6 @@ import typer
 
 from trailhouse.cli.console import print_json, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 
 def report(
@@ -41,6 +40,7 @@ def report(
 
     Example: trailhouse report my-run --against pythia --out my-run.html
     """
+    from trailhouse.flows.settings import load_settings
     from trailhouse.flows.write_report import write_report
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)

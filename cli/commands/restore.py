@@ -9,7 +9,6 @@ import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 from trailhouse.support.progress import report_progress
 
 
@@ -22,6 +21,7 @@ def restore(
 ) -> None:
     """Replace the content of the warehouse by a backup. Before the replacement, the backup is verified."""
     from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.upkeep import restore as restoring
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)

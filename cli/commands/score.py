@@ -21,10 +21,10 @@ from trailhouse.cli.options import (
     WarehouseUrlOption,
 )
 from trailhouse.errors import TrailhouseError, UnreachableError
-from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
 
 if TYPE_CHECKING:
     from trailhouse.flows.score_checkpoints import ScoringReport
+    from trailhouse.flows.settings import Settings
 
 
 def score(
@@ -71,6 +71,8 @@ def score(
 
     If the command is interrupted or killed, run it again. It resumes where it stopped.
     """
+    from trailhouse.flows.settings import load_settings, prepare_prefect
+
     settings = load_settings(
         data_directory=data_directory,
         warehouse_url=warehouse_url,
@@ -84,11 +86,13 @@ def score(
         stride=stride,
         verified_position_count=verify,
     )
-    prepare_prefect(settings)
+    from trailhouse.flows.first_checks import check_suites
     from trailhouse.flows.pipeline.corpora import require_corpora
 
     corpora = list(dict.fromkeys(corpus))
+    check_suites([suite], settings)
     require_corpora(settings, corpora)
+    prepare_prefect(settings)
     reports = score_and_say([suite], corpora, settings)
     if as_json:
         records = [asdict(report) for report in reports]

@@ -8,7 +8,6 @@ import typer
 
 from trailhouse.cli.console import say
 from trailhouse.cli.options import DataDirectoryOption
-from trailhouse.flows.settings import load_settings
 
 
 def serve(
@@ -33,6 +32,7 @@ def serve(
     the users `admin`, `reader` and `dashboards` are in DATA_DIRECTORY/warehouse/*.password.
     """
     from trailhouse.flows.services.warehouse import list_published_tables
+    from trailhouse.flows.settings import load_settings
     from trailhouse.server.serve import serve as serve_embedded
 
     settings = load_settings(data_directory=data_directory, warehouse_memory_gib=memory_gib)

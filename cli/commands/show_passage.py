@@ -9,7 +9,6 @@ import typer
 
 from trailhouse.cli.console import data, print_json, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 
 def show_passage(
@@ -46,6 +45,7 @@ def show_passage(
     from trailhouse.dashboards.passages.terminal import render_passage
     from trailhouse.flows.read_passage import read_passage
     from trailhouse.flows.services.warehouse import resolve_reader_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.connection import connect
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)

@@ -10,7 +10,6 @@ import typer
 from trailhouse.cli.console import print_rows, say
 from trailhouse.cli.options import CsvOption, DataDirectoryOption, JsonOption, ParquetOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
-from trailhouse.flows.settings import load_settings
 
 
 def sql(
@@ -29,6 +28,7 @@ def sql(
     Example: trailhouse sql "select model_id, count() from raw_token_score group by model_id"
     """
     from trailhouse.flows.services.warehouse import resolve_address, resolve_reader_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.changes import describe_change
     from trailhouse.warehouse.reading.query import is_writing, run_sql

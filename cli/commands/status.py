@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import pyarrow as pa
-
 from trailhouse.cli.console import print_json, print_table, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 
 def status(
@@ -18,7 +15,10 @@ def status(
 
     Problems of the schema, and rows that are gone although the ledgers state them, are printed first.
     """
+    import pyarrow as pa
+
     from trailhouse.flows.services.warehouse import resolve_reader_address
+    from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.upkeep.status import read_status
 

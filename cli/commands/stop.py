@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from trailhouse.cli.console import say
 from trailhouse.cli.options import DataDirectoryOption
-from trailhouse.flows.settings import load_settings
 
 
 def stop(data_directory: DataDirectoryOption = None) -> None:
     """Stop the embedded warehouse server that a command started. It also stops by itself when it is idle."""
+    from trailhouse.flows.settings import load_settings
     from trailhouse.server.process import stop as stop_embedded
 
     settings = load_settings(data_directory=data_directory)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
 from trailhouse.cli.console import print_json, print_rows, say
 from trailhouse.cli.options import JsonOption
 from trailhouse.errors import UsageError
-from trailhouse.flows.settings import load_settings
 from trailhouse.support.files import replacing
 
 suite_app = typer.Typer(no_args_is_help=True, help="Suites: families of models whose checkpoints are scored.")
@@ -20,7 +18,10 @@ suite_app = typer.Typer(no_args_is_help=True, help="Suites: families of models w
 @suite_app.command("list")
 def list_declared(as_json: JsonOption = False) -> None:
     """List the suites that come with Trailhouse, and the suites that you have added."""
+    import pyarrow as pa
+
     from trailhouse.flows.pipeline.declared_suites import suite_directories
+    from trailhouse.flows.settings import load_settings
     from trailhouse.models.checkpoints.suite import list_suites
 
     rows = [
@@ -40,7 +41,10 @@ def show_declaration(
     name: Annotated[str, typer.Argument(help="Name of the suite.")], as_json: JsonOption = False
 ) -> None:
     """Show the models of a suite, with batch size, planned steps and the location of their checkpoints."""
+    import pyarrow as pa
+
     from trailhouse.flows.pipeline.declared_suites import find_declared_suite
+    from trailhouse.flows.settings import load_settings
 
     suite = find_declared_suite(name, load_settings())
     rows = [
@@ -66,6 +70,7 @@ def add_declaration(
     file: Annotated[Path, typer.Argument(help="YAML declaration of the suite.", exists=True, dir_okay=False)],
 ) -> None:
     """Check a suite declaration and copy it to the suites directory."""
+    from trailhouse.flows.settings import load_settings
     from trailhouse.models.checkpoints.suite import load_suite
 
     suite = load_suite(file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
 from trailhouse.cli.commands.task_group import group_app
@@ -30,6 +29,8 @@ def list_tasks(tasks: TasksOption = None, as_json: JsonOption = False) -> None:
 
     A file that holds no valid task is reported and left out; the exit code is then 4.
     """
+    import pyarrow as pa
+
     from trailhouse.models.few_shot.tasks.discovery import survey_tasks
 
     found = survey_tasks(tasks or DEFAULT_TASKS)

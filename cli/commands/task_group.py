@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
 from trailhouse.cli.console import print_json, print_rows, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
-from trailhouse.flows.settings import load_settings
 
 group_app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +29,7 @@ def add_group(
 
     Example: trailhouse task group add arithmetic simple_arithmetic modified_arithmetic
     """
+    from trailhouse.flows.settings import load_settings
     from trailhouse.flows.task_groups import declare_group
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
@@ -47,6 +46,9 @@ def list_declared_groups(
     as_json: JsonOption = False, data_directory: DataDirectoryOption = None, warehouse_url: WarehouseUrlOption = None
 ) -> None:
     """List the declared groups and their tasks."""
+    import pyarrow as pa
+
+    from trailhouse.flows.settings import load_settings
     from trailhouse.flows.task_groups import list_groups
 
     groups = list_groups(load_settings(data_directory=data_directory, warehouse_url=warehouse_url))
@@ -61,6 +63,7 @@ def remove_declared_group(
     name: NameArgument, data_directory: DataDirectoryOption = None, warehouse_url: WarehouseUrlOption = None
 ) -> None:
     """Remove a declared group. Its tasks and their scores stay. The next `trailhouse transform` drops its means."""
+    from trailhouse.flows.settings import load_settings
     from trailhouse.flows.task_groups import remove_group
 
     remove_group(load_settings(data_directory=data_directory, warehouse_url=warehouse_url), name)

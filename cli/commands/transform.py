@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +13,17 @@ from trailhouse.cli.options import (
     JsonOption,
     WarehouseUrlOption,
 )
-from trailhouse.flows.settings import Settings, load_settings, prepare_prefect
+
+if TYPE_CHECKING:
+    from trailhouse.flows.build_report import BuildReport
+    from trailhouse.flows.settings import Settings
 
 
 def transform(
     select: Annotated[list[str] | None, typer.Option("--select", "-s", help="dbt node selection.")] = None,
+    is_everything: Annotated[
+        bool, typer.Option("--all", help="Run all seeds, models and tests, even if nothing changed.")
+    ] = False,
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Rebuild all marts from the raw tables.")
     ] = False,
@@ -28,27 +34,52 @@ def transform(
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
-    """Derive the marts from the raw tables with `dbt build`, and test them. Unchanged marts are not derived again.
+    """Derive the marts from the raw tables with `dbt build`, and test them.
 
-    The marts leave damaged checkpoints out, unless --include-damaged is given.
+    Only models and tests downstream of what changed since the last successful build are run. Everything is run with
+    --all, and if the dbt project, its variables or a mart changed. The marts leave damaged checkpoints out, unless
+    --include-damaged is given.
     """
-    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    prepare_prefect(settings)
-    from trailhouse.flows.build_marts import build_marts
+    from trailhouse.flows.settings import load_settings, prepare_prefect
 
-    with progress_bars():
-        report = build_marts(tuple(select or ()), settings, full_refresh=full_refresh, includes_damaged=include_damaged)
+    settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    report = None
+    if not (select or full_refresh or is_everything):
+        from trailhouse.flows.build_report import find_unchanged
+
+        report = find_unchanged(settings, includes_damaged=include_damaged)
+    if report is None:
+        prepare_prefect(settings)
+        from trailhouse.flows.build_marts import build_marts
+
+        with progress_bars():
+            report = build_marts(
+                tuple(select or ()),
+                settings,
+                full_refresh=full_refresh,
+                includes_damaged=include_damaged,
+                is_everything=is_everything,
+            )
     if as_json:
         print_json(asdict(report))
-    say(
-        f"{report.model_count} models and {report.seed_count} seeds built, {report.test_count} tests passed"
-        f" in {report.duration_seconds:.0f} s"
-    )
+    say(describe(report))
     if not report.has_data:
         say("there is nothing to derive yet: `trailhouse demo` or `trailhouse score` makes scores")
     if report.left_out_count:
         say(f"damaged checkpoints left out of the marts: {report.left_out_count}; see `trailhouse status`")
-    warm_dashboards(settings)
+    if not report.is_unchanged:
+        warm_dashboards(settings)
+
+
+def describe(report: BuildReport) -> str:
+    """Return a sentence about what was built, and why not more or nothing."""
+    if report.is_unchanged:
+        return (
+            "nothing was built: nothing changed since the last build (`trailhouse transform --all` builds everything)"
+        )
+    counts = f"{report.model_count} models and {report.seed_count} seeds built, {report.test_count} tests passed"
+    why = f"downstream of {', '.join(report.changed_tables)}" if report.changed_tables else report.reason
+    return f"{counts} in {report.duration_seconds:.0f} s ({why})"
 
 
 def warm_dashboards(settings: Settings) -> None:

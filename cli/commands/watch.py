@@ -8,13 +8,6 @@ import typer
 
 from trailhouse.cli.console import say
 from trailhouse.cli.options import DataDirectoryOption, DeviceOption, WarehouseUrlOption
-from trailhouse.flows.settings import (
-    hand_down,
-    load_settings,
-    read_prefect_url,
-    set_prefect_defaults,
-    use_prefect_server,
-)
 
 
 def watch(
@@ -48,11 +41,30 @@ def watch(
     Prefect server at PREFECT_API_URL records the runs. If this variable is not set, the command starts a Prefect
     server on the loopback interface. This server stops when the command ends.
     """
+    from trailhouse.flows.settings import (
+        hand_down,
+        load_settings,
+        read_prefect_url,
+        set_prefect_defaults,
+        use_prefect_server,
+    )
+
     flags = {"device": device, "data_directory": data_directory, "warehouse_url": warehouse_url}
     settings = load_settings(**flags)
     if data_directory is not None:
         flags["data_directory"] = data_directory.resolve()
     hand_down(**flags)
+    from trailhouse.flows.first_checks import check_suites
+    from trailhouse.flows.pipeline.corpora import require_corpora
+    from trailhouse.models.few_shot.tasks.discovery import require_sources
+    from trailhouse.models.sequences.decoding.configuration import find_preset
+
+    presets = [name.strip() for name in generate.split(",")] if generate else []
+    for preset in presets:
+        find_preset(preset)
+    check_suites(suites, settings)
+    require_sources(tasks or [])
+    require_corpora(settings, corpora)
     set_prefect_defaults(settings)
     from trailhouse.flows.prefect.server import running_server
 
@@ -64,5 +76,4 @@ def watch(
         say(
             f"watching {', '.join(suites)} every {interval:g} s; runs are at {url.removesuffix('/api')}, Ctrl-C ends it"
         )
-        presets = [name.strip() for name in generate.split(",")] if generate else []
         watch_forever(WatchedSubjects(suites, corpora, tasks or (), shots or (2,), presets), interval, settings)

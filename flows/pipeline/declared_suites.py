@@ -7,12 +7,28 @@ name the directory of a run of the Hugging Face Trainer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from trailhouse.errors import UsageError
+from trailhouse.errors import BadInputError, UsageError
 from trailhouse.flows.settings import Settings
-from trailhouse.models.checkpoints.suite import Suite, find_suite, list_suites, packaged_suites_directory
+from trailhouse.models.checkpoints.suite import (
+    ModelDeclaration,
+    Suite,
+    find_suite,
+    list_suites,
+    packaged_suites_directory,
+)
 from trailhouse.support.progress import report_note
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A model that a user names as SUITE/MODEL@STEP, and the text of the step: a number, ``last``, or empty."""
+
+    suite: Suite
+    model: ModelDeclaration
+    step: str
 
 
 def suite_directories(settings: Settings) -> list[Path]:
@@ -64,3 +80,35 @@ def read_run_as_suite(directory: Path, declared: Sequence[str]) -> Suite:
         f" {model.planned_steps}, context_length {model.context_length}; if one of them is wrong, declare a suite"
     )
     return suite
+
+
+def find_named_model(name: str, settings: Settings) -> NamedModel:
+    """Return the model that a user names as SUITE/MODEL@STEP, or the first model of SUITE@STEP.
+
+    Raises BadInputError if there is no such suite or model, or if the step is neither a number nor ``last``.
+    """
+    path, has_step, step = name.partition("@")
+    if has_step and step != "last" and not step.isdecimal():
+        raise BadInputError(
+            f"{name!r}: {step!r} is no step", "write SUITE/MODEL@STEP, such as miniature/neox-large@1000"
+        )
+    suite, model_name = _split_name(path, settings)
+    models = [model for model in suite.models if model_name in ("", model.model_name)]
+    if not models:
+        known = ", ".join(model.model_name for model in suite.models)
+        raise BadInputError(f"suite {suite.suite_id} has no model {model_name!r}", f"its models are {known}")
+    return NamedModel(suite, models[0], step)
+
+
+def _split_name(path: str, settings: Settings) -> tuple[Suite, str]:
+    """Return the suite and the name of the model in SUITE/MODEL; the name is empty if only a suite is named."""
+    suite_name, _, model_name = path.rpartition("/")
+    try:
+        return find_declared_suite(path, settings), ""
+    except UsageError as error:
+        if not suite_name:
+            raise BadInputError(f"{path!r}: {error.message}", error.hint) from error
+    try:
+        return find_declared_suite(suite_name, settings), model_name
+    except UsageError as error:
+        raise BadInputError(f"{path!r}: {error.message}", error.hint) from error

@@ -16,13 +16,15 @@ from trailhouse.flows.build_marts import read_result
 
 # The second script handles the signal as a Prefect flow does, whose server the same signal ended.
 SIGNALLED = """
-import os, signal, time
+import os, signal, sys, time
+from types import SimpleNamespace
 from trailhouse.cli import main as cli
 
-@cli.app.command("{name}")
 def command() -> None:
     {body}
 
+sys.modules["trailhouse.cli.commands.own"] = SimpleNamespace(command=command)
+cli.COMMANDS["{name}"] = "own.command"
 cli.main(["{name}"])
 """
 BODIES = {
@@ -72,7 +74,7 @@ def test_an_error_that_an_interruption_led_to_is_one(error, monkeypatch, capfd):
     def fail(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "make_app", lambda _: fail)
     assert cli.run([]) == 130
     assert capfd.readouterr().err.startswith("interrupted\n")
 
@@ -85,7 +87,7 @@ def test_any_other_error_keeps_its_exit_code(error, exit_code, monkeypatch):
     def fail(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "make_app", lambda _: fail)
     assert cli.run([]) == exit_code
 
 

@@ -2,12 +2,17 @@
 
 import json
 import shutil
+from uuid import uuid4
 
 import pytest
 
-from trailhouse.flows.build_marts import BuildReport
+from trailhouse.flows.build_plan import plan_build, write_record
+from trailhouse.flows.build_report import BuildReport
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import load_settings
 from trailhouse.flows.watch_checkpoints import Derivation, derive_new
+from trailhouse.warehouse.connection import connect
+from trailhouse.warehouse.loading.build_record import begin_build, finish_build
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -23,13 +28,31 @@ def scored(trailhouse, make_tiny_suite, tmp_path):
     return suite
 
 
-def test_evaluations_and_imports_bring_a_derivation_without_any_score(make_tiny_suite, trailhouse, tmp_path):
-    built = []
+@pytest.fixture
+def built() -> list[tuple[str, ...]]:
+    """The selections of the builds so far."""
+    return []
 
-    def build(select, settings) -> BuildReport:
+
+@pytest.fixture
+def build(built):
+    """A build that derives nothing and is recorded as successful."""
+
+    def succeed(select, settings) -> BuildReport:
         built.append(select)
-        return BuildReport(1, 0, 0, 0.0)
+        address = resolve_address(settings)
+        record, build_id = write_record(address, plan_build(address, {}).inputs, []), uuid4()
+        with connect(address) as client:
+            begin_build(client, build_id)
+            finish_build(client, build_id, record)
+        return BuildReport(1, 0, 0, 0.0, reason="asked for")
 
+    return succeed
+
+
+def test_evaluations_and_imports_bring_a_derivation_without_any_score(
+    make_tiny_suite, trailhouse, tmp_path, built, build
+):
     assert trailhouse("init")[0] == 0
     assert derive_new(load_settings(), build) == Derivation(), "there is nothing to derive"
     (tmp_path / "own.jsonl").write_text('{"input": "the cat", "options": ["sat", "mat"], "answer": 1}\n' * 2)
@@ -50,13 +73,9 @@ def test_evaluations_and_imports_bring_a_derivation_without_any_score(make_tiny_
     assert len(built) == 2
 
 
-def test_looks_publish_once_and_an_audit_that_finds_something_else_brings_the_next(scored, trailhouse, client):
-    built = []
-
-    def build(select, settings) -> BuildReport:
-        built.append(select)
-        return BuildReport(1, 0, 0, 0.0)
-
+def test_looks_publish_once_and_an_audit_that_finds_something_else_brings_the_next(
+    scored, trailhouse, client, built, build
+):
     looks = [derive_new(load_settings(), build) for _ in range(2)]
     assert (looks[0].marts is None, looks[1], built) == (False, Derivation(), [()])
     count = "select (select count() from raw_checkpoint_audit), (select count() from raw_audit_run)"
@@ -70,7 +89,7 @@ def test_looks_publish_once_and_an_audit_that_finds_something_else_brings_the_ne
     assert len(built) == 2
 
     silent = load_settings(superset_url=NOWHERE, superset_password="unheard")
-    (silent.data_directory / "dbt" / "published_scoring.txt").unlink()
+    (silent.data_directory / "dbt" / "published_build.txt").unlink()
     failed = [derive_new(silent, build) for _ in range(2)]
     assert all(NOWHERE in look.error for look in failed), "a Superset that does not answer is told, and tried again"
     mended = [derive_new(load_settings(), build, refresh=lambda _: 7) for _ in range(2)]

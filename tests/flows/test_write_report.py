@@ -11,7 +11,7 @@ import pytest
 from trailhouse.dashboards.report.page import render_report
 from trailhouse.dashboards.report.sections import list_sections
 from trailhouse.dashboards.report.sentences import Sentence
-from trailhouse.flows.build_marts import BuildReport
+from trailhouse.flows.build_report import BuildReport
 from trailhouse.flows.services.warehouse import resolve_reader_address
 from trailhouse.flows.watch_checkpoints import Derivation, WatchReport, describe_watch, write_watched_reports
 from trailhouse.flows.write_report import collect_findings, write_report

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.warehouse.connection import as_text, read_row
+from trailhouse.warehouse.connection import as_text
 from trailhouse.warehouse.loading.row_versions import next_version
 
 
@@ -61,12 +61,6 @@ def read_scored_identities(client: Client, suite_id: str) -> dict[tuple[str, int
     for model_id, step, weights_sha256, config_sha256, tokenizer_id in rows:
         found[(str(model_id), int(step))].add((as_text(weights_sha256), str(config_sha256), str(tokenizer_id)))
     return {key: frozenset(identities) for key, identities in found.items()}
-
-
-def read_latest_audit(client: Client) -> str | None:
-    """Return the time of the latest stored audit as text; None if there was no audit."""
-    count, latest = read_row(client, "select count(), toString(max(audited_at)) from raw_audit_run")
-    return str(latest) if count else None
 
 
 def read_latest_findings(client: Client, suite_id: str) -> tuple[uuid.UUID | None, list[AuditFinding]]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from trailhouse.warehouse.connection import answering_promptly, as_text, read_row
+from trailhouse.warehouse.connection import answering_promptly, as_text
 from trailhouse.warehouse.loading.canonical_json import write_canonical_json
 from trailhouse.warehouse.loading.catalogue import upsert
 from trailhouse.warehouse.loading.row_versions import next_version
@@ -111,9 +111,3 @@ def read_generated_token_ids(client: Client, generation_key: str) -> dict[int, l
         settings=ARROW_SETTINGS,
     )
     return dict(zip(texts["prompt_document_id"].to_pylist(), texts["token_ids"].to_pylist(), strict=True))
-
-
-def read_latest_generation(client: Client) -> str | None:
-    """Return the time of the latest generated text as text; None if there are no generated texts."""
-    count, latest = read_row(client, "select count(), toString(max(generated_at)) from raw_generated_text")
-    return str(latest) if count else None

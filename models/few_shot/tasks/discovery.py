@@ -10,7 +10,6 @@ from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.few_shot.tasks.bigbench import FILE_NAME, read_bigbench_task
 from trailhouse.models.few_shot.tasks.harness import PREFIX, read_harness_tasks
 from trailhouse.models.few_shot.tasks.jsonl import read_jsonl_task
-from trailhouse.models.few_shot.tasks.miniature_tasks import miniature_tasks
 from trailhouse.models.few_shot.tasks.task import Task
 
 PACKAGED_SET = "miniature"
@@ -74,12 +73,21 @@ def survey_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) ->
     return FoundTasks(sorted(found, key=lambda task: task.task_id), skipped, broken)
 
 
+def require_sources(sources: Sequence[str]) -> None:
+    """Raise BadInputError if a source is a path that does not exist or is of another kind. No task is read."""
+    for source in sources:
+        if source != PACKAGED_SET and not source.startswith(PREFIX):
+            next(_list_references(source), None)
+
+
 def _list_references(source: str) -> Iterator[tuple[str, Path | Task | None]]:
     """Yield (name, reference) for each task of a source.
 
     The reference is the task itself, the file of the task, or None if lm-evaluation-harness knows the task by its name.
     """
     if source == PACKAGED_SET:
+        from trailhouse.models.few_shot.tasks.miniature_tasks import miniature_tasks  # its package loads torch
+
         yield from ((task.task_id, task) for task in miniature_tasks())
     elif source.startswith(PREFIX):
         yield source.removeprefix(PREFIX), None
