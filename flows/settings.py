@@ -253,9 +253,17 @@ def set_prefect_defaults(settings: Settings) -> None:
     """Set environment variables, so that Prefect prints no messages, sends no telemetry and uses the data directory.
 
     This function must be called before Prefect is imported. Variables that the user has set stay unchanged.
+
+    Raises UsageError if the data directory cannot be written.
     """
     home = (settings.data_directory / "prefect").resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the directory {home}: {error.strerror}",
+            "make room or get write access, or name another directory with --data-directory",
+        ) from error
     defaults = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

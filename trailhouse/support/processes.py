@@ -39,11 +39,17 @@ def write_record(path: Path, record: ServiceRecord) -> None:
 
 
 def read_record(path: Path) -> ServiceRecord | None:
-    """Return the record of a service, or None.
+    """Return the record of a running service, or None.
 
     The record is None if there is no file, if the process of the service has ended, or if the directory was copied from
     that of the service.
     """
+    record = read_last_record(path)
+    return record if record is not None and is_alive(record.pid) else None
+
+
+def read_last_record(path: Path) -> ServiceRecord | None:
+    """Return the record of a service that runs or was killed, or None; see ``read_record``."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         record = ServiceRecord(int(content["pid"]), str(content["url"]))
@@ -51,7 +57,7 @@ def read_record(path: Path) -> ServiceRecord | None:
         is_copy = content.get("directory", here) != here
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return record if is_alive(record.pid) and not is_copy else None
+    return None if is_copy else record
 
 
 def identify_directory(directory: Path) -> str:
@@ -155,6 +161,17 @@ def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def is_free_port(port: int) -> bool:
+    """Return whether a service could listen on a port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def read_last_line(log: Path) -> str:
