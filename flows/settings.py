@@ -24,6 +24,8 @@ from trailhouse.errors import UsageError
 CONFIGURATION_FILE = Path("trailhouse.toml")
 ENVIRONMENT_PREFIX = "TRAILHOUSE_"
 OWN_PREFECT_URL = "TRAILHOUSE_OWN_PREFECT_URL"
+WATCHER = "TRAILHOUSE_WATCHER"  # the process of `trailhouse watch`; a poll ends with it
+POLL_ARTIFACT = "watch-polls"
 
 
 class Settings(BaseSettings):

@@ -11,6 +11,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.flows.settings import load_settings, prepare_prefect
+from trailhouse.support.wording import count_of
 
 import_app = typer.Typer(no_args_is_help=True, help="Imports: results that other programs computed.")
 
@@ -66,7 +67,7 @@ def import_lm_eval(
     if as_json:
         print_json(asdict(report))
     say(
-        f"{report.metric_count} metrics of {report.checkpoint_count} checkpoints of {', '.join(report.models)}:"
+        f"{count_of(report.metric_count, 'metric')} of {count_of(report.checkpoint_count, 'checkpoint')} of {', '.join(report.models)}:"
         f" {report.changed_count} were new or changed"
     )
     if report.samples_file_count:

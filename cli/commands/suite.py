@@ -13,6 +13,7 @@ from trailhouse.cli.options import JsonOption
 from trailhouse.errors import UsageError
 from trailhouse.flows.settings import load_settings
 from trailhouse.support.files import replacing
+from trailhouse.support.wording import count_of
 
 suite_app = typer.Typer(no_args_is_help=True, help="Suites: families of models whose checkpoints are scored.")
 
@@ -80,4 +81,4 @@ def add_declaration(
                 f"{file} has a relative location, which would mean another directory in {directory}",
                 "make the location absolute",
             )
-    say(f"suite {suite.suite_id} with {len(suite.models)} models is in {target}")
+    say(f"suite {suite.suite_id} with {count_of(len(suite.models), 'model')} is in {target}")

@@ -26,6 +26,7 @@ from trailhouse.flows.pipeline.pipeline import TASK_THREADS, Pipeline, PipelineS
 from trailhouse.flows.pipeline.work import CheckpointWork, do_claimed_work, find_claim
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.support.progress import report_note, report_progress
+from trailhouse.support.wording import count_of
 
 UnitT = TypeVar("UnitT")
 
@@ -124,7 +125,7 @@ def tell_about_waiting(held_count: int, participle: str) -> None:
     ``participle`` says what those workers do with a checkpoint, such as ``scored``.
     """
     message = (
-        f"waiting for {held_count} checkpoints that other workers hold; claims of crashed workers expire within"
+        f"waiting for {count_of(held_count, 'checkpoint')} that other workers hold; claims of crashed workers expire within"
         f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"
     )
     report_note(message)

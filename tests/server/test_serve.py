@@ -15,9 +15,7 @@ from trailhouse.server import serve as module
 from trailhouse.server.serve import _allow_many_files, _Server
 
 
-def make_server(
-    idle_timeout_seconds: float | None = None, directory: Path = Path(), **application: object
-) -> _Server:
+def make_server(idle_timeout_seconds: float | None = None, directory: Path = Path(), **application: object) -> _Server:
     killed: list[int] = []
     engine = SimpleNamespace(kill_all=lambda: killed.append(1), killed=killed)
     return _Server(SimpleNamespace(**application), engine, directory, idle_timeout_seconds)

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from trailhouse.support.secrets import OWNER_ONLY
 
 LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.05
+_WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,17 @@ def identify_process(pid: int) -> str:
         return f"{pid}:"
     has_ended = fields[0] == "Z"  # its parent has not taken notice yet
     return "" if has_ended else f"{pid}:{fields[19]}"
+
+
+def end_with_process(identity: str) -> None:
+    """Kill this process when the process of ``identify_process`` ends, however it ends. A thread watches it."""
+
+    def watch() -> None:
+        while identify_process(int(identity.partition(":")[0])) == identity:
+            time.sleep(_WATCH_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
 
 
 def find_free_port() -> int:
