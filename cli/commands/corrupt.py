@@ -65,9 +65,8 @@ def corrupt(
     corpora = [one.corpus_id for one in made]
     for one in made:
         written = "" if one.is_new else ", already there"
-        say(
-            f"corpus {one.corpus_id}: {count_of(one.document_count, 'document')}, {count_of(one.token_count, 'token')}{written}"
-        )
+        size = f"{count_of(one.document_count, 'document')}, {count_of(one.token_count, 'token')}"
+        say(f"corpus {one.corpus_id}: {size}{written}")
     scorings = score_and_say(score or [], corpora, settings)
     if as_json:
         print_json({"corpora": [asdict(one) for one in made], "scorings": [asdict(report) for report in scorings]})

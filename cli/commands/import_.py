@@ -67,7 +67,8 @@ def import_lm_eval(
     if as_json:
         print_json(asdict(report))
     say(
-        f"{count_of(report.metric_count, 'metric')} of {count_of(report.checkpoint_count, 'checkpoint')} of {', '.join(report.models)}:"
+        f"{count_of(report.metric_count, 'metric')} of {count_of(report.checkpoint_count, 'checkpoint')} of"
+        f" {', '.join(report.models)}:"
         f" {report.changed_count} were new or changed"
     )
     if report.samples_file_count:

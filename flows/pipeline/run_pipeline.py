@@ -125,8 +125,8 @@ def tell_about_waiting(held_count: int, participle: str) -> None:
     ``participle`` says what those workers do with a checkpoint, such as ``scored``.
     """
     message = (
-        f"waiting for {count_of(held_count, 'checkpoint')} that other workers hold; claims of crashed workers expire within"
-        f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"
+        f"waiting for {count_of(held_count, 'checkpoint')} that other workers hold; claims of crashed workers expire"
+        f" within {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"
     )
     report_note(message)
     get_run_logger().info(message)
