@@ -23,6 +23,7 @@ from trailhouse.support.processes import (
     start_service,
     wait_until_ready,
 )
+from trailhouse.support.progress import report_note
 from trailhouse.support.secrets import OWNER_ONLY
 
 _NAME = "the warehouse server"
@@ -59,6 +60,8 @@ def ensure_running(
     directory = directory.expanduser().resolve()
     if (endpoint := find_running(directory)) is not None:
         return endpoint
+    if not directory.exists():
+        report_note(f"a new, empty warehouse is made in {directory}")
     prepare_directory(directory)
     # a second caller waits here until the first caller has started the server
     with FileLock(directory / "start.lock", mode=OWNER_ONLY):

@@ -58,7 +58,11 @@ def work_on_checkpoint(
     work: CheckpointWork[UnitT],
     pipeline: Pipeline[UnitT],
 ) -> bool:
-    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds its claim."""
+    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds its claim.
+
+    If the embedded server was killed, the attempt that it ended fails, and the next one starts the server again.
+    """
+    pipeline.restore_warehouse()
     return do_claimed_work(work, pipeline)
 
 
