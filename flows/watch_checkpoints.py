@@ -231,9 +231,9 @@ def list_poll_rows(report: WatchReport) -> list[dict[str, Any]]:
     """Return one row for each part of the work, and rows without a suite for the marts, charts and reports."""
     derivation = report.derivation
     shown = {
-        "models derived": derivation.marts.model_count if derivation.marts else 0,
-        "charts refreshed": derivation.warmed_chart_count,
-        "reports written": len(derivation.reports),
+        "derived model": derivation.marts.model_count if derivation.marts else 0,
+        "refreshed chart": derivation.warmed_chart_count,
+        "written report": len(derivation.reports),
     }
     derived = [WatchedWork("", subject, 0, done_count=count) for subject, count in shown.items()]
     return [asdict(work) for work in (*report.works, *derived)]

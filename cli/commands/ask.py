@@ -32,6 +32,7 @@ def ask(
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.questions import (
         ask_question,
+        check_values,
         packaged_questions,
         read_answer_caveats,
         read_questions,
@@ -61,6 +62,7 @@ def ask(
     if name not in questions:
         raise UsageError(f"there is no question {name!r}", f"{suggest(name, questions)}see `trailhouse ask`")
     given = dict(parse_parameter(text) for text in param or ())
+    check_values(questions[name], given)
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_reader_address(settings)) as client:
         subjects = list_subjects(client) if find_open_parameters(questions[name], given) else []

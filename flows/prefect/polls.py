@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from trailhouse.flows.settings import POLL_ARTIFACT
+from trailhouse.support.wording import count_of
 
 HEARTBEAT_SECONDS = 600.0
 _LOOK_SECONDS = 2.0
@@ -42,11 +43,12 @@ class Poll:
 def describe_poll(poll: Poll) -> str:
     """Return one line that says what came, how long the poll took and what it changed."""
     parts = [
-        f"{row['suite']} on {row['subject']}: {row['done_count']} new" if row["suite"] else
-        f"{row['done_count']} {row['subject']}"
+        f"{row['suite']} on {row['subject']}: {row['done_count']} new"
+        if row["suite"]
+        else count_of(row["done_count"], row["subject"])
         for row in poll.works
         if row["done_count"]
-    ]  # fmt: skip
+    ]
     if poll.error:
         parts.append(f"failed: {poll.error}")
     return f"{format_time(poll.ended_at)} {'; '.join(parts) or 'nothing new'} ({poll.duration_seconds:.0f} s)"
@@ -127,7 +129,7 @@ class PollTeller:
         if self.clock() - self.told_at >= HEARTBEAT_SECONDS:
             state = f"still failing: {self.last_error}" if self.last_error else "nothing new"
             now = datetime.now(UTC)
-            line = f"{format_time(now)} {state} ({self.quiet_count} polls)"
+            line = f"{format_time(now)} {state} in {count_of(self.quiet_count, 'poll')}"
             record = {"ended_at": now.isoformat(), "poll_count": self.quiet_count, "error": self.last_error}
             self._say(line, {"event": "heartbeat", **record})
 

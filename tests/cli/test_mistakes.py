@@ -66,14 +66,13 @@ ARGUMENTS: list[tuple[str, list[str], int, str]] = [
     ("a parameter without a value", ["ask", "models_trained", "-p", "suite_id"], USAGE, "has no value"),
     ("a suite", ["suite", "show", "minature"], USAGE, "did you mean 'miniature'?"),
     ("a watched suite", ["watch", "minature", "--corpus", "c"], USAGE, "did you mean 'miniature'?"),
-    ("a watched preset", ["watch", "miniature", "--corpus", "c", "--generate", "pss-pl"], USAGE, "pss-pl"),
+    ("a watched preset", ["watch", "miniature", "--corpus", "c", "--generate", "pss-pl"], INPUT, "did you mean ps-pl?"),
     ("watched tasks", ["watch", "miniature", "--corpus", "c", "--tasks", "no/tasks"], INPUT, "no/tasks"),
     # values
     ("text for a number", ["ask", "most_forgotten_tokens", "-p", "limit=abc"], USAGE, "limit=abc: a whole number"),
     ("a number below its type", ["ask", "most_forgotten_tokens", "-p", "limit=-1"], USAGE, "from 0 to 4294967295"),
     ("a setting", ["status", "--warehouse-url", "localhost:8123"], USAGE, "is not an http(s) URL"),
     ("a port of a URL", ["status", "--warehouse-url", "http://localhost:80x"], USAGE, "a port that is not a number"),
-    ("empty SQL", ["sql", "-- nothing"], INPUT, "the statement is empty"),
     # paths
     ("a file of a suite", ["suite", "add", "nosuch.yaml"], USAGE, "nosuch.yaml"),
     ("a text", ["corpus", "add", "nosuch.txt", "--name", "c"], INPUT, "nosuch.txt"),
@@ -117,6 +116,7 @@ def test_a_wrong_file_is_named_with_its_place(refuses, tmp_path, files, argument
 
 
 ASKED: list[tuple[str, list[str], int, str]] = [
+    ("empty SQL", ["sql", "-- nothing"], INPUT, "the statement is empty"),
     ("a watched corpus", ["watch", "miniature", "--corpus", "nosuch"], INPUT, "there is no corpus 'nosuch'"),
     ("SQL", ["sql", "selec 1"], INPUT, "the warehouse refused the statement"),
     ("SQL that writes", ["sql", "drop table raw_suite"], USAGE, "--write"),

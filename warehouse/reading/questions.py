@@ -110,19 +110,23 @@ def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, 
     Raises UsageError if a value is given for an unknown parameter, if it is no number where one is expected, or if a
     parameter has neither value nor default.
     """
+    check_values(question, values)
+    missing = [p.name for p in question.parameters if p.default is None and p.name not in values]
+    if missing:
+        raise UsageError(f"question {question.name} needs parameter {missing[0]}", f"add --param {missing[0]}=VALUE")
+    return {p.name: values.get(p.name, p.default) for p in question.parameters}
+
+
+def check_values(question: Question, values: Mapping[str, str]) -> None:
+    """Raise UsageError if a value is given for an unknown parameter, or if it is no number where one is expected."""
     known = {parameter.name: parameter for parameter in question.parameters}
-    for name in values:
+    for name, value in values.items():
         if name not in known:
             raise UsageError(
                 f"question {question.name} has no parameter {name}",
                 f"{suggest(name, known)}it has: {', '.join(known) or 'none'}",
             )
-    missing = [p.name for p in question.parameters if p.default is None and p.name not in values]
-    if missing:
-        raise UsageError(f"question {question.name} needs parameter {missing[0]}", f"add --param {missing[0]}=VALUE")
-    for name, value in values.items():
         refuse_wrong_number(known[name], value)
-    return {name: values.get(name, parameter.default) for name, parameter in known.items()}
 
 
 def refuse_wrong_number(parameter: Parameter, value: str) -> None:

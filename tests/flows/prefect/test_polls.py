@@ -37,7 +37,7 @@ def teller(told, clock) -> PollTeller:
 @pytest.mark.parametrize(
     ("poll", "line"),
     [
-        (make_poll("a", 2, 12), f"{AT} ours on wiki: 2 new; 12 models derived (40 s)"),
+        (make_poll("a", 2, 12), f"{AT} ours on wiki: 2 new; 12 derived models (40 s)"),
         (make_poll("a"), f"{AT} nothing new (40 s)"),
         (make_poll("a", error="the hub does not answer"), f"{AT} failed: the hub does not answer (40 s)"),
     ],
@@ -65,7 +65,7 @@ def test_after_ten_minutes_without_a_line_a_sign_of_life_counts_the_polls(teller
     clock[0] = HEARTBEAT_SECONDS
     teller.hear([])
     ((line, record),) = told
-    assert line.endswith("nothing new (2 polls)")
+    assert line.endswith("nothing new in 2 polls")
     assert (record["event"], record["poll_count"]) == ("heartbeat", 2)
     teller.hear([])
     assert len(told) == 1
