@@ -82,11 +82,12 @@ def compile_heatmap_query(chart: Chart, metrics: list[Document]) -> Document:
     """Return the fields that a heatmap adds to its query.
 
     These fields make Superset select one number per cell and rank the numbers. The rank determines the cell's shade.
+    They are written as a page writes them, so that the page finds the result in the cache.
     """
-    rank = {"operation": "rank", "options": {"metric": metrics[0]["label"], "group_by": None}}
+    rank = {"operation": "rank", "options": {"metric": metrics[0]["label"]}}
     return {
         "columns": [axis_column(chart), chart.series[0]],
         "metrics": metrics,
-        "orderby": [[axis_column(chart), True], [chart.series[0], True]],
+        "orderby": [[chart.x, True], [chart.series[0], True]],
         "post_processing": [rank],
     }

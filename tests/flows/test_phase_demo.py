@@ -32,10 +32,12 @@ TARGETS = f"""
     ) as scored
     inner join raw_ngram_score as ngram on ngram.document_id = scored.document_id
     inner join (
-        select document_id, JSONExtractString(provenance, 'split') as split
+        select document_id, JSONExtractString(provenance, 'split') as split,
+            JSONExtractInt(provenance, 'target_word_index') as target_index
         from raw_document where corpus_id = '{WORDS}'
     ) as document on document.document_id = scored.document_id
     where ngram.corpus_id = '{WORDS}' and ngram.vocabulary_id = 'words' and ngram_order = 2 and split = 'train'
+        and unit_index = target_index
 """
 
 
