@@ -315,6 +315,16 @@ def read_own_prefect_url() -> str | None:
     return os.environ.get(OWN_PREFECT_URL)
 
 
+def read_watcher() -> str | None:
+    """Return the process of `trailhouse watch` that runs this process as a poll, or None; see ``identify_process``."""
+    return os.environ.get(WATCHER)
+
+
+def name_watcher(identity: str) -> None:
+    """Tell the polls that this process starts which process runs them."""
+    os.environ[WATCHER] = identity
+
+
 def hand_down(**flags: object) -> None:
     """Store the flags of this process in environment variables, so that its child processes have the same settings.
 

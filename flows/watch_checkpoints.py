@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from trailhouse.flows.prefect.crashed_runs import guard_shared_server
 from trailhouse.flows.publish_dashboards import refresh_running_dashboards
 from trailhouse.flows.score_checkpoints import score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_reader_address
-from trailhouse.flows.settings import POLL_ARTIFACT, WATCHER, Settings, load_settings
+from trailhouse.flows.settings import POLL_ARTIFACT, Settings, load_settings, read_watcher
 from trailhouse.flows.write_report import write_reports
 from trailhouse.support.files import write_whole
 from trailhouse.support.processes import end_with_process
@@ -93,7 +92,7 @@ def watch_checkpoints(
     so that the run counts as failed. The next run tries again.
     """
     settings = settings or load_settings()
-    if watcher := os.environ.get(WATCHER):
+    if watcher := read_watcher():
         end_with_process(watcher)
     guard_shared_server()
     works = [work for suite in suites for work in watch_suite(suite, corpora, tasks, shot_counts, settings)]

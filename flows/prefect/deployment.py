@@ -26,7 +26,7 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.prefect.crashed_runs import install_crash_guard
 from trailhouse.flows.prefect.watched_subjects import WatchedSubjects
-from trailhouse.flows.settings import WATCHER, Settings
+from trailhouse.flows.settings import Settings, name_watcher
 from trailhouse.flows.watch_checkpoints import PUSHED_EVENT, watch_checkpoints
 from trailhouse.support.processes import identify_process
 
@@ -48,7 +48,7 @@ def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: 
     """
     suite_ids = [find_declared_suite(suite, settings).suite_id for suite in subjects.suites]
     install_crash_guard()
-    os.environ[WATCHER] = identify_process(os.getpid())
+    name_watcher(identify_process(os.getpid()))
     runner = StandingRunner()
     runner.add_deployment(make_deployment(subjects, suite_ids, interval_seconds))
     with suppress(KeyboardInterrupt, TerminationSignal):
