@@ -31,6 +31,7 @@ from rich.text import Text
 from trailhouse.support.files import replacing
 from trailhouse.support.progress import listening
 from trailhouse.support.visible_text import make_visible
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,7 +109,7 @@ def print_rows(rows: pa.Table, *, as_json: bool, as_csv: bool = False, parquet: 
     if parquet is not None:
         with replacing(parquet) as temporary:
             pq.write_table(rows, temporary, compression="zstd")
-        say(f"wrote {rows.num_rows} rows to {parquet}")
+        say(f"wrote {count_of(rows.num_rows, 'row')} to {parquet}")
     elif as_json:
         print_json(rows.to_pylist())
     elif as_csv:

@@ -14,8 +14,9 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from trailhouse import __version__
-from trailhouse.cli.console import messages, say
+from trailhouse.cli.console import ProgressLines, messages, say
 from trailhouse.errors import PartialError, TrailhouseError
+from trailhouse.support.progress import listening
 
 EXIT_INTERNAL = 1
 EXIT_USAGE = 2
@@ -114,7 +115,9 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code. The traceback of an error is shown only with ``--debug``."""
     logging.getLogger().addHandler(logging.NullHandler())  # prevents a library of dbt from printing to the terminal
     try:
-        result = make_app(choose_commands(arguments))(args=arguments, prog_name="trailhouse", standalone_mode=False)
+        app = make_app(choose_commands(arguments))
+        with listening(ProgressLines()):  # commands that show no progress still tell their notes
+            result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
     except BaseException as error:
         if was_interrupted(error):
             return report_interruption(arguments)

@@ -6,6 +6,7 @@ The first of these sources that has a value is used. No other module reads setti
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from trailhouse.errors import UsageError
+from trailhouse.errors import UnreachableError, UsageError
 
 CONFIGURATION_FILE = Path("trailhouse.toml")
 ENVIRONMENT_PREFIX = "TRAILHOUSE_"
 OWN_PREFECT_URL = "TRAILHOUSE_OWN_PREFECT_URL"
+WATCHER = "TRAILHOUSE_WATCHER"  # the process of `trailhouse watch`; a poll ends with it
+POLL_ARTIFACT = "watch-polls"
+MINIMUM_FREE_BYTES = (
+    16 << 20
+)  # Prefect's history fails on a full disk after minutes, with an error that hides the cause
 
 
 class Settings(BaseSettings):
@@ -253,9 +259,23 @@ def set_prefect_defaults(settings: Settings) -> None:
     """Set environment variables, so that Prefect prints no messages, sends no telemetry and uses the data directory.
 
     This function must be called before Prefect is imported. Variables that the user has set stay unchanged.
+
+    Raises UsageError if the data directory cannot be written, and UnreachableError if its disk is full.
     """
     home = (settings.data_directory / "prefect").resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the directory {home}: {error.strerror}",
+            "make room or get write access, or name another directory with --data-directory",
+        ) from error
+    free_bytes = shutil.disk_usage(home).free
+    if free_bytes < MINIMUM_FREE_BYTES:
+        raise UnreachableError(
+            f"the disk of {home} is full: {free_bytes >> 20} MiB are free, {MINIMUM_FREE_BYTES >> 20} MiB are needed",
+            "free some space, or name another directory with --data-directory; nothing that is stored is lost",
+        )
     defaults = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -293,6 +313,16 @@ def use_prefect_server(url: str, *, is_own: bool = False) -> None:
 def read_own_prefect_url() -> str | None:
     """Return the URL of the Prefect server that this command or its parent command started for itself, or None."""
     return os.environ.get(OWN_PREFECT_URL)
+
+
+def read_watcher() -> str | None:
+    """Return the process of `trailhouse watch` that runs this process as a poll, or None; see ``identify_process``."""
+    return os.environ.get(WATCHER)
+
+
+def name_watcher(identity: str) -> None:
+    """Tell the polls that this process starts which process runs them."""
+    os.environ[WATCHER] = identity
 
 
 def hand_down(**flags: object) -> None:

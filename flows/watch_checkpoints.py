@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from trailhouse.errors import PartialError, TrailhouseError
 from trailhouse.flows.audit_checkpoints import audit_checkpoints
@@ -23,9 +24,10 @@ from trailhouse.flows.prefect.crashed_runs import guard_shared_server
 from trailhouse.flows.publish_dashboards import refresh_running_dashboards
 from trailhouse.flows.score_checkpoints import score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
-from trailhouse.flows.settings import Settings, load_settings
+from trailhouse.flows.settings import POLL_ARTIFACT, Settings, load_settings, read_watcher
 from trailhouse.flows.write_report import write_reports
 from trailhouse.support.files import write_whole
+from trailhouse.support.processes import end_with_process
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.eval_results import read_latest_import
 from trailhouse.warehouse.loading.evaluation_ledger import read_latest_evaluation
@@ -91,12 +93,15 @@ def watch_checkpoints(
     so that the run counts as failed. The next run tries again.
     """
     settings = settings or load_settings()
+    if watcher := read_watcher():
+        end_with_process(watcher)
     guard_shared_server()
     works = [work for suite in suites for work in watch_suite(suite, corpora, tasks, shot_counts, settings)]
     if presets:
         works += [watch_generation(suite, corpora[0], presets, settings) for suite in suites]
     report = WatchReport(works, write_watched_reports(derive_new(settings), suites, corpora, settings))
     create_markdown_artifact(describe_watch(report), key="watch-report", description="What the last run found")
+    create_table_artifact(list_poll_rows(report), key=POLL_ARTIFACT, description="What each run found and changed")
     failed = [work for work in works if work.error]
     if failed:
         raise PartialError(
@@ -211,6 +216,18 @@ def holds_results(client: Client) -> bool:
 def is_noted(note: Path, text: str) -> bool:
     """Return whether the file ``note`` exists and holds exactly ``text``."""
     return note.is_file() and note.read_text(encoding="utf-8") == text
+
+
+def list_poll_rows(report: WatchReport) -> list[dict[str, Any]]:
+    """Return one row for each part of the work, and rows without a suite for the marts, charts and reports."""
+    derivation = report.derivation
+    shown = {
+        "derived model": derivation.marts.model_count if derivation.marts else 0,
+        "refreshed chart": derivation.warmed_chart_count,
+        "written report": len(derivation.reports),
+    }
+    derived = [WatchedWork("", subject, 0, done_count=count) for subject, count in shown.items()]
+    return [asdict(work) for work in (*report.works, *derived)]
 
 
 def describe_watch(report: WatchReport) -> str:

@@ -13,7 +13,8 @@ SERVER_FILE = "server.json"  # holds the process id and the URL of the running s
 def prepare_directory(directory: Path) -> Path:
     """Create the directory if it does not exist, and return its absolute path.
 
-    Raises UsageError if the directory cannot be created or written, or if its path has a character that chDB refuses.
+    Raises UsageError if the directory cannot be created or written, if another user owns it, or if its path has a
+    character that chDB refuses.
     """
     directory = directory.expanduser().resolve()
     if set("?&#") & set(str(directory)):
@@ -24,12 +25,24 @@ def prepare_directory(directory: Path) -> Path:
         raise UsageError(
             f"cannot make the warehouse directory {directory}: {error.strerror}", "name another directory"
         ) from error
+    refuse_directory_of_other_user(directory)
     if not os.access(directory, os.W_OK | os.X_OK):
         raise UsageError(
             f"the warehouse directory {directory} is not writable",
             "make it writable for this user, or name another directory",
         )
     return directory
+
+
+def refuse_directory_of_other_user(directory: Path) -> None:
+    """Raise UsageError if another user of this machine owns the directory and this user may not enter or write it."""
+    if not directory.exists() or directory.stat().st_uid == os.getuid() or os.access(directory, os.W_OK | os.X_OK):
+        return
+    owner = directory.owner()
+    raise UsageError(
+        f"the warehouse directory {directory} belongs to user {owner}, who alone can use it and stop its server",
+        f"run this command as {owner}, or name a directory of your own with --data-directory",
+    )
 
 
 def close_to_other_users(directory: Path) -> None:

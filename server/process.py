@@ -14,8 +14,16 @@ from filelock import FileLock
 
 from trailhouse.errors import UsageError
 from trailhouse.server.access.credentials import Role, read_password
-from trailhouse.server.data_directory import SERVER_FILE, prepare_directory
-from trailhouse.support.processes import end_service, read_record, start_service, wait_until_ready
+from trailhouse.server.data_directory import SERVER_FILE, prepare_directory, refuse_directory_of_other_user
+from trailhouse.support.processes import (
+    end_service,
+    is_free_port,
+    read_last_record,
+    read_record,
+    start_service,
+    wait_until_ready,
+)
+from trailhouse.support.progress import report_note
 from trailhouse.support.secrets import OWNER_ONLY
 
 _NAME = "the warehouse server"
@@ -42,6 +50,8 @@ def ensure_running(
 ) -> Endpoint:
     """Return the endpoint of the server of ``directory``. If no server runs, start one.
 
+    A server that was killed is started again at its address, if no other program took the port since.
+
     A new server stops when it has been idle for ``idle_timeout_seconds``. All of its queries together may use
     ``memory_limit_bytes``, by default 60 % of the machine's memory. Its user for dashboards may read
     ``published_tables``, such as ``trailhouse.fct_*``. If two callers call this function at once, both get
@@ -50,6 +60,8 @@ def ensure_running(
     directory = directory.expanduser().resolve()
     if (endpoint := find_running(directory)) is not None:
         return endpoint
+    if not directory.exists():
+        report_note(f"a new, empty warehouse is made in {directory}")
     prepare_directory(directory)
     # a second caller waits here until the first caller has started the server
     with FileLock(directory / "start.lock", mode=OWNER_ONLY):
@@ -77,9 +89,10 @@ def find_running(directory: Path) -> Endpoint | None:
 def stop(directory: Path) -> bool:
     """Stop the server of ``directory`` by SIGTERM, wait for its end, and return whether a server ran.
 
-    Raises UnreachableError if the server still runs after 15 s.
+    Raises UnreachableError if the server still runs after 15 s. Raises UsageError if another user owns the directory.
     """
     directory = directory.expanduser().resolve()
+    refuse_directory_of_other_user(directory)
     record = read_record(directory / SERVER_FILE)
     if record is None or find_running(directory) is None:
         return False
@@ -90,7 +103,7 @@ def stop(directory: Path) -> bool:
 def _start(
     directory: Path, idle_timeout_seconds: float, memory_limit_bytes: int | None, published_tables: Sequence[str]
 ) -> Endpoint:
-    command = [sys.executable, "-m", "trailhouse.server", str(directory), "--port", "0"]
+    command = [sys.executable, "-m", "trailhouse.server", str(directory), "--port", str(_choose_port(directory))]
     command += ["--idle-timeout-seconds", str(idle_timeout_seconds)]
     if memory_limit_bytes is not None:
         command += ["--memory-limit-bytes", str(memory_limit_bytes)]
@@ -105,6 +118,13 @@ def _start(
 
     wait_until_ready(start_service(command, log), is_ready, name=_NAME, seconds=_START_SECONDS, log=log)
     return found[0]
+
+
+def _choose_port(directory: Path) -> int:
+    """Return the port of a server that was killed, so that commands that used it can go on; else 0 for a free one."""
+    killed = read_last_record(directory / SERVER_FILE)
+    port = urlsplit(killed.url).port if killed is not None else None
+    return port if port is not None and is_free_port(port) else 0
 
 
 def _answers(endpoint: Endpoint) -> bool:

@@ -25,13 +25,13 @@ from trailhouse.server.http.app import Application
 from trailhouse.server.http.parser_limits import BoundedProtocol
 from trailhouse.server.http.request_origin import LOOPBACK_NAMES
 from trailhouse.server.http.response import KEEP_ALIVE_SECONDS
-from trailhouse.support.processes import ServiceRecord, write_record
+from trailhouse.support.processes import ServiceRecord, identify_directory, write_record
 
 _SHUTDOWN_SECONDS = 8
 _KILL_AFTER_SECONDS = 6
 _MAX_CONNECTIONS = 2000
 _MAX_OPEN_FILES = 65536
-_IDLE_CHECK_SECONDS = 0.5
+_CHECK_SECONDS = 0.5
 
 
 def serve(
@@ -48,7 +48,8 @@ def serve(
     """Serve ``directory`` at http://host:port until SIGTERM or SIGINT, or until the idle timeout ends the server.
 
     The user for dashboards may read ``published_tables``, such as ``trailhouse.fct_*``. The idle timeout ends the
-    server if no request has run for ``idle_timeout_seconds``; None means no timeout. Port 0 takes any free port. With
+    server if no request has run for ``idle_timeout_seconds``; None means no timeout. The server also ends when its
+    directory is deleted or moved away. Port 0 takes any free port. With
     ``sends_late_errors``, the error of a query that has returned rows follows the rows, with status 200, as from a
     ClickHouse server; otherwise it replaces them unless they are more than a mebibyte. When the server is ready, its
     URL is written to ``server.json`` in the directory, and ``on_ready`` is called with the URL.
@@ -69,22 +70,32 @@ def serve(
         engine = Engine(directory, memory_limit_bytes=memory_limit_bytes, published_tables=published_tables)
         allowed_hosts = LOOPBACK_NAMES if is_loopback(host) else None
         application = Application(engine, credentials, allowed_hosts=allowed_hosts, sends_late_errors=sends_late_errors)
-        server = _Server(application, engine, idle_timeout_seconds)
+        server = _Server(application, engine, directory, idle_timeout_seconds)
         url = format_url(host, listener.getsockname()[1])
         write_record(directory / SERVER_FILE, ServiceRecord(os.getpid(), url))
-        stack.callback((directory / SERVER_FILE).unlink, missing_ok=True)
         _allow_many_files()
         on_ready(url)
-        server.run(sockets=[listener])
+        try:
+            server.run(sockets=[listener])
+        finally:
+            # another server may have a new directory of the same name, so nothing is written into that
+            if server.has_directory():
+                (directory / SERVER_FILE).unlink(missing_ok=True)
         engine.kill_all()
         application.sessions.close()
-        engine.close()
+        if server.has_directory():
+            engine.close()
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server with an idle timeout. Six seconds after it began to stop, it kills running queries."""
+    """A uvicorn server that ends when it is idle for too long, or when its directory is gone.
 
-    def __init__(self, application: Application, engine: Engine, idle_timeout_seconds: float | None) -> None:
+    Six seconds after it began to stop, it kills running queries.
+    """
+
+    def __init__(
+        self, application: Application, engine: Engine, directory: Path, idle_timeout_seconds: float | None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
@@ -103,11 +114,13 @@ class _Server(uvicorn.Server):
         )
         self._application = application
         self._engine = engine
+        self._directory = directory
+        self._identity = identify_directory(directory)
         self._idle_timeout_seconds = idle_timeout_seconds
 
     async def main_loop(self) -> None:
-        """Serve requests until a signal arrives or the idle timeout has passed."""
-        watcher = asyncio.get_running_loop().create_task(self._stop_when_idle())
+        """Serve requests until a signal arrives, the idle timeout has passed, or the directory is gone."""
+        watcher = asyncio.get_running_loop().create_task(self._stop_when_unneeded())
         await super().main_loop()
         watcher.cancel()
 
@@ -134,12 +147,20 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(_KILL_AFTER_SECONDS)
         await asyncio.to_thread(self._engine.kill_all)
 
-    async def _stop_when_idle(self) -> None:
-        while self._idle_timeout_seconds is not None:
-            await asyncio.sleep(_IDLE_CHECK_SECONDS)
-            if self._application.idle_seconds > self._idle_timeout_seconds:
-                self.should_exit = True
-                return
+    async def _stop_when_unneeded(self) -> None:
+        while not self._is_idle() and self.has_directory():
+            await asyncio.sleep(_CHECK_SECONDS)
+        self.should_exit = True
+
+    def _is_idle(self) -> bool:
+        return self._idle_timeout_seconds is not None and self._application.idle_seconds > self._idle_timeout_seconds
+
+    def has_directory(self) -> bool:
+        """Return whether the directory is still in its place: not deleted, and no other one has its name."""
+        try:
+            return identify_directory(self._directory) == self._identity
+        except FileNotFoundError:
+            return False
 
 
 def _allow_many_files() -> None:

@@ -9,6 +9,7 @@ import typer
 from trailhouse.cli.console import print_rows, say
 from trailhouse.cli.options import CsvOption, DataDirectoryOption, JsonOption, ParquetOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
+from trailhouse.support.wording import suggest
 
 
 def ask(
@@ -32,11 +33,17 @@ def ask(
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.reading.questions import (
         ask_question,
+        check_values,
         packaged_questions,
         read_answer_caveats,
         read_questions,
     )
-    from trailhouse.warehouse.reading.scored_subjects import choose_subject, find_open_parameters, list_subjects
+    from trailhouse.warehouse.reading.scored_subjects import (
+        choose_subject,
+        find_open_parameters,
+        list_subjects,
+        refuse_unknown_values,
+    )
 
     questions = read_questions(packaged_questions())
     if name is None or only_list:
@@ -54,13 +61,16 @@ def ask(
         print_rows(pa.Table.from_pylist(rows), as_json=as_json, as_csv=as_csv, parquet=parquet)
         return
     if name not in questions:
-        raise UsageError(f"there is no question {name!r}", "see `trailhouse ask`")
+        raise UsageError(f"there is no question {name!r}", f"{suggest(name, questions)}see `trailhouse ask`")
     given = dict(parse_parameter(text) for text in param or ())
+    check_values(questions[name], given)
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_reader_address(settings)) as client:
         subjects = list_subjects(client) if find_open_parameters(questions[name], given) else []
         values, choice = choose_subject(questions[name], given, subjects)
         rows_found = ask_question(client, questions[name], values)
+        if rows_found.num_rows == 0:
+            refuse_unknown_values(client, given)
         caveats = read_answer_caveats(client, questions[name], values)
     if choice is not None:
         say(f"note: {choice}")

@@ -9,6 +9,7 @@ import typer
 
 from trailhouse.cli.console import print_json, print_table, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, SuiteArgument, WarehouseUrlOption
+from trailhouse.support.wording import count_of
 
 
 def audit(
@@ -48,6 +49,7 @@ def audit(
         rows = [{name: asdict(finding)[name] for name in columns} for finding in report.noted]
         print_table(pa.Table.from_pylist(rows))
     say(
-        f"{report.checkpoint_count} checkpoints of {report.suite_id} audited, {report.wrong_count} with something wrong"
+        f"{count_of(report.checkpoint_count, 'checkpoint')} of {report.suite_id} audited,"
+        f" {report.wrong_count} with something wrong"
     )
     report.raise_if_wrong()

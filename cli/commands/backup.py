@@ -10,6 +10,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.support.progress import report_progress
+from trailhouse.support.wording import count_of
 
 SinceOption = Annotated[
     Path | None,
@@ -65,7 +66,7 @@ def backup(
                 "needs": [earlier.path for earlier in manifest.earlier],
             }
         )
-    say(f"{len(manifest.tables)} tables with {manifest.row_count} rows are in {directory}")
+    say(f"{count_of(len(manifest.tables), 'table')} with {count_of(manifest.row_count, 'row')} are in {directory}")
     if since is not None:
         needed = ", ".join(earlier.path for earlier in manifest.earlier) or "no earlier backup"
         say(f"{manifest.copied_count} of {manifest.partition_count} partitions were copied; a restore needs {needed}")

@@ -9,6 +9,7 @@ import typer
 
 from trailhouse.cli.console import print_json, print_rows, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.support.wording import count_of
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Corpora: the texts that checkpoints are scored on.")
 
@@ -63,4 +64,4 @@ def add_corpus(
         is_new = register_corpus(client, corpus)
     if as_json:
         print_json({"corpus": name, "documents": len(corpus.documents), "is_new": is_new})
-    say(f"corpus {name}: {len(corpus.documents)} documents" + ("" if is_new else ", already there"))
+    say(f"corpus {name}: {count_of(len(corpus.documents), 'document')}" + ("" if is_new else ", already there"))

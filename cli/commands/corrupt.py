@@ -10,6 +10,7 @@ import typer
 from trailhouse.cli.commands.score import score_and_say
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, DeviceOption, JsonOption, ScoreOption, WarehouseUrlOption
+from trailhouse.support.wording import count_of
 
 
 def corrupt(
@@ -65,7 +66,8 @@ def corrupt(
     corpora = [one.corpus_id for one in made]
     for one in made:
         written = "" if one.is_new else ", already there"
-        say(f"corpus {one.corpus_id}: {one.document_count} documents, {one.token_count} tokens{written}")
+        size = f"{count_of(one.document_count, 'document')}, {count_of(one.token_count, 'token')}"
+        say(f"corpus {one.corpus_id}: {size}{written}")
     scorings = score_and_say(score or [], corpora, settings)
     if as_json:
         print_json({"corpora": [asdict(one) for one in made], "scorings": [asdict(report) for report in scorings]})

@@ -10,6 +10,7 @@ import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.support.wording import count_of
 
 import_app = typer.Typer(no_args_is_help=True, help="Imports: results that other programs computed.")
 
@@ -67,7 +68,8 @@ def import_lm_eval(
     if as_json:
         print_json(asdict(report))
     say(
-        f"{report.metric_count} metrics of {report.checkpoint_count} checkpoints of {', '.join(report.models)}:"
+        f"{count_of(report.metric_count, 'metric')} of {count_of(report.checkpoint_count, 'checkpoint')} of"
+        f" {', '.join(report.models)}:"
         f" {report.changed_count} were new or changed"
     )
     if report.samples_file_count:

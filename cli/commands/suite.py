@@ -11,6 +11,7 @@ from trailhouse.cli.console import print_json, print_rows, say
 from trailhouse.cli.options import JsonOption
 from trailhouse.errors import UsageError
 from trailhouse.support.files import replacing
+from trailhouse.support.wording import count_of
 
 suite_app = typer.Typer(no_args_is_help=True, help="Suites: families of models whose checkpoints are scored.")
 
@@ -85,4 +86,4 @@ def add_declaration(
                 f"{file} has a relative location, which would mean another directory in {directory}",
                 "make the location absolute",
             )
-    say(f"suite {suite.suite_id} with {len(suite.models)} models is in {target}")
+    say(f"suite {suite.suite_id} with {count_of(len(suite.models), 'model')} is in {target}")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trailhouse.cli.console import say
+from trailhouse.cli.console import progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, DeviceOption, WarehouseUrlOption
+
+if TYPE_CHECKING:
+    from trailhouse.flows.prefect.polls import Tell
+    from trailhouse.flows.prefect.watched_subjects import WatchedSubjects
+    from trailhouse.flows.settings import Settings
 
 
 def watch(
@@ -31,16 +40,22 @@ def watch(
         ),
     ] = None,
     interval: Annotated[float, typer.Option(min=1, help="Seconds from one run to the next.")] = 300,
+    is_once: Annotated[bool, typer.Option("--once", help="Poll once, then end.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print on stdout one line of JSON for each poll that is told of.")
+    ] = False,
     device: DeviceOption = None,
     data_directory: DataDirectoryOption = None,
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Score and evaluate new checkpoints as they appear, and derive the marts, until Ctrl-C or SIGTERM.
 
-    Each run looks for new checkpoints. A run starts every INTERVAL seconds, and at once after `trailhouse notify`. The
+    Each run looks for new checkpoints. A run starts every INTERVAL seconds, and at once after `trailhouse notify`. A
+    run that had work or failed is told of in one line, and a line every ten minutes says that the service lives. The
     Prefect server at PREFECT_API_URL records the runs. If this variable is not set, the command starts a Prefect
     server on the loopback interface. This server stops when the command ends.
     """
+    from trailhouse.flows.prefect.watched_subjects import WatchedSubjects, require_subjects
     from trailhouse.flows.settings import (
         hand_down,
         load_settings,
@@ -51,29 +66,52 @@ def watch(
 
     flags = {"device": device, "data_directory": data_directory, "warehouse_url": warehouse_url}
     settings = load_settings(**flags)
+    presets = [name.strip() for name in generate.split(",")] if generate else []
+    subjects = WatchedSubjects(suites, corpora, tasks or (), shots or (2,), presets)
+    require_subjects(subjects, settings)
+
+    def tell(line: str, record: Mapping[str, object]) -> None:
+        if as_json:
+            typer.echo(json.dumps(record, ensure_ascii=False))
+        else:
+            say(line)
+
+    if is_once:
+        poll_once(subjects, settings, tell)
+        return
     if data_directory is not None:
         flags["data_directory"] = data_directory.resolve()
     hand_down(**flags)
-    from trailhouse.flows.first_checks import check_suites
-    from trailhouse.flows.pipeline.corpora import require_corpora
-    from trailhouse.models.few_shot.tasks.discovery import require_sources
-    from trailhouse.models.sequences.decoding.configuration import find_preset
-
-    presets = [name.strip() for name in generate.split(",")] if generate else []
-    for preset in presets:
-        find_preset(preset)
-    check_suites(suites, settings)
-    require_sources(tasks or [])
-    require_corpora(settings, corpora)
     set_prefect_defaults(settings)
     from trailhouse.flows.prefect.server import running_server
 
     is_own = read_prefect_url() is None
     with running_server(settings) as url:
         use_prefect_server(url, is_own=is_own)
-        from trailhouse.flows.prefect.deployment import WatchedSubjects, watch_forever
+        from trailhouse.flows.prefect.deployment import watch_forever
+        from trailhouse.flows.prefect.polls import PollTeller
 
         say(
             f"watching {', '.join(suites)} every {interval:g} s; runs are at {url.removesuffix('/api')}, Ctrl-C ends it"
         )
-        watch_forever(WatchedSubjects(suites, corpora, tasks or (), shots or (2,), presets), interval, settings)
+        PollTeller(url, tell).start()
+        watch_forever(subjects, interval, settings)
+
+
+def poll_once(subjects: WatchedSubjects, settings: Settings, tell: Tell) -> None:
+    """Do what one poll does, in this process, and tell of it. Raises PartialError if some of it failed."""
+    from trailhouse.flows.settings import prepare_prefect, read_prefect_url
+
+    started_at = datetime.now(UTC)
+    prepare_prefect(settings)
+    from trailhouse.flows.prefect.polls import PollTeller, read_polls
+    from trailhouse.flows.watch_checkpoints import watch_checkpoints
+
+    url = str(read_prefect_url())
+    try:
+        with progress_bars():
+            watch_checkpoints(**asdict(subjects), settings=settings)
+    finally:
+        teller = PollTeller(url, tell)
+        teller.last_error = "not told yet"  # so that a poll without work is told of too
+        teller.hear(read_polls(url, started_at))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from clickhouse_connect.driver.client import Client
 
@@ -10,6 +10,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
+from trailhouse.support.wording import suggest
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.catalogue import load_corpus
 from trailhouse.warehouse.reading.query import read_columns
@@ -44,12 +45,13 @@ def require_corpora(settings: Settings, corpus_ids: Sequence[str]) -> None:
         known = set(read_columns(client, "raw_corpus", ["corpus_id"], only_latest=True)["corpus_id"].to_pylist())
     for corpus_id in corpus_ids:
         if corpus_id not in known:
-            raise name_unknown_corpus(corpus_id)
+            raise name_unknown_corpus(corpus_id, known)
 
 
-def name_unknown_corpus(corpus_id: str) -> BadInputError:
-    """Return the error about a corpus that the warehouse does not have."""
-    return BadInputError(f"there is no corpus {corpus_id!r}", "see `trailhouse corpus list` and `corpus add`")
+def name_unknown_corpus(corpus_id: str, known: Iterable[str] = ()) -> BadInputError:
+    """Return the error about a corpus that the warehouse does not have. It offers the most similar ``known`` one."""
+    hint = f"{suggest(corpus_id, known)}see `trailhouse corpus list` and `corpus add`"
+    return BadInputError(f"there is no corpus {corpus_id!r}", hint)
 
 
 def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:

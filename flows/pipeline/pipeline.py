@@ -11,16 +11,18 @@ memory.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
 from trailhouse.flows.pipeline.kind_of_work import KindOfWork
+from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.download_cache import CheckpointCache
 from trailhouse.models.checkpoints.sources.source import CheckpointSource
@@ -86,6 +88,8 @@ class Pipeline(Generic[UnitT]):
     started_at: datetime
     scoring_run_id: UUID = field(default_factory=uuid4)
     steps: PipelineSteps = field(default_factory=PipelineSteps)
+    restore_warehouse: Callable[[], object] = lambda: None
+    """Start the embedded server again if it was killed. It comes back at ``address``."""
 
 
 def make_pipeline(
@@ -101,7 +105,15 @@ def make_pipeline(
     """
     choose_device_map(settings.device)
     cache = CheckpointCache(settings.checkpoint_cache_directory, settings.checkpoint_cache_bytes)
-    return Pipeline(kind, address, settings.data_directory, cache, sources, started_at)
+    return Pipeline(
+        kind,
+        address,
+        settings.data_directory,
+        cache,
+        sources,
+        started_at,
+        restore_warehouse=partial(resolve_address, settings),
+    )
 
 
 @dataclass

@@ -26,6 +26,7 @@ from trailhouse.flows.pipeline.pipeline import TASK_THREADS, Pipeline, PipelineS
 from trailhouse.flows.pipeline.work import CheckpointWork, do_claimed_work, find_claim
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.support.progress import report_note, report_progress
+from trailhouse.support.wording import count_of
 
 UnitT = TypeVar("UnitT")
 
@@ -57,7 +58,11 @@ def work_on_checkpoint(
     work: CheckpointWork[UnitT],
     pipeline: Pipeline[UnitT],
 ) -> bool:
-    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds its claim."""
+    """Do the work on one checkpoint, as a Prefect task. Returns False if another worker holds its claim.
+
+    If the embedded server was killed, the attempt that it ended fails, and the next one starts the server again.
+    """
+    pipeline.restore_warehouse()
     return do_claimed_work(work, pipeline)
 
 
@@ -124,8 +129,8 @@ def tell_about_waiting(held_count: int, participle: str) -> None:
     ``participle`` says what those workers do with a checkpoint, such as ``scored``.
     """
     message = (
-        f"waiting for {held_count} checkpoints that other workers hold; claims of crashed workers expire within"
-        f" {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"
+        f"waiting for {count_of(held_count, 'checkpoint')} that other workers hold; claims of crashed workers expire"
+        f" within {RELEASE_SECONDS:.0f} s, and their checkpoints are then {participle} here"
     )
     report_note(message)
     get_run_logger().info(message)

@@ -12,6 +12,7 @@ from trailhouse.flows.pipeline.kind_of_work import InsertedUnit, Wording
 from trailhouse.flows.pipeline.outcome import CheckpointOutcome
 from trailhouse.flows.pipeline.pipeline import Pipeline
 from trailhouse.flows.pipeline.run_record import record_end
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.failures import explain_failure
 
 UnitT = TypeVar("UnitT")
@@ -83,9 +84,11 @@ def raise_failures(wording: Wording, outcomes: Sequence[CheckpointOutcome], done
     hint = first.hint if isinstance(first, TrailhouseError) else "see the log of the run"
     if succeeded_count == 0:
         exit_code = first.exit_code if isinstance(first, TrailhouseError) else 1
-        raise AllFailedError(f"{len(failed)} checkpoints failed; the first: {lines[0]}", hint, lines, exit_code)
+        raise AllFailedError(
+            f"{count_of(len(failed), 'checkpoint')} failed; the first: {lines[0]}", hint, lines, exit_code
+        )
     raise PartialError(
-        f"{len(failed)} checkpoints failed, the others are {wording.participle}; the first: {lines[0]}",
+        f"{count_of(len(failed), 'checkpoint')} failed, the others are {wording.participle}; the first: {lines[0]}",
         "mend them and run the same command again",
         lines,
     )

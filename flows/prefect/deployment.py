@@ -6,58 +6,53 @@ schedule, and whenever ``announce_push`` announces a new checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+import os
+import signal
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from prefect import serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger, Event, Resource, ResourceSpecification
 from prefect.events.clients import get_events_client
+from prefect.exceptions import TerminationSignal
+from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite
 from trailhouse.flows.prefect.crashed_runs import install_crash_guard
-from trailhouse.flows.settings import Settings
+from trailhouse.flows.prefect.watched_subjects import WatchedSubjects
+from trailhouse.flows.settings import Settings, name_watcher
 from trailhouse.flows.watch_checkpoints import PUSHED_EVENT, watch_checkpoints
-from trailhouse.models.few_shot.tasks.discovery import find_tasks
-from trailhouse.models.sequences.decoding.configuration import find_preset
+from trailhouse.support.processes import identify_process
 
 DEPLOYMENT = "standing"
 
 
-@dataclass(frozen=True)
-class WatchedSubjects:
-    """The suites that a standing service watches, and the corpora and tasks on which it scores new checkpoints.
+class StandingRunner(Runner):
+    """Prefect's runner, which ends on SIGTERM as it does on Ctrl-C. Prefect's own way leaves a coroutine behind."""
 
-    With ``presets``, it also generates texts with the final checkpoints of each suite; see ``generate_for_suite``. All
-    of them become parameters of the flow ``watch_checkpoints``.
-    """
-
-    suites: Sequence[str]
-    corpora: Sequence[str]
-    tasks: Sequence[str] = ()
-    shot_counts: Sequence[int] = (2,)
-    presets: Sequence[str] = ()
+    def handle_sigterm(self, *_: object, **__: object) -> None:
+        """Send this process the signal of Ctrl-C, which asyncio handles."""
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def watch_forever(subjects: WatchedSubjects, interval_seconds: float, settings: Settings) -> None:
     """Run ``watch_checkpoints`` every ``interval_seconds`` and after each ``announce_push``, until Ctrl-C or SIGTERM.
 
-    Raises UsageError or BadInputError before the first run if the YAML file of a suite is wrong, if tasks cannot be
-    read, or if a preset is unknown.
+    ``require_subjects`` has checked what is watched. A poll that runs ends with this process, however it ends.
     """
     suite_ids = [find_declared_suite(suite, settings).suite_id for suite in subjects.suites]
-    if subjects.tasks:
-        find_tasks(subjects.tasks)
-    for preset in subjects.presets:
-        find_preset(preset)
     install_crash_guard()
-    serve(make_deployment(subjects, suite_ids, interval_seconds), print_starting_message=False)
+    name_watcher(identify_process(os.getpid()))
+    runner = StandingRunner()
+    runner.add_deployment(make_deployment(subjects, suite_ids, interval_seconds))
+    with suppress(KeyboardInterrupt, TerminationSignal):
+        asyncio.run(runner.start())
 
 
 def make_deployment(subjects: WatchedSubjects, suite_ids: list[str], interval_seconds: float) -> RunnerDeployment:

@@ -25,6 +25,7 @@ from trailhouse.models.checkpoints.suite_declaration import (
 from trailhouse.models.texts.text_beginning import TextBeginningKind
 from trailhouse.models.texts.tokenizer_rules import TokenizerRules
 from trailhouse.support.declarations import read_declaration_text
+from trailhouse.support.wording import suggest
 
 DEFAULT_ARCHITECTURE = "gpt_neox"
 
@@ -151,7 +152,10 @@ def find_suite(name: str, directories: Iterable[Path]) -> Suite:
     suites = {suite.suite_id: suite for suite in list_suites(directories)}
     if name not in suites:
         known = ", ".join(suites) or "none"
-        raise UsageError(f"there is no suite called {name!r}", f"declare it in a YAML file; declared are: {known}")
+        raise UsageError(
+            f"there is no suite called {name!r}",
+            f"{suggest(name, suites)}declare it in a YAML file; declared are: {known}",
+        )
     return suites[name]
 
 

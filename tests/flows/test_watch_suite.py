@@ -7,7 +7,8 @@ import pytest
 from trailhouse.errors import BadInputError, UnreachableError
 from trailhouse.flows import watch_checkpoints as watch
 from trailhouse.flows.audit_checkpoints import AuditReport
-from trailhouse.flows.prefect.deployment import WatchedSubjects, make_deployment
+from trailhouse.flows.prefect.deployment import make_deployment
+from trailhouse.flows.prefect.watched_subjects import WatchedSubjects
 from trailhouse.flows.settings import Settings
 from trailhouse.flows.watch_checkpoints import Derivation, WatchedWork, WatchReport, describe_watch, watch_suite
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ import pytest
 from trailhouse.errors import UnreachableError, UsageError
 from trailhouse.server.process import ensure_running, find_running, stop
 from trailhouse.server.serve import serve
+from trailhouse.support.processes import is_alive
 
 pytestmark = pytest.mark.server
 
@@ -84,6 +86,54 @@ def test_an_idle_server_ends_by_itself(tmp_path):
     pid = pid_of(tmp_path)
     assert os.waitpid(pid, 0)[1] == 0  # waits for the process to end, with exit code 0
     assert find_running(tmp_path) is None
+
+
+def test_a_server_whose_directory_is_deleted_ends_and_leaves_nothing_in_a_new_one(tmp_path):
+    directory = tmp_path / "warehouse"
+    ask(ensure_running(directory), "CREATE TABLE t (a Int64) ENGINE = MergeTree ORDER BY a").raise_for_status()
+    pid = pid_of(directory)
+    shutil.rmtree(directory)
+    directory.mkdir()
+    deadline = time.monotonic() + 10
+    while is_alive(pid):
+        assert time.monotonic() < deadline, "the server lives on without its directory"
+        time.sleep(0.05)
+    assert list(directory.iterdir()) == []
+
+
+def test_a_killed_server_is_started_again_at_its_address_unless_the_port_is_taken(tmp_path):
+    endpoint = ensure_running(tmp_path)
+    os.kill(pid_of(tmp_path), signal.SIGKILL)
+    os.waitpid(pid_of(tmp_path), 0)
+    assert ensure_running(tmp_path) == endpoint
+    os.kill(pid_of(tmp_path), signal.SIGKILL)
+    os.waitpid(pid_of(tmp_path), 0)
+    with socket.create_server(("127.0.0.1", httpx.URL(endpoint.url).port)):
+        assert ensure_running(tmp_path).url != endpoint.url
+    stop(tmp_path)
+
+
+def test_a_server_of_another_user_is_not_stopped_and_its_owner_is_named(tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root can become another user")
+    stranger = pwd.getpwnam("nobody")
+    directory = tmp_path / "warehouse"
+    directory.mkdir(mode=0o700)
+    for above in (tmp_path, *tmp_path.parents[:-2]):  # the other user comes as far as the directory
+        above.chmod(above.stat().st_mode | 0o011)
+    child = os.fork()
+    if child == 0:  # os.access asks for the real user, who stays changed
+        os.setgid(stranger.pw_gid)
+        os.setuid(stranger.pw_uid)
+        refused = 0
+        for action in (stop, ensure_running):
+            with contextlib.suppress(OSError):
+                try:
+                    action(directory)
+                except UsageError as error:
+                    refused += "belongs to user root" in error.message and "as root" in error.hint
+        os._exit(refused)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
 
 
 def test_a_second_server_on_the_directory_is_told_who_has_it(server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,21 +15,21 @@ from trailhouse.server import serve as module
 from trailhouse.server.serve import _allow_many_files, _Server
 
 
-def make_server(idle_timeout_seconds: float | None = None, **application: object) -> _Server:
+def make_server(idle_timeout_seconds: float | None = None, directory: Path = Path(), **application: object) -> _Server:
     killed: list[int] = []
     engine = SimpleNamespace(kill_all=lambda: killed.append(1), killed=killed)
-    return _Server(SimpleNamespace(**application), engine, idle_timeout_seconds)
+    return _Server(SimpleNamespace(**application), engine, directory, idle_timeout_seconds)
 
 
 @pytest.mark.parametrize(("timeout", "idle", "stops"), [(5.0, 5.1, True), (5.0, 5.0, False), (None, 1e9, False)])
 def test_a_server_stops_after_its_idle_timeout(monkeypatch, timeout, idle, stops):
-    monkeypatch.setattr(module, "_IDLE_CHECK_SECONDS", 0.001)
+    monkeypatch.setattr(module, "_CHECK_SECONDS", 0.001)
     server = make_server(timeout, idle_seconds=idle)
 
     async def run() -> None:
-        watching = asyncio.create_task(server._stop_when_idle())
+        watching = asyncio.create_task(server._stop_when_unneeded())
         done, _ = await asyncio.wait([watching], timeout=0.05)
-        assert bool(done) is (stops or timeout is None)
+        assert bool(done) is stops
         watching.cancel()
 
     asyncio.run(run())
@@ -36,7 +37,7 @@ def test_a_server_stops_after_its_idle_timeout(monkeypatch, timeout, idle, stops
 
 
 def test_the_idle_time_is_watched_while_the_server_serves(monkeypatch):
-    monkeypatch.setattr(module, "_IDLE_CHECK_SECONDS", 0.001)
+    monkeypatch.setattr(module, "_CHECK_SECONDS", 0.001)
     server = make_server(1.0, idle_seconds=2.0)
 
     async def serve_until_exit(self) -> None:
@@ -46,6 +47,27 @@ def test_the_idle_time_is_watched_while_the_server_serves(monkeypatch):
     monkeypatch.setattr(uvicorn.Server, "main_loop", serve_until_exit)
     asyncio.run(asyncio.wait_for(server.main_loop(), 10))
     assert server.should_exit
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_server_stops_when_its_directory_is_gone_or_another_has_its_name(tmp_path, monkeypatch, is_replaced):
+    monkeypatch.setattr(module, "_CHECK_SECONDS", 0.001)
+    directory = tmp_path / "warehouse"
+    directory.mkdir()
+    server = make_server(directory=directory)
+
+    async def run() -> None:
+        watching = asyncio.create_task(server._stop_when_unneeded())
+        await asyncio.sleep(0.02)
+        assert not server.should_exit
+        directory.rename(tmp_path / "gone")
+        if is_replaced:
+            directory.mkdir()
+        await asyncio.wait_for(watching, 10)
+
+    asyncio.run(run())
+    assert server.should_exit
+    assert not server.has_directory()
 
 
 @pytest.mark.parametrize(("shutdown_seconds", "kills"), [(0.0, 0), (0.1, 1)])

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from trailhouse.errors import BadInputError
+from trailhouse.support.wording import suggest
 
 MAXIMUM_DECLARATION_BYTES = 1 << 20
 MAXIMUM_DEPTH = 32
@@ -64,7 +65,8 @@ def mistake(problem: str, hint: str, *field: str | int) -> PydanticCustomError:
 
 def unknown_field(field: str, known: set[str]) -> PydanticCustomError:
     """Return the error about a field whose name is not in ``known``."""
-    return mistake("this field is not known", f"remove it; known are {', '.join(sorted(known))}", field)
+    advice = suggest(field, known) or "remove it; "
+    return mistake("this field is not known", f"{advice}known are {', '.join(sorted(known))}", field)
 
 
 def _check_name(name: str) -> str:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from trailhouse.support.secrets import OWNER_ONLY
 
 LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.05
+_WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,17 @@ def write_record(path: Path, record: ServiceRecord) -> None:
 
 
 def read_record(path: Path) -> ServiceRecord | None:
-    """Return the record of a service, or None.
+    """Return the record of a running service, or None.
 
     The record is None if there is no file, if the process of the service has ended, or if the directory was copied from
     that of the service.
     """
+    record = read_last_record(path)
+    return record if record is not None and is_alive(record.pid) else None
+
+
+def read_last_record(path: Path) -> ServiceRecord | None:
+    """Return the record of a service that runs or was killed, or None; see ``read_record``."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         record = ServiceRecord(int(content["pid"]), str(content["url"]))
@@ -51,7 +59,7 @@ def read_record(path: Path) -> ServiceRecord | None:
         is_copy = content.get("directory", here) != here
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return record if is_alive(record.pid) and not is_copy else None
+    return None if is_copy else record
 
 
 def identify_directory(directory: Path) -> str:
@@ -150,11 +158,33 @@ def identify_process(pid: int) -> str:
     return "" if has_ended else f"{pid}:{fields[19]}"
 
 
+def end_with_process(identity: str) -> None:
+    """Kill this process when the process of ``identify_process`` ends, however it ends. A thread watches it."""
+
+    def watch() -> None:
+        while identify_process(int(identity.partition(":")[0])) == identity:
+            time.sleep(_WATCH_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+
+
 def find_free_port() -> int:
     """Return a port of the loopback interface on which no process listens."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def is_free_port(port: int) -> bool:
+    """Return whether a service could listen on a port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def read_last_line(log: Path) -> str:

@@ -23,8 +23,10 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import BadInputError, UsageError
+from trailhouse.support.wording import suggest
 from trailhouse.warehouse.reading.query import read_columns, run_sql
 
+INTEGER_TYPE = re.compile(r"(?P<unsigned>U?)Int(?P<bits>\d+)")
 CAVEATS = "-- caveats "
 PARAMETER = re.compile(r"-- parameter (\w+) (\w+)(?: = (.*?))?: (.+)")
 
@@ -105,19 +107,42 @@ def ask_question(client: Client, question: Question, values: Mapping[str, str]) 
 def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, str | None]:
     """Return the value of every parameter: the given value or the default.
 
-    Raises UsageError if a value is given for an unknown parameter, or if a parameter has neither value nor default.
+    Raises UsageError if a value is given for an unknown parameter, if it is no number where one is expected, or if a
+    parameter has neither value nor default.
     """
-    known = {parameter.name: parameter for parameter in question.parameters}
-    for name in values:
-        if name not in known:
-            raise UsageError(
-                f"question {question.name} has no parameter {name}",
-                f"it has: {', '.join(known) or 'none'}",
-            )
+    check_values(question, values)
     missing = [p.name for p in question.parameters if p.default is None and p.name not in values]
     if missing:
         raise UsageError(f"question {question.name} needs parameter {missing[0]}", f"add --param {missing[0]}=VALUE")
-    return {name: values.get(name, parameter.default) for name, parameter in known.items()}
+    return {p.name: values.get(p.name, p.default) for p in question.parameters}
+
+
+def check_values(question: Question, values: Mapping[str, str]) -> None:
+    """Raise UsageError if a value is given for an unknown parameter, or if it is no number where one is expected."""
+    known = {parameter.name: parameter for parameter in question.parameters}
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(
+                f"question {question.name} has no parameter {name}",
+                f"{suggest(name, known)}it has: {', '.join(known) or 'none'}",
+            )
+        refuse_wrong_number(known[name], value)
+
+
+def refuse_wrong_number(parameter: Parameter, value: str) -> None:
+    """Raise UsageError if a parameter is a number, and the value is none or does not fit the type."""
+    if match := INTEGER_TYPE.fullmatch(parameter.type):
+        bits = int(match["bits"])
+        lowest, highest = (0, 2**bits - 1) if match["unsigned"] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        is_right = re.fullmatch(r"[-+]?[0-9]{1,20}", value) is not None and lowest <= int(value) <= highest
+        wanted = f"a whole number from {lowest} to {highest}"
+    elif parameter.type.startswith("Float"):
+        is_right = re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", value) is not None
+        wanted = "a number"
+    else:
+        return
+    if not is_right:
+        raise UsageError(f"--param {parameter.name}={value}: {wanted} is expected", f"it is: {parameter.description}")
 
 
 def read_caveats(

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
+from trailhouse.errors import UsageError
+from trailhouse.support.wording import suggest
+from trailhouse.warehouse.connection import as_text, read_row
+from trailhouse.warehouse.reading.query import read_models_by_size
 from trailhouse.warehouse.reading.questions import Question
 
 # Corpora of corrupted and generated texts come last: questions are about human texts unless they are told otherwise.
@@ -51,6 +55,28 @@ def list_subjects(client: Client) -> list[Subject]:
     ).result_rows
     scored = {suite_id for suite_id, corpus_id in rows if corpus_id}
     return [Subject(suite_id, corpus_id) for suite_id, corpus_id in rows if corpus_id or suite_id not in scored]
+
+
+def refuse_unknown_values(client: Client, given: Mapping[str, str]) -> None:
+    """Raise UsageError if a given suite, model or corpus has no row in the warehouse, as after a typing error.
+
+    It is called when an answer is empty. A published suite or model is known by its marts.
+    """
+    models = read_models_by_size(client, as_text(read_row(client, "select currentDatabase()")[0]))
+    suites = [str(row[0]) for row in client.query("select distinct suite_id from raw_suite").result_rows]
+    corpora = [str(row[0]) for row in client.query("select distinct corpus_id from raw_corpus").result_rows]
+    known = {
+        "suite_id": {*suites, *(suite_id for suite_id, _ in models)},
+        "model_id": {model_id for _, model_id in models},
+        "corpus_id": set(corpora),
+    }
+    for name, value in given.items():
+        kind = next((kind for kind in known if name.endswith(kind)), None)
+        if kind is not None and known[kind] and value not in known[kind]:
+            raise UsageError(
+                f"the warehouse has no {kind.removesuffix('_id')} {value!r} ({name})",
+                f"{suggest(value, known[kind])}it has: {', '.join(sorted(known[kind]))}",
+            )
 
 
 def find_open_parameters(question: Question, values: Mapping[str, str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -19,6 +20,13 @@ from trailhouse.support.processes import (
     write_record,
 )
 
+TIED = """
+import subprocess, sys, time
+from trailhouse.support.processes import end_with_process
+end_with_process(sys.argv[1])
+print("tied", flush=True)
+time.sleep(60)
+"""
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
@@ -86,3 +94,16 @@ def test_a_process_is_told_apart_from_another_that_gets_its_number():
     assert identity == identify_process(child.pid) != identify_process(os.getpid())
     child.communicate(b"\n")
     assert identify_process(child.pid) == ""
+
+
+@pytest.mark.parametrize("ends_by", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_ends_with_the_one_that_it_is_tied_to(ends_by):
+    first = subprocess.Popen(SLEEP)
+    tied = subprocess.Popen([sys.executable, "-c", TIED, identify_process(first.pid)], stdout=subprocess.PIPE)
+    assert tied.stdout is not None
+    assert tied.stdout.readline() == b"tied\n"
+    assert tied.poll() is None
+    first.send_signal(ends_by)
+    first.wait()
+    assert tied.wait(20) == -signal.SIGKILL
+    tied.stdout.close()
