@@ -123,6 +123,17 @@ class SpeedColumn(ProgressColumn):
         return Text(f"{format_speed(task.speed)}/s", style="progress.data.speed") if task.speed else Text("")
 
 
+class Notes:
+    """Progress listener that shows messages and no progress, for commands without progress bars."""
+
+    def advance(self, name: str, done: float, total: float, detail: str = "") -> None:
+        """Show nothing."""
+
+    def note(self, message: str) -> None:
+        """Print a message to the user."""
+        say(message)
+
+
 class ProgressBars:
     """Progress listener that shows one progress bar per named piece of work."""
 

@@ -44,8 +44,9 @@ from trailhouse.cli.commands import (
     transform,
     watch,
 )
-from trailhouse.cli.console import messages, say
+from trailhouse.cli.console import Notes, messages, say
 from trailhouse.errors import PartialError, TrailhouseError
+from trailhouse.support.progress import listening
 
 EXIT_INTERNAL = 1
 EXIT_USAGE = 2
@@ -125,7 +126,8 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code. The traceback of an error is shown only with ``--debug``."""
     logging.getLogger().addHandler(logging.NullHandler())  # prevents a library of dbt from printing to the terminal
     try:
-        result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
+        with listening(Notes()):
+            result = app(args=arguments, prog_name="trailhouse", standalone_mode=False)
     except BaseException as error:
         if was_interrupted(error):
             return report_interruption(arguments)

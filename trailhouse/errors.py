@@ -52,6 +52,10 @@ class UnreachableError(TrailhouseError):
     exit_code = 5
 
 
+class RefusedError(UnreachableError):
+    """The warehouse answers, but refuses to work: its database is missing, or it refuses the user. It is not retried."""
+
+
 class AllFailedError(PartialError):
     """All of the work failed, and there are several errors. The exit code is the exit code of the first error."""
 
