@@ -11,7 +11,9 @@ from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.discovery.declaration_text import DescribedModel, make_name, write_declaration
 from trailhouse.models.checkpoints.discovery.found_models import FoundModel, find_models
 from trailhouse.models.checkpoints.discovery.training_facts import Fact, TrainingFacts, read_training_facts
+from trailhouse.models.checkpoints.model_config import read_config_of
 from trailhouse.models.checkpoints.suite import Suite, list_suites, load_suite, parse_suite
+from trailhouse.models.scoring.context_window import UNLIMITED_CONTEXT_LENGTH, find_position_count
 from trailhouse.support.files import write_whole
 from trailhouse.support.progress import report_note
 
@@ -76,13 +78,25 @@ def describe_models(directory: Path, found: list[FoundModel], given: GivenFacts)
         if batch_tokens is None or planned_steps is None:
             raise explain_missing_facts(directory, found, facts, given)
         refuse_too_few_steps(model, planned_steps)
-        described.append(DescribedModel(model, batch_tokens, planned_steps, read))
+        described.append(DescribedModel(model, batch_tokens, planned_steps, read_context_length(model), read.seed))
     return described
 
 
 def choose_fact(given: int | None, option: str, read: Fact | None) -> Fact | None:
     """Return the number that the user gave, or else the one that was read."""
     return read if given is None else Fact(given, f"given by {option}")
+
+
+def read_context_length(model: FoundModel) -> Fact:
+    """Return how many tokens a model reads at once, by the configuration of its last checkpoint.
+
+    Raises BadInputError if the configuration does not describe a model.
+    """
+    position_count = find_position_count(read_config_of(model.last_checkpoint).get_text_config())
+    if position_count is None:
+        return Fact(UNLIMITED_CONTEXT_LENGTH, "assumed, because config.json states no limit")
+    origin = f"the most tokens that the model reads at once, from config.json of {model.last_checkpoint.name}"
+    return Fact(position_count, origin)
 
 
 def refuse_too_few_steps(model: FoundModel, planned_steps: Fact) -> None:

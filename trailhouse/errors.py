@@ -53,7 +53,10 @@ class UnreachableError(TrailhouseError):
 
 
 class RefusedError(UnreachableError):
-    """The warehouse answers, but refuses to work: its database is missing, or it refuses the user. It is not retried."""
+    """The warehouse answers and refuses to work, because its database is missing or it refuses the user.
+
+    Such work is not tried again.
+    """
 
 
 class AllFailedError(PartialError):

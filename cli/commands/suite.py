@@ -114,8 +114,8 @@ def add_folder(
             "step_pattern": model.found.step_pattern,
             "batch_tokens": model.batch_tokens.value,
             "planned_steps": model.planned_steps.value,
-            "context_length": model.facts.context_length.value,
-            "seed": None if model.facts.seed is None else model.facts.seed.value,
+            "context_length": model.context_length.value,
+            "seed": None if model.seed is None else model.seed.value,
         }
         for model in added.models
     ]

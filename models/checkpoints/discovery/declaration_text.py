@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.discovery.found_models import DECLARATION_HINT, FoundModel
-from trailhouse.models.checkpoints.discovery.training_facts import Fact, TrainingFacts
+from trailhouse.models.checkpoints.discovery.training_facts import Fact
 from trailhouse.support.declarations import NAME_PATTERN
 
 # Characters that YAML does not print or takes for line breaks, and bytes of a file name that are not UTF-8
@@ -24,7 +24,9 @@ class DescribedModel:
     found: FoundModel
     batch_tokens: Fact
     planned_steps: Fact
-    facts: TrainingFacts
+    context_length: Fact
+    """Sequence length in tokens."""
+    seed: Fact | None
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ def write_declaration(suite_id: str, directory: Path, models: Sequence[Described
 
 
 def _declare_model(model: DescribedModel) -> list[str]:
-    found, facts = model.found, model.facts
+    found = model.found
     steps = list(found.checkpoints)
     count = f"{len(steps)} checkpoint{'' if len(steps) == 1 else 's'}, steps {steps[0]} to {steps[-1]}"
     fields: list[tuple[str, str, str]] = [
@@ -70,8 +72,8 @@ def _declare_model(model: DescribedModel) -> list[str]:
             for name, fact in (
                 ("batch_tokens", model.batch_tokens),
                 ("planned_steps", model.planned_steps),
-                ("context_length", facts.context_length),
-                ("seed", facts.seed),
+                ("context_length", model.context_length),
+                ("seed", model.seed),
             )
             if fact is not None
         ),

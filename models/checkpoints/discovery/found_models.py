@@ -35,6 +35,11 @@ class FoundModel:
     left_out: tuple[str, ...]
     """Names of directories with a model that are no checkpoints, because their names hold no number."""
 
+    @property
+    def last_checkpoint(self) -> Path:
+        """The directory of the checkpoint with the last step."""
+        return self.checkpoints[max(self.checkpoints)]
+
 
 def find_models(directory: Path) -> list[FoundModel]:
     """Return the models in a folder: the folder itself if it holds checkpoints, or else its subdirectories that do.

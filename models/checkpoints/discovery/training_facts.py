@@ -11,7 +11,6 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.discovery.found_models import FoundModel
 from trailhouse.models.checkpoints.model_config import read_config_of
 from trailhouse.models.checkpoints.trainer_run import STATE_NAME, count_batch_tokens, read_trainer_state
-from trailhouse.models.scoring.context_window import UNLIMITED_CONTEXT_LENGTH, find_position_count
 
 ARGUMENTS_NAME = "training_args.bin"
 MAXIMUM_ARGUMENTS_BYTES = 1 << 20
@@ -35,36 +34,27 @@ class TrainingFacts:
     batch_tokens: Fact | None
     """Tokens per step."""
     planned_steps: Fact | None
-    context_length: Fact
-    """Sequence length in tokens."""
     seed: Fact | None
 
 
 def read_training_facts(model: FoundModel) -> TrainingFacts:
     """Return what the last checkpoint of a model says about its training.
 
-    Raises BadInputError if the configuration of the last checkpoint does not describe a model.
+    Raises BadInputError if its trainer_state.json is no state of the Trainer.
     """
-    last = list(model.checkpoints.values())[-1]
-    config = read_config_of(last)
-    position_count = find_position_count(config.get_text_config())
-    context_length = (
-        Fact(UNLIMITED_CONTEXT_LENGTH, "assumed, because config.json states no limit")
-        if position_count is None
-        else Fact(position_count, f"the most tokens that the model reads at once, from config.json of {last.name}")
-    )
+    last = model.last_checkpoint
     batch_tokens = planned_steps = None
     if (last / STATE_NAME).is_file():
         origin = f"in {STATE_NAME} of {last.name}"
         state = read_trainer_state(last)
         planned_steps = Fact(state.planned_steps, f"max_steps {origin}")
         try:
-            tokens = count_batch_tokens(last, state, config)
+            tokens = count_batch_tokens(last, state, read_config_of(last))
             counted = "num_input_tokens_seen" if state.token_count else "total_flos"
             batch_tokens = Fact(tokens, f"computed from {counted} {origin}")
         except BadInputError:  # neither tokens nor FLOPs are stated
             batch_tokens = None
-    return TrainingFacts(batch_tokens, planned_steps, context_length, _find_seed(model.directory, last))
+    return TrainingFacts(batch_tokens, planned_steps, _find_seed(model.directory, last))
 
 
 def _find_seed(directory: Path, last: Path) -> Fact | None:

@@ -10,7 +10,7 @@ import torch
 from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.discovery.declaration_text import DescribedModel, write_declaration
 from trailhouse.models.checkpoints.discovery.found_models import FoundModel, find_models
-from trailhouse.models.checkpoints.discovery.training_facts import Fact, TrainingFacts, read_pickled_integer
+from trailhouse.models.checkpoints.discovery.training_facts import Fact, read_pickled_integer
 from trailhouse.models.checkpoints.step_pattern import read_training_position
 from trailhouse.models.checkpoints.suite import parse_suite
 
@@ -132,8 +132,9 @@ def test_a_declaration_means_the_folder_whatever_its_name(tmp_path, name):
     directory = tmp_path / name
     pattern = r"step(\d+)"
     found = FoundModel(directory, pattern, {1: directory / "step1"}, is_pickled=True, left_out=())
-    facts = TrainingFacts(None, None, Fact(32, f"from {name}"), Fact(7, f"from {name}"))
-    text = write_declaration("s", directory, [DescribedModel(found, Fact(512, name), Fact(9, name), facts)])
+    origin = f"from {name}"
+    model = DescribedModel(found, Fact(512, origin), Fact(9, origin), Fact(32, origin), Fact(7, origin))
+    text = write_declaration("s", directory, [model])
     suite = parse_suite(tmp_path / "s.yaml", text)
     (model,) = suite.models
     assert (suite.suite_id, model.location, model.step_pattern) == ("s", str(directory), pattern)
