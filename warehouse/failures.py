@@ -57,7 +57,7 @@ def explain_failure(error: BaseException) -> TrailhouseError | None:
     return None
 
 
-def is_permanent(error: BaseException) -> bool:
+def is_permanent(error: object) -> bool:
     """Return whether the warehouse refused what was asked in a way that trying again cannot change."""
     if isinstance(error, DatabaseError):
         return any(name in str(error) for name in _PERMANENT)

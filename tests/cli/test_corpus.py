@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-def read_texts(client, corpus_id) -> list[tuple]:
+def read_texts(client, corpus_id):
     return client.query(
         "select document_name, text from raw_document where corpus_id = {corpus:String} order by document_id",
         parameters={"corpus": corpus_id},

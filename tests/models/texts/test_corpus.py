@@ -52,7 +52,7 @@ def test_csv_rows_are_named_by_their_id_or_their_row(tmp_path):
     assert read_names_and_texts(path) == [("x", 'one, "two"\nlines'), ("d.csv:2", "na\u00efve"), ("7", long)]
 
 
-def write_rows(directory, rows) -> dict[str, object]:
+def write_rows(directory, rows):
     """Write the same rows as JSONL, Parquet and CSV; returns the paths by their endings."""
     table = pa.Table.from_pylist(rows)
     paths = {ending: directory / f"d.{ending}" for ending in ("jsonl", "parquet", "csv")}
