@@ -42,7 +42,7 @@ def read_jsonl_texts(path: Path, columns: TextColumns) -> Iterator[NamedText]:
 
     The first object decides in which field the texts are.
     """
-    text_field = None
+    text_field: str | None = None
     for row_number, row in enumerate(_read_lines(path), start=1):
         if row.strip():
             record = _parse_json_row(row, f"{path}, row {row_number}")

@@ -43,7 +43,8 @@ def read_training_facts(model: FoundModel) -> TrainingFacts:
     Raises BadInputError if its trainer_state.json is no state of the Trainer.
     """
     last = model.last_checkpoint
-    batch_tokens = planned_steps = None
+    batch_tokens: Fact | None = None
+    planned_steps: Fact | None = None
     if (last / STATE_NAME).is_file():
         origin = f"in {STATE_NAME} of {last.name}"
         state = read_trainer_state(last)
@@ -53,7 +54,7 @@ def read_training_facts(model: FoundModel) -> TrainingFacts:
             counted = "num_input_tokens_seen" if state.token_count else "total_flos"
             batch_tokens = Fact(tokens, f"computed from {counted} {origin}")
         except BadInputError:  # neither tokens nor FLOPs are stated
-            batch_tokens = None
+            pass
     return TrainingFacts(batch_tokens, planned_steps, _find_seed(model.directory, last))
 
 
@@ -76,7 +77,7 @@ def read_pickled_integer(path: Path, name: str) -> int | None:
             if entry.file_size > MAXIMUM_ARGUMENTS_BYTES:
                 return None
             content = archive.read(entry)
-        previous = None
+        previous: object = None
         for opcode, argument, _ in pickletools.genops(content):
             if opcode.name in _MEMORISING:
                 continue
