@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from trailhouse.errors import TrailhouseError
-from trailhouse.flows.services.warehouse import resolve_reader_address
+from trailhouse.flows.services.warehouse import locate_warehouse, restrict_to_reading
 from trailhouse.flows.settings import Settings
 from trailhouse.server.access.credentials import read_credentials
 from trailhouse.support.progress import report_progress
@@ -31,7 +31,7 @@ def examine(settings: Settings) -> list[HealthFinding]:
     try:
         if settings.warehouse_url is None:
             findings.append(check_passwords(settings.warehouse_directory))
-        with connect(resolve_reader_address(settings)) as client:
+        with connect(restrict_to_reading(settings, locate_warehouse(settings))) as client:
             findings += examine_warehouse(client, read_migrations(packaged_migrations()))
     except TrailhouseError as error:
         findings.append(HealthFinding("warehouse", "problem", error.message, error.hint))
@@ -107,7 +107,7 @@ def compare_servers(settings: Settings, url: str, query_limit: int | None = None
     asked = choose_formats(generate_queries()[:query_limit])
     differences = []
     with (
-        connect(resolve_reader_address(settings), needs_database=False) as client,
+        connect(restrict_to_reading(settings, locate_warehouse(settings)), needs_database=False) as client,
         connect(other, needs_database=False) as other_client,
     ):
         for index, difference in enumerate(compare_answers(client, other_client, asked)):

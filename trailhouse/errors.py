@@ -52,6 +52,13 @@ class UnreachableError(TrailhouseError):
     exit_code = 5
 
 
+class RefusedError(UnreachableError):
+    """The warehouse answers and refuses to work, because its database is missing or it refuses the user.
+
+    Such work is not tried again.
+    """
+
+
 class AllFailedError(PartialError):
     """All of the work failed, and there are several errors. The exit code is the exit code of the first error."""
 

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError,
 from clickhouse_connect.driver.httpclient import HttpClient
 from urllib3 import Timeout
 
-from trailhouse.errors import UnreachableError, UsageError
+from trailhouse.errors import RefusedError, UnreachableError, UsageError
 
 CONNECT_TIMEOUT_SECONDS = 10
 QUERY_TIMEOUT_SECONDS = 3600
@@ -83,8 +83,8 @@ def connect(address: WarehouseAddress, *, needs_database: bool = True) -> Client
 
     The client uses no ClickHouse session, because a server runs only one query of a session at a time.
 
-    Raises UnreachableError if no server answers or the server refuses the user. If ``needs_database`` is
-    True, also raises UnreachableError if the database does not exist.
+    Raises UnreachableError if no server answers, and RefusedError if the server refuses the user. If ``needs_database``
+    is True, also raises RefusedError if the database does not exist.
     """
     try:
         client = clickhouse_connect.get_client(
@@ -148,16 +148,16 @@ def explain_refusal(address: WarehouseAddress, error: Exception) -> UnreachableE
     """
     text = str(error)
     if "UNKNOWN_DATABASE" in text:
-        return UnreachableError(
+        return RefusedError(
             f"the warehouse at {address.url} has no database {address.database!r}", "run `trailhouse init`"
         )
     if any(name in text for name in ("AUTHENTICATION_FAILED", "REQUIRED_PASSWORD", "WRONG_PASSWORD")):
-        return UnreachableError(
+        return RefusedError(
             f"the warehouse at {address.url} refused user {address.user!r}",
             "set TRAILHOUSE_WAREHOUSE_USER and TRAILHOUSE_WAREHOUSE_PASSWORD",
         )
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return UnreachableError(
+        return RefusedError(
             f"the certificate of the warehouse at {address.url} is not trusted",
             "set SSL_CERT_FILE to the certificate of the authority that signed it",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, StreamFailureError
 from urllib3.exceptions import HTTPError
 
-from trailhouse.errors import TrailhouseError, UnreachableError
+from trailhouse.errors import RefusedError, TrailhouseError, UnreachableError
 
 # Each entry has words that the engine's error may contain, the meaning of these words, and a hint. The first
 # entry with a word that occurs in the error is used.
@@ -20,6 +20,11 @@ _REASONS = (
      "the warehouse is too busy", "run the same command again later"),
 )  # fmt: skip
 
+# An error with one of these names comes again however often the statement is run.
+_PERMANENT = (
+    *("UNKNOWN_DATABASE", "UNKNOWN_TABLE", "UNKNOWN_IDENTIFIER", "NO_SUCH_COLUMN_IN_TABLE", "SYNTAX_ERROR"),
+    *("AUTHENTICATION_FAILED", "REQUIRED_PASSWORD", "WRONG_PASSWORD", "ACCESS_DENIED", "READONLY"),
+)
 
 # An error with one of these texts says that the connection to the warehouse was lost or never made.
 _LOST_CONNECTION = (
@@ -50,6 +55,13 @@ def explain_failure(error: BaseException) -> TrailhouseError | None:
     if isinstance(error, OperationalError | StreamFailureError | ConnectionError | HTTPError):
         return _report_lost_connection(text)
     return None
+
+
+def is_permanent(error: object) -> bool:
+    """Return whether the warehouse refused what was asked in a way that trying again cannot change."""
+    if isinstance(error, DatabaseError):
+        return any(name in str(error) for name in _PERMANENT)
+    return isinstance(error, RefusedError)
 
 
 def explain_message(text: str) -> TrailhouseError | None:

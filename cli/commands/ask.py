@@ -24,13 +24,15 @@ def ask(
 ) -> None:
     """Run a named question with parameters. Without a name, list the questions.
 
-    A suite or corpus that is not given is the one that was scored last.
+    A suite or corpus that is not given is the only one that is scored, or else the one that was scored last; a line on
+    stderr names it. If the answer is empty, a line says why and what fills it.
     """
     import pyarrow as pa
 
     from trailhouse.flows.services.warehouse import resolve_reader_address
     from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.connection import connect
+    from trailhouse.warehouse.reading.empty_answers import explain_empty_answer
     from trailhouse.warehouse.reading.questions import (
         ask_question,
         check_values,
@@ -66,18 +68,19 @@ def ask(
     check_values(questions[name], given)
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
     with connect(resolve_reader_address(settings)) as client:
-        subjects = list_subjects(client) if find_open_parameters(questions[name], given) else []
-        values, choice = choose_subject(questions[name], given, subjects)
+        is_open = bool(find_open_parameters(questions[name], given))
+        values, choice = choose_subject(questions[name], given, list_subjects(client) if is_open else [])
         rows_found = ask_question(client, questions[name], values)
         if rows_found.num_rows == 0:
             refuse_unknown_values(client, given)
+            emptiness = explain_empty_answer(client, questions[name], values, list_subjects(client))
         caveats = read_answer_caveats(client, questions[name], values)
     if choice is not None:
         say(f"note: {choice}")
     for caveat in caveats:
         say(f"note: {caveat}")
     if rows_found.num_rows == 0:
-        say("no rows: `trailhouse status` shows what is scored, `trailhouse ask --list` shows the parameters")
+        say(emptiness)
     print_rows(rows_found, as_json=as_json, as_csv=as_csv, parquet=parquet)
 
 

@@ -24,20 +24,23 @@ def init(
 ) -> None:
     """Create the database and bring its schema up to date. Running the command again changes nothing.
 
+    The embedded warehouse gets its tables from the first command that uses it. A warehouse on a server, and one that an
+    earlier version made, need this command.
+
     A raw table that is gone is created again without its rows. `trailhouse score` and the other commands then write
     them again.
     """
-    from trailhouse.flows.services.warehouse import resolve_address, resolve_reader_address
+    from trailhouse.flows.services.warehouse import locate_warehouse, restrict_to_reading
     from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.connection import connect
     from trailhouse.warehouse.schema.initialisation import initialise, require_schema
     from trailhouse.warehouse.schema.migrations import packaged_migrations, pending_migrations, read_migrations
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    address = resolve_reader_address(settings) if check else resolve_address(settings)
+    address = locate_warehouse(settings)
     migrations = read_migrations(packaged_migrations())
     if check:
-        with connect(address) as client:
+        with connect(restrict_to_reading(settings, address)) as client:
             pending = name_all(pending_migrations(client, migrations))
             if as_json:
                 print_json({"database": address.database, "pending": pending})

@@ -20,12 +20,12 @@ def restore(
     warehouse_url: WarehouseUrlOption = None,
 ) -> None:
     """Replace the content of the warehouse by a backup. Before the replacement, the backup is verified."""
-    from trailhouse.flows.services.warehouse import resolve_address
+    from trailhouse.flows.services.warehouse import locate_warehouse
     from trailhouse.flows.settings import load_settings
     from trailhouse.warehouse.upkeep import restore as restoring
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    address = resolve_address(settings)
+    address = locate_warehouse(settings)
     with progress_bars():
         manifest = restoring.restore(address, directory, replaces=force, progress=report_progress)
     if as_json:

@@ -27,6 +27,7 @@ from trailhouse.flows.pipeline.work import CheckpointWork, do_claimed_work, find
 from trailhouse.models.checkpoints.checkpoint import Checkpoint
 from trailhouse.support.progress import report_note, report_progress
 from trailhouse.support.wording import count_of
+from trailhouse.warehouse.failures import is_permanent
 
 UnitT = TypeVar("UnitT")
 
@@ -37,10 +38,11 @@ PIPELINE_THREADS = cast(TaskRunner[PrefectFuture[object]], ThreadPoolTaskRunner(
 def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:
     """Return whether Prefect retries a failed task.
 
-    A task is not retried if the run was interrupted, or if a person must correct the error (exit codes 2 and 3).
+    A task is not retried if the run was interrupted, if a person must correct the error (exit codes 2 and 3), or if the
+    warehouse would refuse it again, for example because a table does not exist.
     """
     error = state.result(raise_on_failure=False)
-    if isinstance(error, PipelineStoppedError):
+    if isinstance(error, PipelineStoppedError) or is_permanent(error):
         return False
     return not (isinstance(error, TrailhouseError) and error.exit_code in (2, 3))
 

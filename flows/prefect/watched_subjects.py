@@ -30,8 +30,8 @@ class WatchedSubjects:
 def require_subjects(subjects: WatchedSubjects, settings: Settings) -> None:
     """Check that everything that is watched exists.
 
-    Raises UsageError or BadInputError if a suite is not declared or its YAML file is wrong, if a source of tasks does not
-    exist, if a preset is unknown, or if the warehouse lacks a corpus.
+    Raises UsageError or BadInputError if a suite is not declared or its YAML file is wrong, if a source of tasks does
+    not exist, if a preset is unknown, or if the warehouse lacks a corpus.
     """
     check_suites(subjects.suites, settings)
     for preset in subjects.presets:

@@ -62,10 +62,18 @@ def read_trainer_run(directory: Path) -> TrainerRun:
     """
     directory = directory.resolve()
     last = _find_last_checkpoint(directory)
-    state = _read_state(last)
+    state = read_trainer_state(last)
     config = read_config_of(last)
-    token_count = state.token_count or _count_tokens_by_flops(last, config, state.flops)
-    return TrainerRun(directory, max(1, round(token_count / state.step)), state.planned_steps, config)
+    return TrainerRun(directory, count_batch_tokens(last, state, config), state.planned_steps, config)
+
+
+def count_batch_tokens(checkpoint: Path, state: TrainerState, config: PretrainedConfig) -> int:
+    """Return the mean number of tokens per step up to a checkpoint, rounded; see ``read_trainer_run``.
+
+    Raises BadInputError if it cannot be computed.
+    """
+    token_count = state.token_count or _count_tokens_by_flops(checkpoint, config, state.flops)
+    return max(1, round(token_count / state.step))
 
 
 def declare_trainer_run(run: TrainerRun, context_length: int) -> Suite:
@@ -119,7 +127,8 @@ def _find_last_checkpoint(directory: Path) -> Path:
     return found[max(found)]
 
 
-def _read_state(checkpoint: Path) -> TrainerState:
+def read_trainer_state(checkpoint: Path) -> TrainerState:
+    """Return what trainer_state.json of a checkpoint says. Raises BadInputError if it is no state of the Trainer."""
     path = checkpoint / STATE_NAME
     try:
         if path.stat().st_size > MAXIMUM_STATE_BYTES:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.texts.corpus import FILE_READERS, list_text_files
+from trailhouse.models.texts.corpus import list_text_files, read_texts
 
 SHARD_BYTES = 64 << 20
 """Bytes of text after which a shard ends, in corpora that are counted for the first time."""
@@ -52,7 +52,7 @@ def read_shards(path: Path, byte_limit: int) -> Iterator[TextShard]:
     """Yield the shards of a file. Raises the errors of the reader of the file."""
     texts: list[str] = []
     byte_count = part_index = 0
-    for _, text in FILE_READERS[path.suffix.lower()](path):
+    for _, text in read_texts(path):
         if byte_count >= byte_limit:
             yield TextShard(part_index, tuple(texts), is_last_part=False)
             texts, byte_count, part_index = [], 0, part_index + 1

@@ -135,7 +135,7 @@ def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> 
     Raises UsageError if the settings ask for more tokens than the model can read.
     """
     text_config = config.get_text_config()
-    limit = _find_position_count(text_config)
+    limit = find_position_count(text_config)
     if settings.context_length is None:
         return limit or UNLIMITED_CONTEXT_LENGTH
     if limit is not None and settings.context_length > limit and not _has_extensible_positions(text_config):
@@ -146,7 +146,7 @@ def find_context_length(config: PretrainedConfig, settings: ScoringSettings) -> 
     return settings.context_length
 
 
-def _find_position_count(config: PretrainedConfig) -> int | None:
+def find_position_count(config: PretrainedConfig) -> int | None:
     """Return the number of tokens for which a model has positions, or None if its configuration states no number."""
     keys = ("max_seq_len",) if config.model_type in TYPES_WITH_MAX_SEQ_LEN else POSITION_KEYS
     stated = next((value for key in keys if (value := read_count(config, key)) is not None), None)

@@ -16,7 +16,15 @@ from typing import Any
 import pyarrow as pa
 
 from trailhouse.errors import BadInputError, UsageError
-from trailhouse.models.texts.corpus_files import read_jsonl_texts, read_parquet_texts, read_plain_text
+from trailhouse.models.texts.corpus_files import (
+    NamedText,
+    read_csv_texts,
+    read_jsonl_texts,
+    read_parquet_texts,
+    read_plain_text,
+)
+from trailhouse.models.texts.text_columns import TEXT_COLUMNS, TextColumns
+from trailhouse.support.progress import report_note
 
 DOCUMENT_SCHEMA = pa.schema(
     [
@@ -33,7 +41,13 @@ DOCUMENT_SCHEMA = pa.schema(
         pa.field("scored_from_byte", pa.int32(), nullable=False),
     ]
 )
-FILE_READERS = {".txt": read_plain_text, ".jsonl": read_jsonl_texts, ".parquet": read_parquet_texts}
+FILE_READERS = {
+    ".txt": read_plain_text,
+    ".jsonl": read_jsonl_texts,
+    ".parquet": read_parquet_texts,
+    ".csv": read_csv_texts,
+}
+FILE_KINDS = ".txt, .jsonl, .parquet or .csv"
 
 
 @dataclass(frozen=True)
@@ -100,11 +114,18 @@ class Corpus:
         return sum(len(document.text.encode()) for document in self.documents)
 
 
-def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", kind: str = "human") -> Corpus:
+def read_corpus(
+    corpus_id: str,
+    paths: Sequence[Path],
+    description: str = "",
+    kind: str = "human",
+    columns: TextColumns | None = None,
+) -> Corpus:
     """Read a corpus from files. A ``.txt`` file is one document.
 
-    Each row of a ``.jsonl`` or ``.parquet`` file is a document with ``text`` and, optionally, ``id``. The files of a
-    directory are read in the order of their paths. All documents get the same ``kind``, which should be one of the
+    Each row of a ``.jsonl``, ``.parquet`` or ``.csv`` file is a document. ``columns`` names the columns of texts and of
+    documents' names. The user is told if the texts are in another column than ``text`` that nobody named. The files of
+    a directory are read in the order of their paths. All documents get the same ``kind``, which should be one of the
     kinds that the comment of the column ``raw_document.kind`` lists.
 
     Raises BadInputError naming the file, row and field if a text is unreadable, empty, missing or of a wrong type.
@@ -112,13 +133,24 @@ def read_corpus(corpus_id: str, paths: Sequence[Path], description: str = "", ki
     """
     if not paths:
         raise UsageError(f"no files are given for the corpus {corpus_id!r}", "name at least one file or directory")
+    columns = columns or TextColumns()
     documents = [
         Document(document_name=name, text=text, kind=kind)
         for path in list_text_files(paths)
-        for name, text in FILE_READERS[path.suffix.lower()](path)
+        for name, text in read_texts(path, columns)
     ]
+    if columns.text_column is None and (guessed := sorted(columns.found - {TEXT_COLUMNS[0]})):
+        report_note(f"texts are read from the column {', '.join(guessed)}; --text-column names another")
     source = ", ".join(str(path) for path in paths)
     return Corpus(corpus_id, description or f"Texts from {source}", source, tuple(documents))
+
+
+def read_texts(path: Path, columns: TextColumns | None = None) -> Iterator[NamedText]:
+    """Yield the documents of one file, which is one of the files that ``list_text_files`` yields.
+
+    Raises BadInputError naming the file, row and field if a text is unreadable, empty, missing or of a wrong type.
+    """
+    return FILE_READERS[path.suffix.lower()](path, columns or TextColumns())
 
 
 def document_table(corpus: Corpus) -> pa.Table:
@@ -161,11 +193,11 @@ def list_text_files(paths: Sequence[Path]) -> Iterator[Path]:
         if path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.suffix.lower() in FILE_READERS and file.is_file())
             if not found:
-                raise BadInputError(f"{path}: holds no .txt, .jsonl or .parquet file", "check the directory")
+                raise BadInputError(f"{path}: holds no {FILE_KINDS} file", "check the directory")
             yield from found
         elif not path.is_file():
             raise BadInputError(f"{path}: there is no such file", "check the path")
         elif path.suffix.lower() not in FILE_READERS:
-            raise BadInputError(f"{path}: files of this kind are not read", "give .txt, .jsonl or .parquet files")
+            raise BadInputError(f"{path}: files of this kind are not read", f"give {FILE_KINDS} files")
         else:
             yield path

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trailhouse.errors import BadInputError
-from trailhouse.models.texts.corpus import FILE_READERS, list_text_files
+from trailhouse.models.texts.corpus import list_text_files, read_texts
 from trailhouse.models.texts.corpus_files import refusing_unreadable
 
 BLOCK_WORDS = 10_000
@@ -37,7 +37,7 @@ def stream_words(paths: Sequence[Path]) -> Iterator[WordBlock]:
         if path.suffix.lower() == ".txt":
             yield from _cut(_read_plain_words(path))
         else:
-            for _, text in FILE_READERS[path.suffix.lower()](path):
+            for _, text in read_texts(path):
                 yield from _cut(iter([text.split()]))
 
 

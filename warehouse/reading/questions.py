@@ -100,8 +100,17 @@ def ask_question(client: Client, question: Question, values: Mapping[str, str]) 
     """Run a question with the given parameter values; parameters without a value get their default.
 
     Raises UsageError if a value is given for an unknown parameter, or if a parameter has neither value nor default.
+    Raises BadInputError if a mart of the question was never derived.
     """
-    return run_sql(client, question.sql, fill_parameters(question, values))
+    try:
+        return run_sql(client, question.sql, fill_parameters(question, values))
+    except BadInputError as error:
+        if "(UNKNOWN_TABLE)" not in error.message:
+            raise
+        raise BadInputError(
+            f"question {question.name} reads a mart that is not derived yet",
+            "run `trailhouse transform`, after `trailhouse score` if nothing is scored yet",
+        ) from error
 
 
 def fill_parameters(question: Question, values: Mapping[str, str]) -> dict[str, str | None]:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.client import Client
 
 from trailhouse.errors import UsageError
-from trailhouse.warehouse.connection import WarehouseAddress
+from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.schema.migrations import (
     Migration,
     apply_migrations,
     make_database,
     packaged_migrations,
     pending_migrations,
+    read_applied,
     read_migrations,
     read_schema,
+    refuse_later_schema,
 )
 from trailhouse.warehouse.schema.missing_tables import (
     find_missing_tables,
@@ -41,6 +43,30 @@ def initialise(address: WarehouseAddress, migrations: list[Migration]) -> Schema
     recover_schema_ledger(address, migrations)
     applied = apply_migrations(address, migrations)
     return SchemaChange(applied, restore_missing_tables(address, migrations))
+
+
+def is_schema_missing(address: WarehouseAddress, migrations: list[Migration]) -> bool:
+    """Return whether the warehouse is to be made: the raw tables are not all there, and none of them holds a row.
+
+    This is so for a new warehouse, and for one whose making was interrupted. The schema of an earlier version is not
+    missing if it holds rows.
+
+    Raises UsageError if the warehouse has a migration that this version of Trailhouse does not know.
+    """
+    with connect(address, needs_database=False) as client:
+        tables = client.query(
+            "select name, ifNull(total_rows, 0) from system.tables where database = {database:String}"
+            " and (name = 'schema_migration' or startsWith(name, 'raw_'))",
+            parameters={"database": address.database},
+        ).result_rows
+    if not tables:
+        return True
+    holds_rows = any(count for name, count in tables if name != "schema_migration")
+    with connect(address) as client:
+        if holds_rows:
+            refuse_later_schema(read_applied(client), migrations)
+            return False
+        return bool(pending_migrations(client, migrations) or find_missing_tables(client, migrations))
 
 
 def require_schema(client: Client) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -93,12 +94,7 @@ def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migr
     version of Trailhouse does not know.
     """
     applied = read_applied(client)
-    known = {migration.version for migration in migrations}
-    unknown = sorted(set(applied) - known)
-    if unknown:
-        raise UsageError(
-            f"the warehouse has migration {unknown[0]:04d}, which is newer than this Trailhouse", "upgrade Trailhouse"
-        )
+    refuse_later_schema(applied, migrations)
     for migration in migrations:
         state = applied.get(migration.version)
         if state is not None and state.sha256 != migration.sha256:
@@ -107,6 +103,15 @@ def pending_migrations(client: Client, migrations: list[Migration]) -> list[Migr
                 "restore the file and put the change into a new migration",
             )
     return [m for m in migrations if m.version not in applied or not applied[m.version].is_complete]
+
+
+def refuse_later_schema(applied: Mapping[int, AppliedMigration], migrations: list[Migration]) -> None:
+    """Raise UsageError if a migration was applied that this version of Trailhouse does not know."""
+    unknown = sorted(set(applied) - {migration.version for migration in migrations})
+    if unknown:
+        raise UsageError(
+            f"the warehouse has migration {unknown[0]:04d}, which is newer than this Trailhouse", "upgrade Trailhouse"
+        )
 
 
 def apply_migrations(address: WarehouseAddress, migrations: list[Migration]) -> list[Migration]:

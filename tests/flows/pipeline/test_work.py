@@ -14,11 +14,12 @@ from subprocess import PIPE
 
 import pytest
 import torch
+from clickhouse_connect.driver.exceptions import DatabaseError
 from prefect.states import exception_to_failed_state
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from tests.flows.pipeline.conftest import TEXT, write_tasks
-from trailhouse.errors import BadInputError, UnreachableError, UsageError
+from trailhouse.errors import BadInputError, RefusedError, UnreachableError, UsageError
 from trailhouse.flows.evaluate_tasks import plan_evaluations
 from trailhouse.flows.pipeline import work as work_module
 from trailhouse.flows.pipeline.claims import claim_work
@@ -273,6 +274,9 @@ def test_only_what_may_pass_by_itself_is_tried_again():
     assert [is_retried(error) for error in passing] == [True, True, True]
     assert not any(map(is_retried, (BadInputError("a NaN", "mend it"), UsageError("a device", "mend it"))))
     assert not is_retried(PipelineStoppedError())
+    refused = (RefusedError("no database", "run init"), DatabaseError("Code: 60. DB::Exception: (UNKNOWN_TABLE)"))
+    assert not any(map(is_retried, refused))
+    assert is_retried(DatabaseError("Code: 202. DB::Exception: (TOO_MANY_SIMULTANEOUS_QUERIES)"))
 
 
 def test_work_is_claimed_once_at_a_time_and_freed_with_the_process_that_held_it(tmp_path):

@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.message_listener import Listener
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.models.texts import corpus_files
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table, read_corpus
+from trailhouse.models.texts.standard_input import read_corpus_from_stream
+from trailhouse.models.texts.text_columns import TextColumns
+from trailhouse.support.progress import listening
 
 
 def read_names_and_texts(*paths):
@@ -37,6 +43,76 @@ def test_jsonl_rows_are_named_by_their_id_or_their_row(tmp_path):
     path = tmp_path / "d.jsonl"
     path.write_text('{"text": "one", "id": "x"}\n\n{"text": "two\\u2028", "more": 1}\n{"text": "three", "id": 7}\n')
     assert read_names_and_texts(path) == [("x", "one"), ("d.jsonl:3", "two\u2028"), ("7", "three")]
+
+
+def test_csv_rows_are_named_by_their_id_or_their_row(tmp_path):
+    path = tmp_path / "d.csv"
+    long = "x" * 200_000
+    path.write_bytes(b"\xef\xbb\xbf" + f'id,text\nx,"one, ""two""\nlines"\n\n,na\u00efve\n7,{long}\n'.encode())
+    assert read_names_and_texts(path) == [("x", 'one, "two"\nlines'), ("d.csv:2", "na\u00efve"), ("7", long)]
+
+
+def write_rows(directory, rows):
+    """Write the same rows as JSONL, Parquet and CSV; returns the paths by their endings."""
+    table = pa.Table.from_pylist(rows)
+    paths = {ending: directory / f"d.{ending}" for ending in ("jsonl", "parquet", "csv")}
+    paths["jsonl"].write_text("\n".join(map(json.dumps, rows)))
+    pq.write_table(table, paths["parquet"])
+    pa.csv.write_csv(table, paths["csv"])
+    return paths
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "csv"])
+def test_texts_and_names_are_read_from_the_named_columns(tmp_path, ending):
+    rows = [{"text": "wrong", "body": "one", "url": "a"}, {"text": "wrong", "body": "two", "url": "b"}]
+    path = write_rows(tmp_path, rows)[ending]
+    documents = read_corpus("c", [path], columns=TextColumns("body", "url")).documents
+    assert [(one.document_name, one.text) for one in documents] == [("a", "one"), ("b", "two")]
+    for columns in (TextColumns("bdy"), TextColumns("body", "ur")):
+        with pytest.raises(BadInputError, match=r"there is no such (column|field); it has: text, body, url"):
+            read_corpus("c", [path], columns=columns)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "csv"])
+def test_texts_are_looked_for_in_text_then_content_then_document_and_the_user_is_told(tmp_path, ending):
+    for columns, told in (
+        (("document", "content", "text"), []),
+        (("document", "content"), ["texts are read from the column content; --text-column names another"]),
+        (("document", "other"), ["texts are read from the column document; --text-column names another"]),
+    ):
+        path = write_rows(tmp_path, [{name: f"in {name}" for name in columns}])[ending]
+        with listening(messages := Listener()):
+            (document,) = read_corpus("c", [path]).documents
+        expected = next(name for name in ("text", "content", "document") if name in columns)
+        assert (document.text, messages.notes) == (f"in {expected}", told)
+
+
+@pytest.mark.parametrize(
+    ("content", "file_format", "expected"),
+    [
+        (b"one\ntwo", None, [("standard-input.txt", "one\ntwo")]),
+        (b'\n{"text": "one"}\n', None, [("standard-input.jsonl:2", "one")]),
+        (b'{"text": "one"}', "txt", [("standard-input.txt", '{"text": "one"}')]),
+        (b"text\none\ntwo\n", "csv", [("standard-input.csv:1", "one"), ("standard-input.csv:2", "two")]),
+    ],
+)
+def test_standard_input_is_a_text_or_jsonl_or_what_the_user_says(content, file_format, expected):
+    corpus = read_corpus_from_stream("c", io.BytesIO(content), file_format)
+    assert [(document.document_name, document.text) for document in corpus.documents] == expected
+    assert corpus.source == "standard input"
+
+
+def test_parquet_is_read_from_standard_input():
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"text": ["one"]}), stream)
+    stream.seek(0)
+    (document,) = read_corpus_from_stream("c", stream).documents
+    assert document.text == "one"
+
+
+def test_a_mistake_in_standard_input_is_named_without_a_path():
+    with pytest.raises(BadInputError, match=r"^standard input, row 2, text: this field is missing"):
+        read_corpus_from_stream("c", io.BytesIO(b'{"text": "a"}\n{"txt": "b"}'))
 
 
 def test_endings_of_files_are_read_in_any_case(tmp_path):
@@ -89,7 +165,16 @@ def test_parquet_rows_are_named_by_their_id_or_their_row(tmp_path):
         ("d.jsonl", b'{"text": "a"}\n\xff', "row 2: not UTF-8"),
         ("d.jsonl", b"[" * 100_000, "row 1: not a JSON object"),
         ("d.parquet", b"PAR1 no", "cannot be read as Parquet"),
-        ("d.csv", b"text\na", "files of this kind are not read"),
+        ("d.tsv", b"text\na", "files of this kind are not read"),
+        ("d.csv", b"", "column text: there is no such column, nor content or document; it has: none"),
+        ("d.csv", b"txt,id\na,1\n", "no such column, nor content or document; it has: txt, id"),
+        ("d.csv", b"text,id\n", "holds no documents"),
+        ("d.csv", b"text,text\na,b\n", "two columns are called text"),
+        ("d.csv", b"text,id\na,1\nb\n", "row 2: has 1 cells, and the header has 2"),
+        ("d.csv", b"text\na\n\n \n", "row 2, text: the document is empty"),
+        ("d.csv", b"text\na\nb\n\xff\n", "row 3: not UTF-8"),
+        ("d.csv", b"t\xff\na\n", "header: not UTF-8"),
+        ("d.csv", b'text\na\n"b', "after row 1: cannot be read as CSV"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_row(tmp_path, name, content, expected):

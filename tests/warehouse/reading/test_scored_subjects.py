@@ -10,6 +10,7 @@ from trailhouse.warehouse.reading.scored_subjects import Subject, choose_subject
 
 QUESTIONS = read_questions(packaged_questions())
 SHARES, ACCURACY = QUESTIONS["trend_shares_by_start"], QUESTIONS["tasks_by_accuracy"]
+WORDS = QUESTIONS["words_that_ngrams_miss"]
 MORNING = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -36,10 +37,11 @@ def test_the_latest_comes_first_and_evaluated_suites_without_scores_come_last(cl
     ]
 
 
-def test_corpora_of_corrupted_and_generated_texts_come_after_the_others(client):
+def test_corpora_without_texts_by_people_come_after_the_others_and_the_message_says_so(client):
     kinds = {
         "human": ["human"],
         "corrupted": ["corrupted"],
+        "words": ["word-in-context"],
         "generated": ["generated"] * 2,
         "mixed": ["generated", "human"],
     }
@@ -49,8 +51,18 @@ def test_corpora_of_corrupted_and_generated_texts_come_after_the_others(client):
             client.insert("raw_document", [[corpus_id, document_id, kind]], column_names=columns)
         insert(client, "raw_score_ledger", minute, model_id="s/m", corpus_id=corpus_id, step=1)
     insert(client, "raw_evaluation_ledger", 8, model_id="asked/m", task_id="t", step=1)
-    expected = ["mixed", "human", "generated", "corrupted"]
-    assert list_subjects(client) == [*(Subject("s", corpus_id) for corpus_id in expected), Subject("asked", "")]
+    expected = ["mixed", "human", "generated", "words", "corrupted"]
+    subjects = list_subjects(client)
+    assert subjects == [*(Subject("s", corpus_id) for corpus_id in expected), Subject("asked", "")]
+    kinds_found = [subject.kind for subject in subjects]
+    assert kinds_found == ["human", "human", "generated", "word-in-context", "corrupted", "human"]
+    # `mixed` was scored last of all, `human` first: with `mixed` left out, later corpora are passed over
+    _, choice = choose_subject(SHARES, {}, subjects)
+    assert choice == "answered for suite_id=s, corpus_id=mixed, scored last; choose others with --param"
+    _, choice = choose_subject(SHARES, {}, subjects[1:])
+    assert choice == (
+        "answered for suite_id=s, corpus_id=human, the last scored on texts by people; choose others with --param"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,6 +89,23 @@ def test_what_is_not_given_is_what_was_scored_last(question, given, expected, is
 
 def test_a_warehouse_without_results_leaves_the_defaults_of_the_question():
     assert choose_subject(SHARES, {}, []) == ({}, None)
+
+
+def test_questions_about_phases_prefer_words_in_context():
+    subjects = [
+        Subject("s", "texts", "human", MORNING),
+        Subject("t", "words", "word-in-context", MORNING - datetime.timedelta(days=1)),
+    ]
+    values, choice = choose_subject(WORDS, {}, subjects)
+    assert values["corpus_id"] == "words"
+    assert "the last scored on words in context" in choice
+
+
+def test_a_suite_that_was_only_evaluated_is_not_said_to_be_scored():
+    subjects = [Subject("one", ""), Subject("two", "")]
+    assert choose_subject(ACCURACY, {}, subjects)[1] == (
+        "answered for suite_id=one, evaluated last; choose others with --param"
+    )
 
 
 def test_only_the_suite_and_the_corpus_of_the_question_are_open():
