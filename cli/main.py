@@ -25,6 +25,7 @@ EXIT_INTERRUPTED = 130
 # Commands in the order of the help text: the module in cli/commands, and its function or group of commands.
 COMMANDS = {
     "demo": "demo.demo",
+    "quickstart": "quickstart.quickstart",
     "init": "init.init",
     "serve": "serve.serve",
     "stop": "stop.stop",
@@ -57,8 +58,8 @@ COMMANDS = {
 }
 DESCRIPTION = (
     "A data warehouse for the training trajectories of language models.\n\n"
-    "Start with `trailhouse demo`: it trains three small models, scores their checkpoints, derives the marts and"
-    " draws the figures and writes a report.\n\n"
+    "Start with `trailhouse quickstart FOLDER`, where FOLDER holds your checkpoints, or with `trailhouse demo`, which"
+    " trains three small models. Both score the checkpoints, derive the marts and write a report.\n\n"
     "Exit codes: 0 ok, 1 internal error, 2 usage or configuration, 3 bad input, 4 partial success,"
     " 5 unreachable, 130 interrupted."
 )

@@ -34,6 +34,12 @@ ContextLengthOption = Annotated[
         help="Context length in tokens. [default: the suite's context_length, or the model's limit if it is smaller]"
     ),
 ]
+BatchTokensOption = Annotated[
+    int | None, typer.Option(min=1, help="Tokens per training step. [default: from trainer_state.json]")
+]
+PlannedStepsOption = Annotated[
+    int | None, typer.Option(min=1, help="Planned training steps. [default: from trainer_state.json]")
+]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print the result as CSV on stdout.")]
 ParquetOption = Annotated[Path | None, typer.Option("--parquet", help="Write the result to this Parquet file.")]
 TasksOption = Annotated[

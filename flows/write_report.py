@@ -16,6 +16,7 @@ from trailhouse.dashboards.report.model_card import render_model_card
 from trailhouse.dashboards.report.model_colours import assign_dark_colors
 from trailhouse.dashboards.report.page import Block, render_report
 from trailhouse.dashboards.report.passage import make_passage
+from trailhouse.dashboards.report.sentences import choose_first_findings
 from trailhouse.errors import BadInputError
 from trailhouse.flows.read_passage import TRANSFORM_HINT, read_passage
 from trailhouse.flows.services.warehouse import resolve_reader_address
@@ -45,6 +46,8 @@ class WrittenReport:
     suite_id: str
     corpus_id: str
     files: tuple[Path, ...]
+    first_findings: tuple[str, ...]
+    """The sentences of the report to read first."""
 
 
 def write_report(
@@ -68,15 +71,17 @@ def write_report(
         suite_id, corpus_id = find_subject(client, suite, corpus)
         findings = collect_findings(client, settings, suite_id, against or suite_id, corpus_id)
         passages = [] if is_markdown else list_passages(client, findings)
+    first_findings = tuple(choose_first_findings(findings))
     file = out or settings.reports_directory / f"{suite_id}.{'md' if is_markdown else 'html'}"
     if not is_markdown:
         write_whole(file, render_report(findings, passages))
-        return WrittenReport(suite_id, corpus_id, (file,))
+        return WrittenReport(suite_id, corpus_id, (file,), first_findings)
     card = render_model_card(findings, file.stem)
     for name, image in card.images.items():
         write_whole(file.with_name(name), image)
     write_whole(file, card.text)
-    return WrittenReport(suite_id, corpus_id, (file, *(file.with_name(name) for name in card.images)))
+    files = (file, *(file.with_name(name) for name in card.images))
+    return WrittenReport(suite_id, corpus_id, files, first_findings)
 
 
 def write_reports(settings: Settings, suite_ids: Sequence[str], corpus_id: str) -> list[Path]:

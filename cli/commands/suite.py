@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trailhouse.cli.console import print_json, print_rows, say
-from trailhouse.cli.options import JsonOption
+from trailhouse.cli.options import BatchTokensOption, JsonOption, PlannedStepsOption
 from trailhouse.errors import UsageError
 from trailhouse.support.files import replacing
 from trailhouse.support.wording import count_of
@@ -76,12 +76,8 @@ def add_declaration(
         typer.Argument(help="Folder with checkpoints of one model or several, or a YAML declaration.", exists=True),
     ],
     name: Annotated[str | None, typer.Option(help="Name of the suite. [default: that of the folder]")] = None,
-    batch_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens per training step. [default: from trainer_state.json]")
-    ] = None,
-    planned_steps: Annotated[
-        int | None, typer.Option(min=1, help="Planned training steps. [default: from trainer_state.json]")
-    ] = None,
+    batch_tokens: BatchTokensOption = None,
+    planned_steps: PlannedStepsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Declare the models in a folder as a suite, or add a YAML declaration.

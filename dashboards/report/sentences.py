@@ -25,6 +25,23 @@ class Sentence:
     source: Answer | None = None
 
 
+FIRST_COUNT = 3
+
+
+def choose_first_findings(findings: Findings) -> list[str]:
+    """Return the three findings to read first: what is forgotten and how the model stands come before other facts."""
+    perplexities = list(describe_perplexity(findings))
+    ordered = [
+        *perplexities[:1],
+        *describe_forgetting(findings),
+        *list(describe_equal_compute(findings))[:1],
+        *perplexities[1:],
+        *describe_tasks(findings),
+        *describe_training(findings),
+    ]
+    return [sentence.text for sentence in ordered[:FIRST_COUNT]]
+
+
 def describe_training(findings: Findings) -> Iterator[Sentence]:
     """Say what was trained, and how far."""
     answer = findings.models[0]

@@ -1,11 +1,16 @@
 """Mistakes that people make: each is refused in one line with a hint and its exit code, and nothing is written."""
 
+import json
+import os
+import socket
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_in_process import prepare_command
+from tests.support.workplace import COMMAND
 from trailhouse.warehouse.connection import WarehouseAddress
 
 USAGE, INPUT, UNREACHABLE = 2, 3, 5
@@ -42,6 +47,16 @@ def list_files(directory: Path) -> list[Path]:
     return sorted(directory.rglob("*"))
 
 
+def write(directory: Path, **files: str | bytes) -> None:
+    """Write files; a double underscore in a name stands for its dot."""
+    for name, content in files.items():
+        path = directory / name.replace("__", ".")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+SUITE = "suite: typed\nsource: folder\ndescription: d\nmodels:\n"
+MODEL = "  - {name: m, location: /nowhere, step_pattern: 'step-(\\d+)', batch_tokens: 1, planned_steps: 1"
+
 ARGUMENTS: list[tuple[str, list[str], int, str]] = [
     # names
     ("a command", ["scroe"], USAGE, "No such command 'scroe'"),
@@ -52,6 +67,7 @@ ARGUMENTS: list[tuple[str, list[str], int, str]] = [
     ("a suite", ["suite", "show", "minature"], USAGE, "did you mean 'miniature'?"),
     ("a watched suite", ["watch", "minature", "--corpus", "c"], USAGE, "did you mean 'miniature'?"),
     ("a watched preset", ["watch", "miniature", "--corpus", "c", "--generate", "pss-pl"], INPUT, "did you mean ps-pl?"),
+    ("watched tasks", ["watch", "miniature", "--corpus", "c", "--tasks", "no/tasks"], INPUT, "no/tasks"),
     # values
     ("text for a number", ["ask", "most_forgotten_tokens", "-p", "limit=abc"], USAGE, "limit=abc: a whole number"),
     ("a number below its type", ["ask", "most_forgotten_tokens", "-p", "limit=-1"], USAGE, "from 0 to 4294967295"),
@@ -60,6 +76,9 @@ ARGUMENTS: list[tuple[str, list[str], int, str]] = [
     # paths
     ("a file of a suite", ["suite", "add", "nosuch.yaml"], USAGE, "nosuch.yaml"),
     ("a text", ["corpus", "add", "nosuch.txt", "--name", "c"], INPUT, "nosuch.txt"),
+    ("a directory of tasks", ["task", "show", "nosuch"], INPUT, "nosuch"),
+    ("results", ["import", "lm-eval", "nosuch"], INPUT, "nosuch"),
+    ("a backup", ["restore", "nosuch"], INPUT, "nosuch"),
 ]
 
 
@@ -68,3 +87,109 @@ ARGUMENTS: list[tuple[str, list[str], int, str]] = [
 )
 def test_a_wrong_argument_is_named(refuses, arguments, exit_code, words):
     refuses(arguments, exit_code, words)
+
+
+FILES: list[tuple[str, dict[str, str | bytes], list[str], int, str]] = [
+    ("no YAML", {"s__yaml": "suite: [a"}, ["suite", "add", "s.yaml"], INPUT, "s.yaml, line 1"),
+    ("a typo in a field", {"s__yaml": SUITE + MODEL + ", batch_token: 1}"}, ["suite", "add", "s.yaml"], INPUT,
+     "did you mean 'batch_tokens'?"),
+    ("a missing field", {"s__yaml": "suite: a\n"}, ["suite", "add", "s.yaml"], INPUT, "this field is missing"),
+    ("text for a number in a field", {"s__yaml": SUITE + MODEL.replace("tokens: 1", "tokens: x") + "}"},
+     ["suite", "add", "s.yaml"], INPUT, "line 5, models[0].batch_tokens: a whole number"),
+    ("a text that is not UTF-8", {"a__txt": b"caf\xe9"}, ["corpus", "add", "a.txt", "--name", "c"], INPUT, "a.txt"),
+    ("an empty text", {"a__txt": ""}, ["corpus", "add", "a.txt", "--name", "c"], INPUT, "a.txt"),
+    ("a line of JSON cut short", {"a__jsonl": '{"text": "a"}\n{"text": '}, ["corpus", "add", "a.jsonl", "--name", "c"],
+     INPUT, "a.jsonl"),
+    ("a name with a slash", {"a__txt": "a"}, ["corpus", "add", "a.txt", "--name", "a/b"], INPUT, "a/b"),
+    ("a task that is no JSON", {"t__json": "{"}, ["task", "show", "t.json"], INPUT, "t.json"),
+    ("an unknown setting", {"trailhouse__toml": "devise = 'cpu'"}, ["status"], USAGE, "devise"),
+    ("settings that are no TOML", {"trailhouse__toml": "device"}, ["status"], USAGE, "trailhouse.toml is not TOML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "exit_code", "words"), [row[1:] for row in FILES], ids=[r[0] for r in FILES]
+)
+def test_a_wrong_file_is_named_with_its_place(refuses, tmp_path, files, arguments, exit_code, words):
+    write(tmp_path, **files)
+    refuses(arguments, exit_code, words)
+
+
+ASKED: list[tuple[str, list[str], int, str]] = [
+    ("empty SQL", ["sql", "-- nothing"], INPUT, "the statement is empty"),
+    ("a watched corpus", ["watch", "miniature", "--corpus", "nosuch"], INPUT, "there is no corpus 'nosuch'"),
+    ("SQL", ["sql", "selec 1"], INPUT, "the warehouse refused the statement"),
+    ("SQL that writes", ["sql", "drop table raw_suite"], USAGE, "--write"),
+]
+
+
+def test_what_only_the_warehouse_knows_is_wrong_is_refused_and_changes_nothing(trailhouse, client):
+    def count_rows() -> Sequence[Sequence[object]]:
+        counts = (
+            "select table, sum(rows) from system.parts where active and database = currentDatabase() group by table"
+        )
+        return client.query(f"{counts} order by table").result_rows
+
+    before = count_rows()
+    for _, arguments, exit_code, words in ASKED:
+        check_refusal(trailhouse(*arguments), exit_code, words)
+    assert count_rows() == before
+
+
+def test_a_wrong_password_is_refused_and_not_shown(trailhouse, monkeypatch):
+    monkeypatch.setenv("TRAILHOUSE_WAREHOUSE_PASSWORD", "wrong-secret")
+    code, out, err = trailhouse("status")
+    assert (code, out) == (UNREACHABLE, "")
+    assert "refused user" in err
+    assert "wrong-secret" not in err
+
+
+def test_a_port_on_which_no_warehouse_answers_is_named(trailhouse):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        code, out, err = trailhouse("status", "--warehouse-url", url)
+    assert (code, out) == (UNREACHABLE, "")
+    assert f"no warehouse answers at {url}" in err
+
+
+def test_a_port_in_use_is_named(trailhouse, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, err = trailhouse("serve", "--port", port, "--data-directory", str(tmp_path / "data"))
+    assert code == UNREACHABLE
+    assert f"port {port} on 127.0.0.1 is in use" in err
+
+
+def test_a_data_directory_that_is_a_file_is_named(trailhouse, tmp_path, monkeypatch):
+    monkeypatch.delenv("TRAILHOUSE_WAREHOUSE_URL")
+    (tmp_path / "file").write_text("")
+    code, out, err = trailhouse("status", "--data-directory", "file")
+    assert (code, out) == (USAGE, "")
+    assert "cannot make the warehouse directory" in err
+
+
+def test_without_a_home_and_with_spaces_and_other_scripts_in_paths_a_command_works(trailhouse, tmp_path, monkeypatch):
+    monkeypatch.delenv("HOME")
+    directory = tmp_path / "мои тексты — 東京"
+    directory.mkdir()
+    (directory / "a b.txt").write_text("One document.")
+    code, out, err = trailhouse("corpus", "add", str(directory), "--name", "c", "--json")
+    assert code == 0, err
+    assert json.loads(out)["documents"] == 1
+    assert "1 document\n" in trailhouse("corpus", "add", str(directory), "--name", "d")[2]
+
+
+def test_a_reader_that_leaves_early_is_no_error(address, tmp_path):
+    variables = {"TRAILHOUSE_WAREHOUSE_URL": address.url, "TRAILHOUSE_WAREHOUSE_USER": address.user}
+    variables |= {"TRAILHOUSE_WAREHOUSE_PASSWORD": address.password, "TRAILHOUSE_DATABASE": address.database}
+    command = [*COMMAND, "sql", "select number from numbers(300000)", "--csv"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert b"Traceback" not in err
+    assert b"internal error" not in err

@@ -6,7 +6,9 @@ Commands fail with an error that names the reason, store no checkpoint in part, 
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,13 +24,14 @@ from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.failures import explain_failure
 
 DISK_MEBIBYTES = 64
+MAX_END_SECONDS = 10.0
 DISK_IS_FULL = "the disk of the warehouse is full"
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, *, is_read_only: bool = False) -> Iterator[Path]:
-    """Mount a file system of 64 MiB in memory; this needs the right to mount."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MEBIBYTES}m", "tmpfs", folder], check=True)
+def small_disk(folder: Path, *, is_read_only: bool = False, size_mebibytes: int = DISK_MEBIBYTES) -> Iterator[Path]:
+    """Mount a small file system in memory; this needs the right to mount."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mebibytes}m", "tmpfs", folder], check=True)
     try:
         if is_read_only:
             subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
@@ -96,6 +99,28 @@ def require_whole_checkpoints(address: WarehouseAddress, row: Row) -> None:
     with connect(address) as client:
         for problem in find_partial_checkpoints(client):
             row.require(False, problem)
+
+
+@pytest.mark.reliability(table="Reliability", row="data directory on a full disk", ci=1, release=3)
+def test_a_command_says_at_once_that_the_disk_of_its_data_directory_is_full(row: Row, can_mount, tmp_path):
+    assert can_mount, "this row mounts a small disk: run it as root"
+    environment = {**os.environ, "TRAILHOUSE_WAREHOUSE_URL": "http://127.0.0.1:9"}
+    commands = (("transform",), ("score", "miniature", "--corpus", "few"), ("evaluate", "miniature"))
+    for index in range(row.asked):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        with small_disk(folder, size_mebibytes=12):
+            for command in commands:
+                started = time.monotonic()
+                run = subprocess.run(
+                    [*COMMAND, *command, "--data-directory", str(folder / "data")],
+                    capture_output=True, text=True, timeout=120, env=environment, cwd=tmp_path,
+                )  # fmt: skip
+                seconds = time.monotonic() - started
+                is_named = run.returncode == 5 and "is full" in run.stderr and len(run.stderr.splitlines()) == 2
+                row.require(is_named, f"{command[0]}: code {run.returncode}: {run.stderr}")
+                row.require(seconds <= MAX_END_SECONDS, f"{command[0]} took {seconds:.1f} s to end")
+        row.done_count += 1
 
 
 @pytest.mark.reliability(table="Reliability", row="read-only directory", ci=1, release=10)

@@ -10,8 +10,11 @@ import pytest
 from tests.reliability.process_tree import kill_all, list_descendants, wait_for_end
 from tests.reliability.rows import Row
 from tests.reliability.scored_workplace import CHECKPOINT_COUNT, SCORE, TRANSFORM, ScoredWorkplace
+from trailhouse.server.data_directory import SERVER_FILE
+from trailhouse.support.processes import read_record
 
 ORPHAN_SECONDS = 10.0
+MAX_SECONDS = 300.0
 # the worker must have checkpoints left to score when it is killed
 KILLS_OF_ONE_SUITE = CHECKPOINT_COUNT - 2
 
@@ -43,6 +46,24 @@ def test_a_killed_scoring_worker_leaves_whole_checkpoints_and_no_processes(row: 
     place.must_run(*SCORE)
     difference = place.describe_difference(expected)
     row.require(not difference, f"scored again after the kills, {difference} differ")
+
+
+@pytest.mark.reliability(table="Reliability", row="kill -9 of the server under score", ci=1, release=10)
+def test_scoring_starts_a_killed_embedded_server_again_and_goes_on(row: Row, scored_workplace: ScoredWorkplace):
+    place = scored_workplace
+    expected = place.read_content()
+    for _ in range(row.asked):
+        place.forget_scores()
+        process = place.start(*SCORE)
+        place.wait_for_scores(process, 1)
+        row.require(process.poll() is None, "the scoring worker ended before the server was killed")
+        record = read_record(place.settings.warehouse_directory / SERVER_FILE)
+        assert record is not None
+        kill_all([record.pid])
+        row.require(process.wait(MAX_SECONDS) == 0, f"the worker ended with exit code {process.returncode}")
+        difference = place.describe_difference(expected)
+        row.require(not difference, f"after the kill of the server, {difference} differ")
+        row.done_count += 1
 
 
 @pytest.mark.reliability(table="Reliability", row="kill -9 of dbt", ci=3, release=30)
