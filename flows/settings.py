@@ -27,9 +27,8 @@ ENVIRONMENT_PREFIX = "TRAILHOUSE_"
 OWN_PREFECT_URL = "TRAILHOUSE_OWN_PREFECT_URL"
 WATCHER = "TRAILHOUSE_WATCHER"  # the process of `trailhouse watch`; a poll ends with it
 POLL_ARTIFACT = "watch-polls"
-MINIMUM_FREE_BYTES = (
-    16 << 20
-)  # Prefect's history fails on a full disk after minutes, with an error that hides the cause
+# Prefect's history fails on a full disk after minutes, with an error that hides the cause
+MINIMUM_FREE_BYTES = 16 << 20
 
 
 class Settings(BaseSettings):

@@ -15,6 +15,8 @@ from trailhouse.cli.options import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from trailhouse.flows.settings import Settings
 
 
@@ -68,9 +70,9 @@ def demo(
             }
         )
     else:
-        perplexities = pivot(report.perplexities, ["step"], "model_id", "perplexity")
+        perplexities = pivot(leave_out_suite(report.perplexities), ["step"], "model", "perplexity")
         print_table(perplexities, title="Validation perplexity by step and model")
-        shares = pivot(report.trend_shares, ["model_id", "category"], "start_percent", "token_percent")
+        shares = pivot(leave_out_suite(report.trend_shares), ["model", "category"], "start_percent", "token_percent")
         print_table(shares, title="Tokens (%) by trend, for every start of the trend (% of training)")
         columns = ["task_id", "accuracy_ratio", "accuracy_lower", "accuracy_upper", "chance_accuracy_ratio"]
         accuracies = report.accuracies.select(columns)
@@ -109,16 +111,22 @@ def demonstrate_phases(settings: Settings, size: Literal["full", "reduced"], *, 
             }
         )
     else:
-        peaks = pivot(found["peaks"], ["model_id"], "ngram_order", "peak_step")
+        peaks = pivot(leave_out_suite(found["peaks"]), ["model"], "ngram_order", "peak_step")
         print_table(peaks, title="Step at which the correlation with n-grams peaks, by order n")
         regressions = found["variance"]["regression_id"].to_pylist()
         variance = found["variance"].filter(pc.equal(found["variance"]["regression_id"].cast("string"), regressions[0]))
-        explained = pivot(variance, ["step"], "model_id", "r_squared_validation")
+        explained = pivot(leave_out_suite(variance), ["step"], "model", "r_squared_validation")
         print_table(explained, title="R² on validation words of 1-grams, 5-grams and similarity, by step")
     for row in found["order"].to_pylist():
         say(describe_order(row))
     for drawing in report.figures:
         say(f"figures: {drawing.page}")
+
+
+def leave_out_suite(rows: pa.Table) -> pa.Table:
+    """Return the rows with the column ``model``, the name of the model in its suite, in place of ``model_id``."""
+    names = [str(model_id).partition("/")[2] for model_id in rows["model_id"].to_pylist()]
+    return rows.set_column(rows.column_names.index("model_id"), "model", [names])
 
 
 def describe_order(row: dict[str, Any]) -> str:
