@@ -1,7 +1,6 @@
 """Outcomes of tasks derived from random option scores, compared with plain loops, statsmodels and scipy."""
 
 import itertools
-import random
 import uuid
 
 import numpy as np
@@ -504,8 +503,9 @@ def test_p_values_are_adjusted_within_their_family(built):
     ):
         families.setdefault(tuple(family), []).append((p_value, holm, hochberg, count))
     largest = max(families, key=lambda family: len(families[family]))
-    drawn = [largest, *random.Random(0).sample(sorted(families, key=str), FAMILY_SAMPLE)]
-    for tests in (families[family] for family in drawn):
+    names = sorted(families, key=str)
+    drawn = np.random.default_rng(0).choice(len(names), min(FAMILY_SAMPLE, len(names)), replace=False)
+    for tests in (families[largest], *(families[names[index]] for index in drawn)):
         p_values, holm, hochberg, counts = (list(column) for column in zip(*tests, strict=True))
         assert set(counts) == {len(tests)}
         assert holm == pytest.approx(multipletests(p_values, method="holm")[1].tolist(), rel=1e-9)
