@@ -1,6 +1,5 @@
--- Is every checkpoint of a suite scored on a corpus? The answer counts the checkpoints of each model by
--- their state
--- and gives the time at which the newest scores were complete.
+-- Is every checkpoint of a suite scored on a corpus? The answer counts the checkpoints of each
+-- model by their state and gives the time at which the newest scores were complete.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 select

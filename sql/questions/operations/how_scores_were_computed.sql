@@ -1,8 +1,6 @@
--- How were the scores of a suite on a corpus computed? The answer gives the settings, the device and the
--- versions of
--- every scoring run, latest first, and the largest difference between the two scores of positions that were
--- scored
--- twice.
+-- How were the scores of a suite on a corpus computed? The answer gives the settings, the device
+-- and the versions of every scoring run, latest first, and the largest difference between the two
+-- scores of positions that were scored twice.
 -- parameter suite_id String = miniature: suite to show
 -- parameter corpus_id String = python-docs-validation: corpus to show
 select

@@ -1,6 +1,5 @@
--- Which models does a suite have, how large are they, and how far is each trained? The answer describes the
--- last
--- checkpoint of every model that was found.
+-- Which models does a suite have, how large are they, and how far is each trained? The answer
+-- describes the last checkpoint of every model that was found.
 -- parameter suite_id String = miniature: suite to show
 with
     last_checkpoint as (

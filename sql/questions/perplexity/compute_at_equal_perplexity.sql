@@ -1,8 +1,7 @@
--- How much compute does a model need to be as good as others? The answer divides the training FLOPs with
--- which
--- the model first reaches the lowest perplexity that both have reached by those of the other model. The
--- interval
--- is a 95% interval over documents, and models that were scored on other tokens are not compared.
+-- How much compute does a model need to be as good as others? The answer divides the training FLOPs
+-- with which the model first reaches the lowest perplexity that both have reached by those of the
+-- other model. The interval is a 95% interval over documents, and models that were scored on other
+-- tokens are not compared.
 -- parameter suite_id String = miniature: suite of the model
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

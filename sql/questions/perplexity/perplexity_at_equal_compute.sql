@@ -1,8 +1,7 @@
--- Is a model ahead of others at equal compute? The answer divides its perplexity at the largest training
--- FLOPs
--- that both models have by that of the other model, so below 1 the model is ahead. The interval is a 95%
--- interval
--- over documents, and models that were scored on other tokens are not compared.
+-- Is a model ahead of others at equal compute? The answer divides its perplexity at the largest
+-- training FLOPs that both models have by that of the other model, so below 1 the model is ahead.
+-- The interval is a 95% interval over documents, and models that were scored on other tokens are
+-- not compared.
 -- parameter suite_id String = miniature: suite of the model
 -- parameter corpus_id String = python-docs-validation: corpus to show
 -- parameter model_id String = : model to show; empty is the largest of the suite

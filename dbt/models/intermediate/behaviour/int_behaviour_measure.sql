@@ -25,9 +25,9 @@ with
         group by model_id, step, task_id, shot_count, metric
     ),
 
-    -- In these corpora, every document is a generated text that was made elsewhere. The loss of a
-    -- checkpoint on
-    -- such a corpus, or on the texts of one generation, is the measure `generation loss`.
+    -- In these corpora, every document is a generated text that was made elsewhere. The loss of
+    -- a checkpoint on such a corpus, or on the texts of one generation, is the measure
+    -- `generation loss`.
     generated_corpus as (
         select corpus_id
         from {{ ref("stg_corpora__document") }}

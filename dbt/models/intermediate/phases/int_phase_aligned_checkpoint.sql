@@ -16,9 +16,8 @@ with
         from scored
     ),
 
-    -- The marks are evenly spaced in ln(step + 1) up to the last step of any model, so that models with the
-    -- same
-    -- steps keep the same ones.
+    -- The marks are evenly spaced in ln(step + 1) up to the last step of any model, so that
+    -- models with the same steps keep the same ones.
     marked as (
         select
             model_id,

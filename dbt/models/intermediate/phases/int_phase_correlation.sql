@@ -30,9 +30,8 @@ with
         group by corpus_id, unit, tokenizer_id, training_mask_id
     ),
 
-    -- Predictors that are known for the same words share the ranks of the log-probabilities. `present`
-    -- holds the
-    -- places of the words that the checkpoint scored.
+    -- Predictors that are known for the same words share the ranks of the log-probabilities.
+    -- `present` holds the places of the words that the checkpoint scored.
     masked as (
         select
             model_id,

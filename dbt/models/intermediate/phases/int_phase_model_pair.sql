@@ -10,9 +10,8 @@ with
         group by model_id, corpus_id
     ),
 
-    -- Two models form only one pair, because a correlation does not depend on their order. A model forms a
-    -- pair
-    -- with itself.
+    -- Two models form only one pair, because a correlation does not depend on their order. A
+    -- model forms a pair with itself.
     paired as (
         select
             aligned.model_id as model_id,

@@ -48,9 +48,8 @@ with
             (tokenizer_id, corpus_id) in (select tokenizer_id, corpus_id from predicted where unit = 'token')
     ),
 
-    -- Of a word in context, only the target counts. In any other document, every unit with at least four
-    -- units
-    -- before it counts, so that the 5-gram of every unit is complete.
+    -- Of a word in context, only the target counts. In any other document, every unit with at
+    -- least four units before it counts, so that the 5-gram of every unit is complete.
     measured as (
         select
             predicted.corpus_id as corpus_id,

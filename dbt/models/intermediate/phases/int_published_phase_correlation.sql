@@ -3,9 +3,8 @@
 with
     published as (select * from {{ ref("published_phase_correlation") }}),
 
-    -- The n-grams are scored by stupid backoff. The published names of the weighting of similarities are
-    -- those of
-    -- the file.
+    -- The n-grams are scored by stupid backoff. The published names of the weighting of
+    -- similarities are those of the file.
     described as (
         select
             concat(

@@ -6,9 +6,8 @@ with
         from {{ ref("fct_validation_perplexity_by_checkpoint") }}
     ),
 
-    -- A model is shown beside every model that it is compared with. Its own line is there for each suite of
-    -- these
-    -- models, so that it stays when a reader chooses some of the suites.
+    -- A model is shown beside every model that it is compared with. Its own line is there for
+    -- each suite of these models, so that it stays when a reader chooses some of the suites.
     shown as (
         select model_id, corpus_id, reference_suite_id, reference_model_id as shown_model_id
         from {{ ref("fct_model_comparison") }}

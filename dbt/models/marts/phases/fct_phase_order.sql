@@ -31,9 +31,8 @@ with
         group by model_id, corpus_id, unit, predictor_source, provider, smoothing
     ),
 
-    -- In a replicate, the peaks are in order if none comes before that of a lower order and the last one
-    -- comes
-    -- after the first.
+    -- In a replicate, the peaks are in order if none comes before that of a lower order and the
+    -- last one comes after the first.
     judged as (
         select
             *,

@@ -95,9 +95,8 @@ with
         from (select distinct seed_count from averaged where seed_count > 1)
     ),
 
-    -- Only runs that differ in their seed are a sample of seeds. The values are sorted, because a sum of
-    -- floats
-    -- depends on the order.
+    -- Only runs that differ in their seed are a sample of seeds. The values are sorted, because
+    -- a sum of floats depends on the order.
     described as (
         select
             suite_id,

@@ -1,7 +1,6 @@
 with
-    -- FINAL is not needed because the similarities of a corpus are replaced together, as one partition.
-    -- Rows of
-    -- other texts than those that the corpus has now are outdated.
+    -- FINAL is not needed because the similarities of a corpus are replaced together, as one
+    -- partition. Rows of other texts than those that the corpus has now are outdated.
     source as (
         select *
         from {{ source("phases", "raw_semantic_similarity") }}
