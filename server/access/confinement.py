@@ -34,6 +34,7 @@ _READ_ONLY = (
     "/proc/self/auxv", "/proc/self/cgroup", "/proc/self/io", "/proc/self/limits", "/proc/self/maps",
     "/proc/self/mountinfo", "/proc/self/stat", "/proc/self/statm", "/proc/self/status", "/proc/self/task", "/proc/sys",
 )  # fmt: skip
+_PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 _DEVICES = ("/dev/null", "/dev/random", "/dev/urandom", "/dev/zero")
 
 
@@ -88,5 +89,6 @@ def _existing(paths: Iterable[str]) -> list[str]:
 def _find_program_folders() -> set[str]:
     """Return the folders of Python and of its packages. Parent folders are left out, because they may hold data."""
     rooms = [entry for entry in Path(trailhouse.__path__[0]).iterdir() if entry.is_dir()]
-    folders = [sys.prefix, sys.base_prefix, *site.getsitepackages(), *trailhouse.__path__, *map(str, rooms)]
+    shared = [entry for entry in sys.path if Path(entry).name in _PACKAGE_FOLDERS]  # a .pth file may name them
+    folders = [sys.prefix, sys.base_prefix, *site.getsitepackages(), *shared, *trailhouse.__path__, *map(str, rooms)]
     return {os.path.realpath(folder) for folder in folders}
