@@ -20,6 +20,7 @@ from trailhouse.cli.options import (
     TasksOption,
     WarehouseUrlOption,
 )
+from trailhouse.support.wording import count_of
 
 
 def evaluate(
@@ -78,6 +79,7 @@ def evaluate(
     for file in report.skipped_files:
         say(f"skipped {file}: it is not a multiple-choice task")
     say(
-        f"{report.evaluated_count} of {report.evaluation_count} evaluations done, {report.already_evaluated_count} were"
-        f" done already: {report.item_count} items at {report.items_per_second:.0f} per second"
+        f"{report.evaluated_count} of {count_of(report.evaluation_count, 'evaluation')} done,"
+        f" {report.already_evaluated_count} done already: {count_of(report.item_count, 'item')} at"
+        f" {report.items_per_second:.0f} per second"
     )

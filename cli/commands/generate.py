@@ -18,6 +18,7 @@ from trailhouse.cli.options import (
     WarehouseUrlOption,
 )
 from trailhouse.errors import BadInputError
+from trailhouse.support.wording import count_of
 
 
 def generate(
@@ -103,9 +104,9 @@ def generate(
     with progress_bars():
         report = generate_texts(request, settings)
     say(
-        f"corpus {report.corpus_id}: {report.generation_count} configurations of {report.prompt_count} texts,"
-        f" {report.generated_count} texts generated at {report.tokens_per_second:.0f} tokens per second,"
-        f" {report.already_generated_count} were there already"
+        f"corpus {report.corpus_id}: {count_of(report.generation_count, 'configuration')} of"
+        f" {count_of(report.prompt_count, 'text')}, {count_of(report.generated_count, 'text')} generated at"
+        f" {report.tokens_per_second:.0f} tokens per second, {report.already_generated_count} there already"
     )
     scorings = score_and_say(score or [], [report.corpus_id], settings)
     if as_json:

@@ -21,6 +21,7 @@ from trailhouse.cli.options import (
     WarehouseUrlOption,
 )
 from trailhouse.errors import TrailhouseError, UnreachableError
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.score_checkpoints import ScoringReport
@@ -129,10 +130,10 @@ def score_and_say(suites: Sequence[str], corpora: Sequence[str], settings: Setti
 def describe(report: ScoringReport) -> str:
     """Return a sentence about what one run did."""
     sentence = (
-        f"{report.suite_id} on {report.corpus_id}: {report.scored_count} of {report.checkpoint_count} checkpoints"
-        f" scored, {report.already_scored_count} were scored already: {report.score_count} scores at"
-        f" {report.scores_per_second:.0f} per second"
+        f"{report.suite_id} on {report.corpus_id}: {report.scored_count} of"
+        f" {count_of(report.checkpoint_count, 'checkpoint')} scored, {report.already_scored_count} scored already:"
+        f" {count_of(report.score_count, 'score')} at {report.scores_per_second:.0f} per second"
     )
     return sentence + (
-        f"; {report.copied_count} have the weights of another and got its scores" if report.copied_count else ""
+        f"; {report.copied_count} with the weights of another got its scores" if report.copied_count else ""
     )
