@@ -16,6 +16,7 @@ from trailhouse.cli.options import (
     DtypeOption,
     JsonOption,
     RepeatPrefixOption,
+    ShotsOption,
     SuiteArgument,
     TasksOption,
     WarehouseUrlOption,
@@ -26,9 +27,7 @@ from trailhouse.support.wording import count_of
 def evaluate(
     suite: SuiteArgument,
     tasks: TasksOption = None,
-    shots: Annotated[
-        list[int] | None, typer.Option("--shots", help="Exemplars before the question; may be repeated. [default: 2]")
-    ] = None,
+    shots: ShotsOption = None,
     seed: Annotated[
         list[int] | None,
         typer.Option("--seed", help="Seed for drawing the exemplars; may be repeated. [default: 0]"),
@@ -62,10 +61,11 @@ def evaluate(
         context_length=context_length,
         verified_option_count=verify,
     )
-    from trailhouse.flows.first_checks import check_suites
+    from trailhouse.flows.first_checks import check_device, check_suites
     from trailhouse.models.few_shot.tasks.discovery import require_sources
 
     check_suites([suite], settings)
+    check_device(settings)
     require_sources(tasks or DEFAULT_TASKS)
     prepare_prefect(settings)
     from trailhouse.flows.evaluate_tasks import evaluate_tasks

@@ -80,7 +80,7 @@ def generate(
     from trailhouse.flows.settings import load_settings, prepare_prefect
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
-    from trailhouse.flows.first_checks import check_models, check_suites
+    from trailhouse.flows.first_checks import check_device, check_models, check_suites
     from trailhouse.flows.pipeline.corpora import require_corpora
     from trailhouse.models.sequences.decoding.configuration import PAPER_PRESETS, Decoding, Sampling, find_preset
 
@@ -93,6 +93,7 @@ def generate(
     ]
     check_models([small, large, *([features_of] if features_of else [])], settings)
     check_suites(score or [], settings)
+    check_device(settings)
     require_corpora(settings, [prompts])
     prepare_prefect(settings)
     from trailhouse.flows.generate_texts import generate_texts

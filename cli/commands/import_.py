@@ -59,6 +59,9 @@ def import_lm_eval(
     from trailhouse.flows.settings import load_settings, prepare_prefect
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    from trailhouse.warehouse.imports.lm_eval.result_files import list_result_files
+
+    list_result_files(paths)  # names a wrong path before a Prefect server is started
     prepare_prefect(settings)
     from trailhouse.flows.import_results import Naming, import_results
 

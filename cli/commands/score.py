@@ -87,11 +87,12 @@ def score(
         stride=stride,
         verified_position_count=verify,
     )
-    from trailhouse.flows.first_checks import check_suites
+    from trailhouse.flows.first_checks import check_device, check_suites
     from trailhouse.flows.pipeline.corpora import require_corpora
 
     corpora = list(dict.fromkeys(corpus))
     check_suites([suite], settings)
+    check_device(settings)
     require_corpora(settings, corpora)
     prepare_prefect(settings)
     reports = score_and_say([suite], corpora, settings)
