@@ -64,7 +64,10 @@ def write(directory: Path, **files: str | bytes) -> None:
 
 
 SUITE = "suite: typed\nsource: folder\ndescription: d\nmodels:\n"
-MODEL = "  - {name: m, location: /nowhere, step_pattern: 'step-(\\d+)', batch_tokens: 1, planned_steps: 1, context_length: 1"
+MODEL = (
+    "  - {name: m, location: /nowhere, step_pattern: 'step-(\\d+)', batch_tokens: 1, planned_steps: 1,"
+    " context_length: 1"
+)
 
 ARGUMENTS: list[tuple[str, list[str], int, str]] = [
     # names
