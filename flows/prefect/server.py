@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx
 
 from trailhouse.errors import UnreachableError
+from trailhouse.flows.prefect.full_disk import end_on_full_disk, find_full_disk
 from trailhouse.flows.settings import Settings, read_prefect_url
 from trailhouse.support.processes import (
     LOOPBACK,
@@ -67,7 +68,7 @@ def running_server(settings: Settings) -> Iterator[str]:
     """Yield the URL of a Prefect server. If no server runs yet, one is started and ends with the ``with`` block.
 
     The started server has all of Prefect's services, and other processes find it by ``find_server``. Raises
-    UnreachableError if the server does not start.
+    UnreachableError if the server does not start, or if its disk was full.
     """
     configured = find_server(settings)
     if configured is not None:
@@ -81,6 +82,8 @@ def running_server(settings: Settings) -> Iterator[str]:
         server.wait()
         write_record(path, ServiceRecord(server.process.pid, server.url))
         yield server.url
+        if (full := find_full_disk()) is not None:
+            raise full
     finally:
         path.unlink(missing_ok=True)
         server.end()
@@ -101,12 +104,14 @@ def start_command_server(settings: Settings) -> StartedServer:
 def start_server(command: list[str], port: int, log: Path) -> StartedServer:
     """Start a server that ends with this process, even if this process is killed.
 
+    This process is interrupted if the disk of the server's history is full; see ``end_on_full_disk``.
     Ctrl-C does not end the server, because interrupted runs still report to the server. Without the server, each of
     these runs would wait a minute.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     process = start_service(command, log)
     tie_to_this_process(process.pid)
+    end_on_full_disk(log.parent)
     return StartedServer(process, f"http://{LOOPBACK}:{port}/api", log)
 
 
