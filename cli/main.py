@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import sys
@@ -20,6 +21,7 @@ from trailhouse.support.progress import listening
 
 EXIT_INTERNAL = 1
 EXIT_USAGE = 2
+EXIT_UNREACHABLE = 5
 EXIT_INTERRUPTED = 130
 
 # Commands in the order of the help text: the module in cli/commands, and its function or group of commands.
@@ -131,7 +133,13 @@ def run(arguments: list[str]) -> int:
 
 
 def report_interruption(arguments: list[str]) -> int:
-    """Print on stderr that the command was interrupted. Returns the exit code of an interruption."""
+    """Print on stderr that the command was interrupted. Returns the exit code of an interruption.
+
+    A command also interrupts itself if its disk is full. Then this is printed, with its own exit code.
+    """
+    watch = sys.modules.get("trailhouse.flows.prefect.full_disk")  # importing it here would be slow
+    if watch is not None and (error := watch.find_full_disk()) is not None:
+        return explain_error(error, arguments)
     return report_error("interrupted", "  hint: run it again: it resumes where it stopped", EXIT_INTERRUPTED, arguments)
 
 
@@ -163,6 +171,9 @@ def explain_error(error: Exception, arguments: list[str]) -> int:
         return report_error(f"error: {error.message}", f"  hint: {error.hint}", error.exit_code, arguments)
     if isinstance(error, TyperException):
         return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        hint = "  hint: free some space and run the same command again"
+        return report_error(f"error: the disk is full: {error}", hint, EXIT_UNREACHABLE, arguments)
     # Either the warehouse failed, or Trailhouse has a defect.
     from trailhouse.warehouse.failures import explain_failure  # imported only here, because the import is slow
 

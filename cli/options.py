@@ -49,6 +49,10 @@ TasksOption = Annotated[
         help="Directory or file of tasks, `lm-eval:NAME`, or `miniature`; may be repeated. [default: miniature]",
     ),
 ]
+ShotsOption = Annotated[
+    list[int] | None,
+    typer.Option("--shots", min=0, help="Exemplars before the question; may be repeated. [default: 2]"),
+]
 RepeatPrefixOption = Annotated[
     bool, typer.Option("--repeat-task-prefix", help="Write the prefix of a task before every exemplar too.")
 ]

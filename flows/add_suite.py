@@ -16,6 +16,7 @@ from trailhouse.models.checkpoints.suite import Suite, list_suites, load_suite, 
 from trailhouse.models.scoring.context_window import UNLIMITED_CONTEXT_LENGTH, find_position_count
 from trailhouse.support.files import write_whole
 from trailhouse.support.progress import report_note
+from trailhouse.support.wording import count_of
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def explain_missing_facts(
     last = max(step for model in found for step in model.checkpoints)
     count = sum(len(model.checkpoints) for model in found)
     return UsageError(
-        f"{directory}: no file states {' and '.join(lacking)}; found are {count} checkpoints, the last is step {last}",
+        f"{directory}: no file states {' and '.join(lacking)}; found: {count_of(count, 'checkpoint')}, the last of step"
+        f" {last}",
         f"add {' '.join(lacking.values())}",
     )

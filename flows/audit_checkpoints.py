@@ -13,6 +13,7 @@ from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.audit.audit import AuditInput, audit_suite
 from trailhouse.models.checkpoints.audit.finding import Finding
 from trailhouse.support.progress import report_progress
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.audits import AuditFinding, read_scored_identities, write_audit
 from trailhouse.warehouse.loading.catalogue import write_audit_statuses
@@ -41,7 +42,7 @@ class AuditReport:
         """Raise PartialError if the audit found a wrong checkpoint."""
         if self.wrong_count:
             raise PartialError(
-                f"{self.wrong_count} checkpoints of {self.suite_id} have something wrong",
+                f"something is wrong with {count_of(self.wrong_count, 'checkpoint')} of {self.suite_id}",
                 "mend them, or name them under known_damage in the suite's declaration; none of them is scored"
                 " that cannot be read",
             )

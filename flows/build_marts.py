@@ -28,6 +28,7 @@ from trailhouse.flows.build_report import BuildReport, add_data_facts, choose_va
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.support.progress import report_progress
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.failures import explain_message
 from trailhouse.warehouse.loading.build_record import begin_build, finish_build
@@ -181,7 +182,7 @@ def read_result(result: dbtRunnerResult) -> tuple[BuildReport, list[str]]:
                 raise failure
         reason = " ".join(str(failed[0].message).split()).partition(" > in macro ")[0]
         raise TrailhouseError(
-            f"{len(failed)} of {len(nodes)} dbt nodes failed; the first is {failed[0].node.name}: {reason}",
+            f"{len(failed)} of {count_of(len(nodes), 'dbt node')} failed; the first is {failed[0].node.name}: {reason}",
             "see data/dbt/logs/dbt.log",
         )
     types = [str(node.node.resource_type) for node in nodes]

@@ -14,6 +14,7 @@ from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
 from trailhouse.models.sequences.corruption import CorruptionUnit, corrupt_corpus, list_variants
 from trailhouse.support.progress import report_note, report_progress
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.reading.scored_subjects import list_subjects
 from trailhouse.warehouse.schema.initialisation import require_schema
@@ -65,7 +66,7 @@ def corrupt_texts(
             report_progress("Corrupting", index, len(variants), corrupted.corpus_id)
             lost_count = len(source.documents) - len(corrupted.documents)
             if lost_count:
-                report_note(f"{corrupted.corpus_id}: {lost_count} documents of which no token is left are left out")
+                report_note(f"{corrupted.corpus_id}: left out, with no token left: {count_of(lost_count, 'document')}")
             is_new = register_corpus(client, corrupted)
             token_count = sum(len(document.token_ids) for document in corrupted.documents)
             stored.append(

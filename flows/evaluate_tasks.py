@@ -28,6 +28,7 @@ from trailhouse.models.few_shot.evaluator import evaluation_record
 from trailhouse.models.few_shot.tasks.discovery import FoundTasks, find_tasks
 from trailhouse.models.few_shot.tasks.task import Task, task_item_table, task_record
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.evaluation_ledger import Evaluation, load_task, read_evaluation_keys
 from trailhouse.warehouse.loading.partition_load import drop_abandoned_staging_tables
@@ -116,9 +117,9 @@ def refuse_impossible_shots(tasks: Sequence[Task], shot_counts: Sequence[int]) -
         for shot_count in shot_counts:
             if not 0 <= shot_count <= one.maximum_shots:
                 raise UsageError(
-                    f"--shots {shot_count}: task {one.task_id!r} has {len(one.items)} items; for one of them,"
-                    f" {one.maximum_shots} have another question",
-                    f"ask for 0 to {one.maximum_shots} shots, or leave the task out",
+                    f"--shots {shot_count}: task {one.task_id!r} has {count_of(len(one.items), 'item')}; the other"
+                    f" questions that one of them can have as exemplars: {one.maximum_shots}",
+                    f"ask for 0 to {count_of(one.maximum_shots, 'shot')}, or leave the task out",
                 )
 
 

@@ -25,6 +25,17 @@ def check_suites(names: Iterable[str], settings: Settings) -> None:
             find_declared_suite(name, settings)
 
 
+def check_device(settings: Settings) -> None:
+    """Raise UsageError if the device is not known or not available here, even if no model will have to run.
+
+    The devices ``auto`` and ``cpu`` are always there. Only the check of another one loads torch.
+    """
+    if settings.device not in ("auto", "cpu"):
+        from trailhouse.models.scoring.devices import choose_device_map
+
+        choose_device_map(settings.device)
+
+
 def check_models(names: Iterable[str], settings: Settings) -> None:
     """Raise BadInputError if a name SUITE/MODEL@STEP has an unknown suite or model, or a step that is no number.
 

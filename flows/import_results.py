@@ -17,6 +17,7 @@ from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
 from trailhouse.models.checkpoints.suite import ModelDeclaration, Suite, list_suites
 from trailhouse.support.progress import report_progress
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.checkpoint_from_name import compile_path_pattern, parse_model_name, parse_step
 from trailhouse.warehouse.imports.eval_results import load_results
@@ -130,7 +131,7 @@ def import_results(
     record_import(located)
     if errors:
         raise PartialError(
-            f"{len(errors)} of {file_count + len(errors) - len(samples.errors)} files were left out;"
+            f"left out: {len(errors)} of {count_of(file_count + len(errors) - len(samples.errors), 'file')};"
             f" the first: {errors[0].message}",
             f"the others are imported; {errors[0].hint}",
         )

@@ -21,6 +21,7 @@ from trailhouse.models.sequences.generated_corpus import WrittenText
 from trailhouse.models.texts.spelled_text import spell_text
 from trailhouse.models.texts.token_spans import TokenSpeller
 from trailhouse.support.progress import report_note
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.connection import connect
 
 # With fewer texts of either kind, the clusters of MAUVE are so small that its value is mostly chance.
@@ -73,7 +74,10 @@ def list_judged_texts(plan: GenerationPlan, texts: Sequence[WrittenText]) -> lis
 
 def explain_missing_mauve(judged: JudgedTexts) -> str:
     """Return a sentence that says why MAUVE is not computed."""
-    counts = f"{len(judged.texts)} generated texts and {len(judged.human_token_ids)} human ones of their length"
+    generated, human = (count_of(len(texts), "text") for texts in (judged.texts, judged.human_token_ids))
     if min(len(judged.texts), len(judged.human_token_ids)) < LEAST_MAUVE_TEXTS:
-        return f"MAUVE is not computed: it needs {LEAST_MAUVE_TEXTS} of each, and there are {counts}"
+        return (
+            f"MAUVE is not computed: it needs {LEAST_MAUVE_TEXTS} of each, and there are {generated} by the models and"
+            f" {human} by people of their length"
+        )
     return "MAUVE is not computed: install trailhouse[mauve]"

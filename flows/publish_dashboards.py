@@ -159,7 +159,7 @@ def warm_charts(client: PublishingClient, files: Mapping[str, str]) -> int:
 def describe_failures(failures: tuple[ChartFailure, ...]) -> str:
     """Return a sentence with the number of failed charts, and with the name and error of the first failed chart."""
     first = failures[0]
-    return f"{len(failures)} charts fail; the first is {first.chart!r} of {first.dashboard!r}: {first.reason}"
+    return f"failing charts: {len(failures)}; the first is {first.chart!r} of {first.dashboard!r}: {first.reason}"
 
 
 def describe_assets(assets: tuple[Asset, ...]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ The first of these sources that has a value is used. No other module reads setti
 from __future__ import annotations
 
 import os
-import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +19,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from trailhouse.errors import UnreachableError, UsageError
+from trailhouse.errors import UsageError
+from trailhouse.flows.prefect.full_disk import refuse_full_disk
 
 CONFIGURATION_FILE = Path("trailhouse.toml")
 ENVIRONMENT_PREFIX = "TRAILHOUSE_"
 OWN_PREFECT_URL = "TRAILHOUSE_OWN_PREFECT_URL"
 WATCHER = "TRAILHOUSE_WATCHER"  # the process of `trailhouse watch`; a poll ends with it
 POLL_ARTIFACT = "watch-polls"
-# Prefect's history fails on a full disk after minutes, with an error that hides the cause
-MINIMUM_FREE_BYTES = 16 << 20
 
 
 class Settings(BaseSettings):
@@ -269,12 +267,7 @@ def set_prefect_defaults(settings: Settings) -> None:
             f"cannot make the directory {home}: {error.strerror}",
             "make room or get write access, or name another directory with --data-directory",
         ) from error
-    free_bytes = shutil.disk_usage(home).free
-    if free_bytes < MINIMUM_FREE_BYTES:
-        raise UnreachableError(
-            f"the disk of {home} is full: {free_bytes >> 20} MiB are free, {MINIMUM_FREE_BYTES >> 20} MiB are needed",
-            "free some space, or name another directory with --data-directory; nothing that is stored is lost",
-        )
+    refuse_full_disk(home)
     defaults = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

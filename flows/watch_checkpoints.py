@@ -28,6 +28,7 @@ from trailhouse.flows.settings import POLL_ARTIFACT, Settings, load_settings, re
 from trailhouse.flows.write_report import write_reports
 from trailhouse.support.files import write_whole
 from trailhouse.support.processes import end_with_process
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.imports.eval_results import read_latest_import
 from trailhouse.warehouse.loading.evaluation_ledger import read_latest_evaluation
@@ -105,8 +106,8 @@ def watch_checkpoints(
     failed = [work for work in works if work.error]
     if failed:
         raise PartialError(
-            f"{len(failed)} of {len(works)} runs failed; the first, {failed[0].suite} on {failed[0].subject}:"
-            f" {failed[0].error}",
+            f"{len(failed)} of {count_of(len(works), 'run')} failed; the first, {failed[0].suite} on"
+            f" {failed[0].subject}: {failed[0].error}",
             "mend it; the next run tries again",
         )
     if report.derivation.error:
@@ -240,7 +241,11 @@ def describe_watch(report: WatchReport) -> str:
         counts = "||" if work.error else f"{work.wanted_count}|{work.done_count}|{work.elsewhere_count}"
         lines.append(f"|{work.suite}|{work.subject}|{counts}|{work.wrong_count}|{work.error.replace('|', '/')}|")
     derivation = report.derivation
-    built = "nothing new derived" if derivation.marts is None else f"{derivation.marts.model_count} models derived"
+    built = (
+        "nothing new derived"
+        if derivation.marts is None
+        else f"{count_of(derivation.marts.model_count, 'model')} derived"
+    )
     reports = [f"Reports: {', '.join(map(str, derivation.reports))}."] if derivation.reports else []
     error = [f"Error: {derivation.error}"] if derivation.error else []
     return "\n".join(

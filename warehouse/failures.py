@@ -20,8 +20,9 @@ _REASONS = (
      "the warehouse is too busy", "run the same command again later"),
 )  # fmt: skip
 
-# An error with one of these names comes again however often the statement is run.
+# An error with one of these names comes again however often the statement is run, unless a person acts.
 _PERMANENT = (
+    *("NOT_ENOUGH_SPACE", "No space left on device"),
     *("UNKNOWN_DATABASE", "UNKNOWN_TABLE", "UNKNOWN_IDENTIFIER", "NO_SUCH_COLUMN_IN_TABLE", "SYNTAX_ERROR"),
     *("AUTHENTICATION_FAILED", "REQUIRED_PASSWORD", "WRONG_PASSWORD", "ACCESS_DENIED", "READONLY"),
 )

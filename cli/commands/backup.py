@@ -69,9 +69,10 @@ def backup(
     say(f"{count_of(len(manifest.tables), 'table')} with {count_of(manifest.row_count, 'row')} are in {directory}")
     if since is not None:
         needed = ", ".join(earlier.path for earlier in manifest.earlier) or "no earlier backup"
-        say(f"{manifest.copied_count} of {manifest.partition_count} partitions were copied; a restore needs {needed}")
+        partitions = count_of(manifest.partition_count, "partition")
+        say(f"copied: {manifest.copied_count} of {partitions}; a restore needs {needed}")
     if manifest.left_out_count:
         say(
-            f"the scores of {manifest.left_out_count} checkpoints or evaluations were left out, because the ledgers"
-            " do not state them as complete: they are being stored, or a killed load left them"
+            f"checkpoints or evaluations whose scores were left out: {manifest.left_out_count}. The ledgers do not"
+            " state them as complete: they are being stored, or a killed load left them"
         )

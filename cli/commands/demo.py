@@ -13,6 +13,7 @@ from trailhouse.cli.options import (
     JsonOption,
     WarehouseUrlOption,
 )
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,6 +149,8 @@ def describe_scaling(row: dict[str, Any]) -> str:
     }.get(row["verdict"], "show no clear scaling here")
     steadily = " at every step in size" if row["is_strictly_increasing"] else ""
     correlation = (
-        "" if row["spearman"] is None else f" (Spearman {row['spearman']:.2f} over {row['model_count']} models)"
+        ""
+        if row["spearman"] is None
+        else f" (Spearman {row['spearman']:.2f} over {count_of(row['model_count'], 'model')})"
     )
     return f"texts of ps-pl, {row['sampling_name']}, {sentence}{steadily}{correlation}"

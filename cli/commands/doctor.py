@@ -10,6 +10,7 @@ import typer
 from trailhouse.cli.console import print_rows, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import PartialError
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.settings import Settings
@@ -45,7 +46,7 @@ def doctor(
     print_rows(pa.Table.from_pylist([asdict(finding) for finding in findings]), as_json=as_json)
     problems = [finding for finding in findings if finding.verdict == "problem"]
     if problems:
-        raise PartialError(f"{len(problems)} of {len(findings)} checks found a problem", problems[0].hint)
+        raise PartialError(f"{len(problems)} of {count_of(len(findings), 'check')} found a problem", problems[0].hint)
 
 
 def report_differences(settings: Settings, url: str, *, as_json: bool) -> None:
@@ -62,6 +63,6 @@ def report_differences(settings: Settings, url: str, *, as_json: bool) -> None:
     if differences:
         print_rows(pa.Table.from_pylist([asdict(difference) for difference in differences]), as_json=as_json)
         raise PartialError(
-            f"{len(differences)} of {count} answers differ", "use the engine version the embedded server has"
+            f"different answers: {len(differences)} of {count}", "use the engine version the embedded server has"
         )
-    say(f"{count} answers are the same, byte for byte")
+    say(f"{count_of(count, 'answer')} compared and found the same, byte for byte")

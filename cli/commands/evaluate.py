@@ -16,18 +16,18 @@ from trailhouse.cli.options import (
     DtypeOption,
     JsonOption,
     RepeatPrefixOption,
+    ShotsOption,
     SuiteArgument,
     TasksOption,
     WarehouseUrlOption,
 )
+from trailhouse.support.wording import count_of
 
 
 def evaluate(
     suite: SuiteArgument,
     tasks: TasksOption = None,
-    shots: Annotated[
-        list[int] | None, typer.Option("--shots", help="Exemplars before the question; may be repeated. [default: 2]")
-    ] = None,
+    shots: ShotsOption = None,
     seed: Annotated[
         list[int] | None,
         typer.Option("--seed", help="Seed for drawing the exemplars; may be repeated. [default: 0]"),
@@ -61,10 +61,11 @@ def evaluate(
         context_length=context_length,
         verified_option_count=verify,
     )
-    from trailhouse.flows.first_checks import check_suites
+    from trailhouse.flows.first_checks import check_device, check_suites
     from trailhouse.models.few_shot.tasks.discovery import require_sources
 
     check_suites([suite], settings)
+    check_device(settings)
     require_sources(tasks or DEFAULT_TASKS)
     prepare_prefect(settings)
     from trailhouse.flows.evaluate_tasks import evaluate_tasks
@@ -78,6 +79,7 @@ def evaluate(
     for file in report.skipped_files:
         say(f"skipped {file}: it is not a multiple-choice task")
     say(
-        f"{report.evaluated_count} of {report.evaluation_count} evaluations done, {report.already_evaluated_count} were"
-        f" done already: {report.item_count} items at {report.items_per_second:.0f} per second"
+        f"{report.evaluated_count} of {count_of(report.evaluation_count, 'evaluation')} done,"
+        f" {report.already_evaluated_count} done already: {count_of(report.item_count, 'item')} at"
+        f" {report.items_per_second:.0f} per second"
     )

@@ -18,6 +18,7 @@ from trailhouse.cli.options import (
     WarehouseUrlOption,
 )
 from trailhouse.errors import BadInputError
+from trailhouse.support.wording import count_of
 
 
 def generate(
@@ -79,7 +80,7 @@ def generate(
     from trailhouse.flows.settings import load_settings, prepare_prefect
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
-    from trailhouse.flows.first_checks import check_models, check_suites
+    from trailhouse.flows.first_checks import check_device, check_models, check_suites
     from trailhouse.flows.pipeline.corpora import require_corpora
     from trailhouse.models.sequences.decoding.configuration import PAPER_PRESETS, Decoding, Sampling, find_preset
 
@@ -92,6 +93,7 @@ def generate(
     ]
     check_models([small, large, *([features_of] if features_of else [])], settings)
     check_suites(score or [], settings)
+    check_device(settings)
     require_corpora(settings, [prompts])
     prepare_prefect(settings)
     from trailhouse.flows.generate_texts import generate_texts
@@ -103,9 +105,9 @@ def generate(
     with progress_bars():
         report = generate_texts(request, settings)
     say(
-        f"corpus {report.corpus_id}: {report.generation_count} configurations of {report.prompt_count} texts,"
-        f" {report.generated_count} texts generated at {report.tokens_per_second:.0f} tokens per second,"
-        f" {report.already_generated_count} were there already"
+        f"corpus {report.corpus_id}: {count_of(report.generation_count, 'configuration')} of"
+        f" {count_of(report.prompt_count, 'text')}, {count_of(report.generated_count, 'text')} generated at"
+        f" {report.tokens_per_second:.0f} tokens per second, {report.already_generated_count} there already"
     )
     scorings = score_and_say(score or [], [report.corpus_id], settings)
     if as_json:

@@ -59,6 +59,9 @@ def import_lm_eval(
     from trailhouse.flows.settings import load_settings, prepare_prefect
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
+    from trailhouse.warehouse.imports.lm_eval.result_files import list_result_files
+
+    list_result_files(paths)  # names a wrong path before a Prefect server is started
     prepare_prefect(settings)
     from trailhouse.flows.import_results import Naming, import_results
 
@@ -69,19 +72,22 @@ def import_lm_eval(
         print_json(asdict(report))
     say(
         f"{count_of(report.metric_count, 'metric')} of {count_of(report.checkpoint_count, 'checkpoint')} of"
-        f" {', '.join(report.models)}:"
-        f" {report.changed_count} were new or changed"
+        f" {', '.join(report.models)};"
+        f" new or changed: {report.changed_count}"
     )
     if report.samples_file_count:
-        say(f"{report.option_count} option scores of {report.evaluation_count} evaluations were new or changed")
+        say(
+            f"new or changed: {count_of(report.option_count, 'option score')} of"
+            f" {count_of(report.evaluation_count, 'evaluation')}"
+        )
     if report.uncounted_samples_file_count:
         say(
-            f"{report.uncounted_samples_file_count} samples files have no token counts: name their tokenizer with"
-            " --tokenizer for option perplexities and accuracy per token"
+            f"{count_of(report.uncounted_samples_file_count, 'samples file')} without token counts: name the tokenizer"
+            " with --tokenizer for option perplexities and accuracy per token"
         )
     if report.other_samples_file_count:
-        say(f"{report.other_samples_file_count} samples files are not of multiple choice and were left out")
+        say(f"left out: {count_of(report.other_samples_file_count, 'samples file')} not of multiple choice")
     for task_id in report.replaced_tasks:
         say(f"{task_id} replaces the task of that name imported before, whose scores are no longer used")
     if report.not_finite_count:
-        say(f"{report.not_finite_count} metrics are NaN or infinite and were left out")
+        say(f"left out: {count_of(report.not_finite_count, 'metric')} with the value NaN or infinity")

@@ -9,6 +9,7 @@ import typer
 
 from trailhouse.cli.console import print_json, say
 from trailhouse.cli.options import JsonOption
+from trailhouse.support.wording import count_of
 
 
 def init_env(
@@ -26,4 +27,4 @@ def init_env(
     names = write_environment_file(file, replace=force)
     if as_json:
         print_json({"file": str(file), "variables": names})
-    say(f"wrote {len(names)} generated passwords to {file}; next: docker compose up -d")
+    say(f"wrote {count_of(len(names), 'generated password')} to {file}; next: docker compose up -d")

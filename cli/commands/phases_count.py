@@ -11,6 +11,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.count_ngrams import NgramCountReport
@@ -73,9 +74,9 @@ def count(
 
 def say_counts(report: NgramCountReport) -> None:
     """Tell the user what was counted."""
-    units = "words" if report.vocabulary_id == "words" else "tokens"
+    unit = "word" if report.vocabulary_id == "words" else "token"
     say(
-        f"n-gram corpus {report.ngram_corpus_id}: {report.counted_shard_count} shards counted,"
-        f" {report.known_shard_count} already there; {report.unit_count} {units}, {report.ngram_count} n-grams of"
-        " orders 1 to 5"
+        f"n-gram corpus {report.ngram_corpus_id}: {count_of(report.counted_shard_count, 'shard')} counted,"
+        f" {report.known_shard_count} already there; {count_of(report.unit_count, unit)},"
+        f" {count_of(report.ngram_count, 'n-gram')} of orders 1 to 5"
     )

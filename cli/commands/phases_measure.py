@@ -72,10 +72,11 @@ def measure(
     from trailhouse.flows.settings import load_settings, prepare_prefect
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device, dtype=dtype)
-    from trailhouse.flows.first_checks import check_files, check_ngram_corpus, check_suites, check_texts
+    from trailhouse.flows.first_checks import check_device, check_files, check_ngram_corpus, check_suites, check_texts
     from trailhouse.flows.pipeline.corpora import require_corpora
 
     check_suites([suite], settings)
+    check_device(settings)
     require_corpora(settings, corpus)
     check_files([vectors] if vectors else [])
     if train_texts:

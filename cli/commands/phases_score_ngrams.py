@@ -11,6 +11,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.score_ngrams import NgramScoreReport
@@ -76,7 +77,7 @@ def say_scores(report: NgramScoreReport) -> None:
     """Tell the user how many scores of a corpus there are."""
     say(
         f"{report.corpus_id} by n-grams of {report.ngram_corpus_id} in {report.vocabulary_id}"
-        f" ({report.provider}, {report.smoothing}): {report.row_count} scores"
+        f" ({report.provider}, {report.smoothing}): {count_of(report.row_count, 'score')}"
         + ("" if report.is_new else ", already there")
     )
 

@@ -10,6 +10,7 @@ import typer
 
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.measure_similarity import SimilarityReport
@@ -70,9 +71,10 @@ def say_similarity(report: SimilarityReport) -> None:
     found = report.summary
     state = "" if report.is_new else ", already there"
     say(
-        f"{report.corpus_id} under {report.vectors_id}: {found.known_word_count} of {found.word_count} words have a"
-        f" similarity{state}; {100 * found.known_context_share:.1f} % of the context words have a vector"
+        f"{report.corpus_id} under {report.vectors_id}: {found.known_word_count} of"
+        f" {count_of(found.word_count, 'word')} with a similarity{state};"
+        f" {100 * found.known_context_share:.1f} % of the context words have a vector"
     )
     if found.unknown_target_count:
         named = ", ".join(f"{word[:NAMED_CHARACTERS]} ({count})" for word, count in found.unknown_words.items())
-        say(f"{found.unknown_target_count} words have no vector, the most frequent first: {named}")
+        say(f"{count_of(found.unknown_target_count, 'word')} without a vector, the most frequent first: {named}")

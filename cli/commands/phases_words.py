@@ -11,6 +11,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import UsageError
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.sample_words import WordCorpusReport
@@ -101,7 +102,7 @@ def print_report(report: WordCorpusReport, *, as_json: bool) -> None:
         print_json(asdict(report))
     splits = ", ".join(f"{count} {split}" for split, count in report.split_counts.items())
     state = "" if report.is_new else ", already there"
-    say(f"corpus {report.corpus_id}: {report.document_count} words in context ({splits}){state}")
+    say(f"corpus {report.corpus_id}: {count_of(report.document_count, 'word')} in context ({splits}){state}")
 
 
 def say_next(report: WordCorpusReport) -> None:

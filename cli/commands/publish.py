@@ -10,6 +10,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.errors import PartialError
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.settings import Settings
@@ -52,7 +53,10 @@ def run_publication(settings: Settings, *, as_json: bool) -> None:
             say(f"{verb} {len(names)}: {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}")
     for change in report.access_changes:
         say(change)
-    say(f"{report.unchanged_count} assets were up to date, {report.warmed_count} charts are warm")
+    say(
+        f"{count_of(report.unchanged_count, 'asset')} up to date before,"
+        f" {count_of(report.warmed_count, 'chart')} with a warm cache"
+    )
     if not report.has_data:
         say("there is no data yet, so the charts are empty; these commands make some, then run `trailhouse publish`:")
         say("  `trailhouse demo`, or `trailhouse score` and `trailhouse transform` for your own checkpoints")
@@ -82,6 +86,8 @@ def report_drift(settings: Settings, *, as_json: bool) -> None:
             say(f"{kind}: {name}")
     if count := drift.count + rights.count:
         raise PartialError(
-            f"{count} assets, roles or rules of Superset differ from the source", "run `trailhouse publish`"
+            f"assets, roles or rules of Superset that differ from the source: {count}", "run `trailhouse publish`"
         )
-    say(f"{drift.unchanged_count} assets and their access rights equal the source")
+    say(
+        f"{count_of(drift.unchanged_count, 'asset')} with equal content and access rights in Superset and in the source"
+    )

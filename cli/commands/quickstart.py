@@ -50,6 +50,9 @@ def quickstart(
     from trailhouse.flows.settings import load_settings, prepare_prefect
 
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url, device=device)
+    from trailhouse.flows.first_checks import check_device
+
+    check_device(settings)
     prepare_prefect(settings)
     from trailhouse.flows.add_suite import GivenFacts
     from trailhouse.flows.quickstart import run_quickstart

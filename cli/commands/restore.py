@@ -10,6 +10,7 @@ import typer
 from trailhouse.cli.console import print_json, progress_bars, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
 from trailhouse.support.progress import report_progress
+from trailhouse.support.wording import count_of
 
 
 def restore(
@@ -30,4 +31,4 @@ def restore(
         manifest = restoring.restore(address, directory, replaces=force, progress=report_progress)
     if as_json:
         print_json({"database": address.database, "rows": manifest.row_count, "tables": len(manifest.tables)})
-    say(f"{address.database} holds the {manifest.row_count} rows backed up at {manifest.created_at}")
+    say(f"{address.database} holds {count_of(manifest.row_count, 'row')}, backed up at {manifest.created_at}")

@@ -21,6 +21,7 @@ from trailhouse.cli.options import (
     WarehouseUrlOption,
 )
 from trailhouse.errors import TrailhouseError, UnreachableError
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.score_checkpoints import ScoringReport
@@ -86,11 +87,12 @@ def score(
         stride=stride,
         verified_position_count=verify,
     )
-    from trailhouse.flows.first_checks import check_suites
+    from trailhouse.flows.first_checks import check_device, check_suites
     from trailhouse.flows.pipeline.corpora import require_corpora
 
     corpora = list(dict.fromkeys(corpus))
     check_suites([suite], settings)
+    check_device(settings)
     require_corpora(settings, corpora)
     prepare_prefect(settings)
     reports = score_and_say([suite], corpora, settings)
@@ -129,10 +131,10 @@ def score_and_say(suites: Sequence[str], corpora: Sequence[str], settings: Setti
 def describe(report: ScoringReport) -> str:
     """Return a sentence about what one run did."""
     sentence = (
-        f"{report.suite_id} on {report.corpus_id}: {report.scored_count} of {report.checkpoint_count} checkpoints"
-        f" scored, {report.already_scored_count} were scored already: {report.score_count} scores at"
-        f" {report.scores_per_second:.0f} per second"
+        f"{report.suite_id} on {report.corpus_id}: {report.scored_count} of"
+        f" {count_of(report.checkpoint_count, 'checkpoint')} scored, {report.already_scored_count} scored already:"
+        f" {count_of(report.score_count, 'score')} at {report.scores_per_second:.0f} per second"
     )
     return sentence + (
-        f"; {report.copied_count} have the weights of another and got its scores" if report.copied_count else ""
+        f"; {report.copied_count} with the weights of another got its scores" if report.copied_count else ""
     )

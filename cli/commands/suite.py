@@ -137,12 +137,14 @@ def add_folder(
 def copy_declaration(file: Path) -> tuple[Suite, Path]:
     """Check a declaration, copy it to the directory of suites, and return the suite and the copy.
 
-    Raises UsageError if another declaration has its name, or if the copy would mean another directory.
+    Raises BadInputError if a location does not exist. Raises UsageError if another declaration has its name, or if the
+    copy would mean another directory.
     """
     from trailhouse.flows.settings import load_settings
-    from trailhouse.models.checkpoints.suite import load_suite
+    from trailhouse.models.checkpoints.suite import load_suite, require_locations
 
     suite = load_suite(file)
+    require_locations(suite)
     directory = load_settings().suites_directory
     target = directory / f"{suite.suite_id}.yaml"
     if target.exists() and target.read_bytes() != file.read_bytes():

@@ -16,6 +16,7 @@ from trailhouse.cli.options import (
     TasksOption,
 )
 from trailhouse.errors import PartialError, UsageError
+from trailhouse.support.wording import count_of
 
 task_app = typer.Typer(
     no_args_is_help=True, help="Multiple-choice tasks: list them, show the prompts that models see, and group them."
@@ -50,7 +51,7 @@ def list_tasks(tasks: TasksOption = None, as_json: JsonOption = False) -> None:
         say(f"skipped {file}: it is not a multiple-choice task")
     if found.broken:
         raise PartialError(
-            f"{len(found.broken)} of {len(found.tasks) + len(found.broken)} tasks cannot be read",
+            f"{len(found.broken)} of {count_of(len(found.tasks) + len(found.broken), 'task')} cannot be read",
             "correct their files",
             tuple(f"{error.message}; {error.hint}" for error in found.broken),
         )

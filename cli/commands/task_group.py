@@ -8,6 +8,7 @@ import typer
 
 from trailhouse.cli.console import print_json, print_rows, say
 from trailhouse.cli.options import DataDirectoryOption, JsonOption, WarehouseUrlOption
+from trailhouse.support.wording import count_of
 
 group_app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +39,7 @@ def add_group(
         print_json({"group": name, "tasks": sorted(set(tasks)), "is_changed": is_changed})
     count = len(set(tasks))
     state = "run `trailhouse transform` to derive its means" if is_changed else "already there"
-    say(f"group {name}: {count} {'task' if count == 1 else 'tasks'}; {state}")
+    say(f"group {name}: {count_of(count, 'task')}; {state}")
 
 
 @group_app.command("list")

@@ -13,6 +13,7 @@ from trailhouse.cli.options import (
     JsonOption,
     WarehouseUrlOption,
 )
+from trailhouse.support.wording import count_of
 
 if TYPE_CHECKING:
     from trailhouse.flows.build_report import BuildReport
@@ -77,7 +78,10 @@ def describe(report: BuildReport) -> str:
         return (
             "nothing was built: nothing changed since the last build (`trailhouse transform --all` builds everything)"
         )
-    counts = f"{report.model_count} models and {report.seed_count} seeds built, {report.test_count} tests passed"
+    counts = (
+        f"{count_of(report.model_count, 'model')} and {count_of(report.seed_count, 'seed')} built,"
+        f" {count_of(report.test_count, 'test')} passed"
+    )
     why = f"downstream of {', '.join(report.changed_tables)}" if report.changed_tables else report.reason
     return f"{counts} in {report.duration_seconds:.0f} s ({why})"
 
@@ -93,4 +97,4 @@ def warm_dashboards(settings: Settings) -> None:
     with progress_bars():
         chart_count = warm_running_dashboards(settings)
     if chart_count > 0:
-        say(f"{chart_count} charts of the dashboards refreshed")
+        say(f"{count_of(chart_count, 'chart')} of the dashboards refreshed")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trailhouse.cli.console import progress_bars, say
-from trailhouse.cli.options import DataDirectoryOption, DeviceOption, WarehouseUrlOption
+from trailhouse.cli.options import DataDirectoryOption, DeviceOption, ShotsOption, WarehouseUrlOption
 
 if TYPE_CHECKING:
     from trailhouse.flows.prefect.polls import Tell
@@ -29,9 +29,7 @@ def watch(
             help="Directory or file of tasks, `lm-eval:NAME`, or `miniature`; may be repeated. [default: none]",
         ),
     ] = None,
-    shots: Annotated[
-        list[int] | None, typer.Option("--shots", help="Exemplars before the question; may be repeated. [default: 2]")
-    ] = None,
+    shots: ShotsOption = None,
     generate: Annotated[
         str | None,
         typer.Option(

@@ -10,7 +10,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
 from trailhouse.models.texts.corpus import Corpus, Document, corpus_record, document_table
-from trailhouse.support.wording import suggest
+from trailhouse.support.wording import count_of, suggest
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.loading.catalogue import load_corpus
 from trailhouse.warehouse.reading.query import read_columns
@@ -72,7 +72,8 @@ def read_registered_corpus(client: Client, corpus_id: str) -> Corpus:
     (record,) = known.to_pylist()
     if len(documents) != record["document_count"]:
         raise BadInputError(
-            f"the warehouse holds {len(documents)} of the {record['document_count']} documents of corpus {corpus_id!r}",
+            f"corpus {corpus_id!r}: the warehouse holds {len(documents)} of"
+            f" {count_of(record['document_count'], 'document')}",
             "run `trailhouse corpus add` with the same texts and name",
         )
     return Corpus(corpus_id, record["description"], record["source"], documents)

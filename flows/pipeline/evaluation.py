@@ -27,6 +27,7 @@ from trailhouse.models.few_shot.tasks.task import Task
 from trailhouse.models.few_shot.verified_options import verify_options
 from trailhouse.models.scoring.scoring_settings import ScoringSettings
 from trailhouse.models.scoring.verification import Verification, draw_rows, make_generator
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.loading.evaluation_ledger import (
     Evaluation,
     EvaluationScores,
@@ -72,7 +73,7 @@ class TaskEvaluation:
 
     def name_unit(self, unit: Evaluation) -> str:
         """Return the task, the number of shots and the seed of an evaluation as text."""
-        return f"task {unit.task_id}, {unit.shot_count} shots, seed {unit.seed}"
+        return f"task {unit.task_id}, {count_of(unit.shot_count, 'shot')}, seed {unit.seed}"
 
     def count_steps(self, unit: Evaluation) -> int:
         """Return the number of options in the task of an evaluation, which the progress bar counts."""

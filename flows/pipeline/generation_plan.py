@@ -24,6 +24,7 @@ from trailhouse.models.sequences.decoding.generated_text import Prompt
 from trailhouse.models.sequences.decoding.text_length import refuse_long_texts
 from trailhouse.models.texts.corpus import Corpus
 from trailhouse.models.texts.tokenizer import PreTrainedTokenizerBase, tokenize_corpus
+from trailhouse.support.wording import count_of
 from trailhouse.warehouse.loading.generations import GeneratingCheckpoint, Generation
 
 # Increase this number when a change of the code changes generated texts, so that older texts count as outdated.
@@ -155,10 +156,10 @@ def cut_prompts(
     chosen = list(enumerate(token_ids))[: request.prompt_limit]
     short = [document_id for document_id, tokens in chosen if len(tokens) < count]
     if short:
-        document = corpus.documents[short[0]]
+        document, length = corpus.documents[short[0]], count_of(len(token_ids[short[0]]), "token")
         raise BadInputError(
-            f"corpus {corpus.corpus_id!r}, document {document.document_name!r}: has {len(token_ids[short[0]])} tokens,"
-            f" and a prompt of {count} is asked for; {len(short)} of {len(chosen)} documents are too short",
+            f"corpus {corpus.corpus_id!r}, document {document.document_name!r}: has {length}, and"
+            f" a prompt of {count} is asked for; too short: {len(short)} of {count_of(len(chosen), 'document')}",
             "ask for shorter prompts, or leave these documents out",
         )
     return tuple(Prompt(document_id, tokens[:count]) for document_id, tokens in chosen)

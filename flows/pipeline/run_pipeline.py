@@ -78,7 +78,7 @@ def run_pipeline(works: Sequence[CheckpointWork[UnitT]], pipeline: Pipeline[Unit
     if not works:
         return []
     wording = pipeline.kind.wording
-    description = f"{wording.bar} {len(works)} checkpoints"
+    description = f"{wording.bar} {count_of(len(works), 'checkpoint')}"
     artifact_id = cast(UUID, create_progress_artifact(0.0, key=f"{wording.run_kind}-progress", description=description))
     report_progress(wording.bar, 0, len(works))
     waiting = {find_claim(work, pipeline): work for work in works}

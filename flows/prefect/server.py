@@ -20,12 +20,14 @@ from pathlib import Path
 import httpx
 
 from trailhouse.errors import UnreachableError
+from trailhouse.flows.prefect.full_disk import end_on_full_disk, find_full_disk
 from trailhouse.flows.settings import Settings, read_prefect_url
 from trailhouse.support.processes import (
     LOOPBACK,
     ServiceRecord,
     end_service,
     find_free_port,
+    identify_process,
     read_record,
     start_service,
     wait_until_ready,
@@ -35,10 +37,6 @@ from trailhouse.support.processes import (
 NAME = "the Prefect server"
 START_SECONDS = 300  # time limit for the start of the server; enough for a busy machine
 STOP_SECONDS = 20
-
-# Script of a shell that kills the process ``pid`` when the shell's standard input ends. The standard input is a pipe
-# from this process, so it ends when this process ends.
-_WATCHER = "read _; kill -9 {pid} 2>/dev/null"
 
 
 @dataclass(frozen=True)
@@ -67,20 +65,22 @@ def running_server(settings: Settings) -> Iterator[str]:
     """Yield the URL of a Prefect server. If no server runs yet, one is started and ends with the ``with`` block.
 
     The started server has all of Prefect's services, and other processes find it by ``find_server``. Raises
-    UnreachableError if the server does not start.
+    UnreachableError if the server does not start, or if its disk was full.
     """
     configured = find_server(settings)
     if configured is not None:
         yield configured
         return
     port = find_free_port()
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
+    command = ["prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
     server = start_server(command, port, find_directory(settings) / "server.log")
     path = find_record(settings)
     try:
         server.wait()
         write_record(path, ServiceRecord(server.process.pid, server.url))
         yield server.url
+        if (full := find_full_disk()) is not None:
+            raise full
     finally:
         path.unlink(missing_ok=True)
         server.end()
@@ -92,21 +92,23 @@ def start_command_server(settings: Settings) -> StartedServer:
     Like the temporary servers that Prefect itself starts, this server has neither web pages nor a scheduler.
     """
     port = find_free_port()
-    command = [sys.executable, "-m", "trailhouse.flows.prefect.command_server", LOOPBACK, str(port)]
+    command = ["trailhouse.flows.prefect.command_server", LOOPBACK, str(port)]
     server = start_server(command, port, find_directory(settings) / "command-server.log")
     atexit.register(server.end)
     return server
 
 
 def start_server(command: list[str], port: int, log: Path) -> StartedServer:
-    """Start a server that ends with this process, even if this process is killed.
+    """Start a server, a Python module with arguments, that ends with this process, even if this process is killed.
 
+    This process is interrupted if the disk of the server's history is full; see ``end_on_full_disk``.
     Ctrl-C does not end the server, because interrupted runs still report to the server. Without the server, each of
     these runs would wait a minute.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    process = start_service(command, log)
-    tie_to_this_process(process.pid)
+    tied = ["-m", "trailhouse.flows.prefect.tied_program", identify_process(os.getpid()), *command]
+    process = start_service([sys.executable, *tied], log)
+    end_on_full_disk(log.parent)
     return StartedServer(process, f"http://{LOOPBACK}:{port}/api", log)
 
 
@@ -139,23 +141,3 @@ def is_healthy(url: str) -> bool:
         return httpx.get(f"{url}/health", timeout=30).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
-
-
-def tie_to_this_process(pid: int) -> None:
-    """Start a shell that kills the process ``pid`` when this process has ended."""
-    readable, writable = os.pipe()  # children do not inherit the pipe, so only this process holds the writable end
-    watcher = subprocess.Popen(
-        ["/bin/sh", "-c", _WATCHER.format(pid=pid)],
-        stdin=readable,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    os.close(readable)
-    atexit.register(_dismiss, watcher, writable)
-
-
-def _dismiss(watcher: subprocess.Popen[bytes], writable: int) -> None:
-    watcher.kill()
-    watcher.wait()
-    os.close(writable)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trailhouse.flows.first_checks import check_suites
+from trailhouse.flows.first_checks import check_device, check_suites
 from trailhouse.flows.pipeline.corpora import require_corpora
 from trailhouse.flows.settings import Settings
 from trailhouse.models.few_shot.tasks.discovery import require_sources
@@ -30,10 +30,11 @@ class WatchedSubjects:
 def require_subjects(subjects: WatchedSubjects, settings: Settings) -> None:
     """Check that everything that is watched exists.
 
-    Raises UsageError or BadInputError if a suite is not declared or its YAML file is wrong, if a source of tasks does
-    not exist, if a preset is unknown, or if the warehouse lacks a corpus.
+    Raises UsageError or BadInputError if a suite is not declared or its YAML file is wrong, if the device is not
+    available, if a source of tasks does not exist, if a preset is unknown, or if the warehouse lacks a corpus.
     """
     check_suites(subjects.suites, settings)
+    check_device(settings)
     for preset in subjects.presets:
         find_preset(preset)
     require_sources(subjects.tasks)

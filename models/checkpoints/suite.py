@@ -127,6 +127,17 @@ def parse_suite(path: Path, text: str) -> Suite:
     return Suite(declared.suite, declared.description, declared.source, tuple(models), text)
 
 
+def require_locations(suite: Suite) -> None:
+    """Raise BadInputError if a model is declared in a directory or manifest that does not exist."""
+    if suite.source in ("hub", "miniature"):
+        return
+    for model in suite.models:
+        if not Path(model.location).exists():
+            raise BadInputError(
+                f"model {model.model_name}: there is no {model.location}", "correct location in the YAML file"
+            )
+
+
 def list_suites(directories: Iterable[Path]) -> list[Suite]:
     """Return the suites of all ``*.yaml`` and ``*.yml`` files in the directories, sorted by name.
 

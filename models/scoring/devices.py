@@ -22,12 +22,13 @@ def choose_device_map(device: str) -> str | None:
         # "sequential" fills one GPU before the next. "auto" would spread even a small model over all GPUs.
         return "sequential" if torch.cuda.is_available() else None
     try:
-        device_type = torch.device(device).type
+        parsed = torch.device(device)
+        module = None if parsed.type == "cpu" else torch.get_device_module(parsed.type)
     except RuntimeError as error:
         raise UsageError(f"device {device!r} is not known", "use auto, cpu or cuda") from error
-    if device_type == "cpu":
+    if module is None:
         return None
-    if not torch.get_device_module(device_type).is_available():
+    if not module.is_available() or (parsed.index or 0) >= module.device_count():
         raise UsageError(f"device {device!r} is not available here", "use auto or cpu")
     return device
 

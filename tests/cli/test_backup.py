@@ -21,8 +21,8 @@ def test_a_chain_is_backed_up_and_restored_from_the_command_line(trailhouse, cli
     second = json.loads(out)
     assert (code, second["needs"], second["left_out"]) == (0, ["1"], 1)
     assert second["copied_partitions"] == 2, "the partition that is new, and the ledger"
-    assert f"2 of {second['partitions']} partitions were copied; a restore needs 1" in err
-    assert "the scores of 1 checkpoints or evaluations were left out" in err
+    assert f"copied: 2 of {second['partitions']} partitions; a restore needs 1" in err
+    assert "checkpoints or evaluations whose scores were left out: 1." in err
 
     code, out, _ = trailhouse("restore", "2", "--force", "--json")
     assert (code, json.loads(out)["rows"]) == (0, second["rows"])

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end a command as an interruption, whatever they hit."""
 
+import errno
 import itertools
 import subprocess
 import sys
@@ -81,7 +82,11 @@ def test_an_error_that_an_interruption_led_to_is_one(error, monkeypatch, capfd):
 
 @pytest.mark.parametrize(
     ("error", "exit_code"),
-    [(UnreachableError("no server", "start it"), 5), (chain(OSError("a"), ValueError("wrong")), 1)],
+    [
+        (UnreachableError("no server", "start it"), 5),
+        (OSError(errno.ENOSPC, "No space left on device", "hashes.json"), 5),
+        (chain(OSError("a"), ValueError("wrong")), 1),
+    ],
 )
 def test_any_other_error_keeps_its_exit_code(error, exit_code, monkeypatch):
     def fail(**_: object) -> None:

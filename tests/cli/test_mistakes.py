@@ -1,4 +1,11 @@
-"""Mistakes that people make: each is refused in one line with a hint and its exit code, and nothing is written."""
+"""Mistakes that people make: each is refused in one line with a hint and its exit code, and nothing is written.
+
+Other files have those that need more than a command: weights with NaN, half a weights file and a missing tokenizer
+(tests/flows/test_score_checkpoints.py), a full disk and a read-only directory (tests/reliability/test_full_disk.py),
+Ctrl-C (tests/flows/test_command_end.py), two commands at once (tests/flows/pipeline/test_sharing.py), a deleted data
+directory (tests/flows/services/test_warehouse.py), and that a simple mistake is found before a large library is loaded
+(tests/cli/test_quick_start.py).
+"""
 
 import json
 import os
@@ -15,6 +22,8 @@ from trailhouse.warehouse.connection import WarehouseAddress
 
 USAGE, INPUT, UNREACHABLE = 2, 3, 5
 NO_WAREHOUSE = "127.0.0.1"
+NO_GPU = "cuda:99"
+GENERATE = ["generate", "--small", "miniature", "--large", "miniature", "--prompts", "c"]
 
 
 @pytest.fixture
@@ -51,18 +60,22 @@ def write(directory: Path, **files: str | bytes) -> None:
     """Write files; a double underscore in a name stands for its dot."""
     for name, content in files.items():
         path = directory / name.replace("__", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 SUITE = "suite: typed\nsource: folder\ndescription: d\nmodels:\n"
-MODEL = "  - {name: m, location: /nowhere, step_pattern: 'step-(\\d+)', batch_tokens: 1, planned_steps: 1"
+MODEL = (
+    "  - {name: m, location: /nowhere, step_pattern: 'step-(\\d+)', batch_tokens: 1, planned_steps: 1,"
+    " context_length: 1"
+)
 
 ARGUMENTS: list[tuple[str, list[str], int, str]] = [
     # names
     ("a command", ["scroe"], USAGE, "No such command 'scroe'"),
     ("an option", ["status", "--jsno"], USAGE, "No such option: --jsno"),
     ("a question", ["ask", "most_forgoten_tokens"], USAGE, "did you mean 'most_forgotten_tokens'?"),
-    ("a parameter", ["ask", "models_trained", "-p", "suit_id=s"], USAGE, "has no parameter suit_id"),
+    ("a parameter", ["ask", "models_trained", "-p", "suit_id=s"], USAGE, "did you mean 'suite_id'?"),
     ("a parameter without a value", ["ask", "models_trained", "-p", "suite_id"], USAGE, "has no value"),
     ("a suite", ["suite", "show", "minature"], USAGE, "did you mean 'miniature'?"),
     ("a watched suite", ["watch", "minature", "--corpus", "c"], USAGE, "did you mean 'miniature'?"),
@@ -73,12 +86,19 @@ ARGUMENTS: list[tuple[str, list[str], int, str]] = [
     ("a number below its type", ["ask", "most_forgotten_tokens", "-p", "limit=-1"], USAGE, "from 0 to 4294967295"),
     ("a setting", ["status", "--warehouse-url", "localhost:8123"], USAGE, "is not an http(s) URL"),
     ("a port of a URL", ["status", "--warehouse-url", "http://localhost:80x"], USAGE, "a port that is not a number"),
+    ("a negative number of shots", ["evaluate", "miniature", "--shots", "-1"], USAGE, "greater than or equal to 0"),
+    ("watched shots", ["watch", "miniature", "--corpus", "c", "--shots", "-1"], USAGE, "greater than or equal to 0"),
+    ("a device", ["score", "miniature", "--corpus", "c", "--device", "tpu"], USAGE, "device 'tpu' is not known"),
+    ("a GPU", ["score", "miniature", "--corpus", "c", "--device", NO_GPU], USAGE, "is not available here"),
+    ("a GPU for tasks", ["evaluate", "miniature", "--device", NO_GPU], USAGE, "is not available here"),
+    ("a watched GPU", ["watch", "miniature", "--corpus", "c", "--device", NO_GPU], USAGE, "is not available here"),
+    ("a GPU for texts", [*GENERATE, "--device", NO_GPU], USAGE, "is not available here"),
     # paths
     ("a file of a suite", ["suite", "add", "nosuch.yaml"], USAGE, "nosuch.yaml"),
     ("a text", ["corpus", "add", "nosuch.txt", "--name", "c"], INPUT, "nosuch.txt"),
-    ("a directory of tasks", ["task", "show", "nosuch"], INPUT, "nosuch"),
+    ("a directory of tasks", ["task", "show", "cats", "--tasks", "nosuch"], INPUT, "nosuch"),
     ("results", ["import", "lm-eval", "nosuch"], INPUT, "nosuch"),
-    ("a backup", ["restore", "nosuch"], INPUT, "nosuch"),
+    ("a backup", ["restore", "nosuch"], USAGE, "nosuch"),
 ]
 
 
@@ -98,10 +118,16 @@ FILES: list[tuple[str, dict[str, str | bytes], list[str], int, str]] = [
      ["suite", "add", "s.yaml"], INPUT, "line 5, models[0].batch_tokens: a whole number"),
     ("a text that is not UTF-8", {"a__txt": b"caf\xe9"}, ["corpus", "add", "a.txt", "--name", "c"], INPUT, "a.txt"),
     ("an empty text", {"a__txt": ""}, ["corpus", "add", "a.txt", "--name", "c"], INPUT, "a.txt"),
+    ("an empty document", {"a__jsonl": '{"text": "a"}\n{"text": " "}\n'}, ["corpus", "add", "a.jsonl", "--name", "c"],
+     INPUT, "a.jsonl, row 2, text: the document is empty"),
+    ("a location that does not exist", {"s__yaml": SUITE + MODEL + "}"}, ["suite", "add", "s.yaml"], INPUT,
+     "model m: there is no /nowhere"),
+    ("a folder without tasks", {"tasks/notes__txt": "a"}, ["evaluate", "miniature", "--tasks", "tasks"], INPUT,
+     "tasks: holds no file of a task"),
     ("a line of JSON cut short", {"a__jsonl": '{"text": "a"}\n{"text": '}, ["corpus", "add", "a.jsonl", "--name", "c"],
      INPUT, "a.jsonl"),
-    ("a name with a slash", {"a__txt": "a"}, ["corpus", "add", "a.txt", "--name", "a/b"], INPUT, "a/b"),
-    ("a task that is no JSON", {"t__json": "{"}, ["task", "show", "t.json"], INPUT, "t.json"),
+    ("a task that is no JSON", {"task__json": "{"}, ["task", "show", "cats", "--tasks", "task.json"], INPUT,
+     "task.json"),
     ("an unknown setting", {"trailhouse__toml": "devise = 'cpu'"}, ["status"], USAGE, "devise"),
     ("settings that are no TOML", {"trailhouse__toml": "device"}, ["status"], USAGE, "trailhouse.toml is not TOML"),
 ]  # fmt: skip
@@ -116,7 +142,7 @@ def test_a_wrong_file_is_named_with_its_place(refuses, tmp_path, files, argument
 
 
 ASKED: list[tuple[str, list[str], int, str]] = [
-    ("empty SQL", ["sql", "-- nothing"], INPUT, "the statement is empty"),
+    ("empty SQL", ["sql", "/* nothing */"], INPUT, "the statement is empty"),
     ("a watched corpus", ["watch", "miniature", "--corpus", "nosuch"], INPUT, "there is no corpus 'nosuch'"),
     ("SQL", ["sql", "selec 1"], INPUT, "the warehouse refused the statement"),
     ("SQL that writes", ["sql", "drop table raw_suite"], USAGE, "--write"),
@@ -178,6 +204,13 @@ def test_without_a_home_and_with_spaces_and_other_scripts_in_paths_a_command_wor
     assert code == 0, err
     assert json.loads(out)["documents"] == 1
     assert "1 document\n" in trailhouse("corpus", "add", str(directory), "--name", "d")[2]
+
+
+def test_a_document_of_three_megabytes_in_one_line_is_stored_whole(trailhouse, client, tmp_path):
+    text = "the cat sat on the mat. " * 130_000
+    (tmp_path / "long.jsonl").write_text(json.dumps({"text": text}))
+    assert trailhouse("corpus", "add", "long.jsonl", "--name", "long")[0] == 0
+    assert client.query("select text from raw_document where corpus_id = 'long'").result_rows == [(text,)]
 
 
 def test_a_reader_that_leaves_early_is_no_error(address, tmp_path):

@@ -83,7 +83,7 @@ def test_a_folder_of_models_is_shown_and_added_once(plain, trailhouse, tmp_path)
     ("arguments", "exit_code", "message", "hint"),
     [
         (("runs",), 2, "no file states batch_tokens (tokens per step) and planned_steps", "add --batch-tokens N"),
-        (("runs", *GIVEN[:2]), 2, "no file states planned_steps; found are 4 checkpoints, the last is step 100", "add"),
+        (("runs", *GIVEN[:2]), 2, "no file states planned_steps; found: 4 checkpoints, the last of step 100", "add"),
         (("runs", *GIVEN[:2], "--planned-steps", "99"), 2, "a checkpoint of step 100, and the planned", "at least 100"),
         (("runs", *GIVEN, "--name", "pythia"), 2, "there is a suite called 'pythia' already", "--name"),
         (("runs/small/step0", *GIVEN), 3, "is a single model, without checkpoints", "parent folder"),

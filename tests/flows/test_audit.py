@@ -199,4 +199,4 @@ def test_the_table_on_the_terminal_names_the_problems(trailhouse, make_tiny_suit
     code, out, err = trailhouse("audit", str(suite.declaration))
     assert code == 4
     assert "NaN" in out
-    assert "error: 1 checkpoints of shown have something wrong" in err
+    assert "error: something is wrong with 1 checkpoint of shown" in err

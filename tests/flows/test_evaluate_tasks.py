@@ -89,7 +89,7 @@ def test_a_malformed_task_names_its_file_and_field_before_anything_is_written(ev
 def test_too_many_shots_name_the_task(evaluate):
     code, _, err = evaluate("--shots", "2")
     assert code == 2
-    assert "task 'cats' has 3 items; for one of them, 1 have another question" in err
+    assert "task 'cats' has 3 items; the other questions that one of them can have as exemplars: 1" in err
 
 
 def test_a_prompt_is_shown_as_a_model_sees_it(trailhouse, tmp_path):

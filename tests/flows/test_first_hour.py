@@ -94,5 +94,5 @@ def test_quickstart_shows_its_commands_and_ends_with_findings(program, place):
     repeated = [run_command(program, place, command).stderr for command in commands]
     assert "was already in" in repeated[0]
     assert "already there" in repeated[1]
-    assert f"{STEPS // 2} were scored already" in repeated[2]
+    assert f"{STEPS // 2} scored already" in repeated[2]
     assert "nothing changed" in repeated[3]

@@ -76,7 +76,7 @@ def test_texts_are_generated_once_and_become_a_corpus_with_their_origin(generate
     assert runs.result_rows == [("generation", 1, 20 * 12), ("judgement", 1, 0)]
     quality = client.query("select metric, count(), min(value) > 0 from raw_generation_quality final group by metric")
     assert quality.result_rows == [("self_bleu", 4, True)]
-    assert "MAUVE is not computed: it needs 50 of each, and there are 5 generated texts and 4 human ones" in err
+    assert "MAUVE is not computed: it needs 50 of each, and there are 5 texts by the models and 4 texts" in err
 
     code, again, _ = generate("--preset", "ps-pl", "--preset", "pl", "--batch-size", "2")
     assert (code, again["generated_count"], again["already_generated_count"]) == (0, 0, 20)

@@ -75,6 +75,11 @@ def truncate_weights(directory: Path) -> None:
     (directory / "model.safetensors").write_bytes(data[: len(data) // 2])
 
 
+def remove_tokenizer(directory: Path) -> None:
+    for file in directory.glob("*token*"):
+        file.unlink()
+
+
 def swap_tokenizer(directory: Path) -> None:
     """Put the tokenizer of a model with a larger vocabulary beside the weights."""
     train_tokenizer([f"parser{index} reads" for index in range(2000)]).save_pretrained(directory)
@@ -88,7 +93,7 @@ def text(trailhouse, tmp_path) -> str:
     return "text"
 
 
-@pytest.mark.parametrize("damage", [damage_weights, remove_weights, truncate_weights, swap_tokenizer])
+@pytest.mark.parametrize("damage", [damage_weights, remove_weights, truncate_weights, remove_tokenizer, swap_tokenizer])
 def test_a_damaged_checkpoint_is_named_and_nothing_of_it_is_written(damage, make_tiny_suite, text, trailhouse, client):
     suite = make_tiny_suite("damaged", [30])
     damage(suite.step(30))

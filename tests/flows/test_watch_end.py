@@ -19,8 +19,8 @@ pytestmark = [
 
 START_SECONDS = 400.0
 END_SECONDS = 30.0
-SERVICE_PROCESSES = 2
-"""The Prefect server, and the shell that ends it. A third process is a poll."""
+SERVICE_PROCESSES = 1
+"""The Prefect server. A second process is a poll."""
 SCORED = "select count() from raw_score_ledger"
 
 

@@ -105,7 +105,7 @@ def test_similarities_are_computed_once_and_again_when_something_changes(trailho
         ("reader", 1),
         ("writer", 1),
     ]
-    assert "15 words have no vector, the most frequent first: and (4), file (4)" in err
+    assert "15 words without a vector, the most frequent first: and (4), file (4)" in err
     ((cosine, target, known),) = client.query(
         "select cosine_similarity, word, known_context_word_count from raw_semantic_similarity"
         " where document_id = 0 and word_index = 5 and weighting = 'unweighted'"

@@ -6,7 +6,7 @@ Commands fail with an error that names the reason, store no checkpoint in part, 
 from __future__ import annotations
 
 import contextlib
-import os
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,13 +17,16 @@ import pytest
 from tests.reliability.rows import Row
 from tests.reliability.running_server import RunningServer
 from tests.support.sample_load import find_partial_checkpoints, load_everything
-from tests.support.workplace import COMMAND
+from tests.support.tiny_suite import make_suite, make_template
+from tests.support.workplace import COMMAND, Workplace
 from trailhouse.errors import TrailhouseError
 from trailhouse.server.process import stop
 from trailhouse.warehouse.connection import WarehouseAddress, connect
 from trailhouse.warehouse.failures import explain_failure
 
 DISK_MEBIBYTES = 64
+SCORE_MEBIBYTES = 192
+STEPS = list(range(1, 13))
 MAX_END_SECONDS = 10.0
 DISK_IS_FULL = "the disk of the warehouse is full"
 
@@ -71,9 +74,7 @@ def load_on_full_disk(disk: Path, row: Row) -> None:
     try:
         address = server.new_database()
         ballast = disk / "ballast"
-        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-            while file.write(bytes(1 << 16)):
-                pass
+        fill(ballast)
         require_named_failure(address, DISK_IS_FULL, row)
         require_whole_checkpoints(address, row)
         ballast.unlink()
@@ -81,6 +82,13 @@ def load_on_full_disk(disk: Path, row: Row) -> None:
         require_whole_checkpoints(address, row)
     finally:
         stop(directory)
+
+
+def fill(ballast: Path) -> None:
+    """Write a file that takes all free space of its disk."""
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while file.write(bytes(1 << 16)):
+            pass
 
 
 def require_named_failure(address: WarehouseAddress, meaning: str, row: Row) -> None:
@@ -104,23 +112,81 @@ def require_whole_checkpoints(address: WarehouseAddress, row: Row) -> None:
 @pytest.mark.reliability(table="Reliability", row="data directory on a full disk", ci=1, release=3)
 def test_a_command_says_at_once_that_the_disk_of_its_data_directory_is_full(row: Row, can_mount, tmp_path):
     assert can_mount, "this row mounts a small disk: run it as root"
-    environment = {**os.environ, "TRAILHOUSE_WAREHOUSE_URL": "http://127.0.0.1:9"}
     commands = (("transform",), ("score", "miniature", "--corpus", "few"), ("evaluate", "miniature"))
     for index in range(row.asked):
-        folder = tmp_path / str(index)
-        folder.mkdir()
-        with small_disk(folder, size_mebibytes=12):
-            for command in commands:
-                started = time.monotonic()
-                run = subprocess.run(
-                    [*COMMAND, *command, "--data-directory", str(folder / "data")],
-                    capture_output=True, text=True, timeout=120, env=environment, cwd=tmp_path,
-                )  # fmt: skip
-                seconds = time.monotonic() - started
-                is_named = run.returncode == 5 and "is full" in run.stderr and len(run.stderr.splitlines()) == 2
-                row.require(is_named, f"{command[0]}: code {run.returncode}: {run.stderr}")
-                row.require(seconds <= MAX_END_SECONDS, f"{command[0]} took {seconds:.1f} s to end")
+        place = Workplace(tmp_path / str(index))
+        place.settings.data_directory.mkdir(parents=True)
+        with small_disk(place.settings.data_directory, size_mebibytes=12):
+            try:
+                add_few_texts(place)
+                for command in commands:
+                    started = time.monotonic()
+                    run = place.run(*command, timeout=120)
+                    seconds = time.monotonic() - started
+                    is_named = run.returncode == 5 and "is full" in run.stderr and len(run.stderr.splitlines()) == 2
+                    row.require(is_named, f"{command[0]}: code {run.returncode}: {run.stderr}")
+                    row.require(seconds <= MAX_END_SECONDS, f"{command[0]} took {seconds:.1f} s to end")
+            finally:
+                stop(place.settings.warehouse_directory)
         row.done_count += 1
+
+
+def add_few_texts(place: Workplace) -> None:
+    """Store a corpus called few, and thereby make the warehouse."""
+    (place.directory / "few.txt").write_text("The parser reads the file and returns a tuple.\n" * 4)
+    assert place.run("corpus", "add", "few.txt", "--name", "few").returncode == 0
+
+
+@pytest.mark.reliability(table="Reliability", row="disk that fills under score", ci=1, release=5)
+def test_score_ends_by_name_when_its_disk_fills_and_goes_on_once_there_is_space(row: Row, can_mount, tmp_path):
+    assert can_mount, "this row mounts a small disk: run it as root"
+    template = make_template(tmp_path / "template")
+    for index in range(row.asked):
+        folder = tmp_path / str(index)
+        (folder / "data").mkdir(parents=True)
+        suite = make_suite(template, folder, "filled", STEPS)
+        with small_disk(folder / "data", size_mebibytes=SCORE_MEBIBYTES):
+            place = Workplace(folder)
+            try:
+                fill_disk_of_score(place, ("score", str(suite.declaration), "--corpus", "few"), row)
+            finally:
+                stop(place.settings.warehouse_directory)
+        row.done_count += 1
+
+
+def fill_disk_of_score(place: Workplace, score: tuple[str, ...], row: Row) -> None:
+    """Fill the disk of the data directory after the first scored checkpoint, make it larger, and score again."""
+    add_few_texts(place)
+    errors = place.directory / "errors"
+    with errors.open("wb") as stderr:
+        process = place.start(*score, stderr=stderr)
+    while process.poll() is None and len(read_scored(place)) == 0:
+        time.sleep(0.05)
+    row.require(process.poll() is None, f"score ended before the disk was full: {errors.read_text()}")
+    data = place.settings.data_directory
+    fill(data / "ballast")
+    filled_at = time.monotonic()
+    code = process.wait(120)
+    seconds, said = time.monotonic() - filled_at, errors.read_text()
+    *_, error, hint = said.splitlines()  # a line about the progress may come before
+    is_named = code == 5 and error.startswith("error: ") and "is full" in error and hint.startswith("  hint: ")
+    row.require(is_named and "Traceback" not in said, f"code {code}: {said}")
+    row.require(seconds <= MAX_END_SECONDS, f"score took {seconds:.1f} s to end")
+    subprocess.run(["mount", "-o", f"remount,size={4 * SCORE_MEBIBYTES}m", data], check=True)
+    before = read_scored(place)
+    again = place.run(*score, "--json")
+    row.require(again.returncode == 0, f"after more space, code {again.returncode}: {again.stderr}")
+    after = read_scored(place)
+    row.require(0 < len(before) < len(after) == len(STEPS), f"{len(before)} steps scored before, {len(after)} after")
+    is_kept = again.returncode == 0 and json.loads(again.stdout)["already_scored_count"] == len(before)
+    row.require(is_kept and len(set(after.values())) == 1, "scores were lost, doubled or made again")
+    row.detail = f"score ended in {seconds:.1f} s"
+
+
+def read_scored(place: Workplace) -> dict[int, int]:
+    """Return the number of scores of each step that the ledger states as complete."""
+    steps = "select step from raw_score_ledger final where is_complete"
+    return dict(place.query(f"select step, count() from raw_token_score where step in ({steps}) group by step"))
 
 
 @pytest.mark.reliability(table="Reliability", row="read-only directory", ci=1, release=10)

@@ -74,10 +74,12 @@ def survey_tasks(sources: Sequence[str], *, repeat_task_prefix: bool = False) ->
 
 
 def require_sources(sources: Sequence[str]) -> None:
-    """Raise BadInputError if a source is a path that does not exist or is of another kind. No task is read."""
+    """Raise BadInputError if a source is a path that does not exist or holds no file of a task. No task is read."""
     for source in sources:
-        if source != PACKAGED_SET and not source.startswith(PREFIX):
-            next(_list_references(source), None)
+        if source == PACKAGED_SET or source.startswith(PREFIX):
+            continue
+        if next(_list_references(source), None) is None:
+            raise BadInputError(f"{source}: holds no file of a task", "give a directory with task.json or .jsonl files")
 
 
 def _list_references(source: str) -> Iterator[tuple[str, Path | Task | None]]:

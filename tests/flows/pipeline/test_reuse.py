@@ -73,7 +73,7 @@ def test_the_earlier_of_two_steps_with_equal_weights_is_refused_until_one_is_dec
     assert code == 0, err
     report = json.loads(out)
     assert (report["already_scored_count"], report["scored_count"], report["copied_count"]) == (2, 1, 1)
-    assert "1 have the weights of another" in err
+    assert "1 with the weights of another" in err
     assert read_scores(client, "doubled/tiny", 10) == read_scores(client, "doubled/tiny", 11) != []
     assert read_statuses(client, "doubled/tiny") == {0: "ok", 10: "ok", 11: "of another run", 20: "ok"}
 

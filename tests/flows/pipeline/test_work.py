@@ -276,6 +276,7 @@ def test_only_what_may_pass_by_itself_is_tried_again():
     assert not is_retried(PipelineStoppedError())
     refused = (RefusedError("no database", "run init"), DatabaseError("Code: 60. DB::Exception: (UNKNOWN_TABLE)"))
     assert not any(map(is_retried, refused))
+    assert not is_retried(DatabaseError("Code: 243. DB::Exception: Cannot reserve 1.00 MiB (NOT_ENOUGH_SPACE)"))
     assert is_retried(DatabaseError("Code: 202. DB::Exception: (TOO_MANY_SIMULTANEOUS_QUERIES)"))
 
 

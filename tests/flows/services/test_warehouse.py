@@ -1,14 +1,18 @@
 """The tables of the embedded warehouse are made by the first command; those of a server by ``init`` alone."""
 
+import shutil
 import uuid
 
 import pytest
 
+from tests.reliability.process_tree import wait_for_end
 from tests.support.workplace import Workplace
 from trailhouse.cli import main as cli
 from trailhouse.flows.services.warehouse import locate_warehouse
 from trailhouse.flows.settings import Settings
+from trailhouse.server.data_directory import SERVER_FILE
 from trailhouse.server.process import stop
+from trailhouse.support.processes import read_record
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.schema.initialisation import require_schema
 from trailhouse.warehouse.schema.migrations import apply_migrations, packaged_migrations, read_migrations
@@ -96,6 +100,22 @@ def test_commands_that_come_at_once_all_find_the_tables(tmp_path):
     try:
         running = [place.start("corpus", "list"), place.start("sql", "select count() from raw_corpus")]
         assert [process.wait(timeout=120) for process in running] == [0, 0]
+    finally:
+        stop(place.settings.warehouse_directory)
+
+
+def test_after_the_data_directory_was_deleted_the_next_command_says_that_its_warehouse_is_new(tmp_path):
+    place = Workplace(tmp_path)
+    try:
+        assert place.run("corpus", "list").returncode == 0
+        first = read_record(place.settings.warehouse_directory / SERVER_FILE)
+        while place.settings.data_directory.exists():  # the server may just write a file
+            shutil.rmtree(place.settings.data_directory, ignore_errors=True)
+        again = place.run("corpus", "list")
+        assert again.returncode == 0
+        assert "a new, empty warehouse is made in" in again.stderr
+        assert first is not None
+        assert wait_for_end([first.pid], 10)
     finally:
         stop(place.settings.warehouse_directory)
 

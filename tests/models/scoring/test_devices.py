@@ -25,12 +25,22 @@ from trailhouse.models.scoring.devices import choose_device_map, device_name, fi
 )
 def test_a_gpu_is_used_if_there_is_one_unless_the_cpu_is_asked_for(monkeypatch, device, has_cuda, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_cuda)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device_map(device) == expected
 
 
-@pytest.mark.parametrize(("device", "problem"), [("gpu", "is not known"), ("cuda", "is not available here")])
-def test_a_device_that_is_unknown_or_not_there_is_refused(monkeypatch, device, problem):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+@pytest.mark.parametrize(
+    ("device", "count", "problem"),
+    [
+        ("gpu", 0, "is not known"),
+        ("meta", 0, "is not known"),
+        ("cuda", 0, "is not available here"),
+        ("cuda:2", 2, "is not available here"),
+    ],
+)
+def test_a_device_that_is_unknown_or_not_there_is_refused(monkeypatch, device, count, problem):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     with pytest.raises(UsageError, match=problem):
         choose_device_map(device)
 
