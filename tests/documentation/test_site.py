@@ -1,0 +1,62 @@
+"""The documentation is built as a site, and the site shows what a code host shows."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.documentation.pages import DOCS
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+COUNTED = {"table", "tr", "li", "pre", "code", "strong", "em", "img", "h1", "h2", "h3", "h4", "ul", "ol"}
+
+
+class TagCounter(HTMLParser):
+    """Counts the elements of a page, or those within the article of a page of the site."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.counts[tag] += tag in COUNTED
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(directory)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    return directory
+
+
+def test_the_site_has_every_page_and_finds_words_of_them(site):
+    pages = {str(page.relative_to(DOCS).with_suffix(".html")) for page in DOCS.rglob("*.md")}
+    pages = pages - {"README.html"} | {"index.html"}
+    assert {str(page.relative_to(site)) for page in site.rglob("*.html")} - {"404.html", "search.html"} == pages
+    index = (site / "search" / "search_index.json").read_text()
+    assert "fct_validation_perplexity_by_checkpoint" in index
+
+
+def test_the_site_loads_nothing_from_the_network(site):
+    pattern = re.compile(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:|//)[^"]*"')
+    loading = {page.name: pattern.findall(page.read_text()) for page in site.rglob("*.html")}
+    assert {name: found for name, found in loading.items() if found} == {}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_a_page_has_the_same_lists_tables_and_code_as_on_a_code_host(page, site):
+    html = MarkdownIt("commonmark").enable("table").render(page.read_text())
+    name = "index.html" if page == DOCS / "README.md" else str(page.relative_to(DOCS).with_suffix(".html"))
+    built = (site / name).read_text()
+    article = re.search(r"<article[^>]*>(.*)</article>", built, re.DOTALL)
+    assert article is not None
+    assert TagCounter(article.group(1)).counts == TagCounter(html).counts
