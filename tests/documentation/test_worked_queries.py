@@ -10,7 +10,6 @@ from tests.documentation.pages import DOCS, list_code_blocks
 pytestmark = pytest.mark.slow
 
 QUERIES = [block.text for block in list_code_blocks(DOCS / "how_to" / "ask_in_sql.md", "sql")]
-MAY_BE_EMPTY = {16, 19}  # counted from 0
 
 
 def test_the_page_has_the_twenty_queries_that_it_announces():

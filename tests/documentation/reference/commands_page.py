@@ -45,7 +45,8 @@ def write_command(name: str, command: Command) -> str:
     context = typer.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     records = [parameter.get_help_record(context) for parameter in command.params]
-    rows = [(f"`{record[0]}`", write_text(record[1])) for record in records if record]
+    # The site would show the backslash before an upright bar in code
+    rows = [(f"`{record[0].replace('|', ', ')}`", write_text(record[1])) for record in records if record]
     level = "###" if name.count(" ") > 1 else "##"
     table = f"\n{write_table(('argument or option', 'meaning'), rows)}" if rows else ""
     return f"{level} {name}\n\n    {usage}\n\n{write_help(inspect.cleandoc(command.help or ''))}\n{table}"
