@@ -3,13 +3,17 @@
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from markdown_it import MarkdownIt
 
 from tests.documentation.pages import DOCS
+from tests.support.chromium import open_chromium
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -33,6 +37,13 @@ class ShownPage(HTMLParser):
         self.words += data.split()
 
 
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a log."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     directory = tmp_path_factory.mktemp("site")
@@ -54,6 +65,27 @@ def test_the_site_loads_nothing_from_the_network(site):
     pattern = re.compile(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:|//)[^"]*"')
     loading = {page.name: pattern.findall(page.read_text()) for page in site.rglob("*.html")}
     assert {name: found for name, found in loading.items() if found} == {}
+
+
+def test_the_search_of_the_site_finds_a_mart_and_asks_no_other_host(site):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/"
+    asked: list[str] = []
+    try:
+        with open_chromium() as browser:
+            page = browser.new_page()
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(f"{address}index.html")
+            page.locator("input.md-search__input").click()  # loads the index
+            page.locator("input.md-search__input").press_sequentially("fct_trend_share_by_start")
+            found = page.locator(".md-search-result__item a").first
+            found.wait_for(state="attached", timeout=120_000)
+            assert (found.get_attribute("href") or "").startswith((address, "reference/", "explanation/"))
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
