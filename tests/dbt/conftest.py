@@ -218,6 +218,10 @@ class DbtWarehouse:
         assert run.success, failures or run.exception
         return run.result
 
+    def build(self, *selection: str, variables: str = "{}") -> None:
+        """Build the seeds and models of a selection; their data tests run where the whole project is built."""
+        self.dbt("build", "--exclude-resource-types", "unit_test", "test", "--vars", variables, "--select", *selection)
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         return [tuple(row) for row in self.client.query(query).result_rows]

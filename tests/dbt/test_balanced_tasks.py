@@ -83,8 +83,7 @@ def built(warehouse):
     evaluate(warehouse, "s/large", 80, "task01", shots=0)
     marts = ("fct_task_scaling", "fct_accuracy_comparison", "fct_task_caveat", "fct_option_perplexity_by_checkpoint")
     wanted = (*marts, "fct_task_calibration_by_checkpoint", "int_behaviour_measure")
-    exclude = ("--exclude-resource-types", "unit_test", "test")
-    warehouse.dbt("build", *exclude, "--select", *(f"+{mart}" for mart in wanted))
+    warehouse.build(*(f"+{mart}" for mart in wanted))
     return warehouse
 
 

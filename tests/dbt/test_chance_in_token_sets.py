@@ -44,9 +44,7 @@ def built(warehouse, series):
     for model_id, (parameter_count, seed) in sizes.items():
         warehouse.add_model(model_id, STEPS, planned_steps=PLANNED_STEPS, parameter_count=parameter_count, seed=seed)
         warehouse.score(model_id, "noise", series[model_id])
-    selection = ("+fct_token_set_exaggeration", "+fct_token_double_descent_share")
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select",
-                  *selection)  # fmt: skip
+    warehouse.build("+fct_token_set_exaggeration", "+fct_token_double_descent_share")
     return warehouse
 
 

@@ -70,7 +70,7 @@ def built(warehouse):
     sound = [step for step in STEPS if step not in DAMAGED_STEPS]
     warehouse.score("s/a", "books", make_series(sound))
     add_results(warehouse, sound)
-    warehouse.dbt("build", "--exclude", "test_type:unit", "--indirect-selection", "cautious", "--select", *MODELS)
+    warehouse.build(*MODELS)
     content = warehouse.digest()
     warehouse.score("s/a", "books", make_series(STEPS), steps=DAMAGED_STEPS)
     add_results(warehouse, DAMAGED_STEPS)

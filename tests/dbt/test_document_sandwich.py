@@ -25,8 +25,7 @@ def draw_documents(generator, shape: tuple[int, ...], intercept: float) -> tuple
 @pytest.fixture(scope="module")
 def bounds(warehouse) -> dict[str, np.ndarray]:
     """Intervals of the odds ratio and the share of word-initial tokens, by scenario; a row for each corpus."""
-    built = ("--exclude-resource-types", "unit_test", "test", "--select", "+fct_trend_share_by_token_property")
-    warehouse.dbt("build", *built)
+    warehouse.build("+fct_trend_share_by_token_property")
     warehouse.client.command("insert into int_token_property_pair values ('s/m', 'c', 't', 1)")
     for number, (name, (documents, intercept)) in enumerate(SCENARIOS.items()):
         generator = np.random.default_rng(number)

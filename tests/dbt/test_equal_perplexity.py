@@ -52,8 +52,7 @@ def built(warehouse):
         warehouse.add_model(model_id, steps, planned_steps=500, context_length=64, **sizes)
         tokenizer_id = "other" if model_id == "t/other" else "tok"
         warehouse.score(model_id, "books", make_series(model_id), tokenizer_id=tokenizer_id)
-    exclusions = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
-    warehouse.dbt("build", *exclusions, "--select", *(f"+{mart}" for mart in MARTS))
+    warehouse.build(*(f"+{mart}" for mart in MARTS))
     return warehouse
 
 

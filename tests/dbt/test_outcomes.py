@@ -182,14 +182,13 @@ MARTS = (
     "fct_item_outcome",
     "dim_suite",
 )
-BUILD = ("build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select")
 
 
 @pytest.fixture(scope="module")
 def built(warehouse):
     """A database with the marts of all evaluations."""
     fill(warehouse)
-    warehouse.dbt(*BUILD, *(f"+{mart}" for mart in MARTS))
+    warehouse.build(*(f"+{mart}" for mart in MARTS))
     return warehouse
 
 

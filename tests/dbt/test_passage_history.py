@@ -48,9 +48,7 @@ def built(warehouse, scores):
         warehouse.score(model_id, "books", series, tokenizer_id=tokenizer_id)
     wanted = ("fct_passage_token", "fct_passage_series", "fct_validation_perplexity_by_checkpoint", "dim_document")
     wanted += ("dim_published_model", "dim_phase_model", "dim_checkpoint")  # by which colours are assigned
-    warehouse.dbt(
-        "build", "--exclude-resource-types", "unit_test", "test", "--select", *(f"+{name}" for name in wanted)
-    )
+    warehouse.build(*(f"+{name}" for name in wanted))
     return warehouse
 
 

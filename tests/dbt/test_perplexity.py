@@ -106,7 +106,7 @@ def built(warehouse, essays, plays):
         "fct_validation_perplexity_by_axis",
         "+dim_corpus",
     ]
-    warehouse.dbt("build", "--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select", *selection)
+    warehouse.build(*selection)
     return warehouse
 
 

@@ -30,7 +30,6 @@ from tests.support.synthetic_phases import (
 )
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
-SELECTION = ("--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select")
 MARTS = ("+models/marts/phases", "+dim_token_context", "+dim_token", "+dim_model", "+int_document_weight")
 TRAINING = WORD_SPLITS == "train"
 VALIDATION = WORD_SPLITS == "validation"
@@ -49,7 +48,7 @@ INCREMENTAL = (
 @pytest.fixture(scope="module")
 def built(warehouse):
     insert_phases(warehouse)
-    warehouse.dbt("build", *SELECTION, *MARTS)
+    warehouse.build(*MARTS)
     return warehouse
 
 

@@ -48,8 +48,7 @@ def series_by_model(warehouse):
         warehouse.add_model(model_id, steps, planned_steps=PLANNED[model_id])
         made[model_id] = make_series(steps, 300, seed)
         warehouse.score(model_id, "books", made[model_id])
-    exclusions = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
-    warehouse.dbt("build", *exclusions, "--select", "+fct_trend_robustness")
+    warehouse.build("+fct_trend_robustness")
     return made
 
 

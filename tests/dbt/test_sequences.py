@@ -32,8 +32,6 @@ from trailhouse.flows.draw_figures import draw_figure, draw_table
 from trailhouse.warehouse.reading.query import read_models_by_size
 from trailhouse.warehouse.reading.questions import ask_question, packaged_questions, read_questions
 
-SELECTION = ("--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select")
-
 
 def kept(losses: np.ndarray, model_id: str, *, prompt: int) -> np.ndarray:
     """Return the losses that aggregates count: without prompts, and without the first token of a document."""
@@ -45,9 +43,7 @@ def kept(losses: np.ndarray, model_id: str, *, prompt: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def built(warehouse):
     insert_sequences(warehouse)
-    warehouse.dbt(
-        "build",
-        *SELECTION,
+    warehouse.build(
         "+models/marts/sequences",
         "+fct_trend_share_by_start",
         "+fct_trend_caveat",

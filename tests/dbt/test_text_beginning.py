@@ -45,7 +45,7 @@ def built(warehouse):
             score(warehouse, model_id, "mixed", step, token_id)
     for step in (10, 20):
         score(warehouse, "s/begun", "alone", step, 1)
-    warehouse.dbt("build", "--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select", *SELECTION)
+    warehouse.build(*SELECTION)
     return warehouse
 
 
@@ -94,7 +94,7 @@ def test_what_is_left_out_is_counted(built):
 
 def test_first_tokens_are_left_out_as_soon_as_a_model_without_them_is_scored_on_the_corpus(built):
     score(built, "s/plain", "alone", 20, None)
-    built.dbt("build", "--exclude", "test_type:unit", "--indirect-selection", "buildable", "--select", *SELECTION)
+    built.build(*SELECTION)
     found = read_perplexities(built, "alone")
     assert {key: count for key, (count, _) in found.items()} == {
         ("s/begun", 10): LENGTH - 1,

@@ -41,10 +41,7 @@ def series_by_model(warehouse):
     for model_id, steps in STEPS.items():
         warehouse.add_model(model_id, steps, planned_steps=steps[-1])
         warehouse.score(model_id, "books", made[model_id], tokenizer_id="other" if model_id == "t/other" else "tok")
-    selection = ["+fct_double_descent", "+fct_trajectory_measure", "+fct_token_set_overlap", "trend_convention"]
-    warehouse.dbt(
-        "build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select", *selection
-    )
+    warehouse.build("+fct_double_descent", "+fct_trajectory_measure", "+fct_token_set_overlap", "trend_convention")
     return made
 
 

@@ -86,10 +86,7 @@ def series_by_model(warehouse):
         count = counts[model_id]
         made[model_id] = make_rounded_series(steps, count) if quanta_per_nat else make_series(steps, count, seed)
         warehouse.score(model_id, "books", made[model_id], quanta_per_nat=quanta_per_nat)
-    selection = ["+int_token_trend_by_start", "+fct_trend_sensitivity"]
-    warehouse.dbt(
-        "build", "--exclude-resource-type", "unit_test", "--indirect-selection", "buildable", "--select", *selection
-    )
+    warehouse.build("+int_token_trend_by_start", "+fct_trend_sensitivity")
     return made
 
 

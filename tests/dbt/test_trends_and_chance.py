@@ -53,12 +53,8 @@ def built(warehouse, series):
         for token in range(DOCUMENT_LENGTH)
     }
     warehouse.score("s/model", "books", scores)
-    options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
-    options += [
-        "--vars",
-        f"{{trend_rank_tokens: {DOCUMENT_COUNT * DOCUMENT_LENGTH}, trend_permutations: {PERMUTATIONS}}}",
-    ]
-    warehouse.dbt("build", *options, "--select", "+fct_trend_sensitivity", "+fct_trend_share_by_rank_test")
+    variables = f"{{trend_rank_tokens: {DOCUMENT_COUNT * DOCUMENT_LENGTH}, trend_permutations: {PERMUTATIONS}}}"
+    warehouse.build("+fct_trend_sensitivity", "+fct_trend_share_by_rank_test", variables=variables)
     return warehouse
 
 
