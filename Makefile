@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo dashboards dashboards-stop screenshots test check families mutants reliability lint format serve clean
+.PHONY: help environment demo dashboards dashboards-stop screenshots test check families reference docs mutants reliability lint format serve clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,8 +77,15 @@ check: $(READY) ## Check style and types, and run the tests that need no server:
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) --quiet -m "not server and not slow"
 
-families: $(READY) ## Score and evaluate a tiny model of every type that transformers knows; write docs/families.md
-	$(BIN)/python -m tests.models.families.families_page docs/families.md
+families: $(READY) ## Score and evaluate a tiny model of every type that transformers knows; write docs/reference/families.md
+	$(BIN)/python -m tests.models.families.families_page docs/reference/families.md
+
+reference: $(READY) ## Write the generated pages of docs/reference anew
+	$(BIN)/python -m tests.documentation.reference.write_pages docs/reference
+
+docs: reference ## Build the documentation as a site in site/, without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "built site/; with search: python3 -m http.server --directory site"
 
 mutants: $(READY) ## Change the code at random places, and print how many changes the narrowest tests notice
 	$(BIN)/python -m tests.mutants --sample $(or $(SAMPLE),60) --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
@@ -104,5 +111,5 @@ serve: $(READY) ## Serve the embedded warehouse on http://127.0.0.1:8123
 clean: ## Remove the environment and caches; data/ and figures/ stay
 	-@[ ! -x $(BIN)/trailhouse ] || $(BIN)/trailhouse dashboards stop
 	-@[ ! -x $(BIN)/trailhouse ] || $(BIN)/trailhouse stop
-	rm -rf $(VENV) $(SUPERSET_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SUPERSET_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

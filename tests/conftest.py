@@ -35,6 +35,7 @@ SHARES_DEMONSTRATION = (
     "tests/flows/test_watch.py",
     "tests/flows/test_write_report.py",
     "tests/dashboards/superset/",
+    "tests/documentation/test_worked_queries.py",
 )
 
 

@@ -30,13 +30,17 @@ class UsageError(TrailhouseError):
 
 
 class BadInputError(TrailhouseError):
-    """A document, corpus, checkpoint, suite or tokenizer is wrong (exit code 3)."""
+    """A document, corpus, checkpoint, suite, tokenizer or statement is wrong (exit code 3)."""
 
     exit_code = 3
 
 
 class PartialError(TrailhouseError):
-    """Some of the work failed, and the rest is done and stored (exit code 4)."""
+    """Some of the work failed, and the rest is done and stored (exit code 4).
+
+    It also says that a chart fails after publishing, that ``publish --check`` found differences, or that ``doctor``
+    found a problem.
+    """
 
     exit_code = 4
 

@@ -25,7 +25,7 @@ MAXIMUM_STATE_BYTES = 256 << 20
 CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{1,18})")
 ORIGIN = "# Read from the directory"
 """Prefix of the first line of a declaration that was made from a directory. The directory's path follows it."""
-DECLARATION_HINT = "declare the run in a suite, see docs/suites.md"
+DECLARATION_HINT = "declare the run in a suite, see docs/reference/suites.md"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from trailhouse.server.clickhouse_errors import ServerError
 
 _FIXED_USERS = "the users of this server and their rights are fixed"
 _HIDDEN_SQL = "it would run SQL that is hidden in a text and not checked"
-# Why each statement or clause is refused, as the second half of a sentence. docs/server.md has the same sentences.
+# Why each statement or clause is refused, as the second half of a sentence. docs/reference/server.md has the same
+# sentences.
 REASONS = {
     "BACKUP": "it writes files; `trailhouse backup` writes a backup",
     "COPY": "it writes files",

@@ -87,7 +87,7 @@ def test_a_folder_of_models_is_shown_and_added_once(plain, trailhouse, tmp_path)
         (("runs", *GIVEN[:2], "--planned-steps", "99"), 2, "a checkpoint of step 100, and the planned", "at least 100"),
         (("runs", *GIVEN, "--name", "pythia"), 2, "there is a suite called 'pythia' already", "--name"),
         (("runs/small/step0", *GIVEN), 3, "is a single model, without checkpoints", "parent folder"),
-        (("empty", *GIVEN), 3, "expected are folders such as checkpoint-1000", "docs/suites.md"),
+        (("empty", *GIVEN), 3, "expected are folders such as checkpoint-1000", "docs/reference/suites.md"),
         (("suite.yaml", *GIVEN), 2, "suite.yaml declares the suite, and an option is given too", "into the file"),
         (("nowhere",), 2, "does not exist", "--help"),
     ],

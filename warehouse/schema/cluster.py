@@ -181,7 +181,7 @@ def refuse_cluster(client: Client, database: str, cluster: str = "") -> None:
         reason = f"{rows[0][0]} is spread over its nodes" if rows else f"its tables are made on {cluster}"
         raise UsageError(
             f"the database {database} is on a cluster: {reason}, and a copy through one node would miss rows of others",
-            "use the cluster's own BACKUP and RESTORE ... ON CLUSTER: see docs/deployment.md",
+            "use the cluster's own BACKUP and RESTORE ... ON CLUSTER: see docs/how_to/deployment.md",
         )
 
 

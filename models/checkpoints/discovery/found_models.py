@@ -18,7 +18,7 @@ from trailhouse.models.checkpoints.weight_files import list_weight_files
 NUMBERED = re.compile(r"(?P<before>[^0-9]*)(?P<step>[0-9]{1,18})(?P<after>[^0-9]*)")
 # Entries of config.json that are the same in all checkpoints of a model
 SHAPE_KEYS = ("model_type", "hidden_size", "num_hidden_layers", "n_embd", "n_layer", "d_model")
-DECLARATION_HINT = "declare the suite in a YAML file, see docs/suites.md"
+DECLARATION_HINT = "declare the suite in a YAML file, see docs/reference/suites.md"
 NAMED_COUNT = 3
 
 

@@ -45,7 +45,7 @@ def validate_json(model: type[Model], raw: bytes, location: str) -> Model:
         problem = error.errors(include_url=False, include_input=False)[0]
         message = problem["msg"].replace("\n", " ")
         raise BadInputError(
-            f"{_join(location, problem['loc'])}: {message}", "correct the field, see docs/tasks.md"
+            f"{_join(location, problem['loc'])}: {message}", "correct the field, see docs/reference/tasks.md"
         ) from error
     _refuse_repeated_names(raw, location)
     return content

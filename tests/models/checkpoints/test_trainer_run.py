@@ -107,7 +107,7 @@ def test_a_state_without_the_number_of_tokens_is_refused(run, changes, problem):
     edit_state(run, **changes)
     with pytest.raises(BadInputError, match=f"checkpoint-4/trainer_state.json: {problem}") as caught:
         read_trainer_run(run)
-    assert caught.value.hint == "declare the run in a suite, see docs/suites.md"
+    assert caught.value.hint == "declare the run in a suite, see docs/reference/suites.md"
 
 
 def test_flops_that_were_rounded_still_give_the_number_of_tokens(run):

@@ -63,7 +63,7 @@ def main(path: Path) -> int:
 
 
 def write_page(verdicts: Sequence[Verdict]) -> str:
-    """Return the text of docs/families.md, which lists every model type with its outcome."""
+    """Return the text of docs/reference/families.md, which lists every model type with its outcome."""
     right = [verdict for verdict in verdicts if verdict.outcome == "right"]
     refused = [verdict for verdict in verdicts if verdict.outcome == "refused"]
     introduction = INTRODUCTION.format(

@@ -21,7 +21,7 @@ from tests.models.families.outcomes import (
 from tests.support.paths import ROOT
 from tests.support.tiny_configurations import configure_tiny
 
-PAGE = ROOT / "docs" / "families.md"
+PAGE = ROOT / "docs" / "reference" / "families.md"
 
 
 @pytest.mark.slow

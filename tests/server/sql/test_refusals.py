@@ -1,4 +1,4 @@
-"""Each refusal says why in one sentence, and docs/server.md has the same sentence."""
+"""Each refusal says why in one sentence, and docs/reference/server.md has the same sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.paths import ROOT
 from trailhouse.server.sql.refusals import REASONS
 
-PAGE = " ".join((ROOT / "docs" / "server.md").read_text().split())
+PAGE = " ".join((ROOT / "docs" / "reference" / "server.md").read_text().split())
 
 
 @pytest.mark.parametrize("reason", sorted(set(REASONS.values())))

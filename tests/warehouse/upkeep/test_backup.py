@@ -23,7 +23,7 @@ from trailhouse.warehouse.upkeep.backup_manifest import read_manifest
 from trailhouse.warehouse.upkeep.restore import rename_references, restore
 from trailhouse.warehouse.upkeep.table_digest import list_stored_tables
 
-DEPLOYMENT = ROOT / "docs" / "deployment.md"
+DEPLOYMENT = ROOT / "docs" / "how_to" / "deployment.md"
 
 
 def read_everything(address):
