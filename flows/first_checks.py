@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from trailhouse.errors import BadInputError
+from trailhouse.errors import BadInputError, UsageError
 from trailhouse.flows.pipeline.declared_suites import find_declared_suite, find_named_model
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
 from trailhouse.models.texts.corpus import list_text_files
 from trailhouse.warehouse.connection import connect
 from trailhouse.warehouse.ngrams.ngram_corpus import read_ngram_corpora
+from trailhouse.warehouse.ngrams.ngram_scores import SMOOTHINGS
 from trailhouse.warehouse.schema.initialisation import require_schema
 
 
@@ -53,6 +54,13 @@ def check_ngram_corpus(ngram_corpus_id: str, settings: Settings) -> None:
         require_schema(client)
         if not read_ngram_corpora(client, ngram_corpus_id):
             raise name_missing_counts(ngram_corpus_id)
+
+
+def check_smoothings(names: Iterable[str]) -> None:
+    """Raise UsageError if n-grams are not smoothed in one of these ways."""
+    for name in names:
+        if name not in SMOOTHINGS:
+            raise UsageError(f"there is no smoothing {name!r}", f"choose {' or '.join(SMOOTHINGS)}")
 
 
 def name_missing_counts(ngram_corpus_id: str) -> BadInputError:

@@ -12,7 +12,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from trailhouse.errors import UsageError
-from trailhouse.flows.first_checks import name_missing_counts
+from trailhouse.flows.first_checks import check_smoothings, name_missing_counts
 from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings, load_settings
@@ -31,7 +31,6 @@ from trailhouse.warehouse.ngrams.ngram_corpus import (
     require_counted_shards,
 )
 from trailhouse.warehouse.ngrams.ngram_scores import (
-    SMOOTHINGS,
     STUPID_BACKOFF,
     NgramScores,
     count_stored_scores,
@@ -78,8 +77,7 @@ def score_ngrams(
     counts, or if a smoothing is not defined for them.
     """
     settings = settings or load_settings()
-    if unknown := [smoothing for smoothing in smoothings if smoothing not in SMOOTHINGS]:
-        raise UsageError(f"there is no smoothing {unknown[0]!r}", f"choose {' or '.join(SMOOTHINGS)}")
+    check_smoothings(smoothings)
     with connect(resolve_address(settings)) as client:
         require_schema(client)
         drop_abandoned_staging_tables(client)

@@ -54,9 +54,10 @@ def score_ngrams_of(
 
     refuse_other_options(provider, has_smoothing=bool(smoothing), has_arpa=bool(arpa), has_api=bool(api or index))
     settings = load_settings(data_directory=data_directory, warehouse_url=warehouse_url)
-    from trailhouse.flows.first_checks import check_files, check_ngram_corpus
+    from trailhouse.flows.first_checks import check_files, check_ngram_corpus, check_smoothings
     from trailhouse.flows.pipeline.corpora import require_corpora
 
+    check_smoothings(smoothing or [])
     require_corpora(settings, [corpus])
     check_files(arpa or [])
     if provider == "clickhouse":

@@ -72,7 +72,7 @@ def test_an_imported_result_builds_no_mart_of_token_scores(built, settings):
     report = build_marts((), settings)
     after = read_states(built.address)
     assert report.changed_tables == ("raw_eval_result",)
-    assert before["fct_task_accuracy_by_checkpoint"] != after["fct_task_accuracy_by_checkpoint"]
+    assert before["fct_eval_metric_by_checkpoint"] != after["fct_eval_metric_by_checkpoint"]
     assert before["fct_validation_perplexity_by_checkpoint"] == after["fct_validation_perplexity_by_checkpoint"]
     assert before["int_token_series"] == after["int_token_series"]
 

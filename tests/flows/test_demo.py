@@ -208,10 +208,10 @@ def test_a_question_is_answered_by_the_command(demo, workplace):
     assert json.loads(result.stdout) == demo["validation_perplexity"]
 
 
-def test_a_question_without_an_answer_says_where_to_look(demo, workplace):
-    result = workplace.run("ask", "most_forgotten_tokens", "--param", "suite_id=nobody", "--json")
-    assert (result.returncode, json.loads(result.stdout)) == (0, [])
-    assert "trailhouse status" in result.stderr
+def test_a_question_about_an_unknown_suite_is_refused(demo, workplace):
+    result = workplace.run("ask", "most_forgotten_tokens", "--param", "suite_id=minature-reduced", "--json")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "did you mean 'miniature-reduced'?" in result.stderr
 
 
 def test_the_run_recorded_its_provenance(demo, workplace):
