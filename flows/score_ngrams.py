@@ -11,7 +11,6 @@ from clickhouse_connect.driver.client import Client
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from trailhouse.errors import UsageError
 from trailhouse.flows.first_checks import check_smoothings, name_missing_counts
 from trailhouse.flows.pipeline.corpora import read_registered_corpus
 from trailhouse.flows.services.warehouse import resolve_address
