@@ -2,8 +2,8 @@
 
 import os
 import re
+import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,10 +24,9 @@ def directory(tmp_path_factory):
     place = tmp_path_factory.mktemp("reader")
     programs = place / "bin"
     programs.mkdir()
-    (programs / "python").symlink_to(sys.executable)
-    command = programs / "trailhouse"
-    command.write_text(f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n')
-    command.chmod(0o755)
+    for name, words in {"python": COMMAND[:1], "trailhouse": COMMAND}.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        (programs / name).chmod(0o755)
     yield place
     Workplace(place / "work").run("stop")
 
