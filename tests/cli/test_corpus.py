@@ -53,7 +53,7 @@ def test_standard_input_is_read(options, content, said, texts, trailhouse, clien
     code, _, err = trailhouse("corpus", "add", "-", "--name", "c", *options)
     assert code == 0, err
     first = f"standard input is read as {said}; --format names another format\n" if said else ""
-    assert err == f"{first}corpus c: 1 documents\n"
+    assert err == f"{first}corpus c: 1 document\n"
     assert read_texts(client, "c") == texts
 
 
