@@ -77,7 +77,7 @@ def test_what_a_dead_worker_held_is_done_here_and_success_means_that_all_is_done
     assert seen == [[0, 20]]
     assert (report[kind.count], report["elsewhere_count"]) == (3 * kind.unit_count, 0)
     assert kind.read_steps(client, suite) == [0, 10, 20]
-    assert "waiting for 1 checkpoints that other workers hold" in err
+    assert "waiting for 1 checkpoint that other workers hold" in err
 
 
 def test_a_model_runs_only_once_its_device_is_free(kind, run_kind, make_tiny_suite, client, tmp_path, monkeypatch):
