@@ -2,9 +2,9 @@
 
 Other files have those that need more than a command: weights with NaN, half a weights file and a missing tokenizer
 (tests/flows/test_score_checkpoints.py), a full disk and a read-only directory (tests/reliability/test_full_disk.py),
-Ctrl-C (tests/flows/test_command_end.py), two commands at once (tests/flows/pipeline/test_sharing.py), a deleted data
-directory (tests/flows/services/test_warehouse.py), and that a simple mistake is found before a large library is loaded
-(tests/cli/test_quick_start.py).
+Ctrl-C (tests/flows/test_command_end.py, tests/flows/pipeline/test_kills.py), two commands at once
+(tests/flows/pipeline/test_sharing.py), a deleted data directory (tests/flows/services/test_warehouse.py), and that a
+simple mistake is found before a large library is loaded (tests/cli/test_quick_start.py).
 """
 
 import json
