@@ -27,6 +27,7 @@ from trailhouse.warehouse.imports.lm_eval.result_files import (
     is_result_file,
     list_result_files,
     parse_result_file,
+    read_result_file,
 )
 from trailhouse.warehouse.imports.lm_eval.samples_files import find_result_file, list_samples_files
 from trailhouse.warehouse.imports.registered_models import (
@@ -169,13 +170,19 @@ def read_named_results(paths: tuple[Path, ...], naming: Naming) -> tuple[list[Na
 def find_own_results(samples_file: Path) -> Path:
     """Return the result file of the run that wrote a samples file. Both files are in the same directory.
 
-    Raises BadInputError if the directory has no such result file.
+    Raises BadInputError if the directory has no such result file, or if this file has no task of the samples file.
     """
     found = find_result_file(samples_file)
     if found is None:
         raise BadInputError(
             f"{samples_file}: the result file of the same run is not beside it",
             "put it there: it says which model was evaluated, with how many exemplars",
+        )
+    task_names = {metric.task_id for metric in read_result_file(found).metrics}
+    if samples_file not in list_samples_files(found, sorted(task_names)):
+        raise BadInputError(
+            f"{samples_file}: is no samples file of a task in {found.name}",
+            "give a file samples_TASK_TIME.jsonl, as `lm_eval --log_samples` writes it",
         )
     return found
 

@@ -125,7 +125,11 @@ class SamplesImport:
             weights_sha256=UNKNOWN_WEIGHTS,
             task_sha256=task.task_sha256,
             tokenizer_id=name_tokenizer(samples.tokenizer_directory),
-            settings={"harness": HARNESS, "samples_sha256": hashlib.sha256(file.read_bytes()).hexdigest()},
+            settings={
+                "harness": HARNESS,
+                "samples_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                "has_unconditional_requests": settings.has_unconditional_requests,
+            },
             text_beginning={"text_beginning_kind": "unknown"},
         )
         if evaluation.ledger_key in self._done:
@@ -146,7 +150,8 @@ class SamplesImport:
         different = known.find_difference(settings.task_version, items) if known is not None else None
         if different is not None and task_id in self._tasks:
             raise different.line.fail(
-                f"the task is not as a newer file has it: version, options or target of document {different.item_id}",
+                "the task is not as a newer file has it: version, question, options or target of document"
+                f" {different.item_id}",
                 f"import the scores of one version of {settings.task_name}",
             )
         if different is not None:

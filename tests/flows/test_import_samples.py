@@ -111,6 +111,15 @@ def test_a_malformed_samples_file_names_line_and_field_and_the_others_are_import
     assert (code, "the result file of the same run is not beside it" in err) == (3, True)
 
 
+def test_a_file_that_is_no_samples_file_imports_no_neighbouring_results(trailhouse, client, tmp_path):
+    file = write_run(tmp_path / "run", "org/unknown-step3")
+    predictions = file.with_name(f"predictions_{STAMP}.jsonl")
+    file.rename(predictions)
+    code, _, err = trailhouse("import", "lm-eval", str(predictions))
+    assert (code, f"{predictions}: is no samples file of a task in results_{STAMP}.json" in err) == (3, True)
+    assert client.query("select count() from raw_eval_result").result_rows == [(0,)]
+
+
 def test_scores_of_the_harness_are_imported_as_one_s_own_evaluation_would_make_them(
     trailhouse, client, make_tiny_suite, tmp_path, monkeypatch
 ):

@@ -308,6 +308,20 @@ def test_mutated_results_are_read_or_refused_and_never_crash(tmp_path):
     assert [message for message in refusals if not message.startswith(str(file)) or "\n" in message] == []
 
 
+@pytest.mark.parametrize(
+    ("content", "program"),
+    [
+        ({"config_general": {"model_name": "a"}, "results": {"leaderboard|arc|0": {"acc": 0.5}}}, "lighteval"),
+        ({"status": "success", "eval": {"task": "arc"}, "results": {"scores": []}}, "inspect_ai"),
+    ],
+)
+def test_a_file_of_another_program_is_refused_by_its_name(tmp_path, content, program):
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(BadInputError, match=f"{file}: seems to be of {program}, and not of lm-evaluation-harness"):
+        read_result_file(file)
+
+
 def test_a_directory_is_searched_and_what_is_missing_is_named(tmp_path):
     files = [write(tmp_path, "b/results_1.json", OLD), write(tmp_path, "a.json", NEW)]
     (tmp_path / "samples_piqa.jsonl").write_text("{}")

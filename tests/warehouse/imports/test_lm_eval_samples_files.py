@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from trailhouse.warehouse.imports.lm_eval.samples_files import (
 )
 
 SETTINGS = SampleSettings("piqa", "1", 2, 7, "multiple_choice", "Say it.\n", " ", "\n\n")
+WITH_MUTUAL_INFORMATION = replace(SETTINGS, has_unconditional_requests=True)
 PROMPT = "Say it.\nQ: one\nA: 1\n\nQ: two\nA: 2\n\nQ: three\nA:"
 # A line as versions 0.4.3 and later write it. For the metric acc_mutual_info, each option is scored a second time,
 # without the prompt. A task with several filters has one such line for each filter.
@@ -51,8 +53,9 @@ def write(path: Path, *lines: object) -> Path:
 
 
 def test_an_item_is_read_from_either_format_with_its_unconditional_scores(tmp_path):
-    file = write(tmp_path / "s.jsonl", NEW, {**NEW, "filter": "other"}, OLD)
-    old, new = read_samples(file, SETTINGS)
+    file = write(tmp_path / "new.jsonl", NEW, {**NEW, "filter": "other"})
+    (new,) = read_samples(file, WITH_MUTUAL_INFORMATION)
+    (old,) = read_samples(write(tmp_path / "old.jsonl", OLD), SETTINGS)
     assert (old.item_id, new.item_id, new.question) == (0, 3, "Q: three\nA:")
     assert new.options == (
         SampledOption("3", PROMPT, " 3", -1.5, -4.0, False),
@@ -84,14 +87,22 @@ def test_options_within_the_prompt_are_told_apart_by_it(tmp_path):
     assert [option.continuation for option in item.options] == [" sat.", " sat."]
 
 
-def test_an_odd_number_of_options_without_prompts_has_no_unconditional_scores(tmp_path):
-    line = {**OLD, "arguments": [["", " a"], ["", " b"], ["", " c"]], "resps": [[[-1, 0]], [[-2, 0]], [[-3, 0]]]}
-    (item,) = read_samples(write(tmp_path / "s.jsonl", line), SETTINGS)
+@pytest.mark.parametrize("texts", ["ab", "abc", "abcd"])
+def test_options_of_a_task_whose_prompts_are_empty_are_no_unconditional_requests(tmp_path, texts):
+    arguments = [["", f" {text}"] for text in texts]
+    answers = [[[-float(number), False]] for number in range(len(texts))]
+    (item,) = read_samples(write(tmp_path / "s.jsonl", {**OLD, "arguments": arguments, "resps": answers}), SETTINGS)
     assert [(option.text, option.log_prob_nats, option.unconditional_log_prob_nats) for option in item.options] == [
-        ("a", -1.0, None),
-        ("b", -2.0, None),
-        ("c", -3.0, None),
+        (text, -float(number), None) for number, text in enumerate(texts)
     ]
+
+
+@pytest.mark.parametrize("prompts", [[PROMPT] * 4, ["", "", "", PROMPT], [PROMPT, PROMPT, ""]])
+def test_a_task_with_mutual_information_without_its_unconditional_requests_is_refused(tmp_path, prompts):
+    arguments = [[prompt, f" {number}"] for number, prompt in enumerate(prompts)]
+    file = write(tmp_path / "s.jsonl", {**OLD, "arguments": arguments, "resps": [[[-1, False]]] * len(prompts)})
+    with pytest.raises(BadInputError, match=r"line 1, field arguments: the task has the metric acc_mutual_info"):
+        read_samples(file, WITH_MUTUAL_INFORMATION)
 
 
 def test_tasks_of_other_kinds_hold_no_items(tmp_path):
@@ -121,7 +132,6 @@ def change(line: dict, name: str, value: object) -> dict:
         (change(OLD, "target", "0.5"), "field target: "),
         (change(OLD, "doc_id", 2**31), "is not an integer from 0 to 2147483647"),
         (change(OLD, "arguments", [[PROMPT, " 3"]]) | {"resps": [[[-1, 0]]]}, "there are fewer than two options"),
-        (change(OLD, "arguments", [[PROMPT, " 3"], ["", " 3"]]), "there are fewer than two options"),
         (change(OLD, "arguments", [["\ud800", " 3"], [PROMPT, " 2"]]), "field arguments[0][0]: contains half"),
         (change(OLD, "resps", [[], [[-1, False]]]), "field resps[0]: is empty"),
         (change(OLD, "resps", [[[]], [[-1, False]]]), "field resps[0][0]: is empty"),
@@ -238,6 +248,23 @@ def test_a_seed_that_does_not_fit_its_column_is_refused(tmp_path, stated):
     content = {"n-shot": {"t": 1}, "config": {"fewshot_seed": stated}}
     with pytest.raises(BadInputError, match=r"fewshot_seed: .* is not an integer from"):
         read_sample_settings(write(tmp_path / "r.json", content), "t")
+
+
+@pytest.mark.parametrize(
+    ("results", "config", "is_stated"),
+    [
+        ({"acc,none": 0.5, "acc_mutual_info,none": 0.5}, {}, True),
+        ({"acc_mutual_info": 0.5}, {}, True),
+        ({"acc,none": 0.5}, {"metric_list": [{"metric": "acc"}, {"metric": "acc_mutual_info"}]}, True),
+        ({"acc,none": 0.5}, {"metric_list": [{"metric": "acc"}]}, False),
+        ({"acc_norm,none": 0.5}, {"metric_list": "acc_mutual_info"}, False),
+    ],
+)
+def test_the_metrics_of_a_task_say_whether_it_has_unconditional_requests(tmp_path, results, config, is_stated):
+    file = write(
+        tmp_path / "r.json", {"results": {"t": results, "u": {"acc_mutual_info": 1}}, "configs": {"t": config}}
+    )
+    assert read_sample_settings(file, "t").has_unconditional_requests == is_stated
 
 
 def test_the_result_file_says_how_a_task_was_asked(tmp_path):

@@ -1,5 +1,6 @@
 """Tasks that are reconstructed from samples files: which items agree, and what adding items changes in a task."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,14 @@ SETTINGS = SampleSettings("piqa", "1", 0, 0, "multiple_choice", "Say it.", " ", 
 def item(item_id: int, *texts: str, correct: int = 0) -> SampledItem:
     options = tuple(SampledOption(text, "", text, -1.0, None, index == correct) for index, text in enumerate(texts))
     return SampledItem(JsonField(Path("s.jsonl"), "", None), item_id, f"question {item_id}", options)
+
+
+def test_an_exchanged_question_is_a_difference_and_one_with_fewer_exemplars_before_it_is_none():
+    task = begin_task(SETTINGS, [item(1, "yes", "no"), item(2, "yes", "no")])
+    exchanged = replace(item(1, "yes", "no"), question="question 2")
+    assert task.find_difference("1", [item(2, "yes", "no"), exchanged]) is exchanged
+    for question in ("2", "an exemplar\n\nquestion 2"):
+        assert task.find_difference("1", [replace(item(2, "yes", "no"), question=question)]) is None
 
 
 def test_items_agree_if_their_options_and_the_correct_one_are_equal():

@@ -21,6 +21,8 @@ HARNESS = "lm-evaluation-harness"
 MAXIMUM_SHOTS = 2**15 - 1
 MAXIMUM_COUNT = 2**63 - 1
 MODEL_ARGUMENTS = ("pretrained", "model", "path", "engine")
+# Other programs whose files have a field `results`, with the fields by which they are known.
+OTHER_PROGRAMS = {"lighteval": {"config_general"}, "inspect_ai": {"eval", "status"}}
 # Fields of a task in `results` that are not metrics.
 TEXT_FIELDS = {"alias", "name", "sample_len", "sample_count"}
 
@@ -76,6 +78,14 @@ def list_result_files(paths: Iterable[Path]) -> list[Path]:
     return list(files)
 
 
+def refuse_other_format(top: JsonField) -> None:
+    """Raise BadInputError, which names the other program, if a JSON file with results is not of the harness."""
+    keys = top.value.keys() if isinstance(top.value, dict) else ()
+    for program, signs in OTHER_PROGRAMS.items():
+        if signs <= set(keys):
+            raise top.fail(f"seems to be of {program}, and not of {HARNESS}", f"give result files of {HARNESS}")
+
+
 def is_result_file(top: JsonField) -> bool:
     """Return whether a JSON file of the harness contains results. The harness also writes other JSON files."""
     return isinstance(top.value, dict) and "results" in top.value
@@ -88,6 +98,7 @@ def read_result_file(file: Path) -> ResultFile:
 
 def parse_result_file(top: JsonField) -> ResultFile:
     """Parse the JSON value of a result file; raises BadInputError naming file and field."""
+    refuse_other_format(top)
     stated = list(read_metrics(top))
     finite = tuple(metric for metric in stated if math.isfinite(metric.value))
     config = top.find("config")
@@ -166,6 +177,16 @@ def read_task_metrics(top: JsonField, task: JsonField) -> Iterator[Metric]:
             is_higher_better=direction.read_boolean() if direction is not None else None,
             item_count=item_count.read_integer(0, MAXIMUM_COUNT) if item_count is not None else None,
         )
+
+
+def read_metric_names(top: JsonField, task_id: str) -> set[str]:
+    """Return the names of the metrics of a task, as its results and its configuration state them."""
+    results, config = find_object(top, "results", task_id), find_object(top, "configs", task_id)
+    listed = config.find("metric_list") if config is not None else None
+    entries = listed.elements() if listed is not None and isinstance(listed.value, list) else []
+    configured = [entry.value.get("metric") for entry in entries if isinstance(entry.value, dict)]
+    stated = [split_metric(field.key)[0] for field in results.items()] if results is not None else []
+    return {name for name in (*stated, *configured) if isinstance(name, str)}
 
 
 def find_object(top: JsonField, section: str, task_id: str) -> JsonField | None:

@@ -38,14 +38,24 @@ class SampledTask:
     """Options by item_id."""
 
     def find_difference(self, version: str, items: Sequence[SampledItem]) -> SampledItem | None:
-        """Return the first item of ``items`` whose options differ from the options of the same item in this task.
+        """Return the first item of ``items`` whose question or options differ from those of the same item in this task.
 
         Returns None if no item differs. An item that this task lacks does not count as different. If this task has
         another version than ``version``, all items count as different, and the first item is returned.
         """
         if version != self.task_version:
             return items[0]
-        return next((item for item in items if self.contents.get(item.item_id, describe(item)) != describe(item)), None)
+        return next((item for item in items if item.item_id in self.contents and self._differs(item)), None)
+
+    def _differs(self, item: SampledItem) -> bool:
+        """Return whether an item of this task has another question or other options in a samples file.
+
+        A question that ends with the other counts as the same: how much of the text before it is recognised as
+        exemplars depends on their number.
+        """
+        ours, theirs = self.questions[item.item_id], item.question
+        is_same_question = ours.endswith(theirs) or theirs.endswith(ours)
+        return not is_same_question or self.contents[item.item_id] != describe(item)
 
     def join(self, items: Sequence[SampledItem]) -> SampledTask:
         """Return a copy of the task to which ``items`` are added.

@@ -8,7 +8,8 @@ file holds one item (called document by the harness), the requests to the model,
     target      "1"                                                        index of the correct option
 
 For tasks with the metric ``acc_mutual_info``, the requests for all options occur twice: first with the prompt, and then
-without a prompt. The answers to requests without a prompt are the unconditional log-probabilities.
+without a prompt. The answers to requests without a prompt are the unconditional log-probabilities. Other tasks may have
+empty prompts, too: in a task of minimal pairs, each option is a whole sentence.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailhouse.warehouse.imports.json_files import AS_WRITTEN, JsonField, read_json, read_json_lines
-from trailhouse.warehouse.imports.lm_eval.result_files import find_below, read_shots, read_version
+from trailhouse.warehouse.imports.lm_eval.result_files import find_below, read_metric_names, read_shots, read_version
 
 STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)$")
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 MULTIPLE_CHOICE = "multiple_choice"
+MUTUAL_INFORMATION = "acc_mutual_info"
 MAXIMUM_ITEM_ID = 2**31 - 1
 MAXIMUM_SEED = 2**31 - 1
 
@@ -44,6 +46,8 @@ class SampleSettings:
     target_delimiter: str
     """Text between prompt and option. It is not part of the option's text."""
     fewshot_delimiter: str
+    has_unconditional_requests: bool = False
+    """Whether the options were also scored without a prompt, for the metric ``acc_mutual_info``."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ def read_sample_settings(result_file: Path, task_name: str) -> SampleSettings:
         description=_read_setting(task, "description", ""),
         target_delimiter=_read_setting(task, "target_delimiter", " "),
         fewshot_delimiter=_read_setting(task, "fewshot_delimiter", "\n\n"),
+        has_unconditional_requests=MUTUAL_INFORMATION in read_metric_names(top, task_name),
     )
 
 
@@ -144,7 +149,12 @@ def _read_item(line: JsonField, item_id: int, requests: list[JsonField], setting
     log_probs = [_read_log_prob(field) for field in line.require("resps").elements()]
     if len(log_probs) != len(pairs):
         raise line.require("resps").fail(f"{len(log_probs)} answers to {len(pairs)} requests", AS_WRITTEN)
-    count = len(pairs) // 2 if _has_unconditional_requests(pairs) else len(pairs)
+    half = len(pairs) // 2
+    if settings.has_unconditional_requests and (len(pairs) % 2 or any(prompt for prompt, _ in pairs[half:])):
+        raise line.require("arguments").fail(
+            f"the task has the metric {MUTUAL_INFORMATION}, and the second half of the requests has prompts", AS_WRITTEN
+        )
+    count = half if settings.has_unconditional_requests else len(pairs)
     if count < 2:
         raise line.require("arguments").fail("there are fewer than two options", AS_WRITTEN)
     unconditional: list[float | None] = [*log_probs[count:]] or [None] * count
@@ -171,12 +181,6 @@ def _read_item(line: JsonField, item_id: int, requests: list[JsonField], setting
     )
     location = JsonField(line.file, "", None, line=line.line)
     return SampledItem(location, item_id, _cut_question(pairs[0][0], settings), options)
-
-
-def _has_unconditional_requests(pairs: list[tuple[str, str]]) -> bool:
-    """Return whether all (prompt, option) requests in the second half have an empty prompt."""
-    half = len(pairs) // 2
-    return half > 0 and len(pairs) % 2 == 0 and all(not prompt for prompt, _ in pairs[half:])
 
 
 def _read_requests(arguments: JsonField) -> list[JsonField]:
