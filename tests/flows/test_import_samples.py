@@ -104,7 +104,7 @@ def test_a_malformed_samples_file_names_line_and_field_and_the_others_are_import
     code, _, err = trailhouse("import", "lm-eval", "good", "bad")
     assert code == 4
     assert f"left out: 1 of 4 files; the first: bad/{file.name}, line 1, field resps[0][0][0]: 'low'" in err
-    assert "name their tokenizer with --tokenizer" in trailhouse("import", "lm-eval", "good")[2]
+    assert "name the tokenizer with --tokenizer" in trailhouse("import", "lm-eval", "good")[2]
     assert client.query("select distinct step, token_count from raw_option_score").result_rows == [(3, 0)]
     (tmp_path / "bad" / f"results_{STAMP}.json").unlink()
     code, _, err = trailhouse("import", "lm-eval", str(file))

@@ -12,8 +12,8 @@ VOLATILE_COLUMNS = frozenset({
     "applied_at", "updated_at", "discovered_at", "scored_at", "scoring_run_id", "duration_seconds", "evaluated_at",
     "finished_at", "started_at", "tokens_per_second", "imported_at", "last_scored_at",
 })  # fmt: skip
-# tables with one row for each run
-VOLATILE_TABLES = frozenset({"raw_scoring_run"})
+# tables about the runs of commands
+VOLATILE_TABLES = frozenset({"raw_scoring_run", "build_record"})
 
 
 def read_content(address: WarehouseAddress, tables: Collection[str] | None = None) -> dict[str, TableDigest]:
