@@ -16,12 +16,11 @@ from typer.exceptions import Abort, TyperException
 
 from trailhouse import __version__
 from trailhouse.cli.console import ProgressLines, messages, say
-from trailhouse.errors import PartialError, TrailhouseError
+from trailhouse.errors import PartialError, TrailhouseError, UnreachableError
 from trailhouse.support.progress import listening
 
 EXIT_INTERNAL = 1
 EXIT_USAGE = 2
-EXIT_UNREACHABLE = 5
 EXIT_INTERRUPTED = 130
 
 # Commands in the order of the help text: the module in cli/commands, and its function or group of commands.
@@ -165,15 +164,14 @@ def was_interrupted(error: BaseException) -> bool:
 
 def explain_error(error: Exception, arguments: list[str]) -> int:
     """Print on stderr what was wrong and what to do next. Returns the exit code of the error."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        error = UnreachableError(f"the disk is full: {error}", "free some space and run the same command again")
     if isinstance(error, TrailhouseError):
         for line in error.failures if isinstance(error, PartialError) else ():
             say(f"failed: {line}")
         return report_error(f"error: {error.message}", f"  hint: {error.hint}", error.exit_code, arguments)
     if isinstance(error, TyperException):
         return report_error(f"error: {error.format_message()}", "  hint: see `trailhouse --help`", EXIT_USAGE, [])
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        hint = "  hint: free some space and run the same command again"
-        return report_error(f"error: the disk is full: {error}", hint, EXIT_UNREACHABLE, arguments)
     # Either the warehouse failed, or Trailhouse has a defect.
     from trailhouse.warehouse.failures import explain_failure  # imported only here, because the import is slow
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from trailhouse.errors import BadInputError, UsageError
 from trailhouse.flows.pipeline.declared_suites import suite_directories
 from trailhouse.flows.settings import Settings
-from trailhouse.models.checkpoints.discovery.declaration_text import DescribedModel, make_name, write_declaration
+from trailhouse.models.checkpoints.discovery.declaration_text import DescribedModel, write_declaration
 from trailhouse.models.checkpoints.discovery.found_models import FoundModel, find_models
 from trailhouse.models.checkpoints.discovery.training_facts import Fact, TrainingFacts, read_training_facts
 from trailhouse.models.checkpoints.model_config import read_config_of
 from trailhouse.models.checkpoints.suite import Suite, list_suites, load_suite, parse_suite
 from trailhouse.models.scoring.context_window import UNLIMITED_CONTEXT_LENGTH, find_position_count
+from trailhouse.support.declarations import make_name
 from trailhouse.support.files import write_whole
 from trailhouse.support.progress import report_note
 from trailhouse.support.wording import count_of
@@ -47,7 +48,7 @@ def add_found_suite(directory: Path, settings: Settings, name: str | None, given
     the files, or if another suite has the name.
     """
     directory = directory.resolve()
-    suite_id = name or make_name(directory)
+    suite_id = name or make_name(directory, "suite", "give a name with --name")
     target = settings.suites_directory / f"{suite_id}.yaml"
     described = describe_models(directory, find_models(directory), given)
     text = write_declaration(suite_id, directory, described)

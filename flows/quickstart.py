@@ -14,9 +14,9 @@ from trailhouse.flows.score_checkpoints import ScoringReport, score_checkpoints
 from trailhouse.flows.services.warehouse import resolve_address
 from trailhouse.flows.settings import Settings
 from trailhouse.flows.write_report import WrittenReport, write_report
-from trailhouse.models.checkpoints.discovery.declaration_text import make_name
 from trailhouse.models.miniature import miniature_corpus
 from trailhouse.models.texts.corpus import Corpus, read_corpus
+from trailhouse.support.declarations import make_name
 from trailhouse.support.progress import report_note
 from trailhouse.warehouse.connection import connect
 
@@ -39,10 +39,10 @@ def run_quickstart(folder: Path, texts: Path | None, settings: Settings, given: 
 
     Raises the errors of ``add_found_suite``, and BadInputError if the texts cannot be read.
     """
-    corpus = miniature_corpus() if texts is None else read_corpus(make_name(texts.resolve().with_suffix("")), [texts])
+    corpus = miniature_corpus() if texts is None else read_corpus(name_corpus(texts), [texts])
+    report_note(write_command("suite", "add", str(folder), *list_options(given)))
     added = add_found_suite(folder, settings, None, given)
     suite_id, corpus_id = added.suite.suite_id, corpus.corpus_id
-    report_note(write_command("suite", "add", str(folder), *list_options(given)))
     report_note(describe_texts(texts, corpus))
     with connect(resolve_address(settings)) as client:
         register_corpus(client, corpus)
@@ -52,6 +52,11 @@ def run_quickstart(folder: Path, texts: Path | None, settings: Settings, given: 
     marts = build_marts((), settings)
     report_note(write_command("report", suite_id, "--corpus", corpus_id))
     return QuickstartReport(added.file, scoring, marts, write_report(settings, suite_id, corpus=corpus_id))
+
+
+def name_corpus(texts: Path) -> str:
+    """Return the name of the corpus of a file or directory. Raises BadInputError if it has no letter or digit."""
+    return make_name(texts.resolve().with_suffix(""), "corpus", "rename it, or use `trailhouse corpus add` with --name")
 
 
 def list_options(given: GivenFacts) -> list[str]:

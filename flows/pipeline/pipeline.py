@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
 from trailhouse.flows.pipeline.kind_of_work import KindOfWork
-from trailhouse.flows.services.warehouse import resolve_address
+from trailhouse.flows.services.warehouse import locate_warehouse
 from trailhouse.flows.settings import Settings
 from trailhouse.models.checkpoints.download_cache import CheckpointCache
 from trailhouse.models.checkpoints.sources.source import CheckpointSource
@@ -112,7 +112,7 @@ def make_pipeline(
         cache,
         sources,
         started_at,
-        restore_warehouse=partial(resolve_address, settings),
+        restore_warehouse=partial(locate_warehouse, settings),
     )
 
 

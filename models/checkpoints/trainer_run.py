@@ -18,7 +18,7 @@ from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.foreign_weights import explain_foreign_weights
 from trailhouse.models.checkpoints.model_config import build_network, read_config_of
 from trailhouse.models.checkpoints.suite import Suite, parse_suite
-from trailhouse.support.declarations import NAME_PATTERN
+from trailhouse.support.declarations import make_name
 
 STATE_NAME = "trainer_state.json"
 MAXIMUM_STATE_BYTES = 256 << 20
@@ -82,9 +82,7 @@ def declare_trainer_run(run: TrainerRun, context_length: int) -> Suite:
     ``context_length`` is the sequence length in training, in tokens. Raises BadInputError if the directory's name has
     no letter or digit.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", run.directory.name).lstrip("._-")
-    if not NAME_PATTERN.fullmatch(name):
-        raise BadInputError(f"{run.directory}: its name has no letter or digit to name a suite by", DECLARATION_HINT)
+    name = make_name(run.directory, "suite", DECLARATION_HINT)
     text = (
         f"{ORIGIN} {json.dumps(str(run.directory))}\n"
         f"suite: '{name}'\n"

@@ -313,3 +313,14 @@ def _fail(path: Path, line: int, field: str, problem: str, hint: str) -> BadInpu
     return BadInputError(
         f"{path}, line {line}, {field}: {problem}" if field else f"{path}, line {line}: {problem}", hint
     )
+
+
+def make_name(path: Path, noun: str, hint: str) -> str:
+    """Return a name for a suite, model or corpus, as ``noun`` says, that is made from the name of a file or directory.
+
+    Raises BadInputError with ``hint`` if the name of the path has no letter or digit.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).lstrip("._-")
+    if not NAME_PATTERN.fullmatch(name):
+        raise BadInputError(f"{path}: its name has no letter or digit to name a {noun} by", hint)
+    return name

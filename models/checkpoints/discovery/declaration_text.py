@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trailhouse.errors import BadInputError
 from trailhouse.models.checkpoints.discovery.found_models import DECLARATION_HINT, FoundModel
 from trailhouse.models.checkpoints.discovery.training_facts import Fact
-from trailhouse.support.declarations import NAME_PATTERN
+from trailhouse.support.declarations import make_name
 
 # Characters that YAML does not print or takes for line breaks, and bytes of a file name that are not UTF-8
 _BREAKING = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
@@ -31,18 +30,7 @@ class DescribedModel:
     @property
     def name(self) -> str:
         """The name of the model's directory, with other characters than those of names replaced."""
-        return make_name(self.found.directory)
-
-
-def make_name(directory: Path) -> str:
-    """Return a name of a suite or model that is made from a directory's name.
-
-    Raises BadInputError if the directory's name has no letter or digit.
-    """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", directory.name).lstrip("._-")
-    if not NAME_PATTERN.fullmatch(name):
-        raise BadInputError(f"{directory}: its name has no letter or digit to name a model by", DECLARATION_HINT)
-    return name
+        return make_name(self.found.directory, "model", DECLARATION_HINT)
 
 
 def write_declaration(suite_id: str, directory: Path, models: Sequence[DescribedModel]) -> str:
